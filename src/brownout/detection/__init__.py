@@ -1,0 +1,1 @@
+"""Anomaly scores from isolation forests, merged into episodes."""

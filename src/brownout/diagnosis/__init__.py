@@ -1,0 +1,1 @@
+"""From episodes to ranked causes by rules and a knowledge graph."""

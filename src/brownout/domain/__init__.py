@@ -1,0 +1,1 @@
+"""What every part of brownout talks about. Imports nothing else of brownout."""

@@ -1,0 +1,122 @@
+"""Forecasts and the breaches read off them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from brownout.domain.errors import DataError
+from brownout.domain.panel import Float, Times
+
+__all__ = ["QUANTILES", "Breach", "Forecasts", "Series", "Skill"]
+
+QUANTILES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Series:
+    """One metric of one entity."""
+
+    entity: str
+    metric: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Forecasts:
+    """Quantile paths of many series, each from its own origin.
+
+    Attributes
+    ----------
+    series
+        One a row; a series may stand in several rows with different origins.
+    origins
+        ``datetime64[ms] [row]``: time of the last slot seen; the first predicted slot is one interval later.
+    values
+        float32 ``[row, step, quantile]``, never decreasing along the last axis.
+    makers
+        Name of the model that made each row, e.g. ``lstm`` or ``seasonal-naive``.
+    """
+
+    series: tuple[Series, ...]
+    origins: Times
+    interval_s: int
+    values: Float
+    makers: tuple[str, ...]
+    quantiles: tuple[float, ...] = QUANTILES
+
+    def __post_init__(self) -> None:
+        rows = len(self.series)
+        if self.values.ndim != 3 or self.values.shape[0] != rows or self.values.shape[2] != len(self.quantiles):
+            msg = f"{rows} rows and {len(self.quantiles)} quantiles have values of shape {self.values.shape}."
+            raise DataError(msg, remedy="Give values of shape [row, step, quantile].")
+        if len(self.origins) != rows or len(self.makers) != rows:
+            msg = f"{rows} rows have {len(self.origins)} origins and {len(self.makers)} makers."
+            raise DataError(msg, remedy="Give one of each for every row.")
+
+    @property
+    def horizon(self) -> int:
+        """Number of steps."""
+        return int(self.values.shape[1])
+
+    def times(self, row: int) -> Times:
+        """Slot times of a row, ``datetime64[ms] [step]``."""
+        step = np.timedelta64(self.interval_s * 1000, "ms")
+        times: Times = self.origins[row] + step * np.arange(1, self.horizon + 1)
+        return times
+
+    def rows(self, indices: Sequence[int]) -> Self:
+        """The rows of the given indices."""
+        return type(self)(
+            tuple(self.series[i] for i in indices),
+            self.origins[list(indices)],
+            self.interval_s,
+            self.values[list(indices)],
+            tuple(self.makers[i] for i in indices),
+            self.quantiles,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skill:
+    """How a forecaster did on a backtest, beside seasonal-naive on the same windows.
+
+    ``mase`` and ``crps`` are ratios to seasonal-naive (below 1 = better); ``coverage`` is the share of values inside
+    the 10–90 % band, 0.8 when calibrated.
+    """
+
+    metric: str
+    maker: str
+    windows: int
+    mase: float
+    crps: float
+    coverage: float
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breach:
+    """A limit that a series is forecast to cross.
+
+    Attributes
+    ----------
+    probability
+        Chance that the limit is crossed at least once within the horizon.
+    earliest, likely, latest
+        When the chance of having crossed reaches 10 %, 50 % and 90 %; None where it does not within the horizon.
+    duration_s
+        Expected time beyond the limit within the horizon, in seconds.
+    now
+        Last measured value, NaN where there is none.
+    """
+
+    series: Series
+    limit: float
+    probability: float
+    earliest: np.datetime64 | None
+    likely: np.datetime64 | None
+    latest: np.datetime64 | None
+    duration_s: float
+    horizon_s: float
+    now: float
+    maker: str

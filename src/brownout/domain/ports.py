@@ -1,0 +1,95 @@
+"""Ports: what the use cases need from the outside, and what the algorithms offer. Structural types, no base classes."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from brownout.domain.entities import Topology
+from brownout.domain.findings import AnomalyScores
+from brownout.domain.forecasts import Forecasts
+from brownout.domain.metrics import Metric
+from brownout.domain.panel import Panel
+
+__all__ = ["Detector", "Forecaster", "Progress", "Run", "SampleStore", "Tracker", "no_progress"]
+
+Progress = Callable[[str, float], None]
+"""Called with a stage and the share done, 0 … 1."""
+
+
+def no_progress(_stage: str, _share: float) -> None:
+    """Show nothing."""
+
+
+class SampleStore(Protocol):
+    """Samples in long-by-entity form: a dataset folder or the history."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def metrics(self) -> tuple[Metric, ...]: ...
+    @property
+    def topology(self) -> Topology: ...
+    @property
+    def interval_s(self) -> int | None:
+        """Seconds between samples where the store states one."""
+
+    def span(self) -> tuple[np.datetime64, np.datetime64]:
+        """First time and the time just after the last."""
+
+    def read(
+        self,
+        entities: Sequence[str],
+        *,
+        start: np.datetime64 | None = None,
+        end: np.datetime64 | None = None,
+    ) -> pa.Table:
+        """Columns ``time``, ``entity`` and one for each metric, of the entities given, from start until before end."""
+
+
+class Forecaster(Protocol):
+    """Learns from panels and predicts quantile paths; never looks past an origin."""
+
+    name: str
+
+    def fit(self, panels: Sequence[Panel], progress: Progress = no_progress) -> "Forecaster":
+        """Learn from everything in the panels."""
+
+    def predict(self, panel: Panel, origins: Sequence[int], horizon: int) -> Forecasts:
+        """Predict all series of a panel that have any history, from each origin (index of the last slot seen)."""
+
+
+class Detector(Protocol):
+    """Learns what is usual and scores what comes; each sample is scored before it is learned."""
+
+    name: str
+
+    def fit(self, panels: Sequence[Panel], progress: Progress = no_progress) -> "Detector":
+        """Learn from everything in the panels."""
+
+    def score(self, panel: Panel, start: int = 0) -> AnomalyScores:
+        """Score the slots of a panel from index ``start`` on; what lies before serves as history only."""
+
+
+class Run(Protocol):
+    """One training run in a model registry."""
+
+    def parameters(self, values: Mapping[str, str | float]) -> None: ...
+    def metrics(self, values: Mapping[str, float]) -> None: ...
+    def artifacts(self, folder: Path) -> None: ...
+    def register(self, name: str, aliases: Sequence[str]) -> str:
+        """Register what was logged as a new version; returns its URI."""
+
+
+class Tracker(Protocol):
+    """Where training runs are kept for review."""
+
+    def run(self, name: str) -> AbstractContextManager[Run]: ...
+    def fetch(self, uri: str, folder: Path) -> Path:
+        """Copy the artifacts behind a URI into a folder."""
+
+
+Shards = Iterator[Panel]

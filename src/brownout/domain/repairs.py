@@ -1,0 +1,53 @@
+"""Repairs: what was wrong with the data and what was done about it, counted."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Self
+
+__all__ = ["Repair", "Repairs"]
+
+
+class Repair(StrEnum):
+    """A kind of repair; its value is the sentence a report shows."""
+
+    DUPLICATE = "rows with a time seen before: the last row was kept"
+    UNORDERED = "rows older than the row before: sorted"
+    NON_FINITE = "infinite values: treated as not measured"
+    OUT_OF_RANGE = "values outside the metric's valid range: treated as not measured"
+    COUNTER_RESET = "counter resets: the rate across the reset was dropped"
+    MERGED = "further rows within one interval: averaged"
+    NO_TIME = "rows without a time or an entity: dropped"
+
+
+@dataclass(frozen=True, slots=True)
+class Repairs:
+    """How often each repair was made, by entity."""
+
+    counts: Mapping[tuple[Repair, str], int] = field(default_factory=dict)
+    rows: int = 0
+
+    @classmethod
+    def count(cls, repair: Repair, entities: Iterable[str]) -> Self:
+        """One repair for each entity named."""
+        return cls({(repair, entity): number for entity, number in Counter(entities).items()})
+
+    def __add__(self, other: "Repairs") -> "Repairs":
+        total = Counter(self.counts)
+        total.update(other.counts)
+        return Repairs(dict(total), self.rows + other.rows)
+
+    def by_kind(self) -> dict[Repair, int]:
+        """Total of each kind that occurred, in the order of the kinds."""
+        totals = Counter[Repair]()
+        for (repair, _), number in self.counts.items():
+            totals[repair] += number
+        return {repair: totals[repair] for repair in Repair if totals[repair]}
+
+    def by_entity(self) -> dict[str, int]:
+        """Total of each entity, most first."""
+        totals = Counter[str]()
+        for (_, entity), number in self.counts.items():
+            totals[entity] += number
+        return dict(totals.most_common())

@@ -1,0 +1,1 @@
+"""Time to saturation, and what to do about a finding."""

@@ -1,0 +1,1 @@
+"""A night as HTML, Markdown and JSON."""

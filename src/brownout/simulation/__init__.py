@@ -1,0 +1,1 @@
+"""Seeded fleets with faults; the truth comes with the samples."""

@@ -1,0 +1,1 @@
+"""What brownout does: take ports, return results."""
