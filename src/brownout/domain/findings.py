@@ -52,8 +52,8 @@ class AnomalyScores:
 class Mover:
     """A metric that moved during an episode.
 
-    ``usual`` is its median before, ``peak`` its most deviating value within, ``deviation`` that value's distance in usual
-    spreads (signed), ``onset`` when it first left its usual band.
+    ``usual`` is its median before, ``peak`` its most deviating value within, ``deviation`` that value's distance in
+    usual spreads (signed), ``onset`` when it first left its usual band.
     """
 
     series: Series

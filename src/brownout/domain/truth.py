@@ -1,0 +1,31 @@
+"""Labels: what really happened, for evaluation only."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["Anomaly", "Incident"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anomaly:
+    """A span in which an entity was abnormal; ``end`` is exclusive, equal to ``start`` for a single point."""
+
+    entity: str
+    start: np.datetime64
+    end: np.datetime64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """A fault with its cause: a cause id of the knowledge, or one of its families where labels are coarser.
+
+    A diagnosis sees only samples of entities of ``group``; "" for all.
+    """
+
+    id: str
+    group: str
+    start: np.datetime64
+    end: np.datetime64
+    entity: str
+    cause: str
