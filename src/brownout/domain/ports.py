@@ -1,7 +1,8 @@
 """Ports: what the use cases need from the outside, and what the algorithms offer. Structural types, no base classes."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -14,7 +15,7 @@ from brownout.domain.forecasts import Forecasts
 from brownout.domain.metrics import Metric
 from brownout.domain.panel import Panel
 
-__all__ = ["Detector", "Forecaster", "Progress", "Run", "SampleStore", "Tracker", "no_progress"]
+__all__ = ["Detector", "Forecaster", "Progress", "Run", "SampleStore", "Span", "Tracker", "no_progress"]
 
 Progress = Callable[[str, float], None]
 """Called with a stage and the share done, 0 … 1."""
@@ -22,6 +23,21 @@ Progress = Callable[[str, float], None]
 
 def no_progress(_stage: str, _share: float) -> None:
     """Show nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """When an entity was measured.
+
+    ``first`` and ``last`` are the times of its first and last sample, ``interval_s`` the usual distance between two,
+    ``stray`` the number of rows that a clock jump put more than 60 days away; they lie outside the span.
+    """
+
+    first: np.datetime64
+    last: np.datetime64
+    interval_s: int
+    rows: int
+    stray: int = 0
 
 
 class SampleStore(Protocol):
@@ -37,8 +53,8 @@ class SampleStore(Protocol):
     def interval_s(self) -> int | None:
         """Seconds between samples where the store states one."""
 
-    def span(self) -> tuple[np.datetime64, np.datetime64]:
-        """First time and the time just after the last."""
+    def spans(self) -> Mapping[str, Span]:
+        """When each entity was measured, in the order of the store."""
 
     def read(
         self,
@@ -90,6 +106,3 @@ class Tracker(Protocol):
     def run(self, name: str) -> AbstractContextManager[Run]: ...
     def fetch(self, uri: str, folder: Path) -> Path:
         """Copy the artifacts behind a URI into a folder."""
-
-
-Shards = Iterator[Panel]

@@ -19,6 +19,7 @@ class Repair(StrEnum):
     COUNTER_RESET = "counter resets: the rate across the reset was dropped"
     MERGED = "further rows within one interval: averaged"
     NO_TIME = "rows without a time or an entity: dropped"
+    CLOCK_JUMP = "rows more than 60 days away from the rest of the entity's data: dropped"
 
 
 @dataclass(frozen=True, slots=True)
