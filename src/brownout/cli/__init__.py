@@ -1,0 +1,25 @@
+"""The command line: the same use cases, with progress. Results go to stdout, talk to stderr."""
+
+import sys
+
+from brownout.cli import judge
+from brownout.cli.app import app
+from brownout.cli.talk import complain
+from brownout.domain.errors import BrownoutError, SettingsError
+
+__all__ = ["app", "judge", "main"]
+
+
+def main() -> None:
+    """Run the command line: exit code 0 = done, 1 = failed, 2 = bad usage or bad settings."""
+    try:
+        app()
+    except SettingsError as error:
+        complain(error)
+        sys.exit(2)
+    except BrownoutError as error:
+        complain(error)
+        sys.exit(1)
+    except OSError as error:
+        complain(BrownoutError(f"{error}.", remedy="Check the path, its permissions and the free space."))
+        sys.exit(1)

@@ -1,0 +1,172 @@
+"""Commands and their options. Each imports what it needs when called, so that help does not wait for torch."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import brownout
+from brownout.cli.talk import progress_bars, say
+from brownout.domain.errors import SettingsError
+from brownout.settings import Settings, load_settings
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="brownout",
+    help="Forecast and explain degradation of KVM guests: laggy consoles, hosts that run out of a resource.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+evaluate = typer.Typer(no_args_is_help=True, help="Judge forecasts, detection or diagnosis on a dataset folder.")
+app.add_typer(evaluate, name="evaluate")
+
+Out = Annotated[Path, typer.Option(help="Folder for everything the command writes.", file_okay=False)]
+Config = Annotated[Path | None, typer.Option(help="Settings file (TOML).", exists=True, dir_okay=False)]
+DatasetFolder = Annotated[Path | None, typer.Option(help="Dataset folder to read.", exists=True, file_okay=False)]
+DatasetArgument = Annotated[Path, typer.Argument(help="Dataset folder.", exists=True, file_okay=False)]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+class Telemetry(StrEnum):
+    """How much of a simulated fleet is measured."""
+
+    FULL = "full"
+    HOST_ONLY = "host-only"
+    NO_PROBE = "no-probe"
+
+
+def _version(value: bool) -> None:  # noqa: FBT001 - the signature of an option's callback
+    if value:
+        typer.echo(f"brownout {brownout.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    _version_: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Forecast and explain degradation of KVM guests: laggy consoles, hosts that run out of a resource."""
+
+
+@app.command()
+def demo(
+    *, out: Out = Path("demo"), seed: Annotated[int, typer.Option(help="Seed of the simulated fleet.")] = 7
+) -> None:
+    """Simulate a small fleet with faults and run the nightly flow on it; needs no server."""
+    from brownout.pipelines.runtime import prefect_environment
+    from brownout.usecases.demo import prepare_demo
+
+    say(f"simulate: a small fleet into {out / 'fleet'}")
+    config = prepare_demo(out, seed=seed)
+    with prefect_environment(state=out / "prefect"):
+        from brownout.pipelines.nightly import nightly
+
+        _announce(Path(nightly(out=out, config=config)))
+
+
+@app.command("nightly")
+def nightly_command(*, out: Out, config: Config = None, dataset: DatasetFolder = None) -> None:
+    """Sync, train, forecast, detect, diagnose, plan and report: the main job, as a Prefect flow."""
+    from brownout.pipelines.runtime import prefect_environment
+
+    _settings(config, dataset)
+    with prefect_environment(state=None):
+        from brownout.pipelines.nightly import nightly
+
+        _announce(Path(nightly(out=out, config=config, dataset=dataset)))
+
+
+@app.command()
+def sync(*, out: Out, config: Config = None, dataset: DatasetFolder = None, as_json: Json = False) -> None:
+    """Bring what is new into the history."""
+    from brownout.usecases.nightly import bring
+    from brownout.usecases.workspace import Workspace
+
+    with progress_bars() as progress:
+        result = bring(_settings(config, dataset), Workspace(out), progress)
+    if as_json:
+        typer.echo(json.dumps({"weeks": result.weeks, "rows": result.rows, "watermark": str(result.watermark)}))
+    else:
+        typer.echo(f"{result.rows:,} rows in {result.weeks} weeks, up to {result.watermark}")
+
+
+@app.command()
+def train(*, out: Out, config: Config = None) -> None:
+    """Train the models on the history and log them in MLflow."""
+    from brownout.usecases.nightly import train_models
+    from brownout.usecases.workspace import Workspace
+
+    with progress_bars() as progress:
+        for trained in train_models(load_settings(config), Workspace(out), progress):
+            typer.echo(f"{trained.name}\t{trained.uri}")
+
+
+@app.command()
+def watch(*, out: Out, config: Config = None) -> None:
+    """Forecast, detect, diagnose, plan and report with the models of the last training."""
+    from brownout.usecases.nightly import watch_fleet
+    from brownout.usecases.workspace import Workspace
+
+    with progress_bars() as progress:
+        _announce(watch_fleet(load_settings(config), Workspace(out), progress))
+
+
+@app.command()
+def simulate(  # noqa: PLR0913 - each option of a fleet is an option of the command
+    folder: Annotated[Path, typer.Argument(help="Dataset folder to make.")],
+    *,
+    hosts: Annotated[int, typer.Option(min=1)] = 4,
+    vms: Annotated[int, typer.Option(min=1)] = 24,
+    days: Annotated[float, typer.Option(min=0.1)] = 14.0,
+    interval: Annotated[int, typer.Option(min=1, help="Seconds between samples.")] = 60,
+    seed: Annotated[int, typer.Option(help="Same seed, same fleet.")] = 0,
+    faults: Annotated[int, typer.Option(min=0, help="Incidents to inject.")] = 0,
+    exclude_causes: Annotated[str, typer.Option(help="Causes never injected, separated by commas.")] = "",
+    only_causes: Annotated[str, typer.Option(help="The only causes injected, separated by commas.")] = "",
+    telemetry: Annotated[Telemetry, typer.Option(help="How much is measured.")] = Telemetry.FULL,
+) -> None:
+    """Simulate a fleet into a dataset folder, with the truth about its faults."""
+    from brownout.simulation import FleetSettings
+    from brownout.simulation import simulate as run
+    from brownout.simulation.dataset import write_dataset
+
+    fleet = run(
+        FleetSettings(
+            hosts=hosts,
+            vms=vms,
+            days=days,
+            interval_s=interval,
+            seed=seed,
+            faults=faults,
+            exclude_causes=_names(exclude_causes),
+            only_causes=_names(only_causes),
+            telemetry=telemetry.value,
+        )
+    )
+    write_dataset(fleet, folder, name=folder.name)
+    typer.echo(folder)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _settings(config: Path | None, dataset: Path | None) -> Settings:
+    """Settings with the data set of the command line over the file's; a run without any is refused."""
+    settings = load_settings(config, **({} if dataset is None else {"dataset": dataset}))
+    if settings.dataset is None:
+        msg = "Nothing says where the telemetry is."
+        raise SettingsError(msg, remedy="Give --dataset DIR, or --config FILE with dataset in it.")
+    return settings
+
+
+def _announce(report: Path) -> None:
+    typer.echo(report)
+    say(f"open it: {report.resolve().as_uri()}")

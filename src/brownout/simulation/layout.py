@@ -1,0 +1,125 @@
+"""Which hosts, guests, disks, interfaces and consoles there are, and how they differ."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from brownout.domain.entities import Entity
+from brownout.simulation.load import Array
+from brownout.simulation.settings import FleetSettings
+
+__all__ = ["MEDIA", "Layout", "Medium", "make_layout"]
+
+Indices = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Medium:
+    """A storage medium: how many requests it serves at once and how long one takes in ms."""
+
+    name: str
+    servers: int
+    service_ms: float
+
+
+MEDIA = (
+    Medium(name="nvme", servers=16, service_ms=0.12),
+    Medium(name="ssd", servers=8, service_ms=0.35),
+    Medium(name="hdd", servers=8, service_ms=7.0),
+)
+"""An array of eight spindles stands for rotational storage; typical service times of the media."""
+
+
+SIZES = np.array([8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256])
+"""Core counts of hosts."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Layout:
+    """Static facts, as arrays over hosts or guests.
+
+    ``host`` is the index of each guest's host. ``rtt`` is the round trip of the vantage to the host in ms, ``speed``
+    the uplink in KiB/s, ``leanness`` how much of a guest's memory its programs use at rest.
+    """
+
+    cores: Indices
+    memory_gib: Indices
+    medium: Indices
+    speed: Array
+    rtt: Array
+    pace: Array
+    disk_used: Array
+    memory_used: Array
+    host: Indices
+    vcpus: Indices
+    guest_memory_gib: Indices
+    appetite: Array
+    leanness: Array
+    protocol: npt.NDArray[np.str_]
+
+    @property
+    def host_names(self) -> list[str]:
+        """Names of hosts."""
+        return [f"kvm{i + 1:02d}" for i in range(len(self.cores))]
+
+    @property
+    def vm_names(self) -> list[str]:
+        """Names of guests."""
+        return [f"vm{i + 1:03d}" for i in range(len(self.vcpus))]
+
+    def entities(self) -> dict[str, tuple[Entity, ...]]:
+        """Entities by kind; disks, interfaces and hosts share an order, as do consoles and guests."""
+        hosts, vms = self.host_names, self.vm_names
+        media = [MEDIA[i].name for i in self.medium]
+        return {
+            "host": tuple(
+                Entity(id=name, kind="host", labels={"cores": str(cores), "memory_gib": str(memory)})
+                for name, cores, memory in zip(hosts, self.cores, self.memory_gib, strict=True)
+            ),
+            "disk": tuple(
+                Entity(id=f"{name}/data", kind="disk", parent=name, labels={"medium": medium})
+                for name, medium in zip(hosts, media, strict=True)
+            ),
+            "interface": tuple(
+                Entity(id=f"{name}/bond0", kind="interface", parent=name, labels={"speed_mbits": f"{s * 8.192e-3:.0f}"})
+                for name, s in zip(hosts, self.speed, strict=True)
+            ),
+            "vm": tuple(
+                Entity(id=name, kind="vm", parent=hosts[h], labels={"vcpus": str(n), "memory_gib": str(memory)})
+                for name, h, n, memory in zip(vms, self.host, self.vcpus, self.guest_memory_gib, strict=True)
+            ),
+            "console": tuple(
+                Entity(id=f"{name}/console", kind="console", parent=name, labels={"protocol": str(protocol)})
+                for name, protocol in zip(vms, self.protocol, strict=True)
+            ),
+        }
+
+
+def make_layout(settings: FleetSettings, rng: np.random.Generator) -> Layout:
+    """Draw a fleet from wide priors; hosts differ, so that nothing can be learned from one host's constants."""
+    hosts, vms = settings.hosts, settings.vms
+    host = np.sort(np.arange(vms) % hosts)
+    vcpus = rng.choice([1, 2, 4, 8], vms, p=[0.15, 0.4, 0.35, 0.1])
+    guests = np.bincount(host, minlength=hosts)
+    wanted = np.bincount(host, weights=vcpus, minlength=hosts)
+    # One vCPU a core or a little more at least, in the next size that is sold.
+    cores = SIZES[np.searchsorted(SIZES, wanted / rng.uniform(1.0, 1.6, hosts)).clip(max=len(SIZES) - 1)]
+    guest_memory = vcpus * rng.choice([2, 4], vms)
+    memory = np.bincount(host, weights=guest_memory, minlength=hosts)
+    return Layout(
+        cores=cores,
+        memory_gib=np.maximum(2 ** np.ceil(np.log2(memory + 8)), 16).astype(np.int64),
+        medium=rng.choice(3, hosts, p=[0.45, 0.4, 0.15]),
+        speed=rng.choice([1e6, 1e7], hosts, p=[0.3, 0.7]) / 8.192,
+        rtt=np.where(rng.random(hosts) < 0.7, rng.uniform(0.3, 1.0, hosts), rng.uniform(2, 8, hosts)),
+        pace=rng.uniform(0.9, 1.1, hosts),
+        disk_used=rng.uniform(30, 75, hosts),
+        memory_used=rng.uniform(0.5, 0.7, hosts) + 0.002 * guests.clip(max=20),
+        host=host,
+        vcpus=vcpus,
+        guest_memory_gib=guest_memory,
+        appetite=rng.uniform(0.5, 1.4, vms),
+        leanness=rng.uniform(0.3, 0.6, vms),
+        protocol=rng.choice(["vnc", "spice"], vms, p=[0.7, 0.3]),
+    )

@@ -1,0 +1,171 @@
+"""What collectors and the probe would have written: metrics with sampling noise, quantisation and gaps."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from brownout.domain.metrics import Catalogue
+from brownout.domain.panel import Panel
+from brownout.simulation.console import Consoles, Guests
+from brownout.simulation.demand import Demand
+from brownout.simulation.drivers import Drivers
+from brownout.simulation.host import Hosts
+from brownout.simulation.layout import Layout
+from brownout.simulation.load import Array, ar1
+from brownout.simulation.settings import FleetSettings
+
+__all__ = ["measure"]
+
+GAP_SHARE = 0.002
+"""Share of rows that a collector loses for no reason that matters."""
+PINGS_A_MINUTE = 30
+UPDATES_A_MINUTE = 2
+TIMEOUT_MS = 5000.0
+
+
+def measure(
+    settings: FleetSettings,
+    layout: Layout,
+    state: tuple[Demand, Drivers, Hosts, Guests, Consoles],
+    rng: np.random.Generator,
+) -> dict[str, Panel]:
+    """Panels by kind of entity, with the metrics of the catalogue."""
+    demand, drivers, hosts, guests, consoles = state
+    noise = _Noise(rng, settings.interval_s)
+    kinds = {
+        "host": _host(layout, demand, drivers, hosts, noise),
+        "disk": _disk(layout, drivers, hosts, noise),
+        "interface": _interface(drivers, hosts, noise),
+    }
+    if settings.telemetry != "host-only":
+        kinds["vm"] = _vm(demand, drivers, guests, noise)
+    if settings.telemetry == "full":
+        kinds["console"] = _console(demand, consoles, noise)
+    entities = layout.entities()
+    catalogue = Catalogue.load()
+    panels = {}
+    for kind, columns in kinds.items():
+        metrics = catalogue.select(columns)
+        values = np.stack([columns[metric.name] for metric in metrics], axis=-1)
+        for place, metric in enumerate(metrics):
+            np.clip(
+                values[..., place],
+                metric.lower,
+                min(metric.upper, 100) if metric.unit == "%" else metric.upper,
+                out=values[..., place],
+            )
+        values[rng.random(values.shape[:2]) < GAP_SHARE] = np.nan
+        panels[kind] = Panel(values.astype(np.float32), settings.start, settings.interval_s, entities[kind], metrics)
+    return panels
+
+
+class _Noise:
+    """Noise of means over an interval."""
+
+    def __init__(self, rng: np.random.Generator, interval_s: int) -> None:
+        self.rng = rng
+        self.minutes = interval_s / 60
+
+    def relative(self, values: Array, share: float) -> Array:
+        noisy: Array = values * self.rng.lognormal(0, share, values.shape)
+        return noisy
+
+    def lost(self, loss: Array) -> Array:
+        """Percent of pings lost among those of an interval."""
+        pings = max(round(PINGS_A_MINUTE * self.minutes), 1)
+        lost: Array = 100 * self.rng.binomial(pings, loss) / pings
+        return lost
+
+    def sampled(self, mean: Array, refresh_ms: float) -> Array:
+        """Mean of the few probes of an interval, each with its own place in the refresh cycle."""
+        probes = max(UPDATES_A_MINUTE * self.minutes, 1)
+        wait = self.rng.normal(0, refresh_ms / np.sqrt(12 * probes), mean.shape)
+        noisy: Array = np.maximum(mean * self.rng.lognormal(0, 0.10 / np.sqrt(probes), mean.shape) + wait, 0.1)
+        return noisy
+
+
+def _host(layout: Layout, demand: Demand, drivers: Drivers, hosts: Hosts, noise: _Noise) -> Mapping[str, Array]:
+    sessions = np.zeros(hosts.busy.shape)
+    np.add.at(sessions, layout.host, demand.clients)
+    return {
+        "host_cpu_busy_pct": np.minimum(hosts.busy, 100),
+        "host_cpu_iowait_pct": noise.relative(hosts.iowait, 0.25),
+        "host_load_per_cpu": noise.relative(0.04 + hosts.use + 0.04 * hosts.iowait, 0.08),
+        "host_psi_cpu_pct": noise.relative(0.4 + 0.9 * hosts.ready + 0.05 * hosts.busy, 0.25),
+        "host_psi_memory_pct": noise.relative(0.02 + 45 * hosts.pressure, 0.3),
+        "host_psi_io_pct": noise.relative(0.3 + 2.2 * hosts.iowait, 0.25),
+        "host_memory_available_pct": hosts.available,
+        "host_swap_kbs": np.where(hosts.pressure > 0.01, noise.relative(9000 * hosts.pressure, 0.5), 0),
+        "host_majfault_per_s": noise.relative(6 + 2600 * hosts.pressure, 0.4),
+        "host_freq_ratio": noise.relative(0.97 * drivers.clock, 0.012),
+        "host_sessions": sessions,
+    }
+
+
+def _disk(layout: Layout, drivers: Drivers, hosts: Hosts, noise: _Noise) -> Mapping[str, Array]:
+    await_ms = noise.relative(hosts.await_ms, 0.12)
+    iops = noise.relative(hosts.iops, 0.05)
+    slots = hosts.iops.shape[1]
+    growth = np.linspace(0, 1.5, slots) * layout.pace[:, None]
+    return {
+        # io_await is absent when nothing completed in the interval.
+        "disk_await_ms": np.where(iops < 2, np.nan, await_ms),
+        "disk_util_pct": 100 * np.clip(noise.relative(hosts.disk_use, 0.08), 0, 1),
+        "disk_queue": iops * await_ms / 1000,
+        "disk_read_kbs": noise.relative(hosts.read_kbs, 0.08),
+        "disk_write_kbs": noise.relative(hosts.write_kbs, 0.08),
+        "disk_used_pct": np.minimum(layout.disk_used[:, None] + growth + drivers.disk_fill, 100),
+    }
+
+
+def _interface(drivers: Drivers, hosts: Hosts, noise: _Noise) -> Mapping[str, Array]:
+    full = np.clip((hosts.link_use - 0.93) / 0.07, 0, 1)
+    retrans = 0.03 + 100 * drivers.loss + 1.2 * full
+    return {
+        "net_rx_kbs": noise.relative(hosts.rx_kbs, 0.06),
+        "net_tx_kbs": noise.relative(hosts.tx_kbs, 0.06),
+        "net_util_pct": 100 * np.clip(noise.relative(hosts.link_use, 0.05), 0, 1),
+        "net_retrans_pct": noise.relative(retrans, 0.3),
+        "net_drop_per_s": np.floor(noise.relative(40 * full, 0.5)),
+    }
+
+
+def _vm(demand: Demand, drivers: Drivers, guests: Guests, noise: _Noise) -> Mapping[str, Array]:
+    kbs = guests.iops * 18
+    return {
+        "vm_cpu_pct": noise.relative(guests.cpu, 0.04),
+        "vm_ready_pct": noise.relative(guests.ready, 0.15),
+        "vm_memory_usable_pct": guests.usable,
+        "vm_swap_kbs": np.where(guests.shortage > 0.02, noise.relative(3500 * guests.shortage, 0.5), 0),
+        "vm_majfault_per_s": noise.relative(1.5 + 900 * guests.shortage, 0.4),
+        "vm_balloon_ratio": 1 - drivers.balloon,
+        "vm_disk_await_ms": noise.relative(guests.await_ms, 0.1),
+        "vm_disk_iops": noise.relative(guests.iops, 0.1),
+        "vm_disk_kbs": noise.relative(kbs, 0.1),
+        "vm_net_rx_kbs": noise.relative(demand.net_rx, 0.1),
+        "vm_net_tx_kbs": noise.relative(demand.net_tx, 0.1),
+    }
+
+
+def _console(demand: Demand, consoles: Consoles, noise: _Noise) -> Mapping[str, Array]:
+    update = noise.sampled(consoles.update, 30)
+    echo = np.maximum(noise.sampled(consoles.echo, 16), update)
+    # A probe that times out says that it was slow, not how slow: its row has no latency.
+    timeout = echo > TIMEOUT_MS
+    watched = demand.clients > 0
+    drift = np.exp(0.02 * ar1(noise.rng, update.shape, steps=60 / noise.minutes))
+    return {
+        "console_connect_ms": noise.relative(consoles.connect, 0.03),
+        "console_jitter_ms": noise.relative(consoles.jitter, 0.3),
+        "console_loss_pct": noise.lost(consoles.loss),
+        "console_mainloop_ms": noise.relative(consoles.mainloop, 0.3),
+        "console_update_ms": update * drift,
+        "console_echo_ms": np.where(timeout, np.nan, echo * drift),
+        # The frame rate means something only while the screen changes and somebody looks.
+        "console_fps": np.where(watched, np.minimum(noise.relative(consoles.fps, 0.03), 33.3), np.nan),
+        "console_fps_stddev": np.where(watched, noise.relative(consoles.fps_stddev, 0.25), np.nan),
+        "console_update_kib": noise.relative(consoles.update_kib, 0.05),
+        "console_sent_kbs": noise.relative(consoles.sent_kbs, 0.1),
+        "console_worker_pct": np.clip(noise.relative(consoles.worker, 0.06), 0, 100),
+        "console_clients": demand.clients.astype(float),
+    }

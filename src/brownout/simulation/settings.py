@@ -1,0 +1,58 @@
+"""What a simulated fleet looks like."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from brownout.domain.errors import SettingsError
+
+__all__ = ["FleetSettings"]
+
+
+MONDAY = np.datetime64("2026-03-02T00:00", "ms")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FleetSettings:
+    """Size, span and faults of a fleet.
+
+    Attributes
+    ----------
+    faults
+        Incidents to inject and to end before the data does.
+    ongoing
+        Further incidents, slow ones that still grow when the data ends.
+    telemetry
+        ``host-only`` measures hosts, disks and interfaces; ``no-probe`` everything but consoles.
+    start
+        First time, UTC; load follows the working day of UTC.
+    """
+
+    hosts: int = 4
+    vms: int = 24
+    days: float = 14.0
+    interval_s: int = 60
+    seed: int = 0
+    faults: int = 0
+    ongoing: int = 0
+    exclude_causes: tuple[str, ...] = ()
+    only_causes: tuple[str, ...] = ()
+    telemetry: Literal["full", "host-only", "no-probe"] = "full"
+    start: np.datetime64 = MONDAY
+
+    def __post_init__(self) -> None:
+        for name in ("hosts", "vms", "interval_s"):
+            if getattr(self, name) < 1:
+                msg = f"A fleet with {name} = {getattr(self, name)} cannot be simulated."
+                raise SettingsError(msg, remedy=f"Give {name} of at least 1.")
+        if self.slots < 2:
+            msg = f"{self.days} days at {self.interval_s} s are {self.slots} slots."
+            raise SettingsError(msg, remedy="Give more days or a shorter interval.")
+        if self.faults < 0 or self.ongoing < 0:
+            raise SettingsError("A negative number of faults was asked for.", remedy="Give 0 or more.")
+
+    @property
+    def slots(self) -> int:
+        """Number of samples of a series."""
+        return int(self.days * 86_400 // self.interval_s)
