@@ -107,6 +107,7 @@ def _disk(layout: Layout, drivers: Drivers, hosts: Hosts, noise: _Noise) -> Mapp
     iops = noise.relative(hosts.iops, 0.05)
     slots = hosts.iops.shape[1]
     growth = np.linspace(0, 1.5, slots) * layout.pace[:, None]
+    churn = 0.3 * ar1(noise.rng, hosts.iops.shape, steps=240 / noise.minutes)
     return {
         # io_await is absent when nothing completed in the interval.
         "disk_await_ms": np.where(iops < 2, np.nan, await_ms),
@@ -114,7 +115,7 @@ def _disk(layout: Layout, drivers: Drivers, hosts: Hosts, noise: _Noise) -> Mapp
         "disk_queue": iops * await_ms / 1000,
         "disk_read_kbs": noise.relative(hosts.read_kbs, 0.08),
         "disk_write_kbs": noise.relative(hosts.write_kbs, 0.08),
-        "disk_used_pct": np.minimum(layout.disk_used[:, None] + growth + drivers.disk_fill, 100),
+        "disk_used_pct": np.minimum(layout.disk_used[:, None] + growth + drivers.disk_fill + churn, 100),
     }
 
 

@@ -1,0 +1,84 @@
+"""From scores to episodes: hysteresis, least evidence, and the metrics that moved."""
+
+import hashlib
+
+import numpy as np
+
+from brownout.detection.settings import EpisodeSettings
+from brownout.domain.findings import AnomalyScores, Episode, Mover
+from brownout.domain.forecasts import Series
+from brownout.domain.panel import Float, Panel
+
+__all__ = ["episodes"]
+
+
+def episodes(scores: AnomalyScores, panel: Panel, settings: EpisodeSettings | None = None) -> tuple[Episode, ...]:
+    """Episodes of all entities in order of their start; ``panel`` holds the scored slots and their past."""
+    settings = settings or EpisodeSettings()
+    patience = max(round(settings.clear_minutes * 60 / scores.interval_s), 1)
+    found = []
+    for row in np.flatnonzero(np.nanmax(np.nan_to_num(scores.scores, nan=-1.0), axis=1, initial=-1) >= 1.0).tolist():
+        for first, last in _spans(scores.scores[row], settings, patience):
+            found.append(_episode(scores, panel, row, (first, last), settings))
+    return tuple(sorted(found, key=lambda episode: (episode.start, episode.entity)))
+
+
+def _spans(score: Float, settings: EpisodeSettings, patience: int) -> list[tuple[int, int]]:
+    """Slots ``first`` until before ``last`` of each episode of one entity; gaps neither begin nor end one."""
+    above = np.flatnonzero(score >= 1.0)
+    high = np.flatnonzero(score >= settings.clear)
+    # An episode holds on while the score is at the clearing line at least once in each span of patience.
+    parts = np.split(high, np.flatnonzero(np.diff(high) > patience) + 1)
+    spans = []
+    for part in parts:
+        alarms = above[(above >= part[0]) & (above <= part[-1])]
+        if len(alarms) >= settings.least_slots or (len(alarms) and score[alarms].max() >= settings.obvious):
+            spans.append((int(alarms[0]), int(part[-1]) + 1))
+    return spans
+
+
+def _episode(
+    scores: AnomalyScores, panel: Panel, row: int, span: tuple[int, int], settings: EpisodeSettings
+) -> Episode:
+    first, last = span
+    entity = scores.entities[row]
+    step = np.timedelta64(scores.interval_s * 1000, "ms")
+    patience = max(round(settings.clear_minutes * 60 / scores.interval_s), 1)
+    start = scores.times[first]
+    return Episode(
+        id=hashlib.sha256(f"{entity}\n{start}".encode()).hexdigest()[:12],
+        entity=entity,
+        start=start,
+        end=scores.times[last - 1] + step,
+        open=last + patience >= len(scores.times),
+        severity=float(np.nanmax(scores.scores[row, first:last])),
+        movers=_movers(scores, panel, row, span, settings),
+    )
+
+
+def _movers(
+    scores: AnomalyScores, panel: Panel, row: int, span: tuple[int, int], settings: EpisodeSettings
+) -> tuple[Mover, ...]:
+    first, last = span
+    begin = max(first - (last - first), 0)
+    deviation = np.nan_to_num(scores.deviations[row, begin:last])
+    peak = np.abs(deviation).argmax(axis=0)
+    strength = np.abs(deviation)[peak, np.arange(deviation.shape[1])]
+    ranked = [column for column in np.argsort(-strength).tolist() if strength[column] >= settings.mover]
+    shift = panel.slot(scores.times[0])
+    day = max(86_400 // scores.interval_s, 1)
+    past = panel.values[row, max(shift + begin - day, 0) : max(shift + begin, 1)]
+    movers = []
+    for column in ranked[: settings.movers]:
+        moved = np.flatnonzero(np.abs(deviation[:, column]) >= settings.mover)
+        usual = past[:, column][np.isfinite(past[:, column])]
+        movers.append(
+            Mover(
+                series=Series(scores.entities[row], scores.metrics[column]),
+                usual=float(np.median(usual)) if len(usual) else float("nan"),
+                peak=float(panel.values[row, shift + begin + peak[column], column]),
+                deviation=float(deviation[peak[column], column]),
+                onset=scores.times[begin + moved[0]],
+            )
+        )
+    return tuple(movers)

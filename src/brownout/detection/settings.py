@@ -1,0 +1,55 @@
+"""Settings of detection."""
+
+from dataclasses import dataclass
+
+from brownout.domain.errors import SettingsError
+
+__all__ = ["DetectorSettings", "EpisodeSettings"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectorSettings:
+    """Size of the forest and where the alarm lies.
+
+    Attributes
+    ----------
+    trees, samples
+        Trees of the forest and rows that each one sees.
+    rows
+        Most rows of features that a training looks at, whatever the size of the fleet.
+    alarms_a_day
+        Slots above the boundary that an entity may have on an ordinary day.
+    """
+
+    trees: int = 100
+    samples: int = 512
+    rows: int = 40_000
+    alarms_a_day: float = 0.1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.trees, self.samples, self.rows) < 1 or self.alarms_a_day <= 0:
+            msg = f"A forest of {self.trees} trees, {self.samples} samples and {self.rows} rows cannot be grown."
+            raise SettingsError(msg, remedy="Give positive numbers.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpisodeSettings:
+    """When slots above the boundary become an episode.
+
+    Attributes
+    ----------
+    clear
+        An episode ends when the score stays below this share of the boundary for ``clear_minutes``.
+    least_slots
+        Slots above the boundary that an episode must have, unless one of them reaches ``obvious``.
+    mover
+        Deviation from which a metric counts as having moved, in usual spreads.
+    """
+
+    clear: float = 0.8
+    clear_minutes: float = 30.0
+    least_slots: int = 3
+    obvious: float = 1.6
+    mover: float = 4.0
+    movers: int = 8

@@ -1,0 +1,61 @@
+"""Losses of quantile forecasts, and the ratios to seasonal-naive that skill is stated in."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from brownout.domain.forecasts import QUANTILES
+from brownout.domain.panel import Float
+
+__all__ = ["PathLosses", "path_losses", "skill_ratio"]
+
+Doubles = npt.NDArray[np.float64]
+MIDDLE = QUANTILES.index(0.5)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PathLosses:
+    """Sums over the measured steps of each row, float64 ``[row]``.
+
+    ``absolute`` is the absolute error of the median, ``quantile`` twice the quantile loss averaged over the nine
+    levels (the CRPS from quantiles), ``inside`` how many values lie in the 10–90 % band, ``count`` how many there are.
+    """
+
+    absolute: Doubles
+    quantile: Doubles
+    inside: Doubles
+    count: Doubles
+
+
+def path_losses(values: Float, actual: Float) -> PathLosses:
+    """Losses of quantile paths ``[row, step, 9]`` against what came ``[row, step]``; NaN = not measured."""
+    seen = np.isfinite(actual)
+    truth = np.where(seen, actual, 0.0)[..., None]
+    error = truth - values
+    levels = np.array(QUANTILES)
+    loss = 2 * np.maximum(levels * error, (levels - 1) * error).mean(axis=2)
+    inside = (truth[..., 0] >= values[..., 0]) & (truth[..., 0] <= values[..., -1])
+    return PathLosses(
+        absolute=np.where(seen, np.abs(error[..., MIDDLE]), 0.0).sum(axis=1, dtype=np.float64),
+        quantile=np.where(seen, loss, 0.0).sum(axis=1, dtype=np.float64),
+        inside=(inside & seen).sum(axis=1).astype(np.float64),
+        count=seen.sum(axis=1).astype(np.float64),
+    )
+
+
+def skill_ratio(loss: Doubles, naive: Doubles, count: Doubles, scale: Doubles) -> float:
+    """Mean loss over that of seasonal-naive, each series on its own scale.
+
+    Every argument has one value a row; ``scale`` is the in-sample mean absolute error of seasonal-naive of the row's
+    series (the denominator of MASE, Hyndman and Koehler 2006). Rows without a scale (flat series) or without a measured
+    value do not count; NaN where none is left, 1 where neither has any loss.
+    """
+    kept = (count > 0) & np.isfinite(scale) & (scale > 0)
+    if not kept.any():
+        return float("nan")
+    ours = float((loss[kept] / scale[kept]).sum())
+    theirs = float((naive[kept] / scale[kept]).sum())
+    if theirs == 0:
+        return 1.0 if ours == 0 else float("inf")
+    return ours / theirs

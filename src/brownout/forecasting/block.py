@@ -1,0 +1,92 @@
+"""Many series of any length in one flat array, read by index arithmetic."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from brownout.domain.errors import DataError
+from brownout.domain.metrics import Family
+from brownout.domain.panel import Panel
+from brownout.forecasting.rows import day_steps
+
+__all__ = ["FAMILIES", "SeriesBlock", "block_of"]
+
+FAMILIES = tuple(Family)
+"""Order of the family embedding; stored with every model."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeriesBlock:
+    """Series one after the other in one float32 array.
+
+    Attributes
+    ----------
+    values
+        float32 ``[1 + slots of all series]``; the first is NaN, which everything outside a series reads.
+    offset, length
+        int64 ``[series]``: where a series begins in ``values`` and how many slots it has.
+    first, last
+        int64 ``[series]``: its first and last measured slot.
+    clock, interval
+        int64 ``[series]``: seconds since the epoch of its first slot, and between two.
+    season
+        int64 ``[series]``: slots of the short season.
+    family
+        int64 ``[series]``: index into ``FAMILIES``.
+    lower, upper
+        float32 ``[series]``: valid range.
+    """
+
+    values: Tensor
+    offset: Tensor
+    length: Tensor
+    first: Tensor
+    last: Tensor
+    clock: Tensor
+    interval: Tensor
+    season: Tensor
+    family: Tensor
+    lower: Tensor
+    upper: Tensor
+
+    def __len__(self) -> int:
+        return len(self.offset)
+
+    def take(self, rows: Tensor, slots: Tensor) -> Tensor:
+        """Values of slots ``[row, step]``, counted within each row's series; NaN outside of it."""
+        inside = (slots >= 0) & (slots < self.length[rows, None])
+        return self.values[torch.where(inside, slots + self.offset[rows, None], 0)]
+
+
+def block_of(panels: Sequence[Panel], season: int | None = None) -> SeriesBlock:
+    """All series of the panels that have a value; raises DataError where none has."""
+    values: list[np.ndarray] = [np.full(1, np.nan, np.float32)]
+    facts: list[np.ndarray] = []
+    bounds: list[np.ndarray] = []
+    for panel in panels:
+        series = panel.values.transpose(0, 2, 1)
+        present = np.isfinite(series)
+        entities, metrics = np.nonzero(present.any(axis=2))
+        alive, slots = present[entities, metrics], series.shape[2]
+        values.append(series[entities, metrics].reshape(-1))
+        row = np.empty((len(entities), 7), np.int64)
+        row[:, 0] = slots
+        row[:, 1] = alive.argmax(axis=1)
+        row[:, 2] = slots - 1 - alive[:, ::-1].argmax(axis=1)
+        row[:, 3] = int(panel.start.astype("datetime64[s]").astype(np.int64))
+        row[:, 4] = panel.interval_s
+        row[:, 5] = season or day_steps(panel.interval_s)
+        row[:, 6] = np.array([FAMILIES.index(metric.family) for metric in panel.metrics], np.int64)[metrics]
+        facts.append(row)
+        bounds.append(np.array([(m.lower, m.upper) for m in panel.metrics], np.float32).reshape(-1, 2)[metrics])
+    columns = torch.from_numpy(np.concatenate(facts)) if facts else torch.empty((0, 7), dtype=torch.int64)
+    if not len(columns):
+        raise DataError("There is no measured series to learn from.", remedy="Give data with at least one value.")
+    length, first, last, clock, interval, lag, family = columns.unbind(1)
+    lower, upper = torch.from_numpy(np.concatenate(bounds)).unbind(1)
+    offset = 1 + torch.cumsum(length, 0) - length
+    flat = torch.from_numpy(np.concatenate(values))
+    return SeriesBlock(flat, offset, length, first, last, clock, interval, lag, family, lower, upper)

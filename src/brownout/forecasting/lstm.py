@@ -1,0 +1,94 @@
+"""The LSTM as a forecaster: fit on panels, predict from origins, save and load."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+import torch
+
+from brownout.domain.errors import ModelError, NotFittedError
+from brownout.domain.forecasts import QUANTILES, Forecasts
+from brownout.domain.panel import Float, Panel
+from brownout.domain.ports import Progress, no_progress
+from brownout.forecasting.block import FAMILIES, block_of
+from brownout.forecasting.network import QuantileLstm, build
+from brownout.forecasting.rows import clip_to_bounds, rows_of
+from brownout.forecasting.settings import LstmSettings
+from brownout.forecasting.store import read_card, read_weights, write_card, write_weights
+from brownout.forecasting.training import train
+from brownout.forecasting.windows import windows
+
+__all__ = ["LstmForecaster"]
+
+BATCH = 1024
+
+
+@dataclass
+class LstmForecaster:
+    """One network for all entities and metrics.
+
+    Attributes
+    ----------
+    network_
+        The trained network; None until fit succeeds.
+    """
+
+    settings: LstmSettings
+    network_: QuantileLstm | None = None
+    name: ClassVar[str] = "lstm"
+
+    def fit(self, panels: Sequence[Panel], progress: Progress = no_progress) -> Self:
+        """Learn from all series of the panels; raises DataError where there is none."""
+        self.network_ = train(block_of(panels, self.settings.season), self.settings, progress)
+        return self
+
+    def predict(self, panel: Panel, origins: Sequence[int], horizon: int) -> Forecasts:
+        """Predict all series that were measured by an origin, for at most the horizon that was learned."""
+        if self.network_ is None:
+            raise NotFittedError("The LSTM has not been trained.", remedy="Call fit first, or load a stored model.")
+        if horizon > self.settings.horizon:
+            msg = f"A horizon of {horizon} slots was asked of a model that learned {self.settings.horizon}."
+            raise ModelError(msg, remedy="Train with a longer horizon, or ask for a shorter one.")
+        rows = rows_of(panel, origins, horizon)
+        if not len(rows):
+            return rows.forecasts(np.empty((0, horizon, len(QUANTILES)), np.float32), self.name)
+        block = block_of([panel], self.settings.season)
+        present = np.isfinite(panel.values).any(axis=1)
+        places = np.cumsum(present.reshape(-1)).reshape(present.shape) - 1
+        series = torch.from_numpy(places[rows.entities, rows.metrics])
+        starts = torch.from_numpy(rows.origins)
+        parts: list[Float] = []
+        with torch.inference_mode():
+            for first in range(0, len(rows), BATCH):
+                batch = windows(block, series[first : first + BATCH], starts[first : first + BATCH], self.settings)
+                parts.append(batch.scale.revert(self.network_(batch))[:, :horizon].numpy())
+        return rows.forecasts(clip_to_bounds(np.concatenate(parts), rows), self.name)
+
+    def save(self, folder: Path) -> None:
+        """Write ``forecaster.json`` and ``weights.safetensors``."""
+        if self.network_ is None:
+            raise NotFittedError("The LSTM has not been trained.", remedy="Call fit before save.")
+        digest = write_weights(folder, self.network_.state_dict())
+        write_card(
+            folder,
+            self.name,
+            {"settings": asdict(self.settings), "families": list(FAMILIES), "quantiles": QUANTILES, "sha256": digest},
+        )
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read a stored model; raises ModelError where it is damaged or from another version."""
+        card = read_card(folder, cls.name)
+        if card["families"] != list(FAMILIES) or tuple(card["quantiles"]) != QUANTILES:
+            msg = f"The model in {folder} knows other metric families or quantiles than this version."
+            raise ModelError(msg, remedy="Train again with this version of brownout.")
+        settings = LstmSettings(**card["settings"])
+        network = build(settings)
+        try:
+            network.load_state_dict(read_weights(folder, card["sha256"]))
+        except RuntimeError as error:
+            msg = f"The weights in {folder} do not fit the network of the card: {error}."
+            raise ModelError(msg, remedy="Train again, or fetch the whole model again.") from error
+        return cls(settings, network.eval())

@@ -1,0 +1,64 @@
+"""Which series are forecast from which origin, and in which order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from brownout.domain.errors import DataError
+from brownout.domain.forecasts import Forecasts, Series
+from brownout.domain.panel import Float, Panel
+
+__all__ = ["Index", "Rows", "clip_to_bounds", "day_steps", "rows_of"]
+
+Index = npt.NDArray[np.int64]
+
+
+def day_steps(interval_s: int) -> int:
+    """Slots of a day, at least one."""
+    return max(round(86_400 / interval_s), 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Rows of a forecast: every origin, and of each every series that was measured by then.
+
+    ``origins``, ``entities`` and ``metrics`` are indices ``[row]`` into the panel.
+    """
+
+    panel: Panel
+    origins: Index
+    entities: Index
+    metrics: Index
+
+    def __len__(self) -> int:
+        return len(self.origins)
+
+    def forecasts(self, values: Float, maker: str) -> Forecasts:
+        """Quantile paths ``[row, step, quantile]`` with the names of their series."""
+        names = [[Series(e, m) for m in self.panel.metric_names] for e in self.panel.entity_ids]
+        series = tuple(names[e][m] for e, m in zip(self.entities.tolist(), self.metrics.tolist(), strict=True))
+        times = self.panel.start + self.origins * self.panel.step
+        return Forecasts(series, times, self.panel.interval_s, values, (maker,) * len(series))
+
+
+def rows_of(panel: Panel, origins: Sequence[int], horizon: int) -> Rows:
+    """Rows in the order origin, entity, metric; an origin outside of the panel is a DataError."""
+    slots = panel.values.shape[1]
+    outside = [origin for origin in origins if not 0 <= origin < slots]
+    if outside or horizon < 1:
+        msg = f"Origins {outside[:3]} lie outside of the {slots} slots, or the horizon {horizon} is not positive."
+        raise DataError(msg, remedy="Give origins from 0 to the last slot and a horizon of at least 1.")
+    present = np.isfinite(panel.values)
+    first = np.where(present.any(axis=1), present.argmax(axis=1), slots)
+    starts = np.asarray(origins, np.int64)
+    chosen, entities, metrics = np.nonzero(first[None] <= starts[:, None, None])
+    return Rows(panel, starts[chosen], entities.astype(np.int64), metrics.astype(np.int64))
+
+
+def clip_to_bounds(values: Float, rows: Rows) -> Float:
+    """Quantile paths ``[row, step, quantile]`` within the valid range of their metric."""
+    bounds = np.array([(m.lower, m.upper) for m in rows.panel.metrics], np.float32).reshape(-1, 2)[rows.metrics]
+    clipped: Float = np.clip(values, bounds[:, 0, None, None], bounds[:, 1, None, None])
+    return clipped

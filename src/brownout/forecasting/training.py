@@ -1,0 +1,48 @@
+"""Training: random windows gathered from one block, a fixed number of steps."""
+
+import torch
+from torch import Tensor
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import OneCycleLR
+
+from brownout.domain.ports import Progress
+from brownout.forecasting.block import SeriesBlock
+from brownout.forecasting.network import QuantileLstm, build, pinball
+from brownout.forecasting.settings import LstmSettings
+from brownout.forecasting.windows import windows
+
+__all__ = ["draw", "train"]
+
+CLIP = 1.0
+"""Largest norm of a gradient."""
+REPORT_EVERY = 20
+
+
+def train(block: SeriesBlock, settings: LstmSettings, progress: Progress) -> QuantileLstm:
+    """Learn from all series of a block; equal seed, data and threads give equal weights."""
+    network = build(settings)
+    generator = torch.Generator().manual_seed(settings.seed)
+    optimiser = AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    schedule = OneCycleLR(optimiser, settings.learning_rate, total_steps=settings.steps + 1, pct_start=0.1)
+    ahead = torch.arange(1, settings.horizon + 1)
+    for step in range(settings.steps):
+        rows, origins = draw(block, settings.batch, generator)
+        batch = windows(block, rows, origins, settings)
+        target = batch.scale.apply(block.take(rows, origins[:, None] + ahead))
+        optimiser.zero_grad()
+        pinball(network(batch), target).backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), CLIP)
+        optimiser.step()
+        schedule.step()
+        if step % REPORT_EVERY == 0:
+            progress("train lstm", step / settings.steps)
+    progress("train lstm", 1.0)
+    return network.eval()
+
+
+def draw(block: SeriesBlock, number: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Random series and origins, each after its series' first value and, where it has two, before its last."""
+    rows = torch.randint(len(block), (number,), generator=generator)
+    first, last = block.first[rows], block.last[rows]
+    share = torch.rand(number, generator=generator, dtype=torch.float64)
+    return rows, first + (share * (last - first)).long()

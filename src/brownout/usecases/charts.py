@@ -1,0 +1,80 @@
+"""Charts of a report: the past of a series, its forecast, and the spans to shade."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from brownout.domain.findings import Diagnosis
+from brownout.domain.forecasts import Forecasts, Series
+from brownout.domain.metrics import Metric
+from brownout.domain.night import Chart
+from brownout.domain.panel import Float, Panel, Times
+
+__all__ = ["CHART_SLOTS", "forecast_chart", "incident_charts", "past_chart"]
+
+CHART_SLOTS = 500
+"""A chart shows about this many measured values: more than a screen has pixels for helps nobody."""
+
+NO_TIMES: Times = np.empty(0, "datetime64[ms]")
+NO_VALUES: Float = np.empty(0, np.float32)
+
+
+def forecast_chart(series: Series, panel: Panel, forecast: Forecasts, naive: Forecasts, limit: float | None) -> Chart:
+    """Past and forecast of a series; both forecasts hold just its row."""
+    past = past_chart(series, panel, limit=limit)
+    low, middle, high = (forecast.values[0, :, forecast.quantiles.index(q)] for q in (0.1, 0.5, 0.9))
+    return Chart(
+        series=series,
+        times=past.times,
+        values=past.values,
+        future=forecast.times(0),
+        low=low,
+        middle=middle,
+        high=high,
+        naive=naive.values[0, :, naive.quantiles.index(0.5)],
+        limit=limit,
+        maker=forecast.makers[0],
+    )
+
+
+def past_chart(
+    series: Series,
+    panel: Panel,
+    *,
+    limit: float | None = None,
+    marks: Sequence[tuple[np.datetime64, np.datetime64]] = (),
+) -> Chart:
+    """Measured values of a series in a panel, averaged where there are more than a chart can show."""
+    row, column = panel.entity_ids.index(series.entity), panel.metric_names.index(series.metric)
+    shown = panel.select(entities=[row], metrics=[column])
+    shown = shown.coarsen(max(shown.values.shape[1] // CHART_SLOTS, 1))
+    return Chart(
+        series=series,
+        times=shown.times,
+        values=shown.values[0, :, 0],
+        future=NO_TIMES,
+        low=NO_VALUES,
+        middle=NO_VALUES,
+        high=NO_VALUES,
+        naive=NO_VALUES,
+        limit=limit,
+        marks=tuple(marks),
+    )
+
+
+def incident_charts(
+    diagnosis: Diagnosis, panels: Sequence[Panel], metrics: Mapping[str, Metric], wanted: Sequence[Series]
+) -> dict[Series, Chart]:
+    """Charts of the wanted series around a diagnosis, with its span shaded."""
+    charts = {}
+    for panel in panels:
+        around = panel.between(diagnosis.start - CONTEXT, diagnosis.end + CONTEXT)
+        for series in wanted:
+            if series.entity in panel.entity_ids and series.metric in panel.metric_names:
+                span = (diagnosis.start, diagnosis.end)
+                charts[series] = past_chart(series, around, limit=metrics[series.metric].limit, marks=[span])
+    return charts
+
+
+CONTEXT = np.timedelta64(12 * 3_600_000, "ms")
+"""How much is shown before and after an incident."""
