@@ -147,7 +147,6 @@ class Diagnosis:
     entities: tuple[str, ...]
     episodes: tuple[str, ...]
     causes: tuple[Cause, ...]
-    confirm: tuple[str, ...] = ()
 
     @property
     def top(self) -> Cause:

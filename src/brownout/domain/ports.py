@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -69,7 +69,7 @@ class SampleStore(Protocol):
 class Forecaster(Protocol):
     """Learns from panels and predicts quantile paths; never looks past an origin."""
 
-    name: str
+    name: ClassVar[str]
 
     def fit(self, panels: Sequence[Panel], progress: Progress = no_progress) -> "Forecaster":
         """Learn from everything in the panels."""
@@ -81,7 +81,7 @@ class Forecaster(Protocol):
 class Detector(Protocol):
     """Learns what is usual and scores what comes; each sample is scored before it is learned."""
 
-    name: str
+    name: ClassVar[str]
 
     def fit(self, panels: Sequence[Panel], progress: Progress = no_progress) -> "Detector":
         """Learn from everything in the panels."""
