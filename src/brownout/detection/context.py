@@ -31,7 +31,8 @@ Index = npt.NDArray[np.int64]
 class Expectation:
     """Levels and spreads by block, float32 ``[way, entity, block, metric]``; NaN where the past is too short.
 
-    The ways to expect are the same hour of the last seven days, the same hour a week ago, and the last day as a whole; a
+    The ways to expect are the same hour of the last seven days, the same hour a week ago, and the last day as
+    a whole; a
     value is abnormal only when none of them expects it. A level shift is therefore the new normal after a day.
     """
 

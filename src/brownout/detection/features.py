@@ -24,7 +24,9 @@ FEATURES = tuple(f"{name}_{reduction}" for name in NAMES for reduction in REDUCT
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """``rows`` float32 ``[entity, time, feature]``, NaN where nothing was measured; ``deviations`` of the quarter hour."""
+    """``rows`` float32 ``[entity, time, feature]``, NaN where nothing was measured; ``deviations`` of the
+    quarter hour.
+    """
 
     rows: Float
     deviations: Float

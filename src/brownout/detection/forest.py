@@ -24,6 +24,8 @@ __all__ = ["IsolationForestDetector"]
 
 FORMAT = 1
 BATCH = 200_000
+TRUSTED = ["sklearn.tree._tree.Tree"]
+"""The one type beyond skops' own list that may be loaded; its indices are checked before use."""
 STRANGE_FEATURE = FEATURES.index("quarter_largest")
 STRANGE = 15.0
 """Spreads from which a quarter of an hour is no ordinary one."""
@@ -144,9 +146,19 @@ class IsolationForestDetector:
                 raise ModelError(msg, remedy="Train again, or fetch the whole model again.")
         return cls(
             settings=DetectorSettings(**card["settings"]),
-            forests_={kind: skops.io.loads(data, trusted=[]) for kind, data in blobs.items()},
+            forests_={kind: _checked(skops.io.loads(data, trusted=TRUSTED), folder) for kind, data in blobs.items()},
             thresholds_={kind: Threshold(**facts["threshold"]) for kind, facts in card["kinds"].items()},
         )
+
+
+def _checked(forest: IsolationForest, folder: Path) -> IsolationForest:
+    """A loaded forest whose trees point only to nodes and features that there are; scikit-learn would not look."""
+    for tree in (estimator.tree_ for estimator in forest.estimators_):
+        children = np.concatenate([tree.children_left, tree.children_right])
+        if children.max() >= tree.node_count or children.min() < -1 or tree.feature.max() >= len(FEATURES):
+            msg = f"A tree of the forest in {folder} points beyond its nodes or features."
+            raise ModelError(msg, remedy="Do not use this model: train again, or fetch it from where it was reviewed.")
+    return forest
 
 
 def _ordinary(rows: Float) -> Float:

@@ -1,7 +1,9 @@
 """Inference: from evidence to the probability of each (cause, entity), ``unknown`` among them.
 
-The odds of a candidate are its prior times a factor for each piece of evidence. Necessary evidence that is absent all but
-rules it out; strong and supporting evidence speak for it as far as they are present, excluding evidence against it; what
+The odds of a candidate are its prior times a factor for each piece of evidence. Necessary evidence that is
+absent all but
+rules it out; strong and supporting evidence speak for it as far as they are present, excluding evidence
+against it; what
 is missing speaks neither way, except that a cause whose necessary evidence is missing cannot be told from unknown. The
 candidates and ``unknown``, which stands for everything that is not in the knowledge, share the probability.
 """
@@ -25,7 +27,8 @@ __all__ = ["Diagnoser", "Weights"]
 class Weights:
     """Log-odds of evidence: at full strength (``present``) and at none (``absent``).
 
-    ``unknown`` is the log-odds that an incident has a cause outside of the knowledge, on the scale of a candidate with a
+    ``unknown`` is the log-odds that an incident has a cause outside of the knowledge, on the scale of a
+    candidate with a
     prior of 1 and no evidence. Modelling assumptions, the same for all causes.
     """
 

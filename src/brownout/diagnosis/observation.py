@@ -91,7 +91,9 @@ def observe(panels: Sequence[Panel], start: np.datetime64, end: np.datetime64) -
         usual, spread, known = _baseline(past, start, end)
         high, low = _quantile(within.values, UPPER), _quantile(within.values, LOWER)
         covered = np.isfinite(within.values).mean(axis=1) >= LEAST_COVERAGE
-        trend = _trend(panel, end)
+        # A leak that was stopped within the incident climbed before it: both views count.
+        trends = _trend(panel, start + (end - start) // 4), _trend(panel, end)
+        trend = np.where(np.abs(trends[0]) > np.abs(trends[1]), *trends)
         for row, column in zip(*np.nonzero(known & covered), strict=True):
             metric = panel.metrics[column]
             table[panel.entity_ids[row], metric.name] = Observation(

@@ -76,10 +76,16 @@ class Night:
         The window searched for episodes; ``end`` is the end of the data and the origin of the forecasts.
     skills
         Backtest of the forecaster by metric, and one with metric "" for all together.
+    forecasts
+        Charts of the breaches, most probable first, then of what comes nearest to its limit.
     charts
-        For every breach and for the console, and the strongest mover, of every diagnosis.
+        By diagnosis id: the slowest console, what speaks for the cause, and what moved most.
     latency
-        Median console latency over the fleet by slot of the window, ``None`` where no console is measured.
+        Console latency over the fleet by slot of the window: ``values`` is the median over consoles, ``low``
+        and ``high``
+        the 10 and 90 % quantile over them; ``None`` where no console is measured.
+    series
+        How many series were forecast.
     """
 
     source: str
@@ -95,7 +101,9 @@ class Night:
     episodes: tuple[Episode, ...]
     diagnoses: tuple[Diagnosis, ...]
     actions: tuple[Action, ...]
-    charts: Mapping[Series, Chart]
+    forecasts: Mapping[Series, Chart]
+    charts: Mapping[str, Mapping[Series, Chart]]
     models: tuple[ModelRecord, ...]
     quality: Quality
     latency: Chart | None = None
+    series: int = 0

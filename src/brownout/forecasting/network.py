@@ -11,8 +11,8 @@ from brownout.forecasting.windows import CHANNELS, STATICS, Windows
 
 __all__ = ["ANCHORS", "QuantileLstm", "build", "pinball"]
 
-ANCHORS = 5
-"""Candidates a median leans on: the level, the last value, and one, two and seven seasons earlier."""
+ANCHORS = 6
+"""Candidates a median leans on: the level, the last value, one, two and seven seasons earlier, and the straight line on."""
 MIDDLE = QUANTILES.index(0.5)
 EMBEDDING = 8
 

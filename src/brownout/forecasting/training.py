@@ -7,9 +7,10 @@ from torch.optim.lr_scheduler import OneCycleLR
 
 from brownout.domain.ports import Progress
 from brownout.forecasting.block import SeriesBlock
+from brownout.forecasting.drift import draw_drift
 from brownout.forecasting.network import QuantileLstm, build, pinball
 from brownout.forecasting.settings import LstmSettings
-from brownout.forecasting.windows import windows
+from brownout.forecasting.windows import spread_of, windows
 
 __all__ = ["draw", "train"]
 
@@ -27,8 +28,9 @@ def train(block: SeriesBlock, settings: LstmSettings, progress: Progress) -> Qua
     ahead = torch.arange(1, settings.horizon + 1)
     for step in range(settings.steps):
         rows, origins = draw(block, settings.batch, generator)
-        batch = windows(block, rows, origins, settings)
-        target = batch.scale.apply(block.take(rows, origins[:, None] + ahead))
+        drift = draw_drift(block, rows, spread_of(block, rows, origins, settings.horizon), generator)
+        batch = windows(block, rows, origins, settings, drift)
+        target = batch.scale.apply(drift.added(block.take(rows, origins[:, None] + ahead), ahead))
         optimiser.zero_grad()
         pinball(network(batch), target).backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), CLIP)

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from brownout.forecasting.block import SeriesBlock
+from brownout.forecasting.drift import Drift, no_drift
 from brownout.forecasting.settings import LstmSettings
 
-__all__ = ["CHANNELS", "STATICS", "Scale", "Windows", "windows"]
+__all__ = ["CHANNELS", "STATICS", "Scale", "Windows", "spread_of", "windows"]
 
 LONG_SEASON = 7
 """The long season is so many short ones: a week of days."""
@@ -18,6 +19,8 @@ STATICS = 8
 """Inputs a patch beside its slots: time of day, day of week, place, level, spread and gaps of the window."""
 FLAT = 1e-4
 """Share of its level below which a window's spread is taken for flat: a meter's last digit, not a movement."""
+TREND = 8
+"""Slots that the straight line of the last anchor is drawn through."""
 TINY = 1e-6
 """Smallest scale at all, for windows of nothing but zeros."""
 REACH = 12.0
@@ -55,14 +58,21 @@ class Windows:
     scale: Scale
 
 
-def windows(block: SeriesBlock, rows: Tensor, origins: Tensor, settings: LstmSettings) -> Windows:
-    """Inputs of series ``rows`` at slots ``origins`` (the last seen), both int64 ``[row]``; reads nothing later."""
+def windows(
+    block: SeriesBlock, rows: Tensor, origins: Tensor, settings: LstmSettings, drift: Drift | None = None
+) -> Windows:
+    """Inputs of series ``rows`` at slots ``origins`` (the last seen), both int64 ``[row]``; reads nothing later.
+
+    ``drift`` is what training adds to the values.
+    """
+    drift = drift or no_drift(rows)
     past = settings.context_patches * settings.patch
     future = settings.horizon_patches * settings.patch
     steps = torch.arange(1 - past, future + 1)
     season = block.season[rows]
-    context = block.take(rows, origins[:, None] + steps[:past])
-    lags = [block.take(rows, origins[:, None] + earlier(steps, season, k)) for k in (1, 2, LONG_SEASON)]
+    context = drift.added(block.take(rows, origins[:, None] + steps[:past]), steps[:past])
+    places = [earlier(steps, season, k) for k in (1, 2, LONG_SEASON)]
+    lags = [drift.added(block.take(rows, origins[:, None] + place), place) for place in places]
     scale = _scale(context, lags)
     recent = scale.apply(context)
     unknown = recent.new_full((len(rows), future), torch.nan)
@@ -70,6 +80,7 @@ def windows(block: SeriesBlock, rows: Tensor, origins: Tensor, settings: LstmSet
     inputs = torch.stack([part for channel in channels for part in _with_presence(channel)], 2)
     last = _last_value(recent)
     candidates = [torch.zeros_like(unknown), last[:, None].expand_as(unknown), *(lag[:, past:] for lag in channels[1:])]
+    candidates.append(scale.apply(_straight_on(context[:, -TREND:], future)))
     anchors = torch.stack(candidates, 2)
     return Windows(
         slots=inputs.reshape(len(rows), -1, settings.patch * CHANNELS),
@@ -78,6 +89,25 @@ def windows(block: SeriesBlock, rows: Tensor, origins: Tensor, settings: LstmSet
         anchors=torch.where(anchors.isnan(), last[:, None, None], anchors),
         scale=scale,
     )
+
+
+def spread_of(block: SeriesBlock, rows: Tensor, origins: Tensor, slots: int) -> Tensor:
+    """Mean absolute deviation of the slots up to the origins, ``[row]``; 0 where nothing was measured."""
+    recent = block.take(rows, origins[:, None] + torch.arange(1 - slots, 1))
+    level = recent.nanmedian(1, keepdim=True).values
+    return (recent - level).abs().nanmean(1).nan_to_num()
+
+
+def _straight_on(recent: Tensor, future: int) -> Tensor:
+    """The line through what was measured lately, carried on for ``future`` steps; NaN where fewer than two slots are."""
+    seen = recent.isfinite()
+    time = torch.arange(1 - recent.shape[1], 1).expand_as(recent).float()
+    count = seen.sum(1, keepdim=True).clamp(min=1)
+    values, times = recent.nan_to_num(), time * seen
+    middle, center = values.sum(1, keepdim=True) / count, times.sum(1, keepdim=True) / count
+    away = (time - center) * seen
+    slope = (away * (values - middle)).sum(1, keepdim=True) / (away**2).sum(1, keepdim=True)
+    return middle + slope * (torch.arange(1, future + 1) - center)
 
 
 def earlier(steps: Tensor, season: Tensor, seasons: int) -> Tensor:

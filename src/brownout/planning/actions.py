@@ -48,7 +48,8 @@ def predict_effect(
 ) -> Effect | None:
     """Console latency now, and after the remedy has taken its share of the excess over the usual latency away.
 
-    Medians over time, then over the consoles that the culprit reaches; None where no console was measured. ``panels`` hold
+    Medians over time, then over the consoles that the culprit reaches; None where no console was measured.
+    ``panels`` hold
     the incident and its past. The shares are those of ``remedies.toml``: operating experience, not yet learned from
     what remedies really did.
     """

@@ -22,7 +22,8 @@ Marks = npt.NDArray[np.bool_]
 class PathModel:
     """How the marginal forecasts of the steps hang together.
 
-    Paths are drawn from a Gaussian copula whose correlation between neighbouring steps is ``persistence`` (AR(1)): 0 would
+    Paths are drawn from a Gaussian copula whose correlation between neighbouring steps is ``persistence``
+    (AR(1)): 0 would
     make every step a fresh chance, 1 a single one. ``paths`` is their number: the standard error of a probability is at
     most 0.5 / sqrt(paths).
     """
@@ -35,7 +36,8 @@ class PathModel:
 def exceedance(forecasts: Forecasts, limits: Float, *, upwards: Marks) -> Doubles:
     """Chance of being beyond the limit at each step: ``[row, step]``.
 
-    The distribution is linear between quantiles and has exponential tails outside of them that carry on the slope of the
+    The distribution is linear between quantiles and has exponential tails outside of them that carry on the
+    slope of the
     outermost pair.
     """
     values = forecasts.values.astype(np.float64)

@@ -10,11 +10,13 @@ from brownout.domain.metrics import Metric
 from brownout.domain.night import Chart
 from brownout.domain.panel import Float, Panel, Times
 
-__all__ = ["CHART_SLOTS", "forecast_chart", "incident_charts", "past_chart"]
+__all__ = ["CHART_SLOTS", "forecast_chart", "incident_charts", "latency_chart", "past_chart"]
 
 CHART_SLOTS = 500
 """A chart shows about this many measured values: more than a screen has pixels for helps nobody."""
 
+CONTEXT = np.timedelta64(12 * 3_600_000, "ms")
+"""How much is shown before and after an incident."""
 NO_TIMES: Times = np.empty(0, "datetime64[ms]")
 NO_VALUES: Float = np.empty(0, np.float32)
 
@@ -76,5 +78,30 @@ def incident_charts(
     return charts
 
 
-CONTEXT = np.timedelta64(12 * 3_600_000, "ms")
-"""How much is shown before and after an incident."""
+def latency_chart(panels: Sequence[Panel], metric: Metric | None) -> Chart | None:
+    """Console latency over all consoles: median, 10 and 90 % quantile by slot; panels hold that one metric."""
+    known = [panel for panel in panels if panel.values.shape[1]]
+    if not known or metric is None:
+        return None
+    start, step = min(panel.start for panel in known), known[0].step
+    length = int((max(panel.end for panel in known) - start) // step)
+    rows = np.full((sum(len(panel.entities) for panel in known), length), np.nan, np.float32)
+    row = 0
+    for panel in known:
+        first = int((panel.start - start) // step)
+        rows[row : row + len(panel.entities), first : first + panel.values.shape[1]] = panel.values[..., 0]
+        row += len(panel.entities)
+    seen = np.isfinite(rows).any(axis=0)
+    levels = np.full((3, length), np.nan, np.float32)
+    levels[:, seen] = np.nanquantile(rows[:, seen], (0.1, 0.5, 0.9), axis=0)
+    return Chart(
+        series=Series("all consoles", metric.name),
+        times=start + step * np.arange(length),
+        values=levels[1],
+        future=NO_TIMES,
+        low=levels[0],
+        middle=NO_VALUES,
+        high=levels[2],
+        naive=NO_VALUES,
+        limit=metric.limit,
+    )

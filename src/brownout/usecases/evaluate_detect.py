@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,8 @@ __all__ = ["evaluate_detect"]
 WARM_SHARE = 0.15
 """Share of each series that is only learned from, where the data set has no ``test_start``."""
 REFITS = 4
-"""How often the detector learns again on the way through a long test: at equal parts of it, from all that lies before."""
+"""How often the detector learns again on the way through a long test: at equal parts of it, from all that lies
+before."""
 
 Times = npt.NDArray[np.int64]
 
@@ -48,7 +50,8 @@ def evaluate_detect(
 ) -> dict[str, object]:
     """Write ``scores.parquet`` (entity, time, score, alarm) and ``scores.json``; returns the scores.
 
-    Every distinct time of an entity from the test start on gets the score of its slot. With a ``test_start`` the detector
+    Every distinct time of an entity from the test start on gets the score of its slot. With a ``test_start``
+    the detector
     learns once, from what lies before; without one it learns from the first 15 % and again on the way.
     """
     started = time.monotonic()
@@ -90,7 +93,7 @@ def _judge(dataset: Dataset, panel: Panel, settings: DetectorSettings) -> list[_
     if len(edges) < 2 or not len(panel.metrics):
         return []
     scores = np.full((len(panel.entities), slots), np.nan, np.float32)
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in pairwise(edges):
         before = panel.between(panel.start, panel.start + first * panel.step)
         if np.isfinite(before.values).any():
             detector = IsolationForestDetector(settings).fit([before])

@@ -1,70 +1,145 @@
 """Watch: forecast and search one shard with the models of the night."""
 
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from brownout.detection.episodes import EpisodeSettings, episodes
+from brownout.detection.episodes import episodes
 from brownout.domain.findings import Episode
 from brownout.domain.forecasts import Breach, Forecasts, Series
-from brownout.domain.metrics import Metric
+from brownout.domain.metrics import Worse
 from brownout.domain.night import Chart
 from brownout.domain.panel import Panel
-from brownout.domain.ports import Detector, Forecaster, SampleStore
+from brownout.domain.ports import Detector, SampleStore
 from brownout.domain.repairs import Repairs
-from brownout.planning.saturation import breaches
-from brownout.settings import ForecastSettings, Settings
-from brownout.telemetry.grid import ShardPlan, read_shard
-from brownout.usecases.charts import breach_chart
+from brownout.forecasting.naive import SeasonalNaive
+from brownout.forecasting.selected import SelectedForecaster
+from brownout.planning.actions import LATENCY
+from brownout.planning.saturation import breaches, exceedance
+from brownout.settings import Settings
+from brownout.telemetry.grid import ShardPlan, plan_shards, read_shard
+from brownout.usecases.charts import forecast_chart
+from brownout.usecases.horizon import NightSpan, days, forecast_panel, with_limits
 
-__all__ = ["ShardFindings", "days", "end_of", "watch_shard", "with_limits"]
+__all__ = ["ShardFindings", "plan_watch", "watch_shard"]
+
+CHARTS_A_SHARD = 12
+"""Forecasts that a shard offers to the report: those nearest to their limits."""
+CHART_DAYS = 3.0
+DETECTOR_PAST_DAYS = 7.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ShardFindings:
     """What the night found in one shard.
 
-    ``measured`` counts, by metric name, the slots of the window with a value and all slots of the entities that carry
-    the metric.
+    Attributes
+    ----------
+    measured
+        By metric name: slots of the window with a value, and all slots of the entities that carry the metric.
+    latency
+        Console latency in the window on forecast slots, one entity a row; None where the shard has no consoles.
+    closeness
+        Chance of each charted forecast to be beyond its limit, by series: orders charts over shards.
     """
 
     breaches: tuple[Breach, ...]
     episodes: tuple[Episode, ...]
     charts: Mapping[Series, Chart]
+    closeness: Mapping[Series, float]
     measured: Mapping[str, tuple[int, int]]
-    entities: tuple[str, ...]
+    latency: Panel | None
     repairs: Repairs
     series: int
 
 
-def days(number: float) -> np.timedelta64:
-    """A span of days in milliseconds."""
-    return np.timedelta64(round(number * 86_400_000), "ms")
+def plan_watch(store: SampleStore, settings: Settings) -> tuple[ShardPlan, ...]:
+    """Shards of everything measured lately, with the past that forecasts and scores need."""
+    span = NightSpan.of(store, settings)
+    past = max(days(settings.forecast.context_days), span.end - span.window + days(DETECTOR_PAST_DAYS))
+    return plan_shards(store, size=settings.shard_size, start=max(span.first, span.end - past), end=span.end)
 
 
-def end_of(store: SampleStore) -> np.datetime64:
-    """Time just after the last sample of a store."""
-    end: np.datetime64 = max(span.last for span in store.spans().values()) + np.timedelta64(1, "ms")
-    return end
+def watch_shard(
+    store: SampleStore, plan: ShardPlan, forecaster: SelectedForecaster, detector: Detector, settings: Settings
+) -> ShardFindings:
+    """Forecast every series to its limit and merge what is abnormal in the window into episodes."""
+    shard = read_shard(store, plan)
+    panel, span = shard.panel, NightSpan.of(store, settings)
+    first = min(max(panel.slot(span.window), 1), panel.values.shape[1])
+    scores = detector.score(panel, first)
+    coarse = forecast_panel(panel, settings.forecast)
+    window = panel.between(span.window, span.end)
+    forecasts, naive = _forecast(forecaster, coarse, settings)
+    metrics = with_limits({metric.name: metric for metric in panel.metrics}, settings.forecast)
+    found = breaches(forecasts, metrics, _now(coarse), min_probability=settings.forecast.min_probability)
+    closeness = _closeness(forecasts, {name: metric.limit for name, metric in metrics.items()}, coarse)
+    nearest = sorted(closeness, key=lambda series: (-closeness[series], series))[:CHARTS_A_SHARD]
+    shown = coarse.between(span.end - days(CHART_DAYS), coarse.end)
+    place = {series: row for row, series in enumerate(forecasts.series)}
+    charts = {
+        series: forecast_chart(
+            series, shown, forecasts.rows([place[series]]), naive.rows([place[series]]), metrics[series.metric].limit
+        )
+        for series in dict.fromkeys([*(breach.series for breach in found), *nearest])
+    }
+    return ShardFindings(
+        breaches=found,
+        episodes=episodes(scores, panel),
+        charts=charts,
+        closeness={series: closeness[series] for series in charts},
+        measured=_measured(window),
+        latency=_latency(coarse.between(span.window, coarse.end)),
+        repairs=shard.repairs,
+        series=len(forecasts.series),
+    )
 
 
-def with_limits(metrics: Mapping[str, Metric], settings: ForecastSettings) -> dict[str, Metric]:
-    """Metrics by name with the limits of the settings over their own."""
-    return {name: replace(metric, limit=settings.limits.get(name, metric.limit)) for name, metric in metrics.items()}
+def _forecast(forecaster: SelectedForecaster, coarse: Panel, settings: Settings) -> tuple[Forecasts, Forecasts]:
+    """The forecast of the night and seasonal-naive beside it, row by row, from the last slot that is over."""
+    origin = [coarse.values.shape[1] - 1]
+    horizon = min(settings.forecast.steps, forecaster.settings.horizon)
+    return forecaster.predict(coarse, origin, horizon), SeasonalNaive().predict(coarse, origin, horizon)
 
 
-def forecast_panel(panel: Panel, settings: ForecastSettings) -> Panel:
-    """The panel on the slots of the forecast, without a last slot that is not over, and what is worth forecasting.
+def _now(coarse: Panel) -> dict[Series, float]:
+    """The last slot's value of each series, where there is one."""
+    last = coarse.values[:, -1]
+    return {
+        Series(coarse.entity_ids[row], coarse.metric_names[column]): float(last[row, column])
+        for row, column in zip(*np.nonzero(np.isfinite(last)), strict=True)
+    }
 
-    Metrics without a limit are left out, unless none has one.
-    """
-    factor = max(round(settings.step_minutes * 60 / panel.interval_s), 1)
-    coarse = panel.coarsen(factor)
-    if coarse.end > panel.end and coarse.values.shape[1] > 1:
-        coarse = coarse.between(coarse.start, coarse.end - coarse.step)
-    limited = [
-        i for i, metric in enumerate(panel.metrics) if settings.limits.get(metric.name, metric.limit) is not None
+
+def _closeness(forecasts: Forecasts, limits: Mapping[str, float | None], panel: Panel) -> dict[Series, float]:
+    """Largest chance of a step to be beyond the limit; 0 for a series without one."""
+    worse = {metric.name: metric.worse for metric in panel.metrics}
+    rows = [
+        row
+        for row, series in enumerate(forecasts.series)
+        if limits[series.metric] is not None and worse[series.metric] is not Worse.NONE
     ]
-    return coarse.select(metrics=limited) if limited else coarse
+    if not rows:
+        return dict.fromkeys(forecasts.series, 0.0)
+    chosen = forecasts.rows(rows)
+    lines = np.array([limits[series.metric] for series in chosen.series], np.float32)
+    upwards = np.array([worse[series.metric] is Worse.UP for series in chosen.series])
+    chance = exceedance(chosen, lines, upwards=upwards).max(axis=1)
+    return dict(zip(chosen.series, chance.tolist(), strict=True))
+
+
+def _measured(window: Panel) -> dict[str, tuple[int, int]]:
+    seen = np.isfinite(window.values).sum(axis=1)
+    slots = window.values.shape[1]
+    return {
+        name: (int(seen[:, column].sum()), int((seen[:, column] > 0).sum()) * slots)
+        for column, name in enumerate(window.metric_names)
+        if seen[:, column].any()
+    }
+
+
+def _latency(window: Panel) -> Panel | None:
+    if LATENCY not in window.metric_names:
+        return None
+    return window.select(metrics=[window.metric_names.index(LATENCY)])

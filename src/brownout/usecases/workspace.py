@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from brownout.adapters.tracking import MlflowTracker
+from brownout.settings import Settings
+from brownout.telemetry.history import History
+
 __all__ = ["Workspace"]
 
 
@@ -18,16 +22,26 @@ class Workspace:
         return self.out / "history"
 
     @property
-    def models(self) -> Path:
-        """The models in use."""
-        return self.out / "models"
+    def forecaster(self) -> Path:
+        """The forecaster in use."""
+        return self.out / "models" / "forecaster"
+
+    @property
+    def detector(self) -> Path:
+        """The detector in use."""
+        return self.out / "models" / "detector"
 
     @property
     def report(self) -> Path:
         """The latest report."""
         return self.out / "report"
 
-    @property
-    def tracking_uri(self) -> str:
-        """MLflow's store where the settings name none."""
-        return f"sqlite:///{(self.out / 'mlflow.db').resolve()}"
+    def open_history(self) -> History:
+        """The history as it is now; raises HistoryError where there is none."""
+        return History.open(self.history)
+
+    def tracker(self, settings: Settings) -> MlflowTracker:
+        """MLflow, in a sqlite file of this folder where the settings name no store."""
+        uri = settings.tracking.uri or f"sqlite:///{(self.out / 'mlflow.db').resolve()}"
+        self.out.mkdir(parents=True, exist_ok=True)
+        return MlflowTracker(uri, settings.tracking.experiment, self.out / "mlflow-artifacts")

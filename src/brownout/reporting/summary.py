@@ -1,0 +1,85 @@
+"""The report in a few figures and sentences."""
+
+import numpy as np
+
+from brownout.domain.findings import UNKNOWN, Diagnosis
+from brownout.domain.forecasts import Breach
+from brownout.domain.night import Night
+from brownout.reporting import schema
+from brownout.reporting.numbers import clock, iso, known, percent, span
+
+__all__ = ["summary_of"]
+
+FEW = 3
+
+
+def summary_of(night: Night) -> schema.Summary:
+    """Headline, the next few sentences, and the figures of the tiles."""
+    ongoing = [diagnosis for diagnosis in night.diagnoses if diagnosis.open]
+    consoles = [entity.id for entity in night.topology if entity.kind == "console"]
+    latency = night.latency
+    return schema.Summary(
+        headline=_headline(len(ongoing), len(night.breaches), night.horizon_s),
+        sentences=[_about(diagnosis) for diagnosis in ongoing[:FEW]]
+        + [_forecast(breach, night) for breach in night.breaches[:FEW]]
+        + _otherwise(night),
+        incidents_open=len(ongoing),
+        incidents_over=len(night.diagnoses) - len(ongoing),
+        breaches=len(night.breaches),
+        consoles_at_risk=len(_at_risk(night, ongoing) & set(consoles)),
+        consoles=len(consoles),
+        latency_ms=None if latency is None else known(float(np.nanmedian(latency.values))),
+        latency_p90_ms=None if latency is None else known(float(np.nanmedian(latency.high))),
+    )
+
+
+def _headline(ongoing: int, breaches: int, horizon_s: float) -> str:
+    within = span(horizon_s)
+    going = {0: "", 1: "1 incident is going on"}.get(ongoing, f"{ongoing} incidents are going on")
+    coming = {0: "", 1: f"1 limit will probably be crossed within {within}"}.get(
+        breaches, f"{breaches} limits will probably be crossed within {within}"
+    )
+    if not going and not coming:
+        return f"Nothing is going on, and no limit will probably be crossed within {within}."
+    return f"{' and '.join(part for part in (going, coming) if part)}."
+
+
+def _about(diagnosis: Diagnosis) -> str:
+    top = diagnosis.top
+    since = f"since {clock(iso(diagnosis.start))} UTC"
+    if top.id == UNKNOWN:
+        return f"{diagnosis.entities[0]} behaves abnormally {since}; nothing known explains it."
+    return f"{top.title} at {top.entity} {since} ({percent(top.probability)} sure)."
+
+
+def _forecast(breach: Breach, night: Night) -> str:
+    metric = night.metrics[breach.series.metric]
+    line = f"{metric.label} of {breach.series.entity} crosses {breach.limit:g} {metric.unit}".rstrip()
+    dates = [clock(iso(time)) for time in (breach.earliest, breach.latest) if time is not None]
+    when = f" between {dates[0]} and {dates[1]} UTC" if len(set(dates)) == 2 else f" from {dates[0]} UTC on"
+    return f"{line} with {percent(breach.probability)} probability{when if dates else ''}."
+
+
+def _otherwise(night: Night) -> list[str]:
+    if night.quality.silent:
+        return [f"{len(night.quality.silent)} entities sent no data in the window."]
+    return []
+
+
+def _at_risk(night: Night, ongoing: list[Diagnosis]) -> set[str]:
+    """Everything that is part of an open incident, or at or below an entity that will cross a limit."""
+    found: set[str] = set()
+    own = {episode.id: episode.entity for episode in night.episodes}
+    for diagnosis in ongoing:
+        for entity in (*(own[name] for name in diagnosis.episodes), diagnosis.top.entity):
+            found |= {entity, *night.topology.descendants(entity)}
+    for breach in night.breaches:
+        found |= {breach.series.entity, *_sufferers(night, breach.series.entity)}
+    return found
+
+
+def _sufferers(night: Night, entity: str) -> tuple[str, ...]:
+    """What is below an entity; for a disk or an interface everything on its host."""
+    if night.topology[entity].kind in {"disk", "interface"}:
+        return night.topology.descendants(night.topology.root(entity))
+    return night.topology.descendants(entity)

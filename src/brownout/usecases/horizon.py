@@ -1,0 +1,61 @@
+"""Spans and grids of a night, from its settings and the end of the data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+
+from brownout.domain.errors import HistoryError
+from brownout.domain.metrics import Metric
+from brownout.domain.panel import Panel
+from brownout.domain.ports import SampleStore
+from brownout.settings import ForecastSettings, Settings
+
+__all__ = ["NightSpan", "days", "forecast_panel", "with_limits"]
+
+LEARNED_SHARE = 0.3
+"""Share of a short history that is only learned from, before the window searched for episodes begins."""
+
+
+def days(number: float) -> np.timedelta64:
+    """A span of days in milliseconds."""
+    return np.timedelta64(round(number * 86_400_000), "ms")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NightSpan:
+    """``first`` sample, start of the ``window`` searched for episodes, and ``end`` just after the last sample."""
+
+    first: np.datetime64
+    window: np.datetime64
+    end: np.datetime64
+
+    @classmethod
+    def of(cls, store: SampleStore, settings: Settings) -> Self:
+        """Span of a store; raises HistoryError where it has no samples."""
+        spans = store.spans().values()
+        if not spans:
+            raise HistoryError(f"The history of {store.name} has no samples.", remedy="Sync a source that has data.")
+        first = min(span.first for span in spans)
+        end = max(span.last for span in spans) + np.timedelta64(1, "ms")
+        learned = first + (end - first) * LEARNED_SHARE
+        return cls(first=first, window=max(end - days(settings.detect.window_days), learned), end=end)
+
+
+def with_limits(metrics: Mapping[str, Metric], settings: ForecastSettings) -> dict[str, Metric]:
+    """Metrics by name with the limits of the settings over their own."""
+    return {name: replace(metric, limit=settings.limits.get(name, metric.limit)) for name, metric in metrics.items()}
+
+
+def forecast_panel(panel: Panel, settings: ForecastSettings) -> Panel:
+    """The panel on the slots of the forecast, without a last slot that is not over, and only what has a limit.
+
+    Where nothing has a limit everything is kept.
+    """
+    factor = max(round(settings.step_minutes * 60 / panel.interval_s), 1)
+    coarse = panel.coarsen(factor)
+    if coarse.end > panel.end and coarse.values.shape[1] > 1:
+        coarse = coarse.between(coarse.start, coarse.end - coarse.step)
+    limited = [i for i, m in enumerate(panel.metrics) if settings.limits.get(m.name, m.limit) is not None]
+    return coarse.select(metrics=limited) if limited else coarse

@@ -1,0 +1,104 @@
+"""Investigate: from episodes to incidents, their causes and what to do about them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from brownout.diagnosis.grouping import group_episodes
+from brownout.diagnosis.inference import Diagnoser
+from brownout.diagnosis.knowledge import Knowledge
+from brownout.diagnosis.observation import IncidentWindow
+from brownout.domain.findings import Action, Diagnosis, Episode, EvidenceState
+from brownout.domain.forecasts import Series
+from brownout.domain.night import Chart
+from brownout.domain.panel import Panel
+from brownout.domain.ports import SampleStore
+from brownout.planning.actions import LATENCY, plan_diagnosis
+from brownout.planning.remedies import Remedies
+from brownout.settings import Settings
+from brownout.telemetry.grid import plan_shards, read_shard
+from brownout.usecases.charts import incident_charts
+from brownout.usecases.horizon import days, with_limits
+
+__all__ = ["Investigation", "group_incidents", "investigate"]
+
+ENTITIES_A_BATCH = 128
+CHARTS_AN_INCIDENT = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Investigation:
+    """What was found out about a batch of incidents."""
+
+    diagnoses: tuple[Diagnosis, ...]
+    actions: tuple[Action, ...]
+    charts: Mapping[str, Mapping[Series, Chart]]
+
+
+def group_incidents(store: SampleStore, found: Sequence[Episode]) -> tuple[tuple[IncidentWindow, ...], ...]:
+    """Incidents in batches that share what must be read: whole hosts, about 128 entities together."""
+    windows: dict[str, list[IncidentWindow]] = {}
+    topology = store.topology
+    for window in group_episodes(found, topology):
+        windows.setdefault(topology.root(window.entities[0]), []).append(window)
+    batches: list[list[IncidentWindow]] = []
+    room = 0
+    for members in windows.values():
+        if room < len(members[0].entities):
+            batches.append([])
+            room = ENTITIES_A_BATCH
+        batches[-1] += members
+        room -= len(members[0].entities)
+    return tuple(tuple(batch) for batch in batches)
+
+
+def investigate(store: SampleStore, batch: Sequence[IncidentWindow], settings: Settings) -> Investigation:
+    """Rank the causes of each incident, plan against them, and chart what shows them."""
+    past = days(settings.diagnose.baseline_days)
+    entities = {entity for window in batch for entity in window.entities}
+    start, end = min(window.start for window in batch) - past, max(window.end for window in batch) + days(0.5)
+    plans = plan_shards(store, size=settings.shard_size, start=start, end=end, entities=entities)
+    panels = [read_shard(store, plan).panel for plan in plans]
+    diagnoser, remedies, topology = Diagnoser(Knowledge.load()), Remedies.load(), store.topology
+    diagnoses: list[Diagnosis] = []
+    actions: list[Action] = []
+    charts: dict[str, Mapping[Series, Chart]] = {}
+    metrics = with_limits({metric.name: metric for metric in store.metrics}, settings.forecast)
+    for window in batch:
+        own = [_of(panel, window, past) for panel in panels]
+        diagnosis = diagnoser.diagnose(window, [panel for panel in own if panel.entities], topology)
+        diagnoses.append(diagnosis)
+        actions += plan_diagnosis(diagnosis, own, topology, remedies)
+        charts[diagnosis.id] = incident_charts(diagnosis, panels, metrics, _telling(diagnosis, window, own))
+    return Investigation(diagnoses=tuple(diagnoses), actions=tuple(actions), charts=charts)
+
+
+def _of(panel: Panel, window: IncidentWindow, past: np.timedelta64) -> Panel:
+    """The window's entities in a panel, from its past to its end."""
+    members = set(window.entities)
+    rows = [row for row, name in enumerate(panel.entity_ids) if name in members]
+    return panel.select(entities=rows).between(window.start - past, max(window.end, window.start + panel.step))
+
+
+def _telling(diagnosis: Diagnosis, window: IncidentWindow, panels: Sequence[Panel]) -> list[Series]:
+    """Series worth looking at: the slowest console, what speaks for the top cause, and what moved most."""
+    present = [e for e in diagnosis.top.evidence if e.state is EvidenceState.PRESENT and e.series is not None]
+    wanted = [_slowest(window, panels), *(evidence.series for evidence in present)]
+    movers = sorted((m for e in window.episodes for m in e.movers), key=lambda mover: -abs(mover.deviation))
+    wanted += [mover.series for mover in movers]
+    return list(dict.fromkeys(series for series in wanted if series is not None))[:CHARTS_AN_INCIDENT]
+
+
+def _slowest(window: IncidentWindow, panels: Sequence[Panel]) -> Series | None:
+    """Console latency where its median within the incident is highest."""
+    found: list[tuple[float, Series]] = []
+    for panel in panels:
+        if LATENCY not in panel.metric_names:
+            continue
+        values = panel.between(window.start, panel.end).values[..., panel.metric_names.index(LATENCY)]
+        found += [
+            (float(np.nanmedian(values[row])), Series(panel.entity_ids[row], LATENCY))
+            for row in np.flatnonzero(np.isfinite(values).any(axis=1)).tolist()
+        ]
+    return max(found, default=(0.0, None))[1]

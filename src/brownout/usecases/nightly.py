@@ -1,0 +1,58 @@
+"""The stages of a night, one after the other, for the command line; the Prefect flow runs the same ones as tasks."""
+
+from pathlib import Path
+
+from brownout.detection.forest import IsolationForestDetector
+from brownout.domain.errors import SettingsError
+from brownout.domain.night import ModelRecord
+from brownout.domain.ports import Progress, no_progress
+from brownout.forecasting.selected import SelectedForecaster
+from brownout.settings import Settings
+from brownout.telemetry.dataset import Dataset
+from brownout.telemetry.sync import SyncResult, sync
+from brownout.usecases.conclude import conclude
+from brownout.usecases.investigate import group_incidents, investigate
+from brownout.usecases.training import read_record, train_detector, train_forecaster
+from brownout.usecases.watch import plan_watch, watch_shard
+from brownout.usecases.workspace import Workspace
+
+__all__ = ["bring", "train_models", "watch_fleet"]
+
+
+def bring(settings: Settings, workspace: Workspace, progress: Progress = no_progress) -> SyncResult:
+    """Bring what is new from the data set of the settings into the history."""
+    if settings.dataset is None:
+        msg = "Nothing says where the telemetry is."
+        raise SettingsError(msg, remedy="Set dataset in the settings file, or give --dataset.")
+    return sync(Dataset.open(settings.dataset), workspace.history, progress=progress)
+
+
+def train_models(
+    settings: Settings, workspace: Workspace, progress: Progress = no_progress
+) -> tuple[ModelRecord, ModelRecord]:
+    """Train forecaster and detector on the history."""
+    store, tracker = workspace.open_history(), workspace.tracker(settings)
+    return (
+        train_forecaster(store, settings, workspace.forecaster, tracker, progress),
+        train_detector(store, settings, workspace.detector, tracker, progress),
+    )
+
+
+def watch_fleet(settings: Settings, workspace: Workspace, progress: Progress = no_progress) -> Path:
+    """Forecast, detect, diagnose and plan with the models of the last training; returns the path of the report."""
+    records = [read_record(folder) for folder in (workspace.forecaster, workspace.detector)]
+    store = workspace.open_history()
+    forecaster = SelectedForecaster.load(workspace.forecaster)
+    detector = IsolationForestDetector.load(workspace.detector)
+    plans = plan_watch(store, settings)
+    shards = []
+    for done, plan in enumerate(plans):
+        shards.append(watch_shard(store, plan, forecaster, detector, settings))
+        progress("watch", (done + 1) / len(plans))
+    batches = group_incidents(store, [episode for shard in shards for episode in shard.episodes])
+    found = []
+    for done, batch in enumerate(batches):
+        found.append(investigate(store, batch, settings))
+        progress("investigate", (done + 1) / len(batches))
+    conclude(store, settings, workspace.report, records, forecaster.skills_, shards, found)
+    return workspace.report / "index.html"

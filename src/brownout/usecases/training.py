@@ -1,0 +1,146 @@
+"""Train: learn the models of a night from the history and log them for review."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from brownout.detection.forest import IsolationForestDetector
+from brownout.detection.settings import DetectorSettings
+from brownout.domain.errors import ModelError
+from brownout.domain.forecasts import Skill
+from brownout.domain.night import ModelRecord
+from brownout.domain.panel import as_time
+from brownout.domain.ports import Progress, SampleStore, Tracker, no_progress
+from brownout.forecasting.selected import SelectedForecaster
+from brownout.forecasting.settings import LstmSettings
+from brownout.settings import Settings
+from brownout.telemetry.atomic import write_text
+from brownout.telemetry.grid import ShardPlan, plan_shards, read_shard
+from brownout.usecases.horizon import NightSpan, days, forecast_panel
+from brownout.usecases.lock import environment_hash, lock_hash
+
+__all__ = ["DETECTOR", "FORECASTER", "read_record", "train_detector", "train_forecaster"]
+
+FORECASTER = "brownout-forecaster"
+DETECTOR = "brownout-detector"
+SHARDS_A_KIND = 2
+"""A forest sees at most 40,000 rows: two shards of a kind, evenly chosen, hold more than enough of them."""
+
+
+def train_forecaster(
+    store: SampleStore, settings: Settings, folder: Path, tracker: Tracker, progress: Progress = no_progress
+) -> ModelRecord:
+    """Train on the last ``train_days``, choose between LSTM and naive, store in ``folder`` and log."""
+    span = NightSpan.of(store, settings)
+    start = max(span.first, span.end - days(settings.forecast.train_days))
+    plans = plan_shards(store, size=settings.shard_size, start=start, end=span.end)
+    panels = [forecast_panel(read_shard(store, plan).panel, settings.forecast) for plan in plans]
+    with_slots = [panel for panel in panels if panel.values.shape[1] > 1 and len(panel.metrics)]
+    shape = LstmSettings.quick(
+        context=max(round(settings.forecast.context_days * 1440 / settings.forecast.step_minutes), 1),
+        horizon=settings.forecast.steps,
+        steps=settings.forecast.train_steps,
+        seed=settings.seed,
+    )
+    forecaster = SelectedForecaster(shape).fit(with_slots, progress)
+    forecaster.save(folder)
+    return _log(
+        tracker,
+        FORECASTER,
+        folder,
+        window=(start, span.end),
+        parameters={**asdict(shape), "step_minutes": settings.forecast.step_minutes, "source": store.name},
+        scores=_scores(forecaster.skills_),
+        seed=settings.seed,
+    )
+
+
+def train_detector(
+    store: SampleStore, settings: Settings, folder: Path, tracker: Tracker, progress: Progress = no_progress
+) -> ModelRecord:
+    """Learn what is usual from what lies before the window of the night, store in ``folder`` and log."""
+    span = NightSpan.of(store, settings)
+    start = max(span.first, span.window - days(settings.detect.train_days))
+    plans = _evenly(plan_shards(store, size=settings.shard_size, start=start, end=span.window))
+    shape = DetectorSettings(seed=settings.seed)
+    detector = IsolationForestDetector(shape).fit([read_shard(store, plan).panel for plan in plans], progress)
+    detector.save(folder)
+    return _log(
+        tracker,
+        DETECTOR,
+        folder,
+        window=(start, span.window),
+        parameters={**asdict(shape), "shards": len(plans), "source": store.name},
+        scores={},
+        seed=settings.seed,
+    )
+
+
+def read_record(folder: Path) -> ModelRecord:
+    """The record of the model in a folder; raises ModelError where nothing was trained yet."""
+    try:
+        table: dict[str, Any] = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        msg = f"{folder} holds no trained model: {error}."
+        raise ModelError(msg, remedy="Run `brownout train` or `brownout nightly` first.") from error
+    dates = {key: as_time(table[key]) for key in ("trained_from", "trained_to")}
+    return ModelRecord(**(table | dates))
+
+
+def _log(  # noqa: PLR0913 - what a reviewer must be able to see of a training
+    tracker: Tracker,
+    name: str,
+    folder: Path,
+    *,
+    window: tuple[np.datetime64, np.datetime64],
+    parameters: Mapping[str, Any],
+    scores: Mapping[str, float],
+    seed: int,
+) -> ModelRecord:
+    start, end = (str(time.astype("datetime64[s]")) for time in window)
+    facts = {key: str(value) for key, value in parameters.items()}
+    facts |= {"trained_from": start, "trained_to": end, "seed": str(seed)}
+    facts |= {"lock": lock_hash(), "environment": environment_hash()}
+    with tracker.run(name) as run:
+        run.parameters(facts)
+        run.metrics(scores)
+        run.artifacts(folder)
+        uri = run.register(name, ["champion"])
+    record = ModelRecord(
+        name=name,
+        uri=uri,
+        trained_from=window[0],
+        trained_to=window[1],
+        seed=seed,
+        lock=facts["lock"],
+        parameters=facts,
+        scores=dict(scores),
+    )
+    table = asdict(record) | {"trained_from": start, "trained_to": end}
+    write_text(folder / "record.json", json.dumps(table, indent=1))
+    return record
+
+
+def _scores(skills: Sequence[Skill]) -> dict[str, float]:
+    table = {
+        f"{skill.metric or 'all'}.{name}": float(getattr(skill, name))
+        for skill in skills
+        for name in ("mase", "crps", "coverage")
+    }
+    return {key: value for key, value in table.items() if math.isfinite(value)}
+
+
+def _evenly(plans: Sequence[ShardPlan]) -> list[ShardPlan]:
+    kinds: dict[tuple[str, int], list[ShardPlan]] = {}
+    for plan in plans:
+        kinds.setdefault((plan.kind, plan.interval_s), []).append(plan)
+    chosen = []
+    for members in kinds.values():
+        places = np.unique(np.linspace(0, len(members) - 1, min(SHARDS_A_KIND, len(members))).astype(int))
+        chosen += [members[place] for place in places]
+    return chosen
