@@ -6,16 +6,17 @@ arithmetic that failed once fails again.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
 from prefect import flow, task, unmapped
 from prefect.artifacts import create_link_artifact, create_progress_artifact, create_table_artifact
 from prefect.artifacts import update_progress_artifact as update_progress
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
-from prefect.futures import as_completed
+from prefect.futures import PrefectFuture, as_completed
 from prefect.logging import get_run_logger
-from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from prefect.tasks import Task
 from prefect.utilities.annotations import quote
 
@@ -26,7 +27,7 @@ from brownout.forecasting.selected import SelectedForecaster
 from brownout.settings import Settings, load_settings
 from brownout.telemetry.grid import ShardPlan
 from brownout.telemetry.sync import SyncResult
-from brownout.usecases.conclude import conclude
+from brownout.usecases.conclude import Findings, conclude
 from brownout.usecases.investigate import Investigation, group_incidents, investigate
 from brownout.usecases.nightly import bring
 from brownout.usecases.training import train_detector, train_forecaster
@@ -35,8 +36,8 @@ from brownout.usecases.workspace import Workspace
 
 __all__ = ["nightly"]
 
-WORKERS = 2
-"""Shards at a time: numpy and torch use the other cores by themselves."""
+RUNNER = cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner[Any](max_workers=2))
+"""Two shards at a time: numpy and torch use the other cores by themselves."""
 
 
 def reading_failed(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
@@ -86,20 +87,12 @@ def find_causes(batch: Sequence[IncidentWindow], settings: Settings, workspace: 
 
 
 @task(name="report", **retried)
-def report(
-    settings: Settings,
-    workspace: Workspace,
-    models: Sequence[ModelRecord],
-    shards: Sequence[ShardFindings],
-    investigations: Sequence[Investigation],
-) -> Night:
+def report(settings: Settings, workspace: Workspace, findings: Findings) -> Night:
     """Put everything together and write the report."""
-    skills = SelectedForecaster.load(workspace.forecaster).skills_
-    store = workspace.open_history()
-    return conclude(store, settings, workspace.report, models, skills, shards, investigations)
+    return conclude(workspace.open_history(), settings, workspace.report, findings)
 
 
-@flow(name="brownout-nightly", task_runner=ThreadPoolTaskRunner(max_workers=WORKERS))
+@flow(name="brownout-nightly", task_runner=RUNNER)
 def nightly(out: Path, config: Path | None = None, dataset: Path | None = None) -> str:
     """From history to report; returns the path of ``index.html``."""
     settings = load_settings(config, **({} if dataset is None else {"dataset": dataset}))
@@ -113,7 +106,9 @@ def nightly(out: Path, config: Path | None = None, dataset: Path | None = None) 
     episodes = [episode for shard in shards for episode in shard.episodes]
     batches = [quote(batch) for batch in group_incidents(store, episodes)]
     causes = _each(find_causes, "investigate", batches, settings, workspace)
-    night = report(settings, workspace, models, quote(shards), quote(causes))
+    skills = SelectedForecaster.load(workspace.forecaster).skills_
+    findings = Findings(models=models, skills=skills, shards=shards, investigations=causes)
+    night = report(settings, workspace, cast("Findings", quote(findings)))
     _publish(night, workspace)
     return str(workspace.report / "index.html")
 
@@ -123,7 +118,7 @@ def _each(work: Task[..., Any], name: str, items: Sequence[Any], settings: Setti
     if not items:
         return []
     futures = work.map(items, unmapped(settings), unmapped(workspace))
-    progress = create_progress_artifact(0.0, key=name, description=f"{len(items)} batches")
+    progress = cast("UUID", create_progress_artifact(0.0, key=name, description=f"{len(items)} batches"))
     for done, future in enumerate(as_completed(list(futures)), 1):
         future.result()
         update_progress(progress, 100 * done / len(items))

@@ -34,3 +34,12 @@ def rates(rows: list[Row]) -> dict[tuple[str, int], float]:
                 found[entity, time] = (value - previous[1]) / (time - previous[0]) * 1000
             previous = (time, value)
     return found
+
+
+def quantile_loss(quantiles: list[float], levels: list[float], actual: float) -> float:
+    """Twice the mean pinball loss: the CRPS as quantiles see it."""
+    total = 0.0
+    for level, value in zip(levels, quantiles, strict=True):
+        error = actual - value
+        total += level * error if error >= 0 else (level - 1) * error
+    return 2 * total / len(levels)

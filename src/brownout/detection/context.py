@@ -43,7 +43,7 @@ class Expectation:
 def block_factor(panel: Panel) -> int:
     """Slots of a block: an hour, or less where the panel spans less than two days."""
     span = panel.values.shape[1] * panel.interval_s
-    return max(min(BLOCK_S, span // 48) // panel.interval_s, 1)
+    return max(int(min(BLOCK_S, span // 48)) // panel.interval_s, 1)
 
 
 def expect(blocks: Panel) -> Expectation:

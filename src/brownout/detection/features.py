@@ -24,8 +24,10 @@ FEATURES = tuple(f"{name}_{reduction}" for name in NAMES for reduction in REDUCT
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """``rows`` float32 ``[entity, time, feature]``, NaN where nothing was measured; ``deviations`` of the
-    quarter hour.
+    """Features of all slots.
+
+    ``rows`` is float32 ``[entity, time, feature]``, NaN where nothing was measured; ``deviations`` those of the
+    quarter of an hour.
     """
 
     rows: Float
@@ -99,4 +101,5 @@ def _noise(panel: Panel, start: int) -> Float:
     clipped = np.minimum(changes, 5 * mean[:, None] + np.quantile(changes, 0.99, axis=1, keepdims=False)[:, None])
     scatter = np.sqrt((clipped**2).sum(axis=1) / count / 2)
     floor = np.array([UNIT_FLOORS.get(metric.unit, 0.0) for metric in panel.metrics])
-    return np.maximum(scatter, floor).astype(np.float32)
+    floored: Float = np.maximum(scatter, floor).astype(np.float32)
+    return floored

@@ -166,8 +166,11 @@ class Risk(StrEnum):
 class Effect:
     """Predicted effect of an action in milliseconds of console latency, as medians over the consoles it reaches.
 
-    ``now_ms`` is the latency during the incident, ``low_ms`` and ``high_ms`` bound it after the action.
+    ``metric`` is the console latency that rose most, ``now_ms`` its level during the incident,
+    ``low_ms`` and ``high_ms`` bound it after the action.
     """
+
+    metric: str
 
     now_ms: float
     low_ms: float

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from brownout.domain.forecasts import QUANTILES, Forecasts
 from brownout.domain.panel import Float
@@ -36,17 +37,13 @@ class Calibration:
         return values
 
 
-def calibrate(forecasts: Forecasts, actual: Float) -> Calibration:
-    """Learn factors from held-out windows: ``actual [row, step]``, NaN = not measured.
+def calibrate(metrics: npt.NDArray[np.str_], values: Float, actual: Float) -> Calibration:
+    """Learn factors from held-out windows: ``values [row, step, quantile]``, ``actual [row, step]``, NaN = a gap.
 
     A factor is the quantile, at its level, of how far values lie from the median in units of the predicted distance.
     """
-    metrics = np.array([series.metric for series in forecasts.series])
     return Calibration(
-        {
-            str(metric): _factors(forecasts.values[metrics == metric], actual[metrics == metric])
-            for metric in np.unique(metrics)
-        }
+        {str(metric): _factors(values[metrics == metric], actual[metrics == metric]) for metric in np.unique(metrics)}
     )
 
 

@@ -1,4 +1,4 @@
-"""Drifts: steady rises and falls that training adds to some windows, since leaks and filling disks are rare in any history.
+"""Drifts: steady rises and falls that training adds to some windows, since leaks are rare in any history.
 
 A drift begins some time before the origin and goes on through the horizon, up to the valid range of the series. Without
 them a network that saw no leak expects each to stop at once.
@@ -54,4 +54,5 @@ def draw_drift(block: SeriesBlock, rows: Tensor, spread: Tensor, generator: torc
 
 def _between(draws: Tensor, bounds: tuple[float, float]) -> Tensor:
     low, high = torch.log(torch.tensor(bounds))
-    return low + draws * (high - low)
+    between: Tensor = low + draws * (high - low)
+    return between

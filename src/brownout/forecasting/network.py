@@ -12,7 +12,7 @@ from brownout.forecasting.windows import CHANNELS, STATICS, Windows
 __all__ = ["ANCHORS", "QuantileLstm", "build", "pinball"]
 
 ANCHORS = 6
-"""Candidates a median leans on: the level, the last value, one, two and seven seasons earlier, and the straight line on."""
+"""Candidates a median leans on: the level, the last value, one, two and seven seasons earlier, the straight line."""
 MIDDLE = QUANTILES.index(0.5)
 EMBEDDING = 8
 

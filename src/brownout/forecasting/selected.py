@@ -140,11 +140,17 @@ class _Backtest:
 
 
 def _calibrate(tables: Sequence[_Backtest]) -> Calibration:
-    factors: dict[str, tuple[float, ...]] = {}
-    for table in tables:
-        rows = np.flatnonzero(table.even)
-        factors |= calibrate(table.lstm.rows(rows.tolist()), table.actual[rows]).factors
-    return Calibration(factors)
+    if not tables:
+        return Calibration({})
+    metrics, values, actual = (
+        np.concatenate([part[table.even] for table, part in zip(tables, parts, strict=True)])
+        for parts in (
+            [table.metrics for table in tables],
+            [table.lstm.values for table in tables],
+            [table.actual for table in tables],
+        )
+    )
+    return calibrate(metrics, values, actual)
 
 
 @dataclass(frozen=True)

@@ -36,10 +36,11 @@ def read_weights(folder: Path, digest: str) -> dict[str, Tensor]:
         if hashlib.sha256(data).hexdigest() != digest:
             msg = f"{path} is not the file that its card describes: the hashes differ."
             raise ModelError(msg, remedy="The model was changed or mixed up: train again or fetch it again.")
-        return load(data)
+        weights: dict[str, Tensor] = load(data)
     except (OSError, SafetensorError) as error:
         msg = f"{path} cannot be read: {error}."
         raise ModelError(msg, remedy="Train again or fetch the model again.") from error
+    return weights
 
 
 def write_card(folder: Path, kind: str, facts: Mapping[str, Any]) -> None:

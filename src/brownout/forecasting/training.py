@@ -32,7 +32,7 @@ def train(block: SeriesBlock, settings: LstmSettings, progress: Progress) -> Qua
         batch = windows(block, rows, origins, settings, drift)
         target = batch.scale.apply(drift.added(block.take(rows, origins[:, None] + ahead), ahead))
         optimiser.zero_grad()
-        pinball(network(batch), target).backward()
+        pinball(network(batch), target).backward()  # type: ignore[no-untyped-call] # torch does not type it
         torch.nn.utils.clip_grad_norm_(network.parameters(), CLIP)
         optimiser.step()
         schedule.step()

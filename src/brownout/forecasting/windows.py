@@ -99,7 +99,7 @@ def spread_of(block: SeriesBlock, rows: Tensor, origins: Tensor, slots: int) -> 
 
 
 def _straight_on(recent: Tensor, future: int) -> Tensor:
-    """The line through what was measured lately, carried on for ``future`` steps; NaN where fewer than two slots are."""
+    """The line through what was measured lately, carried on for ``future`` steps; NaN where less than two are."""
     seen = recent.isfinite()
     time = torch.arange(1 - recent.shape[1], 1).expand_as(recent).float()
     count = seen.sum(1, keepdim=True).clamp(min=1)

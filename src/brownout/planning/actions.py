@@ -1,6 +1,6 @@
 """Actions: what to do about a diagnosis or a forecast breach, and what it would change in console milliseconds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from brownout.planning.remedies import Remedies, Remedy, fill
 __all__ = ["LATENCY", "plan_breach", "plan_diagnosis", "predict_effect"]
 
 LATENCY = "console_update_ms"
-"""The metric that "the console is laggy" means: from a request to the first update."""
+"""The console latency that every probe measures: from a request to the first update."""
 RIVAL = 0.25
 """A second cause is planned for from this probability on: the operator should not stop at a wrong first."""
 
@@ -55,33 +55,38 @@ def predict_effect(
     """
     above = remedy.reach == "host" or topology[entity].kind != "vm"
     reached = set(topology.descendants(topology.root(entity) if above else entity))
-    now, usual = [], []
-    for panel in panels:
-        column = _latency_column(panel)
-        rows = [i for i, name in enumerate(panel.entity_ids) if name in reached]
-        if column is None or not rows:
-            continue
-        values = panel.select(entities=rows, metrics=[column])
-        within = values.between(diagnosis.start, max(diagnosis.end, diagnosis.start + panel.step)).values[..., 0]
-        before = values.between(panel.start, diagnosis.start).values[..., 0]
-        seen = np.isfinite(within).any(axis=1) & np.isfinite(before).any(axis=1)
-        now += np.nanmedian(within[seen], axis=1).tolist()
-        usual += np.nanmedian(before[seen], axis=1).tolist()
-    if not now:
+    levels = [
+        level
+        for panel in panels
+        for column in _latency_columns(panel)
+        if (level := _levels(panel, column, reached, diagnosis)) is not None
+    ]
+    if not levels:
         return None
-    level = float(np.median(now))
-    excess = max(level - float(np.median(usual)), 0.0)
-    low, high = (level - share * excess for share in reversed(remedy.gain))
-    return Effect(now_ms=level, low_ms=low, high_ms=high, consoles=len(now))
+    metric, now, usual, consoles = max(levels, key=lambda level: level[1] - level[2])
+    excess = max(now - usual, 0.0)
+    low, high = (now - share * excess for share in reversed(remedy.gain))
+    return Effect(metric=metric, now_ms=now, low_ms=low, high_ms=high, consoles=consoles)
 
 
-def _latency_column(panel: Panel) -> int | None:
-    """The column of console latency: the canonical one, or one of that family and role."""
-    names = panel.metric_names
-    if LATENCY in names:
-        return names.index(LATENCY)
-    alike = [i for i, m in enumerate(panel.metrics) if m.family is Family.CONSOLE and m.role is Role.LATENCY]
-    return alike[0] if alike else None
+def _levels(
+    panel: Panel, column: int, reached: Collection[str], diagnosis: Diagnosis
+) -> tuple[str, float, float, int] | None:
+    """Name of a metric, its level in the incident and before it, and how many of the entities reached measure it."""
+    rows = [i for i, name in enumerate(panel.entity_ids) if name in reached]
+    values = panel.select(entities=rows, metrics=[column])
+    within = values.between(diagnosis.start, max(diagnosis.end, diagnosis.start + panel.step)).values[..., 0]
+    before = values.between(panel.start, diagnosis.start).values[..., 0]
+    seen = np.isfinite(within).any(axis=1) & np.isfinite(before).any(axis=1)
+    if not seen.any():
+        return None
+    now, usual = (float(np.median(np.nanmedian(part[seen], axis=1))) for part in (within, before))
+    return panel.metric_names[column], now, usual, int(seen.sum())
+
+
+def _latency_columns(panel: Panel) -> list[int]:
+    """Columns of what a person at a console waits for."""
+    return [i for i, m in enumerate(panel.metrics) if m.family is Family.CONSOLE and m.role is Role.LATENCY]
 
 
 def _action(  # noqa: PLR0913 - what an action is about, and what it is made of

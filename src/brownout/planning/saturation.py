@@ -59,7 +59,8 @@ def exceedance(forecasts: Forecasts, limits: Float, *, upwards: Marks) -> Double
 
 def _tail_scale(step: Doubles, outer: float, inner: float) -> Doubles:
     """Scale of an exponential tail through the two outermost quantiles."""
-    return np.maximum(step, 1e-9) / np.log(inner / outer)
+    scale: Doubles = np.maximum(step, 1e-9) / np.log(inner / outer)
+    return scale
 
 
 def breaches(

@@ -123,6 +123,7 @@ def _action(action: findings.Action) -> schema.Action:
         effect=None
         if effect is None
         else schema.Effect(
+            metric=effect.metric,
             now_ms=round(effect.now_ms, 1),
             low_ms=round(effect.low_ms, 1),
             high_ms=round(effect.high_ms, 1),

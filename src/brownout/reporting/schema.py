@@ -200,6 +200,8 @@ class Cause(Part):
 class Effect(Part):
     """Predicted effect in milliseconds of console latency, median over the consoles reached."""
 
+    metric: str
+    """The console latency that rose most."""
     now_ms: float
     low_ms: float
     high_ms: float

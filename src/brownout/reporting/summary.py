@@ -1,5 +1,7 @@
 """The report in a few figures and sentences."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from brownout.domain.findings import UNKNOWN, Diagnosis
@@ -11,6 +13,8 @@ from brownout.reporting.numbers import clock, iso, known, percent, span
 __all__ = ["summary_of"]
 
 FEW = 3
+EVEN = 0.5
+"""Chance from which something will probably happen."""
 
 
 def summary_of(night: Night) -> schema.Summary:
@@ -19,7 +23,7 @@ def summary_of(night: Night) -> schema.Summary:
     consoles = [entity.id for entity in night.topology if entity.kind == "console"]
     latency = night.latency
     return schema.Summary(
-        headline=_headline(len(ongoing), len(night.breaches), night.horizon_s),
+        headline=_headline(len(ongoing), [breach.probability for breach in night.breaches], night.horizon_s),
         sentences=[_about(diagnosis) for diagnosis in ongoing[:FEW]]
         + [_forecast(breach, night) for breach in night.breaches[:FEW]]
         + _otherwise(night),
@@ -33,15 +37,25 @@ def summary_of(night: Night) -> schema.Summary:
     )
 
 
-def _headline(ongoing: int, breaches: int, horizon_s: float) -> str:
+def _headline(ongoing: int, chances: Sequence[float], horizon_s: float) -> str:
     within = span(horizon_s)
-    going = {0: "", 1: "1 incident is going on"}.get(ongoing, f"{ongoing} incidents are going on")
-    coming = {0: "", 1: f"1 limit will probably be crossed within {within}"}.get(
-        breaches, f"{breaches} limits will probably be crossed within {within}"
-    )
-    if not going and not coming:
+    probable = sum(chance >= EVEN for chance in chances)
+    possible = len(chances) - probable
+    if not ongoing and not chances:
         return f"Nothing is going on, and no limit will probably be crossed within {within}."
-    return f"{' and '.join(part for part in (going, coming) if part)}."
+    parts = []
+    if ongoing:
+        parts.append(f"{_count(ongoing, 'incident')} {'is' if ongoing == 1 else 'are'} going on")
+    if probable:
+        parts.append(f"{_count(probable, 'limit')} will probably be crossed within {within}")
+    if possible:
+        may = f"{_count(possible, 'limit')} may be crossed within {within}"
+        parts.append(f"{possible} more may be" if probable else may)
+    return f"{', '.join(parts)}."
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def _about(diagnosis: Diagnosis) -> str:

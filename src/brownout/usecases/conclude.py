@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from brownout.usecases.horizon import NightSpan, with_limits
 from brownout.usecases.investigate import Investigation
 from brownout.usecases.watch import ShardFindings
 
-__all__ = ["conclude", "night_of"]
+__all__ = ["Findings", "conclude", "night_of"]
 
 FORECAST_CHARTS = 24
 """Forecasts that a report shows: those of breaches first, then those nearest to their limits."""
@@ -31,30 +32,26 @@ INCIDENT_CHARTS = 24
 """Incidents whose charts a report shows: open ones first, then the worst."""
 
 
-def conclude(  # noqa: PLR0913 - a night is made of these
-    store: SampleStore,
-    settings: Settings,
-    folder: Path,
-    models: Sequence[ModelRecord],
-    skills: Sequence[Skill],
-    shards: Sequence[ShardFindings],
-    investigations: Sequence[Investigation],
-) -> Night:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Findings:
+    """What the stages of a night found."""
+
+    models: Sequence[ModelRecord]
+    skills: Sequence[Skill]
+    shards: Sequence[ShardFindings]
+    investigations: Sequence[Investigation]
+
+
+def conclude(store: SampleStore, settings: Settings, folder: Path, findings: Findings) -> Night:
     """Assemble the night and write ``index.html``, ``report.md`` and ``report.json`` into the folder."""
-    night = night_of(store, settings, models, skills, shards, investigations)
+    night = night_of(store, settings, findings)
     write_report(night, folder)
     return night
 
 
-def night_of(  # noqa: PLR0913 - a night is made of these
-    store: SampleStore,
-    settings: Settings,
-    models: Sequence[ModelRecord],
-    skills: Sequence[Skill],
-    shards: Sequence[ShardFindings],
-    investigations: Sequence[Investigation],
-) -> Night:
+def night_of(store: SampleStore, settings: Settings, findings: Findings) -> Night:
     """Everything that was found, most urgent first."""
+    shards, investigations = findings.shards, findings.investigations
     span = NightSpan.of(store, settings)
     metrics = with_limits({metric.name: metric for metric in store.metrics}, settings.forecast)
     found = sorted((b for shard in shards for b in shard.breaches), key=lambda b: (-b.probability, b.series))
@@ -76,7 +73,7 @@ def night_of(  # noqa: PLR0913 - a night is made of these
         topology=store.topology,
         metrics=metrics,
         breaches=tuple(found),
-        skills=tuple(skills),
+        skills=tuple(findings.skills),
         episodes=tuple(episodes),
         diagnoses=tuple(diagnoses),
         actions=(*_for_breaches(found, diagnoses, metrics, store), *planned),
@@ -84,7 +81,7 @@ def night_of(  # noqa: PLR0913 - a night is made of these
         charts={
             d.id: charts for d in diagnoses[:INCIDENT_CHARTS] for i in investigations if (charts := i.charts.get(d.id))
         },
-        models=tuple(models),
+        models=tuple(findings.models),
         quality=_quality(store, span, shards),
         latency=latency_chart([s.latency for s in shards if s.latency is not None], metrics.get(LATENCY)),
         series=sum(shard.series for shard in shards),

@@ -10,7 +10,7 @@ from brownout.forecasting.selected import SelectedForecaster
 from brownout.settings import Settings
 from brownout.telemetry.dataset import Dataset
 from brownout.telemetry.sync import SyncResult, sync
-from brownout.usecases.conclude import conclude
+from brownout.usecases.conclude import Findings, conclude
 from brownout.usecases.investigate import group_incidents, investigate
 from brownout.usecases.training import read_record, train_detector, train_forecaster
 from brownout.usecases.watch import plan_watch, watch_shard
@@ -54,5 +54,6 @@ def watch_fleet(settings: Settings, workspace: Workspace, progress: Progress = n
     for done, batch in enumerate(batches):
         found.append(investigate(store, batch, settings))
         progress("investigate", (done + 1) / len(batches))
-    conclude(store, settings, workspace.report, records, forecaster.skills_, shards, found)
+    findings = Findings(models=records, skills=forecaster.skills_, shards=shards, investigations=found)
+    conclude(store, settings, workspace.report, findings)
     return workspace.report / "index.html"

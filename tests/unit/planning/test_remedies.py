@@ -1,0 +1,125 @@
+"""Remedies: what ships is sound, what is not is refused, and names stay words."""
+
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brownout.diagnosis.knowledge import Knowledge
+from brownout.domain.entities import Entity, Topology
+from brownout.domain.errors import KnowledgeError
+from brownout.domain.metrics import Catalogue
+from brownout.planning.remedies import Remedies, fill
+
+GOOD = """
+[remedies.unknown]
+title = "Measure"
+command = ""
+confirm = "vmstat 1 5"
+verify = ""
+risk = "live"
+rollback = "none"
+gain = [0.0, 0.0]
+
+[remedies.X]
+title = "Do"
+command = "{command}"
+confirm = "true"
+verify = "m"
+risk = "{risk}"
+rollback = "none"
+gain = {gain}
+
+[breaches]
+m = "{breach}"
+"""
+
+
+def load(folder: Path, *, command: str = "true", risk: str = "live", gain: str = "[0.1, 0.2]", breach: str = "X") -> Remedies:
+    text = GOOD
+    for key, value in {"command": command, "risk": risk, "gain": gain, "breach": breach}.items():
+        text = text.replace("{" + key + "}", value)
+    (folder / "remedies.toml").write_text(text)
+    return Remedies.load(folder)
+
+
+def test_every_cause_has_a_remedy_and_every_named_metric_exists() -> None:
+    remedies, knowledge, catalogue = Remedies.load(), Knowledge.load(), Catalogue.load()
+    for cause in knowledge.causes.values():
+        remedy = remedies.of(cause.id, cause.family.value)
+        assert remedy.id != "unknown", cause.id
+        assert remedy.confirm, cause.id
+    assert set(remedies.breaches) <= set(catalogue.metrics)
+    families = {"cpu", "memory", "disk", "network", "display"}
+    verified = {remedy.verify for name, remedy in remedies.table.items() if name not in families | {"unknown"}}
+    assert verified <= set(catalogue.metrics)
+
+
+def test_what_is_unknown_is_answered_by_measuring() -> None:
+    remedy = Remedies.load().of("no-such-cause", "no-such-family")
+    assert remedy.id == "unknown"
+    assert remedy.command == ""
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["virsh destroy {vm}", "virsh -c x undefine {vm}", "chrt -f 99 1", "rm -rf /x", "swapoff -a", "mkfs /dev/sda",
+     "sed -i s/a/b/ /etc/libvirt/qemu/vm.xml", "echo 3 > /proc/sys/vm/drop_caches"],
+)  # fmt: skip
+def test_commands_that_cannot_be_undone_are_refused(command: str, tmp_path: Path) -> None:
+    with pytest.raises(KnowledgeError, match="forbidden"):
+        load(tmp_path, command=command)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [({"command": "x {nonsense}"}, "nonsense"), ({"risk": "none"}, "none"), ({"gain": "[0.5, 0.1]"}, "gain"),
+     ({"gain": "[0.5, 1.1]"}, "gain"), ({"breach": "Y"}, "Y")],
+)  # fmt: skip
+def test_a_malformed_remedy_is_named(change: dict[str, str], says: str, tmp_path: Path) -> None:
+    with pytest.raises(KnowledgeError, match=says):
+        load(tmp_path, **change)
+
+
+@given(st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), min_size=1).filter(lambda n: n[0] != "-"))
+def test_a_hostile_name_stays_one_word_of_the_command(name: str) -> None:
+    filled = fill("virsh schedinfo {vm} --live", name, Topology.of([Entity(id=name, kind="vm")]))
+    assert shlex.split(filled) == ["virsh", "schedinfo", name, "--live"]
+
+
+@given(st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), min_size=1).filter(lambda n: n[0] != "-"))
+def test_a_hostile_name_stays_one_word_within_quotes(name: str) -> None:
+    filled = fill("ssh h 'tc show dev {device}; true' {host}", name, Topology.of([Entity(id=name)]))
+    outer = shlex.split(filled)
+    assert outer[0:2] == ["ssh", "h"]
+    assert outer[3:] == [name]
+    device = name.rpartition("/")[2]
+    assert outer[2] == f"tc show dev {shlex.quote(device)}; true"
+
+
+def test_a_real_shell_agrees(tmp_path: Path) -> None:
+    name = f"x'; touch {tmp_path}/owned; echo '$(touch {tmp_path}/owned)`id`"
+    filled = fill("printf %s {vm}", name, Topology.of([Entity(id=name, kind="vm")]))
+    nested = fill("sh -c 'printf %s {entity}'", name, Topology.of([Entity(id=name, kind="vm")]))
+    for command in (filled, nested):
+        assert subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True).stdout == name
+    assert not (tmp_path / "owned").exists()
+
+
+def test_a_name_that_looks_like_an_option_is_not_filled_in() -> None:
+    name = "-oProxyCommand=evil"
+    filled = fill("ssh {host} true", name, Topology.of([Entity(id=name)]))
+    assert filled.startswith("# ")
+    assert shlex.split(filled, comments=True) == []
+
+
+def test_placeholders_follow_the_topology() -> None:
+    topology = Topology.of(
+        [Entity(id="h1", kind="host"), Entity(id="v1", kind="vm", parent="h1"), Entity(id="v1/console", kind="console", parent="v1"),
+         Entity(id="h1/bond0", kind="interface", parent="h1")]
+    )  # fmt: skip
+    assert fill("{vm} on {host}", "v1/console", topology) == "v1 on h1"
+    assert fill("{device} of {host}", "h1/bond0", topology) == "bond0 of h1"

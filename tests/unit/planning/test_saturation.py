@@ -1,0 +1,81 @@
+"""Breaches against closed forms."""
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from brownout.domain.forecasts import QUANTILES, Forecasts, Series
+from brownout.domain.metrics import Metric, Worse
+from brownout.planning.saturation import PathModel, breaches, exceedance
+
+START = np.datetime64("2026-03-02T00:00", "ms")
+UP = {"m": Metric(name="m", limit=10.0, worse=Worse.UP)}
+DOWN = {"m": Metric(name="m", limit=10.0, worse=Worse.DOWN)}
+
+
+def forecasts(means: list[float], spread: float) -> Forecasts:
+    values = np.array(means)[None, :, None] + spread * norm.ppf(QUANTILES)
+    return Forecasts((Series("e", "m"),), np.array([START]), 3600, values.astype(np.float32), ("lstm",))
+
+
+@pytest.mark.parametrize("limit", [-1.0, -0.5, 0.0, 0.3, 1.2])
+def test_exceedance_of_a_normal_forecast_within_the_quantiles(limit: float) -> None:
+    found = exceedance(forecasts([0.0], 1.0), np.array([limit], np.float32), upwards=np.array([True]))
+    assert found[0, 0] == pytest.approx(norm.sf(limit), abs=0.01)
+
+
+def test_tails_fall_off_and_never_reach_certainty() -> None:
+    far = exceedance(forecasts([0.0], 1.0), np.array([4.0], np.float32), upwards=np.array([True]))[0, 0]
+    assert 0 < far < 0.01
+
+
+def test_both_directions_share_all_probability() -> None:
+    f = forecasts([0.0, 1.0], 1.0)
+    limit = np.array([0.7], np.float32)
+    up, down = (exceedance(f, limit, upwards=np.array([way])) for way in (True, False))
+    np.testing.assert_allclose(up + down, 1.0)
+
+
+def test_independent_steps_breach_as_the_product_says() -> None:
+    # Six fresh chances of 10 %: 1 − 0.9⁶.
+    f = forecasts([10 - norm.ppf(0.9)] * 6, 1.0)
+    found = breaches(f, UP, {}, model=PathModel(persistence=0.0, paths=40_000))
+    assert found[0].probability == pytest.approx(1 - 0.9**6, abs=0.01)
+
+
+def test_fully_persistent_steps_breach_like_one() -> None:
+    f = forecasts([10 - norm.ppf(0.9)] * 6, 1.0)
+    found = breaches(f, UP, {}, model=PathModel(persistence=0.9999, paths=40_000))
+    assert found[0].probability == pytest.approx(0.1, abs=0.015)
+
+
+def test_a_certain_climb_is_dated_where_it_crosses() -> None:
+    found = breaches(forecasts([5, 7, 9, 11, 13, 15], 0.05), UP, {Series("e", "m"): 4.0})
+    assert len(found) == 1
+    breach = found[0]
+    assert breach.probability > 0.99
+    crossing = START + np.timedelta64(4, "h")
+    assert breach.earliest == breach.likely == breach.latest == crossing
+    assert breach.duration_s == pytest.approx(3 * 3600, rel=0.01)
+    assert breach.now == 4.0
+
+
+def test_dates_are_in_order_and_a_falling_metric_breaches_downwards() -> None:
+    found = breaches(forecasts([14, 13, 12, 11, 10, 9, 8, 7], 1.5), DOWN, {})
+    breach = found[0]
+    assert breach.earliest is not None
+    assert breach.likely is not None
+    assert breach.latest is not None
+    assert breach.earliest <= breach.likely <= breach.latest
+    assert not breaches(forecasts([14, 13, 12], 0.1), UP | DOWN, {}, min_probability=0.01)
+
+
+def test_what_has_no_limit_or_is_improbable_is_left_out() -> None:
+    assert breaches(forecasts([100.0], 1.0), {"m": Metric(name="m")}, {}) == ()
+    assert breaches(forecasts([0.0], 1.0), UP, {}, min_probability=0.2) == ()
+
+
+def test_equal_seeds_give_equal_probabilities() -> None:
+    f = forecasts([8, 9, 10], 2.0)
+    now = {Series("e", "m"): 1.0}  # NaN would not equal itself
+    assert breaches(f, UP, now) == breaches(f, UP, now)
