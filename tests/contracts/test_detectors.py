@@ -37,7 +37,9 @@ def test_every_implementation_is_under_contract() -> None:
 
     found = set()
     for path in Path(package.__path__[0]).glob("*.py"):
-        found |= {line.split("=")[1].strip().strip('"') for line in path.read_text().splitlines() if "name: ClassVar" in line}
+        found |= {
+            line.split("=")[1].strip().strip('"') for line in path.read_text().splitlines() if "name: ClassVar" in line
+        }
     assert found == set(MAKE)
 
 

@@ -48,7 +48,9 @@ def test_every_implementation_is_under_contract() -> None:
 
     found = set()
     for path in Path(package.__path__[0]).glob("*.py"):
-        found |= {line.split("=")[1].strip().strip('"') for line in path.read_text().splitlines() if "name: ClassVar" in line}
+        found |= {
+            line.split("=")[1].strip().strip('"') for line in path.read_text().splitlines() if "name: ClassVar" in line
+        }
     assert found == set(MAKE)
 
 
@@ -186,7 +188,11 @@ def test_where_the_lstm_loses_it_is_not_used_and_the_note_says_so() -> None:
 
 def test_training_with_drifts_makes_a_steady_rise_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """A leak that has begun is forecast to continue, though no leak was in the history."""
-    history, usual, leak = waves(entities=6, days=20), waves(entities=6, days=20, seed=9), waves(entities=6, days=20, seed=9)
+    history, usual, leak = (
+        waves(entities=6, days=20),
+        waves(entities=6, days=20, seed=9),
+        waves(entities=6, days=20, seed=9),
+    )
     origin = 700
     leak.values[:, origin - 24 : origin + 1, 0] += np.linspace(0, 30, 25, dtype=np.float32)
 

@@ -9,7 +9,7 @@ from brownout.reporting import schema
 __all__ = ["fleet_of"]
 
 Status = Literal["incident", "breach", "over", "fine", "silent"]
-ORDER: tuple[Status, ...] = ("incident", "breach", "over", "fine", "silent")
+ORDER: tuple[Status, ...] = ("incident", "breach", "silent", "over", "fine")
 
 
 def fleet_of(night: Night) -> list[schema.Root]:
@@ -40,7 +40,7 @@ def _line(night: Night, root: str, incidents: list[int], breaches: list[int], *,
     elif worst is not None:
         metric = night.metrics[worst.series.metric]
         status, note = "breach", f"{metric.label} of {worst.series.entity}"
-    elif own:
+    elif own and not silent:
         status, note = "over", f"{own[0].top.title} {own[0].top.entity}".strip()
     return schema.Root(
         entity=root,

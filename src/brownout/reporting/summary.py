@@ -55,7 +55,8 @@ def _headline(ongoing: int, chances: Sequence[float], horizon_s: float) -> str:
 
 
 def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"
+    many = thing.removesuffix("y") + "ies" if thing.endswith("y") else f"{thing}s"
+    return f"{number} {thing if number == 1 else many}"
 
 
 def _about(diagnosis: Diagnosis) -> str:
@@ -76,7 +77,7 @@ def _forecast(breach: Breach, night: Night) -> str:
 
 def _otherwise(night: Night) -> list[str]:
     if night.quality.silent:
-        return [f"{len(night.quality.silent)} entities sent no data in the window."]
+        return [f"{_count(len(night.quality.silent), 'entity')} sent no data in the window."]
     return []
 
 

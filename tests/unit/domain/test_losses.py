@@ -20,7 +20,9 @@ def test_losses_equal_a_plain_loop_over_measured_steps() -> None:
         steps = [step for step in range(7) if math.isfinite(actual[row, step])]
         loss = sum(naive.quantile_loss(values[row, s].tolist(), list(QUANTILES), float(actual[row, s])) for s in steps)
         assert found.quantile[row] == pytest.approx(loss, rel=1e-5)
-        assert found.absolute[row] == pytest.approx(sum(abs(actual[row, s] - values[row, s, 4]) for s in steps), rel=1e-5)
+        assert found.absolute[row] == pytest.approx(
+            sum(abs(actual[row, s] - values[row, s, 4]) for s in steps), rel=1e-5
+        )
         assert found.count[row] == len(steps)
         assert found.inside[row] == sum(values[row, s, 0] <= actual[row, s] <= values[row, s, 8] for s in steps)
 

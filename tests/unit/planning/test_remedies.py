@@ -38,7 +38,9 @@ m = "{breach}"
 """
 
 
-def load(folder: Path, *, command: str = "true", risk: str = "live", gain: str = "[0.1, 0.2]", breach: str = "X") -> Remedies:
+def load(
+    folder: Path, *, command: str = "true", risk: str = "live", gain: str = "[0.1, 0.2]", breach: str = "X"
+) -> Remedies:
     text = GOOD
     for key, value in {"command": command, "risk": risk, "gain": gain, "breach": breach}.items():
         text = text.replace("{" + key + "}", value)
@@ -84,13 +86,21 @@ def test_a_malformed_remedy_is_named(change: dict[str, str], says: str, tmp_path
         load(tmp_path, **change)
 
 
-@given(st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), min_size=1).filter(lambda n: n[0] != "-"))
+@given(
+    st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), min_size=1).filter(
+        lambda n: n[0] != "-"
+    )
+)
 def test_a_hostile_name_stays_one_word_of_the_command(name: str) -> None:
     filled = fill("virsh schedinfo {vm} --live", name, Topology.of([Entity(id=name, kind="vm")]))
     assert shlex.split(filled) == ["virsh", "schedinfo", name, "--live"]
 
 
-@given(st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), min_size=1).filter(lambda n: n[0] != "-"))
+@given(
+    st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), min_size=1).filter(
+        lambda n: n[0] != "-"
+    )
+)
 def test_a_hostile_name_stays_one_word_within_quotes(name: str) -> None:
     filled = fill("ssh h 'tc show dev {device}; true' {host}", name, Topology.of([Entity(id=name)]))
     outer = shlex.split(filled)

@@ -1,0 +1,157 @@
+"""Knowledge, evidence and inference."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from brownout.diagnosis.grouping import group_episodes
+from brownout.diagnosis.inference import Diagnoser
+from brownout.diagnosis.knowledge import Knowledge
+from brownout.diagnosis.observation import IncidentWindow, observe
+from brownout.domain.entities import Entity, Topology
+from brownout.domain.errors import KnowledgeError
+from brownout.domain.findings import UNKNOWN, Diagnosis, Episode, EvidenceState
+from brownout.domain.truth import Incident
+from brownout.simulation import FleetSettings, simulate
+from brownout.simulation.fleet import Fleet
+
+FLEET = FleetSettings(hosts=3, vms=12, days=10, interval_s=120, seed=3)
+DIAGNOSER = Diagnoser(Knowledge.load())
+
+
+def diagnose(fleet: Fleet, incident: Incident, *, without: tuple[str, ...] = ()) -> Diagnosis:
+    """Rank the causes of a labelled incident on its host, hiding the metrics named."""
+    entities = fleet.topology.related(incident.entity)
+    window = IncidentWindow(id=incident.id, start=incident.start, end=incident.end, entities=entities)
+    panels = []
+    for panel in fleet.panels.values():
+        kept = [i for i, metric in enumerate(panel.metrics) if metric.name not in without]
+        rows = [i for i, name in enumerate(panel.entity_ids) if name in entities]
+        panels.append(panel.select(entities=rows, metrics=kept).between(panel.start, incident.end))
+    return DIAGNOSER.diagnose(window, panels, fleet.topology)
+
+
+@pytest.mark.parametrize("cause", ["HW-01", "CONT-04", "LEAK-01", "HW-05", "NET-01", "NET-03", "HW-06", "PWR-01"])
+def test_a_plain_fault_is_named_with_its_culprit_and_its_evidence(cause: str) -> None:
+    fleet = simulate(replace(FLEET, faults=1, only_causes=(cause,)))
+    diagnosis = diagnose(fleet, fleet.incidents[0])
+    assert (diagnosis.top.id, diagnosis.top.entity) == (cause, fleet.incidents[0].entity)
+    present = [evidence for evidence in diagnosis.top.evidence if evidence.state is EvidenceState.PRESENT]
+    assert present
+    assert all(evidence.series is not None and evidence.statement and evidence.source for evidence in present)
+
+
+def test_probabilities_are_shared_with_unknown_among_them() -> None:
+    fleet = simulate(replace(FLEET, faults=1, only_causes=("HW-01",)))
+    causes = diagnose(fleet, fleet.incidents[0]).causes
+    assert 0 < sum(cause.probability for cause in causes) <= 1 + 1e-9
+    assert [cause.id for cause in causes].count(UNKNOWN) == 1
+    ordered = [cause.probability for cause in causes]
+    assert ordered == sorted(ordered, reverse=True)
+
+
+def test_on_healthy_data_the_answer_is_unknown() -> None:
+    fleet = simulate(FLEET)
+    answers = []
+    for hour in range(0, 40, 4):
+        start = np.datetime64("2026-03-09T00:00", "ms") + np.timedelta64(hour, "h")
+        for host in ("kvm01", "kvm02", "kvm03"):
+            quiet = Incident(id="q", group="", start=start, end=start + np.timedelta64(1, "h"), entity=host, cause="")
+            answers.append(diagnose(fleet, quiet).top.id)
+    assert answers.count(UNKNOWN) == len(answers)
+
+
+def test_what_was_not_measured_is_missing_and_not_absent() -> None:
+    fleet = simulate(replace(FLEET, faults=1, only_causes=("HW-01",)))
+    diagnosis = diagnose(fleet, fleet.incidents[0], without=("host_psi_cpu_pct",))
+    assert diagnosis.top.id == "HW-01"
+    pressure = next(evidence for evidence in diagnosis.top.evidence if evidence.symptom == "cpu_pressure")
+    assert pressure.state is EvidenceState.MISSING
+    assert "not measured" in pressure.statement
+
+
+def test_without_the_necessary_evidence_a_cause_is_not_named() -> None:
+    fleet = simulate(replace(FLEET, faults=1, only_causes=("PWR-01",)))
+    assert diagnose(fleet, fleet.incidents[0], without=("host_freq_ratio",)).top.id != "PWR-01"
+
+
+def test_observations_compare_a_span_with_its_past() -> None:
+    fleet = simulate(FLEET)
+    panel = fleet.panels["host"]
+    place = panel.metric_names.index("host_cpu_busy_pct")
+    start, end = panel.end - np.timedelta64(2, "h"), panel.end
+    panel.values[0, panel.slot(start) :, place] = 97
+    found = observe([panel], start, end).of("kvm01", "host_cpu_busy_pct")
+    assert found is not None
+    assert found.high == found.low == 97
+    assert found.usual < 80
+    assert found.high - found.usual > 3 * found.spread
+    other = observe([panel], start, end).of("kvm02", "host_cpu_busy_pct")
+    assert other is not None
+    assert abs(other.high - other.usual) < 4 * other.spread
+
+
+def test_a_metric_hardly_measured_is_missing() -> None:
+    fleet = simulate(FLEET)
+    panel = fleet.panels["host"]
+    panel.values[0, -50:-5] = np.nan
+    assert observe([panel], panel.end - 50 * panel.step, panel.end).of("kvm01", "host_cpu_busy_pct") is None
+
+
+def test_the_graph_says_what_the_rules_say() -> None:
+    knowledge = Knowledge.load()
+    graph = knowledge.graph()
+    assert graph.edges["cpu_busy", "HW-01"]["type"] == "necessary"
+    for cause in knowledge.causes.values():
+        assert {s for s in graph.predecessors(cause.id)} == {rule.symptom for rule in cause.evidence}
+    unused = set(knowledge.symptoms) - {rule.symptom for cause in knowledge.causes.values() for rule in cause.evidence}
+    assert not unused
+
+
+SYMPTOM = '[symptoms.s]\nmetric = "host_cpu_busy_pct"\ndirection = "up"\nsays = "x"\nsource = "y"\n'
+CAUSE = '[causes.C]\ntitle = "T"\nfamily = "cpu"\nkind = "host"\nprior = 1\nevidence = [{ symptom = "s", where = "self", role = "necessary" }]\n'
+
+
+@pytest.mark.parametrize(
+    ("symptom", "cause", "says"),
+    [
+        (SYMPTOM.replace("host_cpu_busy_pct", "nope"), CAUSE, "nope"),
+        (SYMPTOM.replace('"up"', '"sideways"'), CAUSE, "sideways"),
+        (SYMPTOM + 'role = ["cpu"]\n', CAUSE, "metric"),
+        (SYMPTOM, CAUSE.replace('symptom = "s"', 'symptom = "t"'), "'t'"),
+        (SYMPTOM, CAUSE.replace('"self"', '"moon"'), "moon"),
+        (SYMPTOM, CAUSE.replace('"necessary"', '"strong"'), "no necessary"),
+        (SYMPTOM, CAUSE.replace('family = "cpu"', 'family = "magic"'), "magic"),
+        (SYMPTOM, "[[[", "causes.toml"),
+    ],
+)
+def test_wrong_knowledge_is_refused_with_its_name(symptom: str, cause: str, says: str, tmp_path: Path) -> None:
+    (tmp_path / "symptoms.toml").write_text(symptom)
+    (tmp_path / "causes.toml").write_text(cause)
+    with pytest.raises(KnowledgeError, match=says):
+        Knowledge.load(tmp_path)
+
+
+def episode(entity: str, start: int, end: int) -> Episode:
+    day = np.datetime64("2026-03-02", "ms")
+    first, last = (day + np.timedelta64(minutes, "m") for minutes in (start, end))
+    return Episode(id=f"{entity}{start}", entity=entity, start=first, end=last, open=False, severity=1.2, movers=())
+
+
+def test_episodes_of_one_host_at_one_time_are_one_incident() -> None:
+    topology = Topology.of(
+        [
+            Entity(id="h1", kind="host"),
+            Entity(id="h2", kind="host"),
+            Entity(id="v1", kind="vm", parent="h1"),
+            Entity(id="v2", kind="vm", parent="h2"),
+        ]
+    )
+    found = group_episodes(
+        [episode("h1", 0, 30), episode("v1", 20, 60), episode("v2", 25, 50), episode("v1", 200, 210)], topology
+    )
+    assert [sorted(e.id for e in window.episodes) for window in found] == [["h10", "v120"], ["v225"], ["v1200"]]
+    assert found[0].entities == ("h1", "v1")
+    assert found[0].end == found[0].start + np.timedelta64(60, "m")

@@ -1,0 +1,147 @@
+"""Reports: one set of data, three faces, hostile names stay text."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from nights import HOSTILE, night
+
+from brownout.reporting.data import report_of
+from brownout.reporting.markdown import escape_markdown, inline_code
+from brownout.reporting.numbers import clock, figure, percent, span
+from brownout.reporting.schema import Report
+from brownout.reporting.write import first_actions, render_html, render_markdown, write_report
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "report.md"
+
+
+def test_report_json_is_valid_by_its_own_schema_and_reads_back(tmp_path: Path) -> None:
+    report = write_report(night(), tmp_path)
+    text = (tmp_path / "report.json").read_text()
+    jsonschema.validate(json.loads(text), Report.model_json_schema())
+    assert Report.model_validate_json(text) == report
+    assert "NaN" not in text
+
+
+def test_markdown_is_as_it_was_reviewed() -> None:
+    assert (
+        render_markdown(report_of(night())).replace(f"brownout {report_of(night()).version}", "brownout")
+        == GOLDEN.read_text()
+    )
+
+
+def test_the_headline_counts_what_goes_on_what_will_and_what_may() -> None:
+    assert report_of(night()).summary.headline == (
+        "1 incident is going on, 1 limit will probably be crossed within 24 h, 1 more may be."
+    )
+
+
+def test_consoles_at_risk_are_those_of_incidents_and_breaches() -> None:
+    summary = report_of(night()).summary
+    assert (summary.consoles_at_risk, summary.consoles) == (1, 1)
+
+
+def test_fleet_is_worst_first() -> None:
+    fleet = report_of(night()).fleet
+    assert [(root.entity, root.status) for root in fleet] == [("kvm1", "incident"), ("kvm2", "silent")]
+    assert fleet[0].below == {"vm": 1, "console": 1}
+
+
+def test_first_comes_what_is_open_then_what_is_ahead_and_nothing_twice() -> None:
+    found = first_actions(report_of(night()))
+    assert [action.title for action in found] == ["Move guests off the host", "Restart the process that leaks"]
+
+
+class Structure(HTMLParser):
+    """Tags and attribute names in order, with what scripts hold."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [value or "" for key, value in attrs if key in {"href", "src"} or key.startswith("on")]
+
+
+def structure(page: str) -> Structure:
+    parser = Structure()
+    parser.feed(page)
+    return parser
+
+
+def test_hostile_names_change_nothing_of_the_page_but_its_text() -> None:
+    plain, hostile = (structure(render_html(report_of(night(name)))) for name in ("vm1", HOSTILE))
+    assert plain.tags == hostile.tags
+    assert plain.links == hostile.links
+    assert not [link for link in plain.links if not link.startswith(("#", "data:,", "report."))]
+
+
+def test_the_page_loads_nothing_and_its_policy_says_so() -> None:
+    page = render_html(report_of(night()))
+    assert "default-src 'none'" in page
+    assert not re.search(r"<(script|link|img|iframe)[^>]+(src|href)=\"(?!data:,)", page)
+    assert 'style="' not in page.split("<script")[0]
+
+
+def test_hostile_names_stay_text_in_markdown() -> None:
+    text = render_markdown(report_of(night(HOSTILE)))
+    assert "<script>" not in text
+    assert not re.search(r"(?<!\\)\]\(javascript", text)
+    table = [line for line in text.splitlines() if line.startswith("|")]
+    cells = {len(re.findall(r"(?<!\\)\|", line)) for line in table}
+    assert cells == {9, 7}
+
+
+@given(st.text())
+def test_inline_code_ends_where_it_should(text: str) -> None:
+    code = str(inline_code(text))
+    fence = re.match(r"`+", code)
+    assert fence
+    inner = code[len(fence[0]) : -len(fence[0])]
+    assert fence[0] not in inner
+    assert code.endswith(fence[0])
+
+
+def test_escape_leaves_numbers_and_escapes_marks() -> None:
+    assert escape_markdown(3.5) == 3.5
+    assert escape_markdown("a|b*c\n<d>") == r"a\|b\*c \<d\>"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(90, "2 min"), (3600, "1 h"), (5400, "1 h 30 min"), (86_400, "24 h"), (90 * 3600, "3 d 18 h")]
+)
+def test_spans_for_people(seconds: float, text: str) -> None:
+    assert span(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "–"), (0.0, "0"), (0.00001, "0"), (0.1234, "0.123"), (12.345, "12.3"), (1234.5, "1,234")]
+)
+def test_figures_for_people(value: float | None, text: str) -> None:
+    assert figure(value) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "text"), [(0.004, "< 1 %"), (0.996, "> 99 %"), (0.5, "50 %"), (1.0, "100 %"), (None, "–")]
+)
+def test_shares_never_claim_certainty(share: float | None, text: str) -> None:
+    assert percent(share) == text
+
+
+def test_times_for_people() -> None:
+    assert clock("2026-03-17T04:30:00Z") == "Tue 17 Mar 04:30"
+    assert clock(None) == "–"
+
+
+def test_every_field_of_the_schema_is_documented() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "report.md").read_text()
+    schema = Report.model_json_schema()
+    fields = set(schema["properties"]) | {name for part in schema["$defs"].values() for name in part["properties"]}
+    assert {name for name in fields if f"`{name}`" not in page} == set()
