@@ -1,6 +1,10 @@
 """What several suites share: small real and made-up data sets."""
 
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -46,3 +50,32 @@ def write_dataset(tmp_path: Path) -> Write:
         return folder
 
     return write
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A finished command and its output folder."""
+
+    out: Path
+    stdout: str
+    stderr: str
+    seconds: float
+
+
+def brownout(*arguments: str | Path, cwd: Path | None = None, expect: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run the command line as a user does."""
+    program = Path(sys.executable).with_name("brownout")
+    done = subprocess.run(
+        [program, *map(str, arguments)], capture_output=True, text=True, check=False, cwd=cwd, timeout=540
+    )
+    assert done.returncode == expect, done.stderr
+    return done
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """The demo, run once for all tests that look at what it leaves behind."""
+    out = tmp_path_factory.mktemp("demo") / "out"
+    started = time.monotonic()
+    done = brownout("demo", "--out", out)
+    return Ran(out, done.stdout, done.stderr, time.monotonic() - started)

@@ -165,6 +165,7 @@ def night(guest: str = "vm1") -> Night:
         topology=topology,
         metrics=Catalogue.load().metrics,
         breaches=breaches,
+        chronic=(Series("kvm2", "host_cpu_busy_pct"),),
         skills=skills,
         episodes=(past_episode, open_episode),
         diagnoses=(going_on, over),

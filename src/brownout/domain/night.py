@@ -74,6 +74,8 @@ class Night:
         When the run took place, UTC.
     start, end
         The window searched for episodes; ``end`` is the end of the data and the origin of the forecasts.
+    chronic
+        Series that were beyond their limit for most of the window: crossing it is how they always are, and no news.
     skills
         Backtest of the forecaster by metric, and one with metric "" for all together.
     forecasts
@@ -97,6 +99,7 @@ class Night:
     topology: Topology
     metrics: Mapping[str, Metric]
     breaches: tuple[Breach, ...]
+    chronic: tuple[Series, ...]
     skills: tuple[Skill, ...]
     episodes: tuple[Episode, ...]
     diagnoses: tuple[Diagnosis, ...]

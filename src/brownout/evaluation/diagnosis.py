@@ -7,7 +7,7 @@ from brownout.domain.findings import UNKNOWN, Cause
 from brownout.domain.metrics import Family
 from brownout.domain.truth import Incident
 
-__all__ = ["Verdict", "answers", "diagnosis_scores", "judge"]
+__all__ = ["FAMILIES", "Verdict", "answers", "diagnosis_scores", "judge"]
 
 FAMILIES = {family.value for family in Family}
 

@@ -34,6 +34,16 @@ def report_of(found: night.Night) -> schema.Report:
         summary=summary_of(found),
         fleet=fleet_of(found),
         breaches=[_breach(breach, found) for breach in found.breaches],
+        chronic=[
+            schema.Chronic(
+                entity=series.entity,
+                metric=series.metric,
+                title=found.metrics[series.metric].label,
+                unit=found.metrics[series.metric].unit,
+                limit=found.metrics[series.metric].limit,
+            )
+            for series in found.chronic
+        ],
         forecasts=[_chart(chart, found, f"f{place}") for place, chart in enumerate(found.forecasts.values())],
         incidents=[_incident(diagnosis, found, actions.get(diagnosis.id, [])) for diagnosis in found.diagnoses],
         actions=[action for about, members in actions.items() if about not in ids for action in members],

@@ -10,6 +10,7 @@ __all__ = [
     "Breach",
     "Cause",
     "Chart",
+    "Chronic",
     "Effect",
     "Episode",
     "Evidence",
@@ -277,6 +278,16 @@ class Model(Part):
     scores: dict[str, float]
 
 
+class Chronic(Part):
+    """A series that was beyond its limit for most of the window: no breach is forecast for it."""
+
+    entity: str
+    metric: str
+    title: str
+    unit: str
+    limit: float | None
+
+
 class Report(Part):
     """Everything that a nightly run found."""
 
@@ -288,6 +299,7 @@ class Report(Part):
     summary: Summary
     fleet: list[Root]
     breaches: list[Breach]
+    chronic: list[Chronic]
     forecasts: list[Chart]
     incidents: list[Incident]
     actions: list[Action]

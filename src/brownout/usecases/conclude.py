@@ -73,6 +73,7 @@ def night_of(store: SampleStore, settings: Settings, findings: Findings) -> Nigh
         topology=store.topology,
         metrics=metrics,
         breaches=tuple(found),
+        chronic=tuple(sorted(series for shard in shards for series in shard.chronic)),
         skills=tuple(findings.skills),
         episodes=tuple(episodes),
         diagnoses=tuple(diagnoses),

@@ -17,7 +17,7 @@ from brownout.domain.findings import Cause
 from brownout.domain.panel import Panel
 from brownout.domain.ports import Progress, no_progress
 from brownout.domain.truth import Incident
-from brownout.evaluation.diagnosis import answers, diagnosis_scores, judge
+from brownout.evaluation.diagnosis import FAMILIES, answers, diagnosis_scores, judge
 from brownout.telemetry.atomic import atomic_path, write_text
 from brownout.telemetry.dataset import Dataset
 from brownout.telemetry.grid import shards
@@ -33,15 +33,15 @@ def evaluate_diagnose(
 ) -> dict[str, object]:
     """Write ``ranking.parquet`` (incident, rank, entity, cause, probability) and ``scores.json``; returns the scores.
 
-    ``delay_s`` pretends that detection came so many seconds after the true start. Where the labels are no causes of the
-    knowledge but families of it, a cause's family is the answer.
+    ``delay_s`` pretends that detection came so many seconds after the true start. Where all
+    labels are families of causes, a cause's family is the answer.
     """
     incidents = dataset.incidents
     if not incidents:
         raise DataError(f"{dataset.name} has no incidents.", remedy="Give a data set with incidents.csv.")
     started = time.monotonic()
     knowledge = Knowledge.load()
-    coarse = not {incident.cause for incident in incidents} & set(knowledge.causes)
+    coarse = all(incident.cause in FAMILIES for incident in incidents)
     diagnoser = Diagnoser(knowledge)
     rankings: list[tuple[Incident, list[Cause]]] = []
     panels = _by_group(dataset)

@@ -1,6 +1,6 @@
 """Watch: forecast and search one shard with the models of the night."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from brownout.detection.episodes import episodes
 from brownout.domain.findings import Episode
 from brownout.domain.forecasts import Breach, Forecasts, Series
-from brownout.domain.metrics import Worse
+from brownout.domain.metrics import Metric, Worse
 from brownout.domain.night import Chart
 from brownout.domain.panel import Panel
 from brownout.domain.ports import Detector, SampleStore
@@ -27,6 +27,8 @@ __all__ = ["ShardFindings", "plan_watch", "watch_shard"]
 CHARTS_A_SHARD = 12
 """Forecasts that a shard offers to the report: those nearest to their limits."""
 CHART_DAYS = 3.0
+CHRONIC = 0.5
+"""Share of the window beyond the limit from which crossing it is how a series always is, and no news."""
 DETECTOR_PAST_DAYS = 7.0
 
 
@@ -40,11 +42,14 @@ class ShardFindings:
         By metric name: slots of the window with a value, and all slots of the entities that carry the metric.
     latency
         Console latency in the window on forecast slots, one entity a row; None where the shard has no consoles.
+    chronic
+        Series that were beyond their limit for most of the window: no breach is forecast for them.
     closeness
         Chance of each charted forecast to be beyond its limit, by series: orders charts over shards.
     """
 
     breaches: tuple[Breach, ...]
+    chronic: tuple[Series, ...]
     episodes: tuple[Episode, ...]
     charts: Mapping[Series, Chart]
     closeness: Mapping[Series, float]
@@ -73,6 +78,8 @@ def watch_shard(
     window = panel.between(span.window, span.end)
     forecasts, naive = _forecast(forecaster, coarse, settings)
     metrics = with_limits({metric.name: metric for metric in panel.metrics}, settings.forecast)
+    chronic = _chronic(coarse.between(span.window, coarse.end), metrics)
+    forecasts, naive = (_without(chronic, made) for made in (forecasts, naive))
     found = breaches(forecasts, metrics, _now(coarse), min_probability=settings.forecast.min_probability)
     closeness = _closeness(forecasts, {name: metric.limit for name, metric in metrics.items()}, coarse)
     nearest = sorted(closeness, key=lambda series: (-closeness[series], series))[:CHARTS_A_SHARD]
@@ -86,13 +93,14 @@ def watch_shard(
     }
     return ShardFindings(
         breaches=found,
+        chronic=chronic,
         episodes=episodes(scores, panel),
         charts=charts,
         closeness={series: closeness[series] for series in charts},
         measured=_measured(window),
         latency=_latency(coarse.between(span.window, coarse.end)),
         repairs=shard.repairs,
-        series=len(forecasts.series),
+        series=len(forecasts.series) + len(chronic),
     )
 
 
@@ -101,6 +109,25 @@ def _forecast(forecaster: SelectedForecaster, coarse: Panel, settings: Settings)
     origin = [coarse.values.shape[1] - 1]
     horizon = min(settings.forecast.steps, forecaster.settings.horizon)
     return forecaster.predict(coarse, origin, horizon), SeasonalNaive().predict(coarse, origin, horizon)
+
+
+def _chronic(window: Panel, metrics: Mapping[str, Metric]) -> tuple[Series, ...]:
+    """Series that were beyond their limit for most of the slots measured in the window."""
+    found = []
+    for column, name in enumerate(window.metric_names):
+        limit, worse = metrics[name].limit, metrics[name].worse
+        if limit is None or worse is Worse.NONE:
+            continue
+        values = window.values[..., column]
+        beyond = (values > limit) if worse is Worse.UP else (values < limit)
+        share = beyond.sum(axis=1) / np.maximum(np.isfinite(values).sum(axis=1), 1)
+        found += [Series(window.entity_ids[row], name) for row in np.flatnonzero(share >= CHRONIC).tolist()]
+    return tuple(found)
+
+
+def _without(chronic: Collection[Series], forecasts: Forecasts) -> Forecasts:
+    left_out = set(chronic)
+    return forecasts.rows([row for row, series in enumerate(forecasts.series) if series not in left_out])
 
 
 def _now(coarse: Panel) -> dict[Series, float]:

@@ -105,13 +105,19 @@ def test_the_graph_says_what_the_rules_say() -> None:
     graph = knowledge.graph()
     assert graph.edges["cpu_busy", "HW-01"]["type"] == "necessary"
     for cause in knowledge.causes.values():
-        assert {s for s in graph.predecessors(cause.id)} == {rule.symptom for rule in cause.evidence}
+        assert set(graph.predecessors(cause.id)) == {rule.symptom for rule in cause.evidence}
     unused = set(knowledge.symptoms) - {rule.symptom for cause in knowledge.causes.values() for rule in cause.evidence}
     assert not unused
 
 
 SYMPTOM = '[symptoms.s]\nmetric = "host_cpu_busy_pct"\ndirection = "up"\nsays = "x"\nsource = "y"\n'
-CAUSE = '[causes.C]\ntitle = "T"\nfamily = "cpu"\nkind = "host"\nprior = 1\nevidence = [{ symptom = "s", where = "self", role = "necessary" }]\n'
+CAUSE = """[causes.C]
+title = "T"
+family = "cpu"
+kind = "host"
+prior = 1
+evidence = [{ symptom = "s", where = "self", role = "necessary" }]
+"""
 
 
 @pytest.mark.parametrize(

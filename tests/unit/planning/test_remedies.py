@@ -128,8 +128,12 @@ def test_a_name_that_looks_like_an_option_is_not_filled_in() -> None:
 
 def test_placeholders_follow_the_topology() -> None:
     topology = Topology.of(
-        [Entity(id="h1", kind="host"), Entity(id="v1", kind="vm", parent="h1"), Entity(id="v1/console", kind="console", parent="v1"),
-         Entity(id="h1/bond0", kind="interface", parent="h1")]
-    )  # fmt: skip
+        [
+            Entity(id="h1", kind="host"),
+            Entity(id="v1", kind="vm", parent="h1"),
+            Entity(id="v1/console", kind="console", parent="v1"),
+            Entity(id="h1/bond0", kind="interface", parent="h1"),
+        ]
+    )
     assert fill("{vm} on {host}", "v1/console", topology) == "v1 on h1"
     assert fill("{device} of {host}", "h1/bond0", topology) == "bond0 of h1"

@@ -1,0 +1,120 @@
+"""Evaluations: the outputs that other tools rely on, and the protocol they promise."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from conftest import Write
+
+from brownout.telemetry.dataset import Dataset
+from brownout.usecases.evaluate_detect import evaluate_detect
+from brownout.usecases.evaluate_diagnose import evaluate_diagnose
+from brownout.usecases.evaluate_forecast import ForecastEvaluation, evaluate_forecast
+
+NAB = Path(__file__).parents[1] / "data" / "nab-aws"
+
+
+@pytest.fixture
+def waves(write_dataset: Write) -> Path:
+    times = np.arange(np.datetime64("2026-03-02"), np.datetime64("2026-03-16"), np.timedelta64(30, "m"))
+    rng = np.random.default_rng(0)
+    wave = 50 + 20 * np.sin(np.arange(len(times)) * 2 * np.pi / 48)
+    values = np.concatenate([wave + rng.normal(0, 2, len(times)) for _ in range(3)])
+    return write_dataset(
+        {"cpu": values.tolist()},
+        times=[str(time) for _ in range(3) for time in times],
+        entities=[name for name in "abc" for _ in times],
+        header='name = "waves"\ninterval_s = 1800\n[metrics.cpu]\nrole = "cpu"\nunit = "%"\ncapacity = 100\n',
+    )
+
+
+def test_forecast_writes_every_quantile_of_every_step_from_every_origin(
+    waves: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import brownout.usecases.evaluate_forecast as module
+    from brownout.forecasting.settings import LstmSettings
+
+    monkeypatch.setattr(module, "LstmSettings", lambda **given: LstmSettings(**given, context=96, steps=20, hidden=16))
+    result = evaluate_forecast(Dataset.open(waves), tmp_path, ForecastEvaluation(horizon=24, stride=24))
+    table = pq.read_table(tmp_path / "predictions.parquet").to_pandas()
+    assert list(table.columns) == ["entity", "metric", "origin", "time", *(f"q{d}0" for d in range(1, 10))]
+    span = table.groupby(["entity", "metric", "origin"], observed=True)["time"].agg(["count", "min", "max"])
+    assert (span["count"] == 24).all()
+    assert ((span["min"] - span.index.get_level_values("origin")) == "30min").all()
+    test_start = pd.Timestamp("2026-03-02", tz="UTC") + 0.8 * pd.Timedelta(days=14)
+    assert abs(table["origin"].min() - test_start) <= pd.Timedelta("30min")
+    quantiles = table.filter(like="q").to_numpy()
+    assert (np.diff(quantiles, axis=1) >= -1e-4).all()
+    assert set(result["scores"]) == {"overall", "cpu"}  # type: ignore[call-overload]
+    assert json.loads((tmp_path / "scores.json").read_text())["protocol"]["horizon"] == 24
+
+
+def test_detect_scores_every_distinct_time_after_the_warm_up_once(tmp_path: Path) -> None:
+    dataset = Dataset.open(NAB)
+    result = evaluate_detect(dataset, tmp_path)
+    table = pq.read_table(tmp_path / "scores.parquet").to_pandas()
+    assert not table.duplicated(["entity", "time"]).any()
+    assert table["score"].notna().all()
+    assert (table["alarm"] == (table["score"] >= 1)).all()
+    spans = dataset.spans()
+    for entity, rows in table.groupby("entity", observed=True):
+        span = spans[str(entity)]
+        warm = span.first + (span.last - span.first) * 0.15
+        assert abs(rows["time"].min() - pd.Timestamp(warm, tz="UTC")) < pd.Timedelta("1h")
+    assert 0 < result["scores"]["average_precision"] <= 1  # type: ignore[index]
+
+
+GROUPS = "entity,kind,parent,group\ng1/a,service,,g1\ng1/b,service,,g1\ng2/a,service,,g2\ng2/b,service,,g2\n"
+
+
+@pytest.fixture
+def services(write_dataset: Write) -> Path:
+    """Two groups of two services; in each one's CPU jumps. The other group must not be looked at."""
+    times = np.arange(np.datetime64("2026-03-02T00:00"), np.datetime64("2026-03-02T01:00"), np.timedelta64(5, "s"))
+    rng = np.random.default_rng(0)
+    columns: dict[str, list[float]] = {"cpu_usage": [], "mem_usage": []}
+    for name in ("g1/a", "g1/b", "g2/a", "g2/b"):
+        for column in columns:
+            values = 10 + rng.normal(0, 0.3, len(times))
+            if column == "cpu_usage" and name in {"g1/a", "g2/b"}:
+                values[600:] += 30
+            columns[column] += values.tolist()
+    return write_dataset(
+        columns,  # type: ignore[arg-type]
+        times=[str(time) for _ in range(4) for time in times],
+        entities=[name for name in ("g1/a", "g1/b", "g2/a", "g2/b") for _ in times],
+        header='name = "services"\ninterval_s = 5\n[metrics.cpu_usage]\nrole = "cpu"\n[metrics.mem_usage]\nrole = "memory"\n',
+    )
+
+
+def test_diagnose_looks_at_the_incidents_group_only_and_answers_coarse_labels_with_families(
+    services: Path, tmp_path: Path
+) -> None:
+    (services / "entities.csv").write_text(GROUPS)
+    (services / "incidents.csv").write_text(
+        "incident,group,start,end,entity,cause\n"
+        "i1,g1,2026-03-02T00:50:00Z,2026-03-02T01:00:00Z,g1/a,cpu\n"
+        "i2,g2,2026-03-02T00:50:00Z,2026-03-02T01:00:00Z,g2/b,cpu\n"
+    )
+    result = evaluate_diagnose(Dataset.open(services), tmp_path)
+    assert result["answers"] == "families"
+    assert result["scores"]["ac1"] == 1  # type: ignore[index]
+    table = pq.read_table(tmp_path / "ranking.parquet").to_pandas()
+    for incident, rows in table.groupby("incident"):
+        assert all(entity.startswith(f"g{incident[1]}/") for entity in rows["entity"] if entity)
+        assert rows["rank"].tolist() == list(range(1, len(rows) + 1))
+        assert rows["probability"].is_monotonic_decreasing
+
+
+def test_a_delay_hides_the_begin_of_the_incident(services: Path, tmp_path: Path) -> None:
+    (services / "entities.csv").write_text(GROUPS)
+    (services / "incidents.csv").write_text(
+        "incident,group,start,end,entity,cause\ni1,g1,2026-03-02T00:50:00Z,2026-03-02T01:00:00Z,g1/a,cpu\n"
+    )
+    prompt = evaluate_diagnose(Dataset.open(services), tmp_path / "0", 0)
+    late = evaluate_diagnose(Dataset.open(services), tmp_path / "60", 60)
+    assert late["delay_s"] == 60
+    assert prompt["scores"]["ac1"] >= late["scores"]["ac1"]  # type: ignore[index]

@@ -1,0 +1,124 @@
+"""A night as its user sees it, on a small real slice and on a small fleet; without Prefect, stage by stage."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from brownout.domain.errors import HistoryError, ModelError, SettingsError
+from brownout.settings import Settings, load_settings
+from brownout.simulation import FleetSettings, simulate
+from brownout.simulation.dataset import write_dataset
+from brownout.usecases.demo import prepare_demo
+from brownout.usecases.nightly import bring, train_models, watch_fleet
+from brownout.usecases.workspace import Workspace
+
+NAB = Path(__file__).parents[1] / "data" / "nab-aws"
+QUICK = {"train_steps": 20}
+
+
+def night(dataset: Path, out: Path, **forecast: object) -> dict[str, object]:
+    settings = load_settings(dataset=dataset, forecast=QUICK | forecast)
+    workspace = Workspace(out)
+    bring(settings, workspace)
+    train_models(settings, workspace)
+    page = watch_fleet(settings, workspace)
+    assert page.exists()
+    report: dict[str, object] = json.loads((out / "report" / "report.json").read_text())
+    return report
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("fleet") / "small"
+    made = simulate(FleetSettings(hosts=2, vms=6, days=9, interval_s=300, seed=5, faults=2, only_causes=("HW-01",)))
+    write_dataset(made, folder, name="small")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def fleet_night(fleet: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object]]:
+    out = tmp_path_factory.mktemp("night")
+    return out, night(fleet, out)
+
+
+def test_a_real_slice_without_consoles_has_no_console_part(tmp_path: Path) -> None:
+    report = night(NAB, tmp_path)
+    assert report["latency"] is None
+    assert report["series"]
+    assert "console" not in (tmp_path / "report" / "report.md").read_text().lower()
+
+
+def test_a_fleet_gets_everything(fleet_night: tuple[Path, dict[str, object]]) -> None:
+    out, report = fleet_night
+    assert report["latency"] is not None
+    assert len(report["models"]) == 2  # type: ignore[arg-type]
+    assert {root["entity"] for root in report["fleet"]} == {"kvm01", "kvm02"}  # type: ignore[attr-defined]
+    assert (out / "mlflow.db").exists()
+    assert not [path for path in out.rglob("*") if path.suffix in {".pkl", ".pickle", ".joblib", ".pt"}]
+
+
+def test_the_same_night_twice_says_the_same(
+    fleet: Path, fleet_night: tuple[Path, dict[str, object]], tmp_path: Path
+) -> None:
+    _, first = fleet_night
+    second = night(fleet, tmp_path)
+    for key in ("breaches", "incidents", "episodes", "forecasts", "skills", "actions", "quality"):
+        assert first[key] == second[key], key
+
+
+def test_a_second_night_reads_only_the_last_week_again_and_registers_a_new_version(fleet: Path, tmp_path: Path) -> None:
+    settings, workspace = load_settings(dataset=fleet, forecast=QUICK), Workspace(tmp_path)
+    assert bring(settings, workspace).weeks == 2
+    first = train_models(settings, workspace)
+    assert bring(settings, workspace).weeks == 1
+    second = train_models(settings, workspace)
+    assert [record.uri.rsplit("/", 1)[1] for record in (*first, *second)] == ["1", "1", "2", "2"]
+
+
+def test_limits_of_the_settings_win(fleet: Path, tmp_path: Path) -> None:
+    report = night(fleet, tmp_path, limits={"console_update_ms": 1.0})
+    chronic = {item["metric"] for item in report["chronic"]}  # type: ignore[attr-defined]
+    assert "console_update_ms" in chronic
+
+
+def test_a_silent_entity_is_named(tmp_path: Path) -> None:
+    made = simulate(FleetSettings(hosts=2, vms=4, days=9, interval_s=300, seed=5))
+    panel = made.panels["vm"]
+    panel.values[1, panel.values.shape[1] // 2 :] = np.nan
+    write_dataset(made, tmp_path / "fleet", name="silent")
+    report = night(tmp_path / "fleet", tmp_path / "out")
+    assert report["quality"]["silent"] == ["vm002"]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("interval", [60, 3600])
+def test_short_and_coarse_histories_still_get_a_report(interval: int, tmp_path: Path) -> None:
+    made = simulate(FleetSettings(hosts=1, vms=2, days=1.5 if interval == 60 else 6, interval_s=interval, seed=1))
+    write_dataset(made, tmp_path / "fleet", name="short")
+    assert night(tmp_path / "fleet", tmp_path / "out")["summary"]
+
+
+def test_stages_out_of_order_say_what_to_do_first(tmp_path: Path, fleet: Path) -> None:
+    settings, workspace = load_settings(dataset=fleet, forecast=QUICK), Workspace(tmp_path)
+    with pytest.raises(ModelError, match="brownout train"):
+        watch_fleet(settings, workspace)
+    with pytest.raises(HistoryError, match="brownout sync"):
+        train_models(settings, workspace)
+    with pytest.raises(SettingsError, match="dataset"):
+        bring(Settings(), workspace)
+
+
+def test_the_demo_does_not_replace_a_folder_that_is_not_its_own(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "mine.txt").write_text("precious")
+    with pytest.raises(Exception, match="no demo made"):
+        prepare_demo(tmp_path, seed=1)
+    assert (tmp_path / "models" / "mine.txt").exists()
+
+
+def test_the_demo_can_be_made_again(tmp_path: Path) -> None:
+    small = replace(FleetSettings(), hosts=1, vms=2, days=1, interval_s=300)
+    first = (prepare_demo(tmp_path / "d", seed=1, fleet=small)).read_text()
+    assert prepare_demo(tmp_path / "d", seed=1, fleet=small).read_text() == first

@@ -1,0 +1,157 @@
+"""The report in a real Chromium: no error, nothing from the network, charts that are drawn."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from nights import HOSTILE, night
+from playwright.sync_api import Browser, Page, Request, sync_playwright
+
+from brownout.reporting.write import write_report
+
+CHROMIUM = os.environ.get("BROWNOUT_CHROMIUM") or shutil.which("chromium") or ""
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium: apt install chromium, or set BROWNOUT_CHROMIUM")
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]  # fmt: skip
+SIZES = {"laptop": (1366, 768), "phone": (390, 844)}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    write_report(night(HOSTILE), folder)
+    return folder / "index.html"
+
+
+def opened(browser: Browser, report: Path, *, size: str = "laptop", scheme: str = "light") -> tuple[Page, list[str]]:
+    """The page, and what went wrong while it was opened offline."""
+    width, height = SIZES[size]
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme=scheme,  # type: ignore[arg-type]
+        offline=True,
+    )
+    page = context.new_page()
+    wrong: list[str] = []
+
+    def asked(request: Request) -> None:
+        if not request.url.startswith(("file:", "data:")):
+            wrong.append(request.url)
+
+    page.on("request", asked)
+    page.on("console", lambda message: wrong.append(message.text) if message.type in {"error", "warning"} else None)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("dialog", lambda dialog: wrong.append(dialog.message))
+    page.goto(report.as_uri())
+    page.wait_for_selector(".uplot canvas")
+    return page, wrong
+
+
+@pytest.mark.parametrize("size", sorted(SIZES))
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_opens_offline_without_an_error_and_fits_the_screen(
+    browser: Browser, report: Path, size: str, scheme: str
+) -> None:
+    page, wrong = opened(browser, report, size=size, scheme=scheme)
+    assert wrong == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size][0]
+    assert page.locator(".chart").count() == page.locator(".uplot canvas").count() == 4
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_can_be_read_against_its_ground(browser: Browser, report: Path, scheme: str) -> None:
+    """WCAG AA: a contrast of at least 4.5 for body, dim and accent text."""
+    page, _ = opened(browser, report, scheme=scheme)
+    ratios = page.evaluate(
+        """() => {
+          const style = getComputedStyle(document.documentElement);
+          const light = (hex) => {
+            const n = hex.length === 4 ? [...hex.slice(1)].map((c) => c + c).join("") : hex.slice(1);
+            return [0, 2, 4].map((i) => parseInt(n.slice(i, i + 2), 16) / 255)
+              .map((v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+              .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+          };
+          const of = (name) => light(style.getPropertyValue(name).trim());
+          const pairs = [["--ink", "--card"], ["--dim", "--card"], ["--dim", "--paper"], ["--accent", "--card"],
+                         ["--bad", "--bad-soft"], ["--warn", "--warn-soft"], ["--good", "--good-soft"],
+                         ["--dim", "--code"]];
+          return Object.fromEntries(pairs.map(([a, b]) => {
+            const [x, y] = [of(a), of(b)].sort((p, q) => q - p);
+            return [a + " on " + b, (x + 0.05) / (y + 0.05)];
+          }));
+        }"""
+    )
+    assert {pair: ratio for pair, ratio in ratios.items() if ratio < 4.5} == {}
+
+
+def test_charts_hold_measured_values_band_and_limit(browser: Browser, report: Path) -> None:
+    page, _ = opened(browser, report)
+    inks = page.evaluate(
+        """() => [...document.querySelectorAll("#forecast .uplot canvas")].map((canvas) => {
+          const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+          const seen = new Set();
+          for (let i = 0; i < data.length; i += 4) if (data[i + 3] > 40)
+            seen.add(data[i] > 150 && data[i + 2] < 120 ? "warm"
+                     : data[i + 2] > 150 && data[i] < 120 ? "blue" : "grey");
+          return [...seen].sort();
+        })"""
+    )
+    assert inks == [["blue", "grey", "warm"]] * 2
+
+
+def test_charts_follow_the_size_of_the_window(browser: Browser, report: Path) -> None:
+    page, wrong = opened(browser, report)
+    page.set_viewport_size({"width": 500, "height": 800})
+    page.wait_for_function("[...document.querySelectorAll('.uplot')].every((u) => u.clientWidth <= 500)")
+    assert wrong == []
+
+
+def test_hostile_names_are_shown_as_text(browser: Browser, report: Path) -> None:
+    page, wrong = opened(browser, report)
+    assert wrong == []
+    assert HOSTILE in page.inner_text("#forecast table")
+
+
+def test_printing_opens_what_is_closed_and_comes_back(browser: Browser, report: Path) -> None:
+    page, wrong = opened(browser, report, scheme="dark")
+    page.evaluate("document.querySelectorAll('.incident').forEach((d) => { d.open = false; })")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator(".incident:not([open])").count() == 0
+    assert page.evaluate("getComputedStyle(document.body).getPropertyValue('--ink').trim()") == "#1a1f27"
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator(".incident[open]").count() == 0
+    assert len(page.pdf()) > 20_000
+    assert wrong == []
+
+
+def test_a_report_without_consoles_has_no_console_part(browser: Browser, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from brownout.domain.entities import Topology
+
+    whole = night()
+    plain = replace(
+        whole,
+        latency=None,
+        topology=Topology.of([entity for entity in whole.topology if entity.kind == "host"]),
+        diagnoses=(),
+        episodes=(),
+        actions=(),
+        breaches=(),
+        charts={},
+    )
+    write_report(plain, tmp_path)
+    page, wrong = opened(browser, tmp_path / "index.html")
+    assert wrong == []
+    assert page.locator("#latency").count() == 0
+    assert "console" not in page.inner_text(".tiles").lower()
