@@ -65,8 +65,8 @@ def test_sync_speaks_json_to_scripts_and_talks_on_stderr(tmp_path: Path) -> None
 
 
 def test_simulate_and_judge_it(tmp_path: Path) -> None:
-    brownout("simulate", tmp_path / "f", "--hosts", "2", "--vms", "4", "--days", "8", "--interval", "300", "--faults", "3",
-             "--exclude-causes", "LEAK-01, MAINT-04")  # fmt: skip
+    size = ["--hosts", "2", "--vms", "4", "--days", "8", "--interval", "300", "--faults", "3"]
+    brownout("simulate", tmp_path / "f", *size, "--exclude-causes", "LEAK-01, MAINT-04")
     scores = json.loads(brownout("evaluate", "diagnose", tmp_path / "f", "--out", tmp_path / "d").stdout)
     assert scores["scores"]["incidents"] == 3
     ranking = pq.read_table(tmp_path / "d" / "ranking.parquet")

@@ -87,12 +87,13 @@ class MlflowTracker:
 
     def fetch(self, uri: str, folder: Path) -> Path:
         """Copy the artifacts behind ``models:/name/version``, ``models:/name@alias`` or ``runs:/id/path``."""
-        self._client()
+        client = self._client()
         from mlflow.artifacts import download_artifacts
         from mlflow.exceptions import MlflowException
 
         try:
-            return Path(download_artifacts(artifact_uri=uri, dst_path=str(folder), tracking_uri=self.uri))
+            source = _source(client, uri) if uri.startswith("models:/") else uri
+            return Path(download_artifacts(artifact_uri=source, dst_path=str(folder), tracking_uri=self.uri))
         except (MlflowException, OSError) as error:
             msg = f"The model {uri!r} cannot be fetched: {error}."
             raise ModelError(msg, remedy="Give models:/NAME/VERSION or models:/NAME@ALIAS of this store.") from error
@@ -117,3 +118,13 @@ class MlflowTracker:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
             return str(client.get_experiment_by_name(self.experiment).experiment_id)
+
+
+def _source(client: "MlflowClient", uri: str) -> str:
+    """Where the artifacts of ``models:/name/version`` or ``models:/name@alias`` lie in this registry."""
+    name = uri.removeprefix("models:/")
+    if "@" in name:
+        name, alias = name.rsplit("@", 1)
+        return str(client.get_model_version_by_alias(name, alias).source)
+    name, _, version = name.rpartition("/")
+    return str(client.get_model_version(name, version).source)

@@ -20,7 +20,7 @@ LINE_SHARE = 0.3
 """How much a crossed line counts by itself, where the value is near its usual one."""
 STEADY = 0.85
 """Correlation with time from which a movement is a ramp."""
-ROLE_CAP = 1000.0
+ROLE_CAP = 300.0
 """Spreads at which a deviation known by its role only is as strong as can be."""
 
 

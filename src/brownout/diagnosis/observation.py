@@ -120,7 +120,7 @@ def _baseline(past: Panel, start: np.datetime64, end: np.datetime64) -> tuple[Fl
     known = np.isfinite(values).sum(axis=1) >= LEAST_PAST
     usual = _quantile(values, 0.5)
     spread = 1.4826 * _quantile(np.abs(values - usual[:, None]), 0.5)
-    wide = (_quantile(values, 0.95) - _quantile(values, 0.05)) / 3.3
+    wide = (_quantile(values, 0.85) - _quantile(values, 0.15)) / 2.07
     floors = np.array([UNIT_FLOORS.get(metric.unit, 0.0) for metric in past.metrics], np.float32)
     spread = np.maximum(np.maximum(spread, 0.5 * wide), np.maximum(FLOOR * np.abs(usual), floors))
     return usual, np.maximum(spread, 1e-6), known

@@ -1,0 +1,87 @@
+"""The nightly flow itself: what is retried, what is not, and what it hands on."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def server(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """One temporary Prefect server for this module, with a database of its own."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("PREFECT_HOME", str(tmp_path_factory.mktemp("prefect")))
+    from brownout.pipelines.runtime import prefect_environment
+
+    with prefect_environment(state=None):
+        yield
+    patch.undo()
+
+
+class Flaky:
+    """Fails so often before it works."""
+
+    def __init__(self, error: Exception, times: int) -> None:
+        self.error, self.times, self.calls = error, times, 0
+
+    def __call__(self, *_arguments: object) -> str:
+        self.calls += 1
+        if self.calls <= self.times:
+            raise self.error
+        return "done"
+
+
+@pytest.fixture
+def without_delay(monkeypatch: pytest.MonkeyPatch) -> Any:
+    from brownout.pipelines import nightly
+
+    monkeypatch.setattr(nightly.sync_history, "retry_delay_seconds", 0)
+    return nightly
+
+
+def run(nightly: Any) -> object:
+    from prefect import flow
+
+    @flow
+    def one() -> object:
+        return nightly.sync_history(None, None)
+
+    return one()
+
+
+def test_reading_that_failed_is_tried_again(monkeypatch: pytest.MonkeyPatch, without_delay: Any) -> None:
+    flaky = Flaky(ConnectionError("cut"), 2)
+    monkeypatch.setattr(without_delay, "bring", flaky)
+    assert run(without_delay) == "done"
+    assert flaky.calls == 3
+
+
+def test_reading_that_keeps_failing_fails_after_three_more(monkeypatch: pytest.MonkeyPatch, without_delay: Any) -> None:
+    flaky = Flaky(OSError("disk"), 99)
+    monkeypatch.setattr(without_delay, "bring", flaky)
+    with pytest.raises(OSError, match="disk"):
+        run(without_delay)
+    assert flaky.calls == 4
+
+
+def test_arithmetic_that_failed_is_not_tried_again(monkeypatch: pytest.MonkeyPatch, without_delay: Any) -> None:
+    flaky = Flaky(ValueError("wrong"), 1)
+    monkeypatch.setattr(without_delay, "bring", flaky)
+    with pytest.raises(ValueError, match="wrong"):
+        run(without_delay)
+    assert flaky.calls == 1
+
+
+def test_the_deployment_points_at_the_flow_and_runs_every_night() -> None:
+    from prefect.flows import load_flow_from_entrypoint
+
+    table = yaml.safe_load((ROOT / "prefect.yaml").read_text())
+    deployment = table["deployments"][0]
+    path, name = deployment["entrypoint"].split(":")
+    flow = load_flow_from_entrypoint(f"{ROOT / path}:{name}")
+    assert flow.name == "brownout-nightly"
+    assert set(deployment["parameters"]) <= set(flow.parameters.properties)
+    assert deployment["schedules"][0]["cron"] == "15 2 * * *"
