@@ -34,8 +34,13 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
 def prefect(environment: dict[str, str], *arguments: str, cwd: Path) -> str:
     done = subprocess.run(
         [PREFECT, "--no-prompt", *arguments],
-        env={**os.environ, **environment, "PWD": str(cwd)}, cwd=cwd, capture_output=True, text=True, check=False, timeout=400,
-    )  # fmt: skip
+        env={**os.environ, **environment, "PWD": str(cwd)},
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=400,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
