@@ -1,0 +1,57 @@
+"""README and docs: what they tell a reader to type exists, and what they link to is there."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from brownout.cli import app
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+COMMAND: Any = typer.main.get_command(app)
+
+
+def typed(text: str) -> list[str]:
+    """The lines of shell blocks that start with `brownout`, comments removed, continued lines joined."""
+    blocks = re.findall(r"```shell\n(.*?)```", text, re.DOTALL)
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    return [line.split("#")[0].strip() for line in lines if line.startswith("brownout ")]
+
+
+def resolve(words: list[str]) -> tuple[Any, list[str]]:
+    command: Any = COMMAND
+    while hasattr(command, "commands"):
+        found = command.commands.get(words[0])
+        assert found is not None, f"no command {words[0]!r}"
+        command, words = found, words[1:]
+    return command, words
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_in_documents_exist_with_their_options(page: Path) -> None:
+    for line in typed(page.read_text()):
+        command, rest = resolve(line.split()[1:])
+        known = {flag for parameter in command.params for flag in parameter.opts}
+        assert {word for word in rest if word.startswith("--")} <= known, line
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_relative_links_lead_to_files(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+        if not target.startswith(("http", "mailto")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_make_targets_in_documents_exist(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    blocks = "\n".join(re.findall(r"```shell\n(.*?)```", page.read_text(), re.DOTALL))
+    assert set(re.findall(r"^make ([a-z]+)", blocks, re.MULTILINE)) <= targets
+
+
+def test_every_command_is_documented() -> None:
+    text = "\n".join(page.read_text() for page in PAGES)
+    assert [name for name in COMMAND.commands if not re.search(rf"\b{name}\b", text)] == []
