@@ -20,6 +20,15 @@ LINE_SHARE = 0.3
 """How much a crossed line counts by itself, where the value is near its usual one."""
 STEADY = 0.85
 """Correlation with time from which a movement is a ramp."""
+KIND_AT = {
+    "disks": "disk",
+    "interfaces": "interface",
+    "links": "link",
+    "guests": "vm",
+    "others": "vm",
+    "any_guest": "vm",
+}
+"""Kind of the entities that a place means, among those of the host."""
 ROLE_CAP = 300.0
 """Spreads at which a deviation known by its role only is as strong as can be."""
 
@@ -41,15 +50,14 @@ def places(where: str, entity: str, topology: Topology) -> list[str]:
     if where == "host":
         return [root]
     below = topology.descendants(root)
-    kinds = {"disks": "disk", "interfaces": "interface", "guests": "vm", "others": "vm", "any_guest": "vm"}
-    if where in kinds:
-        return [e for e in below if topology[e].kind == kinds[where] and not (where == "others" and e == entity)]
+    if where in KIND_AT:
+        return [e for e in below if topology[e].kind == KIND_AT[where] and not (where == "others" and e == entity)]
     own = topology.descendants(entity) if topology[entity].kind == "vm" else below
     return [e for e in own if topology[e].kind == "console"]
 
 
 def see(rule: EvidenceRule, symptom: Symptom, entity: str, topology: Topology, observed: Observations) -> Sight | None:
-    """The symptom at the rule's place: most of several entities, the worst of ``any_guest``, disks and interfaces."""
+    """The symptom at the rule's place: most of several entities, the worst of the other kinds."""
     sights = [
         sight
         for place in places(rule.where, entity, topology)

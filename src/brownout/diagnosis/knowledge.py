@@ -14,7 +14,7 @@ from brownout.domain.metrics import Catalogue, Family, Role, definitions_folder
 
 __all__ = ["PLACES", "CauseRule", "EvidenceRule", "Knowledge", "Symptom"]
 
-PLACES = ("self", "host", "disks", "interfaces", "guests", "others", "any_guest", "consoles")
+PLACES = ("self", "host", "disks", "interfaces", "links", "guests", "others", "any_guest", "consoles")
 DIRECTIONS = ("up", "down", "either")
 
 

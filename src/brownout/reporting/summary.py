@@ -94,7 +94,7 @@ def _at_risk(night: Night, ongoing: list[Diagnosis]) -> set[str]:
 
 
 def _sufferers(night: Night, entity: str) -> tuple[str, ...]:
-    """What is below an entity; for a disk or an interface everything on its host."""
-    if night.topology[entity].kind in {"disk", "interface"}:
+    """What is below an entity; for a disk, a path, an interface or a link everything on its host."""
+    if night.topology[entity].kind in {"disk", "path", "interface", "link"}:
         return night.topology.descendants(night.topology.root(entity))
     return night.topology.descendants(entity)

@@ -40,8 +40,6 @@ class Consoles:
     """Stages in ms, arrays ``[console, time]``, as means over an interval without sampling noise."""
 
     connect: Array
-    jitter: Array
-    loss: Array
     mainloop: Array
     update: Array
     echo: Array
@@ -110,8 +108,6 @@ def simulate_consoles(
     unsteady = 0.6 + 8 * hit + 0.05 * mainloop + 6 * np.clip(worker - 0.8, 0, 1) + 0.12 * jitter
     return Consoles(
         connect=connect,
-        jitter=jitter,
-        loss=loss,
         mainloop=mainloop,
         update=update,
         echo=echo,

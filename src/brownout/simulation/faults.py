@@ -36,7 +36,7 @@ class Template:
     A ``growth`` starts unnoticed; it is an anomaly from the share ``visible`` of its way on.
     """
 
-    scope: Literal["host", "disk", "interface", "vm"]
+    scope: Literal["host", "disk", "path", "interface", "link", "vm"]
     pushes: tuple[Push, ...]
     shapes: tuple[Shape, ...]
     minutes: tuple[float, float]
@@ -111,7 +111,7 @@ TEMPLATES: Mapping[str, Template] = {
         weight=4,
     ),
     "MAINT-04": Template(
-        scope="disk",
+        scope="path",
         pushes=(Push(driver="disk_fill_to", low=86, high=99.5),),
         shapes=("growth",),
         minutes=(1440, 4320),
@@ -119,7 +119,7 @@ TEMPLATES: Mapping[str, Template] = {
         visible=0.7,
     ),
     "NET-01": Template(
-        scope="interface",
+        scope="link",
         pushes=(Push(driver="rtt", low=25, high=320),),
         shapes=("step",),
         minutes=(60, 720),
@@ -133,7 +133,7 @@ TEMPLATES: Mapping[str, Template] = {
         weight=6,
     ),
     "NET-03": Template(
-        scope="interface",
+        scope="link",
         pushes=(Push(driver="loss", low=0.004, high=0.05), Push(driver="jitter", low=0.5, high=4)),
         shapes=("burst", "step"),
         minutes=(20, 240),

@@ -160,6 +160,8 @@ def truth(
 def _culprit(injection: Injection, layout: Layout) -> str:
     scope = TEMPLATES[injection.cause].scope
     host = layout.host_names[injection.host]
-    return {"host": host, "disk": f"{host}/data", "interface": f"{host}/bond0", "vm": layout.vm_names[injection.vm]}[
-        scope
-    ]
+    if scope == "host":
+        return host
+    if scope == "vm":
+        return layout.vm_names[injection.vm]
+    return layout.entities()[scope][injection.host].id

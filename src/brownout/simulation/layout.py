@@ -16,20 +16,26 @@ Indices = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True)
 class Medium:
-    """A storage medium: how many requests it serves at once and how long one takes in ms."""
+    """A storage medium: its name in Linux, how many requests it serves at once and how long one takes in ms."""
 
     name: str
+    device: str
     servers: int
     service_ms: float
 
 
 MEDIA = (
-    Medium(name="nvme", servers=16, service_ms=0.12),
-    Medium(name="ssd", servers=8, service_ms=0.35),
-    Medium(name="hdd", servers=8, service_ms=7.0),
+    Medium(name="nvme", device="nvme0n1", servers=16, service_ms=0.12),
+    Medium(name="ssd", device="sda", servers=8, service_ms=0.35),
+    Medium(name="hdd", device="md0", servers=8, service_ms=7.0),
 )
 """An array of eight spindles stands for rotational storage; typical service times of the media."""
 
+
+POOL = "/var/lib/libvirt/images"
+"""Where the images of guests lie."""
+VANTAGE = "probe"
+"""The machine that pings hosts and probes consoles."""
 
 SIZES = np.array([8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256])
 """Core counts of hosts."""
@@ -69,22 +75,24 @@ class Layout:
         return [f"vm{i + 1:03d}" for i in range(len(self.vcpus))]
 
     def entities(self) -> dict[str, tuple[Entity, ...]]:
-        """Entities by kind; disks, interfaces and hosts share an order, as do consoles and guests."""
+        """Entities by kind; all but guests and consoles share the order of hosts, consoles that of guests."""
         hosts, vms = self.host_names, self.vm_names
-        media = [MEDIA[i].name for i in self.medium]
+        media = [MEDIA[i] for i in self.medium]
         return {
             "host": tuple(
                 Entity(id=name, kind="host", labels={"cores": str(cores), "memory_gib": str(memory)})
                 for name, cores, memory in zip(hosts, self.cores, self.memory_gib, strict=True)
             ),
             "disk": tuple(
-                Entity(id=f"{name}/data", kind="disk", parent=name, labels={"medium": medium})
+                Entity(id=f"{name}/{medium.device}", kind="disk", parent=name, labels={"medium": medium.name})
                 for name, medium in zip(hosts, media, strict=True)
             ),
+            "path": tuple(Entity(id=f"{name}:{POOL}", kind="path", parent=name) for name in hosts),
             "interface": tuple(
                 Entity(id=f"{name}/bond0", kind="interface", parent=name, labels={"speed_mbits": f"{s * 8.192e-3:.0f}"})
                 for name, s in zip(hosts, self.speed, strict=True)
             ),
+            "link": tuple(Entity(id=f"{VANTAGE}>{name}", kind="link", parent=name) for name in hosts),
             "vm": tuple(
                 Entity(id=name, kind="vm", parent=hosts[h], labels={"vcpus": str(n), "memory_gib": str(memory)})
                 for name, h, n, memory in zip(vms, self.host, self.vcpus, self.guest_memory_gib, strict=True)

@@ -34,12 +34,14 @@ def measure(
     noise = _Noise(rng, settings.interval_s)
     kinds = {
         "host": _host(layout, demand, drivers, hosts, noise),
-        "disk": _disk(layout, drivers, hosts, noise),
-        "interface": _interface(drivers, hosts, noise),
+        "disk": _disk(hosts, noise),
+        "path": _path(layout, drivers, noise),
+        "interface": _interface(hosts, noise),
     }
     if settings.telemetry != "host-only":
-        kinds["vm"] = _vm(demand, drivers, guests, noise)
+        kinds["vm"] = _vm(layout, (demand, drivers, hosts, guests), noise)
     if settings.telemetry == "full":
+        kinds["link"] = _link(layout, drivers, hosts, noise)
         kinds["console"] = _console(demand, consoles, noise)
     entities = layout.entities()
     catalogue = Catalogue.load()
@@ -97,17 +99,18 @@ def _host(layout: Layout, demand: Demand, drivers: Drivers, hosts: Hosts, noise:
         "host_memory_available_pct": hosts.available,
         "host_swap_kbs": np.where(hosts.pressure > 0.01, noise.relative(9000 * hosts.pressure, 0.5), 0),
         "host_majfault_per_s": noise.relative(6 + 2600 * hosts.pressure, 0.4),
+        "host_retrans_pct": noise.relative(0.03 + 100 * drivers.loss + 1.2 * _full(hosts), 0.3),
+        "host_blocked_tasks": np.floor(noise.relative(0.3 * hosts.iowait, 0.3)),
+        "host_tcp_established": np.floor(noise.relative(40 + 4 * sessions, 0.05)),
+        "host_conntrack_pct": noise.relative(0.2 + 0.03 * sessions, 0.05),
         "host_freq_ratio": noise.relative(0.97 * drivers.clock, 0.012),
         "host_sessions": sessions,
     }
 
 
-def _disk(layout: Layout, drivers: Drivers, hosts: Hosts, noise: _Noise) -> Mapping[str, Array]:
+def _disk(hosts: Hosts, noise: _Noise) -> Mapping[str, Array]:
     await_ms = noise.relative(hosts.await_ms, 0.12)
     iops = noise.relative(hosts.iops, 0.05)
-    slots = hosts.iops.shape[1]
-    growth = np.linspace(0, 1.5, slots) * layout.pace[:, None]
-    churn = 0.3 * ar1(noise.rng, hosts.iops.shape, steps=240 / noise.minutes)
     return {
         # io_await is absent when nothing completed in the interval.
         "disk_await_ms": np.where(iops < 2, np.nan, await_ms),
@@ -115,23 +118,43 @@ def _disk(layout: Layout, drivers: Drivers, hosts: Hosts, noise: _Noise) -> Mapp
         "disk_queue": iops * await_ms / 1000,
         "disk_read_kbs": noise.relative(hosts.read_kbs, 0.08),
         "disk_write_kbs": noise.relative(hosts.write_kbs, 0.08),
-        "disk_used_pct": np.minimum(layout.disk_used[:, None] + growth + drivers.disk_fill + churn, 100),
     }
 
 
-def _interface(drivers: Drivers, hosts: Hosts, noise: _Noise) -> Mapping[str, Array]:
-    full = np.clip((hosts.link_use - 0.93) / 0.07, 0, 1)
-    retrans = 0.03 + 100 * drivers.loss + 1.2 * full
+def _path(layout: Layout, drivers: Drivers, noise: _Noise) -> Mapping[str, Array]:
+    growth = np.linspace(0, 1.5, drivers.disk_fill.shape[1]) * layout.pace[:, None]
+    churn = 0.3 * ar1(noise.rng, drivers.disk_fill.shape, steps=240 / noise.minutes)
+    return {"disk_used_pct": np.minimum(layout.disk_used[:, None] + growth + drivers.disk_fill + churn, 100)}
+
+
+def _interface(hosts: Hosts, noise: _Noise) -> Mapping[str, Array]:
     return {
         "net_rx_kbs": noise.relative(hosts.rx_kbs, 0.06),
         "net_tx_kbs": noise.relative(hosts.tx_kbs, 0.06),
         "net_util_pct": 100 * np.clip(noise.relative(hosts.link_use, 0.05), 0, 1),
-        "net_retrans_pct": noise.relative(retrans, 0.3),
-        "net_drop_per_s": np.floor(noise.relative(40 * full, 0.5)),
+        "net_drop_per_s": np.floor(noise.relative(40 * _full(hosts), 0.5)),
     }
 
 
-def _vm(demand: Demand, drivers: Drivers, guests: Guests, noise: _Noise) -> Mapping[str, Array]:
+def _full(hosts: Hosts) -> Array:
+    """How far the uplink is past the point where its queue drops, 0 … 1."""
+    full: Array = np.clip((hosts.link_use - 0.93) / 0.07, 0, 1)
+    return full
+
+
+def _link(layout: Layout, drivers: Drivers, hosts: Hosts, noise: _Noise) -> Mapping[str, Array]:
+    """The path from the vantage to each host, as ping sees it."""
+    rtt = layout.rtt[:, None] * noise.rng.lognormal(0, 0.05, drivers.rtt.shape)
+    jitter = 0.06 * layout.rtt[:, None] * noise.rng.lognormal(0, 0.4, rtt.shape)
+    return {
+        "link_rtt_ms": rtt + drivers.rtt + hosts.wait_ms,
+        "link_jitter_ms": noise.relative(jitter + drivers.jitter + 0.25 * hosts.wait_ms, 0.3),
+        "link_loss_pct": noise.lost(np.clip(drivers.loss + 2e-5, 0, 0.5)),
+    }
+
+
+def _vm(layout: Layout, state: tuple[Demand, Drivers, Hosts, Guests], noise: _Noise) -> Mapping[str, Array]:
+    demand, drivers, hosts, guests = state
     kbs = guests.iops * 18
     return {
         "vm_cpu_pct": noise.relative(guests.cpu, 0.04),
@@ -145,6 +168,8 @@ def _vm(demand: Demand, drivers: Drivers, guests: Guests, noise: _Noise) -> Mapp
         "vm_disk_kbs": noise.relative(kbs, 0.1),
         "vm_net_rx_kbs": noise.relative(demand.net_rx, 0.1),
         "vm_net_tx_kbs": noise.relative(demand.net_tx, 0.1),
+        "vm_qemu_cpu_pct": noise.relative(guests.cpu * layout.vcpus[:, None] + 1.5, 0.04),
+        "vm_qemu_swap_mib": 60 * hosts.pressure[layout.host] * layout.guest_memory_gib[:, None],
     }
 
 
@@ -157,8 +182,6 @@ def _console(demand: Demand, consoles: Consoles, noise: _Noise) -> Mapping[str, 
     drift = np.exp(0.02 * ar1(noise.rng, update.shape, steps=60 / noise.minutes))
     return {
         "console_connect_ms": noise.relative(consoles.connect, 0.03),
-        "console_jitter_ms": noise.relative(consoles.jitter, 0.3),
-        "console_loss_pct": noise.lost(consoles.loss),
         "console_mainloop_ms": noise.relative(consoles.mainloop, 0.3),
         "console_update_ms": update * drift,
         "console_echo_ms": np.where(timeout, np.nan, echo * drift),

@@ -24,7 +24,7 @@ class FleetSettings:
     ongoing
         Further incidents, slow ones that still grow when the data ends.
     telemetry
-        ``host-only`` measures hosts, disks and interfaces; ``no-probe`` everything but consoles.
+        ``host-only`` measures hosts, disks, paths and interfaces; ``no-probe`` everything but links and consoles.
     start
         First time, UTC; load follows the working day of UTC.
     """

@@ -5,7 +5,7 @@ import pytest
 from brownout.domain.errors import KnowledgeError
 from brownout.domain.metrics import Catalogue, Family, Metric, Role, Worse
 
-KINDS = {"host", "disk", "interface", "vm", "console"}
+KINDS = {"path", "link", "host", "disk", "interface", "vm", "console"}
 
 
 def test_the_catalogue_is_consistent() -> None:

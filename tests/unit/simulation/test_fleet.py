@@ -75,10 +75,10 @@ SIGNS = {
     "HW-05": ("disk", "disk_util_pct", 1),
     "CONT-02": ("vm", "vm_disk_iops", 1),
     "MAINT-02": ("disk", "disk_await_ms", 1),
-    "MAINT-04": ("disk", "disk_used_pct", 1),
+    "MAINT-04": ("path", "disk_used_pct", 1),
     "NET-01": ("console", "console_connect_ms", 1),
     "NET-02": ("interface", "net_util_pct", 1),
-    "NET-03": ("interface", "net_retrans_pct", 1),
+    "NET-03": ("link", "link_loss_pct", 1),
     "HW-06": ("console", "console_worker_pct", 1),
     "PWR-01": ("host", "host_freq_ratio", -1),
 }
@@ -116,7 +116,10 @@ def test_ongoing_faults_still_grow_at_the_end() -> None:
 
 @pytest.mark.parametrize(
     ("telemetry", "kinds"),
-    [("host-only", {"host", "disk", "interface"}), ("no-probe", {"host", "disk", "interface", "vm"})],
+    [
+        ("host-only", {"host", "disk", "path", "interface"}),
+        ("no-probe", {"host", "disk", "path", "interface", "vm"}),
+    ],
 )
 def test_telemetry_can_be_less_than_full(telemetry: str, kinds: set[str]) -> None:
     fleet = simulate(replace(QUIET, telemetry=telemetry))  # type: ignore[arg-type]
