@@ -98,7 +98,7 @@ def nightly(out: Path, config: Path | None = None, dataset: Path | None = None) 
     settings = load_settings(config, **({} if dataset is None else {"dataset": dataset}))
     workspace = Workspace(out)
     brought = sync_history(settings, workspace)
-    get_run_logger().info("%d rows in %d weeks synced, up to %s", brought.rows, brought.weeks, brought.watermark)
+    get_run_logger().info("%d rows in %d slices synced, up to %s", brought.rows, brought.slices, brought.watermark)
     training = [train_lstm.submit(settings, workspace), train_forest.submit(settings, workspace)]
     models = [future.result() for future in training]
     store = workspace.open_history()

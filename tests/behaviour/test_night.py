@@ -71,9 +71,9 @@ def test_the_same_night_twice_says_the_same(
 
 def test_a_second_night_reads_only_the_last_week_again_and_registers_a_new_version(fleet: Path, tmp_path: Path) -> None:
     settings, workspace = load_settings(dataset=fleet, forecast=QUICK), Workspace(tmp_path)
-    assert bring(settings, workspace).weeks == 2
+    assert bring(settings, workspace).slices == 2
     first = train_models(settings, workspace)
-    assert bring(settings, workspace).weeks == 1
+    assert bring(settings, workspace).slices == 1
     second = train_models(settings, workspace)
     assert [record.uri.rsplit("/", 1)[1] for record in (*first, *second)] == ["1", "1", "2", "2"]
 

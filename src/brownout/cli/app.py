@@ -92,9 +92,9 @@ def sync(*, out: Out, config: Config = None, dataset: DatasetFolder = None, as_j
     with progress_bars() as progress:
         result = bring(_settings(config, dataset), Workspace(out), progress)
     if as_json:
-        typer.echo(json.dumps({"weeks": result.weeks, "rows": result.rows, "watermark": str(result.watermark)}))
+        typer.echo(json.dumps({"slices": result.slices, "rows": result.rows, "watermark": str(result.watermark)}))
     else:
-        typer.echo(f"{result.rows:,} rows in {result.weeks} weeks, up to {result.watermark}")
+        typer.echo(f"{result.rows:,} rows in {result.slices} slices, up to {result.watermark}")
 
 
 @app.command()

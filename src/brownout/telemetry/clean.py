@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from brownout.domain.metrics import Metric, MetricKind
 from brownout.domain.panel import Float
 from brownout.domain.repairs import Repair, Repairs
+from brownout.telemetry.counters import rates
 from brownout.telemetry.spans import entity_codes, epoch_ms
 
 __all__ = ["Rows", "clean"]
@@ -124,17 +125,7 @@ def _repair_column(
 
 def _to_rates(column: Doubles, codes: Integers, times: Integers) -> Integers:
     """Replace a counter by its rate a second in place; returns the rows where it was reset."""
-    present = np.flatnonzero(~np.isnan(column))
-    if not len(present):
-        return present
-    rises = np.diff(column[present])
-    seconds = np.diff(times[present]) / 1000
-    same = np.diff(codes[present]) == 0
-    reset = same & (rises < 0)
-    rates = np.full(len(present), np.nan)
-    rates[1:][same & ~reset] = rises[same & ~reset] / seconds[same & ~reset]
-    column[present] = rates
-    resets: Integers = present[1:][reset]
+    column[:], resets = rates(column, times, codes)
     return resets
 
 

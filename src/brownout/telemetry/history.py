@@ -1,12 +1,14 @@
-"""The history: one truth of everything read so far, as Parquet files of one week each.
+"""The history: one truth of everything read so far, as Parquet files.
 
-``history.json`` describes it, ``samples/2026-03-02.parquet`` holds the week that begins on that Monday, sorted by
-entity and time. Each file carries the repairs made to its rows in its metadata, so they are counted once however often
-a run is killed and repeated. The watermark only moves after the file is whole.
+``history.json`` describes it. ``samples/2026-03-02.parquet`` holds the week that begins on that Monday,
+``samples/2026-03-02T06.parquet`` six hours of a week that is not over; a week's file supersedes those of its hours.
+Rows are sorted by entity and time. Each file carries in its metadata when each entity was measured and the repairs made
+to its rows, so that they are counted once however often a run is killed and repeated. The watermark only moves after
+the file is whole.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from math import inf
@@ -25,21 +27,56 @@ from brownout.domain.ports import Span
 from brownout.domain.repairs import Repair, Repairs
 from brownout.telemetry.atomic import atomic_path, write_text
 from brownout.telemetry.dataset import read_samples
-from brownout.telemetry.spans import spans_of
+from brownout.telemetry.spans import merge_spans, spans_of
 
-__all__ = ["WEEK", "Description", "History", "week_of"]
+__all__ = [
+    "HOURS",
+    "WEEK",
+    "Description",
+    "History",
+    "current_files",
+    "file_of",
+    "is_week",
+    "note_of",
+    "repairs_in",
+    "samples_schema",
+    "slice_of",
+    "slice_start",
+    "week_of",
+    "write_description",
+    "write_samples",
+]
 
-FORMAT = 1
+FORMAT = 2
 WEEK = np.timedelta64(7 * 86_400_000, "ms")
+HOURS = np.timedelta64(6 * 3_600_000, "ms")
+"""What is read of a live source at a time: small enough for memory, large enough for columns."""
 MONDAY = np.datetime64("1970-01-05", "ms")
 ROWS_A_GROUP = 65_536
 """Rows of a row group: small enough that reading a shard skips most of a file."""
+NOTE = b"brownout"
 
 
 def week_of(time: np.datetime64) -> np.datetime64:
     """Monday 00:00 UTC of the week of a time."""
-    monday: np.datetime64 = MONDAY + (time.astype("datetime64[ms]") - MONDAY) // WEEK * WEEK
-    return monday
+    return slice_of(time, WEEK)
+
+
+def slice_of(time: np.datetime64, length: np.timedelta64) -> np.datetime64:
+    """Start of the slice of a time; slices of all lengths begin on Mondays."""
+    start: np.datetime64 = MONDAY + (time.astype("datetime64[ms]") - MONDAY) // length * length
+    return start
+
+
+def file_of(folder: Path, start: np.datetime64, length: np.timedelta64) -> Path:
+    """The file of a slice."""
+    unit = "D" if length == WEEK else "h"
+    return folder / "samples" / f"{start.astype(f'datetime64[{unit}]')}.parquet"
+
+
+def slice_start(path: Path) -> np.datetime64:
+    """When the slice of a file begins."""
+    return np.datetime64(path.stem, "ms")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +138,7 @@ class History:
         except (ValueError, KeyError, TypeError) as error:
             msg = f"{path} is damaged: {error}."
             raise HistoryError(msg, remedy="Remove the history folder and sync again.") from error
-        return cls(folder, description, tuple(sorted((folder / "samples").glob("*.parquet"))))
+        return cls(folder, description, current_files(folder))
 
     @property
     def name(self) -> str:
@@ -125,17 +162,32 @@ class History:
 
     @cached_property
     def _samples(self) -> pads.Dataset:
+        return pads.dataset([str(path) for path in self._whole()], schema=samples_schema(self.metrics))
+
+    def _whole(self) -> tuple[Path, ...]:
         if not self.files:
             msg = f"The history in {self.folder} has no samples."
             raise HistoryError(msg, remedy="Sync a source that has data.")
-        return pads.dataset([str(path) for path in self.files], schema=_schema(self.metrics))
+        return self.files
+
+    @cached_property
+    def _notes(self) -> tuple[Mapping[str, Any], ...]:
+        return tuple(note_of(path) for path in self.files)
 
     @cached_property
     def _spans(self) -> Mapping[str, Span]:
-        return spans_of(self._samples.to_table(columns=["time", "entity"]), self.interval_s)
+        self._whole()
+        parts = [
+            {
+                name: Span(first=_time(first), last=_time(last), interval_s=step, rows=rows)
+                for name, (first, last, step, rows) in note["spans"].items()
+            }
+            for note in self._notes
+        ]
+        return merge_spans(parts, self.interval_s)
 
     def spans(self) -> Mapping[str, Span]:
-        """When each entity was measured, in the order of the samples."""
+        """When each entity was measured, from what the files say of themselves."""
         return self._spans
 
     def read(
@@ -145,13 +197,24 @@ class History:
         return read_samples(self._samples, entities, start=start, end=end)
 
     def repairs(self, *, since: np.datetime64 | None = None) -> Repairs:
-        """Repairs made to the rows of all weeks, or of those that hold a time or come after it."""
-        first = None if since is None else f"{week_of(since).astype('datetime64[D]')}.parquet"
+        """Repairs made to the rows of all files, or of those of the week of a time and later ones."""
         total = Repairs()
-        for path in self.files:
-            if first is None or path.name >= first:
-                total += _repairs_of(path)
+        for path, note in zip(self.files, self._notes, strict=True):
+            if since is None or slice_start(path) >= week_of(since):
+                total += repairs_in(note)
         return total
+
+
+def current_files(folder: Path) -> tuple[Path, ...]:
+    """Files in the order of time, without those of hours whose week has a file of its own."""
+    files = sorted((folder / "samples").glob("*.parquet"), key=lambda path: (slice_start(path), path.name))
+    weeks = {slice_start(path) for path in files if is_week(path)}
+    return tuple(path for path in files if is_week(path) or week_of(slice_start(path)) not in weeks)
+
+
+def is_week(path: Path) -> bool:
+    """Whether a file holds a week, and not hours of one."""
+    return "T" not in path.stem
 
 
 def write_description(folder: Path, description: Description) -> None:
@@ -159,33 +222,56 @@ def write_description(folder: Path, description: Description) -> None:
     write_text(folder / "history.json", description.to_json())
 
 
-def write_week(folder: Path, week: np.datetime64, table: pa.Table, repairs: Repairs) -> None:
-    """Replace the file of a week, repairs and all, in one step."""
+def write_samples(
+    target: Path, schema: pa.Schema, tables: Iterable[pa.Table], repairs: Repairs, *, coarse_s: int | None = None
+) -> int:
+    """Replace a file by tables one after the other, in one step; returns the number of rows.
+
+    Rows must be sorted by entity and time, and no entity may stand in two tables. Spans, repairs and ``coarse_s`` (the
+    interval that rows were thinned to) are noted in the file.
+    """
     counts = [[repair.name, entity, number] for (repair, entity), number in sorted(repairs.counts.items())]
-    note = json.dumps({"rows": repairs.rows, "counts": counts}).encode()
-    target = folder / "samples" / f"{week.astype('datetime64[D]')}.parquet"
-    with atomic_path(target) as part:
-        pq.write_table(
-            table.replace_schema_metadata({"brownout.repairs": note}),
-            part,
-            row_group_size=ROWS_A_GROUP,
-            compression="zstd",
-        )
+    spans: dict[str, list[int]] = {}
+    written = 0
+    with atomic_path(target) as part, pq.ParquetWriter(part, schema, compression="zstd") as writer:
+        for table in tables:
+            for name, span in spans_of(table.select(["time", "entity"]), None).items():
+                spans[name] = [_ms(span.first), _ms(span.last), span.interval_s, span.rows]
+            writer.write_table(table.select(schema.names).cast(schema), row_group_size=ROWS_A_GROUP)
+            written += table.num_rows
+        note = {"rows": repairs.rows, "counts": counts, "spans": spans, "coarse_s": coarse_s}
+        writer.add_key_value_metadata({NOTE: json.dumps(note).encode()})
+    return written
 
 
-def _schema(metrics: Sequence[Metric]) -> pa.Schema:
+def samples_schema(metrics: Iterable[Metric]) -> pa.Schema:
+    """Columns of samples: time, entity, one float32 a metric."""
     keys = [("time", pa.timestamp("ms", "UTC")), ("entity", pa.dictionary(pa.int32(), pa.string()))]
     return pa.schema(keys + [(metric.name, pa.float32()) for metric in metrics])
 
 
-def _repairs_of(path: Path) -> Repairs:
+def repairs_in(note: Mapping[str, Any]) -> Repairs:
+    """Repairs made to the rows of a file."""
+    return Repairs({(Repair[name], entity): number for name, entity, number in note["counts"]}, note["rows"])
+
+
+def note_of(path: Path) -> Mapping[str, Any]:
+    """What a file says of itself: ``rows`` and ``counts`` of repairs, ``spans``, ``coarse_s``."""
     try:
-        note = (pq.read_schema(path).metadata or {}).get(b"brownout.repairs", b'{"rows": 0, "counts": []}')
-    except (pa.ArrowInvalid, OSError) as error:
+        text = pq.read_metadata(path).metadata[NOTE]
+        note: Mapping[str, Any] = json.loads(text)
+    except (pa.ArrowInvalid, OSError, KeyError, TypeError, ValueError) as error:
         msg = f"{path} cannot be read: {error}."
         raise HistoryError(msg, remedy="The file is damaged: remove the history folder and sync again.") from error
-    table = json.loads(note)
-    return Repairs({(Repair[name], entity): number for name, entity, number in table["counts"]}, table["rows"])
+    return note
+
+
+def _time(millis: int) -> np.datetime64:
+    return np.datetime64(millis, "ms")
+
+
+def _ms(time: np.datetime64) -> int:
+    return int(time.astype("datetime64[ms]").astype(np.int64))
 
 
 def _plain(metric: Metric) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """When each entity was measured, and how often."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from brownout.domain.ports import Span
 
-__all__ = ["STRAY_GAP", "entity_codes", "epoch_ms", "spans_of"]
+__all__ = ["STRAY_GAP", "entity_codes", "epoch_ms", "merge_spans", "spans_of"]
 
 STRAY_GAP = np.timedelta64(60, "D").astype("timedelta64[ms]")
 """A gap wider than this splits an entity's data; only the larger part is believed, the rest is a clock jump."""
@@ -71,3 +71,22 @@ def _usual_step(times: npt.NDArray[np.int64]) -> int:
     steps = np.diff(times)
     steps = steps[steps > 0]
     return max(round(float(np.median(steps)) / 1000), 1) if len(steps) else 1
+
+
+def merge_spans(parts: Iterable[Mapping[str, Span]], interval_s: int | None) -> Mapping[str, Span]:
+    """Spans of entities over several files; the interval is that of the file with most rows unless one is stated."""
+    merged: dict[str, Span] = {}
+    most: dict[str, int] = {}
+    for part in parts:
+        for name, span in part.items():
+            known = merged.get(name, span)
+            usual = span.interval_s if span.rows > most.get(name, 0) else known.interval_s
+            most[name] = max(most.get(name, 0), span.rows)
+            merged[name] = Span(
+                first=min(known.first, span.first),
+                last=max(known.last, span.last),
+                interval_s=interval_s or usual,
+                rows=span.rows + (known.rows if name in merged else 0),
+                stray=0,
+            )
+    return merged

@@ -1,6 +1,6 @@
-"""Sync: bring what is new from a source into the history, week by week."""
+"""Sync: bring what is new from a source into the history, slice by slice."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fcntl import LOCK_EX, LOCK_NB, flock
@@ -14,31 +14,38 @@ import pyarrow.parquet as pq
 from brownout.domain.entities import Entity
 from brownout.domain.errors import HistoryError
 from brownout.domain.metrics import Metric, MetricKind
-from brownout.domain.ports import Progress, SampleStore, no_progress
+from brownout.domain.ports import Progress, no_progress
 from brownout.domain.repairs import Repairs
 from brownout.telemetry.clean import clean
-from brownout.telemetry.history import WEEK, Description, History, week_of, write_description, write_week
+from brownout.telemetry.history import (
+    Description,
+    History,
+    file_of,
+    samples_schema,
+    slice_of,
+    write_description,
+    write_samples,
+)
+from brownout.telemetry.maintenance import Keep, maintain
+from brownout.telemetry.source import Slice, Source
 
 __all__ = ["SyncResult", "sync"]
-
-COUNTER_LEAD = np.timedelta64(3_600_000, "ms")
-"""How far before a week its counters are read, so that the first rate of the week has a sample to start from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncResult:
-    """What a sync brought: rows now in the weeks that it wrote, and the watermark after it."""
+    """What a sync brought: rows now in the slices that it wrote, and the watermark after it."""
 
-    weeks: int
+    slices: int
     rows: int
     watermark: np.datetime64 | None
     repairs: Repairs
 
 
-def sync(source: SampleStore, folder: Path, *, progress: Progress = no_progress) -> SyncResult:
-    """Bring the weeks from the watermark on; a week that is already there is read again, so late points are kept.
+def sync(source: Source, folder: Path, *, keep: Keep | None = None, progress: Progress = no_progress) -> SyncResult:
+    """Bring the slices from the watermark on, less the look-back; slices that are there are read again.
 
-    Killed at any moment, the next sync repeats the week it was in and ends in the same data. Raises HistoryError where
+    Killed at any moment, the next sync repeats the slice it was in and ends in the same data. Raises HistoryError where
     another sync is running, or the history was made from another source.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -47,52 +54,72 @@ def sync(source: SampleStore, folder: Path, *, progress: Progress = no_progress)
         if known is not None and known.source != source.name:
             msg = f"The history in {folder} was made from {known.source!r}, not from {source.name!r}."
             raise HistoryError(msg, remedy="Give each source a folder of its own.")
-        return _sync(source, folder, known, progress)
+        description = _describe(source, known)
+        result, description = _bring(source, folder, description, progress)
+        maintain(folder, description, keep or Keep(), closed=_closed(source, description))
+        return result
 
 
-def _sync(source: SampleStore, folder: Path, known: Description | None, progress: Progress) -> SyncResult:
-    spans = source.spans()
-    description = _describe(source, known)
-    if not spans:
+def _bring(
+    source: Source, folder: Path, description: Description, progress: Progress
+) -> tuple[SyncResult, Description]:
+    span = source.range()
+    if span is None:
         write_description(folder, description)
-        return SyncResult(weeks=0, rows=0, watermark=description.watermark, repairs=Repairs())
-    first = week_of(min(span.first for span in spans.values()))
-    last = max(span.last for span in spans.values())
+        return SyncResult(slices=0, rows=0, watermark=description.watermark, repairs=Repairs()), description
+    first, end = span
     if description.watermark is not None:
-        first = max(first, week_of(description.watermark))
-    weeks = np.arange(first, last + np.timedelta64(1, "ms"), WEEK)
+        first = max(first, description.watermark - source.lookback)
+    starts = np.arange(slice_of(first, source.slice_length), end, source.slice_length)
     rows, repairs = 0, Repairs()
-    for done, week in enumerate(weeks):
-        written, made = _sync_week(source, folder, week, tuple(spans))
+    for done, start in enumerate(starts):
+        found = source.read(start, min(start + source.slice_length, end))
+        written, made = _write_slice(source, folder, start, found)
         rows, repairs = rows + written, repairs + made
-        description = replace(description, watermark=min(week + WEEK, last))
+        description = replace(
+            description,
+            entities=_with(description.entities, found.entities),
+            watermark=max(min(start + source.slice_length, end), description.watermark or start),
+        )
         write_description(folder, description)
-        progress("sync", (done + 1) / len(weeks))
-    return SyncResult(weeks=len(weeks), rows=rows, watermark=description.watermark, repairs=repairs)
+        progress("sync", (done + 1) / len(starts))
+    result = SyncResult(slices=len(starts), rows=rows, watermark=description.watermark, repairs=repairs)
+    return result, description
 
 
-def _sync_week(
-    source: SampleStore, folder: Path, week: np.datetime64, entities: tuple[str, ...]
-) -> tuple[int, Repairs]:
-    """Read, clean and write one week; rows that the source no longer has are kept."""
-    counters = any(metric.kind is MetricKind.COUNTER for metric in source.metrics)
-    start = week - COUNTER_LEAD if counters else week
-    table = source.read(entities, start=start, end=week + WEEK)
-    rows, repairs = clean(table, entities, source.metrics)
-    fresh = rows.between(week, week + WEEK).to_table()
-    if not fresh.num_rows:
+def _write_slice(source: Source, folder: Path, start: np.datetime64, found: Slice) -> tuple[int, Repairs]:
+    """Clean and write one slice; rows that the source no longer has are kept."""
+    repairs, parts = found.repairs, []
+    for table in found.tables:
+        rows, made = clean(table, _in_order(source, table), _carried(source, table))
+        parts.append(rows.between(start, start + source.slice_length).to_table())
+        repairs += replace(made, rows=0) if found.repairs.rows else made
+    parts = [part for part in parts if part.num_rows]
+    if not parts:
         return 0, Repairs()
-    kept = _no_longer_in_source(folder, week, fresh)
+    whole = pa.concat_tables(parts, promote_options="default").unify_dictionaries()
+    target = file_of(folder, start, source.slice_length)
+    kept = _no_longer_in_source(target, whole)
     if kept is not None:
-        merged, _ = clean(pa.concat_tables([kept, fresh], promote_options="default"), entities, rows.metrics)
-        fresh = merged.to_table()
-    write_week(folder, week, fresh, repairs)
-    return fresh.num_rows, repairs
+        both = pa.concat_tables([kept, whole], promote_options="default").unify_dictionaries()
+        gauges = [replace(metric, kind=MetricKind.GAUGE) for metric in _carried(source, both)]
+        whole = clean(both, _in_order(source, both), gauges)[0].to_table()
+    return write_samples(target, samples_schema(_carried(source, whole)), [whole], repairs), repairs
 
 
-def _no_longer_in_source(folder: Path, week: np.datetime64, fresh: pa.Table) -> pa.Table | None:
-    """Rows of the week's file from before the first row that the source still has; None where there are none."""
-    path = folder / "samples" / f"{week.astype('datetime64[D]')}.parquet"
+def _carried(source: Source, table: pa.Table) -> list[Metric]:
+    return [metric for metric in source.metrics if metric.name in table.column_names]
+
+
+def _in_order(source: Source, table: pa.Table) -> tuple[str, ...]:
+    """Entities of a table in the order that the source describes them in, others by name."""
+    place = {entity.id: number for number, entity in enumerate(source.described())}
+    names = pc.unique(table["entity"].cast(pa.string())).drop_null().to_pylist()
+    return tuple(sorted(names, key=lambda name: (place.get(name, len(place)), name)))
+
+
+def _no_longer_in_source(path: Path, fresh: pa.Table) -> pa.Table | None:
+    """Rows of the file from before the first row that the source still has; None where there are none."""
     if not path.exists():
         return None
     old = pq.read_table(path)
@@ -100,19 +127,36 @@ def _no_longer_in_source(folder: Path, week: np.datetime64, fresh: pa.Table) -> 
     return old if old.num_rows else None
 
 
-def _describe(source: SampleStore, known: Description | None) -> Description:
+def _describe(source: Source, known: Description | None) -> Description:
     """The source's metrics and entities, and those known before that it no longer names."""
     gauges: dict[str, Metric] = {m.name: m for m in known.metrics} if known else {}
     gauges |= {metric.name: replace(metric, kind=MetricKind.GAUGE) for metric in source.metrics}
-    entities: dict[str, Entity] = {entity.id: entity for entity in known.entities} if known else {}
-    entities |= {entity.id: entity for entity in source.topology}
     return Description(
         source=source.name,
         interval_s=source.interval_s,
         metrics=tuple(gauges.values()),
-        entities=tuple(entities.values()),
+        entities=_with(known.entities if known else (), source.described()),
         watermark=known.watermark if known else None,
     )
+
+
+def _with(known: Sequence[Entity], found: Sequence[Entity]) -> tuple[Entity, ...]:
+    """Entities by id, the later description of each, in the order in which they were first seen.
+
+    A description without a parent does not take away one that is known.
+    """
+    table = {entity.id: entity for entity in known}
+    for entity in found:
+        old = table.get(entity.id)
+        table[entity.id] = replace(entity, parent=entity.parent or (old.parent if old else ""))
+    return tuple(table.values())
+
+
+def _closed(source: Source, description: Description) -> np.datetime64 | None:
+    """The time before which no slice is read again."""
+    if description.watermark is None:
+        return None
+    return slice_of(description.watermark - source.lookback, source.slice_length)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from brownout.domain.ports import Progress, no_progress
 from brownout.forecasting.selected import SelectedForecaster
 from brownout.settings import Settings
 from brownout.telemetry.dataset import Dataset
+from brownout.telemetry.source import DatasetSource
 from brownout.telemetry.sync import SyncResult, sync
 from brownout.usecases.conclude import Findings, conclude
 from brownout.usecases.investigate import group_incidents, investigate
@@ -24,7 +25,7 @@ def bring(settings: Settings, workspace: Workspace, progress: Progress = no_prog
     if settings.dataset is None:
         msg = "Nothing says where the telemetry is."
         raise SettingsError(msg, remedy="Set dataset in the settings file, or give --dataset.")
-    return sync(Dataset.open(settings.dataset), workspace.history, progress=progress)
+    return sync(DatasetSource(Dataset.open(settings.dataset)), workspace.history, progress=progress)
 
 
 def train_models(
