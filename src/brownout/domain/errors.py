@@ -3,6 +3,7 @@
 __all__ = [
     "BrownoutError",
     "DataError",
+    "DatabaseError",
     "HistoryError",
     "KnowledgeError",
     "ModelError",
@@ -37,6 +38,10 @@ class SettingsError(BrownoutError):
 
 class DataError(BrownoutError):
     """Input data that cannot be read or repaired."""
+
+
+class DatabaseError(BrownoutError):
+    """A time-series database that cannot be reached, refuses, or broke off its answer."""
 
 
 class HistoryError(BrownoutError):

@@ -1,0 +1,1 @@
+"""InfluxDB: three generations behind one port."""

@@ -1,0 +1,235 @@
+"""From raw telemetry to canonical samples: one row for each entity and slot, one column a metric."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from brownout.domain.entities import Entity
+from brownout.domain.repairs import Repair, Repairs
+from brownout.telemetry.counters import LONGEST_GAP_MS
+from brownout.telemetry.frame import RawFrame, latest_before
+from brownout.telemetry.mapping import MeasurementSource, Names, TelegrafMapping
+from brownout.telemetry.raw import MeasurementSchema, Raw, Request, TelemetryDatabase
+
+__all__ = ["Canonical", "Canonicaliser"]
+
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Canonical:
+    """Samples of one slice.
+
+    Attributes
+    ----------
+    tables
+        One for each kind of entity: ``time`` (start of the slot, ms, UTC), ``entity`` and the kind's metrics, sorted.
+    entities
+        Every entity that the tags name, with its latest parent.
+    """
+
+    tables: tuple[pa.Table, ...]
+    entities: tuple[Entity, ...]
+    repairs: Repairs
+
+
+@dataclass(eq=False)
+class Column:
+    """Values of one metric by entity (an index into ``names``) and slot."""
+
+    kind: str
+    metric: str
+    names: Sequence[str]
+    owners: Integers
+    slots: Integers
+    values: npt.NDArray[np.float64]
+
+
+@dataclass(eq=False)
+class Registry:
+    """Entities seen so far; what an entity's own measurement says wins over what another mentions, then the latest."""
+
+    found: dict[str, tuple[tuple[int, int], Entity]] = field(default_factory=dict)
+
+    def add(self, chain: Sequence[Entity], last: int) -> None:
+        """Enter an entity and its ancestors, seen last at a time."""
+        for depth, entity in enumerate(chain):
+            rank = (-depth, last)
+            known = self.found.get(entity.id)
+            if known is None or rank >= known[0]:
+                self.found[entity.id] = (rank, entity)
+
+    def entities(self) -> tuple[Entity, ...]:
+        """All of them by kind and id."""
+        return tuple(sorted((entity for _, entity in self.found.values()), key=lambda e: (e.kind, e.id)))
+
+
+@dataclass(frozen=True)
+class Canonicaliser:
+    """Reads slices of a database through a mapping."""
+
+    database: TelemetryDatabase
+    mapping: TelegrafMapping
+    interval_s: int
+    names: Names = field(default_factory=Names)
+
+    def read(self, start: np.datetime64, end: np.datetime64, schemas: Mapping[str, MeasurementSchema]) -> Canonical:
+        """All metrics from start until before end, whole slots; what nobody writes is left out."""
+        lead = start - np.timedelta64(LONGEST_GAP_MS, "ms")
+        registry, columns, repairs = Registry(), list[Column](), Repairs()
+        foreign: dict[str, Raw] = {}
+        for measurement, sources in self.mapping.measurements.items():
+            if measurement not in schemas:
+                continue
+            raw = self._fetch(measurement, sources, schemas, (lead, end))
+            repairs += Repairs(rows=int((raw.times >= _ms(start)).sum()))
+            for source in sources:
+                for name, _ in source.foreign:
+                    if name in schemas and name not in foreign:
+                        foreign[name] = self._fetch_foreign(name, schemas, (lead, end))
+                frame, owners = self._frame(source, raw, foreign, registry)
+                made, counted = _evaluate(source, frame, owners, self._slot(start))
+                columns += made
+                repairs += counted
+        return Canonical(tuple(self._tables(columns)), registry.entities(), repairs)
+
+    def _fetch(
+        self,
+        measurement: str,
+        sources: Sequence[MeasurementSource],
+        schemas: Mapping[str, MeasurementSchema],
+        span: tuple[np.datetime64, np.datetime64],
+    ) -> Raw:
+        """One request for all sources of a measurement; tag values that all ask for are left to the server."""
+        there = set(schemas[measurement].fields)
+        fields = tuple(dict.fromkeys(name for source in sources for name in source.needs if name in there))
+        if not fields:
+            return Raw.empty(())
+        where = {
+            tag: value for tag, value in sources[0].where.items() if all(s.where.get(tag) == value for s in sources)
+        }
+        every = self.interval_s if all(source.averages for source in sources) else None
+        return self.database.read(
+            Request(measurement=measurement, fields=fields, start=span[0], end=span[1], where=where, every_s=every)
+        )
+
+    def _fetch_foreign(
+        self, name: str, schemas: Mapping[str, MeasurementSchema], span: tuple[np.datetime64, np.datetime64]
+    ) -> Raw:
+        wanted = {column for s in self.mapping.sources for measurement, column in s.foreign if measurement == name}
+        fields = tuple(sorted(wanted & set(schemas[name].fields)))
+        if not fields:
+            return Raw.empty(())
+        return self.database.read(Request(measurement=name, fields=fields, start=span[0], end=span[1]))
+
+    def _frame(
+        self, source: MeasurementSource, raw: Raw, foreign: Mapping[str, Raw], registry: Registry
+    ) -> tuple[RawFrame, list[str]]:
+        """Rows that the source takes, with the entity of each series; returns the names of the entities too."""
+        tags = [self._tags(source, found) for found in raw.tags]
+        chains = [source.entities(found) if self._takes(source, found) else () for found in tags]
+        places: dict[str, int] = {}
+        owner = np.array([places.setdefault(c[0].id, len(places)) if c else -1 for c in chains], np.int64)
+        keep = owner[raw.series] >= 0 if len(raw) else np.zeros(0, bool)
+        for (measurement, name), value in source.only.items():
+            state = self._latest(raw, foreign.get(measurement), name)
+            keep &= np.isnan(state) | (state == value)
+        series, times = raw.series[keep], raw.times[keep]
+        for place in np.unique(series).tolist():
+            registry.add(chains[place], int(times[np.searchsorted(series, place, side="right") - 1]))
+        own = {column: place for place, column in enumerate(raw.fields)}
+        fields = {name: raw.values[keep, own[name]] for name in raw.fields}
+        fields |= {alias: fields[name] for alias, name in source.fields.items() if name in fields}
+        kept = Raw(raw.fields, raw.tags, series, times, raw.values[keep])
+        frame = RawFrame(
+            fields=fields,
+            series=series,
+            times=times,
+            slots=times // (self.interval_s * 1000),
+            owner=owner,
+            lookup=lambda measurement, name: self._latest(kept, foreign.get(measurement), name),
+        )
+        return frame, list(places)
+
+    def _tags(self, source: MeasurementSource, tags: Mapping[str, str]) -> dict[str, str]:
+        named = {tag: self.names.aliases.get(tag, {}).get(value, value) for tag, value in tags.items()}
+        return named | {tag: rule.value(tags) for tag, rule in source.capture.items()}
+
+    def _takes(self, source: MeasurementSource, tags: Mapping[str, str]) -> bool:
+        host = source.entities(tags)[-1:] if self.names.hosts else ()
+        wanted = not host or host[0].kind != "host" or any(fnmatchcase(host[0].id, p) for p in self.names.hosts)
+        return wanted and source.takes(tags)
+
+    def _latest(self, raw: Raw, other: Raw | None, name: str) -> npt.NDArray[np.float64]:
+        """The other measurement's field of the same tags, as far as both have them, by row of the first."""
+        if other is None or name not in other.fields or not len(other) or not len(raw):
+            return np.full(len(raw), np.nan)
+        shared = sorted(set(raw.tags[0]) & set(other.tags[0]))
+        places: dict[tuple[str, ...], int] = {}
+        groups = [places.setdefault(tuple(found.get(tag, "") for tag in shared), len(places)) for found in other.tags]
+        wanted = np.array([places.get(tuple(found.get(tag, "") for tag in shared), -1) for found in raw.tags])
+        # What is gathered at one time may be written in any order: one slot later is not the future.
+        slack = self.interval_s * 1000
+        return latest_before(
+            (np.array(groups)[other.series], other.times),
+            other.values[:, other.fields.index(name)],
+            (wanted[raw.series], raw.times + slack),
+            max_age_ms=LONGEST_GAP_MS + slack,
+        )
+
+    def _slot(self, time: np.datetime64) -> int:
+        return _ms(time) // (self.interval_s * 1000)
+
+    def _tables(self, columns: Sequence[Column]) -> Iterator[pa.Table]:
+        """Join the columns of each kind on entity and slot."""
+        for kind in sorted({column.kind for column in columns}):
+            yield from self._table([column for column in columns if column.kind == kind])
+
+    def _table(self, columns: Sequence[Column]) -> Iterator[pa.Table]:
+        names = sorted({name for column in columns for name in column.names})
+        places = {name: place for place, name in enumerate(names)}
+        base = min(int(column.slots.min()) for column in columns)
+        width = max(int(column.slots.max()) for column in columns) - base + 1
+        keyed = [
+            np.array([places[name] for name in column.names])[column.owners] * width + (column.slots - base)
+            for column in columns
+        ]
+        keys = np.unique(np.concatenate(keyed))
+        table: dict[str, pa.Array] = {
+            "time": pa.array((keys % width + base) * self.interval_s * 1000, pa.timestamp("ms", "UTC")),
+            "entity": pa.DictionaryArray.from_arrays(pa.array((keys // width).astype(np.int32)), pa.array(names)),
+        }
+        for metric in dict.fromkeys(column.metric for column in columns):
+            values = np.full(len(keys), np.nan)
+            for column, own in zip(columns, keyed, strict=True):
+                if column.metric == metric:
+                    values[np.searchsorted(keys, own)] = column.values
+            table[metric] = pa.array(values, from_pandas=True)
+        yield pa.table(table)
+
+
+def _evaluate(
+    source: MeasurementSource, frame: RawFrame, owners: Sequence[str], first: int
+) -> tuple[list[Column], Repairs]:
+    """The source's metrics for slots from ``first`` on; resets are counted once a sample, whatever its fields."""
+    if not len(frame.series):
+        return [], Repairs()
+    columns = []
+    kind = source.entity[0].kind
+    for metric, expression in source.metrics.items():
+        values = expression(frame).values
+        good = np.isfinite(values) & (frame.cell_slot >= first)
+        if good.any():
+            columns.append(Column(kind, metric, owners, frame.cell_owner[good], frame.cell_slot[good], values[good]))
+    reset = np.unique(np.concatenate(frame.resets)) if frame.resets else np.empty(0, np.int64)
+    reset = reset[frame.slots[reset] >= first]
+    lost = [owners[place] for place in frame.owner[frame.series[reset]].tolist()]
+    return columns, Repairs.count(Repair.COUNTER_RESET, lost)
+
+
+def _ms(time: np.datetime64) -> int:
+    return int(time.astype("datetime64[ms]").astype(np.int64))

@@ -1,0 +1,96 @@
+"""Raw telemetry: what a time-series database returns, before it means anything."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["MeasurementSchema", "Raw", "Request", "TelemetryDatabase"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Fields of a measurement from ``start`` until before ``end``.
+
+    Attributes
+    ----------
+    where
+        Values that tags must have.
+    every_s
+        Ask for the mean of each field over slots of so many seconds instead of each sample; None for samples.
+    """
+
+    measurement: str
+    fields: tuple[str, ...]
+    start: np.datetime64
+    end: np.datetime64
+    where: Mapping[str, str] = field(default_factory=dict)
+    every_s: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.measurement} from {self.start} to {self.end}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Raw:
+    """Samples of a measurement, sorted by series and time.
+
+    Attributes
+    ----------
+    fields
+        Names of the columns of ``values``.
+    tags
+        Tags of each series; all of them, so that two counters are never taken for one.
+    series
+        int64 ``[row]``: index into ``tags``.
+    times
+        int64 ``[row]``: milliseconds since the epoch, UTC.
+    values
+        float64 ``[row, field]``; NaN = absent.
+    """
+
+    fields: tuple[str, ...]
+    tags: tuple[Mapping[str, str], ...]
+    series: npt.NDArray[np.int64]
+    times: npt.NDArray[np.int64]
+    values: npt.NDArray[np.float64]
+
+    @classmethod
+    def empty(cls, fields: tuple[str, ...]) -> "Raw":
+        """No samples."""
+        none = np.empty(0, np.int64)
+        return cls(fields, (), none, none, np.empty((0, len(fields))))
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasurementSchema:
+    """Tags and numeric fields of a measurement, and fields that are text, which cannot be read as numbers."""
+
+    tags: tuple[str, ...]
+    fields: tuple[str, ...]
+    texts: tuple[str, ...] = ()
+
+
+class TelemetryDatabase(Protocol):
+    """A time-series database that Telegraf writes to."""
+
+    @property
+    def label(self) -> str:
+        """Server, version and database, for people; holds no secret."""
+
+    def schemas(self) -> Mapping[str, MeasurementSchema]:
+        """What is there, by measurement."""
+
+    def read(self, request: Request) -> Raw:
+        """All samples asked for, or a DatabaseError that names the request; never a part of them."""
+
+    def newest(self, measurement: str, fields: tuple[str, ...]) -> np.datetime64 | None:
+        """Time of the newest sample of any of the fields, the future included; None where there is none."""
+
+    def write(self, batches: Iterable[str]) -> int:
+        """Write batches of line protocol with times in milliseconds; returns the number of lines."""
