@@ -31,8 +31,9 @@ from brownout.usecases.conclude import Findings, conclude
 from brownout.usecases.investigate import Investigation, group_incidents, investigate
 from brownout.usecases.nightly import bring
 from brownout.usecases.training import train_detector, train_forecaster
-from brownout.usecases.watch import ShardFindings, plan_watch, watch_shard
+from brownout.usecases.watch import ShardFindings, Watchers, plan_watch, watch_shard
 from brownout.usecases.workspace import Workspace
+from brownout.usecases.write_back import night_points, sink_of
 
 __all__ = ["nightly"]
 
@@ -77,7 +78,7 @@ def watch(plan: ShardPlan, settings: Settings, workspace: Workspace) -> ShardFin
     """Forecast and search one shard."""
     forecaster = SelectedForecaster.load(workspace.forecaster)
     detector = IsolationForestDetector.load(workspace.detector)
-    return watch_shard(workspace.open_history(), plan, forecaster, detector, settings)
+    return watch_shard(workspace.open_history(), plan, Watchers(forecaster, detector, sink_of(settings)), settings)
 
 
 @task(name="investigate", **retried)
@@ -90,6 +91,13 @@ def find_causes(batch: Sequence[IncidentWindow], settings: Settings, workspace: 
 def report(settings: Settings, workspace: Workspace, findings: Findings) -> Night:
     """Put everything together and write the report."""
     return conclude(workspace.open_history(), settings, workspace.report, findings)
+
+
+@task(name="write back", **retried)
+def write_back(settings: Settings, night: Night) -> int:
+    """Write breaches, episodes and causes to the database that the telemetry came from."""
+    sink = sink_of(settings)
+    return 0 if sink is None else sink(night_points(night))
 
 
 @flow(name="brownout-nightly", task_runner=RUNNER)
@@ -109,6 +117,8 @@ def nightly(out: Path, config: Path | None = None, dataset: Path | None = None) 
     skills = SelectedForecaster.load(workspace.forecaster).skills_
     findings = Findings(models=models, skills=skills, shards=shards, investigations=causes)
     night = report(settings, workspace, cast("Findings", quote(findings)))
+    if settings.influxdb is not None and settings.influxdb.write_back:
+        write_back(settings, cast("Night", quote(night)))
     _publish(night, workspace)
     return str(workspace.report / "index.html")
 

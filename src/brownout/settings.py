@@ -5,14 +5,24 @@ A value in the environment wins over the file: ``BROWNOUT_FORECAST__HORIZON_H=48
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from brownout.domain.errors import SettingsError
 
-__all__ = ["DetectSettings", "DiagnoseSettings", "ForecastSettings", "Settings", "TrackingSettings", "load_settings"]
+__all__ = [
+    "DetectSettings",
+    "DiagnoseSettings",
+    "ForecastSettings",
+    "HistorySettings",
+    "InfluxSettings",
+    "Settings",
+    "TrackingSettings",
+    "load_settings",
+]
 
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -52,6 +62,69 @@ class DiagnoseSettings(Section):
     baseline_days: Positive = 7
 
 
+class HistorySettings(Section):
+    """How long the history keeps what."""
+
+    keep_days: Positive = 800
+    thin_after_days: Positive = 60
+    """Weeks older than this keep means over five minutes only."""
+
+
+class InfluxSettings(Section):
+    """An InfluxDB that Telegraf writes to. Passwords and tokens never stand here: see ``secret``.
+
+    ``version`` 0 asks the server. A 2.x needs ``org`` and ``bucket``, the others ``database``.
+    """
+
+    url: str
+    version: Annotated[int, Field(ge=0, le=3)] = 0
+    database: str = "telegraf"
+    retention_policy: str = ""
+    org: str = ""
+    bucket: str = "telegraf"
+    user: str = ""
+    secret_file: Path | None = None
+    """File that holds the password or token; else it comes from the environment."""
+    ca_file: Path | None = None
+    """Certificates to trust besides those of the system."""
+    interval_s: Annotated[int, Field(ge=1, le=3600)] = 60
+    """Slot of the history; divides an hour."""
+    history_days: Positive = 60
+    """How far back a first sync goes."""
+    lookback_minutes: Positive = 120
+    """How late points may arrive."""
+    timeout_s: Positive = 60
+    budget_s: Positive = 180
+    """Longest time for all tries of one request."""
+    write_back: bool = True
+    """Whether the findings of a night are written to the same database."""
+    mapping: Path | None = None
+    """A site's own mapping, over models/telegraf.toml."""
+    ids: dict[str, str] = Field(default_factory=dict)
+    """Names of entities by kind, e.g. vm = "{host}/{domain_name}"."""
+    aliases: dict[str, dict[str, str]] = Field(default_factory=dict)
+    """Other names for tag values, by tag."""
+    hosts: tuple[str, ...] = ()
+    """Patterns of the hypervisors' host tags; empty = all."""
+
+    @field_validator("url")
+    @classmethod
+    def _plain_address(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("give an address like https://influx.example.org:8086")
+        if parts.username or parts.password or parts.query:
+            raise ValueError("keep user, password and token out of the address")
+        return url.rstrip("/")
+
+    @field_validator("interval_s")
+    @classmethod
+    def _divides_an_hour(cls, interval: int) -> int:
+        if 3600 % interval:
+            raise ValueError("give a number of seconds that divides an hour")
+        return interval
+
+
 class TrackingSettings(Section):
     """Where MLflow keeps the trainings; without ``uri`` in a sqlite file of the output folder."""
 
@@ -71,12 +144,22 @@ class Settings(BaseSettings):
     )
 
     dataset: Path | None = None
+    influxdb: InfluxSettings | None = None
     seed: int = 0
     shard_size: Count = 64
     forecast: ForecastSettings = ForecastSettings()
     detect: DetectSettings = DetectSettings()
     diagnose: DiagnoseSettings = DiagnoseSettings()
+    history: HistorySettings = HistorySettings()
     tracking: TrackingSettings = TrackingSettings()
+
+    @model_validator(mode="after")
+    def _history_covers_what_reads_it(self) -> Self:
+        needed = max(self.detect.train_days, self.diagnose.baseline_days) + self.detect.window_days
+        if self.history.thin_after_days < needed:
+            msg = f"history.thin_after_days must be at least {needed:g}: detection and diagnosis read so far back"
+            raise ValueError(msg)
+        return self
 
     @classmethod
     def settings_customise_sources(

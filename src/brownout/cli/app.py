@@ -25,7 +25,8 @@ evaluate = typer.Typer(no_args_is_help=True, help="Judge forecasts, detection or
 app.add_typer(evaluate, name="evaluate")
 
 Out = Annotated[Path, typer.Option(help="Folder for everything the command writes.", file_okay=False)]
-Config = Annotated[Path | None, typer.Option(help="Settings file (TOML).", exists=True, dir_okay=False)]
+ConfigOption = typer.Option(help="Settings file (TOML).", exists=True, dir_okay=False)
+Config = Annotated[Path | None, ConfigOption]
 DatasetFolder = Annotated[Path | None, typer.Option(help="Dataset folder to read.", exists=True, file_okay=False)]
 DatasetArgument = Annotated[Path, typer.Argument(help="Dataset folder.", exists=True, file_okay=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -119,9 +120,31 @@ def watch(*, out: Out, config: Config = None) -> None:
 
 
 @app.command()
+def doctor(*, config: Annotated[Path, ConfigOption], as_json: Json = False) -> None:
+    """Check settings, server, permissions, measurements and their freshness; say what to do about each finding."""
+    from dataclasses import asdict
+
+    from brownout.cli.checks import show_checks
+    from brownout.usecases.doctor import State, examine
+    from brownout.usecases.sources import clock
+
+    checks = list(examine(load_settings(config), clock()))
+    if as_json:
+        typer.echo(json.dumps([asdict(check) for check in checks], indent=1))
+    else:
+        show_checks(checks)
+    if any(check.state is State.BAD for check in checks):
+        raise typer.Exit(1)
+
+
+@app.command()
 def simulate(  # noqa: PLR0913 - each option of a fleet is an option of the command
-    folder: Annotated[Path, typer.Argument(help="Dataset folder to make.")],
+    folder: Annotated[Path | None, typer.Argument(help="Dataset folder to make.")] = None,
     *,
+    to_influxdb: Annotated[
+        Path | None,
+        typer.Option(help="Settings file with the InfluxDB to fill, up to now.", exists=True, dir_okay=False),
+    ] = None,
     hosts: Annotated[int, typer.Option(min=1)] = 4,
     vms: Annotated[int, typer.Option(min=1)] = 24,
     days: Annotated[float, typer.Option(min=0.1)] = 14.0,
@@ -132,26 +155,35 @@ def simulate(  # noqa: PLR0913 - each option of a fleet is an option of the comm
     only_causes: Annotated[str, typer.Option(help="The only causes injected, separated by commas.")] = "",
     telemetry: Annotated[Telemetry, typer.Option(help="How much is measured.")] = Telemetry.FULL,
 ) -> None:
-    """Simulate a fleet into a dataset folder, with the truth about its faults."""
+    """Simulate a fleet into a dataset folder, with the truth about its faults, or into an InfluxDB like Telegraf."""
+    from dataclasses import replace
+
     from brownout.simulation import FleetSettings
     from brownout.simulation import simulate as run
     from brownout.simulation.dataset import write_dataset
+    from brownout.usecases.fill import fill, start_for
 
-    fleet = run(
-        FleetSettings(
-            hosts=hosts,
-            vms=vms,
-            days=days,
-            interval_s=interval,
-            seed=seed,
-            faults=faults,
-            exclude_causes=_names(exclude_causes),
-            only_causes=_names(only_causes),
-            telemetry=telemetry.value,
-        )
+    if folder is None and to_influxdb is None:
+        raise SettingsError("Nothing says where the fleet goes.", remedy="Give a folder, --to-influxdb FILE, or both.")
+    settings = FleetSettings(
+        hosts=hosts,
+        vms=vms,
+        days=days,
+        interval_s=interval,
+        seed=seed,
+        faults=faults,
+        exclude_causes=_names(exclude_causes),
+        only_causes=_names(only_causes),
+        telemetry=telemetry.value,
     )
-    write_dataset(fleet, folder, name=folder.name)
-    typer.echo(folder)
+    fleet = run(settings if to_influxdb is None else replace(settings, start=start_for(days, interval)))
+    if folder is not None:
+        write_dataset(fleet, folder, name=folder.name)
+        typer.echo(folder)
+    if to_influxdb is not None:
+        with progress_bars() as progress:
+            lines = fill(load_settings(to_influxdb), fleet, progress)
+        typer.echo(f"{lines:,} lines written")
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -161,9 +193,9 @@ def _names(text: str) -> tuple[str, ...]:
 def _settings(config: Path | None, dataset: Path | None) -> Settings:
     """Settings with the data set of the command line over the file's; a run without any is refused."""
     settings = load_settings(config, **({} if dataset is None else {"dataset": dataset}))
-    if settings.dataset is None:
+    if settings.dataset is None and settings.influxdb is None:
         msg = "Nothing says where the telemetry is."
-        raise SettingsError(msg, remedy="Give --dataset DIR, or --config FILE with dataset in it.")
+        raise SettingsError(msg, remedy="Give --dataset DIR, or --config FILE with dataset or [influxdb] in it.")
     return settings
 
 

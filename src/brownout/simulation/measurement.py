@@ -36,7 +36,7 @@ def measure(
         "host": _host(layout, demand, drivers, hosts, noise),
         "disk": _disk(hosts, noise),
         "path": _path(layout, drivers, noise),
-        "interface": _interface(hosts, noise),
+        "interface": _interface(layout, hosts, noise),
     }
     if settings.telemetry != "host-only":
         kinds["vm"] = _vm(layout, (demand, drivers, hosts, guests), noise)
@@ -89,9 +89,11 @@ class _Noise:
 def _host(layout: Layout, demand: Demand, drivers: Drivers, hosts: Hosts, noise: _Noise) -> Mapping[str, Array]:
     sessions = np.zeros(hosts.busy.shape)
     np.add.at(sessions, layout.host, demand.clients)
+    busy = np.minimum(hosts.busy, 100)
     return {
-        "host_cpu_busy_pct": np.minimum(hosts.busy, 100),
-        "host_cpu_iowait_pct": noise.relative(hosts.iowait, 0.25),
+        "host_cpu_busy_pct": busy,
+        # Waiting for I/O is idle time: a busy host has none.
+        "host_cpu_iowait_pct": np.minimum(noise.relative(hosts.iowait, 0.25), 100 - busy),
         "host_load_per_cpu": noise.relative(0.04 + hosts.use + 0.04 * hosts.iowait, 0.08),
         "host_psi_cpu_pct": noise.relative(0.4 + 0.9 * hosts.ready + 0.05 * hosts.busy, 0.25),
         "host_psi_memory_pct": noise.relative(0.02 + 45 * hosts.pressure, 0.3),
@@ -127,11 +129,13 @@ def _path(layout: Layout, drivers: Drivers, noise: _Noise) -> Mapping[str, Array
     return {"disk_used_pct": np.minimum(layout.disk_used[:, None] + growth + drivers.disk_fill + churn, 100)}
 
 
-def _interface(hosts: Hosts, noise: _Noise) -> Mapping[str, Array]:
+def _interface(layout: Layout, hosts: Hosts, noise: _Noise) -> Mapping[str, Array]:
+    speed = layout.speed[:, None]
+    rx, tx = (np.minimum(noise.relative(kbs, 0.05), speed) for kbs in (hosts.rx_kbs, hosts.tx_kbs))
     return {
-        "net_rx_kbs": noise.relative(hosts.rx_kbs, 0.06),
-        "net_tx_kbs": noise.relative(hosts.tx_kbs, 0.06),
-        "net_util_pct": 100 * np.clip(noise.relative(hosts.link_use, 0.05), 0, 1),
+        "net_rx_kbs": rx,
+        "net_tx_kbs": tx,
+        "net_util_pct": 100 * np.maximum(rx, tx) / speed,
         "net_drop_per_s": np.floor(noise.relative(40 * _full(hosts), 0.5)),
     }
 

@@ -3,29 +3,27 @@
 from pathlib import Path
 
 from brownout.detection.forest import IsolationForestDetector
-from brownout.domain.errors import SettingsError
 from brownout.domain.night import ModelRecord
 from brownout.domain.ports import Progress, no_progress
 from brownout.forecasting.selected import SelectedForecaster
 from brownout.settings import Settings
-from brownout.telemetry.dataset import Dataset
-from brownout.telemetry.source import DatasetSource
+from brownout.telemetry.maintenance import Keep
 from brownout.telemetry.sync import SyncResult, sync
 from brownout.usecases.conclude import Findings, conclude
 from brownout.usecases.investigate import group_incidents, investigate
+from brownout.usecases.sources import clock, open_source
 from brownout.usecases.training import read_record, train_detector, train_forecaster
-from brownout.usecases.watch import plan_watch, watch_shard
+from brownout.usecases.watch import Watchers, plan_watch, watch_shard
 from brownout.usecases.workspace import Workspace
+from brownout.usecases.write_back import night_points, sink_of
 
 __all__ = ["bring", "train_models", "watch_fleet"]
 
 
 def bring(settings: Settings, workspace: Workspace, progress: Progress = no_progress) -> SyncResult:
-    """Bring what is new from the data set of the settings into the history."""
-    if settings.dataset is None:
-        msg = "Nothing says where the telemetry is."
-        raise SettingsError(msg, remedy="Set dataset in the settings file, or give --dataset.")
-    return sync(DatasetSource(Dataset.open(settings.dataset)), workspace.history, progress=progress)
+    """Bring what is new from the data set or database of the settings into the history."""
+    keep = Keep(days=settings.history.keep_days, thin_after_days=settings.history.thin_after_days)
+    return sync(open_source(settings, clock()), workspace.history, keep=keep, progress=progress)
 
 
 def train_models(
@@ -45,10 +43,10 @@ def watch_fleet(settings: Settings, workspace: Workspace, progress: Progress = n
     store = workspace.open_history()
     forecaster = SelectedForecaster.load(workspace.forecaster)
     detector = IsolationForestDetector.load(workspace.detector)
-    plans = plan_watch(store, settings)
+    plans, sink = plan_watch(store, settings), sink_of(settings)
     shards = []
     for done, plan in enumerate(plans):
-        shards.append(watch_shard(store, plan, forecaster, detector, settings))
+        shards.append(watch_shard(store, plan, Watchers(forecaster, detector, sink), settings))
         progress("watch", (done + 1) / len(plans))
     batches = group_incidents(store, [episode for shard in shards for episode in shard.episodes])
     found = []
@@ -56,5 +54,7 @@ def watch_fleet(settings: Settings, workspace: Workspace, progress: Progress = n
         found.append(investigate(store, batch, settings))
         progress("investigate", (done + 1) / len(batches))
     findings = Findings(models=records, skills=forecaster.skills_, shards=shards, investigations=found)
-    conclude(store, settings, workspace.report, findings)
+    night = conclude(store, settings, workspace.report, findings)
+    if sink is not None:
+        sink(night_points(night))
     return workspace.report / "index.html"

@@ -21,8 +21,9 @@ from brownout.settings import Settings
 from brownout.telemetry.grid import ShardPlan, plan_shards, read_shard
 from brownout.usecases.charts import forecast_chart
 from brownout.usecases.horizon import NightSpan, days, forecast_panel, with_limits
+from brownout.usecases.write_back import Sink, forecast_points, score_points
 
-__all__ = ["ShardFindings", "plan_watch", "watch_shard"]
+__all__ = ["ShardFindings", "Watchers", "plan_watch", "watch_shard"]
 
 CHARTS_A_SHARD = 12
 """Forecasts that a shard offers to the report: those nearest to their limits."""
@@ -66,18 +67,28 @@ def plan_watch(store: SampleStore, settings: Settings) -> tuple[ShardPlan, ...]:
     return plan_shards(store, size=settings.shard_size, start=max(span.first, span.end - past), end=span.end)
 
 
-def watch_shard(
-    store: SampleStore, plan: ShardPlan, forecaster: SelectedForecaster, detector: Detector, settings: Settings
-) -> ShardFindings:
+@dataclass(frozen=True, slots=True)
+class Watchers:
+    """What a shard is watched with, and where forecasts and scores are written to, if anywhere."""
+
+    forecaster: SelectedForecaster
+    detector: Detector
+    sink: Sink | None = None
+
+
+def watch_shard(store: SampleStore, plan: ShardPlan, watchers: Watchers, settings: Settings) -> ShardFindings:
     """Forecast every series to its limit and merge what is abnormal in the window into episodes."""
     shard = read_shard(store, plan)
     panel, span = shard.panel, NightSpan.of(store, settings)
     first = min(max(panel.slot(span.window), 1), panel.values.shape[1])
-    scores = detector.score(panel, first)
+    scores = watchers.detector.score(panel, first)
     coarse = forecast_panel(panel, settings.forecast)
     window = panel.between(span.window, span.end)
-    forecasts, naive = _forecast(forecaster, coarse, settings)
+    forecasts, naive = _forecast(watchers.forecaster, coarse, settings)
     metrics = with_limits({metric.name: metric for metric in panel.metrics}, settings.forecast)
+    if watchers.sink is not None:
+        topology = store.topology
+        watchers.sink([forecast_points(forecasts, metrics, topology), score_points(scores, topology)])
     chronic = _chronic(coarse.between(span.window, coarse.end), metrics)
     forecasts, naive = (_without(chronic, made) for made in (forecasts, naive))
     found = breaches(forecasts, metrics, _now(coarse), min_probability=settings.forecast.min_probability)
