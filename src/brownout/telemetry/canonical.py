@@ -1,8 +1,11 @@
 """From raw telemetry to canonical samples: one row for each entity and slot, one column a metric."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +21,11 @@ from brownout.telemetry.raw import MeasurementSchema, Raw, Request, TelemetryDat
 __all__ = ["Canonical", "Canonicaliser"]
 
 Integers = npt.NDArray[np.int64]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+AHEAD = 2
+"""Measurements that are read while one is worked on."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,10 +90,9 @@ class Canonicaliser:
         lead = start - np.timedelta64(LONGEST_GAP_MS, "ms")
         registry, columns, repairs = Registry(), list[Column](), Repairs()
         foreign: dict[str, Raw] = {}
-        for measurement, sources in self.mapping.measurements.items():
-            if measurement not in schemas:
-                continue
-            raw = self._fetch(measurement, sources, schemas, (lead, end))
+        wanted = {name: sources for name, sources in self.mapping.measurements.items() if name in schemas}
+        answers = _ahead(lambda item: self._fetch(item[0], item[1], schemas, (lead, end)), list(wanted.items()), AHEAD)
+        for sources, raw in zip(wanted.values(), answers, strict=True):
             repairs += Repairs(rows=int((raw.times >= _ms(start)).sum()))
             for source in sources:
                 for name, _ in source.foreign:
@@ -210,6 +217,17 @@ class Canonicaliser:
                     values[np.searchsorted(keys, own)] = column.values
             table[metric] = pa.array(values, from_pandas=True)
         yield pa.table(table)
+
+
+def _ahead(work: Callable[[Item], Result], items: Sequence[Item], number: int) -> Iterator[Result]:
+    """Results in the order of the items, with the work on a few items ahead going on meanwhile."""
+    with ThreadPoolExecutor(number) as pool:
+        waiting = deque(pool.submit(work, item) for item in items[:number])
+        for item in items[number:]:
+            yield waiting.popleft().result()
+            waiting.append(pool.submit(work, item))
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def _evaluate(

@@ -129,7 +129,7 @@ class DatabaseSource:
         """Seconds of a slot."""
         return self.reader.interval_s
 
-    @property
+    @cached_property
     def metrics(self) -> tuple[Metric, ...]:
         """What the mapping makes of the measurements that are there."""
         there = {name for name, source in self._made() if source in self._schemas}

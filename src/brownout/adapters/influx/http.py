@@ -18,6 +18,7 @@ from brownout.domain.errors import DatabaseError
 __all__ = ["Connection", "HttpServer", "RefusalError", "explain", "patiently", "wait_of"]
 
 WORTH_ANOTHER_TRY = frozenset({408, 425, 429, 500, 502, 503, 504})
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 IN_MEMORY = 32_000_000
 """Bytes of an answer kept in memory; what is longer waits in a temporary file."""
 
@@ -83,9 +84,11 @@ class HttpServer:
 
     def __init__(self, connection: Connection, *, headers: Mapping[str, str], auth: httpx.Auth | None = None) -> None:
         self.connection = connection
+        # On one machine compressing costs more than it saves.
+        plain = {"Accept-Encoding": "identity"} if httpx.URL(connection.url).host in LOOPBACK else {}
         self._client = httpx.Client(
             base_url=connection.url,
-            headers=dict(headers),
+            headers=plain | dict(headers),
             auth=auth,
             timeout=httpx.Timeout(connection.timeout_s, connect=min(10.0, connection.timeout_s)),
             verify=connection.trust() if connection.url.startswith("https") else True,
