@@ -54,7 +54,7 @@ def _wait(process: "subprocess.Popen[bytes]", health: str, log: Path) -> None:
             break
         try:
             with urlopen(health, timeout=5) as answer:  # noqa: S310 - an address of our own
-                if answer.status == 200:
+                if answer.status in (200, 204):
                     return
         except (URLError, OSError):
             time.sleep(0.3)

@@ -74,8 +74,8 @@ def escape_tag(text: str) -> str:
 def _escape(text: str, special: str) -> str:
     flat = " ".join(text.splitlines()) if "\n" in text or "\r" in text else text
     escaped = "".join(f"\\{sign}" if sign in special else sign for sign in flat)
-    # A last backslash would escape what follows the value.
-    return escaped + "\\" if (len(escaped) - len(escaped.rstrip("\\"))) % 2 else escaped
+    # A last backslash would escape what follows, doubled or not: a space, which can be escaped, parts them.
+    return escaped + "\\ " if escaped.endswith("\\") else escaped
 
 
 def _numbers(name: str, values: npt.NDArray[np.float64] | npt.NDArray[np.int64]) -> pa.Array:

@@ -80,6 +80,10 @@ class TelemetryDatabase(Protocol):
     """A time-series database that Telegraf writes to."""
 
     @property
+    def name(self) -> str:
+        """What stays the same when the server is moved or upgraded: the database or bucket."""
+
+    @property
     def label(self) -> str:
         """Server, version and database, for people; holds no secret."""
 

@@ -121,8 +121,8 @@ class DatabaseSource:
 
     @property
     def name(self) -> str:
-        """Server and database."""
-        return self.reader.database.label
+        """The database, wherever its server is."""
+        return self.reader.database.name
 
     @property
     def interval_s(self) -> int:

@@ -22,6 +22,7 @@ class FluxDatabase:
     """One bucket of an InfluxDB 2.x."""
 
     def __init__(self, connection: Connection, *, bucket: str, org: str, token: str, version: str = "2") -> None:
+        self.name = f"InfluxDB bucket {bucket}"
         self.label = f"InfluxDB {version} at {connection.url}, bucket {bucket}"
         self._connection = connection
         self._bucket = bucket

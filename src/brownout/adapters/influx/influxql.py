@@ -42,6 +42,7 @@ class InfluxQlDatabase:
         version: str = "1",
     ) -> None:
         auth = httpx.BasicAuth(user, password) if user else None
+        self.name = f"InfluxDB database {database}"
         self.label = f"InfluxDB {version} at {connection.url}, database {database}"
         self._server = HttpServer(connection, headers={}, auth=auth)
         self._database = database
@@ -108,7 +109,9 @@ class InfluxQlDatabase:
         results = answer.get("results", [])
         errors = [part["error"] for part in [answer, *results] if "error" in part]
         if errors:
-            msg = f"{self.label}, {doing}: {errors[0]}."
+            # InfluxDB 1.6 says no more than this where there is no such database.
+            error = "there is no such database" if errors[0] == "not executed" else errors[0]
+            msg = f"{self.label}, {doing}: {error}."
             raise DatabaseError(msg, remedy="Check the database's name and what the user may read.")
         return [result.get("series", []) for result in results]
 

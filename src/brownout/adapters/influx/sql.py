@@ -27,6 +27,7 @@ class SqlDatabase:
 
     def __init__(self, connection: Connection, *, database: str, token: str, version: str = "3") -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self.name = f"InfluxDB database {database}"
         self.label = f"InfluxDB {version} at {connection.url}, database {database}"
         self._server = HttpServer(connection, headers=headers)
         self._database = database

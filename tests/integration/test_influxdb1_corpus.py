@@ -1,0 +1,189 @@
+"""A realistic Telegraf corpus through a real InfluxDB 1.x: server, sync, panel, and back to what was simulated."""
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from influx import PASSWORD, Influx
+
+from brownout.adapters.influx.influxql import InfluxQlDatabase
+from brownout.domain.panel import Panel
+from brownout.domain.repairs import Repair
+from brownout.simulation.fleet import Fleet, simulate
+from brownout.simulation.settings import FleetSettings
+from brownout.simulation.telegraf import NOT_WRITTEN, Trouble, telegraf_points
+from brownout.telemetry.canonical import Canonicaliser
+from brownout.telemetry.grid import shards
+from brownout.telemetry.history import History
+from brownout.telemetry.lines import Points, batches
+from brownout.telemetry.mapping import TelegrafMapping
+from brownout.telemetry.source import DatabaseSource
+from brownout.telemetry.sync import sync
+
+FLEET = FleetSettings(hosts=2, vms=6, days=1.1, faults=1, seed=5, interval_s=60)
+HOUR = np.timedelta64(3600, "s")
+RESET = dict.fromkeys(("kvm01", "kvm02/bond0", "vm003"), FLEET.start + 5 * HOUR)
+MOVED = {"vm002": (FLEET.start + 9 * HOUR, "kvm02")}
+END = FLEET.start + 26 * HOUR
+
+COUNTED = {
+    "host_swap_kbs": 0.05, "host_majfault_per_s": 0.05, "host_retrans_pct": 0.02, "net_drop_per_s": 0.05,
+    "vm_majfault_per_s": 0.05, "vm_disk_iops": 0.08, "vm_swap_kbs": 0.05, "disk_queue": 0.05,
+}  # fmt: skip
+"""Metrics made of counters of small whole numbers, and how far rounding to one a minute can take them."""
+RATIOS = {"vm_disk_await_ms": 1e-2}
+"""Ratios of counters of whole requests, and how far their rounding can take them."""
+FROM_COUNTERS = {
+    "host_swap_kbs", "host_majfault_per_s", "host_retrans_pct", "disk_queue", "disk_read_kbs", "disk_write_kbs",
+    "net_rx_kbs", "net_tx_kbs", "net_util_pct", "net_drop_per_s", "vm_cpu_pct", "vm_ready_pct", "vm_swap_kbs",
+    "vm_majfault_per_s", "vm_disk_await_ms", "vm_disk_iops", "vm_disk_kbs", "vm_net_rx_kbs", "vm_net_tx_kbs",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A fleet, and the database that holds all of it but a few late points."""
+
+    fleet: Fleet
+    database: InfluxQlDatabase
+    late: list[Points]
+
+    def source(self, end: np.datetime64 = END) -> DatabaseSource:
+        reader = Canonicaliser(self.database, TelegrafMapping.load(), FLEET.interval_s)
+        return DatabaseSource(reader, since=FLEET.start, now=end, lookback=2 * HOUR.astype("timedelta64[ms]"))
+
+
+@pytest.fixture(scope="module")
+def corpus(influx: Influx) -> Corpus:
+    fleet = simulate(FLEET)
+    database = influx.database("corpus")
+    late_from = int((END - HOUR).astype("datetime64[ms]").astype(np.int64))
+    late = []
+    for points in telegraf_points(fleet, Trouble(resets=RESET, moves=MOVED)):
+        is_late = (points.times >= late_from) & (points.measurement == "mem")
+        database.write(batches(_some(points, ~is_late)))
+        if is_late.any():
+            late.append(_some(points, is_late))
+    return Corpus(fleet, database, late)
+
+
+def _some(points: Points, keep: np.ndarray) -> Points:
+    fields = {name: values[keep] for name, values in points.fields.items()}
+    return replace(points, series=points.series[keep], times=points.times[keep], fields=fields)
+
+
+def _aligned(found: Panel, expected: Panel, entity: str, metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """Both series on the slots of the history, from the second slot on: the first has no rates."""
+    own = found.values[found.entity_ids.index(entity), :, found.metric_names.index(metric)]
+    made = expected.values[expected.entity_ids.index(entity), :, expected.metric_names.index(metric)]
+    first = expected.slot(found.start)
+    skip = max(1 - first, 0)
+    return own[skip:], made[first + skip : first + len(own)]
+
+
+def test_what_was_simulated_comes_back(corpus: Corpus, tmp_path: Path) -> None:
+    result = sync(corpus.source(END - HOUR), tmp_path)
+    history = History.open(tmp_path)
+    assert {metric.name for metric in history.metrics} == {
+        metric.name for panel in corpus.fleet.panels.values() for metric in panel.metrics
+    } - set(NOT_WRITTEN)
+    assert result.repairs.by_kind() == {Repair.COUNTER_RESET: result.repairs.by_kind()[Repair.COUNTER_RESET]}
+    compared = 0
+    for shard in shards(history):
+        expected = corpus.fleet.panels[shard.panel.entities[0].kind]
+        for entity in shard.panel.entity_ids:
+            for metric in shard.panel.metric_names:
+                own, made = _aligned(shard.panel, expected, entity, metric)
+                if metric == "host_sessions":  # a sum over consoles: short where one of them is missing
+                    assert np.nanmedian(np.abs(own - made)) == 0
+                    continue
+                both = np.isfinite(own) & np.isfinite(made)
+                share, size = RATIOS.get(metric, 2e-3), COUNTED.get(metric, 2e-3)
+                np.testing.assert_allclose(own[both], made[both], share, size, err_msg=f"{entity} {metric}")
+                lost = int((np.isfinite(made) & ~np.isfinite(own)).sum())
+                troubled = (entity in RESET) + (entity in MOVED)
+                assert lost == (troubled if metric in FROM_COUNTERS else 0), (entity, metric, lost)
+                compared += int(both.sum())
+    assert compared > 100_000
+
+
+def test_resets_are_counted_and_a_migration_keeps_the_guest(corpus: Corpus, tmp_path: Path) -> None:
+    result = sync(corpus.source(END - HOUR), tmp_path)
+    resets = result.repairs.by_entity()
+    assert set(resets) == set(RESET)
+    assert resets["kvm02/bond0"] == 1
+    vcpus = int(corpus.fleet.topology["vm003"].labels["vcpus"])
+    assert resets["vm003"] == 5 + vcpus  # libvirt_cpu, balloon, net, two disks, and each vCPU
+    assert resets["kvm01"] == 3  # swap, kernel_vmstat, nstat
+    topology = History.open(tmp_path).topology
+    assert topology["vm002"].parent == "kvm02"
+    assert topology["vm002/console"].parent == "vm002"
+    assert topology["vm001"].parent == "kvm01"
+    assert {entity.kind for entity in topology} == {"host", "disk", "path", "interface", "link", "vm", "console"}
+
+
+def test_late_points_and_new_ones_are_brought_by_the_next_sync_and_nothing_else_is_read(
+    corpus: Corpus, tmp_path: Path
+) -> None:
+    sync(corpus.source(), tmp_path)
+    (before,) = [s for s in shards(History.open(tmp_path)) if s.panel.entities[0].kind == "host"]
+    corpus.database.write(line for points in corpus.late for line in batches(points))
+    result = sync(corpus.source(), tmp_path)
+    assert result.slices == 1
+    (after,) = [s for s in shards(History.open(tmp_path)) if s.panel.entities[0].kind == "host"]
+    column = after.panel.metric_names.index("host_memory_available_pct")
+    assert np.isnan(before.panel.values[:, -50:, column]).all()
+    assert np.isfinite(after.panel.values[:, -50:, column]).mean() > 0.9
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+import numpy as np
+from brownout.adapters.influx.http import Connection
+from brownout.adapters.influx.influxql import InfluxQlDatabase
+from brownout.telemetry.canonical import Canonicaliser
+from brownout.telemetry.mapping import TelegrafMapping
+from brownout.telemetry.source import DatabaseSource
+from brownout.telemetry.sync import sync
+
+url, password, folder, start, end = sys.argv[1:]
+database = InfluxQlDatabase(Connection(url=url), database="corpus", user="admin", password=password, version="1.6.7")
+source = DatabaseSource(
+    Canonicaliser(database, TelegrafMapping.load(), 60),
+    since=np.datetime64(start, "ms"), now=np.datetime64(end, "ms"), lookback=np.timedelta64(7_200_000, "ms"),
+)
+sync(source, Path(folder), progress=lambda stage, share: print(share, flush=True))
+"""
+
+
+@pytest.mark.parametrize(("slices", "delay"), [(0, 1.0), (1, 0.0), (2, 0.15), (3, 0.4)])
+def test_killed_at_any_moment_the_next_sync_ends_in_the_same_bytes(
+    corpus: Corpus, tmp_path: Path, slices: int, delay: float
+) -> None:
+    sync(corpus.source(), tmp_path / "undisturbed")
+    url = corpus.database.label.split(" at ")[1].split(",")[0]
+    arguments = [url, PASSWORD, str(tmp_path / "killed"), str(FLEET.start), str(END)]
+    process = subprocess.Popen([sys.executable, "-c", KILLED, *arguments], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for _ in range(slices):
+        process.stdout.readline()
+    try:
+        process.wait(delay)
+    except subprocess.TimeoutExpired:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    process.stdout.close()
+    sync(corpus.source(), tmp_path / "killed")
+    content = [
+        {path.name: path.read_bytes() for path in sorted((tmp_path / name).rglob("*.parquet"))}
+        for name in ("undisturbed", "killed")
+    ]
+    assert content[0] == content[1]
+    descriptions = [(tmp_path / name / "history.json").read_text() for name in ("undisturbed", "killed")]
+    assert descriptions[0] == descriptions[1]
