@@ -137,7 +137,11 @@ def test_wrong_credentials_and_missing_rights_are_told_apart_from_absence(influx
     wrong = InfluxQlDatabase(Connection(url=url), database="rights", user="reader", password="no")  # noqa: S106
     stranger = InfluxQlDatabase(Connection(url=url), database="rights", user="stranger", password=PASSWORD)
     nowhere = InfluxQlDatabase(Connection(url=url), database="nowhere", user="admin", password=PASSWORD)
-    for database, says in ((wrong, "401"), (stranger, "not authorized|403"), (nowhere, "database nowhere.*no such database")):
+    for database, says in (
+        (wrong, "401"),
+        (stranger, "not authorized|403"),
+        (nowhere, "database nowhere.*no such database"),
+    ):
         with pytest.raises(DatabaseError, match=says):
             database.schemas()
     reader = influx.database("rights", user="reader")
