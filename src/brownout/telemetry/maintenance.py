@@ -51,7 +51,7 @@ def maintain(folder: Path, description: Description, keep: Keep, *, closed: np.d
     if description.watermark is None or closed is None:
         return
     for path in (folder / "samples").glob("*.parquet"):
-        if slice_start(path) + WEEK <= description.watermark - _days(keep.days):
+        if week_of(slice_start(path)) + WEEK <= description.watermark - _days(keep.days):
             path.unlink()
     coarse_before = description.watermark - _days(keep.thin_after_days)
     files = current_files(folder)

@@ -6,6 +6,7 @@ also stand inside a quoted tag value.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import IO
 
 import numpy as np
@@ -91,7 +92,7 @@ def blocks_of(answer: IO[bytes]) -> Iterator[tuple[list[bytes], bytes]]:
     if data.strip() and (not starts or data[: starts[0]].strip()):
         msg = f"the answer does not begin with annotations but with {data[:60]!r}"
         raise ValueError(msg)
-    for start, end in zip(starts, [*starts[1:], len(data)], strict=True):
+    for start, end in pairwise([*starts, len(data)]):
         lines, position = [], start
         for _ in range(ANNOTATIONS + 1):
             stop = data.find(b"\n", position, end)
