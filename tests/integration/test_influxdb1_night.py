@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import grafana
+import httpx
 import numpy as np
 import pytest
 from influx import PASSWORD, Influx
@@ -91,6 +93,25 @@ def test_what_is_written_back_carries_the_tags_of_its_source(influx: Influx, nig
     newest = database.newest("brownout_forecast", ("yhat",))
     assert newest is not None
     assert newest > clock() + np.timedelta64(20, "h")
+
+
+def test_every_panel_of_grafana_has_something_to_show(influx: Influx, night: tuple[Path, str]) -> None:
+    del night
+    empty = []
+    for name, target in grafana.targets("influxdb1"):
+        query = grafana.filled(target["query"], {"guest": "vm001", "host": "kvm01"}).replace("3d", "6d")
+        form = {"q": query, "db": "telegraf", "epoch": "ms"}
+        answer = httpx.post(f"{influx.url}/query", data=form, auth=("admin", PASSWORD), timeout=60)
+        (result,) = answer.json()["results"]
+        assert "error" not in result, (name, result)
+        empty += [] if result.get("series") else [name]
+    assert empty == []
+    for board in grafana.boards("influxdb1"):
+        for variable in board["templating"]["list"][1:]:
+            (values,) = httpx.post(
+                f"{influx.url}/query", data={"q": variable["query"], "db": "telegraf"}, auth=("admin", PASSWORD)
+            ).json()["results"]
+            assert len(values["series"][0]["values"]) in (2, 6), variable["query"]
 
 
 def test_nothing_that_a_night_leaves_holds_the_password(night: tuple[Path, str]) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import flux
 import httpx
+import node
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -32,7 +32,7 @@ PIECES = ['"', "\\", "${", "}", "\n", "\r", "\t", '") |> drop()', "//", "\\x24{"
 HOSTILE = st.lists(st.one_of(st.sampled_from(PIECES), st.characters(exclude_categories=("Cs", "Cc"))), max_size=12).map(
     "".join
 )
-compiled = pytest.mark.skipif(not flux.found(), reason=flux.HOW_TO_GET_IT)
+compiled = pytest.mark.skipif(not node.found(), reason=node.HOW_TO_GET_IT)
 
 
 def points() -> Points:
@@ -50,22 +50,22 @@ def test_the_real_compiler_accepts_every_kind_of_query() -> None:
     hostile = replace(ASKED, where={'a"b': 'x"\\${r}\n', "cpu": "cpu-total"}, fields=("a", 'b"'))
     queries = [query_text("b", request) for request in (ASKED, hostile, replace(ASKED, every_s=300))]
     queries += [newest_text('b"', "cpu", ("a", "b")), schema_text("b"), schema_text("b", "cpu", "Tag")]
-    assert [flux.check([query])[0].valid for query in queries] == [True] * len(queries)
-    assert not flux.check(['from(bucket: "b") |> filter(fn: (r) => 1)'])[0].valid
+    assert [node.check_flux([query])[0].valid for query in queries] == [True] * len(queries)
+    assert not node.check_flux(['from(bucket: "b") |> filter(fn: (r) => 1)'])[0].valid
 
 
 @compiled
 @settings(max_examples=20)
 @given(texts=st.lists(HOSTILE, min_size=1, max_size=60))
 def test_the_real_compiler_reads_a_literal_as_the_text_that_it_was_made_of(texts: list[str]) -> None:
-    assert [found.strings for found in flux.check([literal(text) for text in texts])] == [[text] for text in texts]
+    assert [found.strings for found in node.check_flux([literal(text) for text in texts])] == [[text] for text in texts]
 
 
 @compiled
 def test_hostile_values_are_nothing_but_values_to_the_real_compiler() -> None:
     value = '" or true) |> to(bucket: "x") //${1}\n\\'
     request = replace(ASKED, measurement=value, fields=(value,), where={value: value})
-    (found,) = flux.check([query_text(value, request)])
+    (found,) = node.check_flux([query_text(value, request)])
     assert found.strings.count(value) == 5
     assert not {"x", "to"} & set(found.strings)
 

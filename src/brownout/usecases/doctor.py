@@ -129,7 +129,9 @@ def _freshness(database: TelemetryDatabase, measurement: str, fields: tuple[str,
     except BrownoutError as error:
         return Check(state=State.BAD, about=measurement, found=error.what, do=error.remedy)
     if newest is None:
-        return Check(state=State.WARNING, about=measurement, found="has no recent samples", do="See that Telegraf runs.")
+        return Check(
+            state=State.WARNING, about=measurement, found="has no recent samples", do="See that Telegraf runs."
+        )
     age = now - newest
     if age > STALE:
         found = f"newest sample is {_span(age)} old"

@@ -54,7 +54,9 @@ class SqlDatabase:
         known = " OR ".join(f"{quoted(name)} IS NOT NULL" for name in fields)
         if not known:
             return None
-        query = f"SELECT max(time) AS time FROM {quoted(measurement)} WHERE time >= now() - INTERVAL '2 days' AND ({known})"
+        query = (
+            f"SELECT max(time) AS time FROM {quoted(measurement)} WHERE time >= now() - INTERVAL '2 days' AND ({known})"
+        )
         found = self._rows(query, {}, doing=f"asking {measurement}")["time"]
         newest = found.cast(pa.timestamp("ms"), safe=False).cast(pa.int64())[0].as_py() if len(found) else None
         return None if newest is None else np.datetime64(newest, "ms")

@@ -1,4 +1,4 @@
-"""The real Flux compiler's front end, of InfluxData's language server, in Node."""
+"""Checks in Node: the front end of the real Flux compiler, of InfluxData's language server, and Grafana's types."""
 
 import json
 import shutil
@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["HOW_TO_GET_IT", "Checked", "check", "found"]
+__all__ = ["HOW_TO_GET_IT", "Checked", "check_flux", "complaints", "found"]
 
 FOLDER = Path(__file__).parents[2] / ".ci" / "node"
 HOW_TO_GET_IT = (
     f"no Flux compiler: npm install --prefix {FOLDER.name} @influxdata/flux-lsp-node@0.8.40 in {FOLDER.parent}"
 )
+STRICT = ["--noEmit", "--strict", "--skipLibCheck", "--module", "esnext", "--moduleResolution", "bundler"]
 SCRIPT = """
 const { Flux, parse } = require("@influxdata/flux-lsp-node");
 const strings = (node, found) => {
@@ -40,14 +41,25 @@ class Checked:
 
 
 def found() -> bool:
-    """Whether Node and the compiler are there."""
+    """Whether Node and its packages are there."""
     return shutil.which("node") is not None and (FOLDER / "node_modules" / "@influxdata").exists()
 
 
-def check(queries: Sequence[str]) -> list[Checked]:
+def check_flux(queries: Sequence[str]) -> list[Checked]:
     """Parse and type-check queries."""
     done = subprocess.run(
         ["node", "-e", SCRIPT], input=json.dumps(queries), cwd=FOLDER, capture_output=True, text=True, check=True
     )
     answers: list[dict[str, Any]] = json.loads(done.stdout)
     return [Checked(answer["valid"], answer["strings"]) for answer in answers]
+
+
+def complaints(source: str, folder: Path) -> str:
+    """What the TypeScript compiler says about a file; nothing where it is right."""
+    path = folder / "checked.ts"
+    path.write_text(source, encoding="utf-8")
+    (folder / "node_modules").symlink_to(FOLDER / "node_modules")
+    done = subprocess.run(
+        ["node_modules/.bin/tsc", *STRICT, path.name], cwd=folder, capture_output=True, text=True, check=False
+    )
+    return done.stdout + done.stderr
