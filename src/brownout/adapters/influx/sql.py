@@ -50,7 +50,7 @@ class SqlDatabase:
         return parse_parquet(self._rows(query, parameters, doing=f"reading {request}"), tags, request.fields)
 
     def newest(self, measurement: str, fields: tuple[str, ...]) -> np.datetime64 | None:
-        """Time of the newest sample of the last two days: InfluxDB 3 Core refuses to look through many files at once."""
+        """Time of the newest sample of the last two days: InfluxDB 3 Core refuses to look through many files."""
         known = " OR ".join(f"{quoted(name)} IS NOT NULL" for name in fields)
         if not known:
             return None
