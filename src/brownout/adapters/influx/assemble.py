@@ -80,13 +80,16 @@ def from_long(
     keys = series * width + (times - base)
     rows, distinct = _rank(keys)
     table = np.full((len(distinct), len(fields)), np.nan)
-    known = place >= 0
-    table[rows[known], place[known]] = values[known]
+    for number in range(len(fields)):
+        own = place == number
+        table[rows[own], number] = values[own]
     return Raw(fields, named, distinct // width, distinct % width + base, table)
 
 
 def _rank(keys: Integers) -> tuple[Integers, Integers]:
     """Place of each key among the sorted distinct ones. Fields come one after the other, each sorted: cheap to sort."""
+    if np.all(keys[1:] > keys[:-1]):
+        return np.arange(len(keys)), keys
     order = np.argsort(keys, kind="stable")
     ordered = keys[order]
     new = np.concatenate(([True], np.diff(ordered) != 0))
