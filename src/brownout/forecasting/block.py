@@ -42,6 +42,8 @@ class SeriesBlock:
         float32 ``[series]``: valid range.
     mates
         int64 ``[series, len(MATES)]``: series of the same entity (itself among them); -1 where it has no such metric.
+    error
+        float32 ``[series]``: mean absolute error of seasonal-naive, the unit of MASE; NaN where unknown.
     """
 
     values: Tensor
@@ -56,6 +58,7 @@ class SeriesBlock:
     lower: Tensor
     upper: Tensor
     mates: Tensor
+    error: Tensor
 
     def __len__(self) -> int:
         return len(self.offset)
@@ -72,6 +75,7 @@ def block_of(panels: Sequence[Panel], season: int | None = None) -> SeriesBlock:
     facts: list[np.ndarray] = []
     bounds: list[np.ndarray] = []
     mates: list[np.ndarray] = []
+    errors: list[np.ndarray] = []
     for panel in panels:
         series = panel.values.transpose(0, 2, 1)
         present = np.isfinite(series)
@@ -88,6 +92,7 @@ def block_of(panels: Sequence[Panel], season: int | None = None) -> SeriesBlock:
         row[:, 5] = season or day_steps(panel.interval_s)
         row[:, 6] = np.array([FAMILIES.index(metric.family) for metric in panel.metrics], np.int64)[metrics]
         mates.append(_mates(panel, measured, sum(map(len, facts)))[entities])
+        errors.append(_seasonal_error(values[-1].reshape(-1, slots), season or day_steps(panel.interval_s)))
         facts.append(row)
         bounds.append(np.array([(m.lower, m.upper) for m in panel.metrics], np.float32).reshape(-1, 2)[metrics])
     columns = torch.from_numpy(np.concatenate(facts)) if facts else torch.empty((0, 7), dtype=torch.int64)
@@ -97,8 +102,19 @@ def block_of(panels: Sequence[Panel], season: int | None = None) -> SeriesBlock:
     lower, upper = torch.from_numpy(np.concatenate(bounds)).unbind(1)
     offset = 1 + torch.cumsum(length, 0) - length
     flat = torch.from_numpy(np.concatenate(values))
+    error = torch.from_numpy(np.concatenate(errors))
     others = torch.from_numpy(np.concatenate(mates))
-    return SeriesBlock(flat, offset, length, first, last, clock, interval, lag, family, lower, upper, others)
+    return SeriesBlock(flat, offset, length, first, last, clock, interval, lag, family, lower, upper, others, error)
+
+
+def _seasonal_error(series: np.ndarray, season: int) -> np.ndarray:
+    """Mean absolute change over a season of each of ``[series, slot]``."""
+    misses = np.abs(series[:, season:] - series[:, :-season]) if series.shape[1] > season else series[:, :0]
+    seen = np.isfinite(misses)
+    count = seen.sum(axis=1)
+    total = np.where(seen, misses, 0).sum(axis=1, dtype=np.float64)
+    error: np.ndarray = np.divide(total, count, out=np.full(len(series), np.nan), where=count > 0)
+    return error.astype(np.float32)
 
 
 def _mates(panel: Panel, measured: np.ndarray, before: int) -> np.ndarray:

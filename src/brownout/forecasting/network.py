@@ -57,10 +57,14 @@ def build(settings: LstmSettings) -> QuantileLstm:
         return QuantileLstm(settings)
 
 
-def pinball(quantiles: Tensor, target: Tensor) -> Tensor:
-    """Mean quantile loss of ``[row, step, quantile]`` against ``[row, step]``; NaN targets do not count."""
+def pinball(quantiles: Tensor, target: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Mean quantile loss of ``[row, step, quantile]`` against ``[row, step]``; NaN targets do not count.
+
+    ``weights`` ``[row]`` say how much a row counts.
+    """
     levels = torch.tensor(QUANTILES)
     known = target.isfinite()
     error = torch.where(known, target, 0.0)[..., None] - quantiles
     loss = torch.maximum(levels * error, (levels - 1) * error).mean(2)
-    return (loss * known).sum() / known.sum().clamp(min=1)
+    counted = known if weights is None else known * weights[:, None]
+    return (loss * counted).sum() / counted.sum().clamp(min=1e-6)

@@ -65,8 +65,9 @@ class _View:
         return torch.where(flat <= 0, values, torch.nan).view(steps.shape)
 
     def mates(self, steps: Tensor) -> Tensor:
-        """Series of the rows' entities at steps ``[step]``, each on its own scale: ``[row, step, mate]``, gaps 0."""
+        """Other series of the rows' entities at steps ``[step]``, each on its scale: ``[row, step, mate]``, gaps 0."""
         mates = self.block.mates[self.rows]
+        mates = torch.where(mates == self.rows[:, None], -1, mates)  # its own would give a drift away
         rows = mates.clamp(min=0).flatten()
         slots = self.origins.repeat_interleave(mates.shape[1])[:, None] + steps
         values = torch.where(mates.flatten()[:, None] >= 0, self.block.take(rows, slots), torch.nan)
