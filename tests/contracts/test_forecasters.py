@@ -15,14 +15,17 @@ from brownout.domain.forecasts import QUANTILES, Forecasts, Series
 from brownout.domain.panel import Panel
 from brownout.domain.ports import Forecaster
 from brownout.forecasting.lstm import LstmForecaster
-from brownout.forecasting.naive import Naive, SeasonalNaive
+from brownout.forecasting.naive import Naive, SeasonalNaive, WeeklyNaive
 from brownout.forecasting.selected import SelectedForecaster
 from brownout.forecasting.settings import LstmSettings
+from brownout.forecasting.smoothing import Smoothing
 
 TINY = LstmSettings(context=96, horizon=24, hidden=16, layers=1, steps=40, batch=32)
 MAKE: dict[str, Callable[[], Forecaster]] = {
     "naive": Naive,
     "seasonal-naive": SeasonalNaive,
+    "weekly-naive": WeeklyNaive,
+    "smoothing": Smoothing,
     "lstm": lambda: LstmForecaster(TINY),
     "selected": lambda: SelectedForecaster(TINY),
 }

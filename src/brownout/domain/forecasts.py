@@ -92,6 +92,8 @@ class Skill:
     crps: float
     coverage: float
     note: str = ""
+    coverage_50: float = float("nan")
+    coverage_90: float = float("nan")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,10 +12,12 @@ from brownout.domain.metrics import Family
 from brownout.domain.panel import Panel
 from brownout.forecasting.rows import day_steps
 
-__all__ = ["FAMILIES", "SeriesBlock", "block_of"]
+__all__ = ["FAMILIES", "MATES", "SeriesBlock", "block_of"]
 
 FAMILIES = tuple(Family)
 """Order of the family embedding; stored with every model."""
+MATES = tuple((family, nth) for family in FAMILIES if family is not Family.OTHER for nth in (0, 1))
+"""Which other series of an entity the network sees beside one of them: the first two metrics of each resource."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +40,10 @@ class SeriesBlock:
         int64 ``[series]``: index into ``FAMILIES``.
     lower, upper
         float32 ``[series]``: valid range.
+    mates
+        int64 ``[series, len(MATES)]``: series of the same entity (itself among them); -1 where it has no such metric.
+    error
+        float32 ``[series]``: mean absolute error of seasonal-naive, the unit of MASE; NaN where unknown.
     """
 
     values: Tensor
@@ -51,6 +57,8 @@ class SeriesBlock:
     family: Tensor
     lower: Tensor
     upper: Tensor
+    mates: Tensor
+    error: Tensor
 
     def __len__(self) -> int:
         return len(self.offset)
@@ -66,10 +74,13 @@ def block_of(panels: Sequence[Panel], season: int | None = None) -> SeriesBlock:
     values: list[np.ndarray] = [np.full(1, np.nan, np.float32)]
     facts: list[np.ndarray] = []
     bounds: list[np.ndarray] = []
+    mates: list[np.ndarray] = []
+    errors: list[np.ndarray] = []
     for panel in panels:
         series = panel.values.transpose(0, 2, 1)
         present = np.isfinite(series)
-        entities, metrics = np.nonzero(present.any(axis=2))
+        measured = np.asarray(present.any(axis=2), np.bool_)
+        entities, metrics = np.nonzero(measured)
         alive, slots = present[entities, metrics], series.shape[2]
         values.append(series[entities, metrics].reshape(-1))
         row = np.empty((len(entities), 7), np.int64)
@@ -80,6 +91,8 @@ def block_of(panels: Sequence[Panel], season: int | None = None) -> SeriesBlock:
         row[:, 4] = panel.interval_s
         row[:, 5] = season or day_steps(panel.interval_s)
         row[:, 6] = np.array([FAMILIES.index(metric.family) for metric in panel.metrics], np.int64)[metrics]
+        mates.append(_mates(panel, measured, sum(map(len, facts)))[entities])
+        errors.append(_seasonal_error(values[-1].reshape(-1, slots), season or day_steps(panel.interval_s)))
         facts.append(row)
         bounds.append(np.array([(m.lower, m.upper) for m in panel.metrics], np.float32).reshape(-1, 2)[metrics])
     columns = torch.from_numpy(np.concatenate(facts)) if facts else torch.empty((0, 7), dtype=torch.int64)
@@ -89,4 +102,27 @@ def block_of(panels: Sequence[Panel], season: int | None = None) -> SeriesBlock:
     lower, upper = torch.from_numpy(np.concatenate(bounds)).unbind(1)
     offset = 1 + torch.cumsum(length, 0) - length
     flat = torch.from_numpy(np.concatenate(values))
-    return SeriesBlock(flat, offset, length, first, last, clock, interval, lag, family, lower, upper)
+    error = torch.from_numpy(np.concatenate(errors))
+    others = torch.from_numpy(np.concatenate(mates))
+    return SeriesBlock(flat, offset, length, first, last, clock, interval, lag, family, lower, upper, others, error)
+
+
+def _seasonal_error(series: np.ndarray, season: int) -> np.ndarray:
+    """Mean absolute change over a season of each of ``[series, slot]``."""
+    misses = np.abs(series[:, season:] - series[:, :-season]) if series.shape[1] > season else series[:, :0]
+    seen = np.isfinite(misses)
+    count = seen.sum(axis=1)
+    total = np.where(seen, misses, 0).sum(axis=1, dtype=np.float64)
+    error: np.ndarray = np.divide(total, count, out=np.full(len(series), np.nan), where=count > 0)
+    return error.astype(np.float32)
+
+
+def _mates(panel: Panel, measured: np.ndarray, before: int) -> np.ndarray:
+    """Series ``[entity, mate]`` counted from ``before``, in the order entity, metric of those ``measured``."""
+    places = np.cumsum(measured.reshape(-1)).reshape(measured.shape) - 1 + before
+    found = np.full((len(panel.entities), len(MATES)), -1, np.int64)
+    for column, (family, nth) in enumerate(MATES):
+        of_family = measured & np.array([metric.family is family for metric in panel.metrics], bool)
+        chosen = of_family & (of_family.cumsum(axis=1) == nth + 1)
+        found[:, column] = np.where(chosen.any(axis=1), places[np.arange(len(places)), chosen.argmax(axis=1)], -1)
+    return found

@@ -1,4 +1,4 @@
-"""Calibration: widen or narrow each quantile of a metric by what held-out windows say (split conformal)."""
+"""Calibration: widen or narrow each quantile by what held-out windows say, by metric and distance (split conformal)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,32 +9,72 @@ import numpy.typing as npt
 from brownout.domain.forecasts import QUANTILES, Forecasts
 from brownout.domain.panel import Float
 
-__all__ = ["Calibration", "calibrate"]
+__all__ = ["BANDS", "Calibration", "bands_of", "calibrate"]
 
 MIDDLE = QUANTILES.index(0.5)
+BANDS = 4
+"""Parts of the horizon that are calibrated apart: the next hour errs otherwise than the last."""
 BOUNDS = (0.2, 5.0)
 """Least and largest factor: beyond it the model is wrong, and stretching it would hide that."""
 ENOUGH = 200
-"""Held-out values below which a metric keeps the model's own quantiles."""
+"""Held-out values below which a band keeps the model's own quantiles."""
+OUTER = (0.05, 0.95)
+"""Quantiles beyond the forecast ones that are calibrated too: they bound the 90 % interval."""
+
+Factors = npt.NDArray[np.float64]
+
+
+def bands_of(steps: int, horizon: int) -> npt.NDArray[np.int64]:
+    """Which band each of the first ``steps`` belongs to, of a horizon that was learned: ``[step]``."""
+    return np.minimum(np.arange(steps) * BANDS // horizon, BANDS - 1)
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Factors ``[quantile]`` by metric name on the distance of each quantile from the median."""
+    """Factors on the distance of each quantile from the median, by metric name and band.
 
-    factors: Mapping[str, tuple[float, ...]]
+    Attributes
+    ----------
+    horizon
+        Steps of the forecasts that were learned from; the bands divide them.
+    factors
+        ``[band][quantile]`` by metric; then for the quantiles of ``OUTER``, on the distance of the outermost ones.
+    """
+
+    horizon: int
+    factors: Mapping[str, tuple[tuple[float, ...], ...]]
 
     def apply(self, forecasts: Forecasts) -> Float:
         """Calibrated values of the forecasts, still monotone."""
-        ones = (1.0,) * len(QUANTILES)
-        table = np.array([self.factors.get(series.metric, ones) for series in forecasts.series], np.float32)
+        table = self._table(forecasts)[..., : len(QUANTILES)]
         middle = forecasts.values[..., MIDDLE : MIDDLE + 1]
-        moved = middle + (forecasts.values - middle) * table.reshape(-1, 1, len(QUANTILES))
+        moved = middle + (forecasts.values - middle) * table
         # A factor may differ from its neighbour's; going outwards from the median keeps the order.
         moved[..., MIDDLE:] = np.maximum.accumulate(moved[..., MIDDLE:], axis=-1)
         moved[..., : MIDDLE + 1] = np.minimum.accumulate(moved[..., MIDDLE::-1], axis=-1)[..., ::-1]
         values: Float = moved.astype(np.float32)
         return values
+
+    def outer(self, forecasts: Forecasts) -> Float:
+        """The quantiles of ``OUTER`` that belong to the values before calibration: ``[row, step, 2]``."""
+        table = self._table(forecasts)[..., len(QUANTILES) :]
+        middle = forecasts.values[..., MIDDLE : MIDDLE + 1]
+        values: Float = (middle + (forecasts.values[..., [0, -1]] - middle) * table).astype(np.float32)
+        return values
+
+    def _table(self, forecasts: Forecasts) -> Float:
+        """Factors of each row and step: ``[row, step, quantile]``."""
+        unknown = (_PLAIN,) * BANDS
+        names = sorted({series.metric for series in forecasts.series})
+        place = {name: column for column, name in enumerate(names)}
+        table = np.array([self.factors.get(name, unknown) for name in names], np.float32)
+        table = table.reshape(-1, BANDS, len(_PLAIN))[:, bands_of(forecasts.horizon, self.horizon)]
+        rows: Float = table[[place[series.metric] for series in forecasts.series]]
+        return rows
+
+
+_PLAIN = (1.0,) * len(QUANTILES) + (1.28, 1.28)
+"""Nothing is changed, and a normal tail: its 5 % quantile lies 1.28 times as far out as its 10 %."""
 
 
 def calibrate(metrics: npt.NDArray[np.str_], values: Float, actual: Float) -> Calibration:
@@ -42,21 +82,34 @@ def calibrate(metrics: npt.NDArray[np.str_], values: Float, actual: Float) -> Ca
 
     A factor is the quantile, at its level, of how far values lie from the median in units of the predicted distance.
     """
-    return Calibration(
-        {str(metric): _factors(values[metrics == metric], actual[metrics == metric]) for metric in np.unique(metrics)}
-    )
+    horizon = actual.shape[1]
+    bands = bands_of(horizon, horizon)
+    found = {
+        str(metric): tuple(
+            _factors(values[metrics == metric][:, bands == band], actual[metrics == metric][:, bands == band])
+            for band in range(BANDS)
+        )
+        for metric in np.unique(metrics)
+    }
+    return Calibration(horizon, found)
 
 
 def _factors(values: Float, actual: Float) -> tuple[float, ...]:
-    middle = values[..., MIDDLE]
-    factors = []
-    for place, level in enumerate(QUANTILES):
-        side = 1 if place > MIDDLE else -1
-        distance = side * (values[..., place] - middle)
-        usable = np.isfinite(actual) & (distance > 1e-6 * np.abs(middle) + 1e-9)
-        if place == MIDDLE or usable.sum() < ENOUGH:
-            factors.append(1.0)
-            continue
-        ratio = side * (actual[usable] - middle[usable]) / distance[usable]
-        factors.append(float(np.clip(np.quantile(ratio, max(level, 1 - level)), *BOUNDS)))
-    return tuple(factors)
+    places = [*range(len(QUANTILES)), 0, len(QUANTILES) - 1]
+    levels = (*QUANTILES, *OUTER)
+    return tuple(
+        1.0 if place == MIDDLE else _factor(values[..., MIDDLE], values[..., place], actual, (level, plain))
+        for place, level, plain in zip(places, levels, _PLAIN, strict=True)
+    )
+
+
+def _factor(middle: Float, quantile: Float, actual: Float, level_and_plain: tuple[float, float]) -> float:
+    """How much farther out than predicted the level lies; windows without a width say nothing."""
+    level, plain = level_and_plain
+    side = 1 if level > 0.5 else -1
+    distance = side * (quantile - middle)
+    usable = np.isfinite(actual) & (distance > 1e-6 * np.abs(middle) + 1e-9)
+    if usable.sum() < ENOUGH:
+        return plain
+    ratio = side * (actual[usable] - middle[usable]) / distance[usable]
+    return float(np.clip(np.quantile(ratio, max(level, 1 - level)), *BOUNDS))

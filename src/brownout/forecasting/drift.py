@@ -13,7 +13,7 @@ from brownout.forecasting.block import SeriesBlock
 
 __all__ = ["SHARE", "Drift", "draw_drift", "no_drift"]
 
-SHARE = 0.1
+SHARE = 0.05
 """Share of training windows that get a drift."""
 ONSET = (2.0, 96.0)
 """Slots before the origin at which a drift begins, drawn evenly in the logarithm."""

@@ -1,7 +1,7 @@
 """The forecasts to beat: the last value, and the value one season earlier, with empirical residual deciles."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 import numpy as np
@@ -11,7 +11,7 @@ from brownout.domain.panel import Float, Panel
 from brownout.domain.ports import Progress, no_progress
 from brownout.forecasting.rows import Rows, clip_to_bounds, day_steps, rows_of
 
-__all__ = ["Naive", "SeasonalNaive", "seasonal_scale"]
+__all__ = ["Naive", "SeasonalNaive", "WeeklyNaive", "deciles", "last_values", "pasts", "seasonal_scale"]
 
 MEMORY = 28
 """Seasons of residuals that count: older ones come from another life of the series."""
@@ -33,10 +33,10 @@ class Naive:
         rows = rows_of(panel, origins, horizon)
         values = np.empty((len(rows), horizon, len(QUANTILES)), np.float32)
         growth = np.sqrt(np.arange(1, horizon + 1))[None, :, None]
-        for part, past in _pasts(rows, day_steps(panel.interval_s)):
-            last = _last(past)
+        for part, past in pasts(rows, day_steps(panel.interval_s)):
+            last = last_values(past)
             changes = np.diff(past, axis=1)
-            values[part] = last[:, None, None] + _deciles(changes)[:, None, :] * growth
+            values[part] = last[:, None, None] + deciles(changes)[:, None, :] * growth
         return rows.forecasts(clip_to_bounds(values, rows), self.name)
 
 
@@ -45,6 +45,7 @@ class SeasonalNaive:
     """The value one season (default: a day) earlier, the last value where that is a gap; deciles of past misses."""
 
     season: int | None = None
+    memory: int = MEMORY
     name: ClassVar[str] = "seasonal-naive"
 
     def fit(self, panels: Sequence[Panel], progress: Progress = no_progress) -> Self:
@@ -58,13 +59,32 @@ class SeasonalNaive:
         rows = rows_of(panel, origins, horizon)
         values = np.empty((len(rows), horizon, len(QUANTILES)), np.float32)
         steps = np.arange(horizon)
-        for part, past in _pasts(rows, season):
+        for part, past in pasts(rows, season, self.memory):
             places = past.shape[1] - season + steps % season
             held = past[:, np.maximum(places, 0)]
-            middle = np.where((places >= 0) & np.isfinite(held), held, _last(past)[:, None])
+            middle = np.where((places >= 0) & np.isfinite(held), held, last_values(past)[:, None])
             misses = past[:, season:] - past[:, :-season] if past.shape[1] > season else past[:, :0]
-            values[part] = middle[:, :, None] + _deciles(misses)[:, None, :]
+            values[part] = middle[:, :, None] + deciles(misses)[:, None, :]
         return rows.forecasts(clip_to_bounds(values, rows), self.name)
+
+
+@dataclass(frozen=True)
+class WeeklyNaive:
+    """The value a week (seven seasons) earlier: offices rest on Sundays."""
+
+    season: int | None = None
+    name: ClassVar[str] = "weekly-naive"
+
+    def fit(self, panels: Sequence[Panel], progress: Progress = no_progress) -> Self:
+        """Nothing to learn."""
+        del panels, progress
+        return self
+
+    def predict(self, panel: Panel, origins: Sequence[int], horizon: int) -> Forecasts:
+        """Predict all series that were measured by an origin."""
+        week = 7 * (self.season or day_steps(panel.interval_s))
+        made = SeasonalNaive(week, MEMORY // 7).predict(panel, origins, horizon)
+        return replace(made, makers=(self.name,) * len(made.series))
 
 
 def seasonal_scale(panel: Panel, season: int, *, end: int) -> Float:
@@ -77,20 +97,20 @@ def seasonal_scale(panel: Panel, season: int, *, end: int) -> Float:
     return scale
 
 
-def _pasts(rows: Rows, season: int) -> list[tuple[slice, Float]]:
-    """For each origin its rows and their past ``[row, slot]`` up to it, at most MEMORY seasons long."""
+def pasts(rows: Rows, season: int, memory: int = MEMORY) -> list[tuple[slice, Float]]:
+    """For each origin its rows and their past ``[row, slot]`` up to it, at most ``memory`` seasons and one long."""
     series = rows.panel.values.transpose(0, 2, 1)
     bounds = np.flatnonzero(np.diff(rows.origins, prepend=-1, append=-1))
     parts = []
     for first, last in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
         part = slice(first, last)
         origin = int(rows.origins[first])
-        start = max(origin + 1 - (MEMORY + 1) * season, 0)
+        start = max(origin + 1 - (memory + 1) * season, 0)
         parts.append((part, series[rows.entities[part], rows.metrics[part], start : origin + 1]))
     return parts
 
 
-def _last(past: Float) -> Float:
+def last_values(past: Float) -> Float:
     """Last measured value of each row, 0 where the window holds none."""
     seen = np.isfinite(past)
     place = past.shape[1] - 1 - seen[:, ::-1].argmax(axis=1)
@@ -98,7 +118,7 @@ def _last(past: Float) -> Float:
     return np.where(np.isfinite(last), last, np.float32(0))
 
 
-def _deciles(residuals: Float) -> Float:
+def deciles(residuals: Float) -> Float:
     """Empirical quantiles of each row, linear between order statistics; 0 where there are no residuals."""
     ordered = np.sort(residuals, axis=1)  # NaN sorts last
     count = np.isfinite(residuals).sum(axis=1)

@@ -7,21 +7,21 @@ from torch.nn.functional import softplus
 from brownout.domain.forecasts import QUANTILES
 from brownout.forecasting.block import FAMILIES
 from brownout.forecasting.settings import LstmSettings
-from brownout.forecasting.windows import CHANNELS, STATICS, Windows
+from brownout.forecasting.windows import ANCHORS, CHANNELS, STATICS, Windows
 
-__all__ = ["ANCHORS", "QuantileLstm", "build", "pinball"]
+__all__ = ["QuantileLstm", "build", "pinball"]
 
-ANCHORS = 6
-"""Candidates a median leans on: the level, the last value, one, two and seven seasons earlier, the straight line."""
 MIDDLE = QUANTILES.index(0.5)
 EMBEDDING = 8
+NARROW = 3.0
+"""How small the steps between quantiles are at first, as the mixture is wide already: softplus of minus this."""
 
 
 class QuantileLstm(nn.Module):
     """One LSTM over context and horizon; values after the origin are hidden from it, what is known of them is not.
 
-    The median of a step is a learned mixture of anchors plus a correction; the other quantiles are steps up and down
-    from it that cannot be negative.
+    The quantiles of a step are a learned mixture, in quantile space, of what the past says of it (the anchors), moved
+    by a correction and widened by steps up and down that cannot be negative: they never cross.
     """
 
     def __init__(self, settings: LstmSettings) -> None:
@@ -43,11 +43,11 @@ class QuantileLstm(nn.Module):
         raw = self.head(torch.nn.functional.gelu(self.hidden(ahead))).reshape(len(family), -1, self.outputs)
         raw = raw[:, : self.horizon]
         weights = raw[..., :ANCHORS].softmax(2)
-        median = (weights * windows.anchors[:, : self.horizon]).sum(2) + raw[..., ANCHORS]
-        gaps = softplus(raw[..., ANCHORS + 1 :] - 2.0)
-        down = median[..., None] - gaps[..., :MIDDLE].cumsum(2).flip(2)
-        up = median[..., None] + gaps[..., MIDDLE:].cumsum(2)
-        return torch.cat([down, median[..., None], up], 2)
+        mixed = (weights[..., None, :] @ windows.anchors[:, : self.horizon])[..., 0, :] + raw[..., ANCHORS, None]
+        gaps = softplus(raw[..., ANCHORS + 1 :] - NARROW)
+        down, up = -gaps[..., :MIDDLE].cumsum(2).flip(2), gaps[..., MIDDLE:].cumsum(2)
+        quantiles: Tensor = mixed + torch.cat([down, torch.zeros_like(down[..., :1]), up], 2)
+        return quantiles
 
 
 def build(settings: LstmSettings) -> QuantileLstm:
@@ -57,10 +57,14 @@ def build(settings: LstmSettings) -> QuantileLstm:
         return QuantileLstm(settings)
 
 
-def pinball(quantiles: Tensor, target: Tensor) -> Tensor:
-    """Mean quantile loss of ``[row, step, quantile]`` against ``[row, step]``; NaN targets do not count."""
+def pinball(quantiles: Tensor, target: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Mean quantile loss of ``[row, step, quantile]`` against ``[row, step]``; NaN targets do not count.
+
+    ``weights`` ``[row]`` say how much a row counts.
+    """
     levels = torch.tensor(QUANTILES)
     known = target.isfinite()
     error = torch.where(known, target, 0.0)[..., None] - quantiles
     loss = torch.maximum(levels * error, (levels - 1) * error).mean(2)
-    return (loss * known).sum() / known.sum().clamp(min=1)
+    counted = known if weights is None else known * weights[:, None]
+    return (loss * counted).sum() / counted.sum().clamp(min=1e-6)

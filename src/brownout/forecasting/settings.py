@@ -30,12 +30,12 @@ class LstmSettings:
 
     context: int = 288
     horizon: int = 48
-    patch: int = 4
-    hidden: int = 96
-    layers: int = 2
-    steps: int = 1200
+    patch: int = 12
+    hidden: int = 192
+    layers: int = 1
+    steps: int = 1000
     batch: int = 256
-    learning_rate: float = 3e-3
+    learning_rate: float = 4e-3
     weight_decay: float = 0.01
     season: int | None = None
     seed: int = 0

@@ -9,13 +9,16 @@ from brownout.domain.ports import Progress
 from brownout.forecasting.block import SeriesBlock
 from brownout.forecasting.drift import draw_drift
 from brownout.forecasting.network import QuantileLstm, build, pinball
+from brownout.forecasting.scaling import Scale
 from brownout.forecasting.settings import LstmSettings
 from brownout.forecasting.windows import spread_of, windows
 
-__all__ = ["draw", "train"]
+__all__ = ["draw", "importance_of", "train"]
 
 CLIP = 1.0
 """Largest norm of a gradient."""
+RATIOS = (0.02, 20.0)
+"""Least and largest ratio of a window's spread to its series' seasonal error that counts as such."""
 REPORT_EVERY = 20
 
 
@@ -32,7 +35,8 @@ def train(block: SeriesBlock, settings: LstmSettings, progress: Progress) -> Qua
         batch = windows(block, rows, origins, settings, drift)
         target = batch.scale.apply(drift.added(block.take(rows, origins[:, None] + ahead), ahead))
         optimiser.zero_grad()
-        pinball(network(batch), target).backward()  # type: ignore[no-untyped-call] # torch does not type it
+        importance = importance_of(block, rows, batch.scale)
+        pinball(network(batch), target, importance).backward()  # type: ignore[no-untyped-call] # torch does not type it
         torch.nn.utils.clip_grad_norm_(network.parameters(), CLIP)
         optimiser.step()
         schedule.step()
@@ -40,6 +44,17 @@ def train(block: SeriesBlock, settings: LstmSettings, progress: Progress) -> Qua
             progress("train lstm", step / settings.steps)
     progress("train lstm", 1.0)
     return network.eval()
+
+
+def importance_of(block: SeriesBlock, rows: Tensor, scale: Scale) -> Tensor:
+    """How much each window counts, ``[row]`` with mean 1.
+
+    Skill is stated in units of the series' seasonal error, the loss in units of the window's spread. The root of their
+    ratio takes half the way from one to the other: lively windows count more, and none drowns the rest.
+    """
+    ratio = (scale.spread[:, 0] / block.error[rows]).nan_to_num(0.0, posinf=0.0)
+    importance = ratio.clamp(*RATIOS).sqrt()
+    return importance / importance.mean()
 
 
 def draw(block: SeriesBlock, number: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -5,42 +5,32 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from brownout.forecasting.block import SeriesBlock
+from brownout.domain.forecasts import QUANTILES
+from brownout.forecasting.block import MATES, SeriesBlock
 from brownout.forecasting.drift import Drift, no_drift
+from brownout.forecasting.profiles import day_slots, empirical, hour_slots
+from brownout.forecasting.scaling import Scale, scale_of
 from brownout.forecasting.settings import LstmSettings
 
-__all__ = ["CHANNELS", "STATICS", "Scale", "Windows", "spread_of", "windows"]
+__all__ = ["ANCHORS", "CHANNELS", "STATICS", "Windows", "spread_of", "windows"]
 
 LONG_SEASON = 7
 """The long season is so many short ones: a week of days."""
-CHANNELS = 8
-"""Inputs a slot: value, one and two short seasons and one long season earlier, each with its presence."""
+RECENT = (3, 6, 12)
+"""Slots whose means stand for the level of late."""
+LATELY = 48
+"""Slots whose empirical quantiles stand for the distribution of late."""
+TREND = 8
+"""Slots that the straight line is drawn through."""
+PROFILES = (0, 4, 8)
+"""Quantiles of the day's and the hour's profile that the network reads: low, middle, high."""
+CHANNELS = 8 + 2 * len(PROFILES) + len(MATES)
+"""Inputs a slot: value, one and two short and one long season earlier, each with its presence; profiles; mates."""
 STATICS = 8
 """Inputs a patch beside its slots: time of day, day of week, place, level, spread and gaps of the window."""
-FLAT = 1e-4
-"""Share of its level below which a window's spread is taken for flat: a meter's last digit, not a movement."""
-TREND = 8
-"""Slots that the straight line of the last anchor is drawn through."""
-TINY = 1e-6
-"""Smallest scale at all, for windows of nothing but zeros."""
-REACH = 12.0
-"""Largest scaled value: 80,000 spreads away from the level, where arcsinh no longer tells much."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Scale:
-    """Level and spread of each window ``[row, 1]``, and the transform they make."""
-
-    level: Tensor
-    spread: Tensor
-
-    def apply(self, values: Tensor) -> Tensor:
-        """Scaled values: arcsinh of the distance from the level in spreads; NaN stays NaN."""
-        return torch.asinh((values - self.level) / self.spread).clamp(-REACH, REACH)
-
-    def revert(self, scaled: Tensor) -> Tensor:
-        """Values from scaled ones of shape ``[row, step, quantile]``."""
-        return torch.sinh(scaled) * self.spread[..., None] + self.level[..., None]
+ANCHORS = 6 + len(RECENT) + 4
+"""What a forecast leans on: the level, the last value, one, two and seven seasons earlier, the straight line and the
+means of late as points; the context, its end, the day's and the hour's profile as distributions."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +38,7 @@ class Windows:
     """A batch of inputs.
 
     ``slots`` is float32 ``[row, patch, slot of the patch × channel]``, ``statics`` ``[row, patch, statics]``,
-    ``family`` int64 ``[row]``, ``anchors`` ``[row, step, candidate]`` the scaled values that a forecast may lean on.
+    ``family`` int64 ``[row]``, ``anchors`` ``[row, step, candidate, quantile]`` scaled, never decreasing in the last.
     """
 
     slots: Tensor
@@ -58,6 +48,32 @@ class Windows:
     scale: Scale
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _View:
+    """Rows of a block seen from their origins: steps count from there, and none after it (0) is read."""
+
+    block: SeriesBlock
+    rows: Tensor
+    origins: Tensor
+    drift: Drift
+
+    def at(self, steps: Tensor) -> Tensor:
+        """Values of ``[row, ...]`` at steps ``[step]`` or ``[row, ...]``; NaN after the origin."""
+        steps = steps.expand(len(self.rows), -1) if steps.dim() == 1 else steps
+        flat = steps.flatten(1)
+        values = self.drift.added(self.block.take(self.rows, self.origins[:, None] + flat), flat)
+        return torch.where(flat <= 0, values, torch.nan).view(steps.shape)
+
+    def mates(self, steps: Tensor) -> Tensor:
+        """Other series of the rows' entities at steps ``[step]``, each on its scale: ``[row, step, mate]``, gaps 0."""
+        mates = self.block.mates[self.rows]
+        mates = torch.where(mates == self.rows[:, None], -1, mates)  # its own would give a drift away
+        rows = mates.clamp(min=0).flatten()
+        slots = self.origins.repeat_interleave(mates.shape[1])[:, None] + steps
+        values = torch.where(mates.flatten()[:, None] >= 0, self.block.take(rows, slots), torch.nan)
+        return scale_of(values).apply(values).nan_to_num().view(*mates.shape, -1).transpose(1, 2)
+
+
 def windows(
     block: SeriesBlock, rows: Tensor, origins: Tensor, settings: LstmSettings, drift: Drift | None = None
 ) -> Windows:
@@ -65,28 +81,31 @@ def windows(
 
     ``drift`` is what training adds to the values.
     """
-    drift = drift or no_drift(rows)
+    view = _View(block, rows, origins, drift or no_drift(rows))
     past = settings.context_patches * settings.patch
     future = settings.horizon_patches * settings.patch
     steps = torch.arange(1 - past, future + 1)
     season = block.season[rows]
-    context = drift.added(block.take(rows, origins[:, None] + steps[:past]), steps[:past])
-    places = [earlier(steps, season, k) for k in (1, 2, LONG_SEASON)]
-    lags = [drift.added(block.take(rows, origins[:, None] + place), place) for place in places]
-    scale = _scale(context, lags)
-    recent = scale.apply(context)
-    unknown = recent.new_full((len(rows), future), torch.nan)
-    channels = [torch.cat([recent, unknown], 1), *(scale.apply(lag) for lag in lags)]
-    inputs = torch.stack([part for channel in channels for part in _with_presence(channel)], 2)
+    context = view.at(steps[:past])
+    lags = [view.at(earlier(steps, season, k)) for k in (1, 2, LONG_SEASON)]
+    scale = scale_of(context, lags)
+    recent, scaled = scale.apply(context), [scale.apply(lag) for lag in lags]
     last = _last_value(recent)
-    candidates = [torch.zeros_like(unknown), last[:, None].expand_as(unknown), *(lag[:, past:] for lag in channels[1:])]
-    candidates.append(scale.apply(_straight_on(context[:, -TREND:], future)))
-    anchors = torch.stack(candidates, 2)
+    spreads = _distributions(view, recent, scale, steps[past:])
+    points = _points(context, recent, [lag[:, past:] for lag in scaled], scale)
+    anchors = torch.cat([points[..., None].expand(-1, -1, -1, len(QUANTILES)), spreads], 2)
+    anchors = torch.where(anchors.isnan(), last[:, None, None, None], anchors)
+    unknown = recent.new_full((len(rows), future), torch.nan)
+    channels = [part for values in (torch.cat([recent, unknown], 1), *scaled) for part in _with_presence(values)]
+    known = anchors[:, :, -2:, list(PROFILES)].flatten(2)
+    inputs = torch.cat(
+        [torch.stack(channels, 2), _padded(known, past, 0), _padded(view.mates(steps[:past]), 0, future)], 2
+    )
     return Windows(
         slots=inputs.reshape(len(rows), -1, settings.patch * CHANNELS),
         statics=_statics(block, rows, origins, steps[:: settings.patch], (context, scale)),
         family=block.family[rows],
-        anchors=torch.where(anchors.isnan(), last[:, None, None], anchors),
+        anchors=anchors,
         scale=scale,
     )
 
@@ -96,6 +115,28 @@ def spread_of(block: SeriesBlock, rows: Tensor, origins: Tensor, slots: int) -> 
     recent = block.take(rows, origins[:, None] + torch.arange(1 - slots, 1))
     level = recent.nanmedian(1, keepdim=True).values
     return (recent - level).abs().nanmean(1).nan_to_num()
+
+
+def earlier(steps: Tensor, season: Tensor, seasons: int) -> Tensor:
+    """Steps ``[row, step]`` at the same phase, at least ``seasons`` earlier and never after the origin (step 0)."""
+    needed = -(-steps.clamp(min=0)[None] // season[:, None])
+    return steps[None] - needed.clamp(min=seasons) * season[:, None]
+
+
+def _points(context: Tensor, recent: Tensor, lags: list[Tensor], scale: Scale) -> Tensor:
+    """Single values that a step may turn out like: ``[row, step, candidate]``, NaN where unknown."""
+    future = lags[0].shape[1]
+    levels = [torch.zeros_like(recent[:, 0]), _last_value(recent), *(recent[:, -k:].nanmean(1) for k in RECENT)]
+    line = scale.apply(_straight_on(context[:, -TREND:], future))
+    return torch.stack([*(level[:, None].expand(-1, future) for level in levels), *lags, line], 2)
+
+
+def _distributions(view: _View, recent: Tensor, scale: Scale, ahead: Tensor) -> Tensor:
+    """Empirical quantiles of values that resemble a step: ``[row, step, candidate, quantile]``, NaN where unknown."""
+    beat = (3600 // view.block.interval[view.rows]).clamp(min=1)
+    constant = [empirical(part)[:, None].expand(-1, len(ahead), -1) for part in (recent, recent[:, -LATELY:])]
+    slots = (day_slots(ahead, view.block.season[view.rows]), hour_slots(ahead, beat))
+    return torch.stack([*constant, *(empirical(scale.apply(view.at(places))) for places in slots)], 2)
 
 
 def _straight_on(recent: Tensor, future: int) -> Tensor:
@@ -110,24 +151,13 @@ def _straight_on(recent: Tensor, future: int) -> Tensor:
     return middle + slope * (torch.arange(1, future + 1) - center)
 
 
-def earlier(steps: Tensor, season: Tensor, seasons: int) -> Tensor:
-    """Steps ``[row, step]`` at the same phase, at least ``seasons`` earlier and never after the origin (step 0)."""
-    needed = -(-steps.clamp(min=0)[None] // season[:, None])
-    return steps[None] - needed.clamp(min=seasons) * season[:, None]
-
-
-def _scale(context: Tensor, lags: list[Tensor]) -> Scale:
-    """Median and mean absolute deviation of the context; of the seasons before where the context is a gap."""
-    older = torch.cat(lags, 1)
-    level = context.nanmedian(1, keepdim=True).values
-    level = torch.where(level.isnan(), older.nanmedian(1, keepdim=True).values, level)
-    spread = (context - level).abs().nanmean(1, keepdim=True)
-    level, spread = level.nan_to_num(), spread.nan_to_num()
-    return Scale(level, torch.maximum(spread, FLAT * level.abs()).clamp(min=TINY))
-
-
 def _with_presence(values: Tensor) -> tuple[Tensor, Tensor]:
     return values.nan_to_num(), values.isfinite().float()
+
+
+def _padded(values: Tensor, before: int, after: int) -> Tensor:
+    """``[row, step, channel]`` with so many steps of zeros before and after."""
+    return torch.nn.functional.pad(values, (0, 0, before, after))
 
 
 def _last_value(values: Tensor) -> Tensor:
