@@ -35,8 +35,8 @@ RENEW_S = 6 * 3600
 """Spreads are renewed every six hours."""
 REFERENCES = 2000
 """Earlier slots that a value is compared with, evenly chosen."""
-SAMPLES = 300
-"""Slots of the last week that a spread is measured on."""
+SAMPLES = 200
+"""Slots of a day that its spread is measured on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,19 +101,22 @@ def at_slots(blocks: Float, clock: Clock) -> Float:
 
 
 def spread(residuals: Float, clock: Clock) -> Float:
-    """Usual size of residuals ``[entity, renewal, metric]`` in the week before each renewal; NaN where unknown.
+    """Usual size of residuals ``[entity, renewal, metric]`` on the days before each renewal; NaN where unknown.
 
-    The 90 % quantile in units of a normal deviation; a quarter of the 99 % quantile where that is more: movements that
-    come every few hours are usual, however flat the series is between them.
+    Of a day, the 90 % quantile in units of a normal deviation, or a quarter of the 99 % quantile where that is more:
+    movements that come every few hours are usual, however flat the series is between them. Of the last seven days the
+    median, so that an incident on some of them does not hide the next one.
     """
-    week = max(DAYS * DAY_S // clock.interval_s, 1)
-    found = []
+    day = max(DAY_S // clock.interval_s, 1)
+    daily = []
     for end in clock.renewals.tolist():
-        past = residuals[:, max(end - week, 0) : end]
+        past = residuals[:, max(end - day, 0) : end]
         sample = np.abs(past[:, :: max(past.shape[1] // SAMPLES, 1)])
         high, highest = quantiles(sample, (0.9, 0.99))
-        found.append(np.fmax(high / 1.645, highest / 4))
-    return np.stack(found, axis=1)
+        daily.append(np.fmax(high / 1.645, highest / 4))
+    stack = np.stack(daily, axis=1)
+    a_day = max(day // clock.window(RENEW_S, 12), 1)
+    return _median(np.stack([_shift(stack, a_day * k) for k in range(DAYS)]))
 
 
 def novelty(values: Float, clock: Clock) -> Float:
@@ -219,7 +222,7 @@ def _shift(values: Float, blocks: int) -> Float:
     """Values ``blocks`` earlier, NaN before the first."""
     shifted = np.full_like(values, np.nan)
     if blocks < values.shape[1]:
-        shifted[:, blocks:] = values[:, :-blocks]
+        shifted[:, blocks:] = values[:, : values.shape[1] - blocks]
     return shifted
 
 

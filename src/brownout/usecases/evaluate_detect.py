@@ -19,7 +19,7 @@ from brownout.detection.forest import IsolationForestDetector, Lesson
 from brownout.detection.news import announce
 from brownout.detection.settings import DetectorSettings
 from brownout.domain.panel import Float, Panel
-from brownout.domain.ports import Progress, SampleStore, no_progress
+from brownout.domain.ports import Progress, no_progress
 from brownout.domain.truth import Anomaly
 from brownout.evaluation.detection import event_scores, point_scores
 from brownout.telemetry.atomic import atomic_path, write_text
@@ -39,6 +39,7 @@ WARM_DAYS = 2.0
 """Days at the begin of a series whose features are not learned: their past is too short to expect anything."""
 
 Times = npt.NDArray[np.int64]
+Marks = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +50,7 @@ class _Judged:
     interval_s: int
     times: Times
     scores: Float
-    alarms: npt.NDArray[np.bool_]
+    alarms: Marks
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,20 +166,22 @@ def _judge(dataset: Dataset, course: _Course, detectors: Sequence[IsolationFores
     ]
     levels = np.concatenate(parts, axis=1)
     scores, alarms = announce(levels, course.edges[0]), running(levels, panel.interval_s)
-    return [_at_samples(dataset, course, row, scores[row], alarms[row]) for row in range(len(panel.entities))]
+    rows, _ = clean(dataset.read(panel.entity_ids), panel.entity_ids, dataset.metrics)
+    judged = []
+    for row, entity in enumerate(panel.entity_ids):
+        times = rows.times[rows.codes == rows.entities.index(entity)]
+        judged.append(_at_samples(course, entity, times, scores[row], alarms[row]))
+    return judged
 
 
-def _at_samples(
-    dataset: SampleStore, course: _Course, row: int, scores: Float, alarms: npt.NDArray[np.bool_]
-) -> _Judged:
+def _at_samples(course: _Course, entity: str, times: Times, scores: Float, alarms: Marks) -> _Judged:
     """Scores at the original times of the test; 0 where a slot had nothing to score."""
-    panel, entity = course.panel, course.panel.entity_ids[row]
-    rows, _ = clean(dataset.read([entity]), [entity], dataset.metrics)
+    panel = course.panel
     origin = int(panel.start.astype("datetime64[ms]").astype(np.int64))
-    slot = (rows.times - origin) // (panel.interval_s * 1000) - course.edges[0]
+    slot = (times - origin) // (panel.interval_s * 1000) - course.edges[0]
     kept = (slot >= 0) & (slot < len(scores))
     places = slot[kept]
-    return _Judged(entity, panel.interval_s, rows.times[kept], np.nan_to_num(scores[places]), alarms[places])
+    return _Judged(entity, panel.interval_s, times[kept], np.nan_to_num(scores[places]), alarms[places])
 
 
 def _write(path: Path, judged: Sequence[_Judged]) -> None:
