@@ -58,7 +58,8 @@ def test_detect_scores_every_distinct_time_after_the_warm_up_once(tmp_path: Path
     table = pq.read_table(tmp_path / "scores.parquet").to_pandas()
     assert not table.duplicated(["entity", "time"]).any()
     assert table["score"].notna().all()
-    assert (table["alarm"] == (table["score"] >= 1)).all()
+    assert table["alarm"].any()
+    assert table["alarm"].mean() < 0.05
     spans = dataset.spans()
     for entity, rows in table.groupby("entity", observed=True):
         span = spans[str(entity)]

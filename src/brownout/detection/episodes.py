@@ -3,36 +3,64 @@
 import hashlib
 
 import numpy as np
+import numpy.typing as npt
 
 from brownout.detection.settings import EpisodeSettings
 from brownout.domain.findings import AnomalyScores, Episode, Mover
 from brownout.domain.forecasts import Series
 from brownout.domain.panel import Float, Panel
 
-__all__ = ["episodes"]
+__all__ = ["episodes", "running"]
+
+Marks = npt.NDArray[np.bool_]
 
 
 def episodes(scores: AnomalyScores, panel: Panel, settings: EpisodeSettings | None = None) -> tuple[Episode, ...]:
     """Episodes of all entities in order of their start; ``panel`` holds the scored slots and their past."""
     settings = settings or EpisodeSettings()
-    patience = max(round(settings.clear_minutes * 60 / scores.interval_s), 1)
+    levels = _levels(scores)
+    patience = settings.patience(scores.interval_s)
     found = []
-    for row in np.flatnonzero(np.nanmax(np.nan_to_num(scores.scores, nan=-1.0), axis=1, initial=-1) >= 1.0).tolist():
-        for first, last in _spans(scores.scores[row], settings, patience):
+    for row in np.flatnonzero(np.nanmax(np.nan_to_num(levels, nan=-1.0), axis=1, initial=-1) >= 1.0).tolist():
+        for first, last in _spans(levels[row], settings, patience):
             found.append(_episode(scores, panel, row, (first, last), settings))
     return tuple(sorted(found, key=lambda episode: (episode.start, episode.entity)))
 
 
-def _spans(score: Float, settings: EpisodeSettings, patience: int) -> list[tuple[int, int]]:
+def running(levels: Float, interval_s: int, settings: EpisodeSettings | None = None) -> Marks:
+    """Slots ``[entity, time]`` at which an episode is known to be going on: from its confirmation until it has cleared.
+
+    Looks back only: an episode is confirmed by the slot that gives it enough evidence, and has cleared when the level
+    has stayed below the clearing line for the clearing time.
+    """
+    settings = settings or EpisodeSettings()
+    patience = settings.patience(interval_s)
+    marks = np.zeros(levels.shape, bool)
+    for row in np.flatnonzero((np.nan_to_num(levels) >= 1.0).any(axis=1)).tolist():
+        for first, last in _spans(levels[row], settings, patience):
+            inside = levels[row, first:last]
+            enough = np.cumsum(inside >= 1.0) >= settings.least_slots
+            confirmed = first + int(np.argmax(enough | (inside >= settings.obvious)))
+            marks[row, confirmed : last + patience] = True
+    return marks
+
+
+def _levels(scores: AnomalyScores) -> Float:
+    return scores.scores if scores.levels is None else scores.levels
+
+
+def _spans(level: Float, settings: EpisodeSettings, patience: int) -> list[tuple[int, int]]:
     """Slots ``first`` until before ``last`` of each episode of one entity; gaps neither begin nor end one."""
-    above = np.flatnonzero(score >= 1.0)
-    high = np.flatnonzero(score >= settings.clear)
-    # An episode holds on while the score is at the clearing line at least once in each span of patience.
+    above = np.flatnonzero(level >= 1.0)
+    high = np.flatnonzero(level >= settings.clear)
+    # An episode holds on while the level is at the clearing line at least once in each span of patience.
     parts = np.split(high, np.flatnonzero(np.diff(high) > patience) + 1)
     spans = []
     for part in parts:
+        if not len(part):
+            continue
         alarms = above[(above >= part[0]) & (above <= part[-1])]
-        if len(alarms) >= settings.least_slots or (len(alarms) and score[alarms].max() >= settings.obvious):
+        if len(alarms) >= settings.least_slots or (len(alarms) and level[alarms].max() >= settings.obvious):
             spans.append((int(alarms[0]), int(part[-1]) + 1))
     return spans
 
@@ -43,7 +71,7 @@ def _episode(
     first, last = span
     entity = scores.entities[row]
     step = np.timedelta64(scores.interval_s * 1000, "ms")
-    patience = max(round(settings.clear_minutes * 60 / scores.interval_s), 1)
+    patience = settings.patience(scores.interval_s)
     start = scores.times[first]
     return Episode(
         id=hashlib.sha256(f"{entity}\n{start}".encode()).hexdigest()[:12],
@@ -51,7 +79,7 @@ def _episode(
         start=start,
         end=scores.times[last - 1] + step,
         open=last + patience >= len(scores.times),
-        severity=float(np.nanmax(scores.scores[row, first:last])),
+        severity=float(np.nanmax(_levels(scores)[row, first:last])),
         movers=_movers(scores, panel, row, span, settings),
     )
 

@@ -1,105 +1,68 @@
-"""Features of an entity at a slot: how far its metrics are from what is expected, at several scales, each named."""
+"""Features of an entity at a slot: what its metrics look like in each view, reduced over metrics, each one named."""
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
+import numpy.typing as npt
 
-from brownout.detection.context import block_factor, deviations, expect
+from brownout.detection.views import VIEWS, views
 from brownout.domain.panel import Float, Panel
 
 __all__ = ["FEATURES", "Features", "entity_features"]
 
-SCALES_S = (0, 900, 3600)
-"""Deviations of the sample itself and of means over a quarter of an hour and an hour."""
-MEMORY = 20_000
-"""Most slots that the usual scatter is measured on."""
-UNIT_FLOORS = {"%": 0.3, "ms": 0.3}
-"""Least scatter of a unit: a third of a percent point or of a millisecond is nobody's incident."""
-NAMES = ("now", "quarter", "hour", "step")
-REDUCTIONS = ("largest", "third", "mean")
-FEATURES = tuple(f"{name}_{reduction}" for name in NAMES for reduction in REDUCTIONS)
-"""Columns of the forest, e.g. ``quarter_largest``: the largest deviation over metrics of the quarter-hour mean."""
+SHARES = (0.75, 0.5)
+REDUCTIONS = ("largest", "third", "quarter", "half", "power")
+"""Over the metrics of an entity: the largest deviation, the third largest, those that a quarter and half of the metrics
+reach, and the mean square of deviations cut at ten spreads."""
+FEATURES = (*(f"{view}_{reduction}" for view in VIEWS for reduction in REDUCTIONS), "missing")
+"""Columns of the forest, e.g. ``level_largest``; ``missing`` is the share of an entity's metrics that is not there."""
+MEAN_CAP = 10.0
+SHOWN = "level"
+"""The view that explanations are made of."""
 
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """Features of all slots.
+    """Features of the slots of a panel.
 
-    ``rows`` is float32 ``[entity, time, feature]``, NaN where nothing was measured; ``deviations`` those of the
-    quarter of an hour.
+    ``rows`` is float32 ``[entity, time, feature]``, logarithms of deviations, NaN where nothing was measured;
+    ``deviations [entity, time, metric]`` those of the view ``level``, signed, in usual spreads.
     """
 
     rows: Float
     deviations: Float
 
+    def between(self, first: int, last: int) -> Self:
+        """The slots from first until before last."""
+        return type(self)(self.rows[:, first:last], self.deviations[:, first:last])
+
 
 def entity_features(panel: Panel, start: int = 0) -> Features:
     """Features of the slots from ``start`` on; every one looks back only."""
-    factor = block_factor(panel)
-    blocks = panel.coarsen(factor)
-    expectation = expect(blocks)
-    worse = tuple(metric.worse for metric in panel.metrics)
-    offset = int((panel.start - blocks.start) // panel.step)
-    block = (np.arange(start, panel.values.shape[1]) + offset) // factor
-    noise = _noise(panel, start)
-    layers, quarter = [], None
-    for scale in SCALES_S:
-        width = max(scale // panel.interval_s, 1)
-        means = _trailing_mean(panel.values, width)[:, start:]
-        layer = deviations(means, expectation, block, noise / np.sqrt(width), worse)
-        layers.append(layer)
-        quarter = layer if quarter is None or scale == SCALES_S[1] else quarter
-    width = max(SCALES_S[1] // panel.interval_s, 1)
-    before = np.full_like(layers[1], np.nan)
-    before[:, width:] = layers[1][:, :-width]
-    layers.append(np.nan_to_num(layers[1] - before) + 0 * layers[1])
-    rows = np.concatenate([_reduce(np.abs(layer)) for layer in layers], axis=-1)
-    return Features(np.log1p(rows).astype(np.float32), layers[1])
+    measured = np.flatnonzero(np.isfinite(panel.values).any(axis=(0, 1))).tolist()
+    own = panel.select(metrics=measured)
+    known = np.isfinite(own.values)
+    carried = np.maximum(np.maximum.accumulate(known, axis=1).sum(axis=-1), 1)[:, start:]
+    rows = np.zeros((len(panel.entities), panel.values.shape[1] - start, len(FEATURES)), np.float32)
+    deviations = np.full((*rows.shape[:2], len(panel.metrics)), np.nan, np.float32)
+    width = len(REDUCTIONS)
+    for place, (view, signed) in enumerate(views(own, start)):
+        rows[..., place * width : (place + 1) * width] = _reduce(np.abs(signed), carried)
+        if view == SHOWN:
+            deviations[..., measured] = signed
+    present = known[:, start:].sum(axis=-1)
+    rows[..., -1] = 1 - present / np.maximum(np.maximum.accumulate(known.sum(axis=-1), axis=1)[:, start:], 1)
+    rows[present == 0] = np.nan
+    return Features(rows, deviations)
 
 
-def _reduce(layer: Float) -> Float:
-    """Largest, third largest and mean over metrics: ``[entity, time, 3]``; an entity with fewer metrics has zeros."""
-    known = np.where(np.isfinite(layer), layer, -1.0)
-    count = (known >= 0).sum(axis=-1)
-    third = min(3, known.shape[-1])
-    top = np.partition(known, known.shape[-1] - third, axis=-1)[..., -third:]
-    largest = top.max(axis=-1)
-    lesser = np.where(known.shape[-1] >= 3, top.min(axis=-1), 0)
-    mean = np.where(known >= 0, known, 0).sum(axis=-1) / np.maximum(count, 1)
-    reduced = np.stack([largest, np.maximum(lesser, 0), mean], axis=-1)
-    reduced[count == 0] = np.nan
-    return reduced.astype(np.float32)
-
-
-def _trailing_mean(values: Float, width: int) -> Float:
-    """Mean of what was measured in the last ``width`` slots; NaN where the slot itself is a gap."""
-    if width == 1:
-        return values
-    seen = np.isfinite(values)
-    origin = (width - 1) // 2 if width % 2 else width // 2 - 1
-    total = uniform_filter1d(
-        np.where(seen, values, 0).astype(np.float64), width, axis=1, mode="constant", origin=origin
-    )
-    share = uniform_filter1d(seen.astype(np.float64), width, axis=1, mode="constant", origin=origin)
-    means: Float = np.where(seen, total / np.maximum(share, 1e-9), np.nan).astype(np.float32)
-    return means
-
-
-def _noise(panel: Panel, start: int) -> Float:
-    """Usual scatter from slot to slot before ``start``, ``[entity, metric]``; the floor of the unit at least.
-
-    The root mean square of changes, each counted as at most five times the mean one: a series that is zero most of the
-    time keeps the scatter of its rare values, and an incident of the past does not widen it much.
-    """
-    past = panel.values[:, : max(start, min(panel.values.shape[1], 64))]
-    changes = np.abs(np.diff(past[:, -MEMORY:], axis=1))
-    seen = np.isfinite(changes)
-    count = np.maximum(seen.sum(axis=1), 1)
-    changes = np.where(seen, changes, 0)
-    mean = changes.sum(axis=1) / count
-    clipped = np.minimum(changes, 5 * mean[:, None] + np.quantile(changes, 0.99, axis=1, keepdims=False)[:, None])
-    scatter = np.sqrt((clipped**2).sum(axis=1) / count / 2)
-    floor = np.array([UNIT_FLOORS.get(metric.unit, 0.0) for metric in panel.metrics])
-    floored: Float = np.maximum(scatter, floor).astype(np.float32)
-    return floored
+def _reduce(layer: Float, carried: npt.NDArray[np.int64]) -> Float:
+    """Reductions over metrics ``[entity, time, reduction]``; ``carried [entity, time]`` the metrics known by then."""
+    ordered = np.sort(np.nan_to_num(layer), axis=-1)[..., ::-1]
+    places = [carried - 1 - (share * (carried - 1)).astype(np.int64) for share in SHARES]
+    quarter, half = (np.take_along_axis(ordered, place[..., None], axis=-1)[..., 0] for place in places)
+    third = ordered[..., 2] if layer.shape[-1] >= 3 else np.zeros(layer.shape[:2], np.float32)
+    power = (np.minimum(ordered, MEAN_CAP) ** 2).sum(axis=-1) / carried
+    reduced: Float = np.stack([ordered[..., 0], third, quarter, half, power], axis=-1)
+    return np.log1p(reduced, dtype=np.float32)

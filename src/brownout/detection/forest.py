@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 import numpy as np
+import numpy.typing as npt
 import skops.io
 from sklearn.ensemble import IsolationForest
 
 from brownout.detection.features import FEATURES, Features, entity_features
+from brownout.detection.news import announce, news
 from brownout.detection.settings import DetectorSettings
 from brownout.detection.threshold import Threshold, fit_threshold
 from brownout.domain.errors import DataError, ModelError, NotFittedError
@@ -20,18 +22,30 @@ from brownout.domain.panel import Float, Panel
 from brownout.domain.ports import Progress, no_progress
 from brownout.telemetry.atomic import atomic_path, write_text
 
-__all__ = ["IsolationForestDetector"]
+__all__ = ["IsolationForestDetector", "Lesson"]
 
-FORMAT = 1
+FORMAT = 2
 BATCH = 200_000
 TRUSTED = ["sklearn.tree._tree.Tree"]
 """The one type beyond skops' own list that may be loaded; its indices are checked before use."""
-STRANGE_FEATURE = FEATURES.index("quarter_largest")
+NOVEL = FEATURES.index("novel_quarter")
+NOVEL_WEIGHT = 0.05
+"""A forest cannot tell far from farther: what is beyond all that it has seen adds the logarithm of how far it is."""
+STRANGE_FEATURE = FEATURES.index("level_largest")
 STRANGE = 15.0
 """Spreads from which a quarter of an hour is no ordinary one."""
 STRANGE_SHARE = 0.05
 WARM_DAYS = 2.0
 """Days at the begin of a training panel whose features are not learned: their past is too short to expect anything."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Lesson:
+    """Features that a detector learns from, and how many slots were watched before the first."""
+
+    features: Features
+    interval_s: int
+    known: int
 
 
 @dataclass
@@ -51,13 +65,20 @@ class IsolationForestDetector:
 
     def fit(self, panels: Sequence[Panel], progress: Progress = no_progress) -> Self:
         """Learn what is ordinary from all slots of the panels; raises DataError where nothing was measured."""
-        kinds: dict[str, list[Panel]] = {}
-        for panel in panels:
-            kinds.setdefault(panel.entities[0].kind, []).append(panel)
+        lessons: dict[str, list[Lesson]] = {}
+        for done, panel in enumerate(panels):
+            slots = panel.values.shape[1]
+            warm = min(int(WARM_DAYS * 86_400 / panel.interval_s), slots // 3)
+            lesson = Lesson(features=entity_features(panel, warm), interval_s=panel.interval_s, known=warm)
+            lessons.setdefault(panel.entities[0].kind, []).append(lesson)
+            progress("train the detector", (done + 1) / (len(panels) + 1))
+        return self.learn(lessons)
+
+    def learn(self, lessons: Mapping[str, Sequence[Lesson]]) -> Self:
+        """Learn from features by kind of entity; raises DataError where nothing was measured."""
         forests, thresholds = {}, {}
-        rng = np.random.default_rng(self.settings.seed)
-        for done, (kind, members) in enumerate(kinds.items()):
-            rows = self._rows(members, rng)
+        for kind, members in lessons.items():
+            rows = self._rows([lesson.features for lesson in members])
             if not len(rows):
                 continue
             forest = IsolationForest(
@@ -65,50 +86,60 @@ class IsolationForestDetector:
                 max_samples=min(self.settings.samples, len(rows)),
                 random_state=self.settings.seed,
             ).fit(rows)
-            rows = _ordinary(rows)
-            slots_a_day = 86_400 / members[0].interval_s
             forests[kind] = forest
-            thresholds[kind] = fit_threshold(_raw(forest, rows), self.settings.alarms_a_day / slots_a_day)
-            progress("train the detector", (done + 1) / len(kinds))
+            thresholds[kind] = self._threshold(forest, members)
         if not forests:
             raise DataError("There is nothing measured to learn from.", remedy="Give panels with values.")
         self.forests_, self.thresholds_ = forests, thresholds
         return self
 
-    def _rows(self, panels: Sequence[Panel], rng: np.random.Generator) -> Float:
-        share = max(self.settings.rows // len(panels), 1)
+    def _rows(self, members: Sequence[Features]) -> Float:
+        """Rows that a forest is grown from, evenly drawn from all members."""
+        rng = np.random.default_rng(self.settings.seed)
+        share = max(self.settings.rows // len(members), 1)
         parts = []
-        for panel in panels:
-            slots = panel.values.shape[1]
-            warm = min(int(WARM_DAYS * 86_400 / panel.interval_s), slots // 3)
-            rows = entity_features(panel, warm).rows.reshape(-1, len(FEATURES))
-            rows = rows[np.isfinite(rows).all(axis=1)]
-            parts.append(rows[rng.permutation(len(rows))[:share]])
+        for features in members:
+            rows = features.rows.reshape(-1, len(FEATURES))
+            rows = rows[rng.permutation(len(rows))[: 2 * share]]
+            parts.append(rows[np.isfinite(rows).all(axis=1)][:share])
         return np.concatenate(parts)
+
+    def _threshold(self, forest: IsolationForest, members: Sequence[Lesson]) -> Threshold:
+        """Boundary that news of ordinary days cross at the rate of the settings."""
+        share = max(self.settings.rows // len(members), 1)
+        levels, fresh, days = [], [], 0.0
+        for lesson in members:
+            whole = lesson.features.rows
+            entities = max(min(len(whole), 2 * share // max(whole.shape[1], 1)), 1)
+            rows = whole[np.linspace(0, len(whole) - 1, entities).astype(int)]
+            found = _levels(forest, rows)
+            plain = ~_strange(rows)
+            first = np.nanmin(found, initial=np.inf)
+            levels.append(found[plain & np.isfinite(found)])
+            fresh.append(found[news(found - first, lesson.known) & plain])
+            days += np.isfinite(found).sum() * lesson.interval_s / 86_400
+        return fit_threshold(np.concatenate(levels), np.concatenate(fresh), self.settings.alarms_a_day * days)
 
     def score(self, panel: Panel, start: int = 0) -> AnomalyScores:
         """Score the slots from ``start`` on; what lies before serves as history only."""
-        if not self.forests_:
-            raise NotFittedError("The detector has not been trained.", remedy="Call fit first, or load a stored one.")
         features = entity_features(panel, start)
-        kind = panel.entities[0].kind
-        kind = kind if kind in self.forests_ else next(iter(self.forests_))
+        levels = self.levels(features, panel.entities[0].kind)
         return AnomalyScores(
             entities=panel.entity_ids,
             metrics=panel.metric_names,
             times=panel.times[start:],
             interval_s=panel.interval_s,
-            scores=self._scores(features, kind),
+            scores=announce(levels, start),
             deviations=features.deviations,
+            levels=levels,
         )
 
-    def _scores(self, features: Features, kind: str) -> Float:
-        rows = features.rows.reshape(-1, len(FEATURES))
-        known = np.isfinite(rows).all(axis=1)
-        scores = np.full(len(rows), np.nan, np.float32)
-        if known.any():
-            scores[known] = self.thresholds_[kind].apply(_raw(self.forests_[kind], rows[known]))
-        return scores.reshape(features.rows.shape[:2])
+    def levels(self, features: Features, kind: str) -> Float:
+        """How abnormal each slot is ``[entity, time]``, 1.0 = the alarm boundary; NaN where nothing was measured."""
+        if not self.forests_:
+            raise NotFittedError("The detector has not been trained.", remedy="Call fit first, or load a stored one.")
+        kind = kind if kind in self.forests_ else next(iter(self.forests_))
+        return self.thresholds_[kind].apply(_levels(self.forests_[kind], features.rows))
 
     def save(self, folder: Path) -> None:
         """Write ``detector.json`` and one skops file a kind; nothing is pickled."""
@@ -161,16 +192,21 @@ def _checked(forest: IsolationForest, folder: Path) -> IsolationForest:
     return forest
 
 
-def _ordinary(rows: Float) -> Float:
-    """Rows without those of past incidents: far from every expectation, and few of them.
+def _strange(rows: Float) -> npt.NDArray[np.bool_]:
+    """Slots of past incidents: far from every expectation, and few of them.
 
-    Where such rows are common they are how this telemetry behaves, and all are kept.
+    Where such slots are common they are how this telemetry behaves, and none is strange.
     """
-    strange = rows[:, STRANGE_FEATURE] > np.log1p(STRANGE)
-    return rows[~strange] if strange.mean() < STRANGE_SHARE else rows
+    strange: npt.NDArray[np.bool_] = rows[..., STRANGE_FEATURE] > np.log1p(STRANGE)
+    return strange if strange.mean() < STRANGE_SHARE else np.zeros_like(strange)
 
 
-def _raw(forest: IsolationForest, rows: Float) -> Float:
-    """Isolation score of rows, higher = more abnormal, some at a time."""
-    parts = [-forest.score_samples(rows[first : first + BATCH]) for first in range(0, len(rows), BATCH)]
-    return np.concatenate(parts).astype(np.float32)
+def _levels(forest: IsolationForest, rows: Float) -> Float:
+    """Isolation score of rows ``[entity, time, feature]`` and what lies beyond it, higher = more abnormal."""
+    flat = rows.reshape(-1, rows.shape[-1])
+    known = np.flatnonzero(np.isfinite(flat).all(axis=1))
+    levels = np.full(len(flat), np.nan, np.float32)
+    for first in range(0, len(known), BATCH):
+        part = flat[known[first : first + BATCH]]
+        levels[known[first : first + BATCH]] = NOVEL_WEIGHT * part[:, NOVEL] - forest.score_samples(part)
+    return levels.reshape(rows.shape[:2])

@@ -18,7 +18,7 @@ class DetectorSettings:
     rows
         Most rows of features that a training looks at, whatever the size of the fleet.
     alarms_a_day
-        Slots above the boundary that an entity may have on an ordinary day.
+        News above the boundary that an entity may have on an ordinary day.
     """
 
     trees: int = 100
@@ -53,3 +53,7 @@ class EpisodeSettings:
     obvious: float = 1.6
     mover: float = 4.0
     movers: int = 8
+
+    def patience(self, interval_s: int) -> int:
+        """Slots below the clearing line after which an episode is over."""
+        return max(round(self.clear_minutes * 60 / interval_s), 1)

@@ -8,8 +8,10 @@ from scipy.stats import genpareto
 
 __all__ = ["Threshold", "fit_threshold"]
 
-TAIL = 0.98
-"""Scores above this quantile make the tail that is extrapolated."""
+Levels = npt.NDArray[np.float32]
+
+TAIL = 50
+"""Highest peaks that make the tail that is extrapolated."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,21 +28,28 @@ class Threshold:
         return scores
 
 
-def fit_threshold(raw: npt.NDArray[np.float32], rate: float) -> Threshold:
-    """Boundary that a share ``rate`` of ordinary scores exceeds: a generalised Pareto tail above the 98 % quantile.
+def fit_threshold(levels: Levels, peaks: Levels, expected: float) -> Threshold:
+    """Boundary that ``expected`` of as many ordinary peaks exceed; the median of the levels becomes 0.
 
-    The tail is fitted by probability-weighted moments (Hosking and Wallis 1987), which do not diverge on small samples.
+    Beyond the peaks seen, a generalised Pareto tail over the highest of them, fitted by probability-weighted moments
+    (Hosking and Wallis 1987), which do not diverge on small samples.
     """
-    raw = raw[np.isfinite(raw)]
-    centre, knee = (float(q) for q in np.quantile(raw, [0.5, TAIL]))
-    excess = np.sort(raw[raw > knee] - knee).astype(np.float64)
-    share = len(excess) / max(len(raw), 1)
-    if len(excess) < 20 or rate >= share:
-        return Threshold(centre=centre, boundary=float(np.quantile(raw, 1 - min(rate, 0.5))))
+    centre = float(np.median(levels))
+    ordered = np.sort(peaks[np.isfinite(peaks)])[::-1].astype(np.float64)
+    count = min(TAIL, len(ordered) // 2)
+    if count < 10:
+        return Threshold(centre=centre, boundary=max(float(np.max(levels)), centre + 1e-6))
+    knee = float(ordered[count])
+    if expected >= count:
+        place = min(expected, len(ordered) - 1)
+        return Threshold(
+            centre=centre, boundary=max(float(np.interp(place, np.arange(len(ordered)), ordered)), centre + 1e-6)
+        )
+    excess = ordered[:count][::-1] - knee
     first = excess.mean()
-    second = float((excess * (1 - (np.arange(1, len(excess) + 1) - 0.35) / len(excess))).mean())
+    second = float((excess * (1 - (np.arange(1, count + 1) - 0.35) / count)).mean())
     shape = float(np.clip(first / max(first - 2 * second, 1e-12) - 2, -0.5, 0.5))
-    scale = first * (1 + shape)
+    scale = max(first * (1 + shape), 1e-12)
     # genpareto's c is minus Hosking and Wallis' k.
-    beyond = float(genpareto.isf(rate / share, -shape, scale=max(scale, 1e-12)))
+    beyond = float(genpareto.isf(expected / count, -shape, scale=scale))
     return Threshold(centre=centre, boundary=max(knee + beyond, centre + 1e-6))

@@ -35,9 +35,12 @@ class AnomalyScores:
     ----------
     scores
         float32 ``[entity, time]``: higher = more abnormal, 1.0 = the alarm boundary; NaN = nothing was measured.
+        Above the boundary is what is news; an alarm that goes on stays just below it.
     deviations
         float32 ``[entity, time, metric]``: robust deviation of each metric from what its past leads to
         expect, signed, in units of its usual spread; what an explanation is made of.
+    levels
+        float32 ``[entity, time]``: the same before news was told from what goes on; None = the same as ``scores``.
     """
 
     entities: tuple[str, ...]
@@ -46,6 +49,7 @@ class AnomalyScores:
     interval_s: int
     scores: Float
     deviations: Float
+    levels: Float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,36 +13,59 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from brownout.detection.forest import IsolationForestDetector
+from brownout.detection.episodes import running
+from brownout.detection.features import Features, entity_features
+from brownout.detection.forest import IsolationForestDetector, Lesson
+from brownout.detection.news import announce
 from brownout.detection.settings import DetectorSettings
 from brownout.domain.panel import Float, Panel
-from brownout.domain.ports import Progress, SampleStore, no_progress
+from brownout.domain.ports import Progress, no_progress
 from brownout.domain.truth import Anomaly
 from brownout.evaluation.detection import event_scores, point_scores
 from brownout.telemetry.atomic import atomic_path, write_text
 from brownout.telemetry.clean import clean
 from brownout.telemetry.dataset import Dataset
-from brownout.telemetry.grid import plan_shards, read_shard
+from brownout.telemetry.grid import ShardPlan, plan_shards, read_shard
 
 __all__ = ["evaluate_detect"]
 
 WARM_SHARE = 0.15
 """Share of each series that is only learned from, where the data set has no ``test_start``."""
 REFITS = 4
-"""How often the detector learns again on the way through a long test: at equal parts of it, from all that lies
-before."""
+"""How often the detector learns on the way through a long test: at equal parts of it, from all that lies before."""
+LEARNED_SLOTS = 600_000
+"""Slots of a kind of entity that a detector is learned from: evenly chosen entities, whatever the size of the fleet."""
+WARM_DAYS = 2.0
+"""Days at the begin of a series whose features are not learned: their past is too short to expect anything."""
 
 Times = npt.NDArray[np.int64]
+Marks = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
 class _Judged:
-    """Scores of one entity at its own sample times (ms)."""
+    """Scores and alarms of one entity at its own sample times (ms)."""
 
     entity: str
     interval_s: int
     times: Times
     scores: Float
+    alarms: Marks
+
+
+@dataclass(frozen=True, eq=False)
+class _Course:
+    """Series of one span with their features; ``edges`` are the slots at which a detector takes over from the last."""
+
+    panel: Panel
+    features: Features
+    edges: tuple[int, ...]
+
+    def lesson(self, stage: int) -> Lesson:
+        """What lies before the stage."""
+        last = self.edges[stage]
+        warm = min(int(WARM_DAYS * 86_400 / self.panel.interval_s), last // 3)
+        return Lesson(features=self.features.between(warm, last), interval_s=self.panel.interval_s, known=warm)
 
 
 def evaluate_detect(
@@ -50,23 +73,18 @@ def evaluate_detect(
 ) -> dict[str, object]:
     """Write ``scores.parquet`` (entity, time, score, alarm) and ``scores.json``; returns the scores.
 
-    Every distinct time of an entity from the test start on gets the score of its slot. With a ``test_start``
-    the detector
-    learns once, from what lies before; without one it learns from the first 15 % and again on the way.
+    Every distinct time of an entity from the test start on gets the score of its slot, and whether an episode was known
+    to be going on. With a ``test_start`` the detector learns once, from what lies before; without one it learns from
+    the first 15 % of every series and again on the way.
     """
     started = time.monotonic()
     settings = settings or DetectorSettings()
+    detectors = _learn(dataset, settings, progress)
     judged: list[_Judged] = []
     plans = plan_shards(dataset)
     for done, plan in enumerate(plans):
-        panel = read_shard(dataset, plan).panel
-        groups = (
-            [panel]
-            if dataset.test_start is not None
-            else [panel.select(entities=[i]) for i in range(len(panel.entities))]
-        )
-        for group in groups:
-            judged += _judge(dataset, group, settings)
+        for course in _courses(dataset, plan):
+            judged += _judge(dataset, course, detectors)
         progress("detect", (done + 1) / len(plans))
     _write(out / "scores.parquet", judged)
     result: dict[str, object] = {
@@ -82,43 +100,88 @@ def evaluate_detect(
     return result
 
 
-def _judge(dataset: Dataset, panel: Panel, settings: DetectorSettings) -> list[_Judged]:
-    """Score the test part of a panel; each block by a detector that has seen only what lies before it."""
-    panel = _trimmed(panel).measured()
+def _learn(dataset: Dataset, settings: DetectorSettings, progress: Progress) -> list[IsolationForestDetector]:
+    """A detector for each stage of the test, from evenly chosen entities of each kind."""
+    chosen = _evenly(dataset)
+    plans = plan_shards(dataset, entities=chosen)
+    courses: dict[str, list[_Course]] = {}
+    for done, plan in enumerate(plans):
+        for course in _courses(dataset, plan):
+            courses.setdefault(plan.kind, []).append(course)
+        progress("learn", (done + 1) / len(plans))
+    stages = 1 if dataset.test_start is not None else REFITS
+    lessons = (
+        {kind: [course.lesson(stage) for course in members] for kind, members in courses.items()}
+        for stage in range(stages)
+    )
+    return [IsolationForestDetector(settings).learn(lesson) for lesson in lessons]
+
+
+def _evenly(dataset: Dataset) -> set[str]:
+    """Entities that together have as many slots as are learned from, by kind."""
+    kinds: dict[str, list[tuple[str, int]]] = {}
+    for entity, span in dataset.spans().items():
+        slots = int((span.last - span.first) / np.timedelta64(span.interval_s * 1000, "ms")) + 1
+        kinds.setdefault(dataset.topology[entity].kind, []).append((entity, slots))
+    chosen = set()
+    for members in kinds.values():
+        usual = max(sum(slots for _, slots in members) // len(members), 1)
+        count = min(max(LEARNED_SLOTS // usual, 1), len(members))
+        chosen |= {members[place][0] for place in np.linspace(0, len(members) - 1, count).astype(int)}
+    return chosen
+
+
+def _courses(dataset: Dataset, plan: ShardPlan) -> list[_Course]:
+    """Features of a shard, series of equal span together; what has nothing before or in its test is left out."""
+    panel = read_shard(dataset, plan).panel
+    spans: dict[tuple[int, int], list[int]] = {}
+    seen = np.logical_or.reduce(np.isfinite(panel.values), axis=2)
+    for row, marks in enumerate(seen):
+        slots = np.flatnonzero(marks)
+        if len(slots):
+            spans.setdefault((int(slots[0]), int(slots[-1]) + 1), []).append(row)
+    courses = []
+    for (first, last), rows in spans.items():
+        part = panel.select(entities=rows)
+        part = part.between(panel.start + first * panel.step, panel.start + last * panel.step)
+        edges = _edges(part, dataset.test_start)
+        if edges[0] < edges[-1]:
+            courses.append(_Course(part, entity_features(part), edges))
+    return courses
+
+
+def _edges(panel: Panel, test_start: np.datetime64 | None) -> tuple[int, ...]:
     slots = panel.values.shape[1]
-    if dataset.test_start is not None:
-        edges = [min(max(panel.slot(dataset.test_start), 1), slots), slots]
-    else:
-        edges = np.unique(np.linspace(max(math.ceil(WARM_SHARE * slots), 1), slots, REFITS + 1).astype(int)).tolist()
-    if len(edges) < 2 or not len(panel.metrics):
-        return []
-    scores = np.full((len(panel.entities), slots), np.nan, np.float32)
-    for first, last in pairwise(edges):
-        before = panel.between(panel.start, panel.start + first * panel.step)
-        if np.isfinite(before.values).any():
-            detector = IsolationForestDetector(settings).fit([before])
-            upto = panel.between(panel.start, panel.start + last * panel.step)
-            scores[:, first:last] = detector.score(upto, first).scores
-    return [_at_samples(dataset, panel, row, edges[0], scores[row]) for row in range(len(panel.entities))]
+    if test_start is not None:
+        return (min(max(panel.slot(test_start), 1), slots), slots)
+    return tuple(np.linspace(max(math.ceil(WARM_SHARE * slots), 1), slots, REFITS + 1).astype(int).tolist())
 
 
-def _trimmed(panel: Panel) -> Panel:
-    """From the first to the last slot with any value."""
-    seen = np.flatnonzero(np.isfinite(panel.values).any(axis=(0, 2)))
-    if not len(seen):
-        return panel
-    start = panel.start + seen[0] * panel.step
-    return panel.between(start, panel.start + (seen[-1] + 1) * panel.step)
+def _judge(dataset: Dataset, course: _Course, detectors: Sequence[IsolationForestDetector]) -> list[_Judged]:
+    """Score the test part of a course; each stage by a detector that has seen only what lies before it."""
+    panel, kind = course.panel, course.panel.entities[0].kind
+    parts = [
+        detector.levels(course.features.between(first, last), kind)
+        for detector, (first, last) in zip(detectors, pairwise(course.edges), strict=True)
+    ]
+    levels = np.concatenate(parts, axis=1)
+    scores, alarms = announce(levels, course.edges[0]), running(levels, panel.interval_s)
+    rows, _ = clean(dataset.read(panel.entity_ids), panel.entity_ids, dataset.metrics)
+    judged = []
+    for row, entity in enumerate(panel.entity_ids):
+        times = rows.times[rows.codes == rows.entities.index(entity)]
+        judged.append(_at_samples(course, entity, times, scores[row], alarms[row]))
+    return judged
 
 
-def _at_samples(dataset: SampleStore, panel: Panel, row: int, first: int, scores: Float) -> _Judged:
-    """Scores at the original times from slot ``first`` on; 0 where a slot had nothing to score."""
-    entity = panel.entity_ids[row]
-    rows, _ = clean(dataset.read([entity]), [entity], dataset.metrics)
+def _at_samples(course: _Course, entity: str, times: Times, scores: Float, alarms: Marks) -> _Judged:
+    """Scores at the original times of the test; 0 where a slot had nothing to score."""
+    panel = course.panel
     origin = int(panel.start.astype("datetime64[ms]").astype(np.int64))
-    slot = (rows.times - origin) // (panel.interval_s * 1000)
-    kept = (slot >= first) & (slot < len(scores))
-    return _Judged(entity, panel.interval_s, rows.times[kept], np.nan_to_num(scores[slot[kept]]))
+    slot = (times - origin) // (panel.interval_s * 1000) - course.edges[0]
+    kept = (slot >= 0) & (slot < len(scores))
+    places = slot[kept]
+    return _Judged(entity, panel.interval_s, times[kept], np.nan_to_num(scores[places]), alarms[places])
 
 
 def _write(path: Path, judged: Sequence[_Judged]) -> None:
@@ -130,14 +193,14 @@ def _write(path: Path, judged: Sequence[_Judged]) -> None:
         "score": pa.array(np.concatenate([j.scores for j in judged] or [np.empty(0, np.float32)])),
     }
     table = pa.table(columns)
-    table = table.append_column("alarm", pa.array(table["score"].to_numpy() >= 1.0))
+    table = table.append_column("alarm", pa.array(np.concatenate([j.alarms for j in judged] or [np.empty(0, bool)])))
     with atomic_path(path) as part:
         pq.write_table(table, part, compression="zstd")
 
 
 def _share(judged: Sequence[_Judged]) -> float:
     points = sum(len(item.times) for item in judged)
-    return sum(int((item.scores >= 1.0).sum()) for item in judged) / max(points, 1)
+    return sum(int(item.alarms.sum()) for item in judged) / max(points, 1)
 
 
 def _against(judged: Sequence[_Judged], anomalies: Sequence[Anomaly]) -> dict[str, float | None]:
@@ -150,7 +213,7 @@ def _against(judged: Sequence[_Judged], anomalies: Sequence[Anomaly]) -> dict[st
                 label |= (item.times >= start) & (item.times < max(end, start + 1))
         labels.append(label)
     points = point_scores(np.concatenate([j.scores for j in judged]), np.concatenate(labels))
-    events = event_scores([j.scores >= 1.0 for j in judged], labels, [float(j.interval_s) for j in judged])
+    events = event_scores([j.alarms for j in judged], labels, [float(j.interval_s) for j in judged])
     return {
         key: None if value is None or not math.isfinite(value) else value for key, value in (points | events).items()
     }
