@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
+from brownout.diagnosis.surge import Surge, surges
 from brownout.domain.findings import Episode
 from brownout.domain.metrics import Metric, Role
 from brownout.domain.panel import Float, Panel
@@ -42,7 +43,8 @@ class IncidentWindow:
 class Observation:
     """One metric of one entity: ``usual`` ± ``spread`` before, ``high`` and ``low`` within; ``trend`` −1 … 1.
 
-    ``trend`` is the rank correlation with time over the hours up to the end: −1 is a steady fall.
+    ``trend`` is the rank correlation with time over the hours up to the end: −1 is a steady fall. ``surge`` is there
+    for metrics that are known by their role only.
     """
 
     metric: Metric
@@ -51,6 +53,7 @@ class Observation:
     high: float
     low: float
     trend: float
+    surge: Surge | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,10 @@ class Observations:
             if (found := self.table[entity, name]).metric.role in roles and not found.metric.entity_kinds
         ]
 
+    def generic(self, entity: str) -> bool:
+        """Whether any of an entity's metrics is known by its role only."""
+        return any(not self.table[entity, name].metric.entity_kinds for name in self.metrics.get(entity, ()))
+
     @cached_property
     def metrics(self) -> Mapping[str, list[str]]:
         """Names of the metrics observed, by entity."""
@@ -84,6 +91,7 @@ class Observations:
 def observe(panels: Sequence[Panel], start: np.datetime64, end: np.datetime64) -> Observations:
     """Observe all series of panels that hold a span and its past, vectorised over each panel."""
     table: dict[tuple[str, str], Observation] = {}
+    surge = surges(panels, start, end)
     for panel in panels:
         past, within = panel.between(panel.start, start), panel.between(start, max(end, start + panel.step))
         if not within.values.shape[1] or past.values.shape[1] < LEAST_PAST:
@@ -103,6 +111,7 @@ def observe(panels: Sequence[Panel], start: np.datetime64, end: np.datetime64) -
                 high=float(high[row, column]),
                 low=float(low[row, column]),
                 trend=float(trend[row, column]),
+                surge=surge.get((panel.entity_ids[row], metric.name)),
             )
     return Observations(table, tuple(entity for panel in panels for entity in panel.entity_ids))
 
