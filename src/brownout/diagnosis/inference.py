@@ -25,6 +25,8 @@ from brownout.domain.panel import Panel
 
 __all__ = ["Candidate", "Diagnoser", "Weights"]
 
+CLEAR = 0.6
+"""Strength from which a symptom counts in full."""
 HOPELESS = -12.0
 """Log-odds from which on nothing can make a candidate likely: the rest of its evidence is not looked at."""
 
@@ -126,7 +128,7 @@ class Diagnoser:
         if rule.weight is not None:
             return rule.weight * sight.strength
         present, absent = self.weights.of(rule.role)
-        return absent + (present - absent) * sight.strength
+        return absent + (present - absent) * min(sight.strength / CLEAR, 1.0)
 
     def _path(self, candidate: Candidate, scene: Scene) -> tuple[Evidence, ...]:
         symptoms = self.knowledge.symptoms

@@ -12,7 +12,7 @@ PLACES = (
     "consoles", "other_consoles", "anywhere", "elsewhere",
 )  # fmt: skip
 DIRECTIONS = ("up", "down", "either")
-MEASURES = ("level", "surge", "early", "label")
+MEASURES = ("level", "apart", "surge", "early", "label", "silence")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,7 @@ class Symptom:
     """What can be seen in one metric, in any metric of some roles, or in a label; see ``symptoms.toml``.
 
     ``measure`` is what is looked at: the ``level`` against the past, the ``surge`` beyond all of the past, an ``early``
-    surge, or one of the ``values`` of a ``label``. A surge of ``scale`` has a strength of 0.63.
+    surge, one of the ``values`` of a ``label``, or the ``silence`` of an entity that used to be measured. A surge of ``scale`` has a strength of 0.63.
     """
 
     id: str

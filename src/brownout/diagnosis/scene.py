@@ -99,6 +99,8 @@ class Scene:
         if symptom.label:
             value = self.topology[entity].labels.get(symptom.label, "")
             return Sight(float(value in symptom.values), entity, label=value) if value else None
+        if symptom.measure == "silence":
+            return self._silence(symptom, entity)
         if symptom.metric:
             found = self.observed.of(entity, symptom.metric)
             return None if found is None else Sight(level_strength(symptom, found), entity, found)
@@ -108,6 +110,12 @@ class Scene:
             if found.surge is not None
         ]
         return max(sights, key=lambda sight: sight.strength, default=None)
+
+    def _silence(self, symptom: Symptom, entity: str) -> Sight | None:
+        missing = self.observed.silence.get(entity)
+        if missing is None or symptom.low is None or symptom.high is None:
+            return None
+        return Sight(between(missing, symptom.low, symptom.high), entity)
 
     def _over_all(self, symptom: Symptom, entity: str, *, contrast: bool) -> Sight | None:
         """The strongest of all entities, or how much stronger than a candidate the strongest other one is."""
@@ -133,7 +141,10 @@ def level_strength(symptom: Symptom, found: Observation) -> float:
     """By lines, by deviation from the usual, or by both; by the trend too where the shape is a ramp."""
     value = found.high if symptom.direction == "up" else found.low
     sign = 1 if symptom.direction == "up" else -1
-    deviation = between(sign * (value - found.usual) / found.spread, *symptom.spreads)
+    moved = sign * (value - found.usual) / found.spread
+    if symptom.measure == "apart":
+        moved = max(moved, sign * found.apart[0 if symptom.direction == "up" else 1])
+    deviation = between(moved, *symptom.spreads)
     if symptom.shape == "ramp":
         return deviation * between(sign * found.trend, STEADY - 0.25, STEADY)
     if symptom.low is None or symptom.high is None:
