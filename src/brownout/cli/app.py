@@ -175,6 +175,7 @@ def simulate(  # noqa: PLR0913 - each option of a fleet is an option of the comm
         exclude_causes=_names(exclude_causes),
         only_causes=_names(only_causes),
         telemetry=telemetry.value,
+        signatures=True,
     )
     fleet = run(settings if to_influxdb is None else replace(settings, start=start_for(days, interval)))
     if folder is not None:

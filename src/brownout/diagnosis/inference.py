@@ -1,35 +1,42 @@
 """Inference: from evidence to the probability of each (cause, entity), ``unknown`` among them.
 
-The odds of a candidate are its prior times a factor for each piece of evidence. Necessary evidence that is
-absent all but
-rules it out; strong and supporting evidence speak for it as far as they are present, excluding evidence
-against it; what
-is missing speaks neither way, except that a cause whose necessary evidence is missing cannot be told from unknown. The
-candidates and ``unknown``, which stands for everything that is not in the knowledge, share the probability.
+The odds of a candidate are its prior times a factor for each piece of evidence, by its strength: a log-linear
+model.
+Necessary evidence that is absent all but rules a candidate out; strong and supporting evidence speak for it as far as
+they are present, excluding evidence against it; what is missing speaks neither way, except that a cause whose necessary
+evidence is missing cannot be told from unknown. A weight that was learned from labelled incidents takes the place of
+the weight of a role. The candidates and ``unknown``, which stands for everything that is not in the knowledge, share
+the probability.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from brownout.diagnosis.evidence import Sight, explain, see
-from brownout.diagnosis.knowledge import CauseRule, EvidenceRule, Knowledge
+from brownout.diagnosis.evidence import explain
+from brownout.diagnosis.knowledge import Knowledge
 from brownout.diagnosis.observation import IncidentWindow, Observations, observe
+from brownout.diagnosis.rules import CauseRule, EvidenceRule
+from brownout.diagnosis.scene import Scene, Sight
 from brownout.domain.entities import Topology
 from brownout.domain.findings import UNKNOWN, Cause, Diagnosis, Evidence, EvidenceRole
 from brownout.domain.panel import Panel
 
-__all__ = ["Diagnoser", "Weights"]
+__all__ = ["Candidate", "Diagnoser", "Weights"]
+
+CLEAR = 0.6
+"""Strength from which a symptom counts in full."""
+HOPELESS = -12.0
+"""Log-odds from which on nothing can make a candidate likely: the rest of its evidence is not looked at."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Weights:
     """Log-odds of evidence: at full strength (``present``) and at none (``absent``).
 
-    ``unknown`` is the log-odds that an incident has a cause outside of the knowledge, on the scale of a
-    candidate with a
-    prior of 1 and no evidence. Modelling assumptions, the same for all causes.
+    ``unknown`` is the log-odds that an incident has a cause outside of the knowledge, on the scale of a candidate
+    with a prior of 1 and no evidence. Modelling assumptions, the same for all causes.
     """
 
     necessary: tuple[float, float] = (4.0, -9.0)
@@ -38,6 +45,20 @@ class Weights:
     excluding: tuple[float, float] = (-5.0, 0.4)
     missing_necessary: float = -5.0
     unknown: float = 2.5
+
+    def of(self, role: EvidenceRole) -> tuple[float, float]:
+        """Present and absent weight of a role."""
+        found: tuple[float, float] = getattr(self, role.value)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A cause at an entity, with its log-odds."""
+
+    cause: CauseRule
+    entity: str
+    odds: float
 
 
 @dataclass(frozen=True)
@@ -51,7 +72,6 @@ class Diagnoser:
     def diagnose(self, window: IncidentWindow, panels: Sequence[Panel], topology: Topology) -> Diagnosis:
         """Rank the causes at the window's entities; ``panels`` hold the window and its past."""
         observed = observe(panels, window.start, window.end)
-        causes = self.rank(window.entities, observed, topology)
         return Diagnosis(
             id=window.id,
             start=window.start,
@@ -59,61 +79,67 @@ class Diagnoser:
             open=window.open,
             entities=window.entities,
             episodes=tuple(episode.id for episode in window.episodes),
-            causes=causes,
+            causes=self.rank(window.entities, observed, topology),
         )
 
     def rank(self, entities: Iterable[str], observed: Observations, topology: Topology) -> tuple[Cause, ...]:
-        """Causes at the entities, most probable first, with ``unknown`` in its place."""
-        candidates: list[tuple[float, CauseRule, str]] = []
-        for entity in sorted(set(entities) & set(observed.metrics)):
-            for rule in self.knowledge.causes.values():
-                if rule.kind and rule.kind != topology[entity].kind:
-                    continue
-                candidates.append((self._odds(rule, entity, observed, topology), rule, entity))
-        candidates.sort(key=lambda item: (-item[0], item[1].id, item[2]))
-        odds = np.array([item[0] for item in candidates] + [self.weights.unknown])
+        """Most probable first; each (cause, entity) at most once, ``unknown`` always among them."""
+        scene = Scene(observed, topology)
+        candidates = self.candidates(entities, scene)
+        odds = np.array([candidate.odds for candidate in candidates] + [self.weights.unknown])
         share = np.exp(odds - odds.max())
         share /= share.sum()
         causes = [
             Cause(
-                id=rule.id,
-                title=rule.title,
-                family=rule.family.value,
-                entity=entity,
+                id=candidate.cause.id,
+                title=candidate.cause.title,
+                family=candidate.cause.family.value,
+                entity=candidate.entity,
                 probability=float(probability),
-                evidence=self._path(rule, entity, observed, topology),
+                evidence=self._path(candidate, scene),
             )
-            for (_, rule, entity), probability in zip(candidates[: self.keep], share, strict=False)
+            for candidate, probability in zip(candidates[: self.keep], share, strict=False)
         ]
         unknown = Cause(id=UNKNOWN, title="Unknown", family=UNKNOWN, entity="", probability=float(share[-1]))
         return tuple(sorted([*causes, unknown], key=lambda cause: -cause.probability))
 
-    def _odds(self, cause: CauseRule, entity: str, observed: Observations, topology: Topology) -> float:
+    def candidates(self, entities: Iterable[str], scene: Scene) -> list[Candidate]:
+        """All causes at all entities that carry them and that measured anything, most likely first."""
+        measured = scene.observed.metrics
+        found = [
+            Candidate(rule, entity, self._odds(rule, entity, scene))
+            for entity in entities
+            for rule in self.knowledge.causes.values()
+            if _may(rule, entity, scene, measured)
+        ]
+        return sorted(found, key=lambda candidate: (-candidate.odds, candidate.cause.id, candidate.entity))
+
+    def _odds(self, cause: CauseRule, entity: str, scene: Scene) -> float:
         total = float(np.log(cause.prior))
         for rule in cause.evidence:
-            sight = see(rule, self.knowledge.symptoms[rule.symptom], entity, topology, observed)
-            total += self._weigh(rule, sight)
-            if rule.role is EvidenceRole.NECESSARY and total < -self.weights.unknown * 3:
+            total += self._weigh(rule, scene.see(rule, self.knowledge.symptoms[rule.symptom], entity))
+            if rule.role is EvidenceRole.NECESSARY and rule.weight is None and total < HOPELESS:
                 break
         return total
 
     def _weigh(self, rule: EvidenceRule, sight: Sight | None) -> float:
         if sight is None:
             return self.weights.missing_necessary if rule.role is EvidenceRole.NECESSARY else 0.0
-        present, absent = {
-            EvidenceRole.NECESSARY: self.weights.necessary,
-            EvidenceRole.STRONG: self.weights.strong,
-            EvidenceRole.SUPPORTING: self.weights.supporting,
-            EvidenceRole.EXCLUDING: self.weights.excluding,
-        }[rule.role]
-        return absent + (present - absent) * sight.strength
+        if rule.weight is not None:
+            return rule.weight * sight.strength
+        present, absent = self.weights.of(rule.role)
+        return absent + (present - absent) * min(sight.strength / CLEAR, 1.0)
 
-    def _path(self, cause: CauseRule, entity: str, observed: Observations, topology: Topology) -> tuple[Evidence, ...]:
+    def _path(self, candidate: Candidate, scene: Scene) -> tuple[Evidence, ...]:
+        symptoms = self.knowledge.symptoms
         return tuple(
-            explain(
-                rule,
-                self.knowledge.symptoms[rule.symptom],
-                see(rule, self.knowledge.symptoms[rule.symptom], entity, topology, observed),
-            )
-            for rule in cause.evidence
+            explain(rule, symptoms[rule.symptom], scene.see(rule, symptoms[rule.symptom], candidate.entity))
+            for rule in candidate.cause.evidence
         )
+
+
+def _may(rule: CauseRule, entity: str, scene: Scene, measured: Mapping[str, list[str]]) -> bool:
+    """Whether an entity can be the culprit: of the cause's kind, or with metrics known by their role only."""
+    if rule.kind:
+        return scene.topology[entity].kind == rule.kind
+    return entity in measured and scene.observed.generic(entity)

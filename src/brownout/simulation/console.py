@@ -62,11 +62,17 @@ def simulate_guests(layout: Layout, demand: Demand, drivers: Drivers, hosts: Hos
     swap_iops = 150 * shortage
     slow = 1 + 0.25 * np.abs(rng.standard_normal(demand.iops.shape))
     return Guests(
-        cpu=100 * demand.cpu * np.clip(share, 0.05, 1),
-        ready=np.clip((0.15 + hosts.ready[on]) * own + 0.6 * throttled + 0.25 * drivers.throttle, 0, 100),
+        cpu=100 * demand.cpu * np.clip(share, 0.05, 1) * (1 - drivers.more("guest_hang")),
+        ready=np.clip(
+            (0.15 + hosts.ready[on]) * own
+            + (0.6 * throttled + 0.25 * drivers.throttle) * (1 - drivers.more("guest_migrating"))
+            + drivers.more("guest_ready"),
+            0,
+            100,
+        ),
         usable=np.maximum(usable, 0.8),
         shortage=shortage,
-        await_ms=hosts.await_ms[on] * slow + 0.05 + 3 * shortage,
+        await_ms=hosts.await_ms[on] * slow + 0.05 + 3 * shortage + drivers.more("guest_await_ms"),
         iops=demand.iops + swap_iops,
     )
 
@@ -79,15 +85,17 @@ def simulate_consoles(
     on = layout.host
     shape = demand.cpu.shape
     speed_left = np.maximum(1 - hosts.ready[on] / 100, 0.05)
-    clock = drivers.clock[on] * layout.pace[on][:, None]
+    clock = drivers.clock[on] * layout.pace[on][:, None] * drivers.more("guest_ipc")
+    lag = drivers.more("guest_probe_lag_ms")
     loss = np.clip(drivers.loss[on] + 2e-5 * rng.lognormal(0, 1, shape), 0, 0.5)
-    connect = layout.rtt[on][:, None] * rng.lognormal(0.05, 0.06, shape) + drivers.rtt[on] + hosts.wait_ms[on]
+    connect = layout.rtt[on][:, None] * rng.lognormal(0.05, 0.06, shape) + drivers.rtt[on] + hosts.wait_ms[on] + lag
     jitter = (
         0.06 * layout.rtt[on][:, None] * rng.lognormal(0, 0.4, shape) + drivers.jitter[on] + 0.25 * hosts.wait_ms[on]
     )
     mainloop = _mainloop(drivers, hosts, guests, on, rng)
 
-    update_kib = (12 + 90 * demand.change) * rng.lognormal(0, 0.15, shape)
+    update_kib = (12 + 90 * demand.change) * rng.lognormal(0, 0.15, shape) * drivers.more("guest_kib")
+    update_kib = np.where(drivers.more("guest_blank") > 0, 0.8, update_kib)
     encode = (2.0 + 5 * demand.change) / (clock * speed_left)
     frames = 5 + 20 * np.minimum(demand.change, 1.4)
     worker = np.minimum(demand.clients * frames * encode / 1000, 1)
@@ -99,19 +107,21 @@ def simulate_consoles(
     transfer = 1000 * np.minimum(update_kib, 256) / bandwidth
     hit = 1 - (1 - loss) ** np.maximum(np.minimum(update_kib, 256) / 1.4, 1)
     update = connect + REFRESH_MS / 2 + mainloop + stretched + transfer + hit * (RTO_MS + 2 * connect)
+    update = update + drivers.more("guest_update_ms")
     guest_queue = response_ratio(2, np.clip(guests.cpu / 100, 0, 0.98))
     block = np.maximum(guests.await_ms - 1, 0) * 2.5
     drawing = (9 + 6 * demand.change) * guest_queue / (clock * speed_left) + 0.5 * guests.ready + block
-    echo = update + drawing * (1 + LEAK_FACTOR * guests.shortage**2 * 8)
+    echo = update + drawing * (1 + LEAK_FACTOR * guests.shortage**2 * 8) + drivers.more("guest_echo_ms")
     cycle = np.maximum(REFRESH_MS, connect + mainloop + stretched + transfer)
     fps = np.minimum(1000 / cycle, 1000 / np.maximum(stretched, REFRESH_MS)) * (1 - 0.5 * hit)
+    fps = fps * drivers.more("guest_fps") * (1 - drivers.more("guest_hang"))
     unsteady = 0.6 + 8 * hit + 0.05 * mainloop + 6 * np.clip(worker - 0.8, 0, 1) + 0.12 * jitter
     return Consoles(
         connect=connect,
         mainloop=mainloop,
         update=update,
         echo=echo,
-        fps=np.clip(fps, 0.2, 33.3),
+        fps=np.clip(fps, 0.0, 33.3),
         fps_stddev=np.minimum(unsteady, 14),
         update_kib=update_kib,
         sent_kbs=demand.clients * np.minimum(update_kib * fps / 12, bandwidth),
@@ -126,4 +136,5 @@ def _mainloop(drivers: Drivers, hosts: Hosts, guests: Guests, on: np.ndarray, rn
     swapped = 220 * hosts.pressure[on] * rng.lognormal(-0.2, 0.6, shape)
     coupled = 0.15 * np.maximum(hosts.await_ms[on] - 5, 0)
     wait: Array = 0.25 * rng.lognormal(0, 0.4, shape) + scheduling + swapped + coupled + drivers.throttle
+    wait = wait + drivers.more("guest_mainloop_ms") + drivers.on_guests("host_stall_ms", on)
     return wait

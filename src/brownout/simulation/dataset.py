@@ -3,59 +3,103 @@
 import csv
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from brownout.domain.entities import Topology
 from brownout.domain.errors import DataError
 from brownout.domain.metrics import Metric
 from brownout.domain.panel import Panel
-from brownout.simulation.fleet import Fleet
+from brownout.domain.ports import Progress, no_progress
+from brownout.domain.truth import Anomaly, Incident
+from brownout.simulation.fleet import PART, Fleet, Plan, stream
+from brownout.simulation.settings import FleetSettings
 
-__all__ = ["write_dataset"]
+__all__ = ["stream_dataset", "write_dataset"]
+
+Panels = Mapping[str, Panel]
 
 
 def write_dataset(fleet: Fleet, folder: Path, *, name: str) -> None:
     """Write the folder whole or not at all; one that holds something already is refused."""
+    _write(folder, name, _Facts(fleet.settings, fleet.topology, fleet.incidents, fleet.anomalies), [fleet.panels])
+
+
+def stream_dataset(plan: Plan, folder: Path, *, name: str, progress: Progress = no_progress) -> None:
+    """Simulate a fleet into a folder, some hosts at a time: memory does not grow with the fleet."""
+    incidents, anomalies = plan.truth
+    facts = _Facts(plan.settings, plan.topology, incidents, anomalies)
+    _write(folder, name, facts, _told(stream(plan), len(plan.layout.cores), progress))
+
+
+def _told(parts: Iterator[Panels], hosts: int, progress: Progress) -> Iterator[Panels]:
+    for number, part in enumerate(parts, 1):
+        progress("simulate", min(number * PART / hosts, 1.0))
+        yield part
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What a folder says beside the samples."""
+
+    settings: FleetSettings
+    topology: Topology
+    incidents: tuple[Incident, ...]
+    anomalies: tuple[Anomaly, ...]
+
+
+def _write(folder: Path, name: str, facts: _Facts, parts: Iterable[Panels]) -> None:
     if folder.exists() and any(folder.iterdir()):
         raise DataError(f"{folder} is not empty.", remedy="Choose another folder, or remove this one.")
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
-    metrics = {metric.name: metric for panel in fleet.panels.values() for metric in panel.metrics}
-    (part / "dataset.toml").write_text(_header(fleet, name, metrics.values()), encoding="utf-8")
-    schema = pa.schema(
-        [("time", pa.timestamp("ms", "UTC")), ("entity", pa.dictionary(pa.int32(), pa.string()))]
-        + [(metric, pa.float32()) for metric in metrics]
-    )
-    with pq.ParquetWriter(part / "samples.parquet", schema, compression="zstd") as writer:
-        for panel in fleet.panels.values():
-            for table in _tables(panel, schema):
-                writer.write_table(table)
-    _write_entities(part / "entities.csv", fleet)
+    _write_samples(part, name, facts, parts)
+    _write_entities(part / "entities.csv", facts.topology)
     _write_csv(
         part / "anomalies.csv",
         ("entity", "start", "end"),
-        ((a.entity, _iso(a.start), _iso(a.end)) for a in fleet.anomalies),
+        ((a.entity, _iso(a.start), _iso(a.end)) for a in facts.anomalies),
     )
     _write_csv(
         part / "incidents.csv",
         ("incident", "group", "start", "end", "entity", "cause"),
-        ((i.id, i.group, _iso(i.start), _iso(i.end), i.entity, i.cause) for i in fleet.incidents),
+        ((i.id, i.group, _iso(i.start), _iso(i.end), i.entity, i.cause) for i in facts.incidents),
     )
     if folder.exists():
         folder.rmdir()
     part.replace(folder)
 
 
-def _header(fleet: Fleet, name: str, metrics: Iterable[Metric]) -> str:
+def _write_samples(part: Path, name: str, facts: _Facts, parts: Iterable[Panels]) -> None:
+    """All parts have the same metrics, so the first one gives the schema."""
+    writer: pq.ParquetWriter | None = None
+    for panels in parts:
+        if writer is None:
+            metrics = {metric.name: metric for panel in panels.values() for metric in panel.metrics}
+            (part / "dataset.toml").write_text(_header(facts.settings, name, metrics.values()), encoding="utf-8")
+            schema = pa.schema(
+                [("time", pa.timestamp("ms", "UTC")), ("entity", pa.dictionary(pa.int32(), pa.string()))]
+                + [(metric, pa.float32()) for metric in metrics]
+            )
+            writer = pq.ParquetWriter(part / "samples.parquet", schema, compression="zstd")
+        for panel in panels.values():
+            for table in _tables(panel, writer.schema):
+                writer.write_table(table)
+    if writer is not None:
+        writer.close()
+
+
+def _header(settings: FleetSettings, name: str, metrics: Iterable[Metric]) -> str:
     lines = [
         f"name = {json.dumps(name)}",
-        f"interval_s = {fleet.settings.interval_s}",
-        f'source = "simulated by brownout, seed {fleet.settings.seed}"',
+        f"interval_s = {settings.interval_s}",
+        f'source = "simulated by brownout, seed {settings.seed}"',
         'licence = "Apache-2.0"',
         'task = "diagnose"',
     ]
@@ -82,12 +126,12 @@ def _tables(panel: Panel, schema: pa.Schema) -> Iterator[pa.Table]:
         yield pa.Table.from_arrays(arrays, schema=schema)
 
 
-def _write_entities(path: Path, fleet: Fleet) -> None:
-    labels = sorted({label for entity in fleet.topology for label in entity.labels})
+def _write_entities(path: Path, topology: Topology) -> None:
+    labels = sorted({label for entity in topology for label in entity.labels})
     _write_csv(
         path,
         ("entity", "kind", "parent", "group", *labels),
-        ((e.id, e.kind, e.parent, e.group, *(e.labels.get(label, "") for label in labels)) for e in fleet.topology),
+        ((e.id, e.kind, e.parent, e.group, *(e.labels.get(label, "") for label in labels)) for e in topology),
     )
 
 

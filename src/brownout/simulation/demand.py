@@ -56,7 +56,7 @@ def draw_demand(
         cpu=cpu,
         iops=iops,
         net_rx=net * rng.uniform(0.5, 1.5, (shape[0], 1)),
-        net_tx=net * rng.uniform(0.3, 1.0, (shape[0], 1)) + 90 * viewers * change,
+        net_tx=net * rng.uniform(0.3, 1.0, (shape[0], 1)) + 90 * viewers * change + drivers.more("guest_net_kbs"),
         clients=viewers,
         change=change,
     )

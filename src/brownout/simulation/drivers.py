@@ -1,13 +1,25 @@
 """The causal inputs of a fleet: what faults act on, before any metric is computed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from brownout.simulation.layout import Layout
 from brownout.simulation.load import Array
 
-__all__ = ["Drivers"]
+__all__ = ["FACTORS", "Drivers", "of_guest"]
+
+CORE_GUEST = {"cpu", "quota", "leak", "balloon", "io", "viewers", "change", "throttle"}
+FACTORS = {
+    "clock", "disk_service", "quota", "io", "change",
+    "net_speed", "guest_ipc", "guest_cache_miss", "guest_kib", "guest_fps", "guest_flush",
+}  # fmt: skip
+"""Inputs that are 1 when nothing is wrong; all others are 0."""
+
+
+def of_guest(driver: str) -> bool:
+    """Whether an input belongs to a guest and not to a host."""
+    return driver in CORE_GUEST or driver.startswith("guest_")
 
 
 @dataclass(eq=False)
@@ -21,6 +33,9 @@ class Drivers:
     Guest: ``cpu`` extra share of its vCPUs wanted, ``quota`` share of them it may use, ``leak`` percent of its memory
     lost, ``balloon`` share of memory taken away, ``io`` factor on its disk requests, ``viewers`` extra console
     clients, ``change`` factor on how much the screen changes, ``throttle`` ms that the emulator waits for its quota.
+
+    ``extra`` holds further ones, ``host_…``, ``disk_…``, ``net_…`` of hosts and ``guest_…`` of guests, that few faults
+    need: each is the excess, or the factor, of what its name says.
     """
 
     host_cpu: Array
@@ -41,14 +56,32 @@ class Drivers:
     viewers: Array
     change: Array
     throttle: Array
+    extra: dict[str, Array] = field(default_factory=dict)
 
     @classmethod
     def healthy(cls, layout: Layout, slots: int) -> "Drivers":
         """Nothing extra anywhere."""
-        factors = {"clock", "disk_service", "quota", "io", "change"}
-        guest = {"cpu", "quota", "leak", "balloon", "io", "viewers", "change", "throttle"}
-        arrays = {}
-        for name in cls.__dataclass_fields__:
-            rows = len(layout.vcpus) if name in guest else len(layout.cores)
-            arrays[name] = np.ones((rows, slots)) if name in factors else np.zeros((rows, slots))
-        return cls(**arrays)
+        names = [name for name in cls.__dataclass_fields__ if name != "extra"]
+        return cls(**{name: _neutral(name, layout, slots) for name in names})
+
+    def target(self, name: str, layout: Layout) -> Array:
+        """The array of an input, to be changed."""
+        core: Array | None = getattr(self, name, None)
+        if core is not None:
+            return core
+        if name not in self.extra:
+            self.extra[name] = _neutral(name, layout, self.cpu.shape[1])
+        return self.extra[name]
+
+    def more(self, name: str) -> Array:
+        """A further input ``[row, time]``, or its neutral value ``[1, 1]`` where no fault touched it."""
+        return self.extra.get(name, np.full((1, 1), float(name in FACTORS)))
+
+    def on_guests(self, name: str, host: np.ndarray) -> Array:
+        """A further input of hosts as each of their guests feels it."""
+        return self.extra[name][host] if name in self.extra else self.more(name)
+
+
+def _neutral(name: str, layout: Layout, slots: int) -> Array:
+    rows = len(layout.vcpus) if of_guest(name) else len(layout.cores)
+    return np.full((rows, slots), float(name in FACTORS))

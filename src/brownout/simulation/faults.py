@@ -1,21 +1,28 @@
-"""Faults: what each does to the causal inputs. Adding a fault is adding a row to TEMPLATES.
+"""Faults as data: what each does to the causal inputs; see ``models/simulation/faults.toml``.
 
-A fault never paints a metric: it changes an input, and the queues do the rest, cascades included. The entity of an
-incident is the culprit: the host for what a whole host suffers from, its disk or interface where those are at fault
-(the interface stands for the network path to the host), the guest for what one guest does or suffers.
+The entity of an incident is the culprit: the host for what a whole host suffers from, its disk or interface where those
+are at fault, the link for the network path to the host, the guest for what one guest does or suffers.
 """
 
+import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
+from brownout.domain.errors import KnowledgeError
+from brownout.domain.metrics import definitions_folder
 from brownout.simulation.load import Array
 
-__all__ = ["TEMPLATES", "Push", "Template", "profile"]
+__all__ = ["Push", "Template", "load_templates", "profile"]
 
-Shape = Literal["step", "ramp", "burst", "growth"]
+Shape = Literal["step", "ramp", "burst", "growth", "saw"]
+SEEN = ("host", "vm", "probe")
+"""How much has to be measured for a fault to leave a trace, least first."""
+SAW_SLOTS = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,131 +37,47 @@ class Push:
 
 @dataclass(frozen=True, kw_only=True)
 class Template:
-    """A kind of fault.
-
-    ``scope`` says which kind of entity is the culprit, ``minutes`` the range of durations, ``weight`` how common it is.
-    A ``growth`` starts unnoticed; it is an anomaly from the share ``visible`` of its way on.
-    """
+    """A kind of fault; the fields are those of ``faults.toml``."""
 
     scope: Literal["host", "disk", "path", "interface", "link", "vm"]
+    seen: Literal["host", "vm", "probe"]
     pushes: tuple[Push, ...]
     shapes: tuple[Shape, ...]
     minutes: tuple[float, float]
     weight: float
     visible: float = 0.0
+    restart: bool = False
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    medium: Literal["", "hdd", "solid"] = ""
+    protocol: Literal["", "vnc", "spice"] = ""
 
 
-TEMPLATES: Mapping[str, Template] = {
-    "HW-01": Template(
-        scope="host",
-        pushes=(Push(driver="host_cpu_share", low=0.55, high=1.1),),
-        shapes=("ramp", "step"),
-        minutes=(30, 240),
-        weight=7,
-    ),
-    "CONT-01": Template(
-        scope="vm",
-        pushes=(Push(driver="cpu", low=0.6, high=0.95), Push(driver="aggressor_cores", low=0.45, high=0.9)),
-        shapes=("burst", "step"),
-        minutes=(20, 180),
-        weight=8,
-    ),
-    "VIRT-04": Template(
-        scope="vm",
-        pushes=(Push(driver="quota", low=0.6, high=0.12, multiply=True), Push(driver="throttle", low=8, high=60)),
-        shapes=("step",),
-        minutes=(60, 600),
-        weight=7,
-    ),
-    "CONT-04": Template(
-        scope="host",
-        pushes=(Push(driver="host_memory", low=0.36, high=0.5),),
-        shapes=("ramp",),
-        minutes=(60, 300),
-        weight=7,
-        visible=0.5,
-    ),
-    "VIRT-19": Template(
-        scope="vm",
-        pushes=(Push(driver="balloon", low=0.28, high=0.6),),
-        shapes=("step", "ramp"),
-        minutes=(60, 480),
-        weight=5,
-    ),
-    "LEAK-01": Template(
-        scope="vm",
-        pushes=(Push(driver="leak", low=40, high=75),),
-        shapes=("growth",),
-        minutes=(360, 1440),
-        weight=7,
-        visible=0.6,
-    ),
-    "HW-05": Template(
-        scope="disk",
-        pushes=(Push(driver="disk_load", low=0.85, high=1.2),),
-        shapes=("ramp", "burst"),
-        minutes=(15, 120),
-        weight=5,
-    ),
-    "CONT-02": Template(
-        scope="vm",
-        pushes=(Push(driver="aggressor_disk", low=0.85, high=1.25),),
-        shapes=("burst", "step"),
-        minutes=(15, 120),
-        weight=6,
-    ),
-    "MAINT-02": Template(
-        scope="disk",
-        pushes=(Push(driver="disk_service", low=25, high=180, multiply=True),),
-        shapes=("burst",),
-        minutes=(60, 600),
-        weight=4,
-    ),
-    "MAINT-04": Template(
-        scope="path",
-        pushes=(Push(driver="disk_fill_to", low=86, high=99.5),),
-        shapes=("growth",),
-        minutes=(1440, 4320),
-        weight=2,
-        visible=0.7,
-    ),
-    "NET-01": Template(
-        scope="link",
-        pushes=(Push(driver="rtt", low=25, high=320),),
-        shapes=("step",),
-        minutes=(60, 720),
-        weight=6,
-    ),
-    "NET-02": Template(
-        scope="interface",
-        pushes=(Push(driver="link_load", low=0.88, high=1.25),),
-        shapes=("burst", "ramp"),
-        minutes=(15, 90),
-        weight=6,
-    ),
-    "NET-03": Template(
-        scope="link",
-        pushes=(Push(driver="loss", low=0.004, high=0.05), Push(driver="jitter", low=0.5, high=4)),
-        shapes=("burst", "step"),
-        minutes=(20, 240),
-        weight=8,
-    ),
-    "HW-06": Template(
-        scope="vm",
-        pushes=(Push(driver="viewers", low=3, high=10), Push(driver="change", low=1.6, high=3.5, multiply=True)),
-        shapes=("step",),
-        minutes=(30, 240),
-        weight=7,
-    ),
-    "PWR-01": Template(
-        scope="host",
-        pushes=(Push(driver="clock", low=0.75, high=0.4, multiply=True),),
-        shapes=("ramp", "step"),
-        minutes=(30, 480),
-        weight=4,
-    ),
-}
-"""Severities, durations and mix are modelling assumptions: figures of the right size, never shown to an operator."""
+@cache
+def load_templates(folder: Path | None = None) -> Mapping[str, Template]:
+    """All kinds of faults by cause; raises KnowledgeError naming the one that is wrong."""
+    path = (folder or definitions_folder() / "simulation") / "faults.toml"
+    with path.open("rb") as file:
+        tables = tomllib.load(file)["faults"]
+    return {name: _template(name, table) for name, table in tables.items()}
+
+
+def _template(name: str, table: Mapping[str, Any]) -> Template:
+    try:
+        fields = dict(table)
+        fields["pushes"] = tuple(
+            Push(driver=driver, low=float(low), high=float(high), multiply=how == ["times"])
+            for driver, low, high, *how in fields["pushes"]
+        )
+        fields["labels"] = {key: tuple(values) for key, values in fields.get("labels", {}).items()}
+        for key in ("shapes", "minutes"):
+            fields[key] = tuple(fields[key])
+        template = Template(**fields)
+    except (KeyError, TypeError, ValueError) as error:
+        msg = f"Fault {name!r} cannot be read: {error!r}."
+        raise KnowledgeError(msg, remedy="Correct its table in faults.toml.") from error
+    if template.seen not in SEEN:
+        raise KnowledgeError(f"Fault {name!r} is seen by {template.seen!r}.", remedy=f"Use one of {SEEN}.")
+    return template
 
 
 def profile(shape: Shape, length: int, rng: np.random.Generator) -> Array:
@@ -163,6 +86,8 @@ def profile(shape: Shape, length: int, rng: np.random.Generator) -> Array:
         return np.ones(length)
     if shape == "growth":
         return np.linspace(0, 1, length)
+    if shape == "saw":
+        return 0.55 + 0.45 * (np.arange(length) % SAW_SLOTS) / (SAW_SLOTS - 1)
     if shape == "ramp":
         rise = max(length // 3, 1)
         fall = max(length // 8, 1)

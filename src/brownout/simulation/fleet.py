@@ -1,22 +1,28 @@
 """The fleet: layout, faults, physics, measurement."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from brownout.domain.entities import Topology
 from brownout.domain.panel import Panel
 from brownout.domain.truth import Anomaly, Incident
+from brownout.simulation.configuration import draw_labels
 from brownout.simulation.console import simulate_consoles, simulate_guests
 from brownout.simulation.demand import draw_demand
 from brownout.simulation.drivers import Drivers
 from brownout.simulation.host import simulate_hosts
-from brownout.simulation.injection import inject, truth
-from brownout.simulation.layout import make_layout
-from brownout.simulation.measurement import measure
+from brownout.simulation.injection import Injection, apply, place, truth
+from brownout.simulation.layout import Indices, Layout, make_layout
+from brownout.simulation.measurement import kinds_measured, measure
 from brownout.simulation.settings import FleetSettings
 
-__all__ = ["Fleet", "simulate"]
+__all__ = ["Fleet", "Plan", "plan_fleet", "simulate", "stream"]
+
+
+PART = 8
+"""Hosts that are simulated at once: hosts do not share anything, so a big fleet is a stream of such parts."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -30,19 +36,75 @@ class Fleet:
     anomalies: tuple[Anomaly, ...]
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Plan:
+    """A fleet before it runs: who is there, and what will happen."""
+
+    settings: FleetSettings
+    layout: Layout
+    injections: tuple[Injection, ...]
+    seeds: tuple[np.random.SeedSequence, ...]
+
+    @property
+    def topology(self) -> Topology:
+        """All entities that will be measured."""
+        entities = self.layout.entities()
+        return Topology.of(entity for kind in kinds_measured(self.settings) for entity in entities[kind])
+
+    @property
+    def truth(self) -> tuple[tuple[Incident, ...], tuple[Anomaly, ...]]:
+        """Labels of what will have happened."""
+        return truth(self.injections, self.settings, self.layout)
+
+
 def simulate(settings: FleetSettings) -> Fleet:
     """Simulate a fleet; the same settings give the same bytes."""
-    streams = (np.random.default_rng(seed) for seed in np.random.SeedSequence(settings.seed).spawn(6))
-    layout = make_layout(settings, next(streams))
+    plan = plan_fleet(settings)
+    parts = list(stream(plan))
+    panels = {kind: _joined([part[kind] for part in parts]) for kind in parts[0]}
+    incidents, anomalies = plan.truth
+    return Fleet(settings=settings, panels=panels, topology=plan.topology, incidents=incidents, anomalies=anomalies)
+
+
+def plan_fleet(settings: FleetSettings) -> Plan:
+    """Draw layout, configuration and faults; raises SettingsError where the faults do not fit in."""
+    seeds = np.random.SeedSequence(settings.seed).spawn(7)
+    layout = make_layout(settings, np.random.default_rng(seeds[0]))
+    if settings.signatures:
+        draw_labels(layout, np.random.default_rng(seeds[6]))
+    injections = place(settings, layout, np.random.default_rng(seeds[1]))
+    return Plan(settings=settings, layout=layout, injections=tuple(injections), seeds=tuple(seeds[2:6]))
+
+
+def stream(plan: Plan) -> Iterator[dict[str, Panel]]:
+    """Panels by kind of one part of the fleet's hosts after the other; nothing needs the whole fleet in memory."""
+    hosts = len(plan.layout.cores)
+    for number, first in enumerate(range(0, hosts, PART)):
+        seeds = [np.random.SeedSequence(s.entropy, spawn_key=(*s.spawn_key, number)) for s in plan.seeds]
+        yield _run(plan, np.arange(first, min(first + PART, hosts)), seeds if number else plan.seeds)
+
+
+def _run(plan: Plan, hosts: Indices, seeds: Sequence[np.random.SeedSequence]) -> dict[str, Panel]:
+    """Faults, physics and measurement of some hosts."""
+    settings, layout = plan.settings, plan.layout.part(hosts)
+    guests = np.flatnonzero(np.isin(plan.layout.host, hosts))
     drivers = Drivers.healthy(layout, settings.slots)
-    injections = inject(settings, layout, drivers, next(streams))
+    for one in plan.injections:
+        if one.host in hosts:
+            host, vm = int(np.searchsorted(hosts, one.host)), int(np.searchsorted(guests, one.vm))
+            apply(replace(one, host=host, vm=vm), layout, drivers)
+    streams = [np.random.default_rng(seed) for seed in seeds]
     times = settings.start + np.arange(settings.slots) * np.timedelta64(settings.interval_s * 1000, "ms")
-    demand = draw_demand(layout, drivers, times, next(streams))
-    hosts = simulate_hosts(layout, demand, drivers, next(streams), interval_s=settings.interval_s)
-    rng = next(streams)
-    guests = simulate_guests(layout, demand, drivers, hosts, rng)
-    consoles = simulate_consoles(layout, (demand, drivers, hosts, guests), rng)
-    panels = measure(settings, layout, (demand, drivers, hosts, guests, consoles), next(streams))
-    topology = Topology.of(entity for panel in panels.values() for entity in panel.entities)
-    incidents, anomalies = truth(injections, settings, layout)
-    return Fleet(settings=settings, panels=panels, topology=topology, incidents=incidents, anomalies=anomalies)
+    demand = draw_demand(layout, drivers, times, streams[0])
+    state = simulate_hosts(layout, demand, drivers, streams[1], interval_s=settings.interval_s)
+    inside = simulate_guests(layout, demand, drivers, state, streams[2])
+    consoles = simulate_consoles(layout, (demand, drivers, state, inside), streams[2])
+    return measure(settings, layout, (demand, drivers, state, inside, consoles), streams[3])
+
+
+def _joined(panels: Sequence[Panel]) -> Panel:
+    first = panels[0]
+    if len(panels) == 1:
+        return first
+    entities = tuple(entity for panel in panels for entity in panel.entities)
+    return replace(first, values=np.concatenate([panel.values for panel in panels]), entities=entities)

@@ -59,7 +59,7 @@ def simulate_hosts(
     available, pressure = _memory(layout, demand, drivers, rng, interval_s)
     swap_load = 0.5 * pressure * np.where(layout.medium == 2, 1.0, 0.15)[:, None]
     disk_use, await_ms, iops = _disk(layout, demand, drivers, swap_load)
-    ready = _ready(layout, use)
+    ready = np.minimum(_ready(layout, use) + drivers.more("host_ready"), 97)
     blocked = np.clip((await_ms - 8) / 60, 0, 1)
     iowait = 0.3 + 25 * blocked * np.minimum(use, 1)
     busy = np.clip(100 * np.minimum(use, 1) * (1 - 0.25 * blocked) + rng.normal(0, 0.6, use.shape), 0.5, 100)
@@ -136,7 +136,7 @@ def _disk(layout: Layout, demand: Demand, drivers: Drivers, swap_load: Array) ->
 def _link(layout: Layout, demand: Demand, drivers: Drivers) -> tuple[Array, Array, Array, Array]:
     tx = _per_host(demand.net_tx, layout)
     rx = _per_host(demand.net_rx, layout)
-    speed = layout.speed[:, None]
+    speed = layout.speed[:, None] * drivers.more("net_speed")
     use = np.maximum(tx, rx) / speed + drivers.link_load
     filled = np.clip((use - 0.85) / 0.25, 0, 1)
     wait_ms = 0.02 * use / (1 - np.minimum(use, 0.95)) + BUFFER_MS * filled

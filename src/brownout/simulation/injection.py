@@ -1,17 +1,19 @@
 """Injecting faults: when, where, how bad; and what is true about them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from brownout.domain.errors import SettingsError
 from brownout.domain.truth import Anomaly, Incident
-from brownout.simulation.drivers import Drivers
-from brownout.simulation.faults import TEMPLATES, Push, Template, profile
+from brownout.simulation.drivers import Drivers, of_guest
+from brownout.simulation.faults import SEEN, Push, Template, load_templates, profile
 from brownout.simulation.layout import MEDIA, Layout
+from brownout.simulation.load import Array
 from brownout.simulation.settings import FleetSettings
 
-__all__ = ["Injection", "inject"]
+__all__ = ["PLAIN", "Injection", "apply", "place", "truth"]
 
 QUIET_HOURS = 4.0
 """Least time between two incidents on a host, so that labels do not mix."""
@@ -20,11 +22,22 @@ LEAD_SHARE = 0.25
 SLOW = ("LEAK-01", "MAINT-04")
 """Faults that can still be growing when the data ends."""
 TRIES = 200
+HDD = 2
+"""Place of rotational storage among the media."""
+PLAIN = (
+    "HW-01", "CONT-01", "VIRT-04", "CONT-04", "VIRT-19", "LEAK-01", "HW-05", "CONT-02", "MAINT-02", "MAINT-04", "NET-01",
+    "NET-02", "NET-03", "HW-06", "PWR-01",
+)  # fmt: skip
+"""Faults that plain telemetry, without signatures, tells apart."""
+MEASURED = {"host-only": SEEN[:1], "no-probe": SEEN[:2], "full": SEEN}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Injection:
-    """A fault in place: slots ``first`` until before ``last``, ``visible`` the first that an observer could see."""
+    """A fault in place: slots ``first`` until before ``last``, ``visible`` the first that an observer could see.
+
+    ``seed`` draws what is left to chance of its way.
+    """
 
     cause: str
     host: int
@@ -33,53 +46,92 @@ class Injection:
     last: int
     visible: int
     severity: float
+    seed: int
 
 
-def inject(settings: FleetSettings, layout: Layout, drivers: Drivers, rng: np.random.Generator) -> list[Injection]:
-    """Change the drivers by all faults asked for; raises SettingsError where they do not fit into the data."""
-    names = [name for name in settings.only_causes or TEMPLATES if name not in settings.exclude_causes]
-    unknown = sorted((set(settings.only_causes) | set(settings.exclude_causes)) - set(TEMPLATES))
-    if unknown or (not names and settings.faults):
-        msg = f"Causes {unknown} cannot be simulated." if unknown else "All causes are excluded."
-        raise SettingsError(msg, remedy=f"Choose from {', '.join(TEMPLATES)}.")
+def place(settings: FleetSettings, layout: Layout, rng: np.random.Generator) -> list[Injection]:
+    """Find a place and a time for all faults asked for, and write down the configuration that they need.
+
+    Raises SettingsError where they do not fit into the data.
+    """
+    names = _choice(settings)
+    slow = [name for name in names if name in SLOW] or list(SLOW)
     placed: list[Injection] = []
     for number in range(settings.ongoing + settings.faults):
         ongoing = number < settings.ongoing
-        candidates = [name for name in names if not ongoing or name in SLOW] or list(SLOW)
-        injection = _place(settings, layout, placed, rng, candidates=candidates, ongoing=ongoing)
-        _apply(TEMPLATES[injection.cause], injection, layout, drivers, rng)
-        placed.append(injection)
+        new = _place(settings, layout, placed, rng, candidates=slow if ongoing else names, ongoing=ongoing)
+        _configure(new, layout, rng)
+        placed.append(new)
     return sorted(placed, key=lambda injection: injection.first)
+
+
+def _choice(settings: FleetSettings) -> list[str]:
+    """Names of the faults to draw from: those asked for that leave a trace in what is measured."""
+    templates = load_templates()
+    unknown = sorted((set(settings.only_causes) | set(settings.exclude_causes)) - set(templates))
+    if unknown:
+        raise SettingsError(f"Causes {unknown} cannot be simulated.", remedy=f"Choose from {', '.join(templates)}.")
+    known = templates if settings.signatures else PLAIN
+    names = [name for name in settings.only_causes or known if name not in settings.exclude_causes]
+    kept = [name for name in names if templates[name].seen in MEASURED[settings.telemetry]]
+    if not kept and settings.faults:
+        msg = f"None of the causes asked for leaves a trace in {settings.telemetry} telemetry."
+        raise SettingsError(msg, remedy="Allow more causes, or measure more.")
+    return kept
 
 
 def _place(  # noqa: PLR0913 - what a place depends on
     settings: FleetSettings,
     layout: Layout,
-    placed: list[Injection],
+    placed: Sequence[Injection],
     rng: np.random.Generator,
     *,
     candidates: list[str],
     ongoing: bool,
 ) -> Injection:
-    """Find a host that is quiet for long enough."""
+    """Find a host that is quiet for long enough, with what the fault needs."""
     quiet = QUIET_HOURS * 3600 / settings.interval_s
     for _ in range(TRIES):
         new = _draw(settings, layout, rng, candidates=candidates, ongoing=ongoing)
         others = [other for other in placed if other.host == new.host]
-        if all(new.first >= other.last + quiet or new.last + quiet <= other.first for other in others):
+        apart = all(new.first >= other.last + quiet or new.last + quiet <= other.first for other in others)
+        if apart and _suits(load_templates()[new.cause], new, layout, free=not others):
             return new
     number = settings.faults + settings.ongoing
     msg = f"{number} incidents do not fit into {settings.days} days on {settings.hosts} hosts."
     raise SettingsError(msg, remedy="Ask for fewer faults, more hosts or more days.")
 
 
+def _suits(template: Template, new: Injection, layout: Layout, *, free: bool) -> bool:
+    """Whether the place has the medium and the protocol that a fault needs, or can still be given them."""
+    wrong_protocol = bool(template.protocol) and layout.protocol[new.vm] != template.protocol
+    wrong_medium = bool(template.medium) and (layout.medium[new.host] == HDD) != (template.medium == "hdd")
+    if (wrong_protocol or wrong_medium) and not free:
+        return False
+    if wrong_protocol:
+        layout.protocol[new.vm] = template.protocol
+    if wrong_medium:
+        layout.medium[new.host] = HDD if template.medium == "hdd" else 0
+    return True
+
+
+def _configure(new: Injection, layout: Layout, rng: np.random.Generator) -> None:
+    """Write the labels of a fault down: the configuration that the culprit has in the end."""
+    template = load_templates()[new.cause]
+    host = layout.host_names[new.host]
+    name = {"vm": layout.vm_names[new.vm], "disk": f"{host}/disk"}.get(template.scope, host)
+    for label, values in template.labels.items():
+        layout.labels.setdefault(name, {})[label] = str(values[rng.integers(len(values))])
+
+
 def _draw(
     settings: FleetSettings, layout: Layout, rng: np.random.Generator, *, candidates: list[str], ongoing: bool
 ) -> Injection:
     """Draw a fault; an ongoing one has 60 to 75 % of its way behind it when the data ends."""
-    weights = np.array([TEMPLATES[name].weight for name in candidates])
+    templates = load_templates()
+    weights = np.array([templates[name].weight for name in candidates])
     cause = candidates[rng.choice(len(candidates), p=weights / weights.sum())]
-    template = TEMPLATES[cause]
+    template = templates[cause]
     slots = int(np.exp(rng.uniform(*np.log(template.minutes))) * 60 / settings.interval_s)
     slots = max(min(slots, settings.slots // 3), 2)
     earliest = int(LEAD_SHARE * settings.slots)
@@ -95,62 +147,69 @@ def _draw(
         last=first + slots,
         visible=first + int(template.visible * slots),
         severity=float(rng.uniform(0.5, 0.9)) if ongoing else float(rng.beta(1.6, 1.2)),
+        seed=int(rng.integers(2**31)),
     )
 
 
-def _apply(
-    template: Template, injection: Injection, layout: Layout, drivers: Drivers, rng: np.random.Generator
-) -> None:
+def apply(injection: Injection, layout: Layout, drivers: Drivers) -> None:
+    """Change the drivers by one fault; ``injection`` counts hosts and guests as ``layout`` does."""
+    template = load_templates()[injection.cause]
+    rng = np.random.default_rng(injection.seed)
     shape = template.shapes[rng.integers(len(template.shapes))]
     way = profile(shape, injection.last - injection.first, rng)[: drivers.cpu.shape[1] - injection.first]
     for push in template.pushes:
         _push(push, injection, way, layout, drivers)
+    if template.restart:
+        drivers.target("guest_restart", layout)[injection.vm, injection.first] = 1
 
 
-def _push(push: Push, injection: Injection, way: np.ndarray, layout: Layout, drivers: Drivers) -> None:
+def _push(push: Push, injection: Injection, way: Array, layout: Layout, drivers: Drivers) -> None:
     """Change one input; pushes that depend on the size of the host are turned into inputs here."""
     size = push.low + (push.high - push.low) * injection.severity
     span = slice(injection.first, injection.last)
     host, vm = injection.host, injection.vm
+    medium = MEDIA[layout.medium[host]]
     if push.driver == "host_cpu_share":
         drivers.host_cpu[host, span] += size * way * layout.cores[host]
     elif push.driver == "aggressor_cores":
         # The guest's own demand is capped by its vCPUs; what its threads in QEMU and vhost burn comes on top.
         drivers.host_cpu[host, span] += size * way * layout.cores[host] * 0.8
     elif push.driver == "aggressor_disk":
-        medium = MEDIA[layout.medium[host]]
-        capacity = medium.servers / medium.service_ms * 1000
-        drivers.io[vm, span] += size * way * capacity / 20
+        drivers.io[vm, span] += size * way * (medium.servers / medium.service_ms * 1000) / 20
+    elif push.driver == "aggressor_net":
+        drivers.target("guest_net_kbs", layout)[vm, span] += size * way * layout.speed[host]
     elif push.driver == "disk_fill_to":
         drivers.disk_fill[host, span] += max(size - layout.disk_used[host], 0) * way
     else:
-        target = getattr(drivers, push.driver)
-        row = vm if push.driver in GUEST_DRIVERS else host
+        name = push.driver.removeprefix("all_")
+        everyone = np.flatnonzero(layout.host == host)
+        rows = everyone if name != push.driver else np.array([vm if of_guest(name) else host])
+        target = drivers.target(name, layout)
         if push.multiply:
-            target[row, span] *= 1 + (size - 1) * way
+            target[rows, span] *= 1 + (size - 1) * way
         else:
-            target[row, span] += size * way
-
-
-GUEST_DRIVERS = {"cpu", "quota", "leak", "balloon", "io", "viewers", "change", "throttle"}
+            target[rows, span] += size * way
 
 
 def truth(
-    injections: list[Injection], settings: FleetSettings, layout: Layout
+    injections: Sequence[Injection], settings: FleetSettings, layout: Layout
 ) -> tuple[tuple[Incident, ...], tuple[Anomaly, ...]]:
     """Labels of what was injected; an anomaly starts where it becomes visible."""
     step = np.timedelta64(settings.interval_s * 1000, "ms")
     incidents, anomalies = [], []
     seen = [injection for injection in injections if injection.visible < settings.slots]
-    for number, injection in enumerate(seen):
+    for number, injection in enumerate(seen, 1):
         entity = _culprit(injection, layout)
-        start, end = (
-            settings.start + injection.visible * step,
-            settings.start + min(injection.last, settings.slots) * step,
-        )
+        start = settings.start + injection.visible * step
+        end = settings.start + min(injection.last, settings.slots) * step
         incidents.append(
             Incident(
-                id=f"incident-{number + 1:03d}", group="", start=start, end=end, entity=entity, cause=injection.cause
+                id=f"incident-{number:03d}",
+                group=layout.host_names[injection.host],
+                start=start,
+                end=end,
+                entity=entity,
+                cause=injection.cause,
             )
         )
         anomalies.append(Anomaly(entity=entity, start=start, end=end))
@@ -158,7 +217,7 @@ def truth(
 
 
 def _culprit(injection: Injection, layout: Layout) -> str:
-    scope = TEMPLATES[injection.cause].scope
+    scope = load_templates()[injection.cause].scope
     host = layout.host_names[injection.host]
     if scope == "host":
         return host

@@ -1,6 +1,7 @@
 """Which hosts, guests, disks, interfaces and consoles there are, and how they differ."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +10,7 @@ from brownout.domain.entities import Entity
 from brownout.simulation.load import Array
 from brownout.simulation.settings import FleetSettings
 
-__all__ = ["MEDIA", "Layout", "Medium", "make_layout"]
+__all__ = ["MEDIA", "Indices", "Layout", "Medium", "make_layout"]
 
 Indices = npt.NDArray[np.int64]
 
@@ -46,7 +47,8 @@ class Layout:
     """Static facts, as arrays over hosts or guests.
 
     ``host`` is the index of each guest's host. ``rtt`` is the round trip of the vantage to the host in ms, ``speed``
-    the uplink in KiB/s, ``leanness`` how much of a guest's memory its programs use at rest.
+    the uplink in KiB/s, ``leanness`` how much of a guest's memory its programs use at rest. ``labels`` are further
+    static facts by name of a host or guest (``HOST/disk`` for its disk), as parsed from the domain's XML.
     """
 
     cores: Indices
@@ -63,45 +65,82 @@ class Layout:
     appetite: Array
     leanness: Array
     protocol: npt.NDArray[np.str_]
+    host_numbers: Indices
+    vm_numbers: Indices
+    labels: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
     def host_names(self) -> list[str]:
         """Names of hosts."""
-        return [f"kvm{i + 1:02d}" for i in range(len(self.cores))]
+        return [f"kvm{i + 1:02d}" for i in self.host_numbers]
 
     @property
     def vm_names(self) -> list[str]:
         """Names of guests."""
-        return [f"vm{i + 1:03d}" for i in range(len(self.vcpus))]
+        return [f"vm{i + 1:03d}" for i in self.vm_numbers]
+
+    def part(self, hosts: Indices) -> "Layout":
+        """Some hosts with their guests; everything keeps its name."""
+        guests = np.flatnonzero(np.isin(self.host, hosts))
+        rows = {name: hosts if name in OF_HOSTS else guests for name in OF_HOSTS + OF_GUESTS}
+        arrays = {name: getattr(self, name)[row] for name, row in rows.items()}
+        return replace(self, **arrays, host=np.searchsorted(hosts, self.host[guests]))
 
     def entities(self) -> dict[str, tuple[Entity, ...]]:
-        """Entities by kind; all but guests and consoles share the order of hosts, consoles that of guests."""
+        """Entities by kind; all but guests and consoles share the order of hosts, consoles that of guests.
+
+        Hosts share nothing, so each is a group of its own.
+        """
         hosts, vms = self.host_names, self.vm_names
+        at = [hosts[h] for h in self.host]
         media = [MEDIA[i] for i in self.medium]
+        sizes = zip(self.cores, self.memory_gib, strict=True)
+        of_host = [{"cores": str(cores), "memory_gib": str(memory)} for cores, memory in sizes]
+        of_vm = [
+            {"vcpus": str(n), "memory_gib": str(memory)}
+            for n, memory in zip(self.vcpus, self.guest_memory_gib, strict=True)
+        ]
+        speeds = [{"speed_mbits": f"{speed * 8.192e-3:.0f}"} for speed in self.speed]
+        disks = [
+            {"medium": medium.name} | self.labels.get(f"{h}/disk", {}) for h, medium in zip(hosts, media, strict=True)
+        ]
         return {
-            "host": tuple(
-                Entity(id=name, kind="host", labels={"cores": str(cores), "memory_gib": str(memory)})
-                for name, cores, memory in zip(hosts, self.cores, self.memory_gib, strict=True)
+            "host": _entities(
+                "host",
+                hosts,
+                [""] * len(hosts),
+                hosts,
+                [a | self.labels.get(h, {}) for h, a in zip(hosts, of_host, strict=True)],
             ),
-            "disk": tuple(
-                Entity(id=f"{name}/{medium.device}", kind="disk", parent=name, labels={"medium": medium.name})
-                for name, medium in zip(hosts, media, strict=True)
+            "disk": _entities(
+                "disk", [f"{h}/{medium.device}" for h, medium in zip(hosts, media, strict=True)], hosts, hosts, disks
             ),
-            "path": tuple(Entity(id=f"{name}:{POOL}", kind="path", parent=name) for name in hosts),
-            "interface": tuple(
-                Entity(id=f"{name}/bond0", kind="interface", parent=name, labels={"speed_mbits": f"{s * 8.192e-3:.0f}"})
-                for name, s in zip(hosts, self.speed, strict=True)
-            ),
-            "link": tuple(Entity(id=f"{VANTAGE}>{name}", kind="link", parent=name) for name in hosts),
-            "vm": tuple(
-                Entity(id=name, kind="vm", parent=hosts[h], labels={"vcpus": str(n), "memory_gib": str(memory)})
-                for name, h, n, memory in zip(vms, self.host, self.vcpus, self.guest_memory_gib, strict=True)
-            ),
-            "console": tuple(
-                Entity(id=f"{name}/console", kind="console", parent=name, labels={"protocol": str(protocol)})
-                for name, protocol in zip(vms, self.protocol, strict=True)
+            "path": _entities("path", [f"{h}:{POOL}" for h in hosts], hosts, hosts),
+            "interface": _entities("interface", [f"{h}/bond0" for h in hosts], hosts, hosts, speeds),
+            "link": _entities("link", [f"{VANTAGE}>{h}" for h in hosts], hosts, hosts),
+            "vm": _entities("vm", vms, at, at, [a | self.labels.get(vm, {}) for vm, a in zip(vms, of_vm, strict=True)]),
+            "console": _entities(
+                "console", [f"{vm}/console" for vm in vms], vms, at, [{"protocol": str(p)} for p in self.protocol]
             ),
         }
+
+
+def _entities(
+    kind: str,
+    names: Sequence[str],
+    parents: Sequence[str],
+    groups: Sequence[str],
+    labels: Sequence[dict[str, str]] = (),
+) -> tuple[Entity, ...]:
+    facts = labels or [{} for _ in names]
+    return tuple(
+        Entity(id=name, kind=kind, parent=parent, group=group, labels=own)
+        for name, parent, group, own in zip(names, parents, groups, facts, strict=True)
+    )
+
+
+OF_HOSTS = ("cores", "memory_gib", "medium", "speed", "rtt", "pace", "disk_used", "memory_used", "host_numbers")
+OF_GUESTS = ("vcpus", "guest_memory_gib", "appetite", "leanness", "protocol", "vm_numbers")
 
 
 def make_layout(settings: FleetSettings, rng: np.random.Generator) -> Layout:
@@ -130,4 +169,6 @@ def make_layout(settings: FleetSettings, rng: np.random.Generator) -> Layout:
         appetite=rng.uniform(0.5, 1.4, vms),
         leanness=rng.uniform(0.3, 0.6, vms),
         protocol=rng.choice(["vnc", "spice"], vms, p=[0.7, 0.3]),
+        host_numbers=np.arange(hosts),
+        vm_numbers=np.arange(vms),
     )

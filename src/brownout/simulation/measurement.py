@@ -1,8 +1,7 @@
 """What collectors and the probe would have written: metrics with sampling noise, quantisation and gaps."""
 
-from collections.abc import Mapping
-
 import numpy as np
+import numpy.typing as npt
 
 from brownout.domain.metrics import Catalogue
 from brownout.domain.panel import Panel
@@ -13,8 +12,9 @@ from brownout.simulation.host import Hosts
 from brownout.simulation.layout import Layout
 from brownout.simulation.load import Array, ar1
 from brownout.simulation.settings import FleetSettings
+from brownout.simulation.signatures import signatures
 
-__all__ = ["measure"]
+__all__ = ["kinds_measured", "measure"]
 
 GAP_SHARE = 0.002
 """Share of rows that a collector loses for no reason that matters."""
@@ -32,17 +32,21 @@ def measure(
     """Panels by kind of entity, with the metrics of the catalogue."""
     demand, drivers, hosts, guests, consoles = state
     noise = _Noise(rng, settings.interval_s)
-    kinds = {
+    kinds: dict[str, dict[str, Array]] = {
         "host": _host(layout, demand, drivers, hosts, noise),
         "disk": _disk(hosts, noise),
         "path": _path(layout, drivers, noise),
-        "interface": _interface(layout, hosts, noise),
+        "interface": _interface(layout, drivers, hosts, noise),
     }
-    if settings.telemetry != "host-only":
+    if "vm" in kinds_measured(settings):
         kinds["vm"] = _vm(layout, (demand, drivers, hosts, guests), noise)
-    if settings.telemetry == "full":
+    if "console" in kinds_measured(settings):
         kinds["link"] = _link(layout, drivers, hosts, noise)
-        kinds["console"] = _console(demand, consoles, noise)
+        kinds["console"] = _console(demand, drivers, consoles, noise)
+    if settings.signatures:
+        for kind, columns in signatures(settings, layout, state, rng).items():
+            if kind in kinds:
+                kinds[kind] |= columns
     entities = layout.entities()
     catalogue = Catalogue.load()
     panels = {}
@@ -57,8 +61,24 @@ def measure(
                 out=values[..., place],
             )
         values[rng.random(values.shape[:2]) < GAP_SHARE] = np.nan
+        values[np.broadcast_to(_silent(kind, drivers, layout), values.shape[:2])] = np.nan
         panels[kind] = Panel(values.astype(np.float32), settings.start, settings.interval_s, entities[kind], metrics)
     return panels
+
+
+def kinds_measured(settings: FleetSettings) -> tuple[str, ...]:
+    """Kinds of entities that the telemetry covers."""
+    less = ("host", "disk", "path", "interface")
+    return less + {"host-only": (), "no-probe": ("vm",), "full": ("vm", "link", "console")}[settings.telemetry]
+
+
+def _silent(kind: str, drivers: Drivers, layout: Layout) -> npt.NDArray[np.bool_]:
+    """Rows ``[entity, time]`` that nobody wrote: a stuck libvirt collector loses its guests, a restart two slots."""
+    if kind != "vm":
+        return np.zeros((1, 1), bool)
+    starting = drivers.more("guest_restart") > 0
+    starting[:, 1:] |= starting[:, :-1]
+    return np.asarray(starting | (drivers.on_guests("host_silence", layout.host) > 0))
 
 
 class _Noise:
@@ -86,7 +106,7 @@ class _Noise:
         return noisy
 
 
-def _host(layout: Layout, demand: Demand, drivers: Drivers, hosts: Hosts, noise: _Noise) -> Mapping[str, Array]:
+def _host(layout: Layout, demand: Demand, drivers: Drivers, hosts: Hosts, noise: _Noise) -> dict[str, Array]:
     sessions = np.zeros(hosts.busy.shape)
     np.add.at(sessions, layout.host, demand.clients)
     busy = np.minimum(hosts.busy, 100)
@@ -101,16 +121,18 @@ def _host(layout: Layout, demand: Demand, drivers: Drivers, hosts: Hosts, noise:
         "host_memory_available_pct": hosts.available,
         "host_swap_kbs": np.where(hosts.pressure > 0.01, noise.relative(9000 * hosts.pressure, 0.5), 0),
         "host_majfault_per_s": noise.relative(6 + 2600 * hosts.pressure, 0.4),
-        "host_retrans_pct": noise.relative(0.03 + 100 * drivers.loss + 1.2 * _full(hosts), 0.3),
+        "host_retrans_pct": noise.relative(
+            0.03 + 100 * drivers.loss + 1.2 * _full(hosts) + drivers.more("host_retrans"), 0.3
+        ),
         "host_blocked_tasks": np.floor(noise.relative(0.3 * hosts.iowait, 0.3)),
         "host_tcp_established": np.floor(noise.relative(40 + 4 * sessions, 0.05)),
-        "host_conntrack_pct": noise.relative(0.2 + 0.03 * sessions, 0.05),
+        "host_conntrack_pct": noise.relative(0.2 + 0.03 * sessions + drivers.more("host_conntrack"), 0.05),
         "host_freq_ratio": noise.relative(0.97 * drivers.clock, 0.012),
         "host_sessions": sessions,
     }
 
 
-def _disk(hosts: Hosts, noise: _Noise) -> Mapping[str, Array]:
+def _disk(hosts: Hosts, noise: _Noise) -> dict[str, Array]:
     await_ms = noise.relative(hosts.await_ms, 0.12)
     iops = noise.relative(hosts.iops, 0.05)
     return {
@@ -123,20 +145,20 @@ def _disk(hosts: Hosts, noise: _Noise) -> Mapping[str, Array]:
     }
 
 
-def _path(layout: Layout, drivers: Drivers, noise: _Noise) -> Mapping[str, Array]:
+def _path(layout: Layout, drivers: Drivers, noise: _Noise) -> dict[str, Array]:
     growth = np.linspace(0, 1.5, drivers.disk_fill.shape[1]) * layout.pace[:, None]
     churn = 0.3 * ar1(noise.rng, drivers.disk_fill.shape, steps=240 / noise.minutes)
     return {"disk_used_pct": np.minimum(layout.disk_used[:, None] + growth + drivers.disk_fill + churn, 100)}
 
 
-def _interface(layout: Layout, hosts: Hosts, noise: _Noise) -> Mapping[str, Array]:
-    speed = layout.speed[:, None]
+def _interface(layout: Layout, drivers: Drivers, hosts: Hosts, noise: _Noise) -> dict[str, Array]:
+    speed = layout.speed[:, None] * drivers.more("net_speed")
     rx, tx = (np.minimum(noise.relative(kbs, 0.05), speed) for kbs in (hosts.rx_kbs, hosts.tx_kbs))
     return {
         "net_rx_kbs": rx,
         "net_tx_kbs": tx,
         "net_util_pct": 100 * np.maximum(rx, tx) / speed,
-        "net_drop_per_s": np.floor(noise.relative(40 * _full(hosts), 0.5)),
+        "net_drop_per_s": np.floor(noise.relative(40 * _full(hosts) + drivers.more("net_drops"), 0.5)),
     }
 
 
@@ -146,7 +168,7 @@ def _full(hosts: Hosts) -> Array:
     return full
 
 
-def _link(layout: Layout, drivers: Drivers, hosts: Hosts, noise: _Noise) -> Mapping[str, Array]:
+def _link(layout: Layout, drivers: Drivers, hosts: Hosts, noise: _Noise) -> dict[str, Array]:
     """The path from the vantage to each host, as ping sees it."""
     rtt = layout.rtt[:, None] * noise.rng.lognormal(0, 0.05, drivers.rtt.shape)
     jitter = 0.06 * layout.rtt[:, None] * noise.rng.lognormal(0, 0.4, rtt.shape)
@@ -157,7 +179,7 @@ def _link(layout: Layout, drivers: Drivers, hosts: Hosts, noise: _Noise) -> Mapp
     }
 
 
-def _vm(layout: Layout, state: tuple[Demand, Drivers, Hosts, Guests], noise: _Noise) -> Mapping[str, Array]:
+def _vm(layout: Layout, state: tuple[Demand, Drivers, Hosts, Guests], noise: _Noise) -> dict[str, Array]:
     demand, drivers, hosts, guests = state
     kbs = guests.iops * 18
     return {
@@ -172,12 +194,14 @@ def _vm(layout: Layout, state: tuple[Demand, Drivers, Hosts, Guests], noise: _No
         "vm_disk_kbs": noise.relative(kbs, 0.1),
         "vm_net_rx_kbs": noise.relative(demand.net_rx, 0.1),
         "vm_net_tx_kbs": noise.relative(demand.net_tx, 0.1),
-        "vm_qemu_cpu_pct": noise.relative(guests.cpu * layout.vcpus[:, None] + 1.5, 0.04),
+        "vm_qemu_cpu_pct": noise.relative(
+            guests.cpu * layout.vcpus[:, None] + 1.5 + drivers.more("guest_qemu_cpu"), 0.04
+        ),
         "vm_qemu_swap_mib": 60 * hosts.pressure[layout.host] * layout.guest_memory_gib[:, None],
     }
 
 
-def _console(demand: Demand, consoles: Consoles, noise: _Noise) -> Mapping[str, Array]:
+def _console(demand: Demand, drivers: Drivers, consoles: Consoles, noise: _Noise) -> dict[str, Array]:
     update = noise.sampled(consoles.update, 30)
     echo = np.maximum(noise.sampled(consoles.echo, 16), update)
     # A probe that times out says that it was slow, not how slow: its row has no latency.
@@ -188,7 +212,7 @@ def _console(demand: Demand, consoles: Consoles, noise: _Noise) -> Mapping[str, 
         "console_connect_ms": noise.relative(consoles.connect, 0.03),
         "console_mainloop_ms": noise.relative(consoles.mainloop, 0.3),
         "console_update_ms": update * drift,
-        "console_echo_ms": np.where(timeout, np.nan, echo * drift),
+        "console_echo_ms": np.where(timeout | (drivers.more("guest_echo_lost") > 0), np.nan, echo * drift),
         # The frame rate means something only while the screen changes and somebody looks.
         "console_fps": np.where(watched, np.minimum(noise.relative(consoles.fps, 0.03), 33.3), np.nan),
         "console_fps_stddev": np.where(watched, noise.relative(consoles.fps_stddev, 0.25), np.nan),

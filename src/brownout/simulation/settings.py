@@ -25,6 +25,9 @@ class FleetSettings:
         Further incidents, slow ones that still grow when the data ends.
     telemetry
         ``host-only`` measures hosts, disks, paths and interfaces; ``no-probe`` everything but links and consoles.
+    signatures
+        Measure also what tells one cause from its look-alikes, and inject all kinds of faults; without them the
+        fifteen kinds that plain telemetry tells apart.
     start
         First time, UTC; load follows the working day of UTC.
     """
@@ -39,6 +42,7 @@ class FleetSettings:
     exclude_causes: tuple[str, ...] = ()
     only_causes: tuple[str, ...] = ()
     telemetry: Literal["full", "host-only", "no-probe"] = "full"
+    signatures: bool = False
     start: np.datetime64 = MONDAY
 
     def __post_init__(self) -> None:

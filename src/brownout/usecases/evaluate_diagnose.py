@@ -5,27 +5,21 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from brownout.diagnosis.inference import Diagnoser
 from brownout.diagnosis.knowledge import Knowledge
-from brownout.diagnosis.observation import IncidentWindow
 from brownout.domain.errors import DataError
 from brownout.domain.findings import Cause
-from brownout.domain.panel import Panel
 from brownout.domain.ports import Progress, no_progress
 from brownout.domain.truth import Incident
 from brownout.evaluation.diagnosis import FAMILIES, answers, diagnosis_scores, judge
 from brownout.telemetry.atomic import atomic_path, write_text
 from brownout.telemetry.dataset import Dataset
-from brownout.telemetry.grid import shards
+from brownout.usecases.incidents import BASELINE, panels_by_group, window_of
 
 __all__ = ["evaluate_diagnose"]
-
-BASELINE = np.timedelta64(7, "D")
-"""How much of the past an incident is compared with."""
 
 
 def evaluate_diagnose(
@@ -44,9 +38,9 @@ def evaluate_diagnose(
     coarse = all(incident.cause in FAMILIES for incident in incidents)
     diagnoser = Diagnoser(knowledge)
     rankings: list[tuple[Incident, list[Cause]]] = []
-    panels = _by_group(dataset)
+    panels = panels_by_group(dataset)
     for done, incident in enumerate(incidents):
-        window = _window(incident, dataset, delay_s)
+        window = window_of(incident, dataset, delay_s)
         past = [panel.between(window.start - BASELINE, window.end) for panel in panels.get(incident.group, [])]
         diagnosis = diagnoser.diagnose(window, past, dataset.topology)
         rankings.append((incident, answers(diagnosis.causes, coarse=coarse)))
@@ -63,42 +57,6 @@ def evaluate_diagnose(
     _write(out / "ranking.parquet", rankings)
     write_text(out / "scores.json", json.dumps(result, indent=1))
     return result
-
-
-def _by_group(dataset: Dataset) -> dict[str, list[Panel]]:
-    """Panels by group of entities; where an incident's group is no group of entities it sees all of them."""
-    groups: dict[str, list[Panel]] = {}
-    named = {entity.group for entity in dataset.topology}
-    for shard in shards(dataset):
-        members: dict[str, list[int]] = {}
-        for row, entity in enumerate(shard.panel.entities):
-            members.setdefault(entity.group, []).append(row)
-        for group, rows in members.items():
-            groups.setdefault(group, []).append(_trimmed(shard.panel.select(entities=rows)))
-    everything = [panel for panels in groups.values() for panel in panels]
-    for incident in dataset.incidents:
-        if incident.group not in named:
-            groups[incident.group] = everything
-    return groups
-
-
-def _trimmed(panel: Panel) -> Panel:
-    """From the first to the last slot with any value: the other slots of a shard belong to other groups."""
-    seen = np.flatnonzero(np.isfinite(panel.values).any(axis=(0, 2)))
-    if not len(seen):
-        return panel
-    return panel.between(panel.start + seen[0] * panel.step, panel.start + (seen[-1] + 1) * panel.step).measured()
-
-
-def _window(incident: Incident, dataset: Dataset, delay_s: float) -> IncidentWindow:
-    start = incident.start + np.timedelta64(round(delay_s * 1000), "ms")
-    members = [e.id for e in dataset.topology if e.group == incident.group]
-    return IncidentWindow(
-        id=incident.id,
-        start=start,
-        end=max(incident.end, start),
-        entities=tuple(members or [e.id for e in dataset.topology]),
-    )
 
 
 def _write(path: Path, rankings: list[tuple[Incident, list[Cause]]]) -> None:
