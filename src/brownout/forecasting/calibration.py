@@ -16,6 +16,8 @@ BANDS = 4
 """Parts of the horizon that are calibrated apart: the next hour errs otherwise than the last."""
 BOUNDS = (0.2, 5.0)
 """Least and largest factor: beyond it the model is wrong, and stretching it would hide that."""
+PAIR_BOUNDS = (0.8, 1.25)
+"""Least and largest factor on an interval as a whole."""
 ENOUGH = 200
 """Held-out values below which a band keeps the model's own quantiles."""
 OUTER = (0.05, 0.95)
@@ -73,6 +75,9 @@ class Calibration:
         return rows
 
 
+_PLACES = (*range(len(QUANTILES)), 0, len(QUANTILES) - 1)
+_LEVELS = (*QUANTILES, *OUTER)
+_PAIRS = ((0, 8), (1, 7), (2, 6), (3, 5), (9, 10))
 _PLAIN = (1.0,) * len(QUANTILES) + (1.28, 1.28)
 """Nothing is changed, and a normal tail: its 5 % quantile lies 1.28 times as far out as its 10 %."""
 
@@ -95,12 +100,18 @@ def calibrate(metrics: npt.NDArray[np.str_], values: Float, actual: Float) -> Ca
 
 
 def _factors(values: Float, actual: Float) -> tuple[float, ...]:
-    places = [*range(len(QUANTILES)), 0, len(QUANTILES) - 1]
-    levels = (*QUANTILES, *OUTER)
-    return tuple(
-        1.0 if place == MIDDLE else _factor(values[..., MIDDLE], values[..., place], actual, (level, plain))
-        for place, level, plain in zip(places, levels, _PLAIN, strict=True)
+    """Each level on its own side first, then the two of an interval together until it covers what it should."""
+    sides = np.array(
+        [
+            1.0 if place == MIDDLE else _factor(values[..., MIDDLE], values[..., place], actual, (level, plain))
+            for place, level, plain in zip(_PLACES, _LEVELS, _PLAIN, strict=True)
+        ]
     )
+    for low, high in _PAIRS:
+        moved = [sides[k] * np.abs(values[..., _PLACES[k]] - values[..., MIDDLE]) for k in (low, high)]
+        nominal = _LEVELS[high] - _LEVELS[low]
+        sides[[low, high]] *= _together(actual - values[..., MIDDLE], moved[0], moved[1], nominal)
+    return tuple(sides.tolist())
 
 
 def _factor(middle: Float, quantile: Float, actual: Float, level_and_plain: tuple[float, float]) -> float:
@@ -113,3 +124,18 @@ def _factor(middle: Float, quantile: Float, actual: Float, level_and_plain: tupl
         return plain
     ratio = side * (actual[usable] - middle[usable]) / distance[usable]
     return float(np.clip(np.quantile(ratio, max(level, 1 - level)), *BOUNDS))
+
+
+def _together(miss: Float, down: Float, up: Float, nominal: float) -> float:
+    """Factor on an interval from ``down`` below to ``up`` above the median that makes it cover the nominal share.
+
+    Where many values repeat exactly (an idle disk's zeros) an interval covers more than its levels say; it is
+    narrowed for that, but not beyond ``PAIR_BOUNDS``, as no width makes a certain value uncertain.
+    """
+    known = np.isfinite(miss)
+    if known.sum() < ENOUGH:
+        return 1.0
+    width = np.where(miss < 0, down, up)[known]
+    away = np.abs(miss[known])
+    needed = np.divide(away, width, out=np.where(away > 0, np.inf, 0.0).astype(away.dtype), where=width > 0)
+    return float(np.clip(np.quantile(needed, nominal, method="higher"), *PAIR_BOUNDS))

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from brownout.domain.forecasts import QUANTILES
-from brownout.forecasting.block import FAMILIES
+from brownout.forecasting.block import FAMILIES, ROLES
 from brownout.forecasting.settings import LstmSettings
 from brownout.forecasting.windows import ANCHORS, CHANNELS, STATICS, Windows
 
@@ -29,18 +29,20 @@ class QuantileLstm(nn.Module):
         self.horizon, self.patches = settings.horizon, settings.horizon_patches
         self.outputs = ANCHORS + len(QUANTILES)
         self.family = nn.Embedding(len(FAMILIES), EMBEDDING)
-        self.entry = nn.Linear(settings.patch * CHANNELS + STATICS + EMBEDDING, settings.hidden)
+        self.role = nn.Embedding(len(ROLES), EMBEDDING)
+        self.entry = nn.Linear(settings.patch * CHANNELS + STATICS + 2 * EMBEDDING, settings.hidden)
         self.lstm = nn.LSTM(settings.hidden, settings.hidden, settings.layers, batch_first=True)
         self.hidden = nn.Linear(2 * settings.hidden, settings.hidden)
         self.head = nn.Linear(settings.hidden, settings.patch * self.outputs)
 
     def forward(self, windows: Windows) -> Tensor:
         """Scaled quantiles ``[row, step, quantile]``, never decreasing along the last axis."""
-        family = self.family(windows.family)[:, None].expand(-1, windows.slots.shape[1], -1)
-        entry = torch.nn.functional.gelu(self.entry(torch.cat([windows.slots, windows.statics, family], 2)))
+        kind = torch.cat([self.family(windows.family), self.role(windows.role)], 1)
+        kind = kind[:, None].expand(-1, windows.slots.shape[1], -1)
+        entry = torch.nn.functional.gelu(self.entry(torch.cat([windows.slots, windows.statics, kind], 2)))
         states, _ = self.lstm(entry)
         ahead = torch.cat([states[:, -self.patches :], entry[:, -self.patches :]], 2)
-        raw = self.head(torch.nn.functional.gelu(self.hidden(ahead))).reshape(len(family), -1, self.outputs)
+        raw = self.head(torch.nn.functional.gelu(self.hidden(ahead))).reshape(len(kind), -1, self.outputs)
         raw = raw[:, : self.horizon]
         weights = raw[..., :ANCHORS].softmax(2)
         mixed = (weights[..., None, :] @ windows.anchors[:, : self.horizon])[..., 0, :] + raw[..., ANCHORS, None]
