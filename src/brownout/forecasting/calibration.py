@@ -16,8 +16,8 @@ BANDS = 4
 """Parts of the horizon that are calibrated apart: the next hour errs otherwise than the last."""
 BOUNDS = (0.2, 5.0)
 """Least and largest factor: beyond it the model is wrong, and stretching it would hide that."""
-PAIR_BOUNDS = (0.8, 1.25)
-"""Least and largest factor on an interval as a whole."""
+LEAST = 0.7
+"""Least factor on one side of an interval that covers too much."""
 ENOUGH = 200
 """Held-out values below which a band keeps the model's own quantiles."""
 OUTER = (0.05, 0.95)
@@ -100,17 +100,17 @@ def calibrate(metrics: npt.NDArray[np.str_], values: Float, actual: Float) -> Ca
 
 
 def _factors(values: Float, actual: Float) -> tuple[float, ...]:
-    """Each level on its own side first, then the two of an interval together until it covers what it should."""
+    """Each level on its own side first, then one side of an interval that still covers too much."""
     sides = np.array(
         [
             1.0 if place == MIDDLE else _factor(values[..., MIDDLE], values[..., place], actual, (level, plain))
             for place, level, plain in zip(_PLACES, _LEVELS, _PLAIN, strict=True)
         ]
     )
+    miss = actual - values[..., MIDDLE]
     for low, high in _PAIRS:
-        moved = [sides[k] * np.abs(values[..., _PLACES[k]] - values[..., MIDDLE]) for k in (low, high)]
-        nominal = _LEVELS[high] - _LEVELS[low]
-        sides[[low, high]] *= _together(actual - values[..., MIDDLE], moved[0], moved[1], nominal)
+        down, up = (sides[k] * np.abs(values[..., _PLACES[k]] - values[..., MIDDLE]) for k in (low, high))
+        sides[[low, high]] *= _narrower(miss, down, up, _LEVELS[high] - _LEVELS[low])
     return tuple(sides.tolist())
 
 
@@ -126,16 +126,27 @@ def _factor(middle: Float, quantile: Float, actual: Float, level_and_plain: tupl
     return float(np.clip(np.quantile(ratio, max(level, 1 - level)), *BOUNDS))
 
 
-def _together(miss: Float, down: Float, up: Float, nominal: float) -> float:
-    """Factor on an interval from ``down`` below to ``up`` above the median that makes it cover the nominal share.
+def _narrower(miss: Float, down: Float, up: Float, nominal: float) -> tuple[float, float]:
+    """Factors on the two sides of an interval that covers more than its levels say.
 
-    Where many values repeat exactly (an idle disk's zeros) an interval covers more than its levels say; it is
-    narrowed for that, but not beyond ``PAIR_BOUNDS``, as no width makes a certain value uncertain.
+    No value lies below the lower end where that is an idle disk's zero, so an interval from the 10 % to the 90 %
+    quantile covers 90 %. What is missing on one side is taken from the other, but not beyond ``LEAST``, as no width
+    makes a certain value uncertain.
     """
     known = np.isfinite(miss)
     if known.sum() < ENOUGH:
-        return 1.0
-    width = np.where(miss < 0, down, up)[known]
-    away = np.abs(miss[known])
+        return 1.0, 1.0
+    miss, down, up = miss[known], down[known], up[known]
+    outside, below, above = 1 - nominal, float((miss < -down).mean()), float((miss > up).mean())
+    if below + above >= outside:
+        return 1.0, 1.0
+    if below <= above:
+        return 1.0, _reaching(miss, up, 1 - outside + below)
+    return _reaching(-miss, down, 1 - outside + above), 1.0
+
+
+def _reaching(miss: Float, width: Float, share: float) -> float:
+    """Factor on ``width`` within which a share of the misses lies; those on the other side lie within any."""
+    away = np.maximum(miss, 0)
     needed = np.divide(away, width, out=np.where(away > 0, np.inf, 0.0).astype(away.dtype), where=width > 0)
-    return float(np.clip(np.quantile(needed, nominal, method="higher"), *PAIR_BOUNDS))
+    return float(np.clip(np.quantile(needed, min(share, 1.0), method="higher"), LEAST, 1.0))

@@ -41,9 +41,13 @@ class LstmForecaster:
     network_: QuantileLstm | None = None
     name: ClassVar[str] = "lstm"
 
-    def fit(self, panels: Sequence[Panel], progress: Progress = no_progress) -> Self:
-        """Learn from all series of the panels; raises DataError where there is none."""
-        self.network_ = train(block_of(panels, self.settings.season), self.settings, progress)
+    def fit(self, panels: Sequence[Panel], progress: Progress = no_progress, *, champion: Self | None = None) -> Self:
+        """Learn from all series of the panels; raises DataError where there is none.
+
+        Starts from a ``champion`` of the same shape, which takes a quarter of the steps.
+        """
+        start = champion.network_ if champion is not None and champion.settings.shape == self.settings.shape else None
+        self.network_ = train(block_of(panels, self.settings.season), self.settings, progress, start)
         return self
 
     def predict(self, panel: Panel, origins: Sequence[int], horizon: int) -> Forecasts:

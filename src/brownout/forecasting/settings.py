@@ -12,7 +12,7 @@ __all__ = ["LstmSettings"]
 class LstmSettings:
     """Size and training of the LSTM.
 
-    The defaults learn 200 guests × 6 metrics at 5 minutes in two to three minutes on two cores.
+    The defaults learn 200 guests × 6 metrics at 5 minutes in about three minutes on two cores.
 
     Attributes
     ----------
@@ -52,6 +52,11 @@ class LstmSettings:
     def quick(cls, *, context: int = 336, horizon: int = 48, steps: int = 400, seed: int = 0) -> Self:
         """Small enough for a nightly on two cores: about 100 entities at 30 minutes learn in half a minute."""
         return cls(context=context, horizon=horizon, hidden=64, layers=1, steps=steps, batch=128, seed=seed)
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        """What two networks must share for one to start from the other's weights."""
+        return (self.context, self.horizon, self.patch, self.hidden, self.layers, self.season)
 
     @property
     def context_patches(self) -> int:
