@@ -16,7 +16,7 @@ BANDS = 4
 """Parts of the horizon that are calibrated apart: the next hour errs otherwise than the last."""
 BOUNDS = (0.2, 5.0)
 """Least and largest factor: beyond it the model is wrong, and stretching it would hide that."""
-LEAST = 0.7
+LEAST = 0.5
 """Least factor on one side of an interval that covers too much."""
 ENOUGH = 200
 """Held-out values below which a band keeps the model's own quantiles."""

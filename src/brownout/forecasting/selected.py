@@ -33,8 +33,9 @@ MAX_ORIGINS = 24
 class SelectedForecaster:
     """LSTM and classical forecasters; each metric is forecast by the one that did best on held-out windows.
 
-    The last ``validation_share`` of the time axis is kept from training. Its windows alternate between calibrating
-    the LSTM and choosing, so that no window does both. The choice is made for each quarter of the horizon.
+    The last ``validation_share`` of the time axis, or two horizons, is kept from training. Its windows alternate
+    between calibrating the LSTM and choosing, so that no window does both. The choice is made for each quarter of the
+    horizon.
 
     Attributes
     ----------
@@ -71,7 +72,7 @@ class SelectedForecaster:
 
         The LSTM starts from that of a ``champion`` of the same shape.
         """
-        cuts = [max(int(panel.values.shape[1] * (1 - self.validation_share)), 1) for panel in panels]
+        cuts = [self._cut(panel.values.shape[1]) for panel in panels]
         early = [_until(panel, cut) for panel, cut in zip(panels, cuts, strict=True)]
         lstm = LstmForecaster(self.settings).fit(early, progress, champion=champion.lstm_ if champion else None)
         held_out = [self._held_out(lstm, panel, cut) for panel, cut in zip(panels, cuts, strict=True)]
@@ -84,6 +85,11 @@ class SelectedForecaster:
         self.lstm_ = lstm
         progress("train the forecaster", 1.0)
         return self
+
+    def _cut(self, slots: int) -> int:
+        """First slot kept from training: the share, or two horizons where that is more, but never over a third."""
+        kept = max(int(slots * self.validation_share), min(2 * self.settings.horizon, slots // 3))
+        return max(slots - kept, 1)
 
     def _held_out(self, lstm: LstmForecaster, panel: Panel, cut: int) -> HeldOut | None:
         horizon = self.settings.horizon
