@@ -3,8 +3,8 @@
     python benchmarks/forecast/speed.py PYTHON_OF_THE_PEERS
 
 Equal size: one layer of 192 cells, 288 slots of context, 48 of horizon, 128 windows a step. Neuralforecast feeds its
-LSTM slot by slot, ours an hour of twelve slots at a time: that, not tricks, is most of the difference. Prints a Markdown
-table.
+LSTM slot by slot, ours an hour of twelve slots at a time: that, not tricks, is most of the difference. Prints a
+Markdown table.
 """
 
 import json

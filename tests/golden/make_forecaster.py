@@ -18,7 +18,7 @@ from brownout.forecasting.settings import LstmSettings
 FOLDER = Path(__file__).parent / "forecaster-2"
 
 if __name__ == "__main__":
-    settings = LstmSettings(context=48, horizon=12, patch=6, hidden=8, steps=60, batch=32)
+    settings = LstmSettings(context=48, horizon=12, patch=6, hidden=8, members=2, steps=60, batch=32)
     forecaster = SelectedForecaster(settings).fit([waves()])
     forecaster.save(FOLDER)
     table = {
