@@ -141,7 +141,7 @@ def _scores(skills: Sequence[Skill]) -> dict[str, float]:
     table = {
         f"{skill.metric or 'all'}.{name}": float(getattr(skill, name))
         for skill in skills
-        for name in ("mase", "crps", "coverage")
+        for name in ("mase", "crps", "coverage", "coverage_50", "coverage_90", "brier", "brier_base")
     }
     return {key: value for key, value in table.items() if math.isfinite(value)}
 
