@@ -11,7 +11,7 @@ from brownout.forecasting.block import MATES, block_of
 from brownout.forecasting.naive import seasonal_scale
 from brownout.forecasting.profiles import DAYS, HOURS, day_slots, empirical, hour_slots
 from brownout.forecasting.settings import LstmSettings
-from brownout.forecasting.windows import ANCHORS, windows
+from brownout.forecasting.windows import ANCHORS, CHANNELS, windows
 
 
 def test_empirical_quantiles_are_those_of_numpy_with_gaps_left_out() -> None:
@@ -85,3 +85,14 @@ def test_the_error_of_seasonal_naive_is_that_of_the_scale_of_mase() -> None:
     panel.values[2, 100:150, 1] = np.nan
     found = block_of([panel]).error.numpy()
     np.testing.assert_allclose(found, seasonal_scale(panel, 48, end=10_000).reshape(-1), rtol=1e-5)
+
+
+def test_a_series_is_not_its_own_mate() -> None:
+    """Training adds drifts to a window: beside a copy without it, each would be seen through."""
+    names = [f"{family.value}{nth}" for family, nth in MATES]
+    made = windows(
+        block_of([waves()]), torch.tensor([2]), torch.tensor([400]), LstmSettings(context=96, horizon=24, patch=12)
+    )
+    mates = made.slots.view(1, -1, CHANNELS)[..., -len(MATES) :]
+    assert (mates[..., names.index("cpu0")] == 0).all()
+    assert mates[..., names.index("memory0")].abs().sum() > 0
