@@ -35,8 +35,8 @@ class LstmSettings:
     patch: int = 12
     hidden: int = 192
     layers: int = 1
-    members: int = 2
-    steps: int = 1000
+    members: int = 1
+    steps: int = 2000
     batch: int = 128
     learning_rate: float = 4e-3
     weight_decay: float = 0.01
