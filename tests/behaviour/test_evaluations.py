@@ -52,6 +52,27 @@ def test_forecast_writes_every_quantile_of_every_step_from_every_origin(
     assert json.loads((tmp_path / "scores.json").read_text())["protocol"]["horizon"] == 24
 
 
+def test_a_forecast_from_the_first_origin_knows_nothing_of_what_comes_after(
+    waves: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Training, calibration, choice and prediction: a poisoned future changes none of them."""
+    import brownout.usecases.evaluate_forecast as module
+    from brownout.forecasting.settings import LstmSettings
+
+    monkeypatch.setattr(module, "LstmSettings", lambda **given: LstmSettings(**given, context=96, steps=20, hidden=16))
+    first = []
+    for name in ("plain", "poisoned"):
+        if name == "poisoned":
+            samples = pd.read_parquet(waves / "samples.parquet")
+            start, end = samples["time"].min(), samples["time"].max()
+            samples.loc[samples["time"] >= start + 0.81 * (end - start), "cpu"] = 99
+            samples.to_parquet(waves / "samples.parquet")
+        evaluate_forecast(Dataset.open(waves), tmp_path / name, ForecastEvaluation(horizon=24, stride=24))
+        table = pq.read_table(tmp_path / name / "predictions.parquet").to_pandas()
+        first.append(table[table["origin"] == table["origin"].min()].reset_index(drop=True))
+    pd.testing.assert_frame_equal(first[0], first[1])
+
+
 def test_detect_scores_every_distinct_time_after_the_warm_up_once(tmp_path: Path) -> None:
     dataset = Dataset.open(NAB)
     result = evaluate_detect(dataset, tmp_path)

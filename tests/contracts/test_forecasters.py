@@ -20,7 +20,7 @@ from brownout.forecasting.selected import SelectedForecaster
 from brownout.forecasting.settings import LstmSettings
 from brownout.forecasting.smoothing import Smoothing
 
-TINY = LstmSettings(context=96, horizon=24, hidden=16, layers=1, steps=40, batch=32)
+TINY = LstmSettings(context=96, horizon=24, hidden=16, members=1, steps=40, batch=32)
 MAKE: dict[str, Callable[[], Forecaster]] = {
     "naive": Naive,
     "seasonal-naive": SeasonalNaive,
@@ -209,3 +209,24 @@ def test_training_with_drifts_makes_a_steady_rise_go_on(monkeypatch: pytest.Monk
     monkeypatch.setattr("brownout.forecasting.drift.SHARE", 0.0)
     without = rise()
     assert with_drifts > 1.3 * without, (with_drifts, without)
+
+
+def test_a_month_ahead_is_forecast_in_steps_of_six_hours() -> None:
+    """The resolution of a horizon of 30 days: 120 steps of a quarter of a day, weeks included."""
+    panel = waves(entities=4, days=140, interval_s=21_600)
+    settings = LstmSettings(context=112, horizon=120, hidden=16, members=1, steps=80, batch=32)
+    forecaster = SelectedForecaster(settings).fit([panel])
+    made = forecaster.predict(waves(entities=4, days=140, interval_s=21_600, seed=4), [400], 120)
+    assert made.times(0)[-1] - made.origins[0] == np.timedelta64(30, "D")
+    assert np.isfinite(made.values).all()
+    assert forecaster.skills_[0].crps < 1
+
+
+def test_a_guest_of_half_a_day_is_forecast_from_what_others_taught() -> None:
+    panel = waves(seed=6)
+    panel.values[2, :377] = np.nan
+    made = at(fitted("lstm"), panel, [400])
+    rows = [row for row, series in enumerate(made.series) if series.entity == "vm2"]
+    actual = panel.values[2, 401:425].T
+    assert len(rows) == 2
+    assert np.abs(made.values[rows][..., 4] - actual).mean() < 15

@@ -36,6 +36,8 @@ class Forecasts:
         float32 ``[row, step, quantile]``, never decreasing along the last axis.
     makers
         Name of the model that made each row, e.g. ``lstm`` or ``seasonal-naive``.
+    persistence
+        How far the steps of each row hang together, 0 … 1 (the AR(1) coefficient of its ranks); None where unknown.
     """
 
     series: tuple[Series, ...]
@@ -44,6 +46,7 @@ class Forecasts:
     values: Float
     makers: tuple[str, ...]
     quantiles: tuple[float, ...] = QUANTILES
+    persistence: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         rows = len(self.series)
@@ -74,6 +77,7 @@ class Forecasts:
             self.values[list(indices)],
             tuple(self.makers[i] for i in indices),
             self.quantiles,
+            None if self.persistence is None else tuple(self.persistence[i] for i in indices),
         )
 
 
@@ -94,6 +98,8 @@ class Skill:
     note: str = ""
     coverage_50: float = float("nan")
     coverage_90: float = float("nan")
+    brier: float = float("nan")
+    brier_base: float = float("nan")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

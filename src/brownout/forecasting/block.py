@@ -8,14 +8,16 @@ import torch
 from torch import Tensor
 
 from brownout.domain.errors import DataError
-from brownout.domain.metrics import Family
+from brownout.domain.metrics import Family, Role
 from brownout.domain.panel import Panel
 from brownout.forecasting.rows import day_steps
 
-__all__ = ["FAMILIES", "MATES", "SeriesBlock", "block_of"]
+__all__ = ["FAMILIES", "MATES", "ROLES", "SeriesBlock", "block_of"]
 
 FAMILIES = tuple(Family)
 """Order of the family embedding; stored with every model."""
+ROLES = tuple(Role)
+"""Order of the role embedding; stored with every model."""
 MATES = tuple((family, nth) for family in FAMILIES if family is not Family.OTHER for nth in (0, 1))
 """Which other series of an entity the network sees beside one of them: the first two metrics of each resource."""
 
@@ -36,8 +38,8 @@ class SeriesBlock:
         int64 ``[series]``: seconds since the epoch of its first slot, and between two.
     season
         int64 ``[series]``: slots of the short season.
-    family
-        int64 ``[series]``: index into ``FAMILIES``.
+    family, role
+        int64 ``[series]``: index into ``FAMILIES`` and ``ROLES``.
     lower, upper
         float32 ``[series]``: valid range.
     mates
@@ -55,6 +57,7 @@ class SeriesBlock:
     interval: Tensor
     season: Tensor
     family: Tensor
+    role: Tensor
     lower: Tensor
     upper: Tensor
     mates: Tensor
@@ -83,7 +86,7 @@ def block_of(panels: Sequence[Panel], season: int | None = None) -> SeriesBlock:
         entities, metrics = np.nonzero(measured)
         alive, slots = present[entities, metrics], series.shape[2]
         values.append(series[entities, metrics].reshape(-1))
-        row = np.empty((len(entities), 7), np.int64)
+        row = np.empty((len(entities), 8), np.int64)
         row[:, 0] = slots
         row[:, 1] = alive.argmax(axis=1)
         row[:, 2] = slots - 1 - alive[:, ::-1].argmax(axis=1)
@@ -91,20 +94,23 @@ def block_of(panels: Sequence[Panel], season: int | None = None) -> SeriesBlock:
         row[:, 4] = panel.interval_s
         row[:, 5] = season or day_steps(panel.interval_s)
         row[:, 6] = np.array([FAMILIES.index(metric.family) for metric in panel.metrics], np.int64)[metrics]
+        row[:, 7] = np.array([ROLES.index(metric.role) for metric in panel.metrics], np.int64)[metrics]
         mates.append(_mates(panel, measured, sum(map(len, facts)))[entities])
         errors.append(_seasonal_error(values[-1].reshape(-1, slots), season or day_steps(panel.interval_s)))
         facts.append(row)
         bounds.append(np.array([(m.lower, m.upper) for m in panel.metrics], np.float32).reshape(-1, 2)[metrics])
-    columns = torch.from_numpy(np.concatenate(facts)) if facts else torch.empty((0, 7), dtype=torch.int64)
+    columns = torch.from_numpy(np.concatenate(facts)) if facts else torch.empty((0, 8), dtype=torch.int64)
     if not len(columns):
         raise DataError("There is no measured series to learn from.", remedy="Give data with at least one value.")
-    length, first, last, clock, interval, lag, family = columns.unbind(1)
+    length, first, last, clock, interval, lag, family, role = columns.unbind(1)
     lower, upper = torch.from_numpy(np.concatenate(bounds)).unbind(1)
     offset = 1 + torch.cumsum(length, 0) - length
     flat = torch.from_numpy(np.concatenate(values))
     error = torch.from_numpy(np.concatenate(errors))
     others = torch.from_numpy(np.concatenate(mates))
-    return SeriesBlock(flat, offset, length, first, last, clock, interval, lag, family, lower, upper, others, error)
+    return SeriesBlock(
+        flat, offset, length, first, last, clock, interval, lag, family, role, lower, upper, others, error
+    )
 
 
 def _seasonal_error(series: np.ndarray, season: int) -> np.ndarray:

@@ -16,6 +16,8 @@ BANDS = 4
 """Parts of the horizon that are calibrated apart: the next hour errs otherwise than the last."""
 BOUNDS = (0.2, 5.0)
 """Least and largest factor: beyond it the model is wrong, and stretching it would hide that."""
+LEAST = 0.5
+"""Least factor on one side of an interval that covers too much."""
 ENOUGH = 200
 """Held-out values below which a band keeps the model's own quantiles."""
 OUTER = (0.05, 0.95)
@@ -73,6 +75,9 @@ class Calibration:
         return rows
 
 
+_PLACES = (*range(len(QUANTILES)), 0, len(QUANTILES) - 1)
+_LEVELS = (*QUANTILES, *OUTER)
+_PAIRS = ((0, 8), (1, 7), (2, 6), (3, 5), (9, 10))
 _PLAIN = (1.0,) * len(QUANTILES) + (1.28, 1.28)
 """Nothing is changed, and a normal tail: its 5 % quantile lies 1.28 times as far out as its 10 %."""
 
@@ -95,12 +100,18 @@ def calibrate(metrics: npt.NDArray[np.str_], values: Float, actual: Float) -> Ca
 
 
 def _factors(values: Float, actual: Float) -> tuple[float, ...]:
-    places = [*range(len(QUANTILES)), 0, len(QUANTILES) - 1]
-    levels = (*QUANTILES, *OUTER)
-    return tuple(
-        1.0 if place == MIDDLE else _factor(values[..., MIDDLE], values[..., place], actual, (level, plain))
-        for place, level, plain in zip(places, levels, _PLAIN, strict=True)
+    """Each level on its own side first, then one side of an interval that still covers too much."""
+    sides = np.array(
+        [
+            1.0 if place == MIDDLE else _factor(values[..., MIDDLE], values[..., place], actual, (level, plain))
+            for place, level, plain in zip(_PLACES, _LEVELS, _PLAIN, strict=True)
+        ]
     )
+    miss = actual - values[..., MIDDLE]
+    for low, high in _PAIRS:
+        down, up = (sides[k] * np.abs(values[..., _PLACES[k]] - values[..., MIDDLE]) for k in (low, high))
+        sides[[low, high]] *= _narrower(miss, down, up, _LEVELS[high] - _LEVELS[low])
+    return tuple(sides.tolist())
 
 
 def _factor(middle: Float, quantile: Float, actual: Float, level_and_plain: tuple[float, float]) -> float:
@@ -113,3 +124,29 @@ def _factor(middle: Float, quantile: Float, actual: Float, level_and_plain: tupl
         return plain
     ratio = side * (actual[usable] - middle[usable]) / distance[usable]
     return float(np.clip(np.quantile(ratio, max(level, 1 - level)), *BOUNDS))
+
+
+def _narrower(miss: Float, down: Float, up: Float, nominal: float) -> tuple[float, float]:
+    """Factors on the two sides of an interval that covers more than its levels say.
+
+    No value lies below the lower end where that is an idle disk's zero, so an interval from the 10 % to the 90 %
+    quantile covers 90 %. What is missing on one side is taken from the other, but not beyond ``LEAST``, as no width
+    makes a certain value uncertain.
+    """
+    known = np.isfinite(miss)
+    if known.sum() < ENOUGH:
+        return 1.0, 1.0
+    miss, down, up = miss[known], down[known], up[known]
+    outside, below, above = 1 - nominal, float((miss < -down).mean()), float((miss > up).mean())
+    if below + above >= outside:
+        return 1.0, 1.0
+    if below <= above:
+        return 1.0, _reaching(miss, up, 1 - outside + below)
+    return _reaching(-miss, down, 1 - outside + above), 1.0
+
+
+def _reaching(miss: Float, width: Float, share: float) -> float:
+    """Factor on ``width`` within which a share of the misses lies; those on the other side lie within any."""
+    away = np.maximum(miss, 0)
+    needed = np.divide(away, width, out=np.where(away > 0, np.inf, 0.0).astype(away.dtype), where=width > 0)
+    return float(np.clip(np.quantile(needed, min(share, 1.0), method="higher"), LEAST, 1.0))

@@ -24,16 +24,19 @@ Table = npt.NDArray[np.float64]
 class HeldOut:
     """Held-out windows of one panel: some calibrate the LSTM, the others choose.
 
-    ``calibrates`` bool ``[row]``; ``metrics`` and seasonal-naive's in-sample error ``scale`` ``[row]``; ``actual``
-    ``[row, step]``; ``lstm`` of all rows, ``rivals`` by name of the rows that choose only.
+    ``calibrates`` bool ``[row]``; ``metrics``, the last value ``now`` and seasonal-naive's in-sample error ``scale``
+    ``[row]``; ``actual`` ``[row, step]``; ``lstm`` of all rows, ``rivals`` by name of the rows that choose only;
+    ``limits`` by metric, with whether crossing is upwards.
     """
 
     calibrates: Marks
     metrics: npt.NDArray[np.str_]
+    now: Float
     actual: Float
     scale: npt.NDArray[np.float64]
     lstm: Forecasts
     rivals: Mapping[str, Forecasts]
+    limits: Mapping[str, tuple[float, bool]]
 
 
 @dataclass(frozen=True)

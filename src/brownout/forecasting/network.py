@@ -1,15 +1,17 @@
 """The network: an LSTM over patches of a window with a monotone quantile head."""
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from brownout.domain.forecasts import QUANTILES
-from brownout.forecasting.block import FAMILIES
+from brownout.forecasting.block import FAMILIES, ROLES
 from brownout.forecasting.settings import LstmSettings
 from brownout.forecasting.windows import ANCHORS, CHANNELS, STATICS, Windows
 
-__all__ = ["QuantileLstm", "build", "pinball"]
+__all__ = ["Ensemble", "QuantileLstm", "build", "pinball"]
 
 MIDDLE = QUANTILES.index(0.5)
 EMBEDDING = 8
@@ -29,18 +31,20 @@ class QuantileLstm(nn.Module):
         self.horizon, self.patches = settings.horizon, settings.horizon_patches
         self.outputs = ANCHORS + len(QUANTILES)
         self.family = nn.Embedding(len(FAMILIES), EMBEDDING)
-        self.entry = nn.Linear(settings.patch * CHANNELS + STATICS + EMBEDDING, settings.hidden)
+        self.role = nn.Embedding(len(ROLES), EMBEDDING)
+        self.entry = nn.Linear(settings.patch * CHANNELS + STATICS + 2 * EMBEDDING, settings.hidden)
         self.lstm = nn.LSTM(settings.hidden, settings.hidden, settings.layers, batch_first=True)
         self.hidden = nn.Linear(2 * settings.hidden, settings.hidden)
         self.head = nn.Linear(settings.hidden, settings.patch * self.outputs)
 
     def forward(self, windows: Windows) -> Tensor:
         """Scaled quantiles ``[row, step, quantile]``, never decreasing along the last axis."""
-        family = self.family(windows.family)[:, None].expand(-1, windows.slots.shape[1], -1)
-        entry = torch.nn.functional.gelu(self.entry(torch.cat([windows.slots, windows.statics, family], 2)))
+        kind = torch.cat([self.family(windows.family), self.role(windows.role)], 1)
+        kind = kind[:, None].expand(-1, windows.slots.shape[1], -1)
+        entry = torch.nn.functional.gelu(self.entry(torch.cat([windows.slots, windows.statics, kind], 2)))
         states, _ = self.lstm(entry)
         ahead = torch.cat([states[:, -self.patches :], entry[:, -self.patches :]], 2)
-        raw = self.head(torch.nn.functional.gelu(self.hidden(ahead))).reshape(len(family), -1, self.outputs)
+        raw = self.head(torch.nn.functional.gelu(self.hidden(ahead))).reshape(len(kind), -1, self.outputs)
         raw = raw[:, : self.horizon]
         weights = raw[..., :ANCHORS].softmax(2)
         mixed = (weights[..., None, :] @ windows.anchors[:, : self.horizon])[..., 0, :] + raw[..., ANCHORS, None]
@@ -50,11 +54,24 @@ class QuantileLstm(nn.Module):
         return quantiles
 
 
-def build(settings: LstmSettings) -> QuantileLstm:
-    """A network with the random weights of the settings' seed; the global generator is left as it was."""
+class Ensemble(nn.Module):
+    """Networks that differ in where they began and what they saw first; their quantiles are averaged."""
+
+    def __init__(self, members: Iterable[QuantileLstm]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, windows: Windows) -> Tensor:
+        """Mean scaled quantiles ``[row, step, quantile]``."""
+        mean: Tensor = sum(member(windows) for member in self.members) / len(self.members)
+        return mean
+
+
+def build(settings: LstmSettings) -> Ensemble:
+    """Networks with the random weights of the settings' seed; the global generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        return QuantileLstm(settings)
+        return Ensemble(QuantileLstm(settings) for _ in range(settings.members))
 
 
 def pinball(quantiles: Tensor, target: Tensor, weights: Tensor | None = None) -> Tensor:

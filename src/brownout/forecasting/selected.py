@@ -9,8 +9,11 @@ import numpy as np
 
 from brownout.domain.errors import NotFittedError
 from brownout.domain.forecasts import Forecasts, Skill
+from brownout.domain.metrics import Metric, Worse
 from brownout.domain.panel import Panel
+from brownout.domain.paths import PathModel
 from brownout.domain.ports import Forecaster, Progress, no_progress
+from brownout.forecasting.breach_skill import persistence_of, with_brier
 from brownout.forecasting.calibration import BANDS, Calibration, bands_of
 from brownout.forecasting.choice import HeldOut, calibration_of, choose
 from brownout.forecasting.lstm import LstmForecaster
@@ -30,13 +33,16 @@ MAX_ORIGINS = 24
 class SelectedForecaster:
     """LSTM and classical forecasters; each metric is forecast by the one that did best on held-out windows.
 
-    The last ``validation_share`` of the time axis is kept from training. Its windows alternate between calibrating
-    the LSTM and choosing, so that no window does both. The choice is made for each quarter of the horizon.
+    The last ``validation_share`` of the time axis, or two horizons, is kept from training. Its windows alternate
+    between calibrating the LSTM and choosing, so that no window does both. The choice is made for each quarter of the
+    horizon.
 
     Attributes
     ----------
     bands_
         Name of the chosen forecaster of each quarter of the horizon, by metric.
+    persistence_
+        How far the steps of the LSTM's forecasts hang together, by metric.
     skills_
         The backtest by metric, and one for all together with metric "".
     """
@@ -46,6 +52,7 @@ class SelectedForecaster:
     lstm_: LstmForecaster | None = None
     calibration_: Calibration = field(default_factory=lambda: Calibration(1, {}))
     bands_: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    persistence_: Mapping[str, float] = field(default_factory=dict)
     skills_: tuple[Skill, ...] = ()
     name: ClassVar[str] = "selected"
 
@@ -60,19 +67,29 @@ class SelectedForecaster:
         season = self.settings.season
         return (SeasonalNaive(season), Naive(), WeeklyNaive(season), Smoothing(season))
 
-    def fit(self, panels: Sequence[Panel], progress: Progress = no_progress) -> Self:
-        """Train, calibrate and choose; raises DataError where there is nothing to learn from."""
-        cuts = [max(int(panel.values.shape[1] * (1 - self.validation_share)), 1) for panel in panels]
+    def fit(self, panels: Sequence[Panel], progress: Progress = no_progress, *, champion: Self | None = None) -> Self:
+        """Train, calibrate and choose; raises DataError where there is nothing to learn from.
+
+        The LSTM starts from that of a ``champion`` of the same shape.
+        """
+        cuts = [self._cut(panel.values.shape[1]) for panel in panels]
         early = [_until(panel, cut) for panel, cut in zip(panels, cuts, strict=True)]
-        lstm = LstmForecaster(self.settings).fit(early, progress)
+        lstm = LstmForecaster(self.settings).fit(early, progress, champion=champion.lstm_ if champion else None)
         held_out = [self._held_out(lstm, panel, cut) for panel, cut in zip(panels, cuts, strict=True)]
         tables = [table for table in held_out if table]
         self.calibration_ = calibration_of(tables, self.settings.horizon)
+        self.persistence_ = persistence_of(tables, self.calibration_)
         chosen = choose(tables, self.calibration_)
-        self.bands_, self.skills_ = chosen.makers, chosen.skills
+        self.bands_ = chosen.makers
+        self.skills_ = with_brier(chosen.skills, tables, self.calibration_, self.persistence_)
         self.lstm_ = lstm
         progress("train the forecaster", 1.0)
         return self
+
+    def _cut(self, slots: int) -> int:
+        """First slot kept from training: the share, or two horizons where that is more, but never over a third."""
+        kept = max(int(slots * self.validation_share), min(2 * self.settings.horizon, slots // 3))
+        return max(slots - kept, 1)
 
     def _held_out(self, lstm: LstmForecaster, panel: Panel, cut: int) -> HeldOut | None:
         horizon = self.settings.horizon
@@ -88,9 +105,11 @@ class SelectedForecaster:
         return HeldOut(
             calibrates=~np.isin(rows.origins, choosing),
             metrics=np.array(panel.metric_names)[rows.metrics],
+            now=panel.values[rows.entities, rows.origins, rows.metrics],
             actual=panel.values[rows.entities[:, None], rows.origins[:, None] + steps, rows.metrics[:, None]],
             scale=scale[rows.entities, rows.metrics].astype(np.float64),
             lstm=lstm.predict(panel, origins, horizon),
+            limits=_limits(panel.metrics),
             rivals={rival.name: rival.predict(panel, choosing, horizon) for rival in self.rivals},
         )
 
@@ -109,7 +128,8 @@ class SelectedForecaster:
                 values[theirs] = rival.predict(panel, origins, horizon).values[theirs]
         rows = rows_of(panel, origins, horizon)
         makers = tuple("+".join(dict.fromkeys(names)) for names in by_step.tolist())
-        return replace(forecasts, values=clip_to_bounds(values, rows), makers=makers)
+        hang = tuple(self.persistence_.get(series.metric, PathModel().persistence) for series in forecasts.series)
+        return replace(forecasts, values=clip_to_bounds(values, rows), makers=makers, persistence=hang)
 
     def save(self, folder: Path) -> None:
         """Write the choice beside the LSTM's folder."""
@@ -120,6 +140,7 @@ class SelectedForecaster:
             "validation_share": self.validation_share,
             "calibration": asdict(self.calibration_),
             "bands": dict(self.bands_),
+            "persistence": dict(self.persistence_),
             "skills": [asdict(skill) for skill in self.skills_],
         }
         write_card(folder, self.name, facts)
@@ -138,8 +159,18 @@ class SelectedForecaster:
             lstm_=lstm,
             calibration_=Calibration(card["calibration"]["horizon"], calibration),
             bands_={metric: tuple(makers) for metric, makers in card["bands"].items()},
+            persistence_=card["persistence"],
             skills_=tuple(Skill(**skill) for skill in card["skills"]),
         )
+
+
+def _limits(metrics: Sequence[Metric]) -> dict[str, tuple[float, bool]]:
+    """Limits by metric, with whether crossing them is upwards."""
+    return {
+        metric.name: (metric.limit, metric.worse is Worse.UP)
+        for metric in metrics
+        if metric.limit is not None and metric.worse is not Worse.NONE
+    }
 
 
 def _until(panel: Panel, slot: int) -> Panel:

@@ -12,7 +12,7 @@ __all__ = ["LstmSettings"]
 class LstmSettings:
     """Size and training of the LSTM.
 
-    The defaults learn 200 guests × 6 metrics at 5 minutes in two to three minutes on two cores.
+    The defaults learn 200 guests × 6 metrics at 5 minutes in about three minutes on two cores.
 
     Attributes
     ----------
@@ -22,6 +22,8 @@ class LstmSettings:
         Slots that make one input of the recurrence.
     hidden, layers
         Width and depth of the LSTM.
+    members
+        Networks whose quantiles are averaged; each is trained with all of the steps.
     steps, batch
         Optimiser steps and windows in each.
     season
@@ -33,15 +35,16 @@ class LstmSettings:
     patch: int = 12
     hidden: int = 192
     layers: int = 1
-    steps: int = 1000
-    batch: int = 256
+    members: int = 1
+    steps: int = 2000
+    batch: int = 128
     learning_rate: float = 4e-3
     weight_decay: float = 0.01
     season: int | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("context", "horizon", "patch", "hidden", "layers", "steps", "batch"):
+        for name in ("context", "horizon", "patch", "hidden", "layers", "members", "steps", "batch"):
             if getattr(self, name) < 1:
                 msg = f"A network with {name} = {getattr(self, name)} cannot be built."
                 raise SettingsError(msg, remedy=f"Give {name} of at least 1.")
@@ -51,7 +54,12 @@ class LstmSettings:
     @classmethod
     def quick(cls, *, context: int = 336, horizon: int = 48, steps: int = 400, seed: int = 0) -> Self:
         """Small enough for a nightly on two cores: about 100 entities at 30 minutes learn in half a minute."""
-        return cls(context=context, horizon=horizon, hidden=64, layers=1, steps=steps, batch=128, seed=seed)
+        return cls(context=context, horizon=horizon, hidden=64, members=1, steps=steps, batch=128, seed=seed)
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        """What two networks must share for one to start from the other's weights."""
+        return (self.context, self.horizon, self.patch, self.hidden, self.layers, self.members, self.season)
 
     @property
     def context_patches(self) -> int:

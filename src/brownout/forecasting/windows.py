@@ -26,8 +26,8 @@ PROFILES = (0, 4, 8)
 """Quantiles of the day's and the hour's profile that the network reads: low, middle, high."""
 CHANNELS = 8 + 2 * len(PROFILES) + len(MATES)
 """Inputs a slot: value, one and two short and one long season earlier, each with its presence; profiles; mates."""
-STATICS = 8
-"""Inputs a patch beside its slots: time of day, day of week, place, level, spread and gaps of the window."""
+STATICS = 10
+"""Inputs a patch beside its slots: time of hour, day and week, place, level, spread and gaps of the window."""
 ANCHORS = 6 + len(RECENT) + 4
 """What a forecast leans on: the level, the last value, one, two and seven seasons earlier, the straight line and the
 means of late as points; the context, its end, the day's and the hour's profile as distributions."""
@@ -38,12 +38,14 @@ class Windows:
     """A batch of inputs.
 
     ``slots`` is float32 ``[row, patch, slot of the patch × channel]``, ``statics`` ``[row, patch, statics]``,
-    ``family`` int64 ``[row]``, ``anchors`` ``[row, step, candidate, quantile]`` scaled, never decreasing in the last.
+    ``family`` and ``role`` int64 ``[row]``, ``anchors`` ``[row, step, candidate, quantile]`` scaled, never decreasing
+    along the last axis.
     """
 
     slots: Tensor
     statics: Tensor
     family: Tensor
+    role: Tensor
     anchors: Tensor
     scale: Scale
 
@@ -105,6 +107,7 @@ def windows(
         slots=inputs.reshape(len(rows), -1, settings.patch * CHANNELS),
         statics=_statics(block, rows, origins, steps[:: settings.patch], (context, scale)),
         family=block.family[rows],
+        role=block.role[rows],
         anchors=anchors,
         scale=scale,
     )
@@ -170,10 +173,10 @@ def _last_value(values: Tensor) -> Tensor:
 def _statics(block: SeriesBlock, rows: Tensor, origins: Tensor, starts: Tensor, window: tuple[Tensor, Scale]) -> Tensor:
     context, scale = window
     seconds = block.clock[rows, None] + (origins[:, None] + starts) * block.interval[rows, None]
-    day = 2 * torch.pi * (seconds % 86_400).float() / 86_400
-    week = 2 * torch.pi * (seconds % 604_800).float() / 604_800
+    hour, day, week = (2 * torch.pi * (seconds % period).float() / period for period in (3_600, 86_400, 604_800))
+    clock = [wave for phase in (hour, day, week) for wave in (phase.sin(), phase.cos())]
     place = (starts.float() / starts.abs().max().clamp(min=1)).expand(len(rows), -1)
     spread = torch.log10(scale.spread / (scale.level.abs() + scale.spread)).expand_as(place)
     gaps = context.isnan().float().mean(1, keepdim=True).expand_as(place)
     level = torch.log10(scale.level.abs() + scale.spread).expand_as(place)
-    return torch.stack([day.sin(), day.cos(), week.sin(), week.cos(), place, spread, level / 4, gaps], 2)
+    return torch.stack([*clock, place, spread, level / 4, gaps], 2)

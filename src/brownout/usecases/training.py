@@ -47,14 +47,16 @@ def train_forecaster(
         steps=settings.forecast.train_steps,
         seed=settings.seed,
     )
-    forecaster = SelectedForecaster(shape).fit(with_slots, progress)
+    champion = _champion(folder, shape)
+    forecaster = SelectedForecaster(shape).fit(with_slots, progress, champion=champion)
     forecaster.save(folder)
     return _log(
         tracker,
         FORECASTER,
         folder,
         window=(start, span.end),
-        parameters={**asdict(shape), "step_minutes": settings.forecast.step_minutes, "source": store.name},
+        parameters={**asdict(shape), "step_minutes": settings.forecast.step_minutes, "source": store.name}
+        | {"start": "fresh" if champion is None else "champion"},
         scores=_scores(forecaster.skills_),
         seed=settings.seed,
     )
@@ -79,6 +81,15 @@ def train_detector(
         scores={},
         seed=settings.seed,
     )
+
+
+def _champion(folder: Path, shape: LstmSettings) -> SelectedForecaster | None:
+    """The forecaster of the last training, to start from; None where there is none of this version and shape."""
+    try:
+        champion = SelectedForecaster.load(folder)
+    except ModelError:
+        return None
+    return champion if champion.settings.shape == shape.shape else None
 
 
 def read_record(folder: Path) -> ModelRecord:
@@ -130,7 +141,7 @@ def _scores(skills: Sequence[Skill]) -> dict[str, float]:
     table = {
         f"{skill.metric or 'all'}.{name}": float(getattr(skill, name))
         for skill in skills
-        for name in ("mase", "crps", "coverage")
+        for name in ("mase", "crps", "coverage", "coverage_50", "coverage_90", "brier", "brier_base")
     }
     return {key: value for key, value in table.items() if math.isfinite(value)}
 

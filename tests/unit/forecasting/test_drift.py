@@ -1,12 +1,9 @@
-"""Drifts, windows and calibration against what they promise."""
+"""Drifts and windows against what they promise."""
 
-import numpy as np
 import torch
 from panels import waves
 
-from brownout.domain.forecasts import QUANTILES, Forecasts, Series
 from brownout.forecasting.block import block_of
-from brownout.forecasting.calibration import calibrate
 from brownout.forecasting.drift import SHARE, Drift, draw_drift
 from brownout.forecasting.settings import LstmSettings
 from brownout.forecasting.windows import windows
@@ -50,20 +47,3 @@ def test_the_scale_goes_there_and_back() -> None:
     scale = windows(block_of([waves()]), torch.arange(8), torch.full((8,), 400), settings).scale
     values = torch.linspace(0, 100, 24).expand(8, 24)
     assert torch.allclose(scale.revert(scale.apply(values)[..., None])[..., 0], values, atol=1e-2)
-
-
-def test_calibration_gives_a_narrow_band_its_coverage() -> None:
-    rng = np.random.default_rng(0)
-    from scipy.stats import norm
-
-    rows, steps = 200, 24
-    narrow = np.broadcast_to(norm.ppf(QUANTILES) * 0.4, (rows, steps, 9)).astype(np.float32)
-    metrics = np.full(rows, "cpu_pct")
-    calibration = calibrate(metrics, narrow, rng.normal(size=(rows, steps)).astype(np.float32))
-    series = (Series("vm0", "cpu_pct"),) * rows
-    origins = np.full(rows, np.datetime64("2026-03-02", "ms"))
-    moved = calibration.apply(Forecasts(series, origins, 60, narrow, ("lstm",) * rows))
-    fresh = rng.normal(size=(rows, steps))
-    inside = (fresh >= moved[..., 0]) & (fresh <= moved[..., -1])
-    assert abs(inside.mean() - 0.8) < 0.02
-    assert (np.diff(moved, axis=2) >= 0).all()

@@ -1,0 +1,87 @@
+"""From marginal forecasts of steps to whole paths: the chance to be beyond a limit at a step, and ever."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.signal import lfilter
+from scipy.stats import norm
+
+from brownout.domain.forecasts import Forecasts
+from brownout.domain.panel import Float
+
+__all__ = ["PathModel", "crossed", "crossing", "exceedance"]
+
+Doubles = npt.NDArray[np.float64]
+Marks = npt.NDArray[np.bool_]
+ROWS_AT_ONCE = 64
+"""Rows whose paths are drawn together: 64 × 1,000 × 48 marks are 3 MB."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PathModel:
+    """How the marginal forecasts of the steps hang together.
+
+    Paths are drawn from a Gaussian copula whose correlation between neighbouring steps is ``persistence`` (AR(1)): 0
+    would make every step a fresh chance, 1 a single one. ``paths`` is their number: the standard error of a probability
+    is at most 0.5 / sqrt(paths).
+    """
+
+    persistence: float = 0.9
+    paths: int = 1000
+    seed: int = 0
+
+
+def exceedance(forecasts: Forecasts, limits: Float, *, upwards: Marks) -> Doubles:
+    """Chance of being beyond the limit at each step: ``[row, step]``.
+
+    The distribution is linear between quantiles and has exponential tails outside of them that carry on the
+    slope of the outermost pair.
+    """
+    values = forecasts.values.astype(np.float64)
+    levels = np.array(forecasts.quantiles)
+    limit = limits.astype(np.float64)[:, None]
+    place = (values <= limit[..., None]).sum(axis=-1)
+    inner = np.clip(place, 1, len(levels) - 1)
+    low, high = (np.take_along_axis(values, (inner + k)[..., None], axis=-1)[..., 0] for k in (-1, 0))
+    width = np.maximum(high - low, 1e-12)
+    below = levels[inner - 1] + (levels[inner] - levels[inner - 1]) * np.clip((limit - low) / width, 0, 1)
+    left_scale = _tail_scale(values[..., 1] - values[..., 0], levels[0], levels[1])
+    right_scale = _tail_scale(values[..., -1] - values[..., -2], levels[0], levels[1])
+    left = levels[0] * np.exp(-np.maximum(values[..., 0] - limit, 0) / left_scale)
+    right = 1 - (1 - levels[-1]) * np.exp(-np.maximum(limit - values[..., -1], 0) / right_scale)
+    below = np.where(place == 0, left, np.where(place == len(levels), right, below))
+    chance: Doubles = np.where(upwards[:, None], 1 - below, below)
+    return chance
+
+
+def _tail_scale(step: Doubles, outer: float, inner: float) -> Doubles:
+    """Scale of an exponential tail through the two outermost quantiles."""
+    scale: Doubles = np.maximum(step, 1e-9) / np.log(inner / outer)
+    return scale
+
+
+def crossed(chance: Doubles, model: PathModel) -> Marks:
+    """Whether each drawn path is beyond the limit at each step: ``[path, step]``."""
+    beyond: Marks = norm.sf(_paths(len(chance), model)) < chance[None, :]
+    return beyond
+
+
+def crossing(chance: Doubles, model: PathModel) -> Doubles:
+    """Chance of each row to be beyond the limit at least once, ``[row]``, from ``chance [row, step]``."""
+    paths = norm.sf(_paths(chance.shape[1], model))
+    likely = np.zeros(len(chance))
+    for first in range(0, len(chance), ROWS_AT_ONCE):
+        part = slice(first, first + ROWS_AT_ONCE)
+        likely[part] = (paths[None] < chance[part, None]).any(axis=2).mean(axis=1)
+    return likely
+
+
+def _paths(steps: int, model: PathModel) -> Doubles:
+    """Normal AR(1) paths ``[path, step]`` of variance 1."""
+    rng = np.random.default_rng(model.seed)
+    phi = model.persistence
+    noise = rng.standard_normal((model.paths, steps))
+    noise[:, 0] /= np.sqrt(1 - phi**2) if phi < 1 else 1.0
+    paths: Doubles = lfilter([np.sqrt(1 - phi**2)], [1, -phi], noise, axis=1)
+    return paths

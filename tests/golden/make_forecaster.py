@@ -1,0 +1,28 @@
+"""Makes the golden forecaster anew, by hand and only for a new format: ``python tests/golden/make_forecaster.py``.
+
+Old goldens stay: a version that cannot read one says so in its release notes.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from panels import waves
+
+from brownout.forecasting.lstm import LstmForecaster
+from brownout.forecasting.selected import SelectedForecaster
+from brownout.forecasting.settings import LstmSettings
+
+FOLDER = Path(__file__).parent / "forecaster-2"
+
+if __name__ == "__main__":
+    settings = LstmSettings(context=48, horizon=12, patch=6, hidden=8, members=2, steps=60, batch=32)
+    forecaster = SelectedForecaster(settings).fit([waves()])
+    forecaster.save(FOLDER)
+    table = {
+        model.name: model.predict(waves(seed=7), [400], 12).values.round(3).tolist()
+        for model in (forecaster, LstmForecaster.load(FOLDER / "lstm"))
+    }
+    (FOLDER / "expected.json").write_text(json.dumps(table) + "\n")

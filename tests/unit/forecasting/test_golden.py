@@ -1,0 +1,23 @@
+"""Models of former versions are still read, and say what they said."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from panels import waves
+
+from brownout.forecasting.lstm import LstmForecaster
+from brownout.forecasting.selected import SelectedForecaster
+
+GOLDEN = Path(__file__).parents[2] / "golden"
+
+
+@pytest.mark.parametrize("folder", ["forecaster-2"])
+def test_a_stored_forecaster_predicts_what_it_did_when_it_was_stored(folder: str) -> None:
+    expected = json.loads((GOLDEN / folder / "expected.json").read_text())
+    selected = SelectedForecaster.load(GOLDEN / folder)
+    assert selected.skills_
+    for model in (selected, LstmForecaster.load(GOLDEN / folder / "lstm")):
+        made = model.predict(waves(seed=7), [400], 12)
+        np.testing.assert_allclose(made.values, np.array(expected[model.name]), rtol=1e-3, atol=2e-3)
