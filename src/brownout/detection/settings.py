@@ -17,18 +17,19 @@ class DetectorSettings:
         Trees of the forest and rows that each one sees.
     rows
         Most rows of features that a training looks at, whatever the size of the fleet.
-    alarms_a_day
-        News above the boundary that an entity may have on an ordinary day.
+    episodes_a_day, news_a_day
+        Episodes and single news that an entity may have on an ordinary day.
     """
 
     trees: int = 100
     samples: int = 512
     rows: int = 40_000
-    alarms_a_day: float = 0.1
+    episodes_a_day: float = 0.02
+    news_a_day: float = 0.2
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if min(self.trees, self.samples, self.rows) < 1 or self.alarms_a_day <= 0:
+        if min(self.trees, self.samples, self.rows) < 1 or min(self.episodes_a_day, self.news_a_day) <= 0:
             msg = f"A forest of {self.trees} trees, {self.samples} samples and {self.rows} rows cannot be grown."
             raise SettingsError(msg, remedy="Give positive numbers.")
 

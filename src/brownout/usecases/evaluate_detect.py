@@ -161,11 +161,11 @@ def _judge(dataset: Dataset, course: _Course, detectors: Sequence[IsolationFores
     """Score the test part of a course; each stage by a detector that has seen only what lies before it."""
     panel, kind = course.panel, course.panel.entities[0].kind
     parts = [
-        detector.levels(course.features.between(first, last), kind)
+        detector.assess(course.features.between(first, last), kind)
         for detector, (first, last) in zip(detectors, pairwise(course.edges), strict=True)
     ]
-    levels = np.concatenate(parts, axis=1)
-    scores, alarms = announce(levels, course.edges[0]), running(levels, panel.interval_s)
+    scores = announce(np.concatenate([part.surprises for part in parts], axis=1), course.edges[0])
+    alarms = running(np.concatenate([part.levels for part in parts], axis=1), panel.interval_s)
     rows, _ = clean(dataset.read(panel.entity_ids), panel.entity_ids, dataset.metrics)
     judged = []
     for row, entity in enumerate(panel.entity_ids):
