@@ -22,6 +22,7 @@ from brownout.domain.panel import Float, Panel
 from brownout.domain.ports import Progress, no_progress
 from brownout.domain.truth import Anomaly
 from brownout.evaluation.detection import event_scores, point_scores
+from brownout.evaluation.incidents import AlarmTrack, incident_scores
 from brownout.telemetry.atomic import atomic_path, write_text
 from brownout.telemetry.clean import clean
 from brownout.telemetry.dataset import Dataset
@@ -96,6 +97,9 @@ def evaluate_detect(
     }
     if dataset.anomalies:
         result["scores"] = _against(judged, dataset.anomalies)
+    if dataset.incidents:
+        tracks = [AlarmTrack(j.entity, j.interval_s, j.times.astype("datetime64[ms]"), j.alarms) for j in judged]
+        result["incidents"] = incident_scores(tracks, dataset.incidents, dataset.topology)
     write_text(out / "scores.json", json.dumps(result, indent=1))
     return result
 

@@ -1,12 +1,15 @@
 """What is remembered: open episodes go on under their name; verdicts move the bar of like episodes, and back."""
 
+import json
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from brownout.detection.memory import Known, Memory, Said, Verdict, known_of
-from brownout.domain.errors import DataError
+from brownout.domain.errors import DataError, SettingsError
 from brownout.domain.findings import Episode, Mover
 from brownout.domain.forecasts import Series
 from brownout.telemetry.atomic import write_text
@@ -101,3 +104,19 @@ def test_what_is_kept_is_enough_to_compare() -> None:
     assert known_of(episode("a")) == Known(
         id="a", entity="vm", start=START, end=START + HOUR, open=False, severity=1.5, lead="cpu"
     )
+
+
+def test_the_command_says_lists_and_takes_back(tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from brownout.cli import app
+
+    table = asdict(known_of(episode("a"))) | {"start": str(START), "end": str(START + HOUR)}
+    write_text(Workspace(tmp_path).episodes, json.dumps({"episodes": [table], "muted": []}))
+    run = partial(CliRunner().invoke, app)
+    assert run(["feedback", "a", "--out", str(tmp_path), "--false"]).output.split("\t")[2:] == ["cpu", "false\n"]
+    assert json.loads(run(["feedback", "--list", "--json", "--out", str(tmp_path)]).output)[0]["said"] == "false"
+    assert run(["feedback", "a", "--out", str(tmp_path), "--undo"]).exit_code == 0
+    assert json.loads(run(["feedback", "--list", "--json", "--out", str(tmp_path)]).output) == []
+    for wrong in (["a"], ["a", "--true", "--false"], ["a", "--list"], []):
+        assert isinstance(run(["feedback", *wrong, "--out", str(tmp_path)]).exception, SettingsError)
