@@ -35,6 +35,8 @@ clearly makes a level, of which episodes are made; what was never seen makes a s
 WEIGHTS = np.array([[part.get(name, 0.0) for name in FEATURES] for part in (DEVIATING, SURPRISING)], np.float32)
 SUSTAINED = 3
 """Slots that a level must last for its boundary to look at it: an episode is more than one strange sample."""
+CALIBRATED = 200_000
+"""Slots that boundaries are set on, of evenly chosen entities."""
 STRANGE_FEATURE = FEATURES.index("level_largest")
 STRANGE = 15.0
 """Spreads from which a quarter of an hour is no ordinary one."""
@@ -127,10 +129,9 @@ class IsolationForestDetector:
 
     def _boundaries(self, forest: IsolationForest, members: Sequence[Lesson]) -> Boundaries:
         """Boundaries that ordinary days cross at the rates of the settings."""
-        share = max(self.settings.rows // len(members), 1)
-        parts = [_peaks(forest, lesson, 2 * share) for lesson in members]
+        parts = [_peaks(forest, lesson, CALIBRATED // len(members)) for lesson in members]
         days = sum(part.days for part in parts)
-        rates = (self.settings.episodes_a_day, self.settings.news_a_day)
+        rates = (self.settings.strays_a_day, self.settings.news_a_day)
         level, surprise = (
             fit_threshold(
                 np.concatenate([part.values[which] for part in parts]),
@@ -139,7 +140,7 @@ class IsolationForestDetector:
             )
             for which, rate in enumerate(rates)
         )
-        return Boundaries(level=level, surprise=surprise)
+        return Boundaries(level=level.farther(self.settings.margin), surprise=surprise)
 
     def score(self, panel: Panel, start: int = 0) -> AnomalyScores:
         """Score the slots from ``start`` on; what lies before serves as history only."""
