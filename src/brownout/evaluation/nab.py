@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["MISS", "Judgement", "NabFile", "judge_corpus", "probation", "row_weights"]
+__all__ = ["MISS", "MOST_PROBATION", "Judgement", "NabFile", "judge_corpus", "probation", "row_weights"]
 
 FALSE_ALARM = 0.11
 MISS = 1.0
