@@ -30,6 +30,7 @@ from brownout.telemetry.sync import SyncResult
 from brownout.usecases.conclude import Findings, conclude
 from brownout.usecases.investigate import Investigation, group_incidents, investigate
 from brownout.usecases.nightly import bring
+from brownout.usecases.remember import read_memory, remember
 from brownout.usecases.training import train_detector, train_forecaster
 from brownout.usecases.watch import ShardFindings, Watchers, plan_watch, watch_shard
 from brownout.usecases.workspace import Workspace
@@ -78,7 +79,8 @@ def watch(plan: ShardPlan, settings: Settings, workspace: Workspace) -> ShardFin
     """Forecast and search one shard."""
     forecaster = SelectedForecaster.load(workspace.forecaster)
     detector = IsolationForestDetector.load(workspace.detector)
-    return watch_shard(workspace.open_history(), plan, Watchers(forecaster, detector, sink_of(settings)), settings)
+    watchers = Watchers(forecaster, detector, sink_of(settings), read_memory(workspace))
+    return watch_shard(workspace.open_history(), plan, watchers, settings)
 
 
 @task(name="investigate", **retried)
@@ -90,7 +92,9 @@ def find_causes(batch: Sequence[IncidentWindow], settings: Settings, workspace: 
 @task(name="report", **retried)
 def report(settings: Settings, workspace: Workspace, findings: Findings) -> Night:
     """Put everything together and write the report."""
-    return conclude(workspace.open_history(), settings, workspace.report, findings)
+    night = conclude(workspace.open_history(), settings, workspace.report, findings)
+    remember(workspace, findings.shards)
+    return night
 
 
 @task(name="write back", **retried)

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from brownout.detection.settings import EpisodeSettings
-from brownout.domain.findings import AnomalyScores, Episode, Mover
+from brownout.detection.shape import shape_of
+from brownout.domain.findings import AnomalyScores, Episode, Mover, Shape
 from brownout.domain.forecasts import Series
 from brownout.domain.panel import Float, Panel
 
@@ -70,18 +71,44 @@ def _episode(
 ) -> Episode:
     first, last = span
     entity = scores.entities[row]
-    step = np.timedelta64(scores.interval_s * 1000, "ms")
-    patience = settings.patience(scores.interval_s)
     start = scores.times[first]
+    movers = _movers(scores, panel, row, span, settings)
+    onset, slack = _onset(scores, row, movers, settings)
     return Episode(
         id=hashlib.sha256(f"{entity}\n{start}".encode()).hexdigest()[:12],
         entity=entity,
         start=start,
-        end=scores.times[last - 1] + step,
-        open=last + patience >= len(scores.times),
+        end=scores.times[last - 1] + panel.step,
+        open=last + settings.patience(scores.interval_s) >= len(scores.times),
         severity=float(np.nanmax(_levels(scores)[row, first:last])),
-        movers=_movers(scores, panel, row, span, settings),
+        movers=movers,
+        shape=_shape(scores, panel, row, span, movers[0], settings.mover) if movers else None,
+        onset=onset,
+        onset_slack_s=slack,
     )
+
+
+def _shape(scores: AnomalyScores, panel: Panel, row: int, span: tuple[int, int], lead: Mover, line: float) -> Shape:  # noqa: PLR0913, PLR0917 - what every part of an episode is told from, and the mover asked about
+    first, last = span
+    column = scores.metrics.index(lead.series.metric)
+    begin = panel.slot(scores.times[first])
+    day = max(86_400 // scores.interval_s, 1)
+    series = panel.values[row, :, column]
+    within, before = series[begin : begin + last - first], series[max(begin - day, 0) : begin]
+    return shape_of(within, before, scores.deviations[row, first:last, column], line)
+
+
+def _onset(
+    scores: AnomalyScores, row: int, movers: tuple[Mover, ...], settings: EpisodeSettings
+) -> tuple[np.datetime64 | None, float]:
+    """When the first metric left its usual band, and the seconds since it was last well within."""
+    if not movers:
+        return None, 0.0
+    earliest = min(movers, key=lambda mover: mover.onset)
+    slot = int((earliest.onset - scores.times[0]) / np.timedelta64(scores.interval_s * 1000, "ms"))
+    deviation = np.abs(scores.deviations[row, : slot + 1, scores.metrics.index(earliest.series.metric)])
+    usual = np.flatnonzero(deviation < settings.mover / 2)
+    return earliest.onset, float((slot - usual[-1] if len(usual) else slot + 1) * scores.interval_s)
 
 
 def _movers(

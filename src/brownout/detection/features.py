@@ -1,5 +1,6 @@
 """Features of an entity at a slot: what its metrics look like in each view, reduced over metrics, each one named."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -9,7 +10,7 @@ import numpy.typing as npt
 from brownout.detection.views import VIEWS, views
 from brownout.domain.panel import Float, Panel
 
-__all__ = ["FEATURES", "Features", "entity_features"]
+__all__ = ["FEATURES", "Features", "entity_features", "features_without"]
 
 SHARES = (0.75, 0.5)
 REDUCTIONS = ("largest", "third", "quarter", "half", "power")
@@ -55,6 +56,30 @@ def entity_features(panel: Panel, start: int = 0) -> Features:
     rows[..., -1] = 1 - present / np.maximum(np.maximum.accumulate(known.sum(axis=-1), axis=1)[:, start:], 1)
     rows[present == 0] = np.nan
     return Features(rows, deviations)
+
+
+def features_without(panel: Panel, rows: Sequence[int], slots: Sequence[int]) -> Features:
+    """Features at places of a panel, as they are and with each metric in turn as usual in every view.
+
+    ``rows`` of the result is ``[place, 1 + metric, feature]``; its ``deviations`` are those of the places.
+    """
+    known = np.isfinite(panel.values)
+    count = len(panel.metrics)
+    kept = np.concatenate([np.ones((1, count), np.float32), 1 - np.eye(count, dtype=np.float32)])
+    carried = np.maximum(np.maximum.accumulate(known, axis=1).sum(axis=-1), 1)[rows, slots]
+    table = np.zeros((len(rows), count + 1, len(FEATURES)), np.float32)
+    deviations = np.zeros((len(rows), count + 1, count), np.float32)
+    start = min(slots)
+    width = len(REDUCTIONS)
+    for place, (view, signed) in enumerate(views(panel, start)):
+        here = np.nan_to_num(signed[rows, np.asarray(slots) - start])
+        layer = np.abs(here[:, None] * kept)
+        table[..., place * width : (place + 1) * width] = _reduce(layer, np.repeat(carried[:, None], count + 1, axis=1))
+        if view == SHOWN:
+            deviations[:] = here[:, None]
+    most = np.maximum.accumulate(known.sum(axis=-1), axis=1)[rows, slots]
+    table[..., -1] = (1 - known[rows, slots].sum(axis=-1) / np.maximum(most, 1))[:, None]
+    return Features(table, deviations)
 
 
 def _reduce(layer: Float, carried: npt.NDArray[np.int64]) -> Float:

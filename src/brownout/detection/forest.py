@@ -22,21 +22,43 @@ from brownout.domain.panel import Float, Panel
 from brownout.domain.ports import Progress, no_progress
 from brownout.telemetry.atomic import atomic_path, write_text
 
-__all__ = ["IsolationForestDetector", "Lesson"]
+__all__ = ["Assessment", "Boundaries", "IsolationForestDetector", "Lesson"]
 
-FORMAT = 2
+FORMAT = 3
 BATCH = 200_000
 TRUSTED = ["sklearn.tree._tree.Tree"]
 """The one type beyond skops' own list that may be loaded; its indices are checked before use."""
-NOVEL = FEATURES.index("novel_quarter")
-NOVEL_WEIGHT = 0.05
-"""A forest cannot tell far from farther: what is beyond all that it has seen adds the logarithm of how far it is."""
+DEVIATING = {"now_largest": 0.1, "hour_largest": 0.1}
+SURPRISING = {"novel_quarter": 0.2, "record_quarter": 0.1}
+"""A forest cannot tell far from farther: logarithms of how far, by feature, that are added to its score. What deviates
+clearly makes a level, of which episodes are made; what was never seen makes a surprise, of which news is made."""
+WEIGHTS = np.array([[part.get(name, 0.0) for name in FEATURES] for part in (DEVIATING, SURPRISING)], np.float32)
+SUSTAINED = 3
+"""Slots that a level must last for its boundary to look at it: an episode is more than one strange sample."""
+CALIBRATED = 200_000
+"""Slots that boundaries are set on, of evenly chosen entities."""
 STRANGE_FEATURE = FEATURES.index("level_largest")
 STRANGE = 15.0
 """Spreads from which a quarter of an hour is no ordinary one."""
 STRANGE_SHARE = 0.05
 WARM_DAYS = 2.0
 """Days at the begin of a training panel whose features are not learned: their past is too short to expect anything."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Assessment:
+    """How much each slot deviates and how surprising it is, float32 ``[entity, time]``: 1.0 = the boundary of each."""
+
+    levels: Float
+    surprises: Float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Boundaries:
+    """Where levels and surprises of ordinary days end."""
+
+    level: Threshold
+    surprise: Threshold
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,7 +82,7 @@ class IsolationForestDetector:
 
     settings: DetectorSettings = field(default_factory=DetectorSettings)
     forests_: Mapping[str, IsolationForest] = field(default_factory=dict)
-    thresholds_: Mapping[str, Threshold] = field(default_factory=dict)
+    thresholds_: Mapping[str, Boundaries] = field(default_factory=dict)
     name: ClassVar[str] = "isolation-forest"
 
     def fit(self, panels: Sequence[Panel], progress: Progress = no_progress) -> Self:
@@ -76,7 +98,8 @@ class IsolationForestDetector:
 
     def learn(self, lessons: Mapping[str, Sequence[Lesson]]) -> Self:
         """Learn from features by kind of entity; raises DataError where nothing was measured."""
-        forests, thresholds = {}, {}
+        forests: dict[str, IsolationForest] = {}
+        thresholds: dict[str, Boundaries] = {}
         for kind, members in lessons.items():
             rows = self._rows([lesson.features for lesson in members])
             if not len(rows):
@@ -87,7 +110,7 @@ class IsolationForestDetector:
                 random_state=self.settings.seed,
             ).fit(rows)
             forests[kind] = forest
-            thresholds[kind] = self._threshold(forest, members)
+            thresholds[kind] = self._boundaries(forest, members)
         if not forests:
             raise DataError("There is nothing measured to learn from.", remedy="Give panels with values.")
         self.forests_, self.thresholds_ = forests, thresholds
@@ -104,42 +127,43 @@ class IsolationForestDetector:
             parts.append(rows[np.isfinite(rows).all(axis=1)][:share])
         return np.concatenate(parts)
 
-    def _threshold(self, forest: IsolationForest, members: Sequence[Lesson]) -> Threshold:
-        """Boundary that news of ordinary days cross at the rate of the settings."""
-        share = max(self.settings.rows // len(members), 1)
-        levels, fresh, days = [], [], 0.0
-        for lesson in members:
-            whole = lesson.features.rows
-            entities = max(min(len(whole), 2 * share // max(whole.shape[1], 1)), 1)
-            rows = whole[np.linspace(0, len(whole) - 1, entities).astype(int)]
-            found = _levels(forest, rows)
-            plain = ~_strange(rows)
-            first = np.nanmin(found, initial=np.inf)
-            levels.append(found[plain & np.isfinite(found)])
-            fresh.append(found[news(found - first, lesson.known) & plain])
-            days += np.isfinite(found).sum() * lesson.interval_s / 86_400
-        return fit_threshold(np.concatenate(levels), np.concatenate(fresh), self.settings.alarms_a_day * days)
+    def _boundaries(self, forest: IsolationForest, members: Sequence[Lesson]) -> Boundaries:
+        """Boundaries that ordinary days cross at the rates of the settings."""
+        parts = [_peaks(forest, lesson, CALIBRATED // len(members)) for lesson in members]
+        days = sum(part.days for part in parts)
+        rates = (self.settings.strays_a_day, self.settings.news_a_day)
+        level, surprise = (
+            fit_threshold(
+                np.concatenate([part.values[which] for part in parts]),
+                np.concatenate([part.peaks[which] for part in parts]),
+                rate * days,
+            )
+            for which, rate in enumerate(rates)
+        )
+        return Boundaries(level=level.farther(self.settings.margin), surprise=surprise)
 
     def score(self, panel: Panel, start: int = 0) -> AnomalyScores:
         """Score the slots from ``start`` on; what lies before serves as history only."""
         features = entity_features(panel, start)
-        levels = self.levels(features, panel.entities[0].kind)
+        assessed = self.assess(features, panel.entities[0].kind)
         return AnomalyScores(
             entities=panel.entity_ids,
             metrics=panel.metric_names,
             times=panel.times[start:],
             interval_s=panel.interval_s,
-            scores=announce(levels, start),
+            scores=announce(assessed.surprises, start),
             deviations=features.deviations,
-            levels=levels,
+            levels=assessed.levels,
         )
 
-    def levels(self, features: Features, kind: str) -> Float:
-        """How abnormal each slot is ``[entity, time]``, 1.0 = the alarm boundary; NaN where nothing was measured."""
+    def assess(self, features: Features, kind: str) -> Assessment:
+        """How abnormal each slot is; NaN where nothing was measured."""
         if not self.forests_:
             raise NotFittedError("The detector has not been trained.", remedy="Call fit first, or load a stored one.")
         kind = kind if kind in self.forests_ else next(iter(self.forests_))
-        return self.thresholds_[kind].apply(_levels(self.forests_[kind], features.rows))
+        levels, surprises = _raw(self.forests_[kind], features.rows)
+        boundaries = self.thresholds_[kind]
+        return Assessment(levels=boundaries.level.apply(levels), surprises=boundaries.surprise.apply(surprises))
 
     def save(self, folder: Path) -> None:
         """Write ``detector.json`` and one skops file a kind; nothing is pickled."""
@@ -154,7 +178,7 @@ class IsolationForestDetector:
             kinds[kind] = {
                 "file": file,
                 "sha256": hashlib.sha256(data).hexdigest(),
-                "threshold": asdict(self.thresholds_[kind]),
+                "boundaries": asdict(self.thresholds_[kind]),
             }
         card = {"format": FORMAT, "features": FEATURES, "settings": asdict(self.settings), "kinds": kinds}
         write_text(folder / "detector.json", json.dumps(card, indent=1))
@@ -178,8 +202,12 @@ class IsolationForestDetector:
         return cls(
             settings=DetectorSettings(**card["settings"]),
             forests_={kind: _checked(skops.io.loads(data, trusted=TRUSTED), folder) for kind, data in blobs.items()},
-            thresholds_={kind: Threshold(**facts["threshold"]) for kind, facts in card["kinds"].items()},
+            thresholds_={kind: _boundaries(facts["boundaries"]) for kind, facts in card["kinds"].items()},
         )
+
+
+def _boundaries(table: Mapping[str, Mapping[str, float]]) -> Boundaries:
+    return Boundaries(level=Threshold(**table["level"]), surprise=Threshold(**table["surprise"]))
 
 
 def _checked(forest: IsolationForest, folder: Path) -> IsolationForest:
@@ -192,6 +220,40 @@ def _checked(forest: IsolationForest, folder: Path) -> IsolationForest:
     return forest
 
 
+@dataclass(frozen=True, eq=False)
+class _Peaks:
+    """Levels and surprises of ordinary slots, those of them that are news, and the days that they cover."""
+
+    values: tuple[Float, Float]
+    peaks: tuple[Float, Float]
+    days: float
+
+
+def _peaks(forest: IsolationForest, lesson: Lesson, slots: int) -> _Peaks:
+    """What is learned about boundaries from whole entities of a lesson, evenly chosen, about ``slots`` together."""
+    whole = lesson.features.rows
+    entities = max(min(len(whole), slots // max(whole.shape[1], 1)), 1)
+    rows = whole[np.linspace(0, len(whole) - 1, entities).astype(int)]
+    plain = ~_strange(rows)
+    levels, surprises = _raw(forest, rows)
+    values, peaks = [], []
+    for found in (_lasting(levels), surprises):
+        floor = np.nanmin(found, initial=np.inf)
+        values.append(found[plain & np.isfinite(found)])
+        peaks.append(found[news(found - floor, lesson.known) & plain])
+    days = float(np.isfinite(surprises).sum()) * lesson.interval_s / 86_400
+    return _Peaks((values[0], values[1]), (peaks[0], peaks[1]), days)
+
+
+def _lasting(levels: Float) -> Float:
+    """Least level of the last ``SUSTAINED`` slots, NaN where one of them was not scored."""
+    lasting = levels.copy()
+    for back in range(1, SUSTAINED):
+        lasting[:, back:] = np.minimum(lasting[:, back:], levels[:, :-back])
+    lasting[:, : SUSTAINED - 1] = np.nan
+    return lasting
+
+
 def _strange(rows: Float) -> npt.NDArray[np.bool_]:
     """Slots of past incidents: far from every expectation, and few of them.
 
@@ -201,12 +263,13 @@ def _strange(rows: Float) -> npt.NDArray[np.bool_]:
     return strange if strange.mean() < STRANGE_SHARE else np.zeros_like(strange)
 
 
-def _levels(forest: IsolationForest, rows: Float) -> Float:
-    """Isolation score of rows ``[entity, time, feature]`` and what lies beyond it, higher = more abnormal."""
+def _raw(forest: IsolationForest, rows: Float) -> tuple[Float, Float]:
+    """Levels and surprises of rows ``[entity, time, feature]`` in the forest's own units, higher = more abnormal."""
     flat = rows.reshape(-1, rows.shape[-1])
     known = np.flatnonzero(np.isfinite(flat).all(axis=1))
-    levels = np.full(len(flat), np.nan, np.float32)
+    found = np.full((2, len(flat)), np.nan, np.float32)
     for first in range(0, len(known), BATCH):
-        part = flat[known[first : first + BATCH]]
-        levels[known[first : first + BATCH]] = NOVEL_WEIGHT * part[:, NOVEL] - forest.score_samples(part)
-    return levels.reshape(rows.shape[:2])
+        chosen = known[first : first + BATCH]
+        found[:, chosen] = WEIGHTS @ flat[chosen].T - forest.score_samples(flat[chosen])
+    levels, surprises = found.reshape(2, *rows.shape[:2])
+    return levels, surprises

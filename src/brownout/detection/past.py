@@ -23,6 +23,7 @@ __all__ = [
     "spread",
     "trailing_mean",
     "trailing_std",
+    "trailing_sum",
 ]
 
 Index = npt.NDArray[np.int64]
@@ -31,6 +32,8 @@ DAY_S = 86_400
 BLOCK_S = 900
 """Levels are kept by the quarter of an hour: fine enough for a day's shape, coarse enough to be quick."""
 DAYS = 7
+YOUTH = 2.0
+"""How much wider than measured a spread is taken with one day known: 1 + 2 / days, less what a week leaves of it."""
 RENEW_S = 6 * 3600
 """Spreads are renewed every six hours."""
 REFERENCES = 2000
@@ -65,6 +68,12 @@ class Clock:
     def renewals(self) -> Index:
         """Slots at which spreads are renewed; the first is 0."""
         return np.arange(0, self.slots, self.window(RENEW_S, 12))
+
+    def youth(self, start: int = 0) -> Float:
+        """Factor ``[1, time, 1]`` on spreads while less than a week is known: two days tell too little."""
+        known = np.maximum(np.arange(start, self.slots) * self.interval_s / DAY_S, 1.0)
+        factor: Float = (1 + YOUTH * np.maximum(1 / known - 1 / DAYS, 0)).astype(np.float32)
+        return factor[None, :, None]
 
     def from_renewals(self, statistics: Float, start: int = 0) -> Float:
         """Statistics ``[entity, renewal, metric]`` at every slot from ``start`` on, each from its last renewal."""
@@ -165,8 +174,8 @@ def trailing_mean(values: Float, width: int) -> Float:
     if width == 1:
         return values
     seen = np.isfinite(values)
-    total = _window_sum(np.where(seen, values, 0), width)
-    count = _window_sum(seen, width)
+    total = trailing_sum(np.where(seen, values, 0), width)
+    count = trailing_sum(seen, width)
     return np.where(seen, total / np.maximum(count, 1), np.nan).astype(np.float32)
 
 
@@ -176,9 +185,9 @@ def trailing_std(values: Float, width: int) -> Float:
     # Any constant near the values keeps the difference of squares exact; the first value measured is known in time.
     centre = np.take_along_axis(values, seen.argmax(axis=1)[:, None], axis=1)
     moved = np.where(seen, values - centre, 0)
-    count = np.maximum(_window_sum(seen, width), 1)
-    mean = _window_sum(moved, width) / count
-    variance = _window_sum(moved.astype(np.float64) ** 2, width) / count - mean**2
+    count = np.maximum(trailing_sum(seen, width), 1)
+    mean = trailing_sum(moved, width) / count
+    variance = trailing_sum(moved.astype(np.float64) ** 2, width) / count - mean**2
     return np.where(seen, np.sqrt(np.maximum(variance, 0)), np.nan).astype(np.float32)
 
 
@@ -196,7 +205,8 @@ def quantiles(values: Float, levels: tuple[float, ...]) -> list[Float]:
     return found
 
 
-def _window_sum(values: npt.NDArray[np.generic], width: int) -> npt.NDArray[np.float64]:
+def trailing_sum(values: npt.NDArray[np.generic], width: int) -> npt.NDArray[np.float64]:
+    """Sum over the last ``width`` slots (axis 1), over fewer at the begin."""
     total = np.cumsum(values, axis=1, dtype=np.float64)
     total[:, width:] -= total[:, :-width].copy()
     return total

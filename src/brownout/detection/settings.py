@@ -17,18 +17,23 @@ class DetectorSettings:
         Trees of the forest and rows that each one sees.
     rows
         Most rows of features that a training looks at, whatever the size of the fleet.
-    alarms_a_day
+    strays_a_day, margin
+        An episode begins ``margin`` times as far from the median as what an entity strays to on an ordinary day so
+        often: the rate is one that a few weeks of history can tell, rarer ones would have to be extrapolated.
+    news_a_day
         News above the boundary that an entity may have on an ordinary day.
     """
 
     trees: int = 100
     samples: int = 512
     rows: int = 40_000
-    alarms_a_day: float = 0.1
+    strays_a_day: float = 0.1
+    margin: float = 1.3
+    news_a_day: float = 0.2
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if min(self.trees, self.samples, self.rows) < 1 or self.alarms_a_day <= 0:
+        if min(self.trees, self.samples, self.rows) < 1 or min(self.strays_a_day, self.news_a_day, self.margin) <= 0:
             msg = f"A forest of {self.trees} trees, {self.samples} samples and {self.rows} rows cannot be grown."
             raise SettingsError(msg, remedy="Give positive numbers.")
 

@@ -21,6 +21,10 @@ class Threshold:
     centre: float
     boundary: float
 
+    def farther(self, factor: float) -> "Threshold":
+        """A boundary ``factor`` times as far from the centre."""
+        return Threshold(centre=self.centre, boundary=self.centre + factor * (self.boundary - self.centre))
+
     def apply(self, raw: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Scores: 1.0 = the boundary, higher = more abnormal."""
         width = max(self.boundary - self.centre, 1e-9)

@@ -21,6 +21,7 @@ __all__ = [
     "EvidenceState",
     "Mover",
     "Risk",
+    "Shape",
 ]
 
 UNKNOWN = "unknown"
@@ -35,12 +36,13 @@ class AnomalyScores:
     ----------
     scores
         float32 ``[entity, time]``: higher = more abnormal, 1.0 = the alarm boundary; NaN = nothing was measured.
-        Above the boundary is what is news; an alarm that goes on stays just below it.
+        How surprising a slot is: an alarm is above the boundary once, and just below it while it goes on.
     deviations
         float32 ``[entity, time, metric]``: robust deviation of each metric from what its past leads to
         expect, signed, in units of its usual spread; what an explanation is made of.
     levels
-        float32 ``[entity, time]``: the same before news was told from what goes on; None = the same as ``scores``.
+        float32 ``[entity, time]``: how far a slot deviates, news or not, 1.0 = the boundary; what episodes are made of.
+        None = the same as ``scores``.
     """
 
     entities: tuple[str, ...]
@@ -52,12 +54,25 @@ class AnomalyScores:
     levels: Float | None = None
 
 
+class Shape(StrEnum):
+    """How a metric moved."""
+
+    SPIKE = "spike"
+    STEP = "step"
+    RAMP = "ramp"
+    BURST = "burst"
+    PERIODIC = "periodic"
+    FLAT = "flat-line"
+    DROPOUT = "dropout"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mover:
     """A metric that moved during an episode.
 
     ``usual`` is its median before, ``peak`` its most deviating value within, ``deviation`` that value's distance in
-    usual spreads (signed), ``onset`` when it first left its usual band.
+    usual spreads (signed), ``onset`` when it first left its usual band, ``share`` how much of the highest level it
+    has made, 0 … 1; NaN where nobody asked.
     """
 
     series: Series
@@ -65,6 +80,7 @@ class Mover:
     peak: float
     deviation: float
     onset: np.datetime64
+    share: float = float("nan")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +97,13 @@ class Episode:
         Highest score within; 1.0 = alarm boundary.
     movers
         Metrics that moved, strongest first.
+    shape
+        Kind of movement of the strongest mover.
+    onset
+        When the first metric left its usual band; ``onset_slack_s`` seconds before that it was surely within. None
+        where no metric moved far enough by itself.
+    rules
+        Ids of the threshold rules that were raised on the entity within.
     """
 
     id: str
@@ -90,6 +113,15 @@ class Episode:
     open: bool
     severity: float
     movers: tuple[Mover, ...]
+    shape: Shape | None = None
+    onset: np.datetime64 | None = None
+    onset_slack_s: float = 0.0
+    rules: tuple[str, ...] = ()
+
+    @property
+    def first(self) -> Mover | None:
+        """The metric that moved first, None where none moved far enough by itself."""
+        return min(self.movers, key=lambda mover: mover.onset, default=None)
 
 
 class EvidenceRole(StrEnum):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["MISS", "Judgement", "NabFile", "judge_corpus", "probation", "row_weights"]
+__all__ = ["MISS", "MOST_PROBATION", "Judgement", "NabFile", "judge_corpus", "probation", "row_weights"]
 
 FALSE_ALARM = 0.11
 MISS = 1.0
@@ -112,7 +112,7 @@ def _rows(files: Mapping[str, NabFile]) -> tuple[Floats, Floats, npt.NDArray[np.
 
 
 def _first_gains(gains: Floats, owners: npt.NDArray[np.int64], windows: int) -> Floats:
-    """What each row adds as the threshold sinks: a false alarm its cost, a row of a window what it gains over before."""
+    """What each row adds as the threshold sinks: a false alarm its cost, a row of a window what it is better by."""
     added = np.where(owners < 0, gains, 0.0)
     best = np.full(windows, -MISS)
     for row in np.flatnonzero(owners >= 0).tolist():

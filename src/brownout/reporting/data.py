@@ -193,9 +193,14 @@ def _episode(episode: findings.Episode, found: night.Night) -> schema.Episode:
                 peak=known(mover.peak),
                 deviation=known(mover.deviation),
                 onset=iso(mover.onset),
+                share=known(mover.share),
             )
             for mover in episode.movers
         ],
+        shape="" if episode.shape is None else episode.shape.value,
+        onset="" if episode.onset is None else iso(episode.onset),
+        onset_slack_s=episode.onset_slack_s,
+        rules=list(episode.rules),
     )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
     "FORMAT",
@@ -159,6 +159,8 @@ class Mover(Part):
     deviation: float | None
     """Distance of the peak from what was expected, in usual spreads."""
     onset: str
+    share: float | None = None
+    """How much of the severity this metric has made, 0 … 1."""
 
 
 class Episode(Part):
@@ -172,6 +174,14 @@ class Episode(Part):
     severity: float
     """Highest score within; 1 is the alarm boundary."""
     movers: list[Mover]
+    shape: str = ""
+    """spike, step, ramp, burst, periodic, flat-line or dropout."""
+    onset: str = ""
+    """When the first metric left its usual band."""
+    onset_slack_s: float = 0.0
+    """So many seconds before the onset it was surely within its band."""
+    rules: list[str] = Field(default_factory=list)
+    """Threshold rules raised on the entity within."""
 
 
 class Evidence(Part):

@@ -22,6 +22,7 @@ from brownout.domain.panel import Float, Panel
 from brownout.domain.ports import Progress, no_progress
 from brownout.domain.truth import Anomaly
 from brownout.evaluation.detection import event_scores, point_scores
+from brownout.evaluation.incidents import AlarmTrack, incident_scores
 from brownout.telemetry.atomic import atomic_path, write_text
 from brownout.telemetry.clean import clean
 from brownout.telemetry.dataset import Dataset
@@ -69,21 +70,26 @@ class _Course:
 
 
 def evaluate_detect(
-    dataset: Dataset, out: Path, progress: Progress = no_progress, *, settings: DetectorSettings | None = None
+    dataset: Dataset,
+    out: Path,
+    progress: Progress = no_progress,
+    *,
+    settings: DetectorSettings | None = None,
+    most_warm: int | None = None,
 ) -> dict[str, object]:
     """Write ``scores.parquet`` (entity, time, score, alarm) and ``scores.json``; returns the scores.
 
     Every distinct time of an entity from the test start on gets the score of its slot, and whether an episode was known
     to be going on. With a ``test_start`` the detector learns once, from what lies before; without one it learns from
-    the first 15 % of every series and again on the way.
+    the first 15 % of every series, at most ``most_warm`` slots, and again on the way.
     """
     started = time.monotonic()
     settings = settings or DetectorSettings()
-    detectors = _learn(dataset, settings, progress)
+    detectors = _learn(dataset, settings, most_warm, progress)
     judged: list[_Judged] = []
     plans = plan_shards(dataset)
     for done, plan in enumerate(plans):
-        for course in _courses(dataset, plan):
+        for course in _courses(dataset, plan, most_warm):
             judged += _judge(dataset, course, detectors)
         progress("detect", (done + 1) / len(plans))
     _write(out / "scores.parquet", judged)
@@ -96,17 +102,22 @@ def evaluate_detect(
     }
     if dataset.anomalies:
         result["scores"] = _against(judged, dataset.anomalies)
+    if dataset.incidents:
+        tracks = [AlarmTrack(j.entity, j.interval_s, j.times.astype("datetime64[ms]"), j.alarms) for j in judged]
+        result["incidents"] = incident_scores(tracks, dataset.incidents, dataset.topology)
     write_text(out / "scores.json", json.dumps(result, indent=1))
     return result
 
 
-def _learn(dataset: Dataset, settings: DetectorSettings, progress: Progress) -> list[IsolationForestDetector]:
+def _learn(
+    dataset: Dataset, settings: DetectorSettings, most_warm: int | None, progress: Progress
+) -> list[IsolationForestDetector]:
     """A detector for each stage of the test, from evenly chosen entities of each kind."""
     chosen = _evenly(dataset)
     plans = plan_shards(dataset, entities=chosen)
     courses: dict[str, list[_Course]] = {}
     for done, plan in enumerate(plans):
-        for course in _courses(dataset, plan):
+        for course in _courses(dataset, plan, most_warm):
             courses.setdefault(plan.kind, []).append(course)
         progress("learn", (done + 1) / len(plans))
     stages = 1 if dataset.test_start is not None else REFITS
@@ -131,7 +142,7 @@ def _evenly(dataset: Dataset) -> set[str]:
     return chosen
 
 
-def _courses(dataset: Dataset, plan: ShardPlan) -> list[_Course]:
+def _courses(dataset: Dataset, plan: ShardPlan, most_warm: int | None) -> list[_Course]:
     """Features of a shard, series of equal span together; what has nothing before or in its test is left out."""
     panel = read_shard(dataset, plan).panel
     spans: dict[tuple[int, int], list[int]] = {}
@@ -144,28 +155,29 @@ def _courses(dataset: Dataset, plan: ShardPlan) -> list[_Course]:
     for (first, last), rows in spans.items():
         part = panel.select(entities=rows)
         part = part.between(panel.start + first * panel.step, panel.start + last * panel.step)
-        edges = _edges(part, dataset.test_start)
+        edges = _edges(part, dataset.test_start, most_warm)
         if edges[0] < edges[-1]:
             courses.append(_Course(part, entity_features(part), edges))
     return courses
 
 
-def _edges(panel: Panel, test_start: np.datetime64 | None) -> tuple[int, ...]:
+def _edges(panel: Panel, test_start: np.datetime64 | None, most_warm: int | None) -> tuple[int, ...]:
     slots = panel.values.shape[1]
     if test_start is not None:
         return (min(max(panel.slot(test_start), 1), slots), slots)
-    return tuple(np.linspace(max(math.ceil(WARM_SHARE * slots), 1), slots, REFITS + 1).astype(int).tolist())
+    warm = min(math.ceil(WARM_SHARE * slots), slots if most_warm is None else most_warm)
+    return tuple(np.linspace(max(warm, 1), slots, REFITS + 1).astype(int).tolist())
 
 
 def _judge(dataset: Dataset, course: _Course, detectors: Sequence[IsolationForestDetector]) -> list[_Judged]:
     """Score the test part of a course; each stage by a detector that has seen only what lies before it."""
     panel, kind = course.panel, course.panel.entities[0].kind
     parts = [
-        detector.levels(course.features.between(first, last), kind)
+        detector.assess(course.features.between(first, last), kind)
         for detector, (first, last) in zip(detectors, pairwise(course.edges), strict=True)
     ]
-    levels = np.concatenate(parts, axis=1)
-    scores, alarms = announce(levels, course.edges[0]), running(levels, panel.interval_s)
+    scores = announce(np.concatenate([part.surprises for part in parts], axis=1), course.edges[0])
+    alarms = running(np.concatenate([part.levels for part in parts], axis=1), panel.interval_s)
     rows, _ = clean(dataset.read(panel.entity_ids), panel.entity_ids, dataset.metrics)
     judged = []
     for row, entity in enumerate(panel.entity_ids):

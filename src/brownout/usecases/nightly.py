@@ -11,6 +11,7 @@ from brownout.telemetry.maintenance import Keep
 from brownout.telemetry.sync import SyncResult, sync
 from brownout.usecases.conclude import Findings, conclude
 from brownout.usecases.investigate import group_incidents, investigate
+from brownout.usecases.remember import read_memory, remember
 from brownout.usecases.sources import clock, open_source
 from brownout.usecases.training import read_record, train_detector, train_forecaster
 from brownout.usecases.watch import Watchers, plan_watch, watch_shard
@@ -44,9 +45,10 @@ def watch_fleet(settings: Settings, workspace: Workspace, progress: Progress = n
     forecaster = SelectedForecaster.load(workspace.forecaster)
     detector = IsolationForestDetector.load(workspace.detector)
     plans, sink = plan_watch(store, settings), sink_of(settings)
+    watchers = Watchers(forecaster, detector, sink, read_memory(workspace))
     shards = []
     for done, plan in enumerate(plans):
-        shards.append(watch_shard(store, plan, Watchers(forecaster, detector, sink), settings))
+        shards.append(watch_shard(store, plan, watchers, settings))
         progress("watch", (done + 1) / len(plans))
     batches = group_incidents(store, [episode for shard in shards for episode in shard.episodes])
     found = []
@@ -55,6 +57,7 @@ def watch_fleet(settings: Settings, workspace: Workspace, progress: Progress = n
         progress("investigate", (done + 1) / len(batches))
     findings = Findings(models=records, skills=forecaster.skills_, shards=shards, investigations=found)
     night = conclude(store, settings, workspace.report, findings)
+    remember(workspace, shards)
     if sink is not None:
         sink(night_points(night))
     return workspace.report / "index.html"

@@ -1,17 +1,21 @@
 """Watch: forecast and search one shard with the models of the night."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from brownout.detection.attribution import explained
 from brownout.detection.episodes import episodes
+from brownout.detection.forest import IsolationForestDetector
+from brownout.detection.memory import Memory
+from brownout.detection.rules import load_rules, with_rules
 from brownout.domain.findings import Episode
 from brownout.domain.forecasts import Breach, Forecasts, Series
 from brownout.domain.metrics import Metric, Worse
 from brownout.domain.night import Chart
 from brownout.domain.panel import Panel
-from brownout.domain.ports import Detector, SampleStore
+from brownout.domain.ports import SampleStore
 from brownout.domain.repairs import Repairs
 from brownout.forecasting.naive import SeasonalNaive
 from brownout.forecasting.selected import SelectedForecaster
@@ -45,6 +49,8 @@ class ShardFindings:
         Console latency in the window on forecast slots, one entity a row; None where the shard has no consoles.
     chronic
         Series that were beyond their limit for most of the window: no breach is forecast for them.
+    muted
+        Episodes not shown because of what was said about their like, with the id of the episode judged.
     closeness
         Chance of each charted forecast to be beyond its limit, by series: orders charts over shards.
     """
@@ -58,6 +64,7 @@ class ShardFindings:
     latency: Panel | None
     repairs: Repairs
     series: int
+    muted: tuple[tuple[Episode, str], ...] = ()
 
 
 def plan_watch(store: SampleStore, settings: Settings) -> tuple[ShardPlan, ...]:
@@ -69,11 +76,12 @@ def plan_watch(store: SampleStore, settings: Settings) -> tuple[ShardPlan, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Watchers:
-    """What a shard is watched with, and where forecasts and scores are written to, if anywhere."""
+    """What a shard is watched with, where forecasts and scores are written to, if anywhere, and what is remembered."""
 
     forecaster: SelectedForecaster
-    detector: Detector
+    detector: IsolationForestDetector
     sink: Sink | None = None
+    memory: Memory = field(default_factory=Memory)
 
 
 def watch_shard(store: SampleStore, plan: ShardPlan, watchers: Watchers, settings: Settings) -> ShardFindings:
@@ -89,6 +97,7 @@ def watch_shard(store: SampleStore, plan: ShardPlan, watchers: Watchers, setting
     if watchers.sink is not None:
         topology = store.topology
         watchers.sink([forecast_points(forecasts, metrics, topology), score_points(scores, topology)])
+    settled = watchers.memory.settle(explained(episodes(scores, panel), scores, panel, watchers.detector))
     chronic = _chronic(coarse.between(span.window, coarse.end), metrics)
     forecasts, naive = (_without(chronic, made) for made in (forecasts, naive))
     found = breaches(forecasts, metrics, _now(coarse), min_probability=settings.forecast.min_probability)
@@ -105,7 +114,8 @@ def watch_shard(store: SampleStore, plan: ShardPlan, watchers: Watchers, setting
     return ShardFindings(
         breaches=found,
         chronic=chronic,
-        episodes=episodes(scores, panel),
+        episodes=with_rules(settled.episodes, panel, load_rules()),
+        muted=settled.muted,
         charts=charts,
         closeness={series: closeness[series] for series in charts},
         measured=_measured(window),

@@ -36,6 +36,16 @@ class Workspace:
         """The latest report."""
         return self.out / "report"
 
+    @property
+    def episodes(self) -> Path:
+        """What the last night found."""
+        return self.out / "episodes.json"
+
+    @property
+    def ledger(self) -> Path:
+        """What was said about episodes."""
+        return self.out / "feedback.jsonl"
+
     def open_history(self) -> History:
         """The history as it is now; raises HistoryError where there is none."""
         return History.open(self.history)
