@@ -25,8 +25,8 @@ TRIES = 200
 HDD = 2
 """Place of rotational storage among the media."""
 PLAIN = (
-    "HW-01", "CONT-01", "VIRT-04", "CONT-04", "VIRT-19", "LEAK-01", "HW-05", "CONT-02", "MAINT-02", "MAINT-04", "NET-01",
-    "NET-02", "NET-03", "HW-06", "PWR-01",
+    "HW-01", "CONT-01", "VIRT-04", "CONT-04", "VIRT-19", "LEAK-01", "HW-05", "CONT-02", "MAINT-02", "MAINT-04",
+    "NET-01", "NET-02", "NET-03", "HW-06", "PWR-01",
 )  # fmt: skip
 """Faults that plain telemetry, without signatures, tells apart."""
 MEASURED = {"host-only": SEEN[:1], "no-probe": SEEN[:2], "full": SEEN}
@@ -171,11 +171,8 @@ def _push(push: Push, injection: Injection, way: Array, layout: Layout, drivers:
     medium = MEDIA[layout.medium[host]]
     if push.driver == "host_cpu_share":
         drivers.host_cpu[host, span] += size * way * layout.cores[host]
-    elif push.driver == "aggressor_cores":
-        # The guest's own demand is capped by its vCPUs; what its threads in QEMU and vhost burn comes on top.
-        drivers.host_cpu[host, span] += size * way * layout.cores[host] * 0.8
     elif push.driver == "aggressor_disk":
-        drivers.io[vm, span] += size * way * (medium.servers / medium.service_ms * 1000) / 20
+        drivers.target("guest_iops", layout)[vm, span] += size * way * medium.servers / medium.service_ms * 1000
     elif push.driver == "aggressor_net":
         drivers.target("guest_net_kbs", layout)[vm, span] += size * way * layout.speed[host]
     elif push.driver == "disk_fill_to":
