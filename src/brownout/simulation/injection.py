@@ -17,8 +17,6 @@ __all__ = ["PLAIN", "Injection", "apply", "place", "truth"]
 
 QUIET_HOURS = 4.0
 """Least time between two incidents on a host, so that labels do not mix."""
-LEAD_SHARE = 0.25
-"""Share of the data before the first incident, for something to learn from."""
 SLOW = ("LEAK-01", "MAINT-04")
 """Faults that can still be growing when the data ends."""
 TRIES = 200
@@ -56,10 +54,12 @@ def place(settings: FleetSettings, layout: Layout, rng: np.random.Generator) -> 
     """
     names = _choice(settings)
     slow = [name for name in names if name in SLOW] or list(SLOW)
+    others = [name for name in names if name not in SLOW] or slow
     placed: list[Injection] = []
     for number in range(settings.ongoing + settings.faults):
         ongoing = number < settings.ongoing
-        new = _place(settings, layout, placed, rng, candidates=slow if ongoing else names, ongoing=ongoing)
+        candidates = (slow, others)[number % 2] if ongoing else names
+        new = _place(settings, layout, placed, rng, candidates=candidates, ongoing=ongoing)
         _configure(new, layout, rng)
         placed.append(new)
     return sorted(placed, key=lambda injection: injection.first)
@@ -134,7 +134,7 @@ def _draw(
     template = templates[cause]
     slots = int(np.exp(rng.uniform(*np.log(template.minutes))) * 60 / settings.interval_s)
     slots = max(min(slots, settings.slots // 3), 2)
-    earliest = int(LEAD_SHARE * settings.slots)
+    earliest = int(settings.lead * settings.slots)
     first = int(rng.integers(earliest, max(settings.slots - slots, earliest + 1)))
     if ongoing:
         first = settings.slots - int(rng.uniform(0.6, 0.75) * slots)
