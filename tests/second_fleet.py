@@ -77,17 +77,14 @@ def make(fault: str, seed: int) -> tuple[list[Panel], Topology, tuple[str, str],
             "vm_disk_await_ms": await_ms * rng.lognormal(0, 0.1, (GUESTS, SLOTS)),
         },
         "console": {
-            "console_connect_ms": connect, "console_mainloop_ms": 0.3 + 40 * late + rng.exponential(0.1, (GUESTS, SLOTS)),
+            "console_connect_ms": connect,
+            "console_mainloop_ms": 0.3 + 40 * late + rng.exponential(0.1, (GUESTS, SLOTS)),
             "console_update_ms": update, "console_echo_ms": update + 20 + 900 * short**2 + 3 * await_ms,
         },
     }  # fmt: skip
     guests = [f"g{k}" for k in range(GUESTS)]
     names = {kind: [f"n1/{kind}"] for kind in columns}
     names |= {"host": ["n1"], "vm": guests, "console": [f"{guest}/c" for guest in guests]}
-        "host": ["n1"],
-        "vm": guests,
-        "console": [f"{g}/c" for g in guests],
-    }
     panels = []
     for kind, table in columns.items():
         entities = tuple(
