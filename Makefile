@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OUT ?= demo
+NAME ?= influxdb
 
-.PHONY: help setup demo test lint docs clean
+.PHONY: help setup demo test lint docs bench clean
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
@@ -32,5 +33,10 @@ lint: $(STAMP)  ## style, types and import contracts
 docs: $(STAMP)  ## build the documentation into site/
 	$(BIN)/mkdocs build --strict --quiet
 
+bench: $(STAMP)  ## measure a part beside its peers: make bench NAME=influxdb (a folder of benchmarks/)
+	test -x .bench/$(NAME)/bin/python || $(PYTHON) -m venv .bench/$(NAME)
+	.bench/$(NAME)/bin/python -m pip install --quiet --disable-pip-version-check --editable . -r benchmarks/$(NAME)/requirements.txt
+	.bench/$(NAME)/bin/python benchmarks/$(NAME)/run.py
+
 clean:  ## remove what the targets above made
-	rm -rf $(VENV) $(OUT) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis site
+	rm -rf $(VENV) .bench $(OUT) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis site

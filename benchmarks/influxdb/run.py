@@ -1,16 +1,17 @@
 """Reading from InfluxDB beside its own clients, and the history as a notebook reads it.
 
-Needs ``influxd`` (apt install influxdb) and what ``requirements.txt`` beside this file lists. Every case runs in a process
-of its own, so that its peak memory is its own. Prints a Markdown table.
+Needs ``influxd`` (apt install influxdb) and what ``requirements.txt`` beside this file lists. Every case runs in a
+process of its own, so that its peak memory is its own. Prints a Markdown table.
 """
 
 import json
-import resource
+import re
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,7 @@ from brownout.domain.entities import Entity  # noqa: E402
 from brownout.domain.metrics import Metric  # noqa: E402
 from brownout.domain.repairs import Repairs  # noqa: E402
 from brownout.telemetry.history import (  # noqa: E402
+    HOURS,
     WEEK,
     Description,
     History,
@@ -72,8 +74,15 @@ def ours_1x(url: str) -> int:
     return len(database.read(ASKED))
 
 
+def slices_1x(url: str) -> int:
+    """The same in slices of six hours, as sync reads: memory does not grow with the range."""
+    database = InfluxQlDatabase(Connection(url=url), database="bench", user="admin", password=PASSWORD)
+    starts = np.arange(ASKED.start, ASKED.end, HOURS)
+    return sum(len(database.read(replace(ASKED, start=start, end=min(start + HOURS, ASKED.end)))) for start in starts)
+
+
 def peer_1x(url: str) -> int:
-    """The ``influxdb`` package's DataFrameClient (not chunked: its 5.3.2 cannot read chunks)."""
+    """The ``influxdb`` package's DataFrameClient (5.3.2 cannot read chunks)."""
     from influxdb import DataFrameClient  # noqa: PLC0415
 
     client = DataFrameClient("127.0.0.1", int(url.rsplit(":", 1)[1]), "admin", PASSWORD, "bench")
@@ -82,16 +91,18 @@ def peer_1x(url: str) -> int:
 
 
 def annotated() -> bytes:
-    """A long answer of InfluxDB 2.x, ten series."""
+    """A long answer of InfluxDB 2.x with the eleven columns that it sends of itself, ten series."""
     head = (
-        "#datatype,string,long,dateTime:RFC3339,double,string,string\r\n#group,false,false,false,false,true,true\r\n"
-        "#default,_result,,,,,\r\n,result,table,_time,_value,_field,host\r\n"
+        "#datatype,string,long,dateTime:RFC3339,dateTime:RFC3339,dateTime:RFC3339,double,string,string,string,string\r\n"
+        "#group,false,false,true,true,false,false,true,true,true,true\r\n"
+        "#default,_result,,,,,,,,,\r\n"
+        ",result,table,_start,_stop,_time,_value,_field,_measurement,cpu,host\r\n"
     )
     length = CSV_ROWS // 10
     times = np.datetime_as_string(START + np.arange(length) * MINUTE, unit="s")
     values = np.random.default_rng(0).uniform(0, 100, length).round(4)
     rows = [
-        f",,{series},{moment}Z,{value},usage_idle,kvm{series}\r\n"
+        f",,{series},2026-01-01T00:00:00Z,2026-04-01T00:00:00Z,{moment}Z,{value},usage_idle,cpu,cpu-total,kvm{series}\r\n"
         for series in range(10)
         for moment, value in zip(times, values, strict=True)
     ]
@@ -162,33 +173,40 @@ def day_of_all(folder: str) -> int:
 
 CASES: dict[str, Callable[[str], int]] = {
     case.__name__: case
-    for case in (ours_1x, peer_1x, ours_2x, peer_2x, year_pyarrow, year_duckdb, year_history, day_of_all)
+    for case in (ours_1x, slices_1x, peer_1x, ours_2x, peer_2x, year_pyarrow, year_duckdb, year_history, day_of_all)
 }
 
 
-def measured(name: str, where: str) -> tuple[int, float, float]:
-    """Rows, seconds and peak MB of a case in a process of its own."""
+def measured(name: str, where: str) -> tuple[int, float, float, float]:
+    """Rows, seconds, seconds of processor and peak MB of a case in a process of its own."""
     done = subprocess.run([sys.executable, __file__, name, where], capture_output=True, text=True, check=True)
-    rows, seconds, peak = json.loads(done.stdout)
-    return rows, seconds, peak
+    rows, seconds, busy, peak = json.loads(done.stdout)
+    return rows, seconds, busy, peak
+
+
+def peak_mb() -> float:
+    """Peak memory of this program; getrusage would also count what the parent held when it started us."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return int(found.group(1)) / 1000 if found else float("nan")
 
 
 def show(name: str, where: str, repeat: int = 3) -> None:
     """One line of the table: the best of a few runs."""
     runs = [measured(name, where) for _ in range(repeat)]
-    rows, seconds, peak = min(runs, key=lambda run: run[1])
+    rows, seconds, busy, peak = min(runs, key=lambda run: run[1])
     what = (CASES[name].__doc__ or "").strip().removesuffix(".")
-    print(f"| {what} | {rows:,} | {seconds:.2f} | {rows / seconds:,.0f} | {peak:,.0f} |", flush=True)
+    print(f"| {what} | {rows:,} | {seconds:.2f} | {rows / seconds:,.0f} | {busy:.2f} | {peak:,.0f} |", flush=True)
 
 
 def main() -> None:
     """Run everything."""
-    print("| case | rows | s | rows/s | peak MB |\n|---|---|---|---|---|", flush=True)
+    print("| case | rows | s | rows/s | processor s | peak MB |\n|---|---|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
         with influxd(folder) as server:
             fill(server)
             show("ours_1x", server.url)
+            show("slices_1x", server.url)
             show("peer_1x", server.url, 1)
         with scripted() as script:
             body = annotated()
@@ -204,9 +222,9 @@ def main() -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) == 3:
-        begin = time.perf_counter()
+        begin, worked = time.perf_counter(), time.process_time()
         count = CASES[sys.argv[1]](sys.argv[2])
-        elapsed = time.perf_counter() - begin
-        print(json.dumps([count, elapsed, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000]))
+        elapsed, worked = time.perf_counter() - begin, time.process_time() - worked
+        print(json.dumps([count, elapsed, worked, peak_mb()]))
     else:
         main()

@@ -17,7 +17,6 @@ from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 
 from brownout.domain.entities import Entity, Topology
@@ -27,6 +26,7 @@ from brownout.domain.ports import Span
 from brownout.domain.repairs import Repair, Repairs
 from brownout.telemetry.atomic import atomic_path, write_text
 from brownout.telemetry.dataset import read_samples
+from brownout.telemetry.rowgroups import files_holding
 from brownout.telemetry.spans import merge_spans, spans_of
 
 __all__ = [
@@ -160,10 +160,6 @@ class History:
         """Seconds between samples where the source states one."""
         return self.description.interval_s
 
-    @cached_property
-    def _samples(self) -> pads.Dataset:
-        return pads.dataset([str(path) for path in self._whole()], schema=samples_schema(self.metrics))
-
     def _whole(self) -> tuple[Path, ...]:
         if not self.files:
             msg = f"The history in {self.folder} has no samples."
@@ -194,7 +190,8 @@ class History:
         self, entities: Sequence[str], *, start: np.datetime64 | None = None, end: np.datetime64 | None = None
     ) -> pa.Table:
         """Samples of the entities from start until before end."""
-        return read_samples(self._samples, entities, start=start, end=end)
+        samples = files_holding(self._whole(), entities, samples_schema(self.metrics))
+        return read_samples(samples, entities, start=start, end=end)
 
     def repairs(self, *, since: np.datetime64 | None = None) -> Repairs:
         """Repairs made to the rows of all files, or of those of the week of a time and later ones."""

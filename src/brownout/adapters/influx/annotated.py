@@ -12,7 +12,6 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from brownout.adapters.influx.assemble import from_long
@@ -50,7 +49,7 @@ class Columns:
         for name, parts in self.tags.items():
             parts.append(batch.column(name) if name in own else pa.nulls(batch.num_rows, TEXT))
         self.times.append(batch.column("_time").cast(pa.timestamp("ms", "UTC"), safe=False).cast(pa.int64()).to_numpy())
-        self.values.append(pc.fill_null(batch.column("_value"), float("nan")).to_numpy(zero_copy_only=False))
+        self.values.append(batch.column("_value").to_numpy(zero_copy_only=False))  # null becomes NaN
         self.names.append(batch.column("_field"))
         self.rows += batch.num_rows
 
@@ -85,11 +84,12 @@ def parse_annotated(answer: IO[bytes], fields: tuple[str, ...]) -> Raw:
     )
 
 
-def blocks_of(answer: IO[bytes]) -> Iterator[tuple[list[bytes], bytes]]:
+def blocks_of(answer: IO[bytes]) -> Iterator[tuple[list[bytes], pa.Buffer]]:
     """Annotation lines with the header, and the rows after them, block by block."""
     data = answer.read()
+    whole = pa.py_buffer(data)
     starts = list(_starts(data))
-    if data.strip() and (not starts or data[: starts[0]].strip()):
+    if data[: starts[0]].strip() if starts else data and not data.isspace():
         msg = f"the answer does not begin with annotations but with {data[:60]!r}"
         raise ValueError(msg)
     for start, end in pairwise([*starts, len(data)]):
@@ -102,19 +102,29 @@ def blocks_of(answer: IO[bytes]) -> Iterator[tuple[list[bytes], bytes]]:
             position = stop + 1
         if end == len(data) and not data.endswith(b"\n"):
             raise ValueError("the answer was cut short inside a row")
-        yield lines, data[position:end]
+        yield lines, whole[position:end]
 
 
 def _starts(data: bytes) -> Iterator[int]:
     """Where blocks begin: the mark at the start of a line outside of quotes."""
     position, quotes, counted = 0, 0, 0
-    while (found := data.find(MARK, position)) >= 0:
+    while (found := _mark(data, position)) >= 0:
         if found == 0 or data[found - 1] == 10:  # a line feed
             quotes += data.count(b'"', counted, found)
             counted = found
             if quotes % 2 == 0:
                 yield found
         position = found + len(MARK)
+
+
+def _mark(data: bytes, position: int) -> int:
+    """Where the mark stands next: one sign is found far faster than several, and is seldom part of a tag."""
+    for _ in range(8):
+        found = data.find(b"#", position)
+        if found < 0 or data.startswith(MARK, found):
+            return found
+        position = found + 1
+    return data.find(MARK, position)
 
 
 def _names(header: list[bytes]) -> list[str]:
@@ -126,7 +136,7 @@ def _names(header: list[bytes]) -> list[str]:
     return ["" if column[0].as_py() is None else str(column[0].as_py()) for column in table.columns]
 
 
-def _first_row(names: list[str], body: bytes) -> dict[str, str]:
+def _first_row(names: list[str], body: pa.Buffer) -> dict[str, str]:
     for batch in _batches(names, body, text_only=True):
         return {name: str(batch.column(place)[0]) for place, name in enumerate(names) if batch.num_rows}
     return {}
@@ -137,8 +147,8 @@ def text_column(name: str) -> bool:
     return name == "_field" or name not in OWN
 
 
-def _batches(names: list[str], body: bytes, *, text_only: bool = False) -> Iterator[pa.RecordBatch]:
-    if not body.strip():
+def _batches(names: list[str], body: pa.Buffer, *, text_only: bool = False) -> Iterator[pa.RecordBatch]:
+    if not body.size or (body.size < CHUNK and body.to_pybytes().isspace()):
         return
     unique = [name if name and names.count(name) == 1 else f"\\0{place}" for place, name in enumerate(names)]
     kinds = {name: TEXT for name in unique if text_only or text_column(name)}
@@ -146,7 +156,7 @@ def _batches(names: list[str], body: bytes, *, text_only: bool = False) -> Itera
         kinds |= {"_time": pa.timestamp("ns", "UTC"), "_value": pa.float64()}
     wanted = [name for name in unique if text_only or name in kinds]
     try:
-        yield from pacsv.open_csv(
+        table = pacsv.read_csv(
             pa.BufferReader(body),
             read_options=pacsv.ReadOptions(column_names=unique, block_size=CHUNK),
             parse_options=pacsv.ParseOptions(newlines_in_values=True),
@@ -156,3 +166,4 @@ def _batches(names: list[str], body: bytes, *, text_only: bool = False) -> Itera
         )
     except pa.ArrowInvalid as error:
         raise ValueError(f"the answer is malformed: {error}") from error
+    yield from table.to_batches()

@@ -17,16 +17,24 @@ Doubles = npt.NDArray[np.float64]
 
 
 def series_of(columns: Mapping[str, pa.ChunkedArray]) -> tuple[Integers, tuple[Mapping[str, str], ...]]:
-    """Number the distinct combinations of tags, in the order in which they appear."""
+    """Number the distinct combinations of tags, in the order in which they appear.
+
+    Servers send a series after the other, so that combinations are compared once for each run of equal rows.
+    """
     length = len(next(iter(columns.values())))
-    codes: Integers = np.zeros(length, np.int64)
-    for column in columns.values():
-        own, count = _codes(column)
-        codes, _ = pd.factorize(codes * count + own)
     if not length:
-        return codes, ()
-    first = np.full(int(codes.max()) + 1, -1, np.int64)
-    first[codes[::-1]] = np.arange(length - 1, -1, -1)
+        return np.zeros(0, np.int64), ()
+    coded = [_codes(column) for column in columns.values()]
+    new = np.zeros(length, bool)
+    new[0] = True
+    for own, _ in coded:
+        new[1:] |= own[1:] != own[:-1]
+    starts = np.flatnonzero(new)
+    numbers: Integers = np.zeros(len(starts), np.int64)
+    for own, names in coded:
+        numbers, _ = pd.factorize(numbers * (len(names) + 1) + own[starts])
+    codes: Integers = np.repeat(numbers, np.diff(starts, append=length))
+    first = starts[np.unique(numbers, return_index=True)[1]]
     named = {tag: column.take(pa.array(first)).to_pylist() for tag, column in columns.items()}
     return codes, tuple(
         {tag: str(values[row]) for tag, values in named.items() if values[row] not in (None, "")}
@@ -34,13 +42,16 @@ def series_of(columns: Mapping[str, pa.ChunkedArray]) -> tuple[Integers, tuple[M
     )
 
 
-def _codes(column: pa.ChunkedArray) -> tuple[Integers, int]:
+def _codes(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.int32], pa.Array]:
+    """Codes of a column, one past the last where nothing stands, and what they mean."""
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
     array = column.unify_dictionaries().combine_chunks()
     array = array.chunk(0) if isinstance(array, pa.ChunkedArray) else array
-    indices: Integers = pc.fill_null(array.indices.cast(pa.int64()), len(array.dictionary)).to_numpy()
-    return indices, len(array.dictionary) + 1
+    indices = array.indices.cast(pa.int32())
+    if indices.null_count:
+        indices = pc.fill_null(indices, len(array.dictionary))
+    return indices.to_numpy(), array.dictionary
 
 
 def from_wide(times: Integers, tags: Mapping[str, pa.ChunkedArray], fields: Mapping[str, Doubles]) -> Raw:
@@ -72,32 +83,26 @@ def from_long(
     if not len(times):
         return Raw.empty(fields)
     series, named = series_of(tags) if tags else (np.zeros(len(times), np.int64), ({},))
-    column, _ = _codes(names)
-    found = _dictionary(names)
-    place = np.array([fields.index(name) if name in fields else -1 for name in found] + [-1])[column]
+    column, found = _codes(names)
+    place = np.array([fields.index(name) if name in fields else -1 for name in found.to_pylist()] + [-1])[column]
     base = int(times.min())
     width = int(times.max()) - base + 1
     keys = series * width + (times - base)
     rows, distinct = _rank(keys)
     table = np.full((len(distinct), len(fields)), np.nan)
-    known = place >= 0
-    table[rows[known], place[known]] = values[known]
+    for number in range(len(fields)):
+        own = place == number
+        table[rows[own], number] = values[own]
     return Raw(fields, named, distinct // width, distinct % width + base, table)
 
 
 def _rank(keys: Integers) -> tuple[Integers, Integers]:
     """Place of each key among the sorted distinct ones. Fields come one after the other, each sorted: cheap to sort."""
+    if np.all(keys[1:] > keys[:-1]):
+        return np.arange(len(keys)), keys
     order = np.argsort(keys, kind="stable")
     ordered = keys[order]
     new = np.concatenate(([True], np.diff(ordered) != 0))
     rows = np.empty(len(keys), np.int64)
     rows[order] = np.cumsum(new) - 1
     return rows, ordered[new]
-
-
-def _dictionary(column: pa.ChunkedArray) -> list[str]:
-    if not pa.types.is_dictionary(column.type):
-        column = column.dictionary_encode()
-    array = column.unify_dictionaries().combine_chunks()
-    array = array.chunk(0) if isinstance(array, pa.ChunkedArray) else array
-    return [str(name) for name in array.dictionary.to_pylist()]
