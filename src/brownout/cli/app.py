@@ -189,6 +189,25 @@ def simulate(  # noqa: PLR0913 - each option of a fleet is an option of the comm
             typer.echo(f"{lines:,} lines written")
 
 
+@app.command()
+def labels(
+    domains: Annotated[list[Path], typer.Argument(help="Files with what `virsh dumpxml` printed.", exists=True)],
+) -> None:
+    """Print the configuration of guests, from libvirt's XML, as CSV columns for a data set's entities.csv."""
+    import csv
+    import io
+
+    from brownout.diagnosis.domain_xml import LABELS, read_domain
+
+    table = io.StringIO()
+    writer = csv.DictWriter(table, ("entity", *LABELS), lineterminator="\n", restval="")
+    writer.writeheader()
+    for path in domains:
+        name, found = read_domain(path.read_text(encoding="utf-8"))
+        writer.writerow({"entity": name, **found})
+    typer.echo(table.getvalue(), nl=False)
+
+
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
