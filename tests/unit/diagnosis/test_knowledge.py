@@ -98,6 +98,16 @@ def test_a_cause_that_nothing_tells_from_another_must_say_so(tmp_path: Path) -> 
         Knowledge.load(folder)
 
 
+def test_causes_can_be_taken_out_of_the_data(tmp_path: Path) -> None:
+    folder = tmp_path / "knowledge"
+    shutil.copytree(SHIPPED, folder)
+    tables = (folder / "causes.toml").read_text().split("\n[causes.")
+    kept = [table for table in tables if not table.startswith(("CONT-04", "MAINT-06"))]
+    (folder / "causes.toml").write_text("\n[causes.".join(kept))
+    left = set(Knowledge.load().causes) - set(Knowledge.load(folder).causes)
+    assert left == {"CONT-04", "MAINT-06"}
+
+
 def test_configuration_is_evidence_only_with_its_effect() -> None:
     fleet = simulate(replace(FLEET, faults=1, only_causes=("VIRT-05",)))
     knowledge = Knowledge.load()
