@@ -51,6 +51,7 @@ def draw_demand(
     net = 30 + 260 * activity + 120 * bursts(rng, shape, rate=interval / 1200, steps=60 / interval)
     viewers = rng.binomial(2, np.clip(0.45 * np.minimum(activity, 1.2), 0, 0.9)) + drivers.viewers
     change = (0.15 + 0.55 * activity * np.exp(0.4 * ar1(rng, shape, steps=300 / interval))) * drivers.change
+    change = change + drivers.more("guest_change")
     return Demand(
         activity=activity,
         cpu=cpu,
