@@ -8,10 +8,12 @@ one, at each delay. With --write the weights learned on everything become models
 
 import argparse
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from brownout.diagnosis.inference import Weights
 from brownout.diagnosis.knowledge import Knowledge
 from brownout.diagnosis.learning import Example, Learned, learn, make_example
 from brownout.diagnosis.observation import observe
@@ -22,6 +24,8 @@ from brownout.usecases.incidents import BASELINE, panels_by_group, window_of
 
 DELAYS = (0.0, 60.0, 90.0)
 """Seconds that detection comes late; learning sees them all."""
+FEW, MARGIN = 0.02, 1.0
+"""Share of the incidents that may be less than e times as likely as unknown."""
 ROOT = Path(__file__).parents[2]
 
 
@@ -65,6 +69,17 @@ def held_out(examples: dict[float, dict[str, list[Example]]], causes: list[Cause
         print(f"delay {delay:3.0f} s: {len(found)} incidents, AC@1 {first:.3f}, AC@3 {three:.3f}")
 
 
+def cautious(learned: Learned, examples: list[Example], causes: list[CauseRule]) -> Learned:
+    """Lower all priors together until only one incident in fifty is hardly likelier than ``unknown``.
+
+    Competing with each other, candidates say nothing about how likely they are at all; this does.
+    """
+    weights = weights_of(learned, causes)
+    right = np.quantile([float(example.strengths[example.right] @ weights) for example in examples], FEW)
+    shift = max(float(right) - Weights().unknown - MARGIN, 0.0)
+    return replace(learned, priors={cause: prior - shift for cause, prior in learned.priors.items()})
+
+
 def write(learned: Learned, path: Path, source: str) -> None:
     """Write learned.toml."""
     lines = [
@@ -88,7 +103,8 @@ def main() -> None:
     causes = [cause for cause in knowledge.causes.values() if not cause.kind]
     examples = examples_of(dataset, knowledge, causes)
     held_out(examples, causes)
-    learned = learn([e for by_name in examples.values() for own in by_name.values() for e in own], causes)
+    everything = [e for by_name in examples.values() for own in by_name.values() for e in own]
+    learned = cautious(learn(everything, causes), everything, causes)
     if arguments.write:
         write(learned, ROOT / "models" / "knowledge" / "learned.toml", dataset.name)
 

@@ -160,7 +160,8 @@ def simulate(  # noqa: PLR0913 - each option of a fleet is an option of the comm
 
     from brownout.simulation import FleetSettings
     from brownout.simulation import simulate as run
-    from brownout.simulation.dataset import write_dataset
+    from brownout.simulation.dataset import stream_dataset
+    from brownout.simulation.fleet import plan_fleet
     from brownout.usecases.fill import fill, start_for
 
     if folder is None and to_influxdb is None:
@@ -177,14 +178,34 @@ def simulate(  # noqa: PLR0913 - each option of a fleet is an option of the comm
         telemetry=telemetry.value,
         signatures=True,
     )
-    fleet = run(settings if to_influxdb is None else replace(settings, start=start_for(days, interval)))
-    if folder is not None:
-        write_dataset(fleet, folder, name=folder.name)
-        typer.echo(folder)
     if to_influxdb is not None:
-        with progress_bars() as progress:
-            lines = fill(load_settings(to_influxdb), fleet, progress)
-        typer.echo(f"{lines:,} lines written")
+        settings = replace(settings, start=start_for(days, interval))
+    with progress_bars() as progress:
+        if folder is not None:
+            stream_dataset(plan_fleet(settings), folder, name=folder.name, progress=progress)
+            typer.echo(folder)
+        if to_influxdb is not None:
+            lines = fill(load_settings(to_influxdb), run(settings), progress)
+            typer.echo(f"{lines:,} lines written")
+
+
+@app.command()
+def labels(
+    domains: Annotated[list[Path], typer.Argument(help="Files with what `virsh dumpxml` printed.", exists=True)],
+) -> None:
+    """Print the configuration of guests, from libvirt's XML, as CSV columns for a data set's entities.csv."""
+    import csv
+    import io
+
+    from brownout.diagnosis.domain_xml import LABELS, read_domain
+
+    table = io.StringIO()
+    writer = csv.DictWriter(table, ("entity", *LABELS), lineterminator="\n", restval="")
+    writer.writeheader()
+    for path in domains:
+        name, found = read_domain(path.read_text(encoding="utf-8"))
+        writer.writerow({"entity": name, **found})
+    typer.echo(table.getvalue(), nl=False)
 
 
 def _names(text: str) -> tuple[str, ...]:

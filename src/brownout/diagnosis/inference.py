@@ -10,11 +10,12 @@ the probability.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from brownout.diagnosis.evidence import explain
+from brownout.diagnosis.explaining import against, decider, summarise
 from brownout.diagnosis.knowledge import Knowledge
 from brownout.diagnosis.observation import IncidentWindow, Observations, observe
 from brownout.diagnosis.rules import CauseRule, EvidenceRule
@@ -72,6 +73,8 @@ class Diagnoser:
     def diagnose(self, window: IncidentWindow, panels: Sequence[Panel], topology: Topology) -> Diagnosis:
         """Rank the causes at the window's entities; ``panels`` hold the window and its past."""
         observed = observe(panels, window.start, window.end)
+        ranked = self.rank(window.entities, observed, topology)
+        causes = (ranked[0], *(replace(cause, against=against(cause)) for cause in ranked[1:]))
         return Diagnosis(
             id=window.id,
             start=window.start,
@@ -79,7 +82,9 @@ class Diagnoser:
             open=window.open,
             entities=window.entities,
             episodes=tuple(episode.id for episode in window.episodes),
-            causes=self.rank(window.entities, observed, topology),
+            causes=causes,
+            summary=summarise(causes, self.knowledge),
+            decider=decider(causes, self.knowledge),
         )
 
     def rank(self, entities: Iterable[str], observed: Observations, topology: Topology) -> tuple[Cause, ...]:

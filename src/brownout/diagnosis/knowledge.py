@@ -31,7 +31,7 @@ class Knowledge:
         folder = folder or definitions_folder() / "knowledge"
         symptoms = read_symptoms(folder, Catalogue.load())
         causes = read_learned(folder, read_causes(folder, symptoms))
-        check(symptoms, causes)
+        check(causes)
         return cls(symptoms, causes)
 
     def without(self, *causes: str) -> "Knowledge":

@@ -24,6 +24,7 @@ STEADY_COVERAGE = 0.8
 FLOOR = 0.02
 """Least spread as a share of the usual level."""
 UNIT_FLOORS = {"%": 0.3, "ms": 0.3}
+ERROR_FLOOR = 0.02
 DISK_FLOOR_MS = 0.04
 """Disks answer in fractions of a millisecond; consoles and paths never do."""
 UPPER, LOWER = 0.75, 0.25
@@ -104,7 +105,7 @@ class Observations:
 def observe(panels: Sequence[Panel], start: np.datetime64, end: np.datetime64) -> Observations:
     """Observe all series of panels that hold a span and its past, vectorised over each panel."""
     table: dict[tuple[str, str], Observation] = {}
-    surge, silence = surges(panels, start, end), {}
+    surge, silence = surges(panels, start, end), dict[str, float]()
     for panel in panels:
         past, within = panel.between(panel.start, start), panel.between(start, max(end, start + panel.step))
         if not within.values.shape[1] or past.values.shape[1] < LEAST_PAST:
@@ -174,6 +175,8 @@ def _baseline(past: Panel, start: np.datetime64, end: np.datetime64) -> tuple[Fl
 
 
 def _floor(metric: Metric) -> float:
+    if metric.role is Role.ERRORS:
+        return ERROR_FLOOR
     return DISK_FLOOR_MS if (metric.family, metric.unit) == (Family.DISK, "ms") else UNIT_FLOORS.get(metric.unit, 0.0)
 
 
@@ -213,4 +216,5 @@ def _gradual(values: Float) -> Float:
     jumps = np.abs(np.diff(values, axis=1))
     largest = np.max(np.where(np.isfinite(jumps), jumps, 0), axis=1)
     share = np.divide(largest, high - low, out=np.zeros_like(largest), where=(high - low) > 1e-9)
-    return np.clip((JUMP[1] - share) / (JUMP[1] - JUMP[0]), 0, 1).astype(np.float32)
+    gradual: Float = np.clip((JUMP[1] - share) / (JUMP[1] - JUMP[0]), 0, 1).astype(np.float32)
+    return gradual

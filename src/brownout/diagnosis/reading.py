@@ -103,7 +103,12 @@ def _cause(name: str, table: Mapping[str, Any], symptoms: Mapping[str, Symptom])
 
 
 def _rule(cause: str, table: Mapping[str, Any], symptoms: Mapping[str, Symptom]) -> EvidenceRule:
-    rule = EvidenceRule(symptom=table["symptom"], where=table["where"], role=EvidenceRole(table["role"]))
+    rule = EvidenceRule(
+        symptom=table["symptom"],
+        where=table["where"],
+        role=EvidenceRole(table["role"]),
+        weight=float(table["weight"]) if "weight" in table else None,
+    )
     if rule.symptom not in symptoms or rule.where not in PLACES:
         msg = f"Cause {cause!r} has evidence {rule.symptom!r} at {rule.where!r}."
         raise KnowledgeError(msg, remedy=f"Use a symptom of symptoms.toml and a place of {PLACES}.")

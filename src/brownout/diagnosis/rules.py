@@ -19,8 +19,9 @@ MEASURES = ("level", "apart", "surge", "early", "label", "silence")
 class Symptom:
     """What can be seen in one metric, in any metric of some roles, or in a label; see ``symptoms.toml``.
 
-    ``measure`` is what is looked at: the ``level`` against the past, the ``surge`` beyond all of the past, an ``early``
-    surge, one of the ``values`` of a ``label``, or the ``silence`` of an entity that used to be measured. A surge of ``scale`` has a strength of 0.63.
+    ``measure`` is what is looked at: the ``level`` against the past, or also ``apart`` from what the peers did; the
+    ``surge`` beyond all of the past, or an ``early`` one; one of the ``values`` of a ``label``; or the ``silence`` of
+    an entity that used to be measured. A surge of ``scale`` has a strength of 0.63.
     """
 
     id: str

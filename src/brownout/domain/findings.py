@@ -159,7 +159,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """A candidate explanation, ``unknown`` included."""
+    """A candidate explanation, ``unknown`` included; ``against`` says why it is not likelier, "" for the first."""
 
     id: str
     title: str
@@ -167,13 +167,15 @@ class Cause:
     entity: str
     probability: float
     evidence: tuple[Evidence, ...] = ()
+    against: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
     """Ranked causes of an incident: one or several episodes of related entities at one time.
 
-    ``causes`` sum to at most 1 with ``unknown`` among them, most probable first, and are never empty.
+    ``causes`` sum to at most 1 with ``unknown`` among them, most probable first, and are never empty. ``summary`` says
+    in sentences why; ``decider`` what to measure to decide between the first two, "" where nothing needs to be.
     """
 
     id: str
@@ -183,6 +185,8 @@ class Diagnosis:
     entities: tuple[str, ...]
     episodes: tuple[str, ...]
     causes: tuple[Cause, ...]
+    summary: str = ""
+    decider: str = ""
 
     @property
     def top(self) -> Cause:

@@ -1,26 +1,39 @@
 """How good ranked causes are against the truth."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from brownout.domain.findings import UNKNOWN, Cause
 from brownout.domain.metrics import Family
 from brownout.domain.truth import Incident
 
-__all__ = ["FAMILIES", "Verdict", "answers", "diagnosis_scores", "judge"]
+__all__ = ["FAMILIES", "Verdict", "answers", "diagnosis_scores", "judge", "macro_f1"]
 
 FAMILIES = {family.value for family in Family}
+BINS = 10
+"""Of equal width, for the calibration error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """Rank (from 1) of the right answer, None where it is not among the answers; ``place`` and ``cause`` alone too."""
+    """Rank (from 1) of the right answer, None where it is not among the answers; ``place`` and ``cause`` alone too.
+
+    ``alike`` is the rank of the right answer or of one that no evidence tells from it. ``truth`` and ``answer`` are the
+    causes, ``probability`` that of the first answer, ``chance`` the odds of a blind guess among the candidates.
+    """
 
     both: int | None
     entity: int | None
     cause: int | None
     family: int | None
     unknown: bool
+    alike: int | None = None
+    truth: str = ""
+    answer: str = ""
+    probability: float = 0.0
+    chance: float = 0.0
 
 
 def answers(causes: Sequence[Cause], *, coarse: bool) -> list[Cause]:
@@ -41,38 +54,84 @@ def answers(causes: Sequence[Cause], *, coarse: bool) -> list[Cause]:
     return sorted(merged.values(), key=lambda cause: -cause.probability)
 
 
-def judge(ranked: Sequence[Cause], incident: Incident) -> Verdict:
-    """Where the truth stands in a ranking; an abstention in first place is wrong, but said so."""
+def judge(
+    ranked: Sequence[Cause],
+    incident: Incident,
+    *,
+    families: Mapping[str, str] | None = None,
+    alike: Mapping[str, Sequence[str]] | None = None,
+    chance: float = 0.0,
+) -> Verdict:
+    """Where the truth stands in a ranking; an abstention in first place is wrong, but said so.
+
+    ``families`` gives the family of a cause, ``alike`` the causes that nothing tells from it.
+    """
     named = [cause for cause in ranked if cause.id != UNKNOWN]
-    family = incident.cause if incident.cause in FAMILIES else None
+    family = incident.cause if incident.cause in FAMILIES else (families or {}).get(incident.cause)
     right = next((c.family for c in named if c.id == incident.cause), family)
+    same = {incident.cause, *(alike or {}).get(incident.cause, ())}
     return Verdict(
         both=_rank([c.entity == incident.entity and c.id == incident.cause for c in ranked]),
         entity=_rank([c.entity == incident.entity for c in ranked]),
         cause=_rank([c.id == incident.cause for c in ranked]),
         family=_rank([c.family == right for c in ranked]),
         unknown=bool(ranked) and ranked[0].id == UNKNOWN,
+        alike=_rank([c.entity == incident.entity and c.id in same for c in ranked]),
+        truth=incident.cause,
+        answer=ranked[0].id if ranked else "",
+        probability=ranked[0].probability if ranked else 0.0,
+        chance=chance,
     )
 
 
 def diagnosis_scores(verdicts: Sequence[Verdict]) -> dict[str, float | int]:
-    """AC@k: share of incidents whose right (entity, cause) is among the first k; entity and cause alone beside it."""
+    """AC@k: share of incidents whose right (entity, cause) is among the first k; entity and cause alone beside it.
+
+    ``ac1_alike`` counts causes that nothing tells apart as one. ``calibration_error`` is the expected gap between the
+    probability of a named first answer and how often it is right; ``lift`` is AC@1 over that of a blind guess.
+    """
     number = max(len(verdicts), 1)
 
     def share(ranks: Sequence[int | None], first: int) -> float:
         return round(sum(rank is not None and rank <= first for rank in ranks) / number, 4)
 
+    chance = sum(verdict.chance for verdict in verdicts) / number
+    first = share([v.both for v in verdicts], 1)
     return {
         "incidents": len(verdicts),
-        "ac1": share([v.both for v in verdicts], 1),
+        "ac1": first,
         "ac3": share([v.both for v in verdicts], 3),
         "ac5": share([v.both for v in verdicts], 5),
+        "ac1_alike": share([v.alike for v in verdicts], 1),
         "entity_ac1": share([v.entity for v in verdicts], 1),
         "cause_ac1": share([v.cause for v in verdicts], 1),
         "cause_ac3": share([v.cause for v in verdicts], 3),
         "family_ac1": share([v.family for v in verdicts], 1),
+        "macro_f1": round(macro_f1([v.truth for v in verdicts], [v.answer for v in verdicts]), 4),
+        "calibration_error": round(_calibration_error(verdicts), 4),
+        "lift": round(first / chance, 1) if chance else 0.0,
         "unknown": round(sum(v.unknown for v in verdicts) / number, 4),
     }
+
+
+def macro_f1(truth: Sequence[str], answer: Sequence[str]) -> float:
+    """Mean over the true classes of the harmonic mean of precision and recall; 0 for a class never answered rightly."""
+    found = []
+    for name in sorted(set(truth)):
+        hits = sum(t == a == name for t, a in zip(truth, answer, strict=True))
+        found.append(2 * hits / (truth.count(name) + list(answer).count(name)))
+    return float(np.mean(found)) if found else 0.0
+
+
+def _calibration_error(verdicts: Sequence[Verdict]) -> float:
+    named = [v for v in verdicts if not v.unknown]
+    if not named:
+        return 0.0
+    probability = np.array([v.probability for v in named])
+    right = np.array([v.alike == 1 for v in named], float)
+    place = np.minimum((probability * BINS).astype(int), BINS - 1)
+    gaps = [abs(probability[place == b].sum() - right[place == b].sum()) for b in range(BINS)]
+    return float(np.sum(gaps) / len(named))
 
 
 def _rank(right: Sequence[bool]) -> int | None:

@@ -90,6 +90,8 @@ def _incident(diagnosis: findings.Diagnosis, found: night.Night, actions: Iterab
         entities=list(dict.fromkeys(episode.entity for episode in episodes)),
         episodes=list(diagnosis.episodes),
         causes=[_cause(cause) for cause in diagnosis.causes],
+        summary=diagnosis.summary,
+        decider=diagnosis.decider,
         actions=list(actions),
         charts=[_chart(chart, found, f"{diagnosis.id}-{place}") for place, chart in enumerate(charts)],
     )
@@ -102,6 +104,7 @@ def _cause(cause: findings.Cause) -> schema.Cause:
         family=cause.family,
         entity=cause.entity,
         probability=round(cause.probability, 4),
+        against=cause.against,
         evidence=[
             schema.Evidence(
                 symptom=e.symptom,

@@ -206,6 +206,8 @@ class Cause(Part):
     entity: str
     probability: float
     evidence: list[Evidence]
+    against: str = ""
+    """Why it is not likelier; empty for the first."""
 
 
 class Effect(Part):
@@ -250,6 +252,10 @@ class Incident(Part):
     """Those that were abnormal, worst first."""
     episodes: list[str]
     causes: list[Cause]
+    summary: str = ""
+    """The answer in sentences."""
+    decider: str = ""
+    """What to measure to decide between the first two causes; empty where nothing needs to be."""
     actions: list[Action]
     charts: list[Chart]
 

@@ -1,4 +1,4 @@
-"""Configuration of guests and hosts as ``vm_config`` has it from libvirt: mostly sound, here and there odd but harmless."""
+"""Configuration of guests and hosts as libvirt's XML has it: mostly sound, here and there odd but harmless."""
 
 import numpy as np
 

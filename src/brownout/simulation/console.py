@@ -135,6 +135,6 @@ def _mainloop(drivers: Drivers, hosts: Hosts, guests: Guests, on: np.ndarray, rn
     scheduling = 0.04 * guests.ready + 0.5 * np.maximum(hosts.ready[on] - 10, 0)
     swapped = 220 * hosts.pressure[on] * rng.lognormal(-0.2, 0.6, shape)
     coupled = 0.15 * np.maximum(hosts.await_ms[on] - 5, 0)
-    wait: Array = 0.25 * rng.lognormal(0, 0.4, shape) + scheduling + swapped + coupled + drivers.throttle
-    wait = wait + drivers.more("guest_mainloop_ms") + drivers.on_guests("host_stall_ms", on)
+    stalled = drivers.throttle + drivers.more("guest_mainloop_ms") + drivers.on_guests("host_stall_ms", on)
+    wait: Array = 0.25 * rng.lognormal(0, 0.4, shape) + scheduling + swapped + coupled + stalled
     return wait

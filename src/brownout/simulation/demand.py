@@ -47,10 +47,11 @@ def draw_demand(
     cpu = np.clip(0.04 + 0.42 * activity + peaks + 0.12 * jobs, 0.01, 0.93)
     cpu = np.minimum(np.clip(cpu + drivers.cpu, 0, 1), drivers.quota)
     disk_bursts = bursts(rng, shape, rate=interval / 900, steps=60 / interval)
-    iops = (6 + 25 * activity + 8 * disk_bursts + 60 * jobs) * drivers.io
+    iops = (6 + 25 * activity + 8 * disk_bursts + 60 * jobs) * drivers.io + drivers.more("guest_iops")
     net = 30 + 260 * activity + 120 * bursts(rng, shape, rate=interval / 1200, steps=60 / interval)
     viewers = rng.binomial(2, np.clip(0.45 * np.minimum(activity, 1.2), 0, 0.9)) + drivers.viewers
     change = (0.15 + 0.55 * activity * np.exp(0.4 * ar1(rng, shape, steps=300 / interval))) * drivers.change
+    change = change + drivers.more("guest_change")
     return Demand(
         activity=activity,
         cpu=cpu,

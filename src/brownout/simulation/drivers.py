@@ -61,8 +61,10 @@ class Drivers:
     @classmethod
     def healthy(cls, layout: Layout, slots: int) -> "Drivers":
         """Nothing extra anywhere."""
-        names = [name for name in cls.__dataclass_fields__ if name != "extra"]
-        return cls(**{name: _neutral(name, layout, slots) for name in names})
+        drivers = cls.__new__(cls)
+        for name in cls.__dataclass_fields__:
+            setattr(drivers, name, {} if name == "extra" else _neutral(name, layout, slots))
+        return drivers
 
     def target(self, name: str, layout: Layout) -> Array:
         """The array of an input, to be changed."""

@@ -21,7 +21,7 @@ from brownout.simulation.settings import FleetSettings
 __all__ = ["Fleet", "Plan", "plan_fleet", "simulate", "stream"]
 
 
-PART = 8
+PART = 4
 """Hosts that are simulated at once: hosts do not share anything, so a big fleet is a stream of such parts."""
 
 

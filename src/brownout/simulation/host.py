@@ -55,7 +55,8 @@ def simulate_hosts(
     """Solve the queues of all hosts."""
     cores = layout.cores[:, None]
     want = _per_host(demand.cpu * layout.vcpus[:, None], layout) + 0.03 * cores + drivers.host_cpu
-    use = want / (cores * drivers.clock)
+    # An aggressor's own demand is capped by its vCPUs; its threads in QEMU and vhost take what is left of the host.
+    use = np.maximum(want / (cores * drivers.clock), drivers.more("host_filled"))
     available, pressure = _memory(layout, demand, drivers, rng, interval_s)
     swap_load = 0.5 * pressure * np.where(layout.medium == 2, 1.0, 0.15)[:, None]
     disk_use, await_ms, iops = _disk(layout, demand, drivers, swap_load)

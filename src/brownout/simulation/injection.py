@@ -17,16 +17,14 @@ __all__ = ["PLAIN", "Injection", "apply", "place", "truth"]
 
 QUIET_HOURS = 4.0
 """Least time between two incidents on a host, so that labels do not mix."""
-LEAD_SHARE = 0.25
-"""Share of the data before the first incident, for something to learn from."""
 SLOW = ("LEAK-01", "MAINT-04")
 """Faults that can still be growing when the data ends."""
 TRIES = 200
 HDD = 2
 """Place of rotational storage among the media."""
 PLAIN = (
-    "HW-01", "CONT-01", "VIRT-04", "CONT-04", "VIRT-19", "LEAK-01", "HW-05", "CONT-02", "MAINT-02", "MAINT-04", "NET-01",
-    "NET-02", "NET-03", "HW-06", "PWR-01",
+    "HW-01", "CONT-01", "VIRT-04", "CONT-04", "VIRT-19", "LEAK-01", "HW-05", "CONT-02", "MAINT-02", "MAINT-04",
+    "NET-01", "NET-02", "NET-03", "HW-06", "PWR-01",
 )  # fmt: skip
 """Faults that plain telemetry, without signatures, tells apart."""
 MEASURED = {"host-only": SEEN[:1], "no-probe": SEEN[:2], "full": SEEN}
@@ -56,10 +54,12 @@ def place(settings: FleetSettings, layout: Layout, rng: np.random.Generator) -> 
     """
     names = _choice(settings)
     slow = [name for name in names if name in SLOW] or list(SLOW)
+    others = [name for name in names if name not in SLOW] or slow
     placed: list[Injection] = []
     for number in range(settings.ongoing + settings.faults):
         ongoing = number < settings.ongoing
-        new = _place(settings, layout, placed, rng, candidates=slow if ongoing else names, ongoing=ongoing)
+        candidates = (slow, others)[number % 2] if ongoing else names
+        new = _place(settings, layout, placed, rng, candidates=candidates, ongoing=ongoing)
         _configure(new, layout, rng)
         placed.append(new)
     return sorted(placed, key=lambda injection: injection.first)
@@ -134,7 +134,7 @@ def _draw(
     template = templates[cause]
     slots = int(np.exp(rng.uniform(*np.log(template.minutes))) * 60 / settings.interval_s)
     slots = max(min(slots, settings.slots // 3), 2)
-    earliest = int(LEAD_SHARE * settings.slots)
+    earliest = int(settings.lead * settings.slots)
     first = int(rng.integers(earliest, max(settings.slots - slots, earliest + 1)))
     if ongoing:
         first = settings.slots - int(rng.uniform(0.6, 0.75) * slots)
@@ -171,11 +171,8 @@ def _push(push: Push, injection: Injection, way: Array, layout: Layout, drivers:
     medium = MEDIA[layout.medium[host]]
     if push.driver == "host_cpu_share":
         drivers.host_cpu[host, span] += size * way * layout.cores[host]
-    elif push.driver == "aggressor_cores":
-        # The guest's own demand is capped by its vCPUs; what its threads in QEMU and vhost burn comes on top.
-        drivers.host_cpu[host, span] += size * way * layout.cores[host] * 0.8
     elif push.driver == "aggressor_disk":
-        drivers.io[vm, span] += size * way * (medium.servers / medium.service_ms * 1000) / 20
+        drivers.target("guest_iops", layout)[vm, span] += size * way * medium.servers / medium.service_ms * 1000
     elif push.driver == "aggressor_net":
         drivers.target("guest_net_kbs", layout)[vm, span] += size * way * layout.speed[host]
     elif push.driver == "disk_fill_to":

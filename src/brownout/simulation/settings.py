@@ -22,7 +22,9 @@ class FleetSettings:
     faults
         Incidents to inject and to end before the data does.
     ongoing
-        Further incidents, slow ones that still grow when the data ends.
+        Further incidents that still go on when the data ends, by turns slow ones that grow and others.
+    lead
+        Share of the data before the first incident, for something to learn from.
     telemetry
         ``host-only`` measures hosts, disks, paths and interfaces; ``no-probe`` everything but links and consoles.
     signatures
@@ -39,6 +41,7 @@ class FleetSettings:
     seed: int = 0
     faults: int = 0
     ongoing: int = 0
+    lead: float = 0.25
     exclude_causes: tuple[str, ...] = ()
     only_causes: tuple[str, ...] = ()
     telemetry: Literal["full", "host-only", "no-probe"] = "full"
@@ -53,6 +56,8 @@ class FleetSettings:
         if self.slots < 2:
             msg = f"{self.days} days at {self.interval_s} s are {self.slots} slots."
             raise SettingsError(msg, remedy="Give more days or a shorter interval.")
+        if not 0 <= self.lead < 1:
+            raise SettingsError(f"A lead of {self.lead} leaves no room.", remedy="Give a share from 0 to below 1.")
         if self.faults < 0 or self.ongoing < 0:
             raise SettingsError("A negative number of faults was asked for.", remedy="Give 0 or more.")
 

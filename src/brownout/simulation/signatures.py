@@ -10,7 +10,19 @@ from brownout.simulation.layout import Layout
 from brownout.simulation.load import Array, ar1
 from brownout.simulation.settings import FleetSettings
 
-__all__ = ["signatures"]
+__all__ = ["SIGNATURES", "signatures"]
+
+SIGNATURES = (
+    "host_softirq_pct", "host_cpu_peak_pct", "host_throttle_per_min", "host_numa_remote_pct", "host_thp_fallback_per_s",
+    "host_reclaim_per_s", "host_dirty_pct", "host_rt_cpu_pct", "host_close_wait", "host_mem_errors_per_h",
+    "host_clock_offset_ms", "host_uptime_h", "host_vm_starts_per_min", "host_maintenance", "net_err_per_s",
+    "net_slaves_down", "net_speed_mbits", "disk_bad_sectors", "disk_degraded", "vm_ipc", "vm_cache_miss_per_ki",
+    "vm_system_share_pct", "vm_throttled_pct", "vm_flush_ms", "vm_paused", "vm_migrating", "vm_block_job",
+    "vm_qemu_extra_mib", "vm_uptime_h", "console_failed_pct", "console_stalled_pct", "console_echo_lost_pct",
+    "console_proxied_ms", "console_lowbw", "console_agent", "console_awake", "console_probe_lag_ms",
+    "console_drops_per_h",
+)  # fmt: skip
+"""Metrics that only a fleet with signatures measures."""
 
 
 def signatures(
@@ -24,7 +36,7 @@ def signatures(
     maker = _Maker(settings, layout, drivers, rng)
     return {
         "host": maker.host(hosts),
-        "interface": maker.interface(hosts),
+        "interface": maker.interface(),
         "disk": maker.disk(),
         "vm": maker.vm(guests),
         "console": maker.console(consoles),
@@ -46,7 +58,8 @@ class _Maker:
     def rare(self, per_day: float, size: float, shape: tuple[int, int]) -> Array:
         """Now and then a small count, mostly 0."""
         rate = per_day * self.settings.interval_s / 86_400
-        return self.rng.poisson(rate, shape) * size
+        counts: Array = self.rng.poisson(rate, shape).astype(np.float64) * size
+        return counts
 
     def flag(self, driver: str, shape: tuple[int, int]) -> Array:
         """1 where a fault is on."""
@@ -87,7 +100,7 @@ class _Maker:
             "host_maintenance": self.flag("host_maintenance", shape),
         }
 
-    def interface(self, hosts: Hosts) -> dict[str, Array]:
+    def interface(self) -> dict[str, Array]:
         more, shape = self.drivers.more, self.hosts
         speed = self.layout.speed[:, None] * 8.192e-3 * more("net_speed")
         return {

@@ -11,6 +11,7 @@ from brownout.domain.entities import Entity
 from brownout.domain.panel import Panel
 from brownout.simulation.fleet import Fleet
 from brownout.simulation.layout import POOL, VANTAGE
+from brownout.simulation.signatures import SIGNATURES
 from brownout.telemetry.lines import Points
 
 __all__ = ["NOT_WRITTEN", "Trouble", "telegraf_points"]
@@ -18,8 +19,8 @@ __all__ = ["NOT_WRITTEN", "Trouble", "telegraf_points"]
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-NOT_WRITTEN = ("console_worker_pct",)
-"""Metrics that no measurement of Telegraf or the probe carries."""
+NOT_WRITTEN = ("console_worker_pct", *SIGNATURES)
+"""Metrics that no measurement of Telegraf or the probe carries, or that are not written yet."""
 NANOSECONDS_A_PERCENT = 1e7
 KILOHERTZ = 3_500_000
 SEGMENTS_A_SECOND = 20_000

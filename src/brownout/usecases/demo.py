@@ -11,8 +11,8 @@ from brownout.telemetry.atomic import write_text
 
 __all__ = ["prepare_demo"]
 
-DEMO = FleetSettings(hosts=4, vms=24, days=15.2, interval_s=60, faults=9, ongoing=3)
-"""Two weeks to learn from and a night to report; some faults are over, three still grow."""
+DEMO = FleetSettings(hosts=4, vms=24, days=15.2, interval_s=60, faults=7, ongoing=3, lead=0.8)
+"""Twelve days to learn from and three to report; some faults are over, three go on."""
 
 MARK = ".brownout-demo"
 """Says that a folder may be replaced."""

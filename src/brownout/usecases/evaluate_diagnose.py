@@ -45,7 +45,18 @@ def evaluate_diagnose(
         diagnosis = diagnoser.diagnose(window, past, dataset.topology)
         rankings.append((incident, answers(diagnosis.causes, coarse=coarse)))
         progress("diagnose", (done + 1) / len(incidents))
-    verdicts = [judge(ranked, incident) for incident, ranked in rankings]
+    families = {rule.id: rule.family.value for rule in knowledge.causes.values()}
+    alike = {rule.id: rule.alike for rule in knowledge.causes.values()}
+    verdicts = [
+        judge(
+            ranked,
+            incident,
+            families=families,
+            alike=alike,
+            chance=_chance(incident, dataset, knowledge, coarse=coarse),
+        )
+        for incident, ranked in rankings
+    ]
     confused = Counter((i.cause, ranked[0].id) for i, ranked in rankings if ranked[0].id != i.cause)
     result: dict[str, object] = {
         "delay_s": delay_s,
@@ -57,6 +68,14 @@ def evaluate_diagnose(
     _write(out / "ranking.parquet", rankings)
     write_text(out / "scores.json", json.dumps(result, indent=1))
     return result
+
+
+def _chance(incident: Incident, dataset: Dataset, knowledge: Knowledge, *, coarse: bool) -> float:
+    """How often a blind guess among the entities of an incident and what they can suffer from would be right."""
+    kinds = Counter(e.kind for e in dataset.topology if e.group == incident.group or not incident.group)
+    if coarse:
+        return 1 / max(kinds.total() * len({c.family for c in knowledge.causes.values() if not c.kind}), 1)
+    return 1 / max(sum(kinds[cause.kind] for cause in knowledge.causes.values() if cause.kind), 1)
 
 
 def _write(path: Path, rankings: list[tuple[Incident, list[Cause]]]) -> None:

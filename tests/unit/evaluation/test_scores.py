@@ -7,7 +7,7 @@ from panels import waves
 from brownout.domain.findings import Cause
 from brownout.domain.truth import Incident
 from brownout.evaluation.detection import event_scores, point_scores, runs
-from brownout.evaluation.diagnosis import answers, diagnosis_scores, judge
+from brownout.evaluation.diagnosis import Verdict, answers, diagnosis_scores, judge, macro_f1
 from brownout.evaluation.forecast import BacktestScores, actual_after, rolling_origins, window_forecasts
 from brownout.forecasting.naive import SeasonalNaive
 
@@ -102,3 +102,25 @@ def test_seasonal_naive_against_itself_has_ratio_one() -> None:
     assert overall["mase"] == pytest.approx(1)
     assert overall["crps"] == pytest.approx(1)
     assert overall["windows"] == 2 * 8
+
+
+def test_macro_f1_is_that_of_the_definition() -> None:
+    truth, answer = ["a", "a", "b", "c"], ["a", "b", "b", "unknown"]
+    # a: precision 1, recall 1/2; b: precision 1/2, recall 1; c: never answered
+    assert macro_f1(truth, answer) == pytest.approx((2 / 3 + 2 / 3 + 0) / 3)
+
+
+def test_causes_that_nothing_tells_apart_count_as_one_beside_the_strict_figure() -> None:
+    ranked = [cause("Y", "b", 0.6), cause("X", "b", 0.4)]
+    scores = diagnosis_scores([judge(ranked, TRUTH, alike={"X": ("Y",)}, chance=0.1)])
+    assert (scores["ac1"], scores["ac1_alike"], scores["lift"]) == (0, 1, 0)
+
+
+def test_calibration_is_the_gap_between_what_is_promised_and_kept() -> None:
+    def verdict(probability: float, right: int) -> Verdict:
+        return Verdict(both=right, entity=1, cause=1, family=1, unknown=False, alike=right, probability=probability)
+
+    kept = diagnosis_scores([verdict(0.75, 1), verdict(0.75, 1), verdict(0.75, 1), verdict(0.75, 2)])
+    broken = diagnosis_scores([verdict(0.95, 2)])
+    assert kept["calibration_error"] == 0
+    assert broken["calibration_error"] == pytest.approx(0.95)

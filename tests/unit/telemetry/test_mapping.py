@@ -7,6 +7,7 @@ import pytest
 
 from brownout.domain.errors import KnowledgeError
 from brownout.domain.metrics import Catalogue
+from brownout.simulation.telegraf import NOT_WRITTEN
 from brownout.telemetry.canonical import Canonicaliser
 from brownout.telemetry.mapping import Names, TelegrafMapping
 from brownout.telemetry.raw import MeasurementSchema, Raw, Request
@@ -61,7 +62,7 @@ def test_every_source_makes_metrics_of_the_catalogue_on_kinds_that_carry_them() 
             assert source.entity[0].kind in catalogue[name].entity_kinds, name
     assert {source.input for source in mapping.sources} == INPUTS
     assert all(any(s.advice for s in mapping.sources if s.input == name) for name in INPUTS)
-    assert set(catalogue) - {metric.name for metric in mapping.metrics} == {"console_worker_pct"}
+    assert set(catalogue) - {metric.name for metric in mapping.metrics} == set(NOT_WRITTEN)
 
 
 def test_cpu_of_a_host_counts_guests_and_not_waiting() -> None:

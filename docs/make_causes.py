@@ -1,0 +1,99 @@
+"""Draw the knowledge into the documentation: docs/causes.md and a picture a family.
+
+python docs/make_causes.py
+"""
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+from brownout.diagnosis.knowledge import CauseRule, Knowledge
+from brownout.domain.findings import EvidenceRole
+
+DOCS = Path(__file__).parent
+COLOURS = {
+    EvidenceRole.NECESSARY: "#1f5fa8",
+    EvidenceRole.STRONG: "#4b8fd6",
+    EvidenceRole.SUPPORTING: "#a9c8ea",
+    EvidenceRole.EXCLUDING: "#c0392b",
+}
+ROW, LEFT, RIGHT, WIDTH = 16, 250, 640, 1080
+INTRO = """# Causes
+
+What brownout knows about causes, drawn from `models/knowledge/` by `python docs/make_causes.py`. A line leads from a
+symptom to the cause that it speaks for or, in red, against; dark blue must be seen for the cause to be named. Adding a
+cause means adding a table to `causes.toml`, and a symptom to `symptoms.toml` where it needs a new one. What nothing
+shows, or what nothing tells from another cause, is refused when the knowledge is read.
+"""
+
+
+def picture(causes: Sequence[CauseRule]) -> str:
+    """Symptoms on the left, causes on the right, a curve for each piece of evidence."""
+    symptoms = sorted({rule.symptom for cause in causes for rule in cause.evidence})
+    height = ROW * (max(len(symptoms), len(causes)) + 2)
+    left = {name: ROW + (k + 0.5) * (height - 2 * ROW) / len(symptoms) for k, name in enumerate(symptoms)}
+    right = {cause.id: ROW + (k + 0.5) * (height - 2 * ROW) / len(causes) for k, cause in enumerate(causes)}
+    middle = (LEFT + RIGHT) // 2
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}"'
+    parts = [
+        f'{head} font-family="sans-serif" font-size="11">',
+        f'<rect width="{WIDTH}" height="{height:.0f}" fill="white"/>',
+    ]
+    for cause in causes:
+        for rule in cause.evidence:
+            a, b = left[rule.symptom], right[cause.id]
+            path = f"M{LEFT + 6} {a:.0f} C{middle} {a:.0f} {middle} {b:.0f} {RIGHT - 6} {b:.0f}"
+            parts.append(f'<path d="{path}" fill="none" stroke="{COLOURS[rule.role]}" stroke-width="1.2"/>')
+    for name, y in left.items():
+        parts.append(f'<text x="{LEFT}" y="{y + 4:.0f}" text-anchor="end">{escape(name.replace("_", " "))}</text>')
+    for cause in causes:
+        text = escape(f"{cause.id} {cause.title}")
+        parts.append(f'<text x="{RIGHT}" y="{right[cause.id] + 4:.0f}">{text}</text>')
+    return "\n".join([*parts, "</svg>", ""])
+
+
+def section(family: str, causes: Sequence[CauseRule]) -> str:
+    """A heading, the picture and a table."""
+    lines = [
+        f"\n## {family.capitalize()}\n",
+        f"![Evidence of the causes of the family {family}](images/causes-{family}.svg)\n",
+        "| cause | | culprit | must be seen | speaks for it | speaks against it |",
+        "|---|---|---|---|---|---|",
+    ]
+    for cause in causes:
+        cells = [
+            cause.id,
+            cause.title + (" (no fault)" if cause.artefact else ""),
+            cause.kind or "any",
+            _names(cause, EvidenceRole.NECESSARY),
+            _names(cause, EvidenceRole.STRONG, EvidenceRole.SUPPORTING),
+            _names(cause, EvidenceRole.EXCLUDING),
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    alike = [cause for cause in causes if cause.alike]
+    lines += [f"\n{c.id} cannot be told from {', '.join(c.alike)} without {c.decider}." for c in alike]
+    return "\n".join(lines) + "\n"
+
+
+def _names(cause: CauseRule, *roles: EvidenceRole) -> str:
+    found = [f"{rule.symptom.replace('_', ' ')} ({rule.where.replace('_', ' ')})" for rule in cause.evidence]
+    return ", ".join(name for name, rule in zip(found, cause.evidence, strict=True) if rule.role in roles)
+
+
+def pages(knowledge: Knowledge) -> dict[str, str]:
+    """Text of each file below docs/ by its path."""
+    families: dict[str, list[CauseRule]] = {}
+    for cause in knowledge.causes.values():
+        families.setdefault(cause.family.value, []).append(cause)
+    files = {f"images/causes-{family}.svg": picture(causes) for family, causes in families.items()}
+    return files | {"causes.md": INTRO + "".join(section(family, causes) for family, causes in families.items())}
+
+
+def main() -> None:
+    """Write all files."""
+    for path, text in pages(Knowledge.load()).items():
+        (DOCS / path).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
