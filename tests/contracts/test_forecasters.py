@@ -230,3 +230,20 @@ def test_a_guest_of_half_a_day_is_forecast_from_what_others_taught() -> None:
     actual = panel.values[2, 401:425].T
     assert len(rows) == 2
     assert np.abs(made.values[rows][..., 4] - actual).mean() < 15
+
+
+def test_a_selected_forecaster_starts_from_the_stored_one_of_the_night_before(tmp_path: Path) -> None:
+    yesterday = fitted("selected")
+    yesterday.save(tmp_path)  # type: ignore[attr-defined]
+    champion = SelectedForecaster.load(tmp_path)
+    fresh, warm = (
+        SelectedForecaster(replace(TINY, steps=1)).fit([waves(seed=1)], champion=given) for given in (None, champion)
+    )
+    assert fresh.lstm_ is not None
+    assert warm.lstm_ is not None
+    errors = []
+    for forecaster in (fresh, warm):
+        made = forecaster.lstm_.predict(waves(seed=1), [400], HORIZON)  # type: ignore[union-attr]
+        actual = waves(seed=1).values[:, 401 : 401 + HORIZON].transpose(0, 2, 1).reshape(-1, HORIZON)
+        errors.append(float(np.abs(made.values[..., 4] - actual).mean()))
+    assert errors[1] < 0.8 * errors[0]
