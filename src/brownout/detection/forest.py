@@ -37,6 +37,8 @@ SUSTAINED = 3
 """Slots that a level must last for its boundary to look at it: an episode is more than one strange sample."""
 CALIBRATED = 200_000
 """Slots that boundaries are set on, of evenly chosen entities."""
+FEW_DAYS = 2.0
+"""Days that tell too little: with so many the margin is doubled, with a week it is nearly the plain one."""
 STRANGE_FEATURE = FEATURES.index("level_largest")
 STRANGE = 15.0
 """Spreads from which a quarter of an hour is no ordinary one."""
@@ -140,7 +142,9 @@ class IsolationForestDetector:
             )
             for which, rate in enumerate(rates)
         )
-        return Boundaries(level=level.farther(self.settings.margin), surprise=surprise)
+        watched = max(lesson.known + lesson.features.rows.shape[1] for lesson in members) * members[0].interval_s
+        caution = 1 + (FEW_DAYS * 86_400 / max(watched, 1)) ** 2
+        return Boundaries(level=level.farther(self.settings.margin * min(caution, 2)), surprise=surprise)
 
     def score(self, panel: Panel, start: int = 0) -> AnomalyScores:
         """Score the slots from ``start`` on; what lies before serves as history only."""

@@ -32,8 +32,6 @@ DAY_S = 86_400
 BLOCK_S = 900
 """Levels are kept by the quarter of an hour: fine enough for a day's shape, coarse enough to be quick."""
 DAYS = 7
-YOUTH = 2.0
-"""How much wider than measured a spread is taken with one day known: 1 + 2 / days, less what a week leaves of it."""
 RENEW_S = 6 * 3600
 """Spreads are renewed every six hours."""
 REFERENCES = 2000
@@ -68,12 +66,6 @@ class Clock:
     def renewals(self) -> Index:
         """Slots at which spreads are renewed; the first is 0."""
         return np.arange(0, self.slots, self.window(RENEW_S, 12))
-
-    def youth(self, start: int = 0) -> Float:
-        """Factor ``[1, time, 1]`` on spreads while less than a week is known: two days tell too little."""
-        known = np.maximum(np.arange(start, self.slots) * self.interval_s / DAY_S, 1.0)
-        factor: Float = (1 + YOUTH * np.maximum(1 / known - 1 / DAYS, 0)).astype(np.float32)
-        return factor[None, :, None]
 
     def from_renewals(self, statistics: Float, start: int = 0) -> Float:
         """Statistics ``[entity, renewal, metric]`` at every slot from ``start`` on, each from its last renewal."""

@@ -63,11 +63,10 @@ class _Ruler:
     up: Float
     down: Float
 
-    def measure(self, residuals: Float, floor: Float, *, daily: bool = False) -> Float:
-        """Residuals from ``start`` on in usual spreads, weighted by direction, capped; ``daily`` ones need days."""
+    def measure(self, residuals: Float, floor: Float) -> Float:
+        """Residuals from ``start`` on in usual spreads, weighted by direction, capped."""
         usual = np.fmax(spread(residuals, self.clock), floor)
         scaled = residuals[:, self.start :] / self.clock.from_renewals(usual, self.start)
-        scaled = scaled / self.clock.youth(self.start) if daily else scaled
         return np.clip(np.where(scaled > 0, scaled * self.up, scaled * self.down), -CAP, CAP).astype(np.float32)
 
 
@@ -82,9 +81,9 @@ def views(panel: Panel, start: int = 0) -> Iterator[tuple[str, Float]]:
     expected = seasonal(values, clock)
     usual = at_slots(np.where(np.isfinite(expected[0]), expected[0], expected[2]), clock)
     level, hourly, means = (trailing_mean(values, width) for width in (quarter, hour, half))
-    yield "now", ruler.measure(values - usual, ruler.floor, daily=True)
-    yield "level", ruler.measure(level - usual, ruler.floor, daily=True)
-    yield "hour", ruler.measure(_nearest(hourly, expected, clock), ruler.floor, daily=True)
+    yield "now", ruler.measure(values - usual, ruler.floor)
+    yield "level", ruler.measure(level - usual, ruler.floor)
+    yield "hour", ruler.measure(_nearest(hourly, expected, clock), ruler.floor)
     yield "change", ruler.measure(values - _before(level, 1), ruler.floor)
     yield "drift", ruler.measure(values - _before(hourly, 1), ruler.floor)
     yield "step", ruler.measure(means - _before(means, half), ruler.floor)
@@ -100,7 +99,7 @@ def _calm(values: Float, width: int, ruler: _Ruler) -> Float:
     scatter = np.log(trailing_std(values, width) + least)
     usual = seasonal(scatter, ruler.clock)
     usual = np.where(np.isfinite(usual[0]), usual[0], usual[2])
-    return ruler.measure(scatter - at_slots(usual, ruler.clock), np.full_like(ruler.floor, LOG_FLOOR), daily=True)
+    return ruler.measure(scatter - at_slots(usual, ruler.clock), np.full_like(ruler.floor, LOG_FLOOR))
 
 
 def _ruler(panel: Panel, clock: Clock, start: int) -> _Ruler:
