@@ -3,7 +3,7 @@
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ import brownout
 from brownout.cli.talk import progress_bars, say
 from brownout.domain.errors import SettingsError
 from brownout.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from brownout.simulation import FleetSettings
 
 __all__ = ["app"]
 
@@ -156,13 +159,7 @@ def simulate(  # noqa: PLR0913 - each option of a fleet is an option of the comm
     telemetry: Annotated[Telemetry, typer.Option(help="How much is measured.")] = Telemetry.FULL,
 ) -> None:
     """Simulate a fleet into a dataset folder, with the truth about its faults, or into an InfluxDB like Telegraf."""
-    from dataclasses import replace
-
     from brownout.simulation import FleetSettings
-    from brownout.simulation import simulate as run
-    from brownout.simulation.dataset import stream_dataset
-    from brownout.simulation.fleet import plan_fleet
-    from brownout.usecases.fill import fill, start_for
 
     if folder is None and to_influxdb is None:
         raise SettingsError("Nothing says where the fleet goes.", remedy="Give a folder, --to-influxdb FILE, or both.")
@@ -178,8 +175,20 @@ def simulate(  # noqa: PLR0913 - each option of a fleet is an option of the comm
         telemetry=telemetry.value,
         signatures=True,
     )
+    _simulate(settings, folder, to_influxdb)
+
+
+def _simulate(settings: "FleetSettings", folder: Path | None, to_influxdb: Path | None) -> None:
+    """A fleet that ends now where a database is filled with it."""
+    from dataclasses import replace
+
+    from brownout.simulation import simulate as run
+    from brownout.simulation.dataset import stream_dataset
+    from brownout.simulation.fleet import plan_fleet
+    from brownout.usecases.fill import fill, start_for
+
     if to_influxdb is not None:
-        settings = replace(settings, start=start_for(days, interval))
+        settings = replace(settings, start=start_for(settings.days, settings.interval_s))
     with progress_bars() as progress:
         if folder is not None:
             stream_dataset(plan_fleet(settings), folder, name=folder.name, progress=progress)

@@ -116,6 +116,8 @@ class Breach:
         Expected time beyond the limit within the horizon, in seconds.
     now
         Last measured value, NaN where there is none.
+    exceeded
+        Whether that is beyond the limit already: then it is no warning, and what is forecast is how long it lasts.
     """
 
     series: Series
@@ -128,3 +130,4 @@ class Breach:
     horizon_s: float
     now: float
     maker: str
+    exceeded: bool = False

@@ -1,6 +1,7 @@
 """Time to saturation: from quantile paths to the probability and the dates of a breach."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -46,9 +47,11 @@ def breaches(
     for row in possible.tolist():
         beyond = crossed(chance[row], model or _model_of(chosen, row))
         series = chosen.series[row]
-        breach = _breach(chosen, row, beyond, float(limits[row]), now.get(series, float("nan")))
+        last = now.get(series, float("nan"))
+        breach = _breach(chosen, row, beyond, float(limits[row]), last)
         if breach.probability >= min_probability:
-            found.append(breach)
+            exceeded = last > limits[row] if upwards[row] else last < limits[row]
+            found.append(replace(breach, exceeded=bool(exceeded)))
     return tuple(sorted(found, key=lambda breach: (-breach.probability, breach.series)))
 
 

@@ -161,6 +161,7 @@ def _breach(breach: forecasts.Breach, found: night.Night) -> schema.Breach:
         latest=None if breach.latest is None else iso(breach.latest),
         duration_s=round(breach.duration_s),
         maker=breach.maker,
+        exceeded=breach.exceeded,
     )
 
 

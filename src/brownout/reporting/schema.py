@@ -59,6 +59,8 @@ class Summary(Part):
     incidents_open: int
     incidents_over: int
     breaches: int
+    exceeded: int
+    """Those of ``breaches`` whose last value is beyond the limit already."""
     consoles_at_risk: int
     """Consoles that will probably cross a limit or hang on an entity that will, or take part in an open incident."""
     consoles: int
@@ -112,7 +114,7 @@ class Chart(Part):
 
 
 class Breach(Part):
-    """A limit that will probably be crossed within the horizon."""
+    """A limit that will probably be crossed within the horizon, or is already and will probably be still."""
 
     entity: str
     metric: str
@@ -130,6 +132,8 @@ class Breach(Part):
     duration_s: float
     """Expected time beyond the limit within the horizon."""
     maker: str
+    exceeded: bool
+    """Whether ``now`` is beyond the limit already."""
 
 
 class Skill(Part):

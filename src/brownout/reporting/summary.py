@@ -22,14 +22,18 @@ def summary_of(night: Night) -> schema.Summary:
     ongoing = [diagnosis for diagnosis in night.diagnoses if diagnosis.open]
     consoles = [entity.id for entity in night.topology if entity.kind == "console"]
     latency = night.latency
+    coming = [breach for breach in night.breaches if not breach.exceeded]
+    exceeded = len(night.breaches) - len(coming)
     return schema.Summary(
-        headline=_headline(len(ongoing), [breach.probability for breach in night.breaches], night.horizon_s),
+        headline=_headline(len(ongoing), exceeded, [breach.probability for breach in coming], night.horizon_s),
         sentences=[_about(diagnosis) for diagnosis in ongoing[:FEW]]
-        + [_forecast(breach, night) for breach in night.breaches[:FEW]]
+        + [_forecast(breach, night) for breach in coming[:FEW]]
+        + _already([breach for breach in night.breaches if breach.exceeded], night)
         + _otherwise(night),
         incidents_open=len(ongoing),
         incidents_over=len(night.diagnoses) - len(ongoing),
         breaches=len(night.breaches),
+        exceeded=exceeded,
         consoles_at_risk=len(_at_risk(night, ongoing) & set(consoles)),
         consoles=len(consoles),
         latency_ms=None if latency is None else known(float(np.nanmedian(latency.values))),
@@ -37,15 +41,17 @@ def summary_of(night: Night) -> schema.Summary:
     )
 
 
-def _headline(ongoing: int, chances: Sequence[float], horizon_s: float) -> str:
+def _headline(ongoing: int, exceeded: int, chances: Sequence[float], horizon_s: float) -> str:
     within = span(horizon_s)
     probable = sum(chance >= EVEN for chance in chances)
     possible = len(chances) - probable
-    if not ongoing and not chances:
+    if not ongoing and not exceeded and not chances:
         return f"Nothing is going on, and no limit will probably be crossed within {within}."
     parts = []
     if ongoing:
         parts.append(f"{_count(ongoing, 'incident')} {'is' if ongoing == 1 else 'are'} going on")
+    if exceeded:
+        parts.append(f"{_count(exceeded, 'limit')} {'is' if exceeded == 1 else 'are'} exceeded")
     if probable:
         parts.append(f"{_count(probable, 'limit')} will probably be crossed within {within}")
     if possible:
@@ -73,6 +79,18 @@ def _forecast(breach: Breach, night: Night) -> str:
     dates = [clock(iso(time)) for time in (breach.earliest, breach.latest) if time is not None]
     when = f" between {dates[0]} and {dates[1]} UTC" if len(set(dates)) == 2 else f" from {dates[0]} UTC on"
     return f"{line} with {percent(breach.probability)} probability{when if dates else ''}."
+
+
+def _already(exceeded: Sequence[Breach], night: Night) -> list[str]:
+    """One sentence about what is beyond its limit now, the longest first."""
+    if not exceeded:
+        return []
+    longest = max(exceeded, key=lambda breach: breach.duration_s)
+    metric = night.metrics[longest.series.metric]
+    line = f"{metric.label} of {longest.series.entity} is beyond {longest.limit:g} {metric.unit}".rstrip()
+    more = len(exceeded) - 1
+    rest = "" if not more else "; one more is" if more == 1 else f"; {more} more are"
+    return [f"{line} now, and probably for {span(longest.duration_s)} of the next {span(longest.horizon_s)}{rest}."]
 
 
 def _otherwise(night: Night) -> list[str]:

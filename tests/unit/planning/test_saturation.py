@@ -75,6 +75,15 @@ def test_what_has_no_limit_or_is_improbable_is_left_out() -> None:
     assert breaches(forecasts([0.0], 1.0), UP, {}, min_probability=0.2) == ()
 
 
+@pytest.mark.parametrize(
+    ("metrics", "now", "exceeded"),
+    [(UP, 10.5, True), (UP, 9.5, False), (UP, float("nan"), False), (DOWN, 9.5, True), (DOWN, 10.5, False)],
+)
+def test_what_is_beyond_its_limit_already_says_so(metrics: dict[str, Metric], now: float, *, exceeded: bool) -> None:
+    (breach,) = breaches(forecasts([10.0, 10.0], 1.0), metrics, {Series("e", "m"): now})
+    assert breach.exceeded is exceeded
+
+
 def test_equal_seeds_give_equal_probabilities() -> None:
     f = forecasts([8, 9, 10], 2.0)
     now = {Series("e", "m"): 1.0}  # NaN would not equal itself

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -39,6 +40,20 @@ def test_the_headline_counts_what_goes_on_what_will_and_what_may() -> None:
     assert report_of(night()).summary.headline == (
         "1 incident is going on, 1 limit will probably be crossed within 24 h, 1 more may be."
     )
+
+
+def test_what_is_beyond_its_limit_already_is_no_forecast() -> None:
+    made = night()
+    beyond = [replace(breach, exceeded=True, now=200.0) for breach in made.breaches]
+    summary = report_of(replace(made, breaches=(beyond[0], made.breaches[1]))).summary
+    assert summary.headline == "1 incident is going on, 1 limit is exceeded, 1 limit may be crossed within 24 h."
+    assert summary.sentences[-2] == (
+        "Guest memory usable of vm1 is beyond 10 % now, and probably for 2 h of the next 24 h."
+    )
+    both = report_of(replace(made, breaches=tuple(beyond))).summary
+    assert both.headline == "1 incident is going on, 2 limits are exceeded."
+    assert (both.breaches, both.exceeded) == (2, 2)
+    assert any(sentence.endswith("of the next 24 h; one more is.") for sentence in both.sentences)
 
 
 def test_consoles_at_risk_are_those_of_incidents_and_breaches() -> None:
