@@ -20,7 +20,7 @@ from brownout.diagnosis.observation import observe
 from brownout.diagnosis.rules import CauseRule
 from brownout.diagnosis.scene import Scene
 from brownout.telemetry.dataset import Dataset
-from brownout.usecases.incidents import BASELINE, panels_by_group, window_of
+from brownout.usecases.incidents import BASELINE, GroupPanels, window_of
 
 DELAYS = (0.0, 60.0, 90.0)
 """Seconds that detection comes late; learning sees them all."""
@@ -34,7 +34,7 @@ def examples_of(
 ) -> dict[float, dict[str, list[Example]]]:
     """Examples by delay and name of the culprit, without its group."""
     found: dict[float, dict[str, list[Example]]] = {delay: defaultdict(list) for delay in DELAYS}
-    panels = panels_by_group(dataset)
+    panels = GroupPanels(dataset)
     for incident in dataset.incidents:
         for delay in DELAYS:
             window = window_of(incident, dataset, delay)

@@ -22,7 +22,7 @@ from brownout.domain.metrics import Family, Role
 from brownout.domain.panel import Panel
 from brownout.domain.truth import Incident
 from brownout.telemetry.dataset import Dataset
-from brownout.usecases.incidents import BASELINE, panels_by_group, window_of
+from brownout.usecases.incidents import BASELINE, GroupPanels, window_of
 
 FAMILY = {
     Role.CPU: "cpu", Role.MEMORY: "memory", Role.DISK_READ: "disk", Role.DISK_WRITE: "disk", Role.NETWORK_IN: "network",
@@ -82,7 +82,7 @@ def forest(scenes: list[tuple[Incident, Observations]]) -> Iterator[Ranking]:
         yield [(entity, name) for _, entity, name in sorted(scored, reverse=True)]
 
 
-def ours(dataset: Dataset, panels: dict[str, list[Panel]], incident: Incident, delay: float) -> Ranking:
+def ours(dataset: Dataset, panels: GroupPanels, incident: Incident, delay: float) -> Ranking:
     """(entity, family) of the diagnosis as it ships."""
     window = window_of(incident, dataset, delay)
     past = [panel.between(window.start - BASELINE, window.end) for panel in panels[incident.group]]
@@ -98,7 +98,7 @@ def main() -> None:
     arguments = parser.parse_args()
     dataset, delay = Dataset.open(arguments.dataset), arguments.delay
     assert {i.cause for i in dataset.incidents} <= {family.value for family in Family}
-    panels = panels_by_group(dataset)
+    panels = GroupPanels(dataset)
     scenes = []
     for incident in dataset.incidents:
         window = window_of(incident, dataset, delay)

@@ -18,6 +18,7 @@ from brownout.domain.metrics import Catalogue, Metric, Role, Worse
 from brownout.domain.panel import as_time
 from brownout.domain.ports import Span
 from brownout.domain.truth import Anomaly, Incident
+from brownout.telemetry.rowgroups import groups_holding, places_of
 from brownout.telemetry.spans import spans_of
 
 __all__ = ["Dataset"]
@@ -94,19 +95,29 @@ class Dataset:
         )
 
     @cached_property
-    def _spans(self) -> Mapping[str, Span]:
-        table = pads.dataset(self.folder / "samples.parquet").to_table(columns=["time", "entity"])
-        return spans_of(table, self.interval_s)
+    def _index(self) -> tuple[Mapping[str, Span], Mapping[str, tuple[int, int]]]:
+        """When each entity was measured, and where in the file its rows are."""
+        try:
+            table = pads.dataset(self._samples).to_table(columns=["time", "entity"])
+        except (pa.ArrowInvalid, OSError) as error:
+            raise _damaged(error) from error
+        return spans_of(table, self.interval_s), places_of(table["entity"])
+
+    @property
+    def _samples(self) -> Path:
+        return self.folder / "samples.parquet"
 
     def spans(self) -> Mapping[str, Span]:
         """When each entity was measured, in the order of the samples."""
-        return self._spans
+        return self._index[0]
 
     def read(
         self, entities: Sequence[str], *, start: np.datetime64 | None = None, end: np.datetime64 | None = None
     ) -> pa.Table:
         """Samples of the entities from start until before end, in the order of the file."""
-        return read_samples(pads.dataset(self.folder / "samples.parquet"), entities, start=start, end=end)
+        _, places = self._index
+        found = groups_holding(self._samples, [places[name] for name in entities if name in places])
+        return read_samples(found, entities, start=start, end=end)
 
 
 def read_samples(
@@ -123,8 +134,12 @@ def read_samples(
     try:
         return samples.to_table(filter=condition)
     except (pa.ArrowInvalid, OSError) as error:
-        msg = f"The samples cannot be read: {error}."
-        raise DataError(msg, remedy="The file is damaged or cut short: get it again.") from error
+        raise _damaged(error) from error
+
+
+def _damaged(error: Exception) -> DataError:
+    msg = f"The samples cannot be read: {error}."
+    return DataError(msg, remedy="The file is damaged or cut short: get it again.")
 
 
 def _read_header(path: Path) -> Mapping[str, Any]:

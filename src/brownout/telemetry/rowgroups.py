@@ -1,21 +1,24 @@
-"""Which parts of sorted Parquet files can hold rows of some entities, told by the statistics of their row groups.
+"""Which parts of Parquet files can hold rows of some entities, so that the others need not be read.
 
-pyarrow does not use these statistics itself where a column is dictionary-encoded.
+Told by the statistics of their row groups, which pyarrow does not use itself where a column is dictionary-encoded, or
+by the places of rows where those are known.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as pads
 import pyarrow.fs
 import pyarrow.parquet as pq
 
 from brownout.domain.errors import HistoryError
+from brownout.telemetry.spans import entity_codes
 
-__all__ = ["files_holding"]
+__all__ = ["files_holding", "groups_holding", "places_of"]
 
 
 def files_holding(files: Iterable[Path], entities: Sequence[str], schema: pa.Schema) -> pads.Dataset:
@@ -56,3 +59,33 @@ def _ranges_of(path: Path, _age: int, _inode: int) -> Mapping[int, tuple[str, st
         known = statistics is not None and statistics.has_min_max
         found[group] = (statistics.min, statistics.max) if known else ("", chr(0x10FFFF))
     return found
+
+
+def places_of(entities: pa.ChunkedArray) -> Mapping[str, tuple[int, int]]:
+    """First and last row of each entity in a column of names."""
+    codes, names = entity_codes(entities)
+    if not len(codes):
+        return {}
+    starts = np.concatenate(([0], np.flatnonzero(np.diff(codes)) + 1))
+    ends = np.append(starts[1:], len(codes)) - 1
+    runs = codes[starts]
+    known, first = np.unique(runs, return_index=True)
+    last = len(runs) - 1 - np.unique(runs[::-1], return_index=True)[1]
+    return {
+        names[code]: (int(starts[begin]), int(ends[end]))
+        for code, begin, end in zip(known, first, last, strict=True)
+        if code >= 0
+    }
+
+
+def groups_holding(path: Path, places: Collection[tuple[int, int]]) -> pads.Dataset:
+    """A data set of the row groups of a file that hold rows from the first to the last of any of the places."""
+    metadata = pq.read_metadata(path)
+    ends = np.cumsum([metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)])
+    needed = np.zeros(len(ends), bool)
+    for first, last in places:
+        needed[np.searchsorted(ends, first, side="right") : np.searchsorted(ends, last, side="right") + 1] = True
+    layout, local = pads.ParquetFileFormat(), pyarrow.fs.LocalFileSystem()
+    groups = np.flatnonzero(needed).tolist()
+    parts = [layout.make_fragment(str(path), local, row_groups=groups)] if groups else []  # none given would mean all
+    return pads.FileSystemDataset(parts, metadata.schema.to_arrow_schema(), layout, local)

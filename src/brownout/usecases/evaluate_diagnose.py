@@ -17,7 +17,7 @@ from brownout.domain.truth import Incident
 from brownout.evaluation.diagnosis import FAMILIES, answers, diagnosis_scores, judge
 from brownout.telemetry.atomic import atomic_path, write_text
 from brownout.telemetry.dataset import Dataset
-from brownout.usecases.incidents import BASELINE, panels_by_group, window_of
+from brownout.usecases.incidents import BASELINE, GroupPanels, window_of
 
 __all__ = ["evaluate_diagnose"]
 
@@ -38,10 +38,10 @@ def evaluate_diagnose(
     coarse = all(incident.cause in FAMILIES for incident in incidents)
     diagnoser = Diagnoser(knowledge)
     rankings: list[tuple[Incident, list[Cause]]] = []
-    panels = panels_by_group(dataset)
+    panels = GroupPanels(dataset)
     for done, incident in enumerate(incidents):
         window = window_of(incident, dataset, delay_s)
-        past = [panel.between(window.start - BASELINE, window.end) for panel in panels.get(incident.group, [])]
+        past = [panel.between(window.start - BASELINE, window.end) for panel in panels[incident.group]]
         diagnosis = diagnoser.diagnose(window, past, dataset.topology)
         rankings.append((incident, answers(diagnosis.causes, coarse=coarse)))
         progress("diagnose", (done + 1) / len(incidents))

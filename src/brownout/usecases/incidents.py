@@ -6,33 +6,35 @@ from brownout.diagnosis.observation import IncidentWindow
 from brownout.domain.panel import Panel
 from brownout.domain.truth import Incident
 from brownout.telemetry.dataset import Dataset
-from brownout.telemetry.grid import shards
+from brownout.telemetry.grid import plan_shards, read_shard
 
-__all__ = ["BASELINE", "panels_by_group", "window_of"]
+__all__ = ["BASELINE", "GroupPanels", "window_of"]
 
 BASELINE = np.timedelta64(7, "D")
 """How much of the past an incident is compared with."""
 
 
-def panels_by_group(dataset: Dataset) -> dict[str, list[Panel]]:
-    """Panels by group of entities; where an incident's group is no group of entities it sees all of them."""
-    groups: dict[str, list[Panel]] = {}
-    named = {entity.group for entity in dataset.topology}
-    for shard in shards(dataset):
-        members: dict[str, list[int]] = {}
-        for row, entity in enumerate(shard.panel.entities):
-            members.setdefault(entity.group, []).append(row)
-        for group, rows in members.items():
-            groups.setdefault(group, []).append(_trimmed(shard.panel.select(entities=rows)))
-    everything = [panel for panels in groups.values() for panel in panels]
-    for incident in dataset.incidents:
-        if incident.group not in named:
-            groups[incident.group] = everything
-    return groups
+class GroupPanels:
+    """Panels of a group of entities, read when asked for; where no entity has that group, of all entities."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+        self._members: dict[str, list[str]] = {}
+        for entity in dataset.topology:
+            self._members.setdefault(entity.group, []).append(entity.id)
+        self._last: tuple[str | None, list[Panel]] = (None, [])
+
+    def __getitem__(self, group: str) -> list[Panel]:
+        """Read a group; the last one is kept, since the incidents of a group usually follow each other."""
+        key = group if group in self._members else None
+        if self._last[0] != key or not self._last[1]:
+            plans = plan_shards(self._dataset, entities=None if key is None else self._members[key])
+            self._last = (key, [_trimmed(read_shard(self._dataset, plan).panel) for plan in plans])
+        return self._last[1]
 
 
 def _trimmed(panel: Panel) -> Panel:
-    """From the first to the last slot with any value: the other slots of a shard belong to other groups."""
+    """From the first to the last slot with any value."""
     seen = np.flatnonzero(np.isfinite(panel.values).any(axis=(0, 2)))
     if not len(seen):
         return panel
