@@ -18,7 +18,7 @@ from brownout.domain.metrics import Catalogue, Metric, Role, Worse
 from brownout.domain.panel import as_time
 from brownout.domain.ports import Span
 from brownout.domain.truth import Anomaly, Incident
-from brownout.telemetry.rowgroups import groups_holding, places_of
+from brownout.telemetry.rowgroups import RowGroups, places_of
 from brownout.telemetry.spans import spans_of
 
 __all__ = ["Dataset"]
@@ -103,6 +103,10 @@ class Dataset:
             raise _damaged(error) from error
         return spans_of(table, self.interval_s), places_of(table["entity"])
 
+    @cached_property
+    def _groups(self) -> RowGroups:
+        return RowGroups(self._samples)
+
     @property
     def _samples(self) -> Path:
         return self.folder / "samples.parquet"
@@ -116,7 +120,7 @@ class Dataset:
     ) -> pa.Table:
         """Samples of the entities from start until before end, in the order of the file."""
         _, places = self._index
-        found = groups_holding(self._samples, [places[name] for name in entities if name in places])
+        found = self._groups.holding([places[name] for name in entities if name in places])
         return read_samples(found, entities, start=start, end=end)
 
 

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from brownout.domain.errors import HistoryError
 from brownout.telemetry.spans import entity_codes
 
-__all__ = ["files_holding", "groups_holding", "places_of"]
+__all__ = ["RowGroups", "files_holding", "places_of"]
 
 
 def files_holding(files: Iterable[Path], entities: Sequence[str], schema: pa.Schema) -> pads.Dataset:
@@ -78,14 +78,22 @@ def places_of(entities: pa.ChunkedArray) -> Mapping[str, tuple[int, int]]:
     }
 
 
-def groups_holding(path: Path, places: Collection[tuple[int, int]]) -> pads.Dataset:
-    """A data set of the row groups of a file that hold rows from the first to the last of any of the places."""
-    metadata = pq.read_metadata(path)
-    ends = np.cumsum([metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)])
-    needed = np.zeros(len(ends), bool)
-    for first, last in places:
-        needed[np.searchsorted(ends, first, side="right") : np.searchsorted(ends, last, side="right") + 1] = True
-    layout, local = pads.ParquetFileFormat(), pyarrow.fs.LocalFileSystem()
-    groups = np.flatnonzero(needed).tolist()
-    parts = [layout.make_fragment(str(path), local, row_groups=groups)] if groups else []  # none given would mean all
-    return pads.FileSystemDataset(parts, metadata.schema.to_arrow_schema(), layout, local)
+class RowGroups:
+    """The row groups of one file, whose description is read once: it is long where there are many columns."""
+
+    def __init__(self, path: Path) -> None:
+        (self._whole,) = pads.dataset(path).get_fragments()
+        self._whole.ensure_complete_metadata()
+        self._ends = np.cumsum([group.num_rows for group in self._whole.row_groups])
+
+    def holding(self, places: Collection[tuple[int, int]]) -> pads.Dataset:
+        """A data set of those that hold rows from the first to the last of any of the places."""
+        needed = np.zeros(len(self._ends), bool)
+        for first, last in places:
+            begin, end = np.searchsorted(self._ends, [first, last], side="right")
+            needed[begin : end + 1] = True
+        groups = np.flatnonzero(needed).tolist()
+        parts = [self._whole.subset(row_group_ids=groups)] if groups else []
+        return pads.FileSystemDataset(
+            parts, self._whole.physical_schema, self._whole.format, pyarrow.fs.LocalFileSystem()
+        )

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from brownout.domain.errors import HistoryError
 from brownout.domain.metrics import Metric
 from brownout.telemetry.history import samples_schema
-from brownout.telemetry.rowgroups import files_holding, groups_holding, places_of
+from brownout.telemetry.rowgroups import RowGroups, files_holding, places_of
 
 SCHEMA = samples_schema([Metric.from_table("load", {"kind": "gauge"})])
 names = st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=4), min_size=1, max_size=8)
@@ -70,12 +70,12 @@ def test_groups_from_places_hold_all_rows_of_what_is_asked(
     assert places == {name: (stored.index(name), len(stored) - 1 - stored[::-1].index(name)) for name in stored}
     chosen = [places[name] for name in asked if name in places]
     condition = pads.field("entity").isin(asked)
-    found = groups_holding(path, chosen).to_table(filter=condition)
+    found = RowGroups(path).holding(chosen).to_table(filter=condition)
     assert found["load"].equals(pads.dataset(str(path), schema=SCHEMA).to_table(filter=condition)["load"])
 
 
 def test_groups_without_the_places_are_left_alone(tmp_path: Path) -> None:
     write(tmp_path / "a.parquet", ["a", "a", "b", "b", "c", "c"])
-    (part,) = groups_holding(tmp_path / "a.parquet", [(2, 3)]).get_fragments()
+    (part,) = RowGroups(tmp_path / "a.parquet").holding([(2, 3)]).get_fragments()
     assert [group.id for group in part.row_groups] == [1]
-    assert groups_holding(tmp_path / "a.parquet", []).count_rows() == 0
+    assert RowGroups(tmp_path / "a.parquet").holding([]).count_rows() == 0
