@@ -4,7 +4,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OUT ?= demo
-NAME ?= influxdb
 
 .PHONY: help setup demo test lint docs bench clean
 help:  ## list the targets
@@ -33,10 +32,10 @@ lint: $(STAMP)  ## style, types and import contracts
 docs: $(STAMP)  ## build the documentation into site/
 	$(BIN)/mkdocs build --strict --quiet
 
-bench: $(STAMP)  ## measure a part beside its peers: make bench NAME=influxdb (a folder of benchmarks/)
-	test -x .bench/$(NAME)/bin/python || $(PYTHON) -m venv .bench/$(NAME)
-	.bench/$(NAME)/bin/python -m pip install --quiet --disable-pip-version-check --editable . -r benchmarks/$(NAME)/requirements.txt
-	.bench/$(NAME)/bin/python benchmarks/$(NAME)/run.py
+bench: $(STAMP)  ## reading from InfluxDB beside its own clients; the other benchmarks stand in docs/benchmarks.md
+	test -x .bench/bin/python || $(PYTHON) -m venv .bench
+	.bench/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable . -r benchmarks/influxdb/requirements.txt
+	.bench/bin/python benchmarks/influxdb/run.py
 
 clean:  ## remove what the targets above made
 	rm -rf $(VENV) .bench $(OUT) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis site
