@@ -71,7 +71,7 @@ class Judging:
         return [] if diagnosis is None else answers(diagnosis.causes, coarse=self.coarse)
 
     def scores(self, rankings: Sequence[Ranking]) -> dict[str, object]:
-        """Scores over all rankings, and what was taken for what."""
+        """Scores over all rankings, over incidents that met another one on their host, and what was taken for what."""
         causes = self.knowledge.causes.values()
         families = {rule.id: rule.family.value for rule in causes}
         alike = {rule.id: rule.alike for rule in causes}
@@ -79,13 +79,22 @@ class Judging:
             judge(ranked, incident, families=families, alike=alike, chance=self._chance(incident))
             for incident, ranked in rankings
         ]
+        met = [v for v, (incident, _) in zip(verdicts, rankings, strict=True) if self._meets_another(incident)]
         named = ((incident.cause, ranked[0].id if ranked else NOT_FOUND) for incident, ranked in rankings)
         confused = Counter((cause, answer) for cause, answer in named if answer != cause)
         return {
             "answers": "families" if self.coarse else "causes",
             "scores": diagnosis_scores(verdicts),
+            **({"met": diagnosis_scores(met)} if met else {}),
             "confusions": [{"cause": a, "taken_for": b, "incidents": n} for (a, b), n in confused.most_common(20)],
         }
+
+    def _meets_another(self, incident: Incident) -> bool:
+        return any(
+            other.id != incident.id and other.start < incident.end and other.end > incident.start
+            for other in self.dataset.incidents
+            if other.group == incident.group
+        )
 
     def _chance(self, incident: Incident) -> float:
         """How often a blind guess among the entities of an incident and what they can suffer from would be right."""
