@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from brownout.diagnosis.core import LEAST_SLOTS, phases
 from brownout.diagnosis.grouping import group_episodes
 from brownout.diagnosis.inference import Diagnoser
 from brownout.diagnosis.knowledge import Knowledge
 from brownout.diagnosis.observation import IncidentWindow
-from brownout.domain.findings import Action, Diagnosis, Episode, EvidenceState
+from brownout.domain.entities import Topology
+from brownout.domain.findings import UNKNOWN, Action, Diagnosis, Episode, EvidenceState
 from brownout.domain.forecasts import Series
 from brownout.domain.night import Chart
 from brownout.domain.panel import Panel
@@ -67,18 +69,28 @@ def investigate(store: SampleStore, batch: Sequence[IncidentWindow], settings: S
     metrics = with_limits({metric.name: metric for metric in store.metrics}, settings.forecast)
     for window in batch:
         own = [_of(panel, window, past) for panel in panels]
-        diagnosis = diagnoser.diagnose(window, [panel for panel in own if panel.entities], topology)
+        diagnosis = _diagnose(diagnoser, window, [panel for panel in own if panel.entities], topology)
+        seen = [panel.between(panel.start, diagnosis.end) for panel in own]
         diagnoses.append(diagnosis)
-        actions += plan_diagnosis(diagnosis, own, topology, remedies)
+        actions += plan_diagnosis(diagnosis, seen, topology, remedies)
         charts[diagnosis.id] = incident_charts(diagnosis, panels, metrics, _telling(diagnosis, window, own))
     return Investigation(diagnoses=tuple(diagnoses), actions=tuple(actions), charts=charts)
 
 
+def _diagnose(diagnoser: Diagnoser, window: IncidentWindow, panels: Sequence[Panel], topology: Topology) -> Diagnosis:
+    """The answer of the first phase that has one, else that of the whole incident."""
+    for phase in phases(window, panels):
+        diagnosis = diagnoser.diagnose(phase, [panel.between(panel.start, phase.end) for panel in panels], topology)
+        if diagnosis.top.id != UNKNOWN:
+            break
+    return diagnosis
+
+
 def _of(panel: Panel, window: IncidentWindow, past: np.timedelta64) -> Panel:
-    """The window's entities in a panel, from its past to its end."""
+    """The window's entities in a panel, from its past to a little after its end."""
     members = set(window.entities)
     rows = [row for row, name in enumerate(panel.entity_ids) if name in members]
-    return panel.select(entities=rows).between(window.start - past, max(window.end, window.start + panel.step))
+    return panel.select(entities=rows).between(window.start - past, window.end + LEAST_SLOTS * panel.step)
 
 
 def _telling(diagnosis: Diagnosis, window: IncidentWindow, panels: Sequence[Panel]) -> list[Series]:
@@ -96,7 +108,7 @@ def _slowest(window: IncidentWindow, panels: Sequence[Panel]) -> Series | None:
     for panel in panels:
         if LATENCY not in panel.metric_names:
             continue
-        values = panel.between(window.start, panel.end).values[..., panel.metric_names.index(LATENCY)]
+        values = panel.between(window.start, window.end).values[..., panel.metric_names.index(LATENCY)]
         found += [
             (float(np.nanmedian(values[row])), Series(panel.entity_ids[row], LATENCY))
             for row in np.flatnonzero(np.isfinite(values).any(axis=1)).tolist()
