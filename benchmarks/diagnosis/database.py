@@ -1,9 +1,9 @@
-"""The same incidents diagnosed over a data set and over a real InfluxDB 1.x that Telegraf's measurements were written to.
+"""The same incidents diagnosed over a data set and over a real InfluxDB 1.x that holds Telegraf's measurements.
 
     python benchmarks/diagnosis/database.py [--seed 300] [--hosts 10] [--faults 40] [--days 8]
 
-Needs ``influxd`` (apt install influxdb). A fleet is simulated, written as Telegraf and ``brownout facts`` would, synced into
-a history, and each incident is diagnosed from the panels of the fleet and from those of the history.
+Needs ``influxd`` (apt install influxdb). A fleet is simulated, written as Telegraf and ``brownout facts`` would,
+synced into a history, and each incident is diagnosed from the panels of the fleet and from those of the history.
 """
 
 import argparse
@@ -64,13 +64,9 @@ def of_fleet(fleet: Fleet) -> Panels:
 
 def of_history(history: History, hosts: list[str]) -> Panels:
     """Panels by host, as synced."""
-    return {
-        host: [
-            read_shard(history, plan).panel
-            for plan in plan_shards(history, entities=set(history.topology.related(host)))
-        ]
-        for host in hosts
-    }
+    related = {host: set(history.topology.related(host)) for host in hosts}
+    plans = {host: plan_shards(history, entities=members) for host, members in related.items()}
+    return {host: [read_shard(history, plan).panel for plan in own] for host, own in plans.items()}
 
 
 def without_signatures(panels: Panels) -> Panels:
@@ -132,7 +128,7 @@ def main() -> None:
             seed=given.seed,
             interval_s=given.interval,
             signatures=True,
-        )  # fmt: skip
+        )
     )
     with tempfile.TemporaryDirectory() as folder:
         history = synced(fleet, Path(folder))
