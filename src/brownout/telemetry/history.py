@@ -113,9 +113,13 @@ class Description:
             source=table["source"],
             interval_s=table["interval_s"],
             metrics=tuple(Metric.from_table(name, fields) for name, fields in table["metrics"].items()),
-            entities=tuple(Entity(**fields) for fields in table["entities"]),
+            entities=tuple(_entity(fields) for fields in table["entities"]),
             watermark=None if mark is None else np.datetime64(mark, "ms"),
         )
+
+
+def _entity(fields: Mapping[str, Any]) -> Entity:
+    return Entity(**{**fields, "named_by": tuple(fields.get("named_by", ()))})
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from brownout.domain.ports import Progress, no_progress
 from brownout.domain.repairs import Repairs
 from brownout.telemetry.history import Description, History, slice_of, write_description
 from brownout.telemetry.maintenance import Keep, maintain
+from brownout.telemetry.registry import merged
 from brownout.telemetry.slices import SliceWriter
 from brownout.telemetry.source import Source
 
@@ -91,14 +92,10 @@ def _describe(source: Source, known: Description | None) -> Description:
 
 
 def _with(known: Sequence[Entity], found: Sequence[Entity]) -> tuple[Entity, ...]:
-    """Entities by id, the later description of each, in the order in which they were first seen.
-
-    A description without a parent does not take away one that is known.
-    """
+    """Entities by id with what was found of each later, in the order in which they were first seen."""
     table = {entity.id: entity for entity in known}
     for entity in found:
-        old = table.get(entity.id)
-        table[entity.id] = replace(entity, parent=entity.parent or (old.parent if old else ""))
+        table[entity.id] = merged(table.get(entity.id), entity)
     return tuple(table.values())
 
 

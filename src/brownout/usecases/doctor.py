@@ -12,6 +12,7 @@ from brownout.settings import InfluxSettings, Settings
 from brownout.telemetry.dataset import Dataset
 from brownout.telemetry.mapping import MeasurementSource, TelegrafMapping
 from brownout.telemetry.raw import MeasurementSchema, TelemetryDatabase
+from brownout.usecases.coverage import cost_of, lost_at, whole_cost
 from brownout.usecases.sources import mapping_of
 
 __all__ = ["Check", "State", "examine"]
@@ -105,11 +106,12 @@ def _measurements(
     for measurement, fields in needed.items():
         sources = mapping.measurements.get(measurement, ())
         advice = _advice(mapping, measurement)
-        metrics = [name for source in sources for name in source.metrics]
+        lost = lost_at(mapping, schemas, measurement)
+        cost = f"; {cost_of(lost)}" if cost_of(lost) else ""
         schema = schemas.get(measurement)
         if schema is None:
-            lost = f"without it: no {', '.join(metrics)}" if metrics else "guests that are shut off cannot be told"
-            yield Check(state=State.WARNING, about=measurement, found=f"not there; {lost}", do=advice)
+            found = _without(sources) + cost
+            yield Check(state=State.WARNING, about=measurement, found=f"not there; {found}", do=advice)
             continue
         present = tuple(name for name in fields if name in schema.fields)
         yield _freshness(database, measurement, present, now)
@@ -119,8 +121,20 @@ def _measurements(
             yield Check(state=State.BAD, about=measurement, found=found, do="Find who writes them as text; drop those.")
         absent = [name for name in fields if name not in (*schema.fields, *schema.texts)]
         if absent:
-            found = f"fields {absent} are not there{_why(measurement, absent)}"
+            found = f"fields {absent} are not there{_why(measurement, absent)}{cost}"
             yield Check(state=State.WARNING, about=measurement, found=found, do=advice)
+
+    number, blind = whole_cost(mapping, schemas)
+    found = f"{number} can be named" + (f"; not: {'; '.join(blind)}" if blind else "")
+    do = "Add the inputs named above; `brownout doctor --telegraf-conf` prints them all." if blind else ""
+    yield Check(state=State.WARNING if blind else State.GOOD, about="causes", found=found, do=do)
+
+
+def _without(sources: Sequence[MeasurementSource]) -> str:
+    metrics = [name for source in sources for name in source.metrics]
+    if metrics:
+        return f"without it: no {', '.join(metrics)}"
+    return "without it: no configuration" if sources else "guests that are shut off cannot be told"
 
 
 def _freshness(database: TelemetryDatabase, measurement: str, fields: tuple[str, ...], now: np.datetime64) -> Check:
