@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from brownout.domain.entities import Entity, Topology
+from brownout.domain.feedback import Said, Verdict
 from brownout.domain.findings import (
     Action,
     Cause,
@@ -15,7 +16,9 @@ from brownout.domain.findings import (
     EvidenceRole,
     EvidenceState,
     Mover,
+    Quiet,
     Risk,
+    Why,
 )
 from brownout.domain.forecasts import Breach, Series, Skill
 from brownout.domain.metrics import Catalogue
@@ -78,6 +81,18 @@ def night(guest: str = "vm1") -> Night:
         movers=(Mover(series=slow, usual=20.0, peak=180.0, deviation=12.5, onset=hours(20)),),
     )
     past_episode = Episode(id="e2", entity="kvm2", start=hours(3), end=hours(4), open=False, severity=1.1, movers=())
+    asleep = replace(past_episode, id="e3", entity=console, start=hours(5), end=hours(6))
+    muted = replace(open_episode, id="e4", start=hours(9), end=hours(10), open=False)
+    quiet = (
+        Quiet(
+            episode=asleep,
+            why=Why.ARTEFACT,
+            reason=f"Idle screen: the refresh timer sleeps at {guest}: the screen of {console} had been idle",
+            because="ART-01",
+        ),
+        Quiet(episode=muted, why=Why.FEEDBACK, reason="called false on 2026-03-15", because="e0"),
+    )
+    false_alarm = Verdict(episode=replace(muted, id="e0", severity=1.5), said=Said.FALSE, at=hours(-12))
     evidence = (
         Evidence(
             symptom="cpu_busy",
@@ -191,4 +206,6 @@ def night(guest: str = "vm1") -> Night:
         ),
         latency=fleet_latency(),
         series=12,
+        quiet=quiet,
+        verdicts=(false_alarm,),
     )

@@ -102,6 +102,7 @@ class Diagnoser:
                 entity=candidate.entity,
                 probability=float(probability),
                 evidence=self._path(candidate, scene),
+                artefact=candidate.cause.artefact,
             )
             for candidate, probability in zip(candidates[: self.keep], share, strict=False)
         ]

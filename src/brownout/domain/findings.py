@@ -20,8 +20,10 @@ __all__ = [
     "EvidenceRole",
     "EvidenceState",
     "Mover",
+    "Quiet",
     "Risk",
     "Shape",
+    "Why",
 ]
 
 UNKNOWN = "unknown"
@@ -123,6 +125,32 @@ class Episode:
         """The metric that moved first, None where none moved far enough by itself."""
         return min(self.movers, key=lambda mover: mover.onset, default=None)
 
+    @property
+    def lead(self) -> str:
+        """The metric that moved most, "" where none moved by itself."""
+        return self.movers[0].series.metric if self.movers else ""
+
+
+class Why(StrEnum):
+    """Why an episode raises no alarm."""
+
+    ARTEFACT = "artefact"
+    FEEDBACK = "feedback"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quiet:
+    """An episode that is kept but not alarmed.
+
+    ``reason`` is the sentence a report shows; ``because`` the id of the artefact among the causes, or of the episode
+    whose verdict mutes it.
+    """
+
+    episode: Episode
+    why: Why
+    reason: str
+    because: str
+
 
 class EvidenceRole(StrEnum):
     """What a piece of evidence means for a cause."""
@@ -159,7 +187,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """A candidate explanation, ``unknown`` included; ``against`` says why it is not likelier, "" for the first."""
+    """A candidate explanation, ``unknown`` included; ``against`` says why it is not likelier, "" for the first.
+
+    ``artefact`` marks what looks like a fault and is none.
+    """
 
     id: str
     title: str
@@ -168,6 +199,7 @@ class Cause:
     probability: float
     evidence: tuple[Evidence, ...] = ()
     against: str = ""
+    artefact: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from brownout.domain.entities import Topology
-from brownout.domain.findings import Action, Diagnosis, Episode
+from brownout.domain.feedback import Verdict
+from brownout.domain.findings import Action, Diagnosis, Episode, Quiet
 from brownout.domain.forecasts import Breach, Series, Skill
 from brownout.domain.metrics import Metric
 from brownout.domain.panel import Float, Times
@@ -74,6 +75,10 @@ class Night:
         When the run took place, UTC.
     start, end
         The window searched for episodes; ``end`` is the end of the data and the origin of the forecasts.
+    episodes, diagnoses
+        What is alarmed; ``quiet`` are the episodes that are not.
+    verdicts
+        What people said about episodes of this and earlier nights.
     chronic
         Series that were beyond their limit for most of the window: crossing it is how they always are, and no news.
     skills
@@ -110,3 +115,5 @@ class Night:
     quality: Quality
     latency: Chart | None = None
     series: int = 0
+    quiet: tuple[Quiet, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()

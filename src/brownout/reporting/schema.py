@@ -18,11 +18,13 @@ __all__ = [
     "Model",
     "Mover",
     "Quality",
+    "Quiet",
     "Repair",
     "Report",
     "Root",
     "Skill",
     "Summary",
+    "Verdict",
     "Window",
 ]
 
@@ -58,6 +60,8 @@ class Summary(Part):
     """What comes next."""
     incidents_open: int
     incidents_over: int
+    quiet: int = 0
+    """Episodes that are not alarmed."""
     breaches: int
     exceeded: int
     """Those of ``breaches`` whose last value is beyond the limit already."""
@@ -188,6 +192,30 @@ class Episode(Part):
     """Threshold rules raised on the entity within."""
 
 
+class Quiet(Part):
+    """An episode that is not alarmed, and why."""
+
+    why: Literal["artefact", "feedback"]
+    reason: str
+    because: str
+    """Id of the artefact among the causes, or of the episode whose verdict counts."""
+    episode: Episode
+
+
+class Verdict(Part):
+    """What someone said about an episode, and what follows for like ones."""
+
+    episode: str
+    entity: str
+    metric: str
+    """The metric that led; empty where none did."""
+    said: Literal["false", "true", "expected"]
+    at: str
+    effect: str
+    muted: int
+    """Episodes of this night that it keeps from being alarmed."""
+
+
 class Evidence(Part):
     """One step from measurements to a cause."""
 
@@ -212,6 +240,8 @@ class Cause(Part):
     evidence: list[Evidence]
     against: str = ""
     """Why it is not likelier; empty for the first."""
+    artefact: bool = False
+    """Whether it looks like a fault and is none."""
 
 
 class Effect(Part):
@@ -254,6 +284,8 @@ class Incident(Part):
     severity: float
     entities: list[str]
     """Those that were abnormal, worst first."""
+    first: Mover | None = None
+    """The metric that moved first, over all of them."""
     episodes: list[str]
     causes: list[Cause]
     summary: str = ""
@@ -325,6 +357,8 @@ class Report(Part):
     actions: list[Action]
     """What to do about breaches that no open incident explains; an incident carries its own."""
     episodes: list[Episode]
+    quiet: list[Quiet] = Field(default_factory=list)
+    verdicts: list[Verdict] = Field(default_factory=list)
     latency: Chart | None
     """Console latency of the fleet: median (values), 10 and 90 % quantile (low, high) over consoles."""
     skills: list[Skill]

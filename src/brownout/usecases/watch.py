@@ -10,7 +10,7 @@ from brownout.detection.episodes import episodes
 from brownout.detection.forest import IsolationForestDetector
 from brownout.detection.memory import Memory
 from brownout.detection.rules import load_rules, with_rules
-from brownout.domain.findings import Episode
+from brownout.domain.findings import Episode, Quiet
 from brownout.domain.forecasts import Breach, Forecasts, Series
 from brownout.domain.metrics import Metric, Worse
 from brownout.domain.night import Chart
@@ -49,8 +49,8 @@ class ShardFindings:
         Console latency in the window on forecast slots, one entity a row; None where the shard has no consoles.
     chronic
         Series that were beyond their limit for most of the window: no breach is forecast for them.
-    muted
-        Episodes not shown because of what was said about their like, with the id of the episode judged.
+    quiet
+        Episodes that are not alarmed because of what was said about their like.
     closeness
         Chance of each charted forecast to be beyond its limit, by series: orders charts over shards.
     """
@@ -64,7 +64,7 @@ class ShardFindings:
     latency: Panel | None
     repairs: Repairs
     series: int
-    muted: tuple[tuple[Episode, str], ...] = ()
+    quiet: tuple[Quiet, ...] = ()
 
 
 def plan_watch(store: SampleStore, settings: Settings) -> tuple[ShardPlan, ...]:
@@ -115,7 +115,7 @@ def watch_shard(store: SampleStore, plan: ShardPlan, watchers: Watchers, setting
         breaches=found,
         chronic=chronic,
         episodes=with_rules(settled.episodes, panel, load_rules()),
-        muted=settled.muted,
+        quiet=settled.quiet,
         charts=charts,
         closeness={series: closeness[series] for series in charts},
         measured=_measured(window),
