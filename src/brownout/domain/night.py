@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from brownout.domain.calendar import Announced
 from brownout.domain.entities import Topology
 from brownout.domain.feedback import Verdict
 from brownout.domain.findings import Action, Diagnosis, Episode, Quiet
@@ -79,6 +80,8 @@ class Night:
         What is alarmed; ``quiet`` are the episodes that are not.
     verdicts
         What people said about episodes of this and earlier nights.
+    maintenance
+        Windows of maintenance between the start and the end: nothing in them is searched or learned from.
     chronic
         Series that were beyond their limit for most of the window: crossing it is how they always are, and no news.
     skills
@@ -117,3 +120,4 @@ class Night:
     series: int = 0
     quiet: tuple[Quiet, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+    maintenance: tuple[Announced, ...] = ()

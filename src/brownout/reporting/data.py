@@ -51,6 +51,16 @@ def report_of(found: night.Night) -> schema.Report:
         episodes=[episode_of(episode, found) for episode in found.episodes],
         quiet=[quiet_of(one, found) for one in found.quiet],
         verdicts=[verdict_of(verdict, found) for verdict in found.verdicts],
+        maintenance=[
+            schema.Maintenance(
+                name=one.name,
+                start=iso(one.start),
+                end=iso(one.end),
+                entities=one.entities,
+                unknown=list(one.unknown),
+            )
+            for one in found.maintenance
+        ],
         latency=None if found.latency is None else _chart(found.latency, found, "latency"),
         skills=[_skill(skill, found) for skill in found.skills],
         series=found.series,

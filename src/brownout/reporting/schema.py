@@ -15,6 +15,7 @@ __all__ = [
     "Episode",
     "Evidence",
     "Incident",
+    "Maintenance",
     "Model",
     "Mover",
     "Quality",
@@ -202,6 +203,18 @@ class Quiet(Part):
     episode: Episode
 
 
+class Maintenance(Part):
+    """A window of maintenance: nothing in it was searched for incidents or learned from."""
+
+    name: str
+    start: str
+    end: str
+    entities: int
+    """How many entities it covers."""
+    unknown: list[str]
+    """Its patterns that no entity has."""
+
+
 class Verdict(Part):
     """What someone said about an episode, and what follows for like ones."""
 
@@ -359,6 +372,7 @@ class Report(Part):
     episodes: list[Episode]
     quiet: list[Quiet] = Field(default_factory=list)
     verdicts: list[Verdict] = Field(default_factory=list)
+    maintenance: list[Maintenance] = Field(default_factory=list)
     latency: Chart | None
     """Console latency of the fleet: median (values), 10 and 90 % quantile (low, high) over consoles."""
     skills: list[Skill]

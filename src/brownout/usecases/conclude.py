@@ -94,6 +94,7 @@ def night_of(store: SampleStore, settings: Settings, findings: Findings) -> Nigh
         series=sum(shard.series for shard in shards),
         quiet=tuple(sorted(quiet, key=lambda one: (one.episode.start, one.episode.entity))),
         verdicts=tuple(findings.verdicts),
+        maintenance=settings.calendar.announced(store.topology, span.window, span.end),
     )
 
 

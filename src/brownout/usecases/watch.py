@@ -87,11 +87,11 @@ class Watchers:
 def watch_shard(store: SampleStore, plan: ShardPlan, watchers: Watchers, settings: Settings) -> ShardFindings:
     """Forecast every series to its limit and merge what is abnormal in the window into episodes."""
     shard = read_shard(store, plan)
-    panel, span = shard.panel, NightSpan.of(store, settings)
+    panel, span = settings.calendar.without(shard.panel, store.topology), NightSpan.of(store, settings)
     first = min(max(panel.slot(span.window), 1), panel.values.shape[1])
     scores = watchers.detector.score(panel, first)
     coarse = forecast_panel(panel, settings.forecast)
-    window = panel.between(span.window, span.end)
+    window = shard.panel.between(span.window, span.end)
     forecasts, naive = _forecast(watchers.forecaster, coarse, settings)
     metrics = with_limits({metric.name: metric for metric in panel.metrics}, settings.forecast)
     if watchers.sink is not None:
