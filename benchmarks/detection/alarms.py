@@ -11,8 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
+from brownout.detection.attribution import explained
 from brownout.detection.episodes import episodes
 from brownout.detection.forest import IsolationForestDetector
+from brownout.detection.outliers import outliers
+from brownout.detection.rules import load_rules, with_rules
 from brownout.diagnosis.artefacts import sift
 from brownout.diagnosis.grouping import group_episodes
 from brownout.diagnosis.inference import Diagnoser
@@ -43,15 +46,22 @@ def main(folders: Sequence[str]) -> None:
 def search(panels: Sequence[Panel], first: np.datetime64) -> list[Episode]:
     """Episodes from ``first`` on, by a detector that has learned what lies before."""
     detector = IsolationForestDetector().fit([panel.between(panel.start, first) for panel in panels])
-    return [e for panel in panels for e in episodes(detector.score(panel, panel.slot(first)), panel)]
+    found: list[Episode] = []
+    for panel in panels:
+        scores = detector.score(panel, panel.slot(first))
+        found += with_rules(explained(episodes(scores, panel), scores, panel, detector), panel, load_rules())
+    return found
 
 
 def alarms(
     dataset: Dataset, panels: Sequence[Panel], found: Sequence[Episode]
 ) -> tuple[list[IncidentWindow], list[Quiet]]:
     """Incidents that are alarmed, and the episodes that are not."""
-    diagnoser, kept, quiet = Diagnoser(Knowledge.load()), list[IncidentWindow](), list[Quiet]()
-    for window in group_episodes(found, dataset.topology):
+    diagnoser, kept = Diagnoser(Knowledge.load()), list[IncidentWindow]()
+    own = {name: panel for panel in panels for name in panel.entity_ids}
+    quiet = [one for episode in found for one in outliers([episode], own[episode.entity])]
+    lone = {one.episode.id for one in quiet}
+    for window in group_episodes([episode for episode in found if episode.id not in lone], dataset.topology):
         sifted = sift(window, [part(panel, window) for panel in panels], diagnoser, dataset.topology)
         kept += sifted.windows
         quiet += sifted.quiet

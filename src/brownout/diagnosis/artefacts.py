@@ -8,7 +8,7 @@ from brownout.diagnosis.inference import Diagnoser
 from brownout.diagnosis.observation import IncidentWindow, Observations
 from brownout.diagnosis.scene import Scene
 from brownout.domain.entities import Topology
-from brownout.domain.findings import Cause, Diagnosis, Episode, EvidenceRole, EvidenceState, Quiet, Why
+from brownout.domain.findings import UNKNOWN, Cause, Diagnosis, Episode, EvidenceRole, EvidenceState, Quiet, Why
 from brownout.domain.panel import Panel
 
 __all__ = ["Sifted", "sift"]
@@ -16,6 +16,8 @@ __all__ = ["Sifted", "sift"]
 SURE = 0.8
 """Probability that the artefacts among the causes must have together for anything to be left unalarmed."""
 
+ALONE = 0.75
+"""Share of an episode's level that metrics have made which made it alone."""
 SPEAKS = (EvidenceRole.NECESSARY, EvidenceRole.STRONG)
 
 
@@ -38,6 +40,13 @@ def sift(window: IncidentWindow, panels: Sequence[Panel], diagnoser: Diagnoser, 
     while waiting:
         current = waiting.pop()
         diagnosis = diagnoser.diagnose(current, panels, topology)
+        by_nature = _by_nature(current, diagnoser) if diagnosis.top.id == UNKNOWN else ()
+        if by_nature:
+            quiet += by_nature
+            explained = {one.episode.id for one in by_nature}
+            rest = [episode for episode in current.episodes if episode.id not in explained]
+            waiting += [replace(part, entities=current.entities) for part in group_episodes(rest, topology)]
+            continue
         if not _is_artefact(diagnosis.causes):
             windows.append(current)
             diagnoses.append(diagnosis)
@@ -48,6 +57,21 @@ def sift(window: IncidentWindow, panels: Sequence[Panel], diagnoser: Diagnoser, 
         entities = tuple(entity for entity in current.entities if entity not in reach)
         waiting += [replace(part, entities=entities) for part in group_episodes(rest, topology)]
     return Sifted(windows=tuple(windows), diagnoses=tuple(diagnoses), quiet=tuple(quiet))
+
+
+def _by_nature(window: IncidentWindow, diagnoser: Diagnoser) -> tuple[Quiet, ...]:
+    """Episodes that nothing but metrics of an artefact's nature have made."""
+    return tuple(
+        Quiet(
+            episode=episode,
+            why=Why.ARTEFACT,
+            reason=f"{cause.title} at {episode.entity}: nothing but {' and '.join(cause.alone)} made the episode",
+            because=cause.id,
+        )
+        for episode in window.episodes
+        for cause in diagnoser.knowledge.causes.values()
+        if sum(mover.share for mover in episode.movers if mover.series.metric in cause.alone) >= ALONE
+    )
 
 
 def _is_artefact(causes: Sequence[Cause]) -> bool:

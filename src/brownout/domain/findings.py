@@ -136,14 +136,15 @@ class Why(StrEnum):
 
     ARTEFACT = "artefact"
     FEEDBACK = "feedback"
+    OUTLIER = "outlier"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quiet:
     """An episode that is kept but not alarmed.
 
-    ``reason`` is the sentence a report shows; ``because`` the id of the artefact among the causes, or of the episode
-    whose verdict mutes it.
+    ``reason`` is the sentence a report shows; ``because`` the id of the artefact among the causes, of the episode whose
+    verdict mutes it, or the metric that had an outlier.
     """
 
     episode: Episode

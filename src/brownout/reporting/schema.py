@@ -196,10 +196,10 @@ class Episode(Part):
 class Quiet(Part):
     """An episode that is not alarmed, and why."""
 
-    why: Literal["artefact", "feedback"]
+    why: Literal["artefact", "feedback", "outlier"]
     reason: str
     because: str
-    """Id of the artefact among the causes, or of the episode whose verdict counts."""
+    """Id of the artefact among the causes, of the episode whose verdict counts, or the metric with an outlier."""
     episode: Episode
 
 

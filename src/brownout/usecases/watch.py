@@ -9,6 +9,8 @@ from brownout.detection.attribution import explained
 from brownout.detection.episodes import episodes
 from brownout.detection.forest import IsolationForestDetector
 from brownout.detection.memory import Memory
+from brownout.detection.newcomers import lend, own_only, since
+from brownout.detection.outliers import outliers
 from brownout.detection.rules import load_rules, with_rules
 from brownout.domain.findings import Episode, Quiet
 from brownout.domain.forecasts import Breach, Forecasts, Series
@@ -25,6 +27,7 @@ from brownout.settings import Settings
 from brownout.telemetry.grid import ShardPlan, plan_shards, read_shard
 from brownout.usecases.charts import forecast_chart
 from brownout.usecases.horizon import NightSpan, days, forecast_panel, with_limits
+from brownout.usecases.peers import peers_of
 from brownout.usecases.write_back import Sink, forecast_points, score_points
 
 __all__ = ["ShardFindings", "Watchers", "plan_watch", "watch_shard"]
@@ -50,7 +53,7 @@ class ShardFindings:
     chronic
         Series that were beyond their limit for most of the window: no breach is forecast for them.
     quiet
-        Episodes that are not alarmed because of what was said about their like.
+        Episodes that are not alarmed: single outliers, and what was said about their like.
     closeness
         Chance of each charted forecast to be beyond its limit, by series: orders charts over shards.
     """
@@ -89,7 +92,9 @@ def watch_shard(store: SampleStore, plan: ShardPlan, watchers: Watchers, setting
     shard = read_shard(store, plan)
     panel, span = settings.calendar.without(shard.panel, store.topology), NightSpan.of(store, settings)
     first = min(max(panel.slot(span.window), 1), panel.values.shape[1])
-    scores = watchers.detector.score(panel, first)
+    new = since(shard.panel)
+    known = lend(panel, peers_of(store, panel, new, settings), new)
+    scores = own_only(watchers.detector.score(known, first), known, new)
     coarse = forecast_panel(panel, settings.forecast)
     window = shard.panel.between(span.window, span.end)
     forecasts, naive = _forecast(watchers.forecaster, coarse, settings)
@@ -97,7 +102,10 @@ def watch_shard(store: SampleStore, plan: ShardPlan, watchers: Watchers, setting
     if watchers.sink is not None:
         topology = store.topology
         watchers.sink([forecast_points(forecasts, metrics, topology), score_points(scores, topology)])
-    settled = watchers.memory.settle(explained(episodes(scores, panel), scores, panel, watchers.detector))
+    settled = watchers.memory.settle(explained(episodes(scores, known), scores, known, watchers.detector))
+    ruled = with_rules(settled.episodes, panel, load_rules())
+    lone = outliers(ruled, panel)
+    alone = {quiet.episode.id for quiet in lone}
     chronic = _chronic(coarse.between(span.window, coarse.end), metrics)
     forecasts, naive = (_without(chronic, made) for made in (forecasts, naive))
     found = breaches(forecasts, metrics, _now(coarse), min_probability=settings.forecast.min_probability)
@@ -114,8 +122,8 @@ def watch_shard(store: SampleStore, plan: ShardPlan, watchers: Watchers, setting
     return ShardFindings(
         breaches=found,
         chronic=chronic,
-        episodes=with_rules(settled.episodes, panel, load_rules()),
-        quiet=settled.quiet,
+        episodes=tuple(episode for episode in ruled if episode.id not in alone),
+        quiet=(*settled.quiet, *lone),
         charts=charts,
         closeness={series: closeness[series] for series in charts},
         measured=_measured(window),

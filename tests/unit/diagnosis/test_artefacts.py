@@ -9,7 +9,8 @@ from brownout.diagnosis.grouping import group_episodes
 from brownout.diagnosis.inference import Diagnoser
 from brownout.diagnosis.knowledge import Knowledge
 from brownout.domain.entities import Entity, Topology
-from brownout.domain.findings import Episode, Why
+from brownout.domain.findings import Episode, Mover, Why
+from brownout.domain.forecasts import Series
 from brownout.domain.metrics import Catalogue
 from brownout.domain.panel import Panel
 
@@ -32,7 +33,9 @@ CALM = {
 }
 
 
-def sifted(moved: Mapping[tuple[str, str], float], abnormal: tuple[str, ...]) -> Sifted:
+def sifted(
+    moved: Mapping[tuple[str, str], float], abnormal: tuple[str, ...], shares: Mapping[str, float] | None = None
+) -> Sifted:
     """What becomes of episodes of some entities while some metrics have other values."""
     rng, catalogue = np.random.default_rng(3), Catalogue.load().metrics
     panels = []
@@ -46,7 +49,21 @@ def sifted(moved: Mapping[tuple[str, str], float], abnormal: tuple[str, ...]) ->
                     values[row, SPAN, column] = moved[entity.id, metric.name]
         panels.append(Panel(values, START, 300, entities, metrics))
     start, end = panels[0].times[SPAN.start], panels[0].times[SPAN.stop]
-    found = [Episode(id=e, entity=e, start=start, end=end, open=False, severity=2.0, movers=()) for e in abnormal]
+    found = [
+        Episode(
+            id=e,
+            entity=e,
+            start=start,
+            end=end,
+            open=False,
+            severity=2.0,
+            movers=tuple(
+                Mover(series=Series(e, m), usual=1, peak=2, deviation=9, onset=start, share=share)
+                for m, share in (shares or {}).items()
+            ),
+        )
+        for e in abnormal
+    ]
     (window,) = group_episodes(found, TOPOLOGY)
     return sift(window, [panel.between(START, end) for panel in panels], Diagnoser(Knowledge.load()), TOPOLOGY)
 
@@ -95,3 +112,14 @@ def test_slow_consoles_without_a_late_probe_are_an_alarm() -> None:
     found = sifted(slow, ("vm1/console", "vm2/console"))
     assert found.quiet == ()
     assert len(found.diagnoses) == 1
+
+
+def test_an_episode_that_only_a_restarted_clock_has_made_is_a_restart() -> None:
+    found = sifted({}, ("vm1",), {"vm_uptime_h": 0.9, "vm_cpu_pct": 0.1})
+    assert [quiet.because for quiet in found.quiet] == ["ART-07"]
+    assert found.diagnoses == ()
+
+
+def test_one_that_other_metrics_have_made_too_stays_an_alarm() -> None:
+    found = sifted({}, ("vm1",), {"vm_uptime_h": 0.6, "vm_cpu_pct": 0.4})
+    assert (found.quiet, len(found.diagnoses)) == ((), 1)
