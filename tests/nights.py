@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from brownout.domain.calendar import Announced
 from brownout.domain.entities import Entity, Topology
 from brownout.domain.feedback import Said, Verdict
 from brownout.domain.findings import (
@@ -18,6 +19,7 @@ from brownout.domain.findings import (
     Mover,
     Quiet,
     Risk,
+    Shift,
     Why,
 )
 from brownout.domain.forecasts import Breach, Series, Skill
@@ -208,4 +210,6 @@ def night(guest: str = "vm1") -> Night:
         series=12,
         quiet=quiet,
         verdicts=(false_alarm,),
+        maintenance=(Announced(name="kernel upgrade", start=hours(2), end=hours(5), entities=1, unknown=(guest,)),),
+        shifts=(Shift(series=slow, onset=hours(-10), at=hours(14), usual=20.0, level=31.5),),
     )

@@ -59,6 +59,8 @@ class DetectSettings(Section):
 
     window_days: Positive = 3
     train_days: Positive = 28
+    accept_hours: Annotated[float, Field(ge=2)] = 24
+    """A level that has shifted and stayed so long is accepted as the new usual one, unless it is beyond its limit."""
 
 
 class DiagnoseSettings(Section):

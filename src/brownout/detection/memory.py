@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from brownout.domain.feedback import ABOUT, Said, Verdict
-from brownout.domain.findings import Episode, Quiet, Why
+from brownout.domain.findings import Episode, Quiet, Shift, Why
 
 __all__ = ["Memory", "Settled"]
 
@@ -28,12 +28,14 @@ class Settled:
 class Memory:
     """Episodes known from the last night and all verdicts, in the order they were given.
 
-    ``incidents`` are the ids of the episodes of each incident of the last night.
+    ``incidents`` are the ids of the episodes of each incident of the last night, ``shifts`` the levels that were
+    accepted as usual.
     """
 
     known: tuple[Episode, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     incidents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    shifts: tuple[Shift, ...] = ()
 
     def settle(self, found: Sequence[Episode]) -> Settled:
         """Continue what was open, and mute what its like have been called false or expected for."""

@@ -23,6 +23,7 @@ __all__ = [
     "Quiet",
     "Risk",
     "Shape",
+    "Shift",
     "Why",
 ]
 
@@ -86,6 +87,21 @@ class Mover:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shift:
+    """A level of a metric that was accepted as the new usual one ``at`` a time: from ``usual`` to ``level``.
+
+    What lay before the onset differs by their ratio where ``factor`` is set, else by their difference.
+    """
+
+    series: Series
+    onset: np.datetime64
+    at: np.datetime64
+    usual: float
+    level: float
+    factor: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Episode:
     """A span in which an entity was abnormal.
 
@@ -106,6 +122,8 @@ class Episode:
         where no metric moved far enough by itself.
     rules
         Ids of the threshold rules that were raised on the entity within.
+    shifts
+        Levels that shifted within and were accepted as the new usual ones since.
     """
 
     id: str
@@ -119,6 +137,7 @@ class Episode:
     onset: np.datetime64 | None = None
     onset_slack_s: float = 0.0
     rules: tuple[str, ...] = ()
+    shifts: tuple[Shift, ...] = ()
 
     @property
     def first(self) -> Mover | None:

@@ -8,7 +8,7 @@ import numpy as np
 from brownout.domain.calendar import Announced
 from brownout.domain.entities import Topology
 from brownout.domain.feedback import Verdict
-from brownout.domain.findings import Action, Diagnosis, Episode, Quiet
+from brownout.domain.findings import Action, Diagnosis, Episode, Quiet, Shift
 from brownout.domain.forecasts import Breach, Series, Skill
 from brownout.domain.metrics import Metric
 from brownout.domain.panel import Float, Times
@@ -82,6 +82,8 @@ class Night:
         What people said about episodes of this and earlier nights.
     maintenance
         Windows of maintenance between the start and the end: nothing in them is searched or learned from.
+    shifts
+        Levels that were accepted as usual, lately or in earlier nights.
     chronic
         Series that were beyond their limit for most of the window: crossing it is how they always are, and no news.
     skills
@@ -121,3 +123,4 @@ class Night:
     quiet: tuple[Quiet, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     maintenance: tuple[Announced, ...] = ()
+    shifts: tuple[Shift, ...] = ()

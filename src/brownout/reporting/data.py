@@ -10,7 +10,7 @@ import brownout
 from brownout.domain import findings, forecasts, night
 from brownout.domain.panel import Float, Times
 from brownout.reporting import schema
-from brownout.reporting.episodes import episode_of, mover_of, quiet_of, verdict_of
+from brownout.reporting.episodes import episode_of, mover_of, quiet_of, shift_of, verdict_of
 from brownout.reporting.fleet import fleet_of
 from brownout.reporting.numbers import iso, known
 from brownout.reporting.summary import summary_of
@@ -50,6 +50,7 @@ def report_of(found: night.Night) -> schema.Report:
         actions=[action for about, members in actions.items() if about not in ids for action in members],
         episodes=[episode_of(episode, found) for episode in found.episodes],
         quiet=[quiet_of(one, found) for one in found.quiet],
+        shifts=[shift_of(shift, found) for shift in found.shifts],
         verdicts=[verdict_of(verdict, found) for verdict in found.verdicts],
         maintenance=[
             schema.Maintenance(

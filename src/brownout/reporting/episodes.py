@@ -4,7 +4,7 @@ from brownout.domain import feedback, findings, night
 from brownout.reporting import schema
 from brownout.reporting.numbers import iso, known
 
-__all__ = ["episode_of", "mover_of", "quiet_of", "verdict_of"]
+__all__ = ["episode_of", "mover_of", "quiet_of", "shift_of", "verdict_of"]
 
 
 def episode_of(episode: findings.Episode, found: night.Night) -> schema.Episode:
@@ -21,6 +21,22 @@ def episode_of(episode: findings.Episode, found: night.Night) -> schema.Episode:
         onset="" if episode.onset is None else iso(episode.onset),
         onset_slack_s=episode.onset_slack_s,
         rules=list(episode.rules),
+        shifts=[shift_of(shift, found) for shift in episode.shifts],
+    )
+
+
+def shift_of(shift: findings.Shift, found: night.Night) -> schema.Shift:
+    """A level that was accepted as usual."""
+    metric = found.metrics[shift.series.metric]
+    return schema.Shift(
+        entity=shift.series.entity,
+        metric=metric.name,
+        title=metric.label,
+        unit=metric.unit,
+        onset=iso(shift.onset),
+        at=iso(shift.at),
+        usual=round(shift.usual, 4),
+        level=round(shift.level, 4),
     )
 
 

@@ -2,7 +2,9 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from brownout.reporting.parts import Episode, Maintenance, Mover, Part, Quiet, Shift, Verdict
 
 __all__ = [
     "FORMAT",
@@ -23,6 +25,7 @@ __all__ = [
     "Repair",
     "Report",
     "Root",
+    "Shift",
     "Skill",
     "Summary",
     "Verdict",
@@ -31,12 +34,6 @@ __all__ = [
 
 FORMAT = 1
 """Raised when a field changes its meaning or goes; a new field does not raise it."""
-
-
-class Part(BaseModel):
-    """Times are ISO 8601 in UTC; a number that is not known is null."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Window(Part):
@@ -154,79 +151,6 @@ class Skill(Part):
     coverage: float | None
     """Share of values inside the 10–90 % band; 0.8 when calibrated."""
     note: str
-
-
-class Mover(Part):
-    """A metric that moved during an episode."""
-
-    entity: str
-    metric: str
-    title: str
-    unit: str
-    usual: float | None
-    peak: float | None
-    deviation: float | None
-    """Distance of the peak from what was expected, in usual spreads."""
-    onset: str
-    share: float | None = None
-    """How much of the severity this metric has made, 0 … 1."""
-
-
-class Episode(Part):
-    """A span in which an entity was abnormal."""
-
-    id: str
-    entity: str
-    start: str
-    end: str
-    open: bool
-    severity: float
-    """Highest score within; 1 is the alarm boundary."""
-    movers: list[Mover]
-    shape: str = ""
-    """spike, step, ramp, burst, periodic, flat-line or dropout."""
-    onset: str = ""
-    """When the first metric left its usual band."""
-    onset_slack_s: float = 0.0
-    """So many seconds before the onset it was surely within its band."""
-    rules: list[str] = Field(default_factory=list)
-    """Threshold rules raised on the entity within."""
-
-
-class Quiet(Part):
-    """An episode that is not alarmed, and why."""
-
-    why: Literal["artefact", "feedback", "outlier"]
-    reason: str
-    because: str
-    """Id of the artefact among the causes, of the episode whose verdict counts, or the metric with an outlier."""
-    episode: Episode
-
-
-class Maintenance(Part):
-    """A window of maintenance: nothing in it was searched for incidents or learned from."""
-
-    name: str
-    start: str
-    end: str
-    entities: int
-    """How many entities it covers."""
-    unknown: list[str]
-    """Its patterns that no entity has."""
-
-
-class Verdict(Part):
-    """What someone said about an episode, and what follows for like ones."""
-
-    episode: str
-    entity: str
-    metric: str
-    """The metric that led; empty where none did."""
-    said: Literal["false", "true", "expected"]
-    at: str
-    effect: str
-    muted: int
-    """Episodes of this night that it keeps from being alarmed."""
 
 
 class Evidence(Part):
@@ -373,6 +297,8 @@ class Report(Part):
     quiet: list[Quiet] = Field(default_factory=list)
     verdicts: list[Verdict] = Field(default_factory=list)
     maintenance: list[Maintenance] = Field(default_factory=list)
+    shifts: list[Shift] = Field(default_factory=list)
+    """Levels accepted as usual in the window or in earlier nights."""
     latency: Chart | None
     """Console latency of the fleet: median (values), 10 and 90 % quantile (low, high) over consoles."""
     skills: list[Skill]

@@ -94,6 +94,7 @@ def night_of(store: SampleStore, settings: Settings, findings: Findings) -> Nigh
         series=sum(shard.series for shard in shards),
         quiet=tuple(sorted(quiet, key=lambda one: (one.episode.start, one.episode.entity))),
         verdicts=tuple(findings.verdicts),
+        shifts=tuple(sorted((s for shard in shards for s in shard.shifts), key=lambda one: (one.at, one.series))),
         maintenance=settings.calendar.announced(store.topology, span.window, span.end),
     )
 

@@ -10,7 +10,7 @@ import numpy as np
 from brownout.detection.memory import Memory
 from brownout.domain.errors import DataError
 from brownout.domain.feedback import Said, Verdict
-from brownout.domain.findings import Episode, Mover
+from brownout.domain.findings import Episode, Mover, Shift
 from brownout.domain.forecasts import Series
 from brownout.domain.night import Night
 from brownout.domain.panel import as_time
@@ -33,6 +33,7 @@ def remember(workspace: Workspace, night: Night) -> None:
             _to_table(quiet.episode) | {"why": quiet.why.value, "reason": quiet.reason, "because_of": quiet.because}
             for quiet in night.quiet
         ],
+        "shifts": [_shift_to_table(shift) for shift in night.shifts],
     }
     write_text(workspace.episodes, json.dumps(table, indent=1))
 
@@ -53,6 +54,7 @@ def read_memory(workspace: Workspace) -> Memory:
         known=tuple(_episode(item) for part in KEPT for item in table.get(part, [])),
         verdicts=tuple(verdicts.values()),
         incidents={name: tuple(members) for name, members in incidents.items() if name},
+        shifts=tuple(_shift(item) for item in table.get("shifts", [])),
     )
 
 
@@ -99,7 +101,31 @@ def _to_table(episode: Episode) -> dict[str, Any]:
         "open": episode.open,
         "severity": episode.severity,
         "lead": episode.lead,
+        "shifts": [_shift_to_table(shift) for shift in episode.shifts],
     }
+
+
+def _shift_to_table(shift: Shift) -> dict[str, Any]:
+    return {
+        "entity": shift.series.entity,
+        "metric": shift.series.metric,
+        "onset": str(shift.onset),
+        "at": str(shift.at),
+        "usual": shift.usual,
+        "level": shift.level,
+        "factor": shift.factor,
+    }
+
+
+def _shift(table: Mapping[str, Any]) -> Shift:
+    return Shift(
+        series=Series(table["entity"], table["metric"]),
+        onset=as_time(table["onset"]),
+        at=as_time(table["at"]),
+        usual=table["usual"],
+        level=table["level"],
+        factor=table["factor"],
+    )
 
 
 def _episode(table: Mapping[str, Any]) -> Episode:

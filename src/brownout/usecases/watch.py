@@ -5,14 +5,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from brownout.detection.attribution import explained
-from brownout.detection.episodes import episodes
 from brownout.detection.forest import IsolationForestDetector
 from brownout.detection.memory import Memory
-from brownout.detection.newcomers import lend, own_only, since
-from brownout.detection.outliers import outliers
-from brownout.detection.rules import load_rules, with_rules
-from brownout.domain.findings import Episode, Quiet
+from brownout.domain.findings import Episode, Quiet, Shift
 from brownout.domain.forecasts import Breach, Forecasts, Series
 from brownout.domain.metrics import Metric, Worse
 from brownout.domain.night import Chart
@@ -27,7 +22,7 @@ from brownout.settings import Settings
 from brownout.telemetry.grid import ShardPlan, plan_shards, read_shard
 from brownout.usecases.charts import forecast_chart
 from brownout.usecases.horizon import NightSpan, days, forecast_panel, with_limits
-from brownout.usecases.peers import peers_of
+from brownout.usecases.search import search
 from brownout.usecases.write_back import Sink, forecast_points, score_points
 
 __all__ = ["ShardFindings", "Watchers", "plan_watch", "watch_shard"]
@@ -54,6 +49,8 @@ class ShardFindings:
         Series that were beyond their limit for most of the window: no breach is forecast for them.
     quiet
         Episodes that are not alarmed: single outliers, and what was said about their like.
+    shifts
+        Levels that were accepted as usual, lately or in earlier nights.
     closeness
         Chance of each charted forecast to be beyond its limit, by series: orders charts over shards.
     """
@@ -68,6 +65,7 @@ class ShardFindings:
     repairs: Repairs
     series: int
     quiet: tuple[Quiet, ...] = ()
+    shifts: tuple[Shift, ...] = ()
 
 
 def plan_watch(store: SampleStore, settings: Settings) -> tuple[ShardPlan, ...]:
@@ -92,23 +90,17 @@ def watch_shard(store: SampleStore, plan: ShardPlan, watchers: Watchers, setting
     shard = read_shard(store, plan)
     panel, span = settings.calendar.without(shard.panel, store.topology), NightSpan.of(store, settings)
     first = min(max(panel.slot(span.window), 1), panel.values.shape[1])
-    new = since(shard.panel)
-    known = lend(panel, peers_of(store, panel, new, settings), new)
-    scores = own_only(watchers.detector.score(known, first), known, new)
+    found = search(store, panel, first, watchers.detector, watchers.memory, settings)
     coarse = forecast_panel(panel, settings.forecast)
     window = shard.panel.between(span.window, span.end)
     forecasts, naive = _forecast(watchers.forecaster, coarse, settings)
     metrics = with_limits({metric.name: metric for metric in panel.metrics}, settings.forecast)
     if watchers.sink is not None:
         topology = store.topology
-        watchers.sink([forecast_points(forecasts, metrics, topology), score_points(scores, topology)])
-    settled = watchers.memory.settle(explained(episodes(scores, known), scores, known, watchers.detector))
-    ruled = with_rules(settled.episodes, panel, load_rules())
-    lone = outliers(ruled, panel)
-    alone = {quiet.episode.id for quiet in lone}
+        watchers.sink([forecast_points(forecasts, metrics, topology), score_points(found.scores, topology)])
     chronic = _chronic(coarse.between(span.window, coarse.end), metrics)
     forecasts, naive = (_without(chronic, made) for made in (forecasts, naive))
-    found = breaches(forecasts, metrics, _now(coarse), min_probability=settings.forecast.min_probability)
+    coming = breaches(forecasts, metrics, _now(coarse), min_probability=settings.forecast.min_probability)
     closeness = _closeness(forecasts, {name: metric.limit for name, metric in metrics.items()}, coarse)
     nearest = sorted(closeness, key=lambda series: (-closeness[series], series))[:CHARTS_A_SHARD]
     shown = coarse.between(span.end - days(CHART_DAYS), coarse.end)
@@ -117,13 +109,14 @@ def watch_shard(store: SampleStore, plan: ShardPlan, watchers: Watchers, setting
         series: forecast_chart(
             series, shown, forecasts.rows([place[series]]), naive.rows([place[series]]), metrics[series.metric].limit
         )
-        for series in dict.fromkeys([*(breach.series for breach in found), *nearest])
+        for series in dict.fromkeys([*(breach.series for breach in coming), *nearest])
     }
     return ShardFindings(
-        breaches=found,
+        breaches=coming,
         chronic=chronic,
-        episodes=tuple(episode for episode in ruled if episode.id not in alone),
-        quiet=(*settled.quiet, *lone),
+        episodes=found.episodes,
+        quiet=found.quiet,
+        shifts=found.shifts,
         charts=charts,
         closeness={series: closeness[series] for series in charts},
         measured=_measured(window),
