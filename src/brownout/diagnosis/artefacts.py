@@ -16,8 +16,8 @@ __all__ = ["Sifted", "sift"]
 SURE = 0.8
 """Probability that the artefacts among the causes must have together for anything to be left unalarmed."""
 
-ALONE = 0.75
-"""Share of an episode's level that metrics have made which made it alone."""
+ALONE, BESIDE = 0.5, 0.15
+"""Share of an episode's level that an artefact's own metrics must have made, and that no other metric may reach."""
 SPEAKS = (EvidenceRole.NECESSARY, EvidenceRole.STRONG)
 
 
@@ -70,8 +70,15 @@ def _by_nature(window: IncidentWindow, diagnoser: Diagnoser) -> tuple[Quiet, ...
         )
         for episode in window.episodes
         for cause in diagnoser.knowledge.causes.values()
-        if sum(mover.share for mover in episode.movers if mover.series.metric in cause.alone) >= ALONE
+        if _alone(episode, cause.alone)
     )
+
+
+def _alone(episode: Episode, metrics: Sequence[str]) -> bool:
+    """Whether some metrics have made an episode and no other one had much part in it."""
+    shares = [(mover.share, mover.series.metric in metrics) for mover in episode.movers]
+    own = sum(share for share, theirs in shares if theirs)
+    return own >= ALONE and all(theirs or share < BESIDE for share, theirs in shares)
 
 
 def _is_artefact(causes: Sequence[Cause]) -> bool:

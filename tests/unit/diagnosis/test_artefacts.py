@@ -115,11 +115,16 @@ def test_slow_consoles_without_a_late_probe_are_an_alarm() -> None:
 
 
 def test_an_episode_that_only_a_restarted_clock_has_made_is_a_restart() -> None:
-    found = sifted({}, ("vm1",), {"vm_uptime_h": 0.9, "vm_cpu_pct": 0.1})
+    found = sifted({}, ("vm1",), {"vm_uptime_h": 0.6, "vm_cpu_pct": 0.1})
     assert [quiet.because for quiet in found.quiet] == ["ART-07"]
     assert found.diagnoses == ()
 
 
 def test_one_that_other_metrics_have_made_too_stays_an_alarm() -> None:
-    found = sifted({}, ("vm1",), {"vm_uptime_h": 0.6, "vm_cpu_pct": 0.4})
+    found = sifted({}, ("vm1",), {"vm_uptime_h": 0.8, "vm_cpu_pct": 0.2})
+    assert (found.quiet, len(found.diagnoses)) == ((), 1)
+
+
+def test_one_that_its_clock_has_made_in_part_only_stays_an_alarm() -> None:
+    found = sifted({}, ("vm1",), {"vm_uptime_h": 0.4, "vm_cpu_pct": 0.1})
     assert (found.quiet, len(found.diagnoses)) == ((), 1)
