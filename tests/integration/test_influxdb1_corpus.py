@@ -148,9 +148,8 @@ def test_incidents_are_told_alike_over_the_database_and_without_it(
     answers = []
     for incident in corpus.fleet.incidents:
         members = tuple(e.id for e in corpus.fleet.topology if e.group == incident.group)
-        window = IncidentWindow(
-            id=incident.id, start=incident.start, end=min(incident.end, END - HOUR), entities=members
-        )
+        end = min(incident.end, END - HOUR)
+        window = IncidentWindow(id=incident.id, start=incident.start, end=end, entities=members)
         simulated = [
             panel.select(entities=[row for row, e in enumerate(panel.entities) if e.group == incident.group])
             for panel in corpus.fleet.panels.values()
