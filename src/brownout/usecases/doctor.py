@@ -17,8 +17,10 @@ from brownout.usecases.sources import mapping_of
 
 __all__ = ["Check", "State", "examine"]
 
-STALE = np.timedelta64(15 * 60_000, "ms")
+STALE_S = 900
 """Older than this a measurement has stopped: Telegraf gathers every ten to sixty seconds."""
+STALE_LABELS_S = 3600
+"""The same of configuration, which need not be looked at so often."""
 AHEAD = np.timedelta64(2 * 60_000, "ms")
 """Further in the future than this a clock is wrong."""
 
@@ -114,7 +116,7 @@ def _measurements(
             yield Check(state=State.WARNING, about=measurement, found=f"not there; {found}", do=advice)
             continue
         present = tuple(name for name in fields if name in schema.fields)
-        yield _freshness(database, measurement, present, now)
+        yield _freshness(database, measurement, present, now, _patience(sources))
         texts = [name for name in fields if name in schema.texts]
         if texts:
             found = f"fields {texts} hold text in some shards and cannot be read as numbers"
@@ -137,7 +139,19 @@ def _without(sources: Sequence[MeasurementSource]) -> str:
     return "without it: no configuration" if sources else "guests that are shut off cannot be told"
 
 
-def _freshness(database: TelemetryDatabase, measurement: str, fields: tuple[str, ...], now: np.datetime64) -> Check:
+def _patience(sources: Sequence[MeasurementSource]) -> np.timedelta64:
+    """How old the newest sample of a measurement may be."""
+    seconds = max((STALE_LABELS_S if s.labels and not s.metrics else s.hold_s for s in sources), default=0)
+    return np.timedelta64(max(seconds, STALE_S) * 1000, "ms")
+
+
+def _freshness(
+    database: TelemetryDatabase,
+    measurement: str,
+    fields: tuple[str, ...],
+    now: np.datetime64,
+    patience: np.timedelta64,
+) -> Check:
     try:
         newest = database.newest(measurement, fields)
     except BrownoutError as error:
@@ -147,7 +161,7 @@ def _freshness(database: TelemetryDatabase, measurement: str, fields: tuple[str,
             state=State.WARNING, about=measurement, found="has no recent samples", do="See that Telegraf runs."
         )
     age = now - newest
-    if age > STALE:
+    if age > patience:
         found = f"newest sample is {_span(age)} old"
         return Check(
             state=State.WARNING, about=measurement, found=found, do="See that Telegraf runs: its log says why."
