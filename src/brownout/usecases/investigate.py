@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -70,7 +71,9 @@ def investigate(store: SampleStore, batch: Sequence[IncidentWindow], settings: S
     metrics = with_limits({metric.name: metric for metric in store.metrics}, settings.forecast)
     for window in batch:
         own = [_of(panel, window, past) for panel in panels]
-        sifted = sift(window, [panel for panel in own if panel.entities], diagnoser, topology)
+        seen = [panel for panel in own if panel.entities]
+        diagnose = partial(diagnoser.diagnose, panels=seen, topology=topology)
+        sifted = sift(window, diagnose, diagnoser.knowledge, topology)
         quiet += sifted.quiet
         for part, diagnosis in zip(sifted.windows, sifted.diagnoses, strict=True):
             diagnoses.append(diagnosis)
