@@ -7,6 +7,7 @@ searches the rest, groups, diagnoses, and counts incidents (groups of episodes o
 import json
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,9 @@ def alarms(
     quiet = [one for episode in found for one in outliers([episode], own[episode.entity])]
     lone = {one.episode.id for one in quiet}
     for window in group_episodes([episode for episode in found if episode.id not in lone], dataset.topology):
-        sifted = sift(window, [part(panel, window) for panel in panels], diagnoser, dataset.topology)
+        seen = [part(panel, window) for panel in panels]
+        diagnose = partial(diagnoser.diagnose, panels=seen, topology=dataset.topology)
+        sifted = sift(window, diagnose, diagnoser.knowledge, dataset.topology)
         kept += sifted.windows
         quiet += sifted.quiet
     return kept, quiet

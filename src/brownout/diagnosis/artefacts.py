@@ -1,16 +1,14 @@
 """Artefacts: incidents that look like faults and are none are told apart, and what else happens is diagnosed anew."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from brownout.diagnosis.core import diagnose_phases
 from brownout.diagnosis.grouping import group_episodes
-from brownout.diagnosis.inference import Diagnoser
+from brownout.diagnosis.knowledge import Knowledge
 from brownout.diagnosis.observation import IncidentWindow, Observations
 from brownout.diagnosis.scene import Scene
 from brownout.domain.entities import Topology
 from brownout.domain.findings import UNKNOWN, Cause, Diagnosis, Episode, EvidenceRole, EvidenceState, Quiet, Why
-from brownout.domain.panel import Panel
 
 __all__ = ["Sifted", "sift"]
 
@@ -31,7 +29,9 @@ class Sifted:
     quiet: tuple[Quiet, ...]
 
 
-def sift(window: IncidentWindow, panels: Sequence[Panel], diagnoser: Diagnoser, topology: Topology) -> Sifted:
+def sift(
+    window: IncidentWindow, diagnose: Callable[[IncidentWindow], Diagnosis], knowledge: Knowledge, topology: Topology
+) -> Sifted:
     """Diagnose an incident; where an artefact is the cause, only what lies within its reach is explained by it.
 
     The rest is diagnosed again without the entities within reach, so that a fault beside an artefact stays an alarm.
@@ -40,8 +40,8 @@ def sift(window: IncidentWindow, panels: Sequence[Panel], diagnoser: Diagnoser, 
     windows, diagnoses = list[IncidentWindow](), list[Diagnosis]()
     while waiting:
         current = waiting.pop()
-        diagnosis = diagnose_phases(diagnoser, current, panels, topology)
-        by_nature = _by_nature(current, diagnoser) if diagnosis.top.id == UNKNOWN else ()
+        diagnosis = diagnose(current)
+        by_nature = _by_nature(current, knowledge) if diagnosis.top.id == UNKNOWN else ()
         if by_nature:
             quiet += by_nature
             explained = {one.episode.id for one in by_nature}
@@ -52,7 +52,7 @@ def sift(window: IncidentWindow, panels: Sequence[Panel], diagnoser: Diagnoser, 
             windows.append(current)
             diagnoses.append(diagnosis)
             continue
-        reach = _reach(diagnosis.top, diagnoser, topology)
+        reach = _reach(diagnosis.top, knowledge, topology)
         quiet += [_quiet(episode, diagnosis.top) for episode in current.episodes if episode.entity in reach]
         rest = [episode for episode in current.episodes if episode.entity not in reach]
         entities = tuple(entity for entity in current.entities if entity not in reach)
@@ -60,7 +60,7 @@ def sift(window: IncidentWindow, panels: Sequence[Panel], diagnoser: Diagnoser, 
     return Sifted(windows=tuple(windows), diagnoses=tuple(diagnoses), quiet=tuple(quiet))
 
 
-def _by_nature(window: IncidentWindow, diagnoser: Diagnoser) -> tuple[Quiet, ...]:
+def _by_nature(window: IncidentWindow, knowledge: Knowledge) -> tuple[Quiet, ...]:
     """Episodes that nothing but metrics of an artefact's nature have made."""
     return tuple(
         Quiet(
@@ -70,7 +70,7 @@ def _by_nature(window: IncidentWindow, diagnoser: Diagnoser) -> tuple[Quiet, ...
             because=cause.id,
         )
         for episode in window.episodes
-        for cause in diagnoser.knowledge.causes.values()
+        for cause in knowledge.causes.values()
         if _alone(episode, cause.alone)
     )
 
@@ -86,14 +86,10 @@ def _is_artefact(causes: Sequence[Cause]) -> bool:
     return causes[0].artefact and sum(cause.probability for cause in causes if cause.artefact) >= SURE
 
 
-def _reach(cause: Cause, diagnoser: Diagnoser, topology: Topology) -> frozenset[str]:
+def _reach(cause: Cause, knowledge: Knowledge, topology: Topology) -> frozenset[str]:
     """The culprit, all that hangs on it, and the places where its evidence is looked for."""
     scene = Scene(Observations(), topology)
-    places = {
-        place
-        for rule in diagnoser.knowledge.causes[cause.id].evidence
-        for place in scene.places(rule.where, cause.entity)
-    }
+    places = {place for rule in knowledge.causes[cause.id].evidence for place in scene.places(rule.where, cause.entity)}
     return frozenset({cause.entity, *topology.descendants(cause.entity), *places})
 
 

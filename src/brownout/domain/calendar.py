@@ -65,6 +65,10 @@ class Maintenance:
         names = (entity, *topology.ancestors(entity))
         return any(fnmatchcase(name, pattern) for name in names for pattern in self.entities)
 
+    def unknown(self, topology: Topology) -> tuple[str, ...]:
+        """Patterns that no entity has."""
+        return tuple(p for p in self.entities if not any(fnmatchcase(entity.id, p) for entity in topology))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announced:
@@ -95,9 +99,8 @@ class Calendar:
         found = []
         for window in self.windows:
             covered = sum(window.covers(entity.id, topology) for entity in topology)
-            unknown = tuple(p for p in window.entities if not any(fnmatchcase(e.id, p) for e in topology))
             found += [
-                Announced(name=window.name, start=first, end=last, entities=covered, unknown=unknown)
+                Announced(name=window.name, start=first, end=last, entities=covered, unknown=window.unknown(topology))
                 for first, last in window.spans(start, end)
             ]
         return tuple(sorted(found, key=lambda one: (one.start, one.name)))

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from brownout.diagnosis.artefacts import sift
-from brownout.diagnosis.core import LEAST_SLOTS
+from brownout.diagnosis.core import LEAST_SLOTS, diagnose_phases
 from brownout.diagnosis.grouping import group_episodes
 from brownout.diagnosis.inference import Diagnoser
 from brownout.diagnosis.knowledge import Knowledge
@@ -71,7 +72,9 @@ def investigate(store: SampleStore, batch: Sequence[IncidentWindow], settings: S
     metrics = with_limits({metric.name: metric for metric in store.metrics}, settings.forecast)
     for window in batch:
         own = [_of(panel, window, past) for panel in panels]
-        sifted = sift(window, [panel for panel in own if panel.entities], diagnoser, topology)
+        measured = [panel for panel in own if panel.entities]
+        diagnose = partial(diagnose_phases, diagnoser, panels=measured, topology=topology)
+        sifted = sift(window, diagnose, diagnoser.knowledge, topology)
         quiet += sifted.quiet
         for part, diagnosis in zip(sifted.windows, sifted.diagnoses, strict=True):
             seen = [panel.between(panel.start, diagnosis.end) for panel in own]

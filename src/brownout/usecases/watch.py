@@ -90,17 +90,17 @@ def watch_shard(store: SampleStore, plan: ShardPlan, watchers: Watchers, setting
     shard = read_shard(store, plan)
     panel, span = settings.calendar.without(shard.panel, store.topology), NightSpan.of(store, settings)
     first = min(max(panel.slot(span.window), 1), panel.values.shape[1])
-    found = search(store, panel, first, watchers.detector, watchers.memory, settings)
+    searched = search(store, panel, first, watchers.detector, watchers.memory, settings)
     coarse = forecast_panel(panel, settings.forecast)
     window = shard.panel.between(span.window, span.end)
     forecasts, naive = _forecast(watchers.forecaster, coarse, settings)
     metrics = with_limits({metric.name: metric for metric in panel.metrics}, settings.forecast)
     if watchers.sink is not None:
         topology = store.topology
-        watchers.sink([forecast_points(forecasts, metrics, topology), score_points(found.scores, topology)])
+        watchers.sink([forecast_points(forecasts, metrics, topology), score_points(searched.scores, topology)])
     chronic = _chronic(coarse.between(span.window, coarse.end), metrics)
     forecasts, naive = (_without(chronic, made) for made in (forecasts, naive))
-    coming = breaches(forecasts, metrics, _now(coarse), min_probability=settings.forecast.min_probability)
+    found = breaches(forecasts, metrics, _now(coarse), min_probability=settings.forecast.min_probability)
     closeness = _closeness(forecasts, {name: metric.limit for name, metric in metrics.items()}, coarse)
     nearest = sorted(closeness, key=lambda series: (-closeness[series], series))[:CHARTS_A_SHARD]
     shown = coarse.between(span.end - days(CHART_DAYS), coarse.end)
@@ -109,14 +109,14 @@ def watch_shard(store: SampleStore, plan: ShardPlan, watchers: Watchers, setting
         series: forecast_chart(
             series, shown, forecasts.rows([place[series]]), naive.rows([place[series]]), metrics[series.metric].limit
         )
-        for series in dict.fromkeys([*(breach.series for breach in coming), *nearest])
+        for series in dict.fromkeys([*(breach.series for breach in found), *nearest])
     }
     return ShardFindings(
-        breaches=coming,
+        breaches=found,
         chronic=chronic,
-        episodes=found.episodes,
-        quiet=found.quiet,
-        shifts=found.shifts,
+        episodes=searched.episodes,
+        quiet=searched.quiet,
+        shifts=searched.shifts,
         charts=charts,
         closeness={series: closeness[series] for series in charts},
         measured=_measured(window),

@@ -65,7 +65,8 @@ def sifted(
         for e in abnormal
     ]
     (window,) = group_episodes(found, TOPOLOGY)
-    return sift(window, [panel.between(START, end) for panel in panels], Diagnoser(Knowledge.load()), TOPOLOGY)
+    diagnoser, seen = Diagnoser(Knowledge.load()), [panel.between(START, end) for panel in panels]
+    return sift(window, lambda part: diagnoser.diagnose(part, seen, TOPOLOGY), diagnoser.knowledge, TOPOLOGY)
 
 
 PAUSED = {("vm1", "vm_paused"): 1.0, ("vm1", "vm_cpu_pct"): 0.0, ("vm1/console", "console_echo_lost_pct"): 100.0}
