@@ -59,4 +59,5 @@ def _seen(scores: Floats, spans: Spans, half: int, thresholds: Floats) -> Floats
     first = np.maximum(spans[np.r_[True, apart], 0] - half, 0)
     last = np.minimum(spans[np.r_[apart, True], 1] + half, len(scores))
     peaks = np.maximum.reduceat(np.r_[scores, -np.inf], np.stack([first, last], axis=1).ravel())[::2]
-    return (peaks[:, None] >= thresholds).mean(axis=0)
+    share: Floats = (peaks[:, None] >= thresholds).mean(axis=0)
+    return share
