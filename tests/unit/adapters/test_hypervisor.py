@@ -24,12 +24,14 @@ case "$*" in
 </devices></domain>
 END
   ;;
-  "dumpxml u-2") echo "<domain type='kvm'><name>web</name><vcpu>2</vcpu></domain>";;
+  "dumpxml u-2") echo "<domain type='kvm'><name>web</name><vcpu>2</vcpu>"
+    echo "<devices><disk><target dev='vda'/></disk></devices></domain>";;
   "dumpxml u-3") echo "error: Domain not found" >&2; exit 1;;
   "domjobinfo u-1") printf 'Job type:         None\\n\\n';;
   "domjobinfo u-2") printf 'Job type:         Unbounded\\nOperation:        Outgoing migration\\n';;
   "blockjob u-1 sda --info") echo "error: invalid argument: disk 'sda' is empty" >&2; exit 1;;
   "blockjob u-1 vda --info") echo "Block Copy: [ 34 %]";;
+  "blockjob u-2 vda --info") echo "No current block job for vda";;
   *) echo "error: unexpected $*" >&2; exit 1;;
 esac
 """
