@@ -29,8 +29,17 @@ Tags = Mapping[str, str]
 def guest_facts(
     virsh: Virsh, tags: Tags, kernel: Kernel | None, complain: Callable[[BrownoutError], None]
 ) -> Iterator[str]:
-    """Lines of ``vm_config`` and ``vm_state``; of ``host_config`` too where the host's kernel can be asked."""
-    guests = list(virsh.guests(complain))
+    """Lines of ``vm_config`` and ``vm_state``; of ``host_config`` too where the host's kernel can be asked.
+
+    There a libvirt that does not answer is complained about only: Telegraf drops all that a command printed if it fails.
+    """
+    try:
+        guests = list(virsh.guests(complain))
+    except BrownoutError as error:
+        if kernel is None:
+            raise
+        complain(error)
+        guests = []
     oversize = kernel.cores_a_node() if kernel else 0
     for guest in guests:
         labels = dict(guest.labels)

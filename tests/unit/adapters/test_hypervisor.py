@@ -145,6 +145,13 @@ def test_a_libvirt_that_does_not_say_is_not_taken_for_a_no(root: Path, virsh: Vi
     ]
 
 
+def test_a_libvirt_that_is_down_leaves_the_facts_of_the_host(root: Path) -> None:
+    complaints: list[BrownoutError] = []
+    lines = list(guest_facts(Virsh(program="/nowhere/virsh"), {}, Kernel(root, TICKS), complaints.append))
+    assert lines == ["host_config,governor=powersave known=1i"]
+    assert len(complaints) == 1
+
+
 def test_facts_of_a_real_libvirt() -> None:
     if shutil.which("virsh") is None:
         pytest.skip("no virsh on this machine: apt install libvirt-clients")
