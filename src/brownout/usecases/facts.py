@@ -31,7 +31,7 @@ def guest_facts(
 ) -> Iterator[str]:
     """Lines of ``vm_config`` and ``vm_state``; of ``host_config`` too where the host's kernel can be asked.
 
-    There a libvirt that does not answer is complained about only: Telegraf drops all that a command printed if it fails.
+    There a libvirt that does not answer is only complained about: Telegraf drops what a command printed that fails.
     """
     try:
         guests = list(virsh.guests(complain))
