@@ -18,6 +18,8 @@ from brownout.forecasting.surroundings import Around, Load, gather, is_latency, 
 __all__ = ["LoadModel", "Row", "mixed"]
 
 Index = npt.NDArray[np.int64]
+MOST = 1_000_000
+"""Slots of consoles that are enough to learn from: a thousand consoles for three weeks of half-hours."""
 PAST_DAYS = 7
 """Days before an origin that say how a console responds and what remains besides its loads."""
 
@@ -61,8 +63,9 @@ class LoadModel:
         """Responses from everything measured in the panels; consoles of all panels teach together."""
         loads = loads_in(panels)
         found = {}
+        chosen = _some(panels)
         for name in sorted({m.name for p in panels for m in p.metrics if is_latency(m, _kind(p))} if loads else ()):
-            parts = [_lesson(panel, panels, loads, name) for panel in panels if name in panel.metric_names]
+            parts = [_lesson(panel, panels, loads, name) for panel in chosen if name in panel.metric_names]
             response = learn_response(loads, *_stacked(parts)) if parts else None
             if response is not None:
                 found[name] = response
@@ -92,13 +95,15 @@ class LoadModel:
         return Outlook(np.where(window >= 0, latency, nothing), np.where(window[..., None] >= 0, past, nothing), future)
 
     def blended(self, forecasts: Forecasts, values: Float, around: Around) -> Float:
-        """Calibrated ``values`` of direct forecasts, with the blends in the rows that a response speaks about."""
+        """Calibrated ``values`` of direct forecasts, with the blends in the rows of which any load is known."""
         blended = values.copy()
         for places, row in self.rows(around.panel, around.starts, around.horizon):
             if row.metric in self.weights:
                 followed = follow(self.responses[row.metric], self.outlook(row, around))
                 blend = self.blend(forecasts, places, row.metric, latency_of(followed.values))
-                blended[places] = self.calibration.apply(blend)
+                loads = np.isfinite(around.forecast(self.responses[row.metric].loads))
+                known = loads[row.consoles, np.searchsorted(around.starts, row.origins)].any(axis=(1, 2))
+                blended[places[known]] = self.calibration.apply(blend)[known]
         return blended
 
     def facts(self) -> dict[str, Any]:
@@ -131,6 +136,14 @@ def mixed(direct: Float, followed: Float, weights: Float) -> Float:
 def _kind(panel: Panel) -> str:
     """Kind of the entities of a panel: a shard holds one only."""
     return panel.entities[0].kind if panel.entities else ""
+
+
+def _some(panels: Sequence[Panel]) -> list[Panel]:
+    """Panels of consoles, without every so many where there are more than are needed to learn from."""
+    consoles = [panel for panel in panels if _kind(panel) == "console"]
+    slots = sum(len(panel.entities) * panel.values.shape[1] for panel in consoles)
+    every = max(slots // MOST, 1)
+    return [panel.select(entities=range(0, len(panel.entities), every)) for panel in consoles]
 
 
 def _lesson(panel: Panel, panels: Sequence[Panel], loads: Sequence[Load], metric: str) -> tuple[Float, Float]:

@@ -140,7 +140,7 @@ class SelectedForecaster:
             if theirs.any():
                 values[theirs] = rival.predict(panel, origins, horizon).values[theirs]
         theirs = by_step == LoadModel.name
-        if theirs.any() and around is not None:
+        if theirs.any() and around is not None and around.ahead:
             values[theirs] = self.loads_.blended(forecasts, values, around)[theirs]
         elif theirs.any():
             by_step = np.where(theirs, LstmForecaster.name, by_step)
@@ -223,10 +223,10 @@ class Beside:
 
 def _held_out_of(lstm: LstmForecaster, known: Sequence[tuple[Panel, HeldOut]]) -> Predict:
     """Forecasts that were made already, or are made now where a panel has other origins than the one beside it."""
-    made = {id(panel): table.lstm for panel, table in known}
+    made = {entity: table.lstm for panel, table in known for entity in panel.entity_ids}
 
     def predict(panel: Panel, slots: Sequence[int]) -> Forecasts:
-        stored = made[id(panel)]
+        stored = made[panel.entity_ids[0]]
         times = panel.start + np.asarray(slots, np.int64) * panel.step
         return stored if np.isin(times, stored.origins).all() else lstm.predict(panel, slots, stored.horizon)
 

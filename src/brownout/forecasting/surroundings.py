@@ -159,8 +159,12 @@ def _owners(consoles: Sequence[Entity], blocks: Sequence[Block]) -> dict[Place, 
 
 
 def _near(panel: Panel, beside: Sequence[Panel]) -> list[Panel]:
-    """Panels on slots of the same width that hold something else than consoles."""
-    return [p for p in beside if p.interval_s == panel.interval_s and p.entities and p.entities[0].kind != "console"]
+    """What surrounds the consoles of a panel, of the panels on slots of the same width."""
+    others = [p for p in beside if p.interval_s == panel.interval_s and p.entities and p.entities[0].kind != "console"]
+    topology = Topology.of({e.id: e for p in (*others, panel) for e in p.entities}.values())
+    wanted = surrounding(panel.entities, topology)
+    kept = [[row for row, entity in enumerate(other.entities) if entity.id in wanted] for other in others]
+    return [other.select(entities=rows) for other, rows in zip(others, kept, strict=True) if rows]
 
 
 def _past(panel: Panel, beside: Panel) -> Block:
@@ -178,7 +182,11 @@ def _medians(beside: Panel, forecasts: Forecasts, origins: Sequence[np.datetime6
     metric = {name: place for place, name in enumerate(beside.metric_names)}
     known = {time: place for place, time in enumerate(origins)}
     values = np.full((len(entity), len(metric), len(known), horizon), np.nan, np.float32)
-    kept = [row for row, origin in enumerate(forecasts.origins) if origin in known]
+    kept = [
+        row
+        for row, (series, origin) in enumerate(zip(forecasts.series, forecasts.origins, strict=True))
+        if origin in known and series.entity in entity
+    ]
     rows = [entity[forecasts.series[row].entity] for row in kept]
     columns = [metric[forecasts.series[row].metric] for row in kept]
     places = [known[forecasts.origins[row]] for row in kept]

@@ -289,3 +289,22 @@ def test_a_stored_forecaster_follows_the_loads_as_before(
     first, second = (predicted(f, panels, SLOTS - 1) for f in (following, replace(loaded, bands_=following.bands_)))
     np.testing.assert_array_equal(first.values, second.values)
     assert first.odds == second.odds
+
+
+def test_a_console_of_which_no_load_is_known_stays_with_the_lstm(following: SelectedForecaster) -> None:
+    panels = fleet()
+    known = [panels[0], *(p.select(entities=range(1, 6)) for p in panels[1:])]  # nothing around c0
+    alone = following.predict(panels[0], [SLOTS - 1], STEPS).values
+    together = predicted(following, known, SLOTS - 1).values
+    assert (together == alone).all(axis=(1, 2)).tolist() == [True] + [False] * 5
+
+
+def test_only_what_surrounds_the_consoles_is_forecast_for_them() -> None:
+    panels, asked = fleet(), []
+
+    def predict(beside: Panel, origins: list[int]) -> Forecasts:
+        asked.extend(beside.entity_ids)
+        return seer(panels)(beside, origins)
+
+    look_around(panels[0].select(entities=[2]), [SLOTS - 1], panels, predict, STEPS)
+    assert sorted(asked) == ["d2", "g2", "h2"]
