@@ -67,6 +67,22 @@ def test_where_the_lstm_wins_nothing_is_said_and_its_intervals_are_measured() ->
     assert overall.coverage_50 == skill.coverage_50
 
 
+def test_a_rival_with_outer_quantiles_has_its_own_90_percent_interval() -> None:
+    zero = np.zeros((ROWS, STEPS), np.float32)
+    table = held_out(zero + 3, zero + 3, noise())
+    rows = ROWS // 2
+    better = made(zero[:rows], 1, "lstm with loads")
+    outer = np.tile(norm.ppf([0.05, 0.95]).astype(np.float32), (rows, STEPS, 1))
+    table = replace(table, rivals={**table.rivals, "lstm with loads": better}, outer={"lstm with loads": outer})
+    _, skill = choose([table], PLAIN).skills
+    assert skill.maker == "lstm with loads"
+    assert (skill.coverage_50, skill.coverage, skill.coverage_90) == pytest.approx((0.5, 0.8, 0.9), abs=0.03)
+    assert skill.note.startswith("without the forecasts of load the LSTM had a CRPS of")
+    classical = choose([replace(table, rivals={"seasonal-naive": replace(better)}, outer={})], PLAIN).skills[1]
+    assert classical.coverage_50 == skill.coverage_50
+    assert np.isnan(classical.coverage_90)
+
+
 def ar1(phi: float, rows: int) -> Float:
     steps = RNG.normal(size=(rows, STEPS + 200)) * np.sqrt(1 - phi**2)
     paths: Float = lfilter([1], [1, -phi], steps, axis=1)[:, 200:].astype(np.float32)
