@@ -16,18 +16,21 @@ from brownout.domain.forecasts import Skill
 from brownout.domain.night import ModelRecord
 from brownout.domain.panel import as_time
 from brownout.domain.ports import Progress, SampleStore, Tracker, no_progress
+from brownout.forecasting.outlook import Outlook
 from brownout.forecasting.selected import SelectedForecaster
 from brownout.forecasting.settings import LstmSettings
 from brownout.settings import Settings
 from brownout.telemetry.atomic import write_text
 from brownout.telemetry.grid import ShardPlan, plan_shards, read_shard
-from brownout.usecases.horizon import NightSpan, days, forecast_panel
+from brownout.usecases.horizon import NightSpan, days, forecast_panel, outlook_panel, outlook_steps
 from brownout.usecases.lock import environment_hash, lock_hash
 
-__all__ = ["DETECTOR", "FORECASTER", "read_record", "train_detector", "train_forecaster"]
+__all__ = ["DETECTOR", "FORECASTER", "OUTLOOK", "read_record", "train_detector", "train_forecaster"]
 
 FORECASTER = "brownout-forecaster"
 DETECTOR = "brownout-detector"
+OUTLOOK = "outlook"
+"""Folder of the outlook within that of the forecaster: both are learned and reviewed together."""
 SHARDS_A_KIND = 2
 """A forest sees at most 40,000 rows: two shards of a kind, evenly chosen, hold more than enough of them."""
 
@@ -50,6 +53,8 @@ def train_forecaster(
     champion = _champion(folder, shape)
     forecaster = SelectedForecaster(shape).fit(with_slots, progress, champion=champion)
     forecaster.save(folder)
+    outlook = Outlook(outlook_steps(settings.forecast))
+    outlook.fit([outlook_panel(panel, settings.forecast) for panel in with_slots], progress).save(folder / OUTLOOK)
     return _log(
         tracker,
         FORECASTER,
@@ -57,7 +62,7 @@ def train_forecaster(
         window=(start, span.end),
         parameters={**asdict(shape), "step_minutes": settings.forecast.step_minutes, "source": store.name}
         | {"start": "fresh" if champion is None else "champion"},
-        scores=_scores(forecaster.skills_),
+        scores=_scores(forecaster.skills_) | {f"outlook.{k}.crps": v for k, v in outlook.skills_.items()},
         seed=settings.seed,
     )
 
