@@ -35,8 +35,8 @@ ORIGINS = 8
 REACH = 0.5
 """Longest horizon in shares of the history: what lies farther ahead could not be tested."""
 CANDIDATES: tuple[Forecaster, ...] = (Trend(), Smoothing(), Naive(), Usual(), SeasonalNaive())
-RISING = " (rising or falling)"
-"""Added to the name of the metric where a series goes one way."""
+RISING = ".rising"
+"""Added to the name of the metric where a series goes one way, up or down."""
 
 Marks = npt.NDArray[np.bool_]
 

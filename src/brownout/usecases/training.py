@@ -25,12 +25,10 @@ from brownout.telemetry.grid import ShardPlan, plan_shards, read_shard
 from brownout.usecases.horizon import NightSpan, days, forecast_panel, outlook_panel, outlook_steps
 from brownout.usecases.lock import environment_hash, lock_hash
 
-__all__ = ["DETECTOR", "FORECASTER", "OUTLOOK", "read_record", "train_detector", "train_forecaster"]
+__all__ = ["DETECTOR", "FORECASTER", "read_record", "train_detector", "train_forecaster"]
 
 FORECASTER = "brownout-forecaster"
 DETECTOR = "brownout-detector"
-OUTLOOK = "outlook"
-"""Folder of the outlook within that of the forecaster: both are learned and reviewed together."""
 SHARDS_A_KIND = 2
 """A forest sees at most 40,000 rows: two shards of a kind, evenly chosen, hold more than enough of them."""
 
@@ -54,7 +52,7 @@ def train_forecaster(
     forecaster = SelectedForecaster(shape).fit(with_slots, progress, champion=champion)
     forecaster.save(folder)
     outlook = Outlook(outlook_steps(settings.forecast))
-    outlook.fit([outlook_panel(panel, settings.forecast) for panel in with_slots], progress).save(folder / OUTLOOK)
+    outlook.fit([outlook_panel(panel, settings.forecast) for panel in with_slots], progress).save(folder / "outlook")
     return _log(
         tracker,
         FORECASTER,
@@ -62,7 +60,7 @@ def train_forecaster(
         window=(start, span.end),
         parameters={**asdict(shape), "step_minutes": settings.forecast.step_minutes, "source": store.name}
         | {"start": "fresh" if champion is None else "champion"},
-        scores=_scores(forecaster.skills_) | {f"outlook.{k}.crps": v for k, v in outlook.skills_.items()},
+        scores=_scores(forecaster.skills_) | _outlook_scores(outlook),
         seed=settings.seed,
     )
 
@@ -149,6 +147,10 @@ def _scores(skills: Sequence[Skill]) -> dict[str, float]:
         for name in ("mase", "crps", "coverage", "coverage_50", "coverage_90", "brier", "brier_base")
     }
     return {key: value for key, value in table.items() if math.isfinite(value)}
+
+
+def _outlook_scores(outlook: Outlook) -> dict[str, float]:
+    return {f"outlook.{kind}.crps": ratio for kind, ratio in outlook.skills_.items() if math.isfinite(ratio)}
 
 
 def _evenly(plans: Sequence[ShardPlan]) -> list[ShardPlan]:

@@ -18,6 +18,7 @@ from brownout.domain.panel import Panel
 from brownout.domain.ports import SampleStore
 from brownout.domain.repairs import Repairs
 from brownout.forecasting.naive import SeasonalNaive
+from brownout.forecasting.outlook import Outlook
 from brownout.forecasting.selected import SelectedForecaster
 from brownout.planning.actions import LATENCY
 from brownout.planning.saturation import breaches, exceedance
@@ -25,6 +26,7 @@ from brownout.settings import Settings
 from brownout.telemetry.grid import ShardPlan, plan_shards, read_shard
 from brownout.usecases.charts import forecast_chart
 from brownout.usecases.horizon import NightSpan, days, forecast_panel, with_limits
+from brownout.usecases.later import look_later
 from brownout.usecases.write_back import Sink, forecast_points, score_points
 
 __all__ = ["ShardFindings", "Watchers", "plan_watch", "watch_shard"]
@@ -70,7 +72,10 @@ class ShardFindings:
 def plan_watch(store: SampleStore, settings: Settings) -> tuple[ShardPlan, ...]:
     """Shards of everything measured lately, with the past that forecasts and scores need."""
     span = NightSpan.of(store, settings)
-    past = max(days(settings.forecast.context_days), span.end - span.window + days(DETECTOR_PAST_DAYS))
+    past = max(
+        days(max(settings.forecast.context_days, settings.forecast.outlook_context_days)),
+        span.end - span.window + days(DETECTOR_PAST_DAYS),
+    )
     return plan_shards(store, size=settings.shard_size, start=max(span.first, span.end - past), end=span.end)
 
 
@@ -79,6 +84,7 @@ class Watchers:
     """What a shard is watched with, where forecasts and scores are written to, if anywhere, and what is remembered."""
 
     forecaster: SelectedForecaster
+    outlook: Outlook
     detector: IsolationForestDetector
     sink: Sink | None = None
     memory: Memory = field(default_factory=Memory)
@@ -88,9 +94,10 @@ def watch_shard(store: SampleStore, plan: ShardPlan, watchers: Watchers, setting
     """Forecast every series to its limit and merge what is abnormal in the window into episodes."""
     shard = read_shard(store, plan)
     panel, span = shard.panel, NightSpan.of(store, settings)
+    coarse = forecast_panel(panel, settings.forecast)
+    panel = panel.between(span.window - days(DETECTOR_PAST_DAYS), panel.end)
     first = min(max(panel.slot(span.window), 1), panel.values.shape[1])
     scores = watchers.detector.score(panel, first)
-    coarse = forecast_panel(panel, settings.forecast)
     window = panel.between(span.window, span.end)
     forecasts, naive = _forecast(watchers.forecaster, coarse, settings)
     metrics = with_limits({metric.name: metric for metric in panel.metrics}, settings.forecast)
@@ -111,12 +118,13 @@ def watch_shard(store: SampleStore, plan: ShardPlan, watchers: Watchers, setting
         )
         for series in dict.fromkeys([*(breach.series for breach in found), *nearest])
     }
+    later = look_later(watchers.outlook, coarse, {*chronic, *(b.series for b in found)}, metrics, settings.forecast)
     return ShardFindings(
-        breaches=found,
+        breaches=(*found, *later.breaches),
         chronic=chronic,
         episodes=with_rules(settled.episodes, panel, load_rules()),
         muted=settled.muted,
-        charts=charts,
+        charts={**charts, **later.charts},
         closeness={series: closeness[series] for series in charts},
         measured=_measured(window),
         latency=_latency(coarse.between(span.window, coarse.end)),
