@@ -70,13 +70,12 @@ class ShardFindings:
 
 
 def plan_watch(store: SampleStore, settings: Settings) -> tuple[ShardPlan, ...]:
-    """Shards of everything measured lately, with the past that forecasts and scores need."""
-    span = NightSpan.of(store, settings)
-    past = max(
-        days(max(settings.forecast.context_days, settings.forecast.outlook_context_days)),
-        span.end - span.window + days(DETECTOR_PAST_DAYS),
-    )
-    return plan_shards(store, size=settings.shard_size, start=max(span.first, span.end - past), end=span.end)
+    """Shards of everything measured lately, with the past that forecasts, scores and the outlook need."""
+    span, forecast = NightSpan.of(store, settings), settings.forecast
+    lately = min(span.end - days(forecast.context_days), span.window - days(DETECTOR_PAST_DAYS))
+    start = max(span.first, min(lately, span.end - days(forecast.outlook_context_days)))
+    entities = [name for name, measured in store.spans().items() if measured.last >= lately]
+    return plan_shards(store, size=settings.shard_size, start=start, end=span.end, entities=entities)
 
 
 @dataclass(frozen=True, slots=True)
