@@ -1,7 +1,7 @@
 """Watch: forecast and search one shard with the models of the night."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from brownout.domain.repairs import Repairs
 from brownout.forecasting.naive import SeasonalNaive
 from brownout.forecasting.outlook import Outlook
 from brownout.forecasting.selected import SelectedForecaster
+from brownout.forecasting.surroundings import Around, surrounding
 from brownout.planning.actions import LATENCY
 from brownout.planning.saturation import breaches, exceedance
 from brownout.settings import Settings
@@ -98,7 +99,7 @@ def watch_shard(store: SampleStore, plan: ShardPlan, watchers: Watchers, setting
     first = min(max(panel.slot(span.window), 1), panel.values.shape[1])
     scores = watchers.detector.score(panel, first)
     window = panel.between(span.window, span.end)
-    forecasts, naive = _forecast(watchers.forecaster, coarse, settings)
+    forecasts, naive, around = _forecast(watchers.forecaster, coarse, _beside(store, plan, coarse, settings), settings)
     metrics = with_limits({metric.name: metric for metric in panel.metrics}, settings.forecast)
     if watchers.sink is not None:
         topology = store.topology
@@ -107,6 +108,7 @@ def watch_shard(store: SampleStore, plan: ShardPlan, watchers: Watchers, setting
     chronic = _chronic(coarse.between(span.window, coarse.end), metrics)
     forecasts, naive = (_without(chronic, made) for made in (forecasts, naive))
     found = breaches(forecasts, metrics, _now(coarse), min_probability=settings.forecast.min_probability)
+    found = _driven(found, forecasts, watchers.forecaster, around)
     closeness = _closeness(forecasts, {name: metric.limit for name, metric in metrics.items()}, coarse)
     nearest = sorted(closeness, key=lambda series: (-closeness[series], series))[:CHARTS_A_SHARD]
     shown = coarse.between(span.end - days(CHART_DAYS), coarse.end)
@@ -132,11 +134,38 @@ def watch_shard(store: SampleStore, plan: ShardPlan, watchers: Watchers, setting
     )
 
 
-def _forecast(forecaster: SelectedForecaster, coarse: Panel, settings: Settings) -> tuple[Forecasts, Forecasts]:
+def _beside(store: SampleStore, plan: ShardPlan, coarse: Panel, settings: Settings) -> list[Panel]:
+    """What surrounds the consoles of a shard; nothing beside a shard of anything else."""
+    if plan.kind != "console":
+        return []
+    wanted = surrounding(coarse.entities, store.topology)
+    plans = plan_shards(store, size=settings.shard_size, start=plan.start, end=plan.end, entities=wanted)
+    return [forecast_panel(read_shard(store, other).panel, settings.forecast) for other in plans]
+
+
+def _forecast(
+    forecaster: SelectedForecaster, coarse: Panel, beside: Sequence[Panel], settings: Settings
+) -> tuple[Forecasts, Forecasts, Around]:
     """The forecast of the night and seasonal-naive beside it, row by row, from the last slot that is over."""
     origin = [coarse.values.shape[1] - 1]
     horizon = min(settings.forecast.steps, forecaster.settings.horizon)
-    return forecaster.predict(coarse, origin, horizon), SeasonalNaive().predict(coarse, origin, horizon)
+    around = forecaster.look_around(coarse, origin, beside, horizon)
+    return forecaster.predict(coarse, origin, horizon, around), SeasonalNaive().predict(coarse, origin, horizon), around
+
+
+def _driven(
+    found: Sequence[Breach], forecasts: Forecasts, forecaster: SelectedForecaster, around: Around
+) -> tuple[Breach, ...]:
+    """Breaches with what drives them, where that is known: those of console latency."""
+    if not found or not around.ahead:
+        return tuple(found)
+    place = {series: row for row, series in enumerate(forecasts.series)}
+    rows = forecasts.rows([place[breach.series] for breach in found])
+    limits = np.array([breach.limit for breach in found], np.float32)
+    # What drives a breach is asked of console latency only, which gets worse upwards.
+    chance = exceedance(rows, limits, upwards=np.ones(len(found), bool))
+    drivers = forecaster.drivers(rows, chance, around)
+    return tuple(replace(breach, drivers=found) for breach, found in zip(found, drivers, strict=True))
 
 
 def _chronic(window: Panel, metrics: Mapping[str, Metric]) -> tuple[Series, ...]:

@@ -4,15 +4,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from panels import waves
 from scipy.signal import lfilter
 from scipy.stats import norm
 
-from brownout.domain.forecasts import QUANTILES, Forecasts, Series
+from brownout.domain.forecasts import QUANTILES, Forecasts, Odds, Series
+from brownout.domain.losses import brier, reliability
 from brownout.domain.panel import Float
-from brownout.domain.paths import PathModel, crossing, exceedance
-from brownout.forecasting.breach_skill import CANDIDATES, brier, learn_persistence, with_brier
+from brownout.domain.paths import PathModel, corrected, crossing, exceedance
+from brownout.forecasting.breach_skill import CANDIDATES, learn_persistence, with_brier
 from brownout.forecasting.calibration import Calibration
 from brownout.forecasting.choice import HeldOut, choose
+from brownout.forecasting.odds import Chances, Events, learn_odds, surprises
 
 ROWS, STEPS = 120, 24
 PLAIN = Calibration(STEPS, {})
@@ -96,8 +99,73 @@ def test_chances_to_cross_happen_as_often_as_they_say() -> None:
 def test_windows_that_begin_beyond_the_limit_are_no_news_and_do_not_count() -> None:
     zero = np.zeros((ROWS, STEPS), np.float32)
     table = held_out(zero, zero, noise())
-    skills = choose([table], PLAIN).skills
-    found = with_brier(skills, [table], PLAIN, {"cpu_pct": 0.0})[1]
+    choice = choose([table], PLAIN)
+    found = with_brier(choice, [table], PLAIN, Chances({"cpu_pct": 0.0}))[1]
     assert found.brier == pytest.approx(found.brier_base, abs=0.01)  # every window is alike
     beyond = replace(table, now=np.full(ROWS, 3.0, np.float32))
-    assert np.isnan(with_brier(skills, [beyond], PLAIN, {})[1].brier)
+    assert np.isnan(with_brier(choice, [beyond], PLAIN, Chances())[1].brier)
+
+
+def test_a_reliability_diagram_counts_as_a_loop_does() -> None:
+    likely = np.array([0.0, 0.05, 0.1, 0.35, 0.99, 1.0])
+    happened = np.array([False, True, False, True, True, True])
+    found = reliability(likely, happened)
+    for place, (count, said, came) in enumerate(found):
+        inside = [i for i in range(6) if place / 10 <= likely[i] < (place + 1) / 10 or (place == 9 and likely[i] == 1)]
+        assert (count, came) == (len(inside), sum(happened[i] for i in inside))
+        assert said == pytest.approx(sum(likely[i] for i in inside))
+
+
+def events(rows: int, surprise: float, slope: float, weight: float = 1.0) -> Events:
+    """Chances that are stretched by ``slope`` too little, and crossings that nothing shows."""
+    said = RNG.normal(-2, 1.5, rows)
+    likely = 1 / (1 + np.exp(-said))
+    true = 1 - (1 - surprise) * (1 - 1 / (1 + np.exp(-slope * said)))
+    return Events(likely, RNG.uniform(size=rows) < true, weight)
+
+
+@pytest.mark.parametrize(("surprise", "slope"), [(0.0, 1.0), (0.1, 1.0), (0.05, 1.7), (0.0, 0.6)])
+def test_the_odds_that_chances_were_spoilt_with_are_found_again(surprise: float, slope: float) -> None:
+    found = learn_odds([events(20_000, surprise, slope), events(20_000, surprise, slope)])
+    assert found.surprise == pytest.approx(surprise, abs=0.02)
+    assert found.slope == pytest.approx(slope, abs=0.12)
+    assert found.intercept == pytest.approx(0, abs=0.15)
+
+
+def test_corrected_chances_are_better_on_other_windows() -> None:
+    odds, other = learn_odds([events(4000, 0.15, 1.0)]), events(4000, 0.15, 1.0)
+    assert brier(corrected(other.likely, [odds]), other.happened) < 0.95 * brier(other.likely, other.happened)
+
+
+def test_few_events_move_the_odds_little_and_windows_that_overlap_are_few() -> None:
+    plain = Odds(0.01)
+    few, overlapping = (learn_odds([events(rows, 0.2, 1.0, weight)]) for rows, weight in ((5, 1.0), (500, 0.01)))
+    for found in (few, overlapping):
+        assert abs(found.surprise - plain.surprise) < 0.06
+        assert found.slope == pytest.approx(1, abs=0.35)
+
+
+def test_corrected_chances_keep_their_order_and_surprises_come_evenly() -> None:
+    chances = np.array([0.0, 0.2, 0.5, 1.0])
+    odds = [Odds(0.1, -0.3, 0.8)]
+    whole, half = (corrected(chances, odds, elapsed) for elapsed in (1.0, 0.5))
+    assert (np.diff(whole) > 0).all()
+    assert (whole[0], half[0]) == pytest.approx((0.1, 0.05), abs=0.003)
+    assert corrected(chances, [Odds()]) == pytest.approx(chances, abs=6e-4)
+
+
+def test_surprises_are_crossings_after_a_window_without_one() -> None:
+    panel = waves(entities=2, days=6, interval_s=21_600)  # four slots a day
+    values = np.full_like(panel.values, 50)
+    values[0, 8:10, 0] = 95  # cpu_pct crosses 90 on the third day, out of the blue, and on the fourth
+    values[0, 13, 0] = 95
+    values[1, 22, 1] = 5  # free_pct falls below 10 on the last day
+    found = surprises(replace(panel, values=values), 4)
+    assert found == {"cpu_pct": (1, 8), "free_pct": (1, 10)}
+
+
+def test_a_history_of_surprises_is_expected_to_go_on() -> None:
+    quiet = Events(np.full(10, 1e-3), np.zeros(10, bool), 0.1)
+    often, seldom = (learn_odds([quiet], seen).surprise for seen in ((100, 900), (0, 900)))
+    assert often == pytest.approx(0.1, abs=0.03)
+    assert seldom < 0.005
