@@ -17,10 +17,10 @@ import numpy as np
 
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.metrics import Worse
+from brownout.domain.losses import brier
 from brownout.domain.panel import Float, Panel
 from brownout.domain.paths import PathModel, crossing, exceedance
 from brownout.evaluation.forecast import BacktestScores, actual_after
-from brownout.forecasting.breach_skill import brier
 from brownout.forecasting.naive import Naive, SeasonalNaive, seasonal_scale
 from brownout.forecasting.outlook import RISING, Outlook
 from brownout.forecasting.rows import day_steps, rows_of

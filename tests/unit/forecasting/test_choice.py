@@ -16,6 +16,7 @@ from brownout.forecasting.breach_skill import CANDIDATES, learn_persistence, wit
 from brownout.forecasting.calibration import Calibration
 from brownout.forecasting.choice import HeldOut, choose
 from brownout.forecasting.odds import Chances, Events, learn_odds, surprises
+from brownout.forecasting.selected import origins_for
 
 ROWS, STEPS = 120, 24
 PLAIN = Calibration(STEPS, {})
@@ -169,3 +170,10 @@ def test_a_history_of_surprises_is_expected_to_go_on() -> None:
     often, seldom = (learn_odds([quiet], seen).surprise for seen in ((100, 900), (0, 900)))
     assert often == pytest.approx(0.1, abs=0.03)
     assert seldom < 0.005
+
+
+@pytest.mark.parametrize(("entities", "origins"), [(4, 24), (2500, 12), (60_000, 8)])
+def test_a_large_fleet_is_judged_from_fewer_origins(entities: int, origins: int) -> None:
+    panel = waves(days=1, interval_s=43_200)
+    panel = replace(panel, values=np.ones((entities, 2, 2), np.float32), entities=panel.entities[:1] * entities)
+    assert origins_for([panel]) == origins
