@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from brownout.domain.forecasts import Forecasts
-from brownout.domain.metrics import Worse
 from brownout.domain.losses import brier
+from brownout.domain.metrics import Worse
 from brownout.domain.panel import Float, Panel
 from brownout.domain.paths import PathModel, crossing, exceedance
 from brownout.evaluation.forecast import BacktestScores, actual_after
