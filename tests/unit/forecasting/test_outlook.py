@@ -5,11 +5,13 @@ import pytest
 from panels import METRICS
 
 from brownout.domain.entities import Entity
+from brownout.domain.forecasts import QUANTILES
 from brownout.domain.panel import Float, Panel
 from brownout.evaluation.forecast import actual_after
 from brownout.forecasting.naive import Naive
 from brownout.forecasting.outlook import REACH, RISING, Outlook
 from brownout.forecasting.trend import Trend, slope_of
+from brownout.forecasting.usual import Usual
 
 DAY = 4
 """Slots of six hours."""
@@ -41,6 +43,18 @@ def test_the_slope_is_the_median_change_over_a_third_of_the_past_in_a_plain_loop
         changes = [past[row, t] - past[row, t - lag] for t in range(lag, 57)]
         known = [change for change in changes if np.isfinite(change)]
         assert found[row] == pytest.approx(np.median(known) / lag if known else 0.0, abs=1e-6)
+
+
+def test_what_is_usual_are_the_deciles_of_the_same_time_of_the_days_before_in_a_plain_loop() -> None:
+    past = np.random.default_rng(2).normal(size=(3, 5 * DAY + 3)).astype(np.float32)
+    past[0, 2::DAY] = np.nan
+    made = Usual().paths(past, DAY, 2 * DAY)
+    for row in range(3):
+        for step in range(1, 2 * DAY + 1):
+            place = past.shape[1] - 1 + step
+            same = [past[row, t] for t in range(past.shape[1]) if (place - t) % DAY == 0 and np.isfinite(past[row, t])]
+            expected = np.quantile(same, QUANTILES) if same else np.full(9, past[row, -1])
+            np.testing.assert_allclose(made[row, step - 1], expected, atol=1e-5)
 
 
 def test_a_leak_is_continued_whatever_a_burst_or_a_restart_did() -> None:

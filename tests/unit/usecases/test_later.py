@@ -52,3 +52,11 @@ def test_a_history_of_a_day_has_no_outlook() -> None:
     short = panel.between(panel.start, panel.start + 48 * panel.step)
     outlook = Outlook(120).fit([outlook_panel(short, SETTINGS)])
     assert not look_later(outlook, short, (), LIMITS, SETTINGS).breaches
+
+
+def test_six_hours_that_are_not_over_are_not_looked_at() -> None:
+    panel = fleet(3)
+    begun = panel.between(panel.start, panel.end - 3 * panel.step)
+    wide, whole = outlook_panel(begun, SETTINGS), outlook_panel(panel, SETTINGS)
+    assert (wide.values.shape[1], whole.values.shape[1]) == (11, 12)
+    np.testing.assert_array_equal(wide.values, whole.values[:, :11])
