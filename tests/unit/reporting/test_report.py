@@ -73,6 +73,16 @@ def test_what_moved_first_is_named_first() -> None:
     assert report.summary.sentences[0].startswith("vm1 behaves abnormally since")
 
 
+def test_limits_of_the_weeks_after_the_horizon_are_told_apart() -> None:
+    made = night()
+    leak, busy = made.breaches
+    later = replace(leak, horizon_s=20 * 86_400)
+    headline = report_of(replace(made, breaches=(busy, later))).summary.headline
+    assert headline == (
+        "1 incident is going on, 1 limit may be crossed within 24 h, 1 limit may be crossed in the weeks after."
+    )
+
+
 def test_consoles_at_risk_are_those_of_incidents_and_breaches() -> None:
     summary = report_of(night()).summary
     assert (summary.consoles_at_risk, summary.consoles) == (1, 1)
