@@ -207,9 +207,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """A candidate explanation, ``unknown`` included; ``against`` says why it is not likelier, "" for the first.
+    """A candidate explanation, ``unknown`` included; ``against`` says why it is not likelier, "" for those told.
 
-    ``artefact`` marks what looks like a fault and is none.
+    ``also`` marks a cause that is at work beside the first: its probability is that of what the first leaves
+    unexplained. ``artefact`` marks what looks like a fault and is none.
     """
 
     id: str
@@ -219,6 +220,7 @@ class Cause:
     probability: float
     evidence: tuple[Evidence, ...] = ()
     against: str = ""
+    also: bool = False
     artefact: bool = False
 
 
@@ -226,7 +228,8 @@ class Cause:
 class Diagnosis:
     """Ranked causes of an incident: one or several episodes of related entities at one time.
 
-    ``causes`` sum to at most 1 with ``unknown`` among them, most probable first, and are never empty. ``summary`` says
+    ``causes`` are never empty and have ``unknown`` among them: the most probable, those at work beside it, then all
+    others, most probable first; without those beside the first they sum to at most 1. ``summary`` says
     in sentences why; ``decider`` what to measure to decide between the first two, "" where nothing needs to be.
     """
 
@@ -244,6 +247,11 @@ class Diagnosis:
     def top(self) -> Cause:
         """The most probable cause."""
         return self.causes[0]
+
+    @property
+    def told(self) -> tuple[Cause, ...]:
+        """The causes that are told: the most probable, and those at work beside it."""
+        return (self.top, *(cause for cause in self.causes if cause.also))
 
 
 class Risk(StrEnum):

@@ -122,6 +122,7 @@ def _cause(cause: findings.Cause) -> schema.Cause:
         entity=cause.entity,
         probability=round(cause.probability, 4),
         against=cause.against,
+        also=cause.also,
         artefact=cause.artefact,
         evidence=[
             schema.Evidence(

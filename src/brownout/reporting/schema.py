@@ -176,7 +176,9 @@ class Cause(Part):
     probability: float
     evidence: list[Evidence]
     against: str = ""
-    """Why it is not likelier; empty for the first."""
+    """Why it is not likelier; empty for those that are told."""
+    also: bool = False
+    """At work beside the first cause; the probability is that given what the first accounts for."""
     artefact: bool = False
     """Whether it looks like a fault and is none."""
 

@@ -24,7 +24,7 @@ from brownout.telemetry.grid import ShardPlan, plan_shards
 from brownout.usecases.horizon import NightSpan, days, forecast_panel, usual_panel
 from brownout.usecases.lock import environment_hash, lock_hash
 
-__all__ = ["DETECTOR", "FORECASTER", "read_record", "train_detector", "train_forecaster"]
+__all__ = ["DETECTOR", "FORECASTER", "fit_detector", "read_record", "train_detector", "train_forecaster"]
 
 FORECASTER = "brownout-forecaster"
 DETECTOR = "brownout-detector"
@@ -67,20 +67,31 @@ def train_detector(
 ) -> ModelRecord:
     """Learn what is usual from what lies before the window of the night, store in ``folder`` and log."""
     span = NightSpan.of(store, settings)
-    start = max(span.first, span.window - days(settings.detect.train_days))
-    plans = _evenly(plan_shards(store, size=settings.shard_size, start=start, end=span.window))
-    shape = DetectorSettings(seed=settings.seed)
-    detector = IsolationForestDetector(shape).fit([usual_panel(store, plan, settings) for plan in plans], progress)
+    detector = fit_detector(store, settings, span, progress)
     detector.save(folder)
     return _log(
         tracker,
         DETECTOR,
         folder,
-        window=(start, span.window),
-        parameters={**asdict(shape), "shards": len(plans), "source": store.name},
+        window=(_learned_from(span, settings), span.window),
+        parameters={**asdict(detector.settings), "source": store.name},
         scores={},
         seed=settings.seed,
     )
+
+
+def fit_detector(
+    store: SampleStore, settings: Settings, span: NightSpan, progress: Progress = no_progress
+) -> IsolationForestDetector:
+    """Learn what is usual from the last ``train_days`` before the window of a night."""
+    start = _learned_from(span, settings)
+    plans = _evenly(plan_shards(store, size=settings.shard_size, start=start, end=span.window))
+    detector = IsolationForestDetector(DetectorSettings(seed=settings.seed))
+    return detector.fit([usual_panel(store, plan, settings) for plan in plans], progress)
+
+
+def _learned_from(span: NightSpan, settings: Settings) -> np.datetime64:
+    return max(span.first, span.window - days(settings.detect.train_days))
 
 
 def _champion(folder: Path, shape: LstmSettings) -> SelectedForecaster | None:

@@ -158,9 +158,11 @@ def _causes(night: Night) -> Points:
 
 
 def _tags(topology: Topology, entity: str) -> dict[str, str]:
-    """The tags that the source has, and which entity it is to brownout."""
+    """The tags that name it in the source, and which entity it is to brownout."""
     found = topology[entity]
-    return {**found.labels, "entity": found.id, "kind": found.kind}
+    names = found.named_by or tuple(found.labels)
+    tags = {name: found.labels[name] for name in names if name in found.labels}
+    return {**tags, "entity": found.id, "kind": found.kind}
 
 
 def _ms(times: Sequence[np.datetime64] | npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:
