@@ -47,6 +47,7 @@ def examine(settings: Settings, now: np.datetime64) -> Iterator[Check]:
     """Check settings, connection, permissions, measurements and freshness, in the order of a night's needs."""
     if settings.dataset is not None:
         yield _dataset(settings)
+        yield from _maintenance(settings)
     if settings.influxdb is not None:
         yield from _influxdb(settings.influxdb, now)
     if settings.dataset is None and settings.influxdb is None:
@@ -69,6 +70,20 @@ def _dataset(settings: Settings) -> Check:
     first, last = min(s.first for s in spans), max(s.last for s in spans)
     found = f"{data.name}: {len(spans)} entities, {len(data.metrics)} metrics, {first} to {last}"
     return Check(state=State.GOOD, about="dataset", found=found)
+
+
+def _maintenance(settings: Settings) -> Iterator[Check]:
+    """Windows that name something that is not there: a typing error would leave what was meant watched."""
+    try:
+        topology = Dataset.open(settings.dataset).topology  # type: ignore[arg-type]
+    except BrownoutError:
+        return
+    for window in settings.calendar.windows:
+        unknown = window.unknown(topology)
+        if unknown:
+            found = f"window {window.name!r}: nothing is called {', '.join(unknown)}"
+            do = "Correct its entities; * and ? stand for any text and any sign."
+            yield Check(state=State.WARNING, about="maintenance", found=found, do=do)
 
 
 def _influxdb(settings: InfluxSettings, now: np.datetime64) -> Iterator[Check]:
