@@ -10,13 +10,15 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from brownout.diagnosis.inference import Diagnoser
 from brownout.diagnosis.observation import IncidentWindow
 from brownout.diagnosis.surge import smooth
-from brownout.domain.findings import Mover
+from brownout.domain.entities import Topology
+from brownout.domain.findings import UNKNOWN, Diagnosis, Mover
 from brownout.domain.metrics import Worse
 from brownout.domain.panel import Float, Panel
 
-__all__ = ["LEAST_SLOTS", "phases"]
+__all__ = ["LEAST_SLOTS", "diagnose_phases", "phases"]
 
 HALF = 0.5
 LEAST_SLOTS = 5
@@ -25,6 +27,17 @@ LEAST_SLOTS = 5
 BEGINNING = np.timedelta64(2 * 3_600_000, "ms")
 Span = tuple[np.datetime64, np.datetime64]
 Times = npt.NDArray[np.datetime64]
+
+
+def diagnose_phases(
+    diagnoser: Diagnoser, window: IncidentWindow, panels: Sequence[Panel], topology: Topology
+) -> Diagnosis:
+    """The answer of the first phase that has one, else that of the whole incident."""
+    for phase in phases(window, panels):
+        diagnosis = diagnoser.diagnose(phase, [panel.between(panel.start, phase.end) for panel in panels], topology)
+        if diagnosis.top.id != UNKNOWN:
+            break
+    return diagnosis
 
 
 def phases(window: IncidentWindow, panels: Sequence[Panel]) -> tuple[IncidentWindow, ...]:

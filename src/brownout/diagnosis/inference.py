@@ -147,6 +147,7 @@ class Diagnoser:
             probability=probability,
             evidence=self._path(candidate, scene),
             also=also,
+            artefact=candidate.cause.artefact,
         )
 
     def candidates(self, entities: Iterable[str], scene: Scene) -> list[Candidate]:

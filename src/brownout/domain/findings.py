@@ -20,8 +20,11 @@ __all__ = [
     "EvidenceRole",
     "EvidenceState",
     "Mover",
+    "Quiet",
     "Risk",
     "Shape",
+    "Shift",
+    "Why",
 ]
 
 UNKNOWN = "unknown"
@@ -84,6 +87,21 @@ class Mover:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shift:
+    """A level of a metric that was accepted as the new usual one ``at`` a time: from ``usual`` to ``level``.
+
+    What lay before the onset differs by their ratio where ``factor`` is set, else by their difference.
+    """
+
+    series: Series
+    onset: np.datetime64
+    at: np.datetime64
+    usual: float
+    level: float
+    factor: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Episode:
     """A span in which an entity was abnormal.
 
@@ -104,6 +122,8 @@ class Episode:
         where no metric moved far enough by itself.
     rules
         Ids of the threshold rules that were raised on the entity within.
+    shifts
+        Levels that shifted within and were accepted as the new usual ones since.
     """
 
     id: str
@@ -117,11 +137,39 @@ class Episode:
     onset: np.datetime64 | None = None
     onset_slack_s: float = 0.0
     rules: tuple[str, ...] = ()
+    shifts: tuple[Shift, ...] = ()
 
     @property
     def first(self) -> Mover | None:
         """The metric that moved first, None where none moved far enough by itself."""
         return min(self.movers, key=lambda mover: mover.onset, default=None)
+
+    @property
+    def lead(self) -> str:
+        """The metric that moved most, "" where none moved by itself."""
+        return self.movers[0].series.metric if self.movers else ""
+
+
+class Why(StrEnum):
+    """Why an episode raises no alarm."""
+
+    ARTEFACT = "artefact"
+    FEEDBACK = "feedback"
+    OUTLIER = "outlier"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quiet:
+    """An episode that is kept but not alarmed.
+
+    ``reason`` is the sentence a report shows; ``because`` the id of the artefact among the causes, of the episode whose
+    verdict mutes it, or the metric that had an outlier.
+    """
+
+    episode: Episode
+    why: Why
+    reason: str
+    because: str
 
 
 class EvidenceRole(StrEnum):
@@ -162,7 +210,7 @@ class Cause:
     """A candidate explanation, ``unknown`` included; ``against`` says why it is not likelier, "" for those told.
 
     ``also`` marks a cause that is at work beside the first: its probability is that of what the first leaves
-    unexplained.
+    unexplained. ``artefact`` marks what looks like a fault and is none.
     """
 
     id: str
@@ -173,6 +221,7 @@ class Cause:
     evidence: tuple[Evidence, ...] = ()
     against: str = ""
     also: bool = False
+    artefact: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
