@@ -1,11 +1,12 @@
 """Our forecaster beside its peers: same series, same origins, same training time for every network.
 
     python benchmarks/forecast/run.py DATASET PYTHON_OF_THE_PEERS [--every 8] [--seconds 150] [--stride 336]
+    python benchmarks/forecast/run.py SIMULATED PYTHON_OF_THE_PEERS --kind console --metrics console_echo_ms
 
 The peers live in an environment of their own that has ``requirements.txt`` beside this file, since statsforecast and
-neuralforecast want an older pandas than brownout. Every ``--every``-th entity that was measured throughout is taken. A
-case runs in a process of its own. Prints a Markdown table; ratios are to day-seasonal naive, as geometric mean over the
-metrics.
+neuralforecast want an older pandas than brownout. Every ``--every``-th entity (of ``--kind``) that was measured
+throughout is taken, with all metrics or those named. A case runs in a process of its own. Prints a Markdown table;
+ratios are to day-seasonal naive, as geometric mean over the metrics.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,9 +40,12 @@ PEERS = ("LSTM", "DeepAR", "NHITS", "PatchTST", "AutoETS", "LightGBM")
 OURS = "brownout"
 
 
-def part_of(dataset: Path, every: int) -> Panel:
+def part_of(dataset: Path, kind: str | None, metrics: Sequence[str], every: int) -> Panel:
     """Every so-and-so-many-th entity of the largest shards on one grid that has no long gap in any metric."""
     panels = [shard.panel for shard in shards(Dataset.open(dataset))]
+    panels = [panel for panel in panels if kind in (None, panel.entities[0].kind)]
+    if metrics:
+        panels = [panel.select(metrics=[panel.metric_names.index(name) for name in metrics]) for panel in panels]
     slots = max(panel.values.shape[1] for panel in panels)
     alike = [panel for panel in panels if panel.values.shape[1] == slots]
     values = np.concatenate([panel.values for panel in alike])
@@ -105,12 +110,14 @@ def main() -> None:
     parser.add_argument("dataset", type=Path)
     parser.add_argument("python")
     parser.add_argument("--every", type=int, default=8)
+    parser.add_argument("--kind")
+    parser.add_argument("--metrics", nargs="*", default=[])
     parser.add_argument("--seconds", type=float, default=150)
     parser.add_argument("--stride", type=int, default=336)
     parser.add_argument("--steps", type=int, default=LstmSettings().steps)
     parser.add_argument("--peers", nargs="*", default=list(PEERS))
     options = parser.parse_args()
-    panel = part_of(options.dataset, options.every)
+    panel = part_of(options.dataset, options.kind, options.metrics, options.every)
     slots = panel.values.shape[1]
     origins = list(range(int(slots * (1 - TEST_SHARE)) - 1, slots - HORIZON, options.stride))
     say = sys.stdout.write

@@ -1,90 +1,65 @@
 """The forecasts to beat: the last value, and the value one season earlier, with empirical residual deciles."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from brownout.domain.forecasts import QUANTILES, Forecasts
+from brownout.domain.forecasts import QUANTILES
 from brownout.domain.panel import Float, Panel
-from brownout.domain.ports import Progress, no_progress
-from brownout.forecasting.rows import Rows, clip_to_bounds, day_steps, rows_of
+from brownout.forecasting.classical import Classical
 
-__all__ = ["Naive", "SeasonalNaive", "WeeklyNaive", "deciles", "last_values", "pasts", "seasonal_scale"]
+__all__ = ["Naive", "SeasonalNaive", "WeeklyNaive", "deciles", "last_values", "seasonal_scale"]
 
 MEMORY = 28
 """Seasons of residuals that count: older ones come from another life of the series."""
+WEEK = 7
+"""A week has so many seasons."""
 
 
 @dataclass(frozen=True)
-class Naive:
+class Naive(Classical):
     """The last measured value, with the deciles of past changes growing with the root of the step."""
 
+    season: int | None = None
+    memory: int = MEMORY
     name: ClassVar[str] = "naive"
 
-    def fit(self, panels: Sequence[Panel], progress: Progress = no_progress) -> Self:
-        """Nothing to learn."""
-        del panels, progress
-        return self
-
-    def predict(self, panel: Panel, origins: Sequence[int], horizon: int) -> Forecasts:
-        """Predict all series that were measured by an origin."""
-        rows = rows_of(panel, origins, horizon)
-        values = np.empty((len(rows), horizon, len(QUANTILES)), np.float32)
-        growth = np.sqrt(np.arange(1, horizon + 1))[None, :, None]
-        for part, past in pasts(rows, day_steps(panel.interval_s)):
-            last = last_values(past)
-            changes = np.diff(past, axis=1)
-            values[part] = last[:, None, None] + deciles(changes)[:, None, :] * growth
-        return rows.forecasts(clip_to_bounds(values, rows), self.name)
+    def paths(self, past: Float, season: int, horizon: int) -> Float:
+        """Quantile paths after a past."""
+        del season
+        growth = np.sqrt(np.arange(1, horizon + 1, dtype=np.float32))[None, :, None]
+        return last_values(past)[:, None, None] + deciles(np.diff(past, axis=1))[:, None, :] * growth
 
 
 @dataclass(frozen=True)
-class SeasonalNaive:
+class SeasonalNaive(Classical):
     """The value one season (default: a day) earlier, the last value where that is a gap; deciles of past misses."""
 
     season: int | None = None
     memory: int = MEMORY
     name: ClassVar[str] = "seasonal-naive"
 
-    def fit(self, panels: Sequence[Panel], progress: Progress = no_progress) -> Self:
-        """Nothing to learn."""
-        del panels, progress
-        return self
-
-    def predict(self, panel: Panel, origins: Sequence[int], horizon: int) -> Forecasts:
-        """Predict all series that were measured by an origin."""
-        season = self.season or day_steps(panel.interval_s)
-        rows = rows_of(panel, origins, horizon)
-        values = np.empty((len(rows), horizon, len(QUANTILES)), np.float32)
-        steps = np.arange(horizon)
-        for part, past in pasts(rows, season, self.memory):
-            places = past.shape[1] - season + steps % season
-            held = past[:, np.maximum(places, 0)]
-            middle = np.where((places >= 0) & np.isfinite(held), held, last_values(past)[:, None])
-            misses = past[:, season:] - past[:, :-season] if past.shape[1] > season else past[:, :0]
-            values[part] = middle[:, :, None] + deciles(misses)[:, None, :]
-        return rows.forecasts(clip_to_bounds(values, rows), self.name)
+    def paths(self, past: Float, season: int, horizon: int) -> Float:
+        """Quantile paths after a past."""
+        places = past.shape[1] - season + np.arange(horizon) % season
+        held = past[:, np.maximum(places, 0)]
+        middle = np.where((places >= 0) & np.isfinite(held), held, last_values(past)[:, None])
+        misses = past[:, season:] - past[:, :-season] if past.shape[1] > season else past[:, :0]
+        return middle[:, :, None] + deciles(misses)[:, None, :]
 
 
 @dataclass(frozen=True)
-class WeeklyNaive:
+class WeeklyNaive(Classical):
     """The value a week (seven seasons) earlier: offices rest on Sundays."""
 
     season: int | None = None
+    memory: int = MEMORY + WEEK - 1
     name: ClassVar[str] = "weekly-naive"
 
-    def fit(self, panels: Sequence[Panel], progress: Progress = no_progress) -> Self:
-        """Nothing to learn."""
-        del panels, progress
-        return self
-
-    def predict(self, panel: Panel, origins: Sequence[int], horizon: int) -> Forecasts:
-        """Predict all series that were measured by an origin."""
-        week = 7 * (self.season or day_steps(panel.interval_s))
-        made = SeasonalNaive(week, MEMORY // 7).predict(panel, origins, horizon)
-        return replace(made, makers=(self.name,) * len(made.series))
+    def paths(self, past: Float, season: int, horizon: int) -> Float:
+        """Quantile paths after a past."""
+        return SeasonalNaive().paths(past, WEEK * season, horizon)
 
 
 def seasonal_scale(panel: Panel, season: int, *, end: int) -> Float:
@@ -95,19 +70,6 @@ def seasonal_scale(panel: Panel, season: int, *, end: int) -> Float:
     total, count = np.where(seen, misses, 0).sum(axis=1, dtype=np.float64), seen.sum(axis=1)
     scale: Float = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0).astype(np.float32)
     return scale
-
-
-def pasts(rows: Rows, season: int, memory: int = MEMORY) -> list[tuple[slice, Float]]:
-    """For each origin its rows and their past ``[row, slot]`` up to it, at most ``memory`` seasons and one long."""
-    series = rows.panel.values.transpose(0, 2, 1)
-    bounds = np.flatnonzero(np.diff(rows.origins, prepend=-1, append=-1))
-    parts = []
-    for first, last in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
-        part = slice(first, last)
-        origin = int(rows.origins[first])
-        start = max(origin + 1 - (memory + 1) * season, 0)
-        parts.append((part, series[rows.entities[part], rows.metrics[part], start : origin + 1]))
-    return parts
 
 
 def last_values(past: Float) -> Float:

@@ -5,19 +5,16 @@ does not. The weight is chosen for each series from a few by its one-step error,
 Exponential Smoothing (2008), with additive seasons held fixed.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 from scipy.signal import lfilter
 
-from brownout.domain.forecasts import QUANTILES, Forecasts
-from brownout.domain.panel import Float, Panel
-from brownout.domain.ports import Progress, no_progress
-from brownout.forecasting.naive import deciles, pasts
-from brownout.forecasting.rows import clip_to_bounds, day_steps, rows_of
+from brownout.domain.panel import Float
+from brownout.forecasting.classical import Classical
+from brownout.forecasting.naive import deciles
 
 __all__ = ["Smoothing"]
 
@@ -30,25 +27,16 @@ GROWTH = 4
 
 
 @dataclass(frozen=True)
-class Smoothing:
+class Smoothing(Classical):
     """Smoothed level plus mean day, with the empirical deciles of past errors at the same distance."""
 
     season: int | None = None
+    memory: int = MEMORY
     name: ClassVar[str] = "smoothing"
 
-    def fit(self, panels: Sequence[Panel], progress: Progress = no_progress) -> Self:
-        """Nothing to learn beforehand: each series is smoothed when it is predicted."""
-        del panels, progress
-        return self
-
-    def predict(self, panel: Panel, origins: Sequence[int], horizon: int) -> Forecasts:
-        """Predict all series that were measured by an origin."""
-        season = self.season or day_steps(panel.interval_s)
-        rows = rows_of(panel, origins, horizon)
-        values = np.empty((len(rows), horizon, len(QUANTILES)), np.float32)
-        for part, past in pasts(rows, season, MEMORY):
-            values[part] = _paths(past, season, horizon)
-        return rows.forecasts(clip_to_bounds(values, rows), self.name)
+    def paths(self, past: Float, season: int, horizon: int) -> Float:
+        """Quantile paths after a past."""
+        return _paths(past, season, horizon)
 
 
 def _paths(past: Float, season: int, horizon: int) -> Float:

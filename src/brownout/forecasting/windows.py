@@ -67,13 +67,19 @@ class _View:
         return torch.where(flat <= 0, values, torch.nan).view(steps.shape)
 
     def mates(self, steps: Tensor) -> Tensor:
-        """Other series of the rows' entities at steps ``[step]``, each on its scale: ``[row, step, mate]``, gaps 0."""
+        """Other series of the rows' entities at steps ``[step]``, each on its scale: ``[row, step, mate]``, gaps 0.
+
+        Rows of one entity share their mates: each series is read once for an origin.
+        """
         mates = self.block.mates[self.rows]
         mates = torch.where(mates == self.rows[:, None], -1, mates)  # its own would give a drift away
-        rows = mates.clamp(min=0).flatten()
-        slots = self.origins.repeat_interleave(mates.shape[1])[:, None] + steps
-        values = torch.where(mates.flatten()[:, None] >= 0, self.block.take(rows, slots), torch.nan)
-        return scale_of(values).apply(values).nan_to_num().view(*mates.shape, -1).transpose(1, 2)
+        slots = self.block.length.max()
+        pairs, places = torch.unique(mates * slots + self.origins[:, None], return_inverse=True)
+        rows, origins = pairs.div(slots, rounding_mode="floor"), pairs.remainder(slots)
+        values = self.block.take(rows.clamp(min=0), origins[:, None] + steps)
+        scaled = scale_of(values).apply(values).nan_to_num() * (rows >= 0)[:, None]
+        beside: Tensor = scaled[places].transpose(1, 2)
+        return beside
 
 
 def windows(
@@ -138,8 +144,13 @@ def _distributions(view: _View, recent: Tensor, scale: Scale, ahead: Tensor) -> 
     """Empirical quantiles of values that resemble a step: ``[row, step, candidate, quantile]``, NaN where unknown."""
     beat = (3600 // view.block.interval[view.rows]).clamp(min=1)
     constant = [empirical(part)[:, None].expand(-1, len(ahead), -1) for part in (recent, recent[:, -LATELY:])]
-    slots = (day_slots(ahead, view.block.season[view.rows]), hour_slots(ahead, beat))
-    return torch.stack([*constant, *(empirical(scale.apply(view.at(places))) for places in slots)], 2)
+    first = ahead[: int(beat.max())]  # the hour's profile repeats itself
+    day, hour = (
+        empirical(scale.apply(view.at(places)))
+        for places in (day_slots(ahead, view.block.season[view.rows]), hour_slots(first, beat))
+    )
+    again = ((ahead[None] - 1) % beat[:, None])[..., None].expand(-1, -1, hour.shape[2])
+    return torch.stack([*constant, day, hour.gather(1, again)], 2)
 
 
 def _straight_on(recent: Tensor, future: int) -> Tensor:

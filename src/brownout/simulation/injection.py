@@ -1,7 +1,7 @@
 """Injecting faults: when, where, how bad; and what is true about them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -62,6 +62,8 @@ def place(settings: FleetSettings, layout: Layout, rng: np.random.Generator) -> 
         new = _place(settings, layout, placed, rng, candidates=candidates, ongoing=ongoing)
         _configure(new, layout, rng)
         placed.append(new)
+        if settings.pairs and not ongoing and rng.random() < settings.pairs:
+            placed += _beside(new, settings, layout, placed, rng)
     return sorted(placed, key=lambda injection: injection.first)
 
 
@@ -100,6 +102,35 @@ def _place(  # noqa: PLR0913 - what a place depends on
     number = settings.faults + settings.ongoing
     msg = f"{number} incidents do not fit into {settings.days} days on {settings.hosts} hosts."
     raise SettingsError(msg, remedy="Ask for fewer faults, more hosts or more days.")
+
+
+def _beside(
+    partner: Injection, settings: FleetSettings, layout: Layout, placed: Sequence[Injection], rng: np.random.Generator
+) -> list[Injection]:
+    """Another fault at the partner's host that begins in the first half of it; none where nothing fits."""
+    names = [name for name in _choice(settings) if name != partner.cause]
+    quiet = QUIET_HOURS * 3600 / settings.interval_s
+    others = [other for other in placed if other.host == partner.host and other is not partner]
+    length = partner.last - partner.first
+    for _ in range(TRIES if names else 0):
+        drawn = _draw(settings, layout, rng, candidates=names, ongoing=False)
+        shift = partner.first + int(rng.integers(max(length // 2, 1))) - drawn.first
+        new = replace(
+            drawn,
+            host=partner.host,
+            vm=int(rng.choice(np.flatnonzero(layout.host == partner.host))),
+            first=drawn.first + shift,
+            last=drawn.last + shift,
+            visible=drawn.visible + shift,
+        )
+        both = min(new.last, partner.last) - max(new.visible, partner.visible)
+        enough = 2 * both >= min(new.last - new.visible, partner.last - partner.visible)
+        apart = all(new.first >= other.last + quiet or new.last + quiet <= other.first for other in others)
+        suits = _suits(load_templates()[new.cause], new, layout, free=False)
+        if enough and apart and suits and new.last <= settings.slots:
+            _configure(new, layout, rng)
+            return [new]
+    return []
 
 
 def _suits(template: Template, new: Injection, layout: Layout, *, free: bool) -> bool:

@@ -23,6 +23,8 @@ class FleetSettings:
         Incidents to inject and to end before the data does.
     ongoing
         Further incidents that still go on when the data ends, by turns slow ones that grow and others.
+    pairs
+        Share of the faults beside which another, independent one goes on at the same host; they come in addition.
     lead
         Share of the data before the first incident, for something to learn from.
     telemetry
@@ -41,6 +43,7 @@ class FleetSettings:
     seed: int = 0
     faults: int = 0
     ongoing: int = 0
+    pairs: float = 0.0
     lead: float = 0.25
     exclude_causes: tuple[str, ...] = ()
     only_causes: tuple[str, ...] = ()
@@ -58,6 +61,8 @@ class FleetSettings:
             raise SettingsError(msg, remedy="Give more days or a shorter interval.")
         if not 0 <= self.lead < 1:
             raise SettingsError(f"A lead of {self.lead} leaves no room.", remedy="Give a share from 0 to below 1.")
+        if not 0 <= self.pairs <= 1:
+            raise SettingsError(f"{self.pairs} is no share of the faults.", remedy="Give pairs from 0 to 1.")
         if self.faults < 0 or self.ongoing < 0:
             raise SettingsError("A negative number of faults was asked for.", remedy="Give 0 or more.")
 

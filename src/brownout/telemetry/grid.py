@@ -97,7 +97,8 @@ def plan_shards(  # noqa: PLR0913 - each narrows what is planned
 def read_shard(store: SampleStore, plan: ShardPlan) -> Shard:
     """Read, clean and grid the entities of a plan; metrics that none of them measured are left out."""
     table = store.read(plan.entities, start=plan.start, end=plan.end)
-    rows, repairs = clean(table, plan.entities, store.metrics)
+    filled = {name for name in table.column_names if table[name].null_count < len(table)}
+    rows, repairs = clean(table, plan.entities, [metric for metric in store.metrics if metric.name in filled])
     spans = store.spans()
     stray = {(Repair.CLOCK_JUMP, name): spans[name].stray for name in plan.entities if spans[name].stray}
     panel, merged = to_panel(rows, store, plan)

@@ -96,3 +96,19 @@ def test_a_series_is_not_its_own_mate() -> None:
     mates = made.slots.view(1, -1, CHANNELS)[..., -len(MATES) :]
     assert (mates[..., names.index("cpu0")] == 0).all()
     assert mates[..., names.index("memory0")].abs().sum() > 0
+
+
+def test_a_batch_of_other_origins_and_intervals_reads_what_each_row_alone_does() -> None:
+    """Mates are read once for an origin and an hour's profile once for an hour: neither may go to another row."""
+    settings = LstmSettings(context=96, horizon=24, patch=12)
+    block = block_of([waves(), waves(interval_s=600, days=4, seed=1), waves(seed=2)])
+    rows, origins = torch.tensor([0, 1, 1, 9, 17, 16, 0]), torch.tensor([300, 300, 421, 410, 300, 421, 421])
+    whole = windows(block, rows, origins, settings)
+    for row in range(len(rows)):
+        alone = windows(block, rows[row : row + 1], origins[row : row + 1], settings)
+        assert torch.equal(whole.slots[row], alone.slots[0])
+        assert torch.equal(whole.anchors[row], alone.anchors[0])
+    values, beat = block.values[block.offset[9] :], 6
+    places = torch.tensor([[410 + step - (-(-step // beat) + k) * beat for k in range(HOURS)] for step in range(1, 25)])
+    expected = empirical(whole.scale.apply(values[places].expand(len(rows), -1, -1)))[3]
+    assert torch.allclose(whole.anchors[3, :, ANCHORS - 1], expected)

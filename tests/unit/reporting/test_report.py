@@ -47,7 +47,7 @@ def test_what_is_beyond_its_limit_already_is_no_forecast() -> None:
     beyond = [replace(breach, exceeded=True, now=200.0) for breach in made.breaches]
     summary = report_of(replace(made, breaches=(beyond[0], made.breaches[1]))).summary
     assert summary.headline == "1 incident is going on, 1 limit is exceeded, 1 limit may be crossed within 24 h."
-    assert summary.sentences[-2] == (
+    assert summary.sentences[-3] == (
         "Guest memory usable of vm1 is beyond 10 % now, and probably for 2 h of the next 24 h."
     )
     both = report_of(replace(made, breaches=tuple(beyond))).summary
