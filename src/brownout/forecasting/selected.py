@@ -28,11 +28,13 @@ from brownout.forecasting.smoothing import Smoothing
 from brownout.forecasting.store import read_card, write_card
 from brownout.forecasting.surroundings import Around, Predict, look_around
 
-__all__ = ["Beside", "SelectedForecaster"]
+__all__ = ["Beside", "SelectedForecaster", "origins_for"]
 
 Doubles = npt.NDArray[np.float64]
-MAX_ORIGINS = 24
+MAX_ORIGINS, MIN_ORIGINS = 24, 8
 """Origins of the backtest: enough to choose by, few enough to be quick."""
+WINDOWS = 60_000
+"""Windows that are enough to choose by: a large fleet is looked at from fewer origins."""
 
 
 @dataclass
@@ -82,7 +84,8 @@ class SelectedForecaster:
         cuts = [self._cut(panel.values.shape[1]) for panel in panels]
         early = [_until(panel, cut) for panel, cut in zip(panels, cuts, strict=True)]
         lstm = LstmForecaster(self.settings).fit(early, progress, champion=champion.lstm_ if champion else None)
-        held_out = [self._held_out(lstm, panel, cut) for panel, cut in zip(panels, cuts, strict=True)]
+        most = origins_for(panels)
+        held_out = [self._held_out(lstm, panel, cut, most) for panel, cut in zip(panels, cuts, strict=True)]
         known = [(panel, table) for panel, table in zip(panels, held_out, strict=True) if table]
         self.calibration_ = calibration_of([table for _, table in known], self.settings.horizon)
         self.loads_, tables = with_loads(LoadModel.learn(early), known, self.calibration_, _held_out_of(lstm, known))
@@ -100,12 +103,12 @@ class SelectedForecaster:
         kept = max(int(slots * self.validation_share), min(2 * self.settings.horizon, slots // 3))
         return max(slots - kept, 1)
 
-    def _held_out(self, lstm: LstmForecaster, panel: Panel, cut: int) -> HeldOut | None:
+    def _held_out(self, lstm: LstmForecaster, panel: Panel, cut: int, most: int) -> HeldOut | None:
         horizon = self.settings.horizon
         last = panel.values.shape[1] - horizon - 1
         if last < cut - 1:
             return None
-        origins = np.unique(np.linspace(cut - 1, last, min(MAX_ORIGINS, last - cut + 2)).astype(int)).tolist()
+        origins = np.unique(np.linspace(cut - 1, last, min(most, last - cut + 2)).astype(int)).tolist()
         choosing = origins[1::2] or origins
         rows = rows_of(panel, origins, horizon)
         steps = np.arange(1, horizon + 1)
@@ -236,6 +239,12 @@ def _held_out_of(lstm: LstmForecaster, known: Sequence[tuple[Panel, HeldOut]]) -
 def _skill(table: Mapping[str, Any]) -> Skill:
     quarters = tuple((name, tuple(row)) for name, row in table.get("quarters", ()))
     return Skill(**{**table, "quarters": quarters, "bins": tuple(map(tuple, table.get("bins", ())))})
+
+
+def origins_for(panels: Sequence[Panel]) -> int:
+    """How many origins the series of the panels are looked at from."""
+    series = sum(int(np.isfinite(panel.values).any(axis=1).sum()) for panel in panels)
+    return min(max(WINDOWS // max(series, 1), MIN_ORIGINS), MAX_ORIGINS)
 
 
 def _limits(metrics: Sequence[Metric]) -> dict[str, tuple[float, bool]]:

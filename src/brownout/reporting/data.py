@@ -10,7 +10,7 @@ import brownout
 from brownout.domain import findings, forecasts, night
 from brownout.domain.panel import Float, Times
 from brownout.reporting import schema, skill_schema
-from brownout.reporting.episodes import episode_of, mover_of, quiet_of, shift_of, verdict_of
+from brownout.reporting.episodes import episode_of, first_of, mover_of, quiet_of, shift_of, verdict_of
 from brownout.reporting.fleet import fleet_of
 from brownout.reporting.judgement import judgement_of
 from brownout.reporting.numbers import iso, known
@@ -97,14 +97,16 @@ def _incident(diagnosis: findings.Diagnosis, found: night.Night, actions: Iterab
     own = {episode.id: episode for episode in found.episodes}
     episodes = sorted((own[name] for name in diagnosis.episodes), key=lambda episode: -episode.severity)
     charts = found.charts.get(diagnosis.id, {}).values()
+    first = first_of(episodes)
+    named = [] if first is None else [first.series.entity]
     return schema.Incident(
         id=diagnosis.id,
         start=iso(diagnosis.start),
         end=iso(diagnosis.end),
         open=diagnosis.open,
         severity=round(max((episode.severity for episode in episodes), default=0.0), 3),
-        entities=list(dict.fromkeys(episode.entity for episode in episodes)),
-        first=_first(episodes, found),
+        entities=list(dict.fromkeys([*named, *(episode.entity for episode in episodes)])),
+        first=None if first is None else mover_of(first, found),
         episodes=list(diagnosis.episodes),
         causes=[_cause(cause) for cause in diagnosis.causes],
         summary=diagnosis.summary,
@@ -112,13 +114,6 @@ def _incident(diagnosis: findings.Diagnosis, found: night.Night, actions: Iterab
         actions=list(actions),
         charts=[_chart(chart, found, f"{diagnosis.id}-{place}") for place, chart in enumerate(charts)],
     )
-
-
-def _first(episodes: Iterable[findings.Episode], found: night.Night) -> schema.Mover | None:
-    """What moved first over the episodes of an incident, None where nothing moved far enough by itself."""
-    movers = [episode.first for episode in episodes if episode.first is not None]
-    first = min(movers, key=lambda mover: (mover.onset, -abs(mover.deviation)), default=None)
-    return None if first is None else mover_of(first, found)
 
 
 def _cause(cause: findings.Cause) -> schema.Cause:

@@ -210,7 +210,7 @@ class Incident(Part):
     open: bool
     severity: float
     entities: list[str]
-    """Those that were abnormal, worst first."""
+    """Those that were abnormal: the one that moved first, then worst first."""
     first: Mover | None = None
     """The metric that moved first, over all of them."""
     episodes: list[str]

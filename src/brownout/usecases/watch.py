@@ -15,6 +15,7 @@ from brownout.domain.panel import Panel
 from brownout.domain.ports import SampleStore
 from brownout.domain.repairs import Repairs
 from brownout.forecasting.naive import SeasonalNaive
+from brownout.forecasting.outlook import Outlook
 from brownout.forecasting.selected import SelectedForecaster
 from brownout.forecasting.surroundings import Around, surrounding
 from brownout.planning.actions import LATENCY
@@ -23,6 +24,7 @@ from brownout.settings import Settings
 from brownout.telemetry.grid import ShardPlan, plan_shards, read_shard
 from brownout.usecases.charts import forecast_chart
 from brownout.usecases.horizon import NightSpan, days, forecast_panel, with_limits
+from brownout.usecases.later import look_later
 from brownout.usecases.search import search
 from brownout.usecases.write_back import Sink, forecast_points, score_points
 
@@ -70,10 +72,12 @@ class ShardFindings:
 
 
 def plan_watch(store: SampleStore, settings: Settings) -> tuple[ShardPlan, ...]:
-    """Shards of everything measured lately, with the past that forecasts and scores need."""
-    span = NightSpan.of(store, settings)
-    past = max(days(settings.forecast.context_days), span.end - span.window + days(DETECTOR_PAST_DAYS))
-    return plan_shards(store, size=settings.shard_size, start=max(span.first, span.end - past), end=span.end)
+    """Shards of everything measured lately, with the past that forecasts, scores and the outlook need."""
+    span, forecast = NightSpan.of(store, settings), settings.forecast
+    lately = min(span.end - days(forecast.context_days), span.window - days(DETECTOR_PAST_DAYS))
+    start = max(span.first, min(lately, span.end - days(forecast.outlook_context_days)))
+    entities = [name for name, measured in store.spans().items() if measured.last >= lately]
+    return plan_shards(store, size=settings.shard_size, start=start, end=span.end, entities=entities)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,7 @@ class Watchers:
     """What a shard is watched with, where forecasts and scores are written to, if anywhere, and what is remembered."""
 
     forecaster: SelectedForecaster
+    outlook: Outlook
     detector: IsolationForestDetector
     sink: Sink | None = None
     memory: Memory = field(default_factory=Memory)
@@ -89,10 +94,11 @@ class Watchers:
 def watch_shard(store: SampleStore, plan: ShardPlan, watchers: Watchers, settings: Settings) -> ShardFindings:
     """Forecast every series to its limit and merge what is abnormal in the window into episodes."""
     shard = read_shard(store, plan)
-    panel, span = settings.calendar.without(shard.panel, store.topology), NightSpan.of(store, settings)
+    whole, span = settings.calendar.without(shard.panel, store.topology), NightSpan.of(store, settings)
+    coarse = forecast_panel(whole, settings.forecast)
+    panel = whole.between(span.window - days(DETECTOR_PAST_DAYS), whole.end)
     first = min(max(panel.slot(span.window), 1), panel.values.shape[1])
     searched = search(store, panel, first, watchers.detector, watchers.memory, settings)
-    coarse = forecast_panel(panel, settings.forecast)
     window = shard.panel.between(span.window, span.end)
     forecasts, naive, around = _forecast(watchers.forecaster, coarse, _beside(store, plan, coarse, settings), settings)
     metrics = with_limits({metric.name: metric for metric in panel.metrics}, settings.forecast)
@@ -113,13 +119,14 @@ def watch_shard(store: SampleStore, plan: ShardPlan, watchers: Watchers, setting
         )
         for series in dict.fromkeys([*(breach.series for breach in found), *nearest])
     }
+    later = look_later(watchers.outlook, coarse, {*chronic, *(b.series for b in found)}, metrics, settings.forecast)
     return ShardFindings(
-        breaches=found,
+        breaches=(*found, *later.breaches),
         chronic=chronic,
         episodes=searched.episodes,
         quiet=searched.quiet,
         shifts=searched.shifts,
-        charts=charts,
+        charts={**charts, **later.charts},
         closeness={series: closeness[series] for series in charts},
         measured=_measured(window),
         latency=_latency(coarse.between(span.window, coarse.end)),

@@ -16,6 +16,7 @@ from brownout.forecasting.breach_skill import CANDIDATES, learn_persistence, wit
 from brownout.forecasting.calibration import Calibration
 from brownout.forecasting.choice import HeldOut, choose
 from brownout.forecasting.odds import Chances, Events, learn_odds, surprises
+from brownout.forecasting.selected import origins_for
 
 ROWS, STEPS = 120, 24
 PLAIN = Calibration(STEPS, {})
@@ -202,3 +203,10 @@ def test_a_correction_that_makes_chances_worse_is_dropped() -> None:
         skills, chances = with_brier(choice, [table], PLAIN, Chances({"cpu_pct": 0.0}, {"cpu_pct": odds}))
         assert chances.odds == kept
         assert skills[1].brier < 0.01
+
+
+@pytest.mark.parametrize(("entities", "origins"), [(4, 24), (2500, 12), (60_000, 8)])
+def test_a_large_fleet_is_judged_from_fewer_origins(entities: int, origins: int) -> None:
+    panel = waves(days=1, interval_s=43_200)
+    panel = replace(panel, values=np.ones((entities, 2, 2), np.float32), entities=panel.entities[:1] * entities)
+    assert origins_for([panel]) == origins

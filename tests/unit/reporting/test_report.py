@@ -10,8 +10,10 @@ import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from nights import HOSTILE, driven, night
+from nights import HOSTILE, driven, hours, night
 
+from brownout.domain.findings import Mover
+from brownout.domain.forecasts import Series
 from brownout.reporting.data import report_of
 from brownout.reporting.markdown import escape_markdown, inline_code
 from brownout.reporting.numbers import clock, figure, percent, span
@@ -54,6 +56,31 @@ def test_what_is_beyond_its_limit_already_is_no_forecast() -> None:
     assert both.headline == "1 incident is going on, 2 limits are exceeded."
     assert (both.breaches, both.exceeded) == (2, 2)
     assert any(sentence.endswith("of the next 24 h; one more is.") for sentence in both.sentences)
+
+
+def test_what_moved_first_is_named_first() -> None:
+    made = night()
+    early = Mover(series=Series("vm1", "vm_ready_pct"), usual=1, peak=9, deviation=8, onset=hours(19))
+    host = Mover(series=Series("kvm1", "host_cpu_busy_pct"), usual=1, peak=9, deviation=80, onset=hours(19.5))
+    guest = replace(made.episodes[1], id="e5", entity="vm1", severity=1.1, movers=(early,))
+    busy = replace(made.episodes[1], id="e6", entity="kvm1", severity=3.0, movers=(host,))
+    unknown = replace(made.diagnoses[0], episodes=("e1", "e5", "e6"), causes=made.diagnoses[0].causes[1:])
+    report = report_of(replace(made, episodes=(*made.episodes, guest, busy), diagnoses=(unknown,)))
+    (incident,) = report.incidents
+    assert incident.entities == ["vm1", "kvm1", "vm1/console"]
+    assert incident.first is not None
+    assert (incident.first.entity, incident.first.metric) == ("vm1", "vm_ready_pct")
+    assert report.summary.sentences[0].startswith("vm1 behaves abnormally since")
+
+
+def test_limits_of_the_weeks_after_the_horizon_are_told_apart() -> None:
+    made = night()
+    leak, busy = made.breaches
+    later = replace(leak, horizon_s=20 * 86_400)
+    headline = report_of(replace(made, breaches=(busy, later))).summary.headline
+    assert headline == (
+        "1 incident is going on, 1 limit may be crossed within 24 h, 1 limit may be crossed in the weeks after."
+    )
 
 
 def test_consoles_at_risk_are_those_of_incidents_and_breaches() -> None:
