@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
+from brownout.diagnosis.coverage import losses
 from brownout.diagnosis.knowledge import CauseRule, Knowledge
 from brownout.domain.findings import EvidenceRole
+from brownout.telemetry.mapping import TelegrafMapping
 
 DOCS = Path(__file__).parent
 COLOURS = {
@@ -24,6 +26,18 @@ What brownout knows about causes, drawn from `models/knowledge/` by `python docs
 symptom to the cause that it speaks for or, in red, against; dark blue must be seen for the cause to be named. Adding a
 cause means adding a table to `causes.toml`, and a symptom to `symptoms.toml` where it needs a new one. What nothing
 shows, or what nothing tells from another cause, is refused when the knowledge is read.
+"""
+
+
+NEEDS = """
+## What each input is needed for
+
+Inputs are Telegraf's, but for three. `brownout facts` is
+[run by inputs.exec](influxdb.md#what-no-input-of-telegraf-knows). A console probe writes
+[`console_probe`](influxdb.md#the-console-probe); none ships with brownout yet. Nor does anything that counts clients
+who displace each other (ART-06), or that knows the drivers inside a guest (SW-01, SW-04): whoever has such a collector
+can write what they need. spice-server says that it took a link for slow (NET-10) only with its debugging on.
+`brownout doctor` says all this of a site's own database.
 """
 
 
@@ -75,6 +89,19 @@ def section(family: str, causes: Sequence[CauseRule]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def needs(knowledge: Knowledge, mapping: TelegrafMapping) -> str:
+    """A table of what cannot be told without an input."""
+    lines = [NEEDS, "| without | cannot be named | told less surely |", "|---|---|---|"]
+    for name in dict.fromkeys(source.input for source in mapping.sources):
+        own = [source for source in mapping.sources if source.input == name]
+        lost = {made for source in own for made in (*source.metrics, *source.labels)}
+        found = list(losses(knowledge, lost))
+        blind, unsure = (", ".join(x.cause.id for x in found if x.named is named) for named in (False, True))
+        if found:
+            lines.append(f"| {name} | {blind} | {unsure} |")
+    return "\n".join(lines) + "\n"
+
+
 def _names(cause: CauseRule, *roles: EvidenceRole) -> str:
     found = [f"{rule.symptom.replace('_', ' ')} ({rule.where.replace('_', ' ')})" for rule in cause.evidence]
     return ", ".join(name for name, rule in zip(found, cause.evidence, strict=True) if rule.role in roles)
@@ -86,7 +113,8 @@ def pages(knowledge: Knowledge) -> dict[str, str]:
     for cause in knowledge.causes.values():
         families.setdefault(cause.family.value, []).append(cause)
     files = {f"images/causes-{family}.svg": picture(causes) for family, causes in families.items()}
-    return files | {"causes.md": INTRO + "".join(section(family, causes) for family, causes in families.items())}
+    sections = [section(family, causes) for family, causes in families.items()]
+    return files | {"causes.md": INTRO + "".join(sections) + needs(knowledge, TelegrafMapping.load())}
 
 
 def main() -> None:

@@ -96,7 +96,7 @@ def find_causes(batch: Sequence[IncidentWindow], settings: Settings, workspace: 
 def report(settings: Settings, workspace: Workspace, findings: Findings) -> Night:
     """Put everything together and write the report."""
     night = conclude(workspace.open_history(), settings, workspace.report, findings)
-    remember(workspace, findings.shards)
+    remember(workspace, night)
     return night
 
 
@@ -122,7 +122,8 @@ def nightly(out: Path, config: Path | None = None, dataset: Path | None = None) 
     batches = [quote(batch) for batch in group_incidents(store, episodes)]
     causes = _each(find_causes, "investigate", batches, settings, workspace)
     skills = SelectedForecaster.load(workspace.forecaster).skills_
-    findings = Findings(models=models, skills=skills, shards=shards, investigations=causes)
+    verdicts = read_memory(workspace).verdicts
+    findings = Findings(models=models, skills=skills, shards=shards, investigations=causes, verdicts=verdicts)
     night = report(settings, workspace, cast("Findings", quote(findings)))
     if settings.influxdb is not None and settings.influxdb.write_back:
         write_back(settings, cast("Night", quote(night)))

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from brownout.domain.calendar import Announced
 from brownout.domain.entities import Entity, Topology
+from brownout.domain.feedback import Said, Verdict
 from brownout.domain.findings import (
     Action,
     Cause,
@@ -15,7 +17,10 @@ from brownout.domain.findings import (
     EvidenceRole,
     EvidenceState,
     Mover,
+    Quiet,
     Risk,
+    Shift,
+    Why,
 )
 from brownout.domain.forecasts import Breach, Driver, Series, Skill
 from brownout.domain.metrics import Catalogue
@@ -78,6 +83,18 @@ def night(guest: str = "vm1") -> Night:
         movers=(Mover(series=slow, usual=20.0, peak=180.0, deviation=12.5, onset=hours(20)),),
     )
     past_episode = Episode(id="e2", entity="kvm2", start=hours(3), end=hours(4), open=False, severity=1.1, movers=())
+    asleep = replace(past_episode, id="e3", entity=console, start=hours(5), end=hours(6))
+    muted = replace(open_episode, id="e4", start=hours(9), end=hours(10), open=False)
+    quiet = (
+        Quiet(
+            episode=asleep,
+            why=Why.ARTEFACT,
+            reason=f"Idle screen: the refresh timer sleeps at {guest}: the screen of {console} had been idle",
+            because="ART-01",
+        ),
+        Quiet(episode=muted, why=Why.FEEDBACK, reason="called false on 2026-03-15", because="e0"),
+    )
+    false_alarm = Verdict(episode=replace(muted, id="e0", severity=1.5), said=Said.FALSE, at=hours(-12))
     evidence = (
         Evidence(
             symptom="cpu_busy",
@@ -195,6 +212,10 @@ def night(guest: str = "vm1") -> Night:
         ),
         latency=fleet_latency(),
         series=12,
+        quiet=quiet,
+        verdicts=(false_alarm,),
+        maintenance=(Announced(name="kernel upgrade", start=hours(2), end=hours(5), entities=1, unknown=(guest,)),),
+        shifts=(Shift(series=slow, onset=hours(-10), at=hours(14), usual=20.0, level=31.5),),
     )
 
 

@@ -1,4 +1,4 @@
-"""Detectors side by side on one dataset folder, all scored point by point in one run: average precision and ROC-AUC.
+"""Detectors side by side on one dataset folder, scored point by point in one run: average precision, ROC-AUC, VUS-PR.
 
 ``python benchmarks/detection/peers.py ../shared/data/asd-dev`` prints a Markdown table. Needs a ``test_start``. Every
 peer learns each entity from what lies before it: a robust z-score (median and deviation of the training part),
@@ -23,6 +23,7 @@ from sklearn.ensemble import IsolationForest
 
 from brownout.domain.panel import Panel
 from brownout.evaluation.detection import point_scores
+from brownout.evaluation.volume import volume_under_pr
 from brownout.telemetry.dataset import Dataset
 from brownout.telemetry.grid import plan_shards, read_shard
 from brownout.usecases.evaluate_detect import evaluate_detect
@@ -112,27 +113,29 @@ def main() -> None:
     labels = np.zeros(panel.values.shape[:2], bool)
     for anomaly in dataset.anomalies:
         labels[panel.entity_ids.index(anomaly.entity), panel.slot(anomaly.start) : panel.slot(anomaly.end)] = True
-    truth = labels[:, split:].ravel()
-    print("| detector | average precision | ROC-AUC | seconds |\n|---|---|---|---|")
+    truth = labels[:, split:]
+    print("| detector | average precision | ROC-AUC | VUS-PR | seconds |\n|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as out:
         started = time.perf_counter()
         evaluate_detect(dataset, Path(out))
         seconds = time.perf_counter() - started
         table = pq.read_table(Path(out) / "scores.parquet").to_pandas()
     own = np.stack([rows["score"].to_numpy() for _, rows in table.groupby("entity", observed=True)])
-    show("brownout", own.ravel(), truth, seconds)
+    show("brownout", own, truth, seconds)
     for name, (module, peer) in PEERS.items():
         if find_spec(module) is None:
             continue
         started = time.perf_counter()
         scores = [peer(standardised(panel, row, split), split)[split:] for row in range(len(panel.entities))]
-        show(name, np.concatenate(scores), truth, time.perf_counter() - started)
+        show(name, np.stack(scores), truth, time.perf_counter() - started)
 
 
 def show(name: str, scores: Values, truth: npt.NDArray[np.bool_], seconds: float) -> None:
-    """Print a row of the table."""
-    found = point_scores(scores.astype(np.float32), truth)
-    print(f"| {name} | {found['average_precision']:.3f} | {found['roc_auc']:.3f} | {seconds:.1f} |", flush=True)
+    """Print a row of the table; scores and truth are ``[entity, time]``, VUS-PR the mean over entities."""
+    found = point_scores(scores.ravel().astype(np.float32), truth.ravel())
+    volume = np.nanmean([volume_under_pr(row, labels) for row, labels in zip(scores, truth, strict=True)])
+    figures = f"{found['average_precision']:.3f} | {found['roc_auc']:.3f} | {volume:.3f}"
+    print(f"| {name} | {figures} | {seconds:.1f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -138,7 +138,7 @@ EPISODES = Findings(
     title="Episodes",
     measurement="brownout_episode",
     tags=("entity",),
-    fields=("severity", "moved", "end_ms", "open"),
+    fields=("severity", "moved", "end_ms", "open", "alarm", "reason"),
 )
 
 

@@ -4,13 +4,17 @@ A value in the environment wins over the file: ``BROWNOUT_FORECAST__HORIZON_H=48
 """
 
 import tomllib
+from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from brownout.domain.calendar import Calendar, Maintenance
 from brownout.domain.errors import SettingsError
 
 __all__ = [
@@ -19,6 +23,7 @@ __all__ = [
     "ForecastSettings",
     "HistorySettings",
     "InfluxSettings",
+    "MaintenanceSettings",
     "Settings",
     "TrackingSettings",
     "load_settings",
@@ -61,6 +66,8 @@ class DetectSettings(Section):
 
     window_days: Positive = 3
     train_days: Positive = 28
+    accept_hours: Annotated[float, Field(ge=2)] = 24
+    """A level that has shifted and stayed so long is accepted as the new usual one, unless it is beyond its limit."""
 
 
 class DiagnoseSettings(Section):
@@ -139,6 +146,64 @@ class TrackingSettings(Section):
     experiment: str = "brownout"
 
 
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class MaintenanceSettings(Section):
+    """A window of maintenance: ``start`` and ``end``; or ``weekly`` or ``dates``, with ``from`` and ``to``.
+
+    A time without an offset is UTC; days, ``from`` and ``to`` are of the ``timezone``.
+    """
+
+    name: str
+    entities: Annotated[tuple[str, ...], Field(min_length=1)] = ("*",)
+    """Patterns of entity ids; all that hangs on them is covered too."""
+    start: datetime | None = None
+    end: datetime | None = None
+    weekly: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = ()
+    dates: tuple[date, ...] = ()
+    opens: Annotated[time, Field(alias="from")] = time()
+    closes: Annotated[time, Field(alias="to")] = time()
+    """On the next day where it is not later than ``from``."""
+    timezone: str = "UTC"
+
+    @model_validator(mode="after")
+    def _can_be_meant(self) -> Self:
+        once, again = (self.start, self.end) != (None, None), bool(self.weekly or self.dates)
+        if once == again:
+            raise ValueError(f"window {self.name!r} needs start and end, or weekly or dates")
+        if once and (self.start is None or self.end is None or _utc(self.end) <= _utc(self.start)):
+            raise ValueError(f"window {self.name!r} needs an end after its start")
+        if once and {"opens", "closes", "timezone"} & self.model_fields_set:
+            raise ValueError(f"window {self.name!r} has start and end: from, to and timezone are for weekly and dates")
+        try:
+            ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(f"window {self.name!r} has a timezone that this machine does not know") from error
+        return self
+
+    @property
+    def window(self) -> Maintenance:
+        """The window as the calendar has it."""
+        once = None if self.start is None or self.end is None else (_utc(self.start), _utc(self.end))
+        return Maintenance(
+            name=self.name,
+            entities=self.entities,
+            once=once,
+            weekdays=tuple(WEEKDAYS.index(day) for day in self.weekly),
+            dates=self.dates,
+            opens=self.opens,
+            closes=self.closes,
+            zone=ZoneInfo(self.timezone),
+        )
+
+
+def _utc(moment: datetime) -> np.datetime64:
+    """A time of the settings; one without an offset is UTC."""
+    plain = moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    return np.datetime64(plain, "ms")
+
+
 class Settings(BaseSettings):
     """All settings of a run."""
 
@@ -159,6 +224,12 @@ class Settings(BaseSettings):
     diagnose: DiagnoseSettings = DiagnoseSettings()
     history: HistorySettings = HistorySettings()
     tracking: TrackingSettings = TrackingSettings()
+    maintenance: tuple[MaintenanceSettings, ...] = ()
+
+    @property
+    def calendar(self) -> Calendar:
+        """All windows of maintenance."""
+        return Calendar(tuple(one.window for one in self.maintenance))
 
     @model_validator(mode="after")
     def _history_covers_what_reads_it(self) -> Self:

@@ -9,10 +9,13 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import Write
 
+from brownout.simulation import FleetSettings, simulate
+from brownout.simulation.dataset import write_dataset
 from brownout.telemetry.dataset import Dataset
 from brownout.usecases.evaluate_detect import evaluate_detect
 from brownout.usecases.evaluate_diagnose import evaluate_diagnose
 from brownout.usecases.evaluate_forecast import ForecastEvaluation, evaluate_forecast
+from brownout.usecases.evaluate_own import evaluate_own
 
 NAB = Path(__file__).parents[1] / "data" / "nab-aws"
 
@@ -149,3 +152,16 @@ def test_a_delay_hides_the_begin_of_the_incident(services: Path, tmp_path: Path)
     late = evaluate_diagnose(Dataset.open(services), tmp_path / "60", 60)
     assert late["delay_s"] == 60
     assert prompt["scores"]["ac1"] >= late["scores"]["ac1"]  # type: ignore[index]
+
+
+def test_own_episodes_are_judged_against_the_incidents_they_find(tmp_path: Path) -> None:
+    """What the product finds by itself: a host at its limit is found with its cause, and nothing is learned from it."""
+    settings = FleetSettings(hosts=2, vms=4, days=6, interval_s=300, seed=2, faults=2, lead=0.4, only_causes=("HW-01",))
+    write_dataset(simulate(settings), tmp_path / "fleet", name="fleet")
+    result = evaluate_own(Dataset.open(tmp_path / "fleet"), tmp_path / "out")
+    assert result["found"] == 1.0
+    assert result["scores"]["ac1"] == 1.0  # type: ignore[index]
+    ranking = pq.read_table(tmp_path / "out" / "ranking.parquet").to_pandas()
+    assert set(ranking["incident"]) == {"incident-001", "incident-002"}
+    assert set(ranking.loc[ranking["rank"] == 1, "cause"]) == {"HW-01"}
+    assert json.loads((tmp_path / "out" / "scores.json").read_text())["false"]["healthy_guest_days"] > 0

@@ -97,6 +97,22 @@ def test_the_same_night_twice_says_the_same(
         assert first[key] == second[key], key
 
 
+def test_a_window_of_maintenance_takes_an_incident_out_of_the_night(
+    fleet: Path, fleet_night: tuple[Path, dict[str, object]], tmp_path: Path
+) -> None:
+    out, first = fleet_night
+    incident = first["incidents"][0]  # type: ignore[index]
+    window = {"name": "move", "start": incident["start"], "end": incident["end"]}
+    settings = load_settings(dataset=fleet, forecast=QUICK, maintenance=[window])
+    shutil.copytree(out, tmp_path / "out")
+    watch_fleet(settings, Workspace(tmp_path / "out"))
+    report = json.loads((tmp_path / "out" / "report" / "report.json").read_text())
+    assert [(one["name"], one["unknown"]) for one in report["maintenance"]] == [("move", [])]
+    inside = [e for e in report["episodes"] if incident["start"] <= e["start"] < incident["end"]]
+    assert inside == []
+    assert any(incident["start"] <= e["start"] < incident["end"] for e in first["episodes"])  # type: ignore[attr-defined]
+
+
 def test_a_second_night_reads_only_the_last_week_again_and_registers_a_new_version(fleet: Path, tmp_path: Path) -> None:
     settings, workspace = load_settings(dataset=fleet, forecast=QUICK), Workspace(tmp_path)
     assert bring(settings, workspace).slices == 2

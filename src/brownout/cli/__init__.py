@@ -2,12 +2,12 @@
 
 import sys
 
-from brownout.cli import feedback, judge
+from brownout.cli import facts, feedback, judge
 from brownout.cli.app import app
 from brownout.cli.talk import complain
 from brownout.domain.errors import BrownoutError, SettingsError
 
-__all__ = ["app", "feedback", "judge", "main"]
+__all__ = ["app", "facts", "feedback", "judge", "main"]
 
 
 def main() -> None:

@@ -123,7 +123,14 @@ def watch(*, out: Out, config: Config = None) -> None:
 
 
 @app.command()
-def doctor(*, config: Annotated[Path, ConfigOption], as_json: Json = False) -> None:
+def doctor(
+    *,
+    config: Config = None,
+    as_json: Json = False,
+    telegraf_conf: Annotated[
+        bool, typer.Option("--telegraf-conf", help="Print a complete telegraf.conf for hypervisors instead.")
+    ] = False,
+) -> None:
     """Check settings, server, permissions, measurements and their freshness; say what to do about each finding."""
     from dataclasses import asdict
 
@@ -131,6 +138,11 @@ def doctor(*, config: Annotated[Path, ConfigOption], as_json: Json = False) -> N
     from brownout.usecases.doctor import State, examine
     from brownout.usecases.sources import clock
 
+    if telegraf_conf:
+        _print_telegraf_conf()
+        return
+    if config is None:
+        raise SettingsError("Nothing says what to examine.", remedy="Give --config FILE, or --telegraf-conf.")
     checks = list(examine(load_settings(config), clock()))
     if as_json:
         typer.echo(json.dumps([asdict(check) for check in checks], indent=1))
@@ -138,6 +150,13 @@ def doctor(*, config: Annotated[Path, ConfigOption], as_json: Json = False) -> N
         show_checks(checks)
     if any(check.state is State.BAD for check in checks):
         raise typer.Exit(1)
+
+
+def _print_telegraf_conf() -> None:
+    from brownout.telemetry.mapping import TelegrafMapping
+    from brownout.usecases.coverage import telegraf_conf
+
+    typer.echo(telegraf_conf(TelegrafMapping.load()), nl=False)
 
 
 @app.command()
@@ -154,6 +173,8 @@ def simulate(  # noqa: PLR0913 - each option of a fleet is an option of the comm
     interval: Annotated[int, typer.Option(min=1, help="Seconds between samples.")] = 60,
     seed: Annotated[int, typer.Option(help="Same seed, same fleet.")] = 0,
     faults: Annotated[int, typer.Option(min=0, help="Incidents to inject.")] = 0,
+    pairs: Annotated[float, typer.Option(min=0, max=1, help="Share of incidents with another one beside them.")] = 0.0,
+    faint: Annotated[float, typer.Option(min=0, max=1, help="Share of incidents that are hardly visible.")] = 0.0,
     exclude_causes: Annotated[str, typer.Option(help="Causes never injected, separated by commas.")] = "",
     only_causes: Annotated[str, typer.Option(help="The only causes injected, separated by commas.")] = "",
     telemetry: Annotated[Telemetry, typer.Option(help="How much is measured.")] = Telemetry.FULL,
@@ -170,6 +191,8 @@ def simulate(  # noqa: PLR0913 - each option of a fleet is an option of the comm
         interval_s=interval,
         seed=seed,
         faults=faults,
+        pairs=pairs,
+        faint=faint,
         exclude_causes=_names(exclude_causes),
         only_causes=_names(only_causes),
         telemetry=telemetry.value,
@@ -196,25 +219,6 @@ def _simulate(settings: "FleetSettings", folder: Path | None, to_influxdb: Path 
         if to_influxdb is not None:
             lines = fill(load_settings(to_influxdb), run(settings), progress)
             typer.echo(f"{lines:,} lines written")
-
-
-@app.command()
-def labels(
-    domains: Annotated[list[Path], typer.Argument(help="Files with what `virsh dumpxml` printed.", exists=True)],
-) -> None:
-    """Print the configuration of guests, from libvirt's XML, as CSV columns for a data set's entities.csv."""
-    import csv
-    import io
-
-    from brownout.diagnosis.domain_xml import LABELS, read_domain
-
-    table = io.StringIO()
-    writer = csv.DictWriter(table, ("entity", *LABELS), lineterminator="\n", restval="")
-    writer.writeheader()
-    for path in domains:
-        name, found = read_domain(path.read_text(encoding="utf-8"))
-        writer.writerow({"entity": name, **found})
-    typer.echo(table.getvalue(), nl=False)
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ __all__ = ["feedback"]
 
 @app.command()
 def feedback(  # noqa: PLR0913 - one switch for each thing that can be said
-    episode: Annotated[str | None, typer.Argument(help="Id of an episode in report.json.")] = None,
+    episode: Annotated[str | None, typer.Argument(help="Id of an episode or an incident in report.json.")] = None,
     *,
     out: Out,
     false: Annotated[bool, typer.Option("--false", help="It was nothing: like ones must be more severe.")] = False,
@@ -24,7 +24,7 @@ def feedback(  # noqa: PLR0913 - one switch for each thing that can be said
     as_json: Json = False,
 ) -> None:
     """Say that an episode was false, true or expected; the next nights take it into account for like episodes."""
-    from brownout.detection.memory import Said
+    from brownout.domain.feedback import Said
     from brownout.usecases.remember import give_feedback, read_memory, take_back
     from brownout.usecases.sources import clock
     from brownout.usecases.workspace import Workspace
@@ -35,8 +35,9 @@ def feedback(  # noqa: PLR0913 - one switch for each thing that can be said
         remedy = "Give an episode with one of --false, --true, --expected, --undo; or --list alone."
         raise SettingsError("One thing can be said about one episode at a time.", remedy=remedy)
     if episode is not None:
-        known = take_back(workspace, episode, clock()) if undo else give_feedback(workspace, episode, said[0], clock())
-        typer.echo(f"{known.id}\t{known.entity}\t{known.lead}\t{'undone' if undo else said[0].value}")
+        judged = take_back(workspace, episode, clock()) if undo else give_feedback(workspace, episode, said[0], clock())
+        for known in judged:
+            typer.echo(f"{known.id}\t{known.entity}\t{known.lead}\t{'undone' if undo else said[0].value}")
         return
     rows = [
         {"episode": v.episode.id, "entity": v.episode.entity, "metric": v.episode.lead, "said": v.said.value,

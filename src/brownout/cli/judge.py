@@ -2,14 +2,23 @@
 
 import json
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from brownout.cli.app import DatasetArgument, Out, evaluate
 from brownout.cli.talk import progress_bars
+from brownout.domain.errors import SettingsError
 
-__all__ = ["detect", "diagnose", "forecast"]
+__all__ = ["EpisodesFrom", "detect", "diagnose", "forecast"]
+
+
+class EpisodesFrom(StrEnum):
+    """Where the spans that are diagnosed come from."""
+
+    LABELLED = "labelled"
+    OWN = "own"
 
 
 @evaluate.command()
@@ -57,13 +66,22 @@ def diagnose(
     *,
     out: Out,
     delay: Annotated[float, typer.Option(min=0, help="Pretend that detection came so many seconds later.")] = 0.0,
+    episodes: Annotated[
+        EpisodesFrom, typer.Option(help="Spans to diagnose: as labelled, or found by our own detection.")
+    ] = EpisodesFrom.LABELLED,
 ) -> None:
     """Rank causes of the labelled incidents, write ranking.parquet and scores.json."""
     from brownout.telemetry.dataset import Dataset
     from brownout.usecases.evaluate_diagnose import evaluate_diagnose
+    from brownout.usecases.evaluate_own import evaluate_own
 
+    if episodes is EpisodesFrom.OWN and delay:
+        raise SettingsError("Our own detection has its own delay.", remedy="Leave out --delay or --episodes own.")
     with progress_bars() as progress:
-        _show(evaluate_diagnose(Dataset.open(dataset), out, delay, progress))
+        if episodes is EpisodesFrom.OWN:
+            _show(evaluate_own(Dataset.open(dataset), out, progress))
+        else:
+            _show(evaluate_diagnose(Dataset.open(dataset), out, delay, progress))
 
 
 def _show(scores: Mapping[str, object]) -> None:

@@ -1,88 +1,55 @@
 """What is remembered from night to night: episodes that go on, and what people said about like ones."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from brownout.domain.findings import Episode
-from brownout.domain.panel import as_time
+from brownout.domain.feedback import ABOUT, Said, Verdict
+from brownout.domain.findings import Episode, Quiet, Shift, Why
 
-__all__ = ["Known", "Memory", "Said", "Settled", "Verdict", "known_of"]
+__all__ = ["Memory", "Settled"]
 
 GAP = np.timedelta64(30 * 60_000, "ms")
 """An episode that begins so soon after a known open one goes on with it."""
-MARGIN = 1.15
-"""How much more severe than one called false an episode of its kind must be to be shown again."""
-ABOUT = np.timedelta64(2 * 3_600_000, "ms")
-"""How far from the time of day of an expected episode its like are expected."""
 NONE = np.timedelta64(0, "ms")
 DAY = np.timedelta64(86_400_000, "ms")
 
 
-class Said(StrEnum):
-    """What someone said about an episode."""
-
-    FALSE = "false"
-    TRUE = "true"
-    EXPECTED = "expected"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What is kept of an episode; ``lead`` is the metric that moved most, "" where none moved by itself."""
-
-    id: str
-    entity: str
-    start: np.datetime64
-    end: np.datetime64
-    open: bool
-    severity: float
-    lead: str
-
-    def like(self, other: "Known") -> bool:
-        """Whether two episodes are of a kind: the same metric of the same entity led."""
-        return (self.entity, self.lead) == (other.entity, other.lead)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What someone said about an episode, and when; later verdicts on an episode replace earlier ones."""
-
-    episode: Known
-    said: Said
-    at: np.datetime64
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """Episodes to show, and those that verdicts on their like mute, with the id of the episode judged."""
+    """Episodes to look into, and those that verdicts on their like mute."""
 
     episodes: tuple[Episode, ...]
-    muted: tuple[tuple[Episode, str], ...]
+    quiet: tuple[Quiet, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """Episodes known from the last night and all verdicts, in the order they were given."""
+    """Episodes known from the last night and all verdicts, in the order they were given.
 
-    known: tuple[Known, ...] = ()
+    ``incidents`` are the ids of the episodes of each incident of the last night, ``shifts`` the levels that were
+    accepted as usual.
+    """
+
+    known: tuple[Episode, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+    incidents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    shifts: tuple[Shift, ...] = ()
 
     def settle(self, found: Sequence[Episode]) -> Settled:
         """Continue what was open, and mute what its like have been called false or expected for."""
-        shown, muted = [], []
+        shown, quiet = list[Episode](), list[Quiet]()
         free = list(self.known)
         for episode in (_continued(item, free) for item in found):
-            reason = self._muted_by(known_of(episode))
-            if reason is None:
+            verdict = self._muted_by(episode)
+            if verdict is None:
                 shown.append(episode)
             else:
-                muted.append((episode, reason.episode.id))
-        return Settled(episodes=tuple(shown), muted=tuple(muted))
+                quiet.append(_quiet(episode, verdict))
+        return Settled(episodes=tuple(shown), quiet=tuple(quiet))
 
-    def _muted_by(self, episode: Known) -> Verdict | None:
+    def _muted_by(self, episode: Episode) -> Verdict | None:
         """The verdict that mutes an episode, None where nothing does; the last word on a like episode counts."""
         last = {verdict.episode.id: verdict for verdict in self.verdicts}
         own = last.get(episode.id)
@@ -91,18 +58,18 @@ class Memory:
         bar = 0.0
         reason = None
         for verdict in last.values():
-            if not verdict.episode.like(episode):
+            if not _alike(verdict.episode, episode):
                 continue
             if verdict.said is Said.TRUE and verdict.episode.severity <= episode.severity:
                 return None
             if verdict.said is Said.EXPECTED and _same_time(verdict.episode.start, episode.start):
                 return verdict
-            if verdict.said is Said.FALSE and MARGIN * verdict.episode.severity > max(bar, episode.severity):
-                bar, reason = MARGIN * verdict.episode.severity, verdict
+            if verdict.said is Said.FALSE and verdict.bar > max(bar, episode.severity):
+                bar, reason = verdict.bar, verdict
         return reason
 
 
-def _continued(episode: Episode, free: list[Known]) -> Episode:
+def _continued(episode: Episode, free: list[Episode]) -> Episode:
     """The episode under the id and start that it had the night before; takes what it goes on with from the list."""
     for known in free:
         overlaps = episode.start <= known.end + (GAP if known.open else NONE) and episode.end >= known.start
@@ -113,17 +80,18 @@ def _continued(episode: Episode, free: list[Known]) -> Episode:
     return episode
 
 
-def known_of(episode: Episode) -> Known:
-    """What is kept of an episode."""
-    return Known(
-        id=episode.id,
-        entity=episode.entity,
-        start=as_time(episode.start),
-        end=as_time(episode.end),
-        open=episode.open,
-        severity=episode.severity,
-        lead=episode.movers[0].series.metric if episode.movers else "",
-    )
+def _alike(one: Episode, other: Episode) -> bool:
+    """Whether two episodes are of a kind: the same metric of the same entity led."""
+    return (one.entity, one.lead) == (other.entity, other.lead)
+
+
+def _quiet(episode: Episode, verdict: Verdict) -> Quiet:
+    called, date = verdict.said.value, str(verdict.at)[:10]
+    own = verdict.episode.id == episode.id
+    reason = f"called {called} on {date}"
+    if not own:
+        reason = f"episode {verdict.episode.id} was called {called} on {date}: {verdict.effect}"
+    return Quiet(episode=episode, why=Why.FEEDBACK, reason=reason, because=verdict.episode.id)
 
 
 def _same_time(one: np.datetime64, other: np.datetime64) -> bool:

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
+from brownout.detection.measures import MEASURES, beyond_usual, measured
 from brownout.detection.past import trailing_mean, trailing_sum
 from brownout.domain.errors import KnowledgeError
 from brownout.domain.findings import Episode
@@ -40,13 +41,28 @@ class RuleSeverity(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A line: ``metric op value``; with ``hits`` at least so many of the last ``of`` samples present, else the last."""
+    """A line: ``metric op value``; with ``hits`` at least so many of the last ``of`` samples present, else the last.
+
+    ``measure`` says what of the metric is compared, over ``span_s`` seconds: value | rise | drop (against the least,
+    the greatest of the span) | times (its usual) | hours_left (until zero). With ``spreads`` a value must also lie so
+    many usual spreads above the same hour of the last seven days; where those are not known the test is unknown.
+    """
 
     metric: str
     op: Literal["<", ">"]
     value: float
     hits: int = 1
     of: int = 1
+    measure: str = "value"
+    span_s: float = 0.0
+    spreads: float | None = None
+
+    @property
+    def can_be_meant(self) -> bool:
+        """Whether anything could satisfy it."""
+        plain = self.measure in {"value", "times"} or self.span_s > 0
+        own = self.spreads is None or (self.op == ">" and self.measure == "value")
+        return self.op in {"<", ">"} and 1 <= self.hits <= self.of and self.measure in MEASURES and plain and own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +70,8 @@ class Rule:
     """Tests that must all hold over ``for_s`` seconds, and tests that must all hold over ``clear_s`` to end it.
 
     ``window_s`` is the span of the mean that tests look at (0 = the sample); ``min_coverage`` the share of ``for_s``
-    (and of the window) that must be measured.
+    (and of the window) that must be measured. ``where`` are labels that an entity must have, each with one of the
+    values: for others the rule is unknown.
     """
 
     id: str
@@ -67,6 +84,7 @@ class Rule:
     min_coverage: float = 0.8
     severity: RuleSeverity = RuleSeverity.WARN
     source: str = ""
+    where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any]) -> Self:
@@ -74,14 +92,19 @@ class Rule:
         name = table.get("id", "without id")
         try:
             lists = {key: tuple(Line(**test) for test in table.get(key, ())) for key in ("tests", "clear")}
-            rule = cls(**{**table, **lists, "severity": RuleSeverity(table.get("severity", "warn"))})
+            where = {label: tuple(values) for label, values in table.get("where", {}).items()}
+            severity = RuleSeverity(table.get("severity", "warn"))
+            rule = cls(**{**table, **lists, "severity": severity, "where": where})
         except (TypeError, ValueError) as error:
             msg = f"Rule {name!r} cannot be read: {error}."
             raise KnowledgeError(msg, remedy="Correct its table in rules.toml.") from error
-        wrong = [test for test in (*rule.tests, *rule.clear) if test.op not in "<>" or not 1 <= test.hits <= test.of]
+        wrong = [test for test in (*rule.tests, *rule.clear) if not test.can_be_meant]
         if wrong or not rule.tests:
             msg = f"Rule {name!r} has no tests, or one that nothing can satisfy: {wrong}."
-            raise KnowledgeError(msg, remedy='Give tests with op "<" or ">" and hits from 1 to of.')
+            ways = ", ".join(MEASURES)
+            raise KnowledgeError(
+                msg, remedy=f'Give op "<" or ">", hits from 1 to of, a measure ({ways}) and its span_s.'
+            )
         return rule
 
 
@@ -109,7 +132,9 @@ def evaluate(rule: Rule, panel: Panel) -> States | None:
     raised = np.maximum.accumulate(np.where(holds, slots, -1), axis=1)
     ended = np.maximum.accumulate(np.where(cleared & ~holds, slots, -1), axis=1)
     states = np.where(covered, RuleState.FALSE, RuleState.UNKNOWN)
-    return np.where(raised > ended, RuleState.RAISED, states).astype(np.int8)
+    states = np.where(raised > ended, RuleState.RAISED, states)
+    meant = [all(e.labels.get(label) in values for label, values in rule.where.items()) for e in panel.entities]
+    return np.where(np.array(meant, bool)[:, None], states, RuleState.UNKNOWN).astype(np.int8)
 
 
 def with_rules(found: Sequence[Episode], panel: Panel, rules: Sequence[Rule]) -> tuple[Episode, ...]:
@@ -151,8 +176,12 @@ def _passed(rule: Rule, test: Line, panel: Panel) -> tuple[Marks, Marks]:
     width = max(round(rule.window_s / panel.interval_s), 1)
     enough = trailing_sum(np.isfinite(values), width)[..., 0] >= rule.min_coverage * width
     mean = trailing_mean(values, width)[..., 0]
-    known = np.isfinite(mean) & enough
-    passed = (mean > test.value) if test.op == ">" else (mean < test.value)
+    shown = mean if test.measure == "value" else measured(test.measure, mean, panel.interval_s, test.span_s)
+    known = ~np.isnan(shown) & enough
+    passed = (shown > test.value) if test.op == ">" else (shown < test.value)
+    if test.spreads is not None:
+        line = beyond_usual(mean, panel.interval_s, test.spreads)
+        known, passed = known & np.isfinite(line), passed & (mean > line)
     if test.of > 1:
         hits = trailing_sum(passed & known, test.of)
         known = trailing_sum(known, test.of) >= max(test.hits, rule.min_coverage * test.of)

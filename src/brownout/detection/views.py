@@ -1,21 +1,22 @@
 """Views of a metric: what one slot looks like against its past, each in units of how far the series usually strays."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
+from brownout.detection.clock import Clock, Index
 from brownout.detection.past import (
-    Clock,
-    at_slots,
+    at_places,
     novelty,
     past_quantiles,
     record,
     seasonal,
     spread,
-    trailing_mean,
-    trailing_std,
+    usual_of_day,
 )
+from brownout.detection.sums import Sums
 from brownout.domain.metrics import Worse
 from brownout.domain.panel import Float, Panel
 
@@ -48,26 +49,36 @@ QUARTER, HALF, HOUR, THREE_HOURS = (900, 3), (1800, 6), (3600, 12), (10_800, 36)
 """Windows in seconds, and the slots that they have at least."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Ruler:
-    """What residuals of a panel are measured with.
+    """What residuals of series are measured with.
 
-    ``floor`` and ``range [entity, renewal, metric]`` are the least spread of a value and how far the series usually
-    ranges; ``up`` and ``down [metric]`` the weights of the two directions.
+    ``floor`` and ``range [series, renewal]`` are the least spread of a value and how far the series usually ranges;
+    ``up`` and ``down [series, 1]`` the weights of the two directions; ``shape`` is that of entities and metrics.
     """
 
     clock: Clock
-    start: int
+    shape: tuple[int, int]
     floor: Float
     range: Float
     up: Float
     down: Float
 
     def measure(self, residuals: Float, floor: Float) -> Float:
-        """Residuals from ``start`` on in usual spreads, weighted by direction, capped."""
+        """Residuals ``[series, place]`` from ``start`` on in usual spreads, weighted by direction, capped."""
         usual = np.fmax(spread(residuals, self.clock), floor)
-        scaled = residuals[:, self.start :] / self.clock.from_renewals(usual, self.start)
-        return np.clip(np.where(scaled > 0, scaled * self.up, scaled * self.down), -CAP, CAP).astype(np.float32)
+        scaled = residuals[:, self.clock.asked :] / self.clock.from_renewals(usual)
+        scaled *= np.where(scaled > 0, self.up, self.down)
+        return self.unfold(np.clip(scaled, -CAP, CAP, out=scaled))
+
+    def unfold(self, series: Float) -> Float:
+        """Series as ``[entity, time, metric]``."""
+        return np.moveaxis(series.reshape(*self.shape, series.shape[1]), 1, 2)
+
+    @property
+    def least(self) -> Float:
+        """``floor`` at the renewals due."""
+        return self.floor[:, self.clock.first_due :]
 
 
 def views(panel: Panel, start: int = 0) -> Iterator[tuple[str, Float]]:
@@ -75,54 +86,72 @@ def views(panel: Panel, start: int = 0) -> Iterator[tuple[str, Float]]:
 
     A deviation in the direction that is not worse counts less. Every slot looks at itself and back only.
     """
-    clock, values = Clock(panel.values.shape[1], panel.interval_s), panel.values
-    ruler = _ruler(panel, clock, start)
+    slots = panel.values.shape[1]
+    clock, values = Clock(slots, panel.interval_s, start), np.moveaxis(panel.values, 1, 2).reshape(-1, slots)
+    ruler, sums, places = _ruler(panel, values, clock), Sums.of(values), clock.places
     quarter, half, hour, three = (clock.window(*window) for window in (QUARTER, HALF, HOUR, THREE_HOURS))
-    expected = seasonal(values, clock)
-    usual = at_slots(np.where(np.isfinite(expected[0]), expected[0], expected[2]), clock)
-    level, hourly, means = (trailing_mean(values, width) for width in (quarter, hour, half))
-    yield "now", ruler.measure(values - usual, ruler.floor)
-    yield "level", ruler.measure(level - usual, ruler.floor)
-    yield "hour", ruler.measure(_nearest(hourly, expected, clock), ruler.floor)
-    yield "change", ruler.measure(values - _before(level, 1), ruler.floor)
-    yield "drift", ruler.measure(values - _before(hourly, 1), ruler.floor)
-    yield "step", ruler.measure(means - _before(means, half), ruler.floor)
-    yield "calm", _calm(values, hour, ruler)
-    yield "calm3", _calm(values, three, ruler)
-    yield "novel", ruler.measure(novelty(values, clock), NOVEL_FLOOR * ruler.floor)
-    yield "record", record(values, clock.from_renewals(ruler.floor))[:, start:]
+    ways = [at_places(way, clock) for way in seasonal(sums.blocks(clock.block), clock)]
+    usual = np.where(np.isnan(ways[0]), ways[2], ways[0])
+    now, hourly = np.take(values, places, axis=1), sums.mean(hour, places)
+    yield "now", ruler.measure(now - usual, ruler.least)
+    yield "level", ruler.measure(sums.mean(quarter, places) - usual, ruler.least)
+    yield "hour", ruler.measure(_nearest(hourly, ways), ruler.least)
+    yield "change", ruler.measure(now - sums.mean(quarter, places - 1), ruler.least)
+    yield "drift", ruler.measure(now - sums.mean(hour, places - 1), ruler.least)
+    yield "step", ruler.measure(sums.mean(half, places) - sums.mean(half, places - half), ruler.least)
+    yield "calm", _calm(sums, hour, ruler)
+    yield "calm3", _calm(sums, three, ruler)
+    yield "novel", ruler.measure(novelty(values, clock), NOVEL_FLOOR * ruler.least)
+    yield "record", ruler.unfold(record(values, clock.from_renewals(ruler.least), start))
 
 
-def _calm(values: Float, width: int, ruler: _Ruler) -> Float:
-    """How much more or less than usual at this time of day a series scatters, by the logarithm."""
-    least = RANGE_FLOOR * ruler.clock.from_renewals(ruler.range) + 1e-9
-    scatter = np.log(trailing_std(values, width) + least)
-    usual = seasonal(scatter, ruler.clock)
-    usual = np.where(np.isfinite(usual[0]), usual[0], usual[2])
-    return ruler.measure(scatter - at_slots(usual, ruler.clock), np.full_like(ruler.floor, LOG_FLOOR))
+def _calm(sums: Sums, width: int, ruler: _Ruler) -> Float:
+    """How much more or less than usual at this time of day a series scatters, by the logarithm.
+
+    What is usual of a block is the scatter at its end.
+    """
+    clock = ruler.clock
+    least = RANGE_FLOOR * ruler.range + 1e-9
+    slots = sums.values.shape[1]
+    ends = np.minimum(np.arange(clock.block, slots + clock.block, clock.block), slots) - 1
+    usual = usual_of_day(_scatter(sums, width, ends, least[:, ends // clock.period]), clock)
+    here = _scatter(sums, width, clock.places, least[:, clock.places // clock.period])
+    return ruler.measure(here - at_places(usual, clock), np.full_like(ruler.least, LOG_FLOOR))
 
 
-def _ruler(panel: Panel, clock: Clock, start: int) -> _Ruler:
-    lowest, low, middle, high, highest = past_quantiles(panel.values, (0.01, 0.05, 0.5, 0.95, 0.99), clock)
+def _scatter(sums: Sums, width: int, ends: Index, least: Float) -> Float:
+    scatter: Float = np.log(sums.std(width, ends) + least)
+    return scatter
+
+
+def _ruler(panel: Panel, values: Float, clock: Clock) -> _Ruler:
+    lowest, low, middle, high, highest = past_quantiles(values, (0.01, 0.05, 0.5, 0.95, 0.99), clock)
     ranged = np.nan_to_num(np.fmax((high - low) / 3.29, (highest - lowest) / 10), nan=1.0)
-    units = np.array([UNIT_FLOORS.get(metric.unit, 0.0) for metric in panel.metrics])
+    entities = len(panel.entities)
+    units = _a_series(np.array([UNIT_FLOORS.get(metric.unit, 0.0) for metric in panel.metrics]), entities)
     floor = np.fmax(np.fmax(FLOOR * np.abs(np.nan_to_num(middle)), RANGE_FLOOR * ranged), units) + 1e-6
-    up = np.array([BENIGN if metric.worse is Worse.DOWN else 1.0 for metric in panel.metrics], np.float32)
-    down = np.array([BENIGN if metric.worse is Worse.UP else 1.0 for metric in panel.metrics], np.float32)
-    return _Ruler(clock, start, floor.astype(np.float32), ranged.astype(np.float32), up, down)
+    up = np.array([BENIGN if metric.worse is Worse.DOWN else 1.0 for metric in panel.metrics])
+    down = np.array([BENIGN if metric.worse is Worse.UP else 1.0 for metric in panel.metrics])
+    return _Ruler(
+        clock,
+        (entities, len(panel.metrics)),
+        floor.astype(np.float32),
+        ranged.astype(np.float32),
+        _a_series(up, entities),
+        _a_series(down, entities),
+    )
 
 
-def _nearest(values: Float, expected: Float, clock: Clock) -> Float:
+def _a_series(by_metric: npt.NDArray[np.float64], entities: int) -> Float:
+    """A value of each metric as ``[series, 1]``."""
+    return np.tile(by_metric, entities).astype(np.float32)[:, None]
+
+
+def _nearest(values: Float, ways: Sequence[Float]) -> Float:
     """Distance to the nearest of the ways to expect."""
-    nearest = np.full_like(values, np.nan)
-    for way in expected:
-        distance = values - at_slots(way, clock)
+    nearest = values - ways[0]
+    for way in ways[1:]:
+        distance = values - way
         closer = np.isnan(nearest) | (np.abs(distance) < np.abs(nearest))
-        nearest = np.where(closer & np.isfinite(distance), distance, nearest)
+        nearest = np.where(closer, distance, nearest)
     return nearest
-
-
-def _before(values: Float, slots: int) -> Float:
-    shifted = np.full_like(values, np.nan)
-    shifted[:, slots:] = values[:, :-slots]
-    return shifted

@@ -32,7 +32,7 @@ def against(cause: Cause) -> str:
 
 def decider(causes: Sequence[Cause], knowledge: Knowledge) -> str:
     """What to measure to decide between the first two, "" where the first is clear or nothing known would decide."""
-    named = [cause for cause in causes if cause.id != UNKNOWN]
+    named = [cause for cause in causes if cause.id != UNKNOWN and not cause.also]
     if not named or causes[0].probability >= CLOSE:
         return ""
     first = named[0]
@@ -52,19 +52,23 @@ def summarise(causes: Sequence[Cause], knowledge: Knowledge) -> str:
     """Sentences for a person: the answer with what shows it, the runner-up with what speaks against it, the decider."""
     first = causes[0]
     decide = decider(causes, knowledge)
-    second = next((cause for cause in causes[1:] if cause.id != UNKNOWN), None)
+    second = next((cause for cause in causes[1:] if cause.id != UNKNOWN and not cause.also), None)
     if first.id == UNKNOWN:
         sentences = ["Nothing that is known explains this."]
         if second is not None:
             sentences.append(f"Nearest is {_name(second)}, but {against(second)}.")
     else:
-        shown = sorted(_for(first), key=_rank)[:SPOKEN]
-        sentences = [f"{_name(first)}, {first.probability:.0%} sure: {'; '.join(e.statement for e in shown)}."]
+        sentences = [f"{_shown(first)}.", *(f"Besides, {_shown(cause)}." for cause in causes if cause.also)]
         if second is not None and _comparable(first, second):
             sentences.append(f"Less likely {_name(second)}: {against(second)}.")
     if decide:
         sentences.append(f"To decide, measure {decide}.")
     return " ".join(sentences)
+
+
+def _shown(cause: Cause) -> str:
+    shown = sorted(_for(cause), key=_rank)[:SPOKEN]
+    return f"{_name(cause)}, {cause.probability:.0%} sure: {'; '.join(e.statement for e in shown)}"
 
 
 def _comparable(first: Cause, second: Cause) -> bool:

@@ -7,6 +7,9 @@ they are present, excluding evidence against it; what is missing speaks neither 
 evidence is missing cannot be told from unknown. A weight that was learned from labelled incidents takes the place of
 the weight of a role. The candidates and ``unknown``, which stands for everything that is not in the knowledge, share
 the probability.
+
+Several causes can be at work at once. What the first one accounts for is then taken away: a further cause is named
+when what is left speaks for it more clearly than for ``unknown``, by a margin for how seldom two incidents meet.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,6 +31,10 @@ __all__ = ["Candidate", "Diagnoser", "Weights"]
 
 CLEAR = 0.6
 """Strength from which a symptom counts in full."""
+MOST = 3
+"""Causes named for one incident at most."""
+CLAIMED = 0.5
+"""Probability from which a further cause is named."""
 HOPELESS = -12.0
 """Log-odds from which on nothing can make a candidate likely: the rest of its evidence is not looked at."""
 
@@ -37,7 +44,8 @@ class Weights:
     """Log-odds of evidence: at full strength (``present``) and at none (``absent``).
 
     ``unknown`` is the log-odds that an incident has a cause outside of the knowledge, on the scale of a candidate
-    with a prior of 1 and no evidence. Modelling assumptions, the same for all causes.
+    with a prior of 1 and no evidence; ``another`` those of a second incident at the same place and time. Modelling
+    assumptions, the same for all causes.
     """
 
     necessary: tuple[float, float] = (4.0, -9.0)
@@ -46,6 +54,7 @@ class Weights:
     excluding: tuple[float, float] = (-5.0, 0.4)
     missing_necessary: float = -5.0
     unknown: float = 2.5
+    another: float = -1.5
 
     def of(self, role: EvidenceRole) -> tuple[float, float]:
         """Present and absent weight of a role."""
@@ -74,7 +83,8 @@ class Diagnoser:
         """Rank the causes at the window's entities; ``panels`` hold the window and its past."""
         observed = observe(panels, window.start, window.end)
         ranked = self.rank(window.entities, observed, topology)
-        causes = (ranked[0], *(replace(cause, against=against(cause)) for cause in ranked[1:]))
+        rivals = (cause if cause.also else replace(cause, against=against(cause)) for cause in ranked[1:])
+        causes = (ranked[0], *rivals)
         return Diagnosis(
             id=window.id,
             start=window.start,
@@ -94,19 +104,51 @@ class Diagnoser:
         odds = np.array([candidate.odds for candidate in candidates] + [self.weights.unknown])
         share = np.exp(odds - odds.max())
         share /= share.sum()
-        causes = [
-            Cause(
-                id=candidate.cause.id,
-                title=candidate.cause.title,
-                family=candidate.cause.family.value,
-                entity=candidate.entity,
-                probability=float(probability),
-                evidence=self._path(candidate, scene),
-            )
-            for candidate, probability in zip(candidates[: self.keep], share, strict=False)
-        ]
         unknown = Cause(id=UNKNOWN, title="Unknown", family=UNKNOWN, entity="", probability=float(share[-1]))
-        return tuple(sorted([*causes, unknown], key=lambda cause: -cause.probability))
+        also = self._further(candidates, scene) if len(candidates) and odds[0] > odds[-1] else {}
+        told = [*candidates[: len(also) and 1], *also]
+        rest = [
+            self._cause(candidate, float(probability), scene)
+            for candidate, probability in zip(candidates[: self.keep], share, strict=False)
+            if candidate not in told
+        ]
+        first = [
+            self._cause(candidate, also.get(candidate, float(share[0])), scene, also=candidate in also)
+            for candidate in told
+        ]
+        return (*first, *sorted([*rest, unknown], key=lambda cause: -cause.probability))
+
+    def _further(self, candidates: Sequence[Candidate], scene: Scene) -> dict[Candidate, float]:
+        """Causes that are needed beside the first candidate, with the probability of each given those before it.
+
+        Only entities of a kind are looked at: between others, effects travel along ways that nobody knows.
+        """
+        last, *others = [c for c in candidates if c.cause.kind and c.odds > self.weights.unknown] or [candidates[0]]
+        explained: set[tuple[str, str]] = set()
+        found: dict[Candidate, float] = {}
+        while others and len(found) < MOST - 1:
+            explained |= scene.accounted(last.cause.evidence, self.knowledge.symptoms, last.entity)
+            rest = Scene(scene.observed, scene.topology, frozenset(explained))
+            odds = [self._odds(c.cause, c.entity, rest, against=scene) - self.weights.unknown for c in others]
+            best = int(np.argmax(odds))
+            probability = float(1 / (1 + np.exp(-odds[best] - self.weights.another)))
+            if probability < CLAIMED:
+                break
+            last = others.pop(best)
+            found[last] = probability
+        return found
+
+    def _cause(self, candidate: Candidate, probability: float, scene: Scene, *, also: bool = False) -> Cause:
+        return Cause(
+            id=candidate.cause.id,
+            title=candidate.cause.title,
+            family=candidate.cause.family.value,
+            entity=candidate.entity,
+            probability=probability,
+            evidence=self._path(candidate, scene),
+            also=also,
+            artefact=candidate.cause.artefact,
+        )
 
     def candidates(self, entities: Iterable[str], scene: Scene) -> list[Candidate]:
         """All causes at all entities that carry them and that measured anything, most likely first."""
@@ -119,10 +161,12 @@ class Diagnoser:
         ]
         return sorted(found, key=lambda candidate: (-candidate.odds, candidate.cause.id, candidate.entity))
 
-    def _odds(self, cause: CauseRule, entity: str, scene: Scene) -> float:
+    def _odds(self, cause: CauseRule, entity: str, scene: Scene, *, against: Scene | None = None) -> float:
+        """Log-odds of a cause at an entity; what speaks ``against`` it can be looked for in another scene."""
         total = float(np.log(cause.prior))
         for rule in cause.evidence:
-            total += self._weigh(rule, scene.see(rule, self.knowledge.symptoms[rule.symptom], entity))
+            seen = scene if against is None or rule.role is not EvidenceRole.EXCLUDING else against
+            total += self._weigh(rule, seen.see(rule, self.knowledge.symptoms[rule.symptom], entity))
             if rule.role is EvidenceRole.NECESSARY and rule.weight is None and total < HOPELESS:
                 break
         return total

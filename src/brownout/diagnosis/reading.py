@@ -13,7 +13,7 @@ from brownout.domain.metrics import Catalogue, Family, Role
 
 __all__ = ["read_causes", "read_learned", "read_symptoms"]
 
-OPTIONAL = ("alike", "decider", "artefact")
+OPTIONAL = ("alike", "decider", "artefact", "alone")
 
 
 def read_symptoms(folder: Path, catalogue: Catalogue) -> dict[str, Symptom]:
@@ -92,6 +92,7 @@ def _cause(name: str, table: Mapping[str, Any], symptoms: Mapping[str, Symptom])
             alike=tuple(table.get("alike", ())),
             decider=str(table.get("decider", "")),
             artefact=bool(table.get("artefact", False)),
+            alone=tuple(table.get("alone", ())),
         )
     except (KeyError, TypeError, ValueError) as error:
         msg = f"Cause {name!r} cannot be read: {error!r}."

@@ -68,8 +68,8 @@ class CauseRule:
     """A cause with its evidence; ``kind`` is the kind of its culprit, "" for any.
 
     ``alike`` names causes that no evidence tells it from, ``decider`` the measurement that would.
-    ``artefact`` is no
-    fault: something that looks like one.
+    ``artefact`` is no fault: something that looks like one. ``alone`` are metrics that move by its nature: an episode
+    that they alone have made, and that nothing known explains, is this artefact.
     """
 
     id: str
@@ -81,3 +81,4 @@ class CauseRule:
     alike: tuple[str, ...] = ()
     decider: str = ""
     artefact: bool = False
+    alone: tuple[str, ...] = ()

@@ -1,5 +1,6 @@
 """The scene of an incident: how clearly each symptom is present at each place, from 0 to 1, or missing."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -7,6 +8,8 @@ import numpy as np
 from brownout.diagnosis.observation import Observation, Observations
 from brownout.diagnosis.rules import EvidenceRule, Symptom
 from brownout.domain.entities import Topology
+from brownout.domain.findings import EvidenceRole
+from brownout.domain.metrics import Family
 
 __all__ = ["Scene", "Sight"]
 
@@ -43,10 +46,14 @@ class Sight:
 
 @dataclass(frozen=True)
 class Scene:
-    """What was observed, with the topology to find places in; what was looked at once is kept."""
+    """What was observed, with the topology to find places in; what was looked at once is kept.
+
+    ``explained`` are metrics of entities, and labels, that other causes account for: they count as not measured.
+    """
 
     observed: Observations
     topology: Topology
+    explained: frozenset[tuple[str, str]] = frozenset()
     _looks: dict[tuple[str, str], Sight | None] = field(default_factory=dict)
     _sights: dict[tuple[str, str, str], Sight | None] = field(default_factory=dict)
     _orders: dict[str, list[tuple[float, Sight]]] = field(default_factory=dict)
@@ -61,6 +68,18 @@ class Scene:
             else:
                 self._sights[key] = self._at(rule.where, symptom, entity)
         return self._sights[key]
+
+    def accounted(
+        self, rules: Iterable[EvidenceRule], symptoms: Mapping[str, Symptom], entity: str
+    ) -> set[tuple[str, str]]:
+        """Metrics of entities that a cause at an entity accounts for: those that speak for it and are there."""
+        found: set[tuple[str, str]] = set()
+        for rule in rules:
+            symptom = symptoms[rule.symptom]
+            sight = None if rule.role is EvidenceRole.EXCLUDING else self.see(rule, symptom, entity)
+            if sight is not None and sight.observation is not None and sight.strength > 0:
+                found |= {(place, _matter(sight.observation)) for place in self.places(rule.where, entity)}
+        return found
 
     def places(self, where: str, entity: str) -> list[str]:
         """Entities that a place means, seen from a candidate."""
@@ -103,6 +122,8 @@ class Scene:
             return self._silence(symptom, entity)
         if symptom.metric:
             found = self.observed.of(entity, symptom.metric)
+            if found is not None and (entity, _matter(found)) in self.explained:
+                return None
             return None if found is None else Sight(level_strength(symptom, found), entity, found)
         sights = [
             Sight(surge_strength(symptom, found), entity, found)
@@ -135,6 +156,10 @@ class Scene:
             pairs = [(_surge(symptom, s.observation), s) for s in sights if s.observation is not None]
             self._orders[symptom.id] = sorted(pairs, key=lambda pair: -pair[0])
         return self._orders[symptom.id]
+
+
+def _matter(found: Observation) -> str:
+    return found.metric.name if found.metric.family is Family.OTHER else found.metric.family.value
 
 
 def level_strength(symptom: Symptom, found: Observation) -> float:

@@ -24,6 +24,8 @@ class Entity:
         A diagnosis sees only entities of one group at a time; "" for all in one.
     labels
         Further static columns, e.g. ``site``, ``vantage``, ``medium``, ``cores``.
+    named_by
+        Labels that name it in its source, such as the tags ``host`` and ``domain_name``; none where nothing says.
     """
 
     id: str
@@ -32,6 +34,7 @@ class Entity:
     site: str = ""
     group: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    named_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

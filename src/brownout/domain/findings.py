@@ -20,8 +20,11 @@ __all__ = [
     "EvidenceRole",
     "EvidenceState",
     "Mover",
+    "Quiet",
     "Risk",
     "Shape",
+    "Shift",
+    "Why",
 ]
 
 UNKNOWN = "unknown"
@@ -84,6 +87,21 @@ class Mover:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shift:
+    """A level of a metric that was accepted as the new usual one ``at`` a time: from ``usual`` to ``level``.
+
+    What lay before the onset differs by their ratio where ``factor`` is set, else by their difference.
+    """
+
+    series: Series
+    onset: np.datetime64
+    at: np.datetime64
+    usual: float
+    level: float
+    factor: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Episode:
     """A span in which an entity was abnormal.
 
@@ -104,6 +122,8 @@ class Episode:
         where no metric moved far enough by itself.
     rules
         Ids of the threshold rules that were raised on the entity within.
+    shifts
+        Levels that shifted within and were accepted as the new usual ones since.
     """
 
     id: str
@@ -117,11 +137,39 @@ class Episode:
     onset: np.datetime64 | None = None
     onset_slack_s: float = 0.0
     rules: tuple[str, ...] = ()
+    shifts: tuple[Shift, ...] = ()
 
     @property
     def first(self) -> Mover | None:
         """The metric that moved first, None where none moved far enough by itself."""
         return min(self.movers, key=lambda mover: mover.onset, default=None)
+
+    @property
+    def lead(self) -> str:
+        """The metric that moved most, "" where none moved by itself."""
+        return self.movers[0].series.metric if self.movers else ""
+
+
+class Why(StrEnum):
+    """Why an episode raises no alarm."""
+
+    ARTEFACT = "artefact"
+    FEEDBACK = "feedback"
+    OUTLIER = "outlier"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quiet:
+    """An episode that is kept but not alarmed.
+
+    ``reason`` is the sentence a report shows; ``because`` the id of the artefact among the causes, of the episode whose
+    verdict mutes it, or the metric that had an outlier.
+    """
+
+    episode: Episode
+    why: Why
+    reason: str
+    because: str
 
 
 class EvidenceRole(StrEnum):
@@ -159,7 +207,11 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """A candidate explanation, ``unknown`` included; ``against`` says why it is not likelier, "" for the first."""
+    """A candidate explanation, ``unknown`` included; ``against`` says why it is not likelier, "" for those told.
+
+    ``also`` marks a cause that is at work beside the first: its probability is that of what the first leaves
+    unexplained. ``artefact`` marks what looks like a fault and is none.
+    """
 
     id: str
     title: str
@@ -168,13 +220,16 @@ class Cause:
     probability: float
     evidence: tuple[Evidence, ...] = ()
     against: str = ""
+    also: bool = False
+    artefact: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
     """Ranked causes of an incident: one or several episodes of related entities at one time.
 
-    ``causes`` sum to at most 1 with ``unknown`` among them, most probable first, and are never empty. ``summary`` says
+    ``causes`` are never empty and have ``unknown`` among them: the most probable, those at work beside it, then all
+    others, most probable first; without those beside the first they sum to at most 1. ``summary`` says
     in sentences why; ``decider`` what to measure to decide between the first two, "" where nothing needs to be.
     """
 
@@ -192,6 +247,11 @@ class Diagnosis:
     def top(self) -> Cause:
         """The most probable cause."""
         return self.causes[0]
+
+    @property
+    def told(self) -> tuple[Cause, ...]:
+        """The causes that are told: the most probable, and those at work beside it."""
+        return (self.top, *(cause for cause in self.causes if cause.also))
 
 
 class Risk(StrEnum):

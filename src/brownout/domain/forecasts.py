@@ -26,11 +26,12 @@ class Series:
 class Odds:
     """From the chance that a forecast gives to the one that held-out windows bear out.
 
-    ``surprise`` is the chance that a limit is crossed within the horizon for a reason that no forecast shows;
-    ``intercept`` and ``slope`` are applied to the log-odds of the forecast's own chance.
+    ``surprise`` is the chance that a limit is crossed within the horizon although no forecast shows it, ``lapse`` that
+    it is not although every forecast does; ``intercept`` and ``slope`` are applied to the log-odds between them.
     """
 
     surprise: float = 0.0
+    lapse: float = 0.0
     intercept: float = 0.0
     slope: float = 1.0
 

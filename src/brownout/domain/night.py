@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from brownout.domain.calendar import Announced
 from brownout.domain.entities import Topology
-from brownout.domain.findings import Action, Diagnosis, Episode
+from brownout.domain.feedback import Verdict
+from brownout.domain.findings import Action, Diagnosis, Episode, Quiet, Shift
 from brownout.domain.forecasts import Breach, Series, Skill
 from brownout.domain.metrics import Metric
 from brownout.domain.panel import Float, Times
@@ -74,6 +76,14 @@ class Night:
         When the run took place, UTC.
     start, end
         The window searched for episodes; ``end`` is the end of the data and the origin of the forecasts.
+    episodes, diagnoses
+        What is alarmed; ``quiet`` are the episodes that are not.
+    verdicts
+        What people said about episodes of this and earlier nights.
+    maintenance
+        Windows of maintenance between the start and the end: nothing in them is searched or learned from.
+    shifts
+        Levels that were accepted as usual, lately or in earlier nights.
     chronic
         Series that were beyond their limit for most of the window: crossing it is how they always are, and no news.
     skills
@@ -110,3 +120,7 @@ class Night:
     quality: Quality
     latency: Chart | None = None
     series: int = 0
+    quiet: tuple[Quiet, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    maintenance: tuple[Announced, ...] = ()
+    shifts: tuple[Shift, ...] = ()

@@ -98,9 +98,9 @@ def corrected(likely: Doubles, odds: Sequence[Odds], elapsed: Doubles | float = 
     ``elapsed`` is the part of it that the chances are for, 0 … 1. Nothing is ever quite certain: chances are drawn from
     1,000 paths.
     """
-    surprise, intercept, slope = np.array([(o.surprise, o.intercept, o.slope) for o in odds]).T
+    surprise, lapse, intercept, slope = np.array([(o.surprise, o.lapse, o.intercept, o.slope) for o in odds]).T
     foreseen = expit(intercept + slope * logit(np.clip(likely, RESOLUTION, 1 - RESOLUTION)))
-    found: Doubles = 1 - (1 - surprise * elapsed) * (1 - foreseen)
+    found: Doubles = surprise * elapsed + (1 - surprise * elapsed - lapse) * foreseen
     return found
 
 

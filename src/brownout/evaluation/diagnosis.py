@@ -22,6 +22,7 @@ class Verdict:
 
     ``alike`` is the rank of the right answer or of one that no evidence tells from it. ``truth`` and ``answer`` are the
     causes, ``probability`` that of the first answer, ``chance`` the odds of a blind guess among the candidates.
+    ``told`` is how many causes were named together, ``told_right`` whether the right one (or its like) is among them.
     """
 
     both: int | None
@@ -34,6 +35,8 @@ class Verdict:
     answer: str = ""
     probability: float = 0.0
     chance: float = 0.0
+    told: int = 1
+    told_right: bool = False
 
 
 def answers(causes: Sequence[Cause], *, coarse: bool) -> list[Cause]:
@@ -81,6 +84,8 @@ def judge(
         answer=ranked[0].id if ranked else "",
         probability=ranked[0].probability if ranked else 0.0,
         chance=chance,
+        told=1 + sum(c.also for c in ranked),
+        told_right=any(c.entity == incident.entity and c.id in same for c in [*ranked[:1], *filter(_also, ranked)]),
     )
 
 
@@ -88,7 +93,8 @@ def diagnosis_scores(verdicts: Sequence[Verdict]) -> dict[str, float | int]:
     """AC@k: share of incidents whose right (entity, cause) is among the first k; entity and cause alone beside it.
 
     ``ac1_alike`` counts causes that nothing tells apart as one. ``calibration_error`` is the expected gap between the
-    probability of a named first answer and how often it is right; ``lift`` is AC@1 over that of a blind guess.
+    probability of a named first answer and how often it is right; ``lift`` is AC@1 over that of a blind guess. ``told``
+    is the share of incidents whose cause is among those named together, ``several_told`` that with more than one named.
     """
     number = max(len(verdicts), 1)
 
@@ -111,6 +117,8 @@ def diagnosis_scores(verdicts: Sequence[Verdict]) -> dict[str, float | int]:
         "calibration_error": round(_calibration_error(verdicts), 4),
         "lift": round(first / chance, 1) if chance else 0.0,
         "unknown": round(sum(v.unknown for v in verdicts) / number, 4),
+        "told": round(sum(v.told_right for v in verdicts) / number, 4),
+        "several_told": round(sum(v.told > 1 for v in verdicts) / number, 4),
     }
 
 
@@ -121,6 +129,10 @@ def macro_f1(truth: Sequence[str], answer: Sequence[str]) -> float:
         hits = sum(t == a == name for t, a in zip(truth, answer, strict=True))
         found.append(2 * hits / (truth.count(name) + list(answer).count(name)))
     return float(np.mean(found)) if found else 0.0
+
+
+def _also(cause: Cause) -> bool:
+    return cause.also
 
 
 def _calibration_error(verdicts: Sequence[Verdict]) -> float:

@@ -100,14 +100,22 @@ def _seen(history: Sequence[Panel], horizon: int, families: Mapping[str, str]) -
 
 def with_brier(
     choice: Choice, tables: Sequence[HeldOut], calibration: Calibration, chances: Chances
-) -> tuple[Skill, ...]:
-    """Skills with the Brier score at the metric's limit of what was chosen, on the windows that choose."""
-    events = [
-        _events(table, ~table.calibrates, chosen_values(table, calibration, choice.makers), chances) for table in tables
-    ]
-    return tuple(
-        _judged(skill, [found[skill.metric] for found in events if skill.metric in found]) for skill in choice.skills
-    )
+) -> tuple[tuple[Skill, ...], Chances]:
+    """Skills with the Brier score at the metric's limit of what was chosen, on the windows that choose.
+
+    A correction of the odds that makes the Brier score of its metric worse there is dropped.
+    """
+    made = [chosen_values(table, calibration, choice.makers) for table in tables]
+
+    def judged(given: Chances) -> dict[str, Skill]:
+        events = [_events(table, ~table.calibrates, values, given) for table, values in zip(tables, made, strict=True)]
+        return {s.metric: _judged(s, [part[s.metric] for part in events if s.metric in part]) for s in choice.skills}
+
+    plain, corrected = judged(Chances(chances.persistence)), judged(chances)
+    # Where nothing can be judged the correction stays.
+    better = {m: odds for m, odds in chances.odds.items() if m in plain and not corrected[m].brier > plain[m].brier}
+    skills = tuple(corrected[metric] if metric in better else skill for metric, skill in plain.items())
+    return skills, Chances(chances.persistence, better)
 
 
 def _events(table: HeldOut, chosen: Marks, values: Float, chances: Chances) -> dict[str, Events]:

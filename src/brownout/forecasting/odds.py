@@ -17,11 +17,11 @@ __all__ = ["Chances", "Events", "learn_odds", "surprises"]
 
 Doubles = npt.NDArray[np.float64]
 
-DOUBT = np.array([0.7, 1.0, 0.5])
-"""How far the log-odds of a surprise, intercept and slope may be from what is expected (standard deviations) before
-there is data: few events move little."""
+DOUBT = np.array([1.0, 1.0, 1.0, 0.5])
+"""How far the log-odds of a surprise and of a lapse, intercept and slope may be from what is expected (standard
+deviations) before there is data: few events move little."""
 RARE = (1, 100)
-"""Surprises and quiet windows to begin counting with: one in a hundred."""
+"""Surprises, or lapses, and windows to expect where nothing else is known: one in a hundred."""
 
 
 @dataclass(frozen=True)
@@ -78,14 +78,17 @@ def learn_odds(parts: Sequence[Events], seen: tuple[int, int] = (0, 0)) -> Odds:
 
     ``seen`` are surprises and quiet windows of the history, which say what rate of surprises to expect.
 
-    The likelihood is that of a mixture: a crossing is foreseen, with log-odds that are stretched and moved, or a
-    surprise. One stretch alone would pay for surprises with the chances that were right.
+    Between a rate of surprises and one of lapses the log-odds are stretched and moved, as in a psychometric function:
+    one stretch alone would pay for surprises with the chances that were right. Expected is a rate of surprises half
+    way, in log-odds, from what is rare to that of the history, of which the forecasts foresee some.
     """
     likely = np.concatenate([part.likely for part in parts])
     happened = np.concatenate([part.happened for part in parts])
     weight = np.concatenate([np.full(len(part.likely), part.weight) for part in parts])
 
-    prior = np.array([logit((seen[0] + RARE[0]) / (seen[1] + RARE[1])), 0.0, 1.0])
+    rare = float(logit(RARE[0] / RARE[1]))
+    lately = float(logit((seen[0] + RARE[0]) / (seen[1] + RARE[1])))
+    prior = np.array([(lately + rare) / 2, rare, 0.0, 1.0])
 
     def loss(point: Doubles) -> float:
         chance = np.clip(corrected(likely, [_odds(point)]), 1e-9, 1 - 1e-9)
@@ -96,6 +99,6 @@ def learn_odds(parts: Sequence[Events], seen: tuple[int, int] = (0, 0)) -> Odds:
 
 
 def _odds(point: Doubles) -> Odds:
-    """A higher chance stays the higher one: the slope is not negative."""
-    surprise, intercept, slope = point.tolist()
-    return Odds(float(expit(surprise)), intercept, max(slope, 0.0))
+    """A higher chance stays the higher one: the slope is not negative, and the rates leave room between them."""
+    surprise, lapse, intercept, slope = point.tolist()
+    return Odds(min(float(expit(surprise)), 0.5), min(float(expit(lapse)), 0.5), intercept, max(slope, 0.0))

@@ -90,10 +90,10 @@ class SelectedForecaster:
         self.calibration_ = calibration_of([table for _, table in known], self.settings.horizon)
         self.loads_, tables = with_loads(LoadModel.learn(early), known, self.calibration_, _held_out_of(lstm, known))
         hang = persistence_of(tables, self.calibration_)
-        self.chances_ = Chances(hang, odds_of(known, early, self.calibration_, hang))
+        chances = Chances(hang, odds_of(known, early, self.calibration_, hang))
         chosen = choose(tables, self.calibration_)
         self.bands_ = chosen.makers
-        self.skills_ = with_brier(chosen, tables, self.calibration_, self.chances_)
+        self.skills_, self.chances_ = with_brier(chosen, tables, self.calibration_, chances)
         self.lstm_ = lstm
         progress("train the forecaster", 1.0)
         return self

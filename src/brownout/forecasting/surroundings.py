@@ -27,6 +27,8 @@ __all__ = [
 
 Predict = Callable[[Panel, Sequence[int]], Forecasts]
 """Forecasts of all series of a panel from origins."""
+NO_LOAD = {"console", "path"}
+"""Kinds whose metrics load nothing: how full a file system is slows nobody until it is full."""
 CROWD = {"vm", "console"}
 """What hangs on a host and is not a part of it."""
 RESOURCES = (Family.CPU, Family.MEMORY, Family.DISK, Family.NETWORK)
@@ -76,7 +78,7 @@ def loads_in(panels: Sequence[Panel]) -> tuple[Load, ...]:
         for panel in panels
         for entity in panel.entities[:1]
         for metric in panel.metrics
-        if entity.kind != "console" and metric.family in RESOURCES and metric.worse is not Worse.NONE
+        if entity.kind not in NO_LOAD and metric.family in RESOURCES and metric.worse is not Worse.NONE
     }
     return tuple(sorted(found))
 

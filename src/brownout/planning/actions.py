@@ -22,14 +22,16 @@ RIVAL = 0.25
 def plan_diagnosis(
     diagnosis: Diagnosis, panels: Sequence[Panel], topology: Topology, remedies: Remedies
 ) -> tuple[Action, ...]:
-    """An action for the most probable cause, one for a close second; ``unknown`` is answered by measurements only."""
-    rivals = [cause for cause in diagnosis.causes[1:2] if cause.probability >= RIVAL and cause.id != UNKNOWN]
+    """An action for each cause that is told, one for a close rival; ``unknown`` is answered by measurements only."""
+    told = diagnosis.told
+    nearest = diagnosis.causes[len(told) : len(told) + 1]
+    rivals = [cause for cause in nearest if cause.probability >= RIVAL and cause.id != UNKNOWN]
     actions = []
-    for cause in (diagnosis.top, *rivals):
+    for cause in (*told, *rivals):
         entity = cause.entity or topology.root(diagnosis.entities[0])
         remedy = remedies.of(cause.id, cause.family)
         effect = None if cause.id == UNKNOWN else predict_effect(diagnosis, entity, remedy, panels, topology)
-        reason = "" if cause is diagnosis.top else "if the confirm command of the first action speaks against it"
+        reason = "" if cause in told else "if the confirm command of the first action speaks against it"
         actions.append(_action(diagnosis.id, cause.id, entity, remedy, topology, effect=effect, reason=reason))
     return tuple(actions)
 

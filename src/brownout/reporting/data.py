@@ -10,6 +10,7 @@ import brownout
 from brownout.domain import findings, forecasts, night
 from brownout.domain.panel import Float, Times
 from brownout.reporting import schema, skill_schema
+from brownout.reporting.episodes import episode_of, first_of, mover_of, quiet_of, shift_of, verdict_of
 from brownout.reporting.fleet import fleet_of
 from brownout.reporting.judgement import judgement_of
 from brownout.reporting.numbers import iso, known
@@ -48,7 +49,20 @@ def report_of(found: night.Night) -> schema.Report:
         forecasts=[_chart(chart, found, f"f{place}") for place, chart in enumerate(found.forecasts.values())],
         incidents=[_incident(diagnosis, found, actions.get(diagnosis.id, [])) for diagnosis in found.diagnoses],
         actions=[action for about, members in actions.items() if about not in ids for action in members],
-        episodes=[_episode(episode, found) for episode in found.episodes],
+        episodes=[episode_of(episode, found) for episode in found.episodes],
+        quiet=[quiet_of(one, found) for one in found.quiet],
+        shifts=[shift_of(shift, found) for shift in found.shifts],
+        verdicts=[verdict_of(verdict, found) for verdict in found.verdicts],
+        maintenance=[
+            schema.Maintenance(
+                name=one.name,
+                start=iso(one.start),
+                end=iso(one.end),
+                entities=one.entities,
+                unknown=list(one.unknown),
+            )
+            for one in found.maintenance
+        ],
         latency=None if found.latency is None else _chart(found.latency, found, "latency"),
         skills=[_skill(skill, found) for skill in found.skills],
         judgement=judgement_of(found.skills, found.metrics),
@@ -83,13 +97,16 @@ def _incident(diagnosis: findings.Diagnosis, found: night.Night, actions: Iterab
     own = {episode.id: episode for episode in found.episodes}
     episodes = sorted((own[name] for name in diagnosis.episodes), key=lambda episode: -episode.severity)
     charts = found.charts.get(diagnosis.id, {}).values()
+    first = first_of(episodes)
+    named = [] if first is None else [first.series.entity]
     return schema.Incident(
         id=diagnosis.id,
         start=iso(diagnosis.start),
         end=iso(diagnosis.end),
         open=diagnosis.open,
         severity=round(max((episode.severity for episode in episodes), default=0.0), 3),
-        entities=list(dict.fromkeys(episode.entity for episode in episodes)),
+        entities=list(dict.fromkeys([*named, *(episode.entity for episode in episodes)])),
+        first=None if first is None else mover_of(first, found),
         episodes=list(diagnosis.episodes),
         causes=[_cause(cause) for cause in diagnosis.causes],
         summary=diagnosis.summary,
@@ -107,6 +124,8 @@ def _cause(cause: findings.Cause) -> schema.Cause:
         entity=cause.entity,
         probability=round(cause.probability, 4),
         against=cause.against,
+        also=cause.also,
+        artefact=cause.artefact,
         evidence=[
             schema.Evidence(
                 symptom=e.symptom,
@@ -198,35 +217,6 @@ def _skill(skill: forecasts.Skill, found: night.Night) -> schema.Skill:
         coverage_90=known(skill.coverage_90),
         brier=known(skill.brier),
         brier_base=known(skill.brier_base),
-    )
-
-
-def _episode(episode: findings.Episode, found: night.Night) -> schema.Episode:
-    return schema.Episode(
-        id=episode.id,
-        entity=episode.entity,
-        start=iso(episode.start),
-        end=iso(episode.end),
-        open=episode.open,
-        severity=round(episode.severity, 3),
-        movers=[
-            schema.Mover(
-                entity=mover.series.entity,
-                metric=mover.series.metric,
-                title=found.metrics[mover.series.metric].label,
-                unit=found.metrics[mover.series.metric].unit,
-                usual=known(mover.usual),
-                peak=known(mover.peak),
-                deviation=known(mover.deviation),
-                onset=iso(mover.onset),
-                share=known(mover.share),
-            )
-            for mover in episode.movers
-        ],
-        shape="" if episode.shape is None else episode.shape.value,
-        onset="" if episode.onset is None else iso(episode.onset),
-        onset_slack_s=episode.onset_slack_s,
-        rules=list(episode.rules),
     )
 
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from brownout.reporting.part import Part
+from brownout.reporting.parts import Episode, Maintenance, Mover, Part, Quiet, Shift, Verdict
 from brownout.reporting.skill_schema import Driver, Judgement, Skill
 
 __all__ = [
@@ -18,14 +18,18 @@ __all__ = [
     "Episode",
     "Evidence",
     "Incident",
+    "Maintenance",
     "Model",
     "Mover",
     "Quality",
+    "Quiet",
     "Repair",
     "Report",
     "Root",
+    "Shift",
     "Skill",
     "Summary",
+    "Verdict",
     "Window",
 ]
 
@@ -55,6 +59,8 @@ class Summary(Part):
     """What comes next."""
     incidents_open: int
     incidents_over: int
+    quiet: int = 0
+    """Episodes that are not alarmed."""
     breaches: int
     exceeded: int
     """Those of ``breaches`` whose last value is beyond the limit already."""
@@ -135,43 +141,6 @@ class Breach(Part):
     """Which loads drive it, the largest share first; null where that is not asked, empty where none does."""
 
 
-class Mover(Part):
-    """A metric that moved during an episode."""
-
-    entity: str
-    metric: str
-    title: str
-    unit: str
-    usual: float | None
-    peak: float | None
-    deviation: float | None
-    """Distance of the peak from what was expected, in usual spreads."""
-    onset: str
-    share: float | None = None
-    """How much of the severity this metric has made, 0 … 1."""
-
-
-class Episode(Part):
-    """A span in which an entity was abnormal."""
-
-    id: str
-    entity: str
-    start: str
-    end: str
-    open: bool
-    severity: float
-    """Highest score within; 1 is the alarm boundary."""
-    movers: list[Mover]
-    shape: str = ""
-    """spike, step, ramp, burst, periodic, flat-line or dropout."""
-    onset: str = ""
-    """When the first metric left its usual band."""
-    onset_slack_s: float = 0.0
-    """So many seconds before the onset it was surely within its band."""
-    rules: list[str] = Field(default_factory=list)
-    """Threshold rules raised on the entity within."""
-
-
 class Evidence(Part):
     """One step from measurements to a cause."""
 
@@ -195,7 +164,11 @@ class Cause(Part):
     probability: float
     evidence: list[Evidence]
     against: str = ""
-    """Why it is not likelier; empty for the first."""
+    """Why it is not likelier; empty for those that are told."""
+    also: bool = False
+    """At work beside the first cause; the probability is that given what the first accounts for."""
+    artefact: bool = False
+    """Whether it looks like a fault and is none."""
 
 
 class Effect(Part):
@@ -237,7 +210,9 @@ class Incident(Part):
     open: bool
     severity: float
     entities: list[str]
-    """Those that were abnormal, worst first."""
+    """Those that were abnormal: the one that moved first, then worst first."""
+    first: Mover | None = None
+    """The metric that moved first, over all of them."""
     episodes: list[str]
     causes: list[Cause]
     summary: str = ""
@@ -309,6 +284,11 @@ class Report(Part):
     actions: list[Action]
     """What to do about breaches that no open incident explains; an incident carries its own."""
     episodes: list[Episode]
+    quiet: list[Quiet] = Field(default_factory=list)
+    verdicts: list[Verdict] = Field(default_factory=list)
+    maintenance: list[Maintenance] = Field(default_factory=list)
+    shifts: list[Shift] = Field(default_factory=list)
+    """Levels accepted as usual in the window or in earlier nights."""
     latency: Chart | None
     """Console latency of the fleet: median (values), 10 and 90 % quantile (low, high) over consoles."""
     skills: list[Skill]

@@ -1,6 +1,6 @@
 """The part of ``report.json`` that says how good the forecasts are."""
 
-from brownout.reporting.part import Part
+from brownout.reporting.parts import Part
 
 __all__ = ["Bin", "Chances", "Coverage", "Driver", "Fallback", "Judgement", "Skill"]
 

@@ -8,6 +8,7 @@ from brownout.domain.findings import UNKNOWN, Diagnosis
 from brownout.domain.forecasts import Breach
 from brownout.domain.night import Night
 from brownout.reporting import schema
+from brownout.reporting.episodes import first_of
 from brownout.reporting.numbers import clock, iso, known, percent, span
 
 __all__ = ["summary_of"]
@@ -26,12 +27,13 @@ def summary_of(night: Night) -> schema.Summary:
     exceeded = len(night.breaches) - len(coming)
     return schema.Summary(
         headline=_headline(len(ongoing), exceeded, coming, night.horizon_s),
-        sentences=[_about(diagnosis) for diagnosis in ongoing[:FEW]]
+        sentences=[_about(diagnosis, night) for diagnosis in ongoing[:FEW]]
         + [_forecast(breach, night) for breach in coming[:FEW]]
         + _already([breach for breach in night.breaches if breach.exceeded], night)
         + _otherwise(night),
         incidents_open=len(ongoing),
         incidents_over=len(night.diagnoses) - len(ongoing),
+        quiet=len(night.quiet),
         breaches=len(night.breaches),
         exceeded=exceeded,
         consoles_at_risk=len(_at_risk(night, ongoing) & set(consoles)),
@@ -69,11 +71,13 @@ def _count(number: int, thing: str) -> str:
     return f"{number} {thing if number == 1 else many}"
 
 
-def _about(diagnosis: Diagnosis) -> str:
+def _about(diagnosis: Diagnosis, night: Night) -> str:
     top = diagnosis.top
     since = f"since {clock(iso(diagnosis.start))} UTC"
     if top.id == UNKNOWN:
-        return f"{diagnosis.entities[0]} behaves abnormally {since}; nothing known explains it."
+        first = first_of(episode for episode in night.episodes if episode.id in diagnosis.episodes)
+        entity = diagnosis.entities[0] if first is None else first.series.entity
+        return f"{entity} behaves abnormally {since}; nothing known explains it."
     return f"{top.title} at {top.entity} {since} ({percent(top.probability)} sure)."
 
 
@@ -98,9 +102,13 @@ def _already(exceeded: Sequence[Breach], night: Night) -> list[str]:
 
 
 def _otherwise(night: Night) -> list[str]:
+    sentences = []
+    if night.quiet:
+        are = "is" if len(night.quiet) == 1 else "are"
+        sentences.append(f"{_count(len(night.quiet), 'episode')} {are} not alarmed, for stated reasons.")
     if night.quality.silent:
-        return [f"{_count(len(night.quality.silent), 'entity')} sent no data in the window."]
-    return []
+        sentences.append(f"{_count(len(night.quality.silent), 'entity')} sent no data in the window.")
+    return sentences
 
 
 def _at_risk(night: Night, ongoing: list[Diagnosis]) -> set[str]:

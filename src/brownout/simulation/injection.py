@@ -1,7 +1,7 @@
 """Injecting faults: when, where, how bad; and what is true about them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,6 +20,7 @@ QUIET_HOURS = 4.0
 SLOW = ("LEAK-01", "MAINT-04")
 """Faults that can still be growing when the data ends."""
 TRIES = 200
+FAINT = (0.05, 0.5)
 HDD = 2
 """Place of rotational storage among the media."""
 PLAIN = (
@@ -34,7 +35,7 @@ MEASURED = {"host-only": SEEN[:1], "no-probe": SEEN[:2], "full": SEEN}
 class Injection:
     """A fault in place: slots ``first`` until before ``last``, ``visible`` the first that an observer could see.
 
-    ``seed`` draws what is left to chance of its way.
+    ``seed`` draws what is left to chance of its way; ``strength`` is 1 but for faint faults, whose severity is 0.
     """
 
     cause: str
@@ -45,6 +46,7 @@ class Injection:
     visible: int
     severity: float
     seed: int
+    strength: float = 1.0
 
 
 def place(settings: FleetSettings, layout: Layout, rng: np.random.Generator) -> list[Injection]:
@@ -62,6 +64,8 @@ def place(settings: FleetSettings, layout: Layout, rng: np.random.Generator) -> 
         new = _place(settings, layout, placed, rng, candidates=candidates, ongoing=ongoing)
         _configure(new, layout, rng)
         placed.append(new)
+        if settings.pairs and not ongoing and rng.random() < settings.pairs:
+            placed += _beside(new, settings, layout, placed, rng)
     return sorted(placed, key=lambda injection: injection.first)
 
 
@@ -102,6 +106,35 @@ def _place(  # noqa: PLR0913 - what a place depends on
     raise SettingsError(msg, remedy="Ask for fewer faults, more hosts or more days.")
 
 
+def _beside(
+    partner: Injection, settings: FleetSettings, layout: Layout, placed: Sequence[Injection], rng: np.random.Generator
+) -> list[Injection]:
+    """Another fault at the partner's host that begins in the first half of it; none where nothing fits."""
+    names = [name for name in _choice(settings) if name != partner.cause]
+    quiet = QUIET_HOURS * 3600 / settings.interval_s
+    others = [other for other in placed if other.host == partner.host and other is not partner]
+    length = partner.last - partner.first
+    for _ in range(TRIES if names else 0):
+        drawn = _draw(settings, layout, rng, candidates=names, ongoing=False)
+        shift = partner.first + int(rng.integers(max(length // 2, 1))) - drawn.first
+        new = replace(
+            drawn,
+            host=partner.host,
+            vm=int(rng.choice(np.flatnonzero(layout.host == partner.host))),
+            first=drawn.first + shift,
+            last=drawn.last + shift,
+            visible=drawn.visible + shift,
+        )
+        both = min(new.last, partner.last) - max(new.visible, partner.visible)
+        enough = 2 * both >= min(new.last - new.visible, partner.last - partner.visible)
+        apart = all(new.first >= other.last + quiet or new.last + quiet <= other.first for other in others)
+        suits = _suits(load_templates()[new.cause], new, layout, free=False)
+        if enough and apart and suits and new.last <= settings.slots:
+            _configure(new, layout, rng)
+            return [new]
+    return []
+
+
 def _suits(template: Template, new: Injection, layout: Layout, *, free: bool) -> bool:
     """Whether the place has the medium and the protocol that a fault needs, or can still be given them."""
     wrong_protocol = bool(template.protocol) and layout.protocol[new.vm] != template.protocol
@@ -139,6 +172,8 @@ def _draw(
     if ongoing:
         first = settings.slots - int(rng.uniform(0.6, 0.75) * slots)
     vm = int(rng.integers(len(layout.vcpus)))
+    faint = settings.faint > 0 and rng.random() < settings.faint
+    severity = float(rng.uniform(0.5, 0.9)) if ongoing else float(rng.beta(1.6, 1.2))
     return Injection(
         cause=cause,
         host=int(layout.host[vm]),
@@ -146,8 +181,9 @@ def _draw(
         first=first,
         last=first + slots,
         visible=first + int(template.visible * slots),
-        severity=float(rng.uniform(0.5, 0.9)) if ongoing else float(rng.beta(1.6, 1.2)),
+        severity=0.0 if faint else severity,
         seed=int(rng.integers(2**31)),
+        strength=float(rng.uniform(*FAINT)) if faint else 1.0,
     )
 
 
@@ -157,6 +193,7 @@ def apply(injection: Injection, layout: Layout, drivers: Drivers) -> None:
     rng = np.random.default_rng(injection.seed)
     shape = template.shapes[rng.integers(len(template.shapes))]
     way = profile(shape, injection.last - injection.first, rng)[: drivers.cpu.shape[1] - injection.first]
+    way = way * injection.strength
     for push in template.pushes:
         _push(push, injection, way, layout, drivers)
     if template.restart:

@@ -61,6 +61,14 @@ class _Maker:
         counts: Array = self.rng.poisson(rate, shape).astype(np.float64) * size
         return counts
 
+    def hourly(self, rate: Array, shape: tuple[int, int]) -> Array:
+        """Events of the last hour, from how many an hour there are: a collector counts what has happened."""
+        events = self.rng.poisson(np.broadcast_to(rate, shape) * self.settings.interval_s / 3600).cumsum(axis=1)
+        lag = max(3600 // self.settings.interval_s, 1)
+        before = np.pad(events, ((0, 0), (lag, 0)))[:, : shape[1]]
+        found: Array = (events - before).astype(np.float64)
+        return found
+
     def flag(self, driver: str, shape: tuple[int, int]) -> Array:
         """1 where a fault is on."""
         return np.broadcast_to(np.where(self.drivers.more(driver) > 0, 1.0, 0.0), shape).copy()
@@ -91,8 +99,7 @@ class _Maker:
             "host_dirty_pct": self.noisy(0.8 + 1.5 * hosts.disk_use + more("host_dirty"), 0.2, shape),
             "host_rt_cpu_pct": self.noisy(0.3 + more("host_rt"), 0.05, shape),
             "host_close_wait": np.floor(self.noisy(6 + more("host_close_wait"), 0.1, shape)),
-            "host_mem_errors_per_h": np.floor(self.noisy(more("host_mem_errors"), 0.4, shape))
-            + self.rare(0.1, 1, shape),
+            "host_mem_errors_per_h": self.hourly(more("host_mem_errors") + 0.1 / 24, shape),
             "host_clock_offset_ms": np.abs(self.rng.normal(0, 3, shape)) + more("host_clock_offset"),
             "host_uptime_h": self.uptime(shape[0], begun),
             "host_vm_starts_per_min": np.floor(self.noisy(more("host_vm_starts"), 0.3, shape))
@@ -154,5 +161,5 @@ class _Maker:
             "console_agent": 1 - self.flag("guest_agent_down", shape),
             "console_awake": 1 - self.flag("guest_asleep", shape),
             "console_probe_lag_ms": self.noisy(0.3 + more("guest_probe_lag_ms"), 0.3, shape),
-            "console_drops_per_h": np.floor(self.noisy(more("guest_drops"), 0.4, shape)) + self.rare(0.3, 1, shape),
+            "console_drops_per_h": self.hourly(more("guest_drops") + 0.3 / 24, shape),
         }

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TypeVar
 
@@ -14,9 +14,10 @@ import pyarrow as pa
 from brownout.domain.entities import Entity
 from brownout.domain.repairs import Repair, Repairs
 from brownout.telemetry.counters import LONGEST_GAP_MS
-from brownout.telemetry.frame import RawFrame, latest_before
+from brownout.telemetry.frame import RawFrame, held, latest_before
 from brownout.telemetry.mapping import MeasurementSource, Names, TelegrafMapping
 from brownout.telemetry.raw import MeasurementSchema, Raw, Request, TelemetryDatabase
+from brownout.telemetry.registry import Registry
 
 __all__ = ["Canonical", "Canonicaliser"]
 
@@ -57,25 +58,6 @@ class Column:
     values: npt.NDArray[np.float64]
 
 
-@dataclass(eq=False)
-class Registry:
-    """Entities seen so far; what an entity's own measurement says wins over what another mentions, then the latest."""
-
-    found: dict[str, tuple[tuple[int, int], Entity]] = field(default_factory=dict)
-
-    def add(self, chain: Sequence[Entity], last: int) -> None:
-        """Enter an entity and its ancestors, seen last at a time."""
-        for depth, entity in enumerate(chain):
-            rank = (-depth, last)
-            known = self.found.get(entity.id)
-            if known is None or rank >= known[0]:
-                self.found[entity.id] = (rank, entity)
-
-    def entities(self) -> tuple[Entity, ...]:
-        """All of them by kind and id."""
-        return tuple(sorted((entity for _, entity in self.found.values()), key=lambda e: (e.kind, e.id)))
-
-
 @dataclass(frozen=True)
 class Canonicaliser:
     """Reads slices of a database through a mapping."""
@@ -99,7 +81,7 @@ class Canonicaliser:
                     if name in schemas and name not in foreign:
                         foreign[name] = self._fetch_foreign(name, schemas, (lead, end))
                 frame, owners = self._frame(source, raw, foreign, registry)
-                made, counted = _evaluate(source, frame, owners, self._slot(start))
+                made, counted = _evaluate(source, frame, owners, (self._slot(start), self._slot(end), self.interval_s))
                 columns += made
                 repairs += counted
         return Canonical(tuple(self._tables(columns)), registry.entities(), repairs)
@@ -137,17 +119,23 @@ class Canonicaliser:
         self, source: MeasurementSource, raw: Raw, foreign: Mapping[str, Raw], registry: Registry
     ) -> tuple[RawFrame, list[str]]:
         """Rows that the source takes, with the entity of each series; returns the names of the entities too."""
-        tags = [self._tags(source, found) for found in raw.tags]
-        chains = [source.entities(found) if self._takes(source, found) else () for found in tags]
+        aliased = [self._aliased(found) for found in raw.tags]
+        tags = [found | {tag: rule.value(found) for tag, rule in source.capture.items()} for found in aliased]
+        chains = [
+            source.entities(named) if self._takes(source, found, named) else ()
+            for found, named in zip(aliased, tags, strict=True)
+        ]
         places: dict[str, int] = {}
         owner = np.array([places.setdefault(c[0].id, len(places)) if c else -1 for c in chains], np.int64)
         keep = owner[raw.series] >= 0 if len(raw) else np.zeros(0, bool)
-        for (measurement, name), value in source.only.items():
+        raw = replace(raw, tags=tuple(tags))
+        for (measurement, name), values in source.only.items():
             state = self._latest(raw, foreign.get(measurement), name)
-            keep &= np.isnan(state) | (state == value)
+            keep &= np.isnan(state) | np.isin(state, values)
         series, times = raw.series[keep], raw.times[keep]
         for place in np.unique(series).tolist():
-            registry.add(chains[place], int(times[np.searchsorted(series, place, side="right") - 1]))
+            last = int(times[np.searchsorted(series, place, side="right") - 1])
+            registry.add(chains[place], last, source.facts(tags[place]))
         own = {column: place for place, column in enumerate(raw.fields)}
         fields = {name: raw.values[keep, own[name]] for name in raw.fields}
         fields |= {alias: fields[name] for alias, name in source.fields.items() if name in fields}
@@ -162,14 +150,14 @@ class Canonicaliser:
         )
         return frame, list(places)
 
-    def _tags(self, source: MeasurementSource, tags: Mapping[str, str]) -> dict[str, str]:
-        named = {tag: self.names.aliases.get(tag, {}).get(value, value) for tag, value in tags.items()}
-        return named | {tag: rule.value(tags) for tag, rule in source.capture.items()}
+    def _aliased(self, tags: Mapping[str, str]) -> dict[str, str]:
+        return {tag: self.names.aliases.get(tag, {}).get(value, value) for tag, value in tags.items()}
 
-    def _takes(self, source: MeasurementSource, tags: Mapping[str, str]) -> bool:
-        host = source.entities(tags)[-1:] if self.names.hosts else ()
+    def _takes(self, source: MeasurementSource, found: Mapping[str, str], named: Mapping[str, str]) -> bool:
+        """Whether a series is one of the source's, by the tags found, and of the site's hosts, by all its tags."""
+        host = source.entities(named)[-1:] if self.names.hosts else ()
         wanted = not host or host[0].kind != "host" or any(fnmatchcase(host[0].id, p) for p in self.names.hosts)
-        return wanted and source.takes(tags)
+        return wanted and source.takes(found)
 
     def _latest(self, raw: Raw, other: Raw | None, name: str) -> npt.NDArray[np.float64]:
         """The other measurement's field of the same tags, as far as both have them, by row of the first."""
@@ -231,18 +219,26 @@ def _ahead(work: Callable[[Item], Result], items: Sequence[Item], number: int) -
 
 
 def _evaluate(
-    source: MeasurementSource, frame: RawFrame, owners: Sequence[str], first: int
+    source: MeasurementSource, frame: RawFrame, owners: Sequence[str], span: tuple[int, int, int]
 ) -> tuple[list[Column], Repairs]:
-    """The source's metrics for slots from ``first`` on; resets are counted once a sample, whatever its fields."""
+    """The source's metrics for slots of a span: first, end and their seconds.
+
+    Resets are counted once a sample, whatever its fields.
+    """
     if not len(frame.series):
         return [], Repairs()
+    first, end, interval_s = span
     columns = []
     kind = source.entity[0].kind
     for metric, expression in source.metrics.items():
         values = expression(frame).values
-        good = np.isfinite(values) & (frame.cell_slot >= first)
+        known = np.isfinite(values)
+        cells = frame.cell_owner[known], frame.cell_slot[known], values[known]
+        if source.hold_s > interval_s:
+            cells = held(*cells, reach=source.hold_s // interval_s, end=end)
+        good = cells[1] >= first
         if good.any():
-            columns.append(Column(kind, metric, owners, frame.cell_owner[good], frame.cell_slot[good], values[good]))
+            columns.append(Column(kind, metric, owners, cells[0][good], cells[1][good], cells[2][good]))
     reset = np.unique(np.concatenate(frame.resets)) if frame.resets else np.empty(0, np.int64)
     reset = reset[frame.slots[reset] >= first]
     lost = [owners[place] for place in frame.owner[frame.series[reset]].tolist()]

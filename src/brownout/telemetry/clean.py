@@ -44,6 +44,8 @@ class Rows:
         """Rows from start until before end."""
         first, last = (int(t.astype("datetime64[ms]").astype(np.int64)) for t in (start, end))
         keep = (self.times >= first) & (self.times < last)
+        if keep.all():
+            return self
         return replace(self, codes=self.codes[keep], times=self.times[keep], values=self.values[keep])
 
     def to_table(self) -> pa.Table:
@@ -74,16 +76,19 @@ def clean(table: pa.Table, entities: Sequence[str], metrics: Sequence[Metric]) -
     total = len(codes)
     valid = (codes >= 0) & (times > np.iinfo(np.int64).min)
     repairs = _count(Repair.NO_TIME, np.full(int((~valid).sum()), -1), entities)
-    codes, times, values = codes[valid], times[valid], values[valid]
+    if not valid.all():
+        codes, times, values = codes[valid], times[valid], values[valid]
 
     backwards = (np.diff(times) < 0) & (np.diff(codes) == 0)
     repairs += _count(Repair.UNORDERED, codes[1:][backwards], entities)
-    order = np.lexsort((times, codes))  # stable: of two rows with one time the later row of the input stays later
-    codes, times, values = codes[order], times[order], values[order]
+    if backwards.any() or (np.diff(codes) < 0).any():
+        order = np.lexsort((times, codes))  # stable: of two rows with one time the later row of the input stays later
+        codes, times, values = codes[order], times[order], values[order]
 
     superseded = np.append((np.diff(codes) == 0) & (np.diff(times) == 0), np.zeros(min(len(codes), 1), bool))
     repairs += _count(Repair.DUPLICATE, codes[superseded], entities)
-    codes, times, values = codes[~superseded], times[~superseded], values[~superseded]
+    if superseded.any():
+        codes, times, values = codes[~superseded], times[~superseded], values[~superseded]
 
     for column, metric in enumerate(metrics):
         repairs += _repair_column(values[:, column], metric, codes, times, entities)
@@ -100,7 +105,7 @@ def _identify(table: pa.Table, entities: Sequence[str]) -> tuple[Integers, Integ
 
 def _values(table: pa.Table, metrics: Sequence[Metric]) -> Doubles:
     """float64 ``[row, metric]``: a counter of many digits keeps its last ones until it is a rate."""
-    values = np.full((table.num_rows, len(metrics)), np.nan)
+    values = np.full((len(metrics), table.num_rows), np.nan).T  # a column lies together: columns are what is worked on
     for column, metric in enumerate(metrics):
         if metric.name in table.column_names:
             numbers = pc.cast(table[metric.name], pa.float64())

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["LONGEST_GAP_MS", "rates"]
+__all__ = ["LONGEST_GAP_MS", "growth", "rates"]
 
 LONGEST_GAP_MS = 3_600_000
 """A rate over more than an hour says nothing about its end; it also bounds how far before a slice one must read."""
@@ -41,3 +41,27 @@ def rates(
     good = same & ~reset
     result[present[1:][good]] = rises[good] / (elapsed[good] / 1000)
     return result, present[1:][reset]
+
+
+def growth(
+    values: npt.NDArray[np.float64], times: npt.NDArray[np.int64], groups: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Growth of counters over the hour before each row, or over the part of it that was seen.
+
+    Parameters and resets are those of ``rates``; what a counter lost in a reset does not count. NaN for a row without
+    another one in the hour before it.
+    """
+    result = np.full(len(values), np.nan)
+    present = np.flatnonzero(~np.isnan(values))
+    if not len(present):
+        return result, present
+    rises = np.diff(values[present], prepend=values[present[0]])
+    same = np.diff(groups[present], prepend=-1) == 0
+    total = np.cumsum(np.where(same & (rises > 0), rises, 0.0))
+    base = int(times[present].min())
+    width = int(times[present].max()) - base + LONGEST_GAP_MS + 1
+    place = groups[present] * width + (times[present] - base)
+    first = np.searchsorted(place, np.maximum(place - LONGEST_GAP_MS, groups[present] * width))
+    earlier = first < np.arange(len(present))
+    result[present[earlier]] = (total - total[first])[earlier]
+    return result, present[same & (rises < 0)]

@@ -1,8 +1,11 @@
 """Expressions over the fields of a measurement, as the mapping writes them: ``sum(rate(rx_bytes)) / 1024``.
 
-Numbers, fields, ``measurement.field`` of another measurement, ``+ - * /``, and calls: ``rate(field)`` of a counter;
+Numbers, fields, ``measurement.field`` of another measurement, ``+ - * /``, and calls: ``rate(field)`` of a counter, and
+``hourly(field)``, its growth over the last hour, for events so rare that a rate says little;
 ``min(a, b)`` and ``max(a, b)`` of two values of one sample; ``mean(x)``, ``sum(x)`` and ``peak(x)`` over the series of
-one entity (its vCPUs, disks, interfaces). What is not reduced over series is averaged.
+one entity (its vCPUs, disks, interfaces); ``pool(x)`` is the mean over all samples of the entity, whatever their
+series: shares of results that are told apart by a tag. ``time`` is the time of a sample, in seconds since the epoch.
+What is not reduced over series is averaged.
 """
 
 import ast
@@ -16,7 +19,7 @@ import numpy.typing as npt
 
 from brownout.domain.errors import KnowledgeError
 
-__all__ = ["REDUCTIONS", "Cells", "Expression", "Frame", "parse"]
+__all__ = ["REDUCTIONS", "TIME", "Cells", "Expression", "Frame", "parse"]
 
 Doubles = npt.NDArray[np.float64]
 
@@ -27,7 +30,8 @@ OPERATORS: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Div: np.divide,
 }
 PAIRWISE: Mapping[str, Callable[[Any, Any], Any]] = {"min": np.minimum, "max": np.maximum}
-REDUCTIONS = ("mean", "sum", "peak")
+REDUCTIONS = ("mean", "sum", "peak", "pool")
+TIME = "time"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,13 +45,16 @@ class Frame(Protocol):
     """The samples that an expression is evaluated on."""
 
     def field(self, name: str) -> Doubles:
-        """Values of a field by row."""
+        """Values of a field by row; of ``time`` the seconds since the epoch."""
 
     def foreign(self, measurement: str, name: str) -> Doubles:
         """The latest value of a field of another measurement, by row."""
 
     def rate(self, name: str) -> Doubles:
         """Rate a second of a counter field, by row."""
+
+    def hourly(self, name: str) -> Doubles:
+        """Growth of a counter field over the last hour, by row."""
 
     def reduce(self, values: Doubles, how: str) -> Cells:
         """Average rows of a series within a slot, then reduce over the series of an entity."""
@@ -76,7 +83,7 @@ class Expression:
         names = [
             node.id
             for node in ast.walk(self.tree)
-            if isinstance(node, ast.Name) and id(node) not in called and id(node) not in owners
+            if isinstance(node, ast.Name) and id(node) not in called | owners and node.id != TIME
         ]
         return tuple(dict.fromkeys(names))
 
@@ -113,7 +120,7 @@ def _check(node: ast.expr, text: str) -> None:  # noqa: PLR0911 - one way out fo
         case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATORS:
             _check(left, text)
             return _check(right, text)
-        case ast.Call(func=ast.Name(id="rate"), args=[ast.Name()], keywords=[]):
+        case ast.Call(func=ast.Name(id="rate" | "hourly"), args=[ast.Name()], keywords=[]):
             return None
         case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]) if name in REDUCTIONS:
             return _check(argument, text)
@@ -121,7 +128,9 @@ def _check(node: ast.expr, text: str) -> None:  # noqa: PLR0911 - one way out fo
             _check(left, text)
             return _check(right, text)
     msg = f"{ast.unparse(node)!r} in {text!r} is not allowed."
-    raise KnowledgeError(msg, remedy="Use fields, numbers, + - * /, rate(field), min, max, mean, sum and peak.")
+    raise KnowledgeError(
+        msg, remedy="Use fields, numbers, + - * /, rate(field), hourly(field), min, max, mean, sum, peak and pool."
+    )
 
 
 def _evaluate(node: ast.expr, frame: Frame) -> Any:  # noqa: PLR0911 - one way out for each kind of node
@@ -138,6 +147,8 @@ def _evaluate(node: ast.expr, frame: Frame) -> Any:  # noqa: PLR0911 - one way o
             return _apply(OPERATORS[type(op)], _evaluate(left, frame), _evaluate(right, frame), frame)
         case ast.Call(func=ast.Name(id="rate"), args=[ast.Name(id=name)]):
             return frame.rate(name)
+        case ast.Call(func=ast.Name(id="hourly"), args=[ast.Name(id=name)]):
+            return frame.hourly(name)
         case ast.Call(func=ast.Name(id=name), args=[left, right]):
             return _apply(PAIRWISE[name], _evaluate(left, frame), _evaluate(right, frame), frame)
         case ast.Call(func=ast.Name(id=how), args=[argument]):
@@ -166,8 +177,10 @@ def _qualified(node: ast.Attribute) -> tuple[str, str]:
 
 def _linear(node: ast.expr) -> bool:  # noqa: PLR0911 - one way out for each kind of node
     match node:
-        case ast.Constant() | ast.Name():
+        case ast.Constant():
             return True
+        case ast.Name(id=name):
+            return name != TIME
         case ast.UnaryOp(operand=operand):
             return _linear(operand)
         case ast.BinOp(left=left, op=ast.Add() | ast.Sub(), right=right):
@@ -179,5 +192,5 @@ def _linear(node: ast.expr) -> bool:  # noqa: PLR0911 - one way out for each kin
         case ast.BinOp(left=left, op=ast.Div(), right=ast.Constant()):
             return _linear(left)
         case ast.Call(func=ast.Name(id=name), args=[argument]) if name in REDUCTIONS:
-            return _linear(argument)
+            return name != "pool" and _linear(argument)
     return False

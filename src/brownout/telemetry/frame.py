@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from brownout.telemetry.counters import rates
-from brownout.telemetry.expressions import Cells
+from brownout.telemetry.counters import growth, rates
+from brownout.telemetry.expressions import TIME, Cells
 
-__all__ = ["RawFrame", "latest_before"]
+__all__ = ["RawFrame", "held", "latest_before"]
 
 Integers = npt.NDArray[np.int64]
 Doubles = npt.NDArray[np.float64]
@@ -52,7 +52,9 @@ class RawFrame:
         self.resets: list[Integers] = []
 
     def field(self, name: str) -> Doubles:
-        """Values of a field by row; all absent where nobody writes it."""
+        """Values of a field by row; all absent where nobody writes it. ``time`` is the row's, in seconds."""
+        if name == TIME:
+            return self.times / 1000
         found = self.fields.get(name)
         return np.full(len(self.series), np.nan) if found is None else found
 
@@ -66,10 +68,21 @@ class RawFrame:
         self.resets.append(reset)
         return values
 
+    def hourly(self, name: str) -> Doubles:
+        """Growth of a counter over the last hour; the rows of resets are remembered."""
+        values, reset = growth(self.field(name), self.times, self.series)
+        self.resets.append(reset)
+        return values
+
     def reduce(self, values: Doubles, how: str) -> Cells:
-        """Average rows of a series within a slot, then take the mean, sum or peak over the series of an entity."""
-        means = _means(np.broadcast_to(values, len(self.series)), self._pair_of_row, len(self._cell_of_pair))
-        number = len(self.cell_owner)
+        """Average rows of a series within a slot, then take the mean, sum or peak over the series of an entity.
+
+        A pool is the mean over all rows instead.
+        """
+        rows, number = np.broadcast_to(values, len(self.series)), len(self.cell_owner)
+        if how == "pool":
+            return Cells(_means(rows, self._cell_of_pair[self._pair_of_row], number))
+        means = _means(rows, self._pair_of_row, len(self._cell_of_pair))
         if how == "mean":
             return Cells(_means(means, self._cell_of_pair, number))
         known = np.isfinite(means)
@@ -111,3 +124,17 @@ def latest_before(
     good = (place >= 0) & (groups[found] == wanted[0]) & (wanted[1] - times[found] <= max_age_ms)
     result[good] = values[found[good]]
     return result
+
+
+def held(
+    owners: Integers, slots: Integers, values: Doubles, *, reach: int, end: int
+) -> tuple[Integers, Integers, Doubles]:
+    """Cells, sorted by owner and slot, with each value repeated until the owner's next one.
+
+    ``reach`` is for how many slots a value holds, its own included; ``end`` the first slot that nothing reaches.
+    """
+    same = np.diff(owners, append=-1) == 0
+    until = np.where(same, np.append(slots[1:], end), end)
+    count = np.clip(np.minimum(until - slots, reach), 1, None)
+    offset = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+    return np.repeat(owners, count), np.repeat(slots, count) + offset, np.repeat(values, count)

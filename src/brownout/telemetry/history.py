@@ -113,9 +113,13 @@ class Description:
             source=table["source"],
             interval_s=table["interval_s"],
             metrics=tuple(Metric.from_table(name, fields) for name, fields in table["metrics"].items()),
-            entities=tuple(Entity(**fields) for fields in table["entities"]),
+            entities=tuple(_entity(fields) for fields in table["entities"]),
             watermark=None if mark is None else np.datetime64(mark, "ms"),
         )
+
+
+def _entity(fields: Mapping[str, Any]) -> Entity:
+    return Entity(**{**fields, "named_by": tuple(fields.get("named_by", ()))})
 
 
 @dataclass(frozen=True)
@@ -220,25 +224,36 @@ def write_description(folder: Path, description: Description) -> None:
 
 
 def write_samples(
-    target: Path, schema: pa.Schema, tables: Iterable[pa.Table], repairs: Repairs, *, coarse_s: int | None = None
-) -> int:
-    """Replace a file by tables one after the other, in one step; returns the number of rows.
+    target: Path, schema: pa.Schema, parts: Iterable[tuple[pa.Table, Repairs]], *, coarse_s: int | None = None
+) -> tuple[int, Repairs]:
+    """Replace a file by tables one after the other, in one step; returns the number of rows and all repairs.
 
-    Rows must be sorted by entity and time, and no entity may stand in two tables. Spans, repairs and ``coarse_s`` (the
-    interval that rows were thinned to) are noted in the file.
+    Rows must be sorted by entity and time, and no entity may stand in two tables; columns that a table lacks are empty.
+    Spans, repairs and ``coarse_s`` (the interval that rows were thinned to) are noted in the file.
     """
-    counts = [[repair.name, entity, number] for (repair, entity), number in sorted(repairs.counts.items())]
     spans: dict[str, list[int]] = {}
+    repairs = Repairs()
     written = 0
     with atomic_path(target) as part, pq.ParquetWriter(part, schema, compression="zstd") as writer:
-        for table in tables:
+        for table, made in parts:
+            repairs += made
             for name, span in spans_of(table.select(["time", "entity"]), None).items():
                 spans[name] = [_ms(span.first), _ms(span.last), span.interval_s, span.rows]
-            writer.write_table(table.select(schema.names).cast(schema), row_group_size=ROWS_A_GROUP)
+            writer.write_table(_with_all(schema, table), row_group_size=ROWS_A_GROUP)
             written += table.num_rows
+        counts = [[repair.name, entity, number] for (repair, entity), number in sorted(repairs.counts.items())]
         note = {"rows": repairs.rows, "counts": counts, "spans": spans, "coarse_s": coarse_s}
         writer.add_key_value_metadata({NOTE: json.dumps(note).encode()})
-    return written
+    return written, repairs
+
+
+def _with_all(schema: pa.Schema, table: pa.Table) -> pa.Table:
+    there = set(table.column_names)
+    columns = [
+        table[field.name].cast(field.type) if field.name in there else pa.nulls(table.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
 
 
 def samples_schema(metrics: Iterable[Metric]) -> pa.Schema:

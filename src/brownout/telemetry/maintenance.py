@@ -73,15 +73,16 @@ def _rewrite(
     samples = pads.dataset([str(path) for path in files], schema=samples_schema(metrics))
     names = [entity.id for entity in description.entities]
 
-    def tables() -> Iterator[pa.Table]:
+    def parts() -> Iterator[tuple[pa.Table, Repairs]]:
+        repairs = sum((repairs_in(note_of(path)) for path in files), Repairs())
         for first in range(0, len(names), ENTITIES_AT_A_TIME):
             some = names[first : first + ENTITIES_AT_A_TIME]
             rows, _ = clean(samples.to_table(filter=pads.field("entity").isin(some)), some, metrics)
             if len(rows.times):
-                yield (rows if coarse_s is None else _thinned(rows, coarse_s)).to_table()
+                yield (rows if coarse_s is None else _thinned(rows, coarse_s)).to_table(), repairs
+                repairs = Repairs()
 
-    repairs = sum((repairs_in(note_of(path)) for path in files), Repairs())
-    write_samples(file_of(folder, week, WEEK), samples.schema, tables(), repairs, coarse_s=coarse_s)
+    write_samples(file_of(folder, week, WEEK), samples.schema, parts(), coarse_s=coarse_s)
 
 
 def _thinned(rows: Rows, interval_s: int) -> Rows:

@@ -14,6 +14,9 @@ from brownout.telemetry.expressions import Expression, parse
 
 __all__ = ["Capture", "EntityRule", "MeasurementSource", "Names", "TelegrafMapping"]
 
+ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
+LABELLED = "known"
+"""Field of measurements whose tags are labels: a series needs one to be there."""
 PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 
 
@@ -38,7 +41,7 @@ class EntityRule:
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """A tag that is the first group of a pattern found in another tag; systemd's escaped hyphens are read."""
+    """A tag that is the first group of a pattern found in another tag; what systemd escaped in it is read."""
 
     tag: str
     pattern: re.Pattern[str]
@@ -46,7 +49,16 @@ class Capture:
     def value(self, tags: Mapping[str, str]) -> str:
         """The captured text, "" where the pattern is not found."""
         found = self.pattern.search(tags.get(self.tag, ""))
-        return found[1].replace("\\x2d", "-") if found else ""
+        return _unescaped(found[1]) if found else ""
+
+
+def _unescaped(name: str) -> str:
+    r"""A name whose bytes other than letters and digits systemd wrote as ``\x2d``."""
+    if "\\x" not in name:
+        return name
+    parts = ESCAPED.split(name.encode())
+    raw = b"".join(part if place % 2 == 0 else bytes([int(part, 16)]) for place, part in enumerate(parts))
+    return raw.decode(errors="replace")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,13 +73,16 @@ class MeasurementSource:
     where: Mapping[str, str] = field(default_factory=dict)
     exclude: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
     capture: Mapping[str, Capture] = field(default_factory=dict)
-    only: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    only: Mapping[tuple[str, str], tuple[float, ...]] = field(default_factory=dict)
     fields: Mapping[str, str] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
+    hold_s: int = 0
 
     @property
     def needs(self) -> tuple[str, ...]:
         """Fields as the database names them."""
-        named = (name for expression in self.metrics.values() for name in expression.fields)
+        named = [name for expression in self.metrics.values() for name in expression.fields]
+        named += [LABELLED] if self.labels else []
         return tuple(dict.fromkeys(self.fields.get(name, name) for name in named))
 
     @property
@@ -79,7 +94,7 @@ class MeasurementSource:
     @property
     def averages(self) -> bool:
         """Whether means over a slot serve as well as samples."""
-        return not self.only and all(expression.averages for expression in self.metrics.values())
+        return not self.only and not self.labels and all(expression.averages for expression in self.metrics.values())
 
     def takes(self, tags: Mapping[str, str]) -> bool:
         """Whether a series is one of these."""
@@ -94,11 +109,16 @@ class MeasurementSource:
             name = rule.name(tags)
             if name:
                 labels = {tag: tags[tag] for tag in sorted(rule.tags)}
-                parent = chain[-1] if chain else None
-                own = labels if parent is None else {**parent.labels, **labels}
-                chain.append(Entity(id=name, kind=rule.kind, parent=parent.id if parent else "", labels=own))
+                parent = chain[-1] if chain else Entity(id="")
+                own = {**parent.labels, **labels}
+                named = tuple(sorted(own))
+                chain.append(Entity(id=name, kind=rule.kind, parent=parent.id, labels=own, named_by=named))
         chain.reverse()
         return tuple(chain) if chain and chain[0].kind == self.entity[0].kind else ()
+
+    def facts(self, tags: Mapping[str, str]) -> dict[str, str]:
+        """Labels that a series gives its entity; "" for those that it has no tag for."""
+        return {label: tags.get(label, "") for label in self.labels}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +156,7 @@ class TelegrafMapping:
         own = _read(site) if site is not None else ()
         taken = {name for source in own for name in source.metrics}
         kept = [_without(source, taken) for source in shipped]
-        sources = (*(source for source in kept if source.metrics), *own)
+        sources = (*(source for source in kept if source.metrics or source.labels), *own)
         ids = names.ids if names else {}
         return cls(tuple(_renamed(source, ids) for source in sources))
 
@@ -171,7 +191,9 @@ def _read(path: Path) -> tuple[MeasurementSource, ...]:
 def _source(table: Mapping[str, Any], path: Path) -> MeasurementSource:
     where = f"The source {table.get('measurement')!r} in {path.name}"
     unknown = sorted(set(table) - set(MeasurementSource.__dataclass_fields__))
-    missing = sorted({"measurement", "entity", "metrics"} - set(table))
+    missing = sorted({"measurement", "entity"} - set(table)) + (
+        [] if {"metrics", "labels"} & set(table) else ["metrics"]
+    )
     if unknown or missing:
         msg = f"{where} has unknown keys {unknown} and lacks {missing}."
         raise KnowledgeError(msg, remedy="Correct its keys; models/telegraf.toml says what they mean.")
@@ -181,14 +203,16 @@ def _source(table: Mapping[str, Any], path: Path) -> MeasurementSource:
             input=str(table.get("input", "")),
             advice=str(table.get("advice", "")),
             entity=tuple(EntityRule(kind=rule["kind"], id=rule["id"]) for rule in table["entity"]),
-            metrics={name: parse(text) for name, text in table["metrics"].items()},
+            metrics={name: parse(text) for name, text in table.get("metrics", {}).items()},
             where=dict(table.get("where", {})),
             exclude={tag: re.compile(pattern) for tag, pattern in table.get("exclude", {}).items()},
             capture={
                 tag: Capture(rule["tag"], re.compile(rule["pattern"])) for tag, rule in table.get("capture", {}).items()
             },
-            only={_pair(name): float(value) for name, value in table.get("only", {}).items()},
+            only={_pair(name): tuple(map(float, values)) for name, values in table.get("only", {}).items()},
             fields=dict(table.get("fields", {})),
+            labels=tuple(table.get("labels", ())),
+            hold_s=int(table.get("hold_s", 0)),
         )
     except (KeyError, TypeError, ValueError, AttributeError, re.error) as error:
         msg = f"{where} cannot be read: {error}."

@@ -1,12 +1,13 @@
 """Sources of a sync: a dataset folder, or a database that Telegraf writes to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from brownout.domain.entities import Entity
 from brownout.domain.metrics import Metric, MetricKind
@@ -17,17 +18,21 @@ from brownout.telemetry.counters import LONGEST_GAP_MS
 from brownout.telemetry.history import HOURS, WEEK
 from brownout.telemetry.raw import MeasurementSchema
 
-__all__ = ["DatabaseSource", "DatasetSource", "Slice", "Source"]
+CELLS = 2**26
+"""Values of a data set that are read at a time: 256 MB of float32."""
+
+__all__ = ["DatabaseSource", "DatasetSource", "DatasetTables", "Slice", "Source"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Slice:
     """What a source has of a slice; rows before its start are there for the first rates only.
 
-    ``tables`` have columns ``time``, ``entity`` and metrics, each with entities of its own.
+    ``tables`` have columns ``time``, ``entity`` and metrics, each with entities of its own; they may be read only when
+    iterated, and may be gone through twice.
     """
 
-    tables: tuple[pa.Table, ...]
+    tables: Iterable[pa.Table]
     entities: tuple[Entity, ...]
     repairs: Repairs
 
@@ -100,10 +105,57 @@ class DatasetSource:
         return min(s.first for s in spans), max(s.last for s in spans) + np.timedelta64(1, "ms")
 
     def read(self, start: np.datetime64, end: np.datetime64) -> Slice:
-        """One table; where there are counters it begins an hour early."""
+        """Tables of a few entities of one kind; where there are counters they begin an hour early."""
         counters = any(metric.kind is MetricKind.COUNTER for metric in self.metrics)
         lead = start - np.timedelta64(LONGEST_GAP_MS, "ms") if counters else start
-        return Slice((self.dataset.read(tuple(self.dataset.spans()), start=lead, end=end),), (), Repairs())
+        return Slice(DatasetTables(self.dataset, lead, end), (), Repairs())
+
+
+@dataclass(frozen=True)
+class DatasetTables:
+    """Samples of a data set, some entities at a time in its own order, read anew by each iteration.
+
+    A table has entities of one kind and only columns with a value: a fleet's columns are mostly those of other kinds.
+    """
+
+    dataset: SampleStore
+    start: np.datetime64
+    end: np.datetime64
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        kinds = {entity.id: entity.kind for entity in self.dataset.topology}
+        for names in self._batches():
+            table = self.dataset.read(names, start=self.start, end=self.end)
+            found = table["entity"].cast(pa.string())
+            for kind in sorted({kinds[name] for name in names}):
+                own = pc.is_in(found, pa.array([name for name in names if kinds[name] == kind]))
+                part = table.filter(own)
+                if part.num_rows:
+                    yield part.drop_columns(_empty_columns(part))
+
+    def _batches(self) -> Iterator[tuple[str, ...]]:
+        """Names of entities that have at most ``CELLS`` values together, or of one that has more."""
+        names: list[str] = []
+        cells = 0
+        for name, span in self.dataset.spans().items():
+            slots = int((self.end - self.start) / np.timedelta64(span.interval_s, "s")) + 1
+            own = min(span.rows, slots) * len(self.dataset.metrics)
+            if names and cells + own > CELLS:
+                yield tuple(names)
+                names, cells = [], 0
+            names.append(name)
+            cells += own
+        if names:
+            yield tuple(names)
+
+
+def _empty_columns(table: pa.Table) -> list[str]:
+    """Metrics without any value; of a table of nothing else, all."""
+    return [
+        name
+        for name in table.column_names
+        if name not in ("time", "entity") and pc.all(pc.is_null(table[name], nan_is_null=True)).as_py()
+    ]
 
 
 @dataclass(frozen=True)

@@ -7,27 +7,17 @@ from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from brownout.domain.entities import Entity
 from brownout.domain.errors import HistoryError
 from brownout.domain.metrics import Metric, MetricKind
 from brownout.domain.ports import Progress, no_progress
 from brownout.domain.repairs import Repairs
-from brownout.telemetry.clean import clean
-from brownout.telemetry.history import (
-    Description,
-    History,
-    file_of,
-    samples_schema,
-    slice_of,
-    write_description,
-    write_samples,
-)
+from brownout.telemetry.history import Description, History, slice_of, write_description
 from brownout.telemetry.maintenance import Keep, maintain
-from brownout.telemetry.source import Slice, Source
+from brownout.telemetry.registry import merged
+from brownout.telemetry.slices import SliceWriter
+from brownout.telemetry.source import Source
 
 __all__ = ["SyncResult", "sync"]
 
@@ -71,10 +61,11 @@ def _bring(
     if description.watermark is not None:
         first = max(first, description.watermark - source.lookback)
     starts = np.arange(slice_of(first, source.slice_length), end, source.slice_length)
+    writer = SliceWriter(source, folder)
     rows, repairs = 0, Repairs()
     for done, start in enumerate(starts):
         found = source.read(start, min(start + source.slice_length, end))
-        written, made = _write_slice(source, folder, start, found)
+        written, made = writer.write(start, found)
         rows, repairs = rows + written, repairs + made
         description = replace(
             description,
@@ -85,46 +76,6 @@ def _bring(
         progress("sync", (done + 1) / len(starts))
     result = SyncResult(slices=len(starts), rows=rows, watermark=description.watermark, repairs=repairs)
     return result, description
-
-
-def _write_slice(source: Source, folder: Path, start: np.datetime64, found: Slice) -> tuple[int, Repairs]:
-    """Clean and write one slice; rows that the source no longer has are kept."""
-    repairs, parts = found.repairs, []
-    for table in found.tables:
-        rows, made = clean(table, _in_order(source, table), _carried(source, table))
-        parts.append(rows.between(start, start + source.slice_length).to_table())
-        repairs += replace(made, rows=0) if found.repairs.rows else made
-    parts = [part for part in parts if part.num_rows]
-    if not parts:
-        return 0, Repairs()
-    whole = pa.concat_tables(parts, promote_options="default").unify_dictionaries()
-    target = file_of(folder, start, source.slice_length)
-    kept = _no_longer_in_source(target, whole)
-    if kept is not None:
-        both = pa.concat_tables([kept, whole], promote_options="default").unify_dictionaries()
-        gauges = [replace(metric, kind=MetricKind.GAUGE) for metric in _carried(source, both)]
-        whole = clean(both, _in_order(source, both), gauges)[0].to_table()
-    return write_samples(target, samples_schema(_carried(source, whole)), [whole], repairs), repairs
-
-
-def _carried(source: Source, table: pa.Table) -> list[Metric]:
-    return [metric for metric in source.metrics if metric.name in table.column_names]
-
-
-def _in_order(source: Source, table: pa.Table) -> tuple[str, ...]:
-    """Entities of a table in the order that the source describes them in, others by name."""
-    place = {entity.id: number for number, entity in enumerate(source.described())}
-    names = pc.unique(table["entity"].cast(pa.string())).drop_null().to_pylist()
-    return tuple(sorted(names, key=lambda name: (place.get(name, len(place)), name)))
-
-
-def _no_longer_in_source(path: Path, fresh: pa.Table) -> pa.Table | None:
-    """Rows of the file from before the first row that the source still has; None where there are none."""
-    if not path.exists():
-        return None
-    old = pq.read_table(path)
-    old = old.filter(pc.less(old["time"], pc.min(fresh["time"])))
-    return old if old.num_rows else None
 
 
 def _describe(source: Source, known: Description | None) -> Description:
@@ -141,14 +92,10 @@ def _describe(source: Source, known: Description | None) -> Description:
 
 
 def _with(known: Sequence[Entity], found: Sequence[Entity]) -> tuple[Entity, ...]:
-    """Entities by id, the later description of each, in the order in which they were first seen.
-
-    A description without a parent does not take away one that is known.
-    """
+    """Entities by id with what was found of each later, in the order in which they were first seen."""
     table = {entity.id: entity for entity in known}
     for entity in found:
-        old = table.get(entity.id)
-        table[entity.id] = replace(entity, parent=entity.parent or (old.parent if old else ""))
+        table[entity.id] = merged(table.get(entity.id), entity)
     return tuple(table.values())
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from brownout.domain.feedback import Verdict
 from brownout.domain.findings import Action, Diagnosis
 from brownout.domain.forecasts import Breach, Series, Skill
 from brownout.domain.metrics import Metric
@@ -40,6 +41,7 @@ class Findings:
     skills: Sequence[Skill]
     shards: Sequence[ShardFindings]
     investigations: Sequence[Investigation]
+    verdicts: Sequence[Verdict] = ()
 
 
 def conclude(store: SampleStore, settings: Settings, folder: Path, findings: Findings) -> Night:
@@ -55,7 +57,11 @@ def night_of(store: SampleStore, settings: Settings, findings: Findings) -> Nigh
     span = NightSpan.of(store, settings)
     metrics = with_limits({metric.name: metric for metric in store.metrics}, settings.forecast)
     found = sorted((b for shard in shards for b in shard.breaches), key=lambda b: (-b.probability, b.series))
-    episodes = sorted((e for shard in shards for e in shard.episodes), key=lambda e: (e.start, e.entity))
+    quiet = [*(q for shard in shards for q in shard.quiet), *(q for part in investigations for q in part.quiet)]
+    explained = {one.episode.id for one in quiet}
+    episodes = sorted(
+        (e for shard in shards for e in shard.episodes if e.id not in explained), key=lambda e: (e.start, e.entity)
+    )
     severity = {episode.id: episode.severity for episode in episodes}
     diagnoses = sorted(
         (d for i in investigations for d in i.diagnoses),
@@ -86,6 +92,10 @@ def night_of(store: SampleStore, settings: Settings, findings: Findings) -> Nigh
         quality=_quality(store, span, shards),
         latency=latency_chart([s.latency for s in shards if s.latency is not None], metrics.get(LATENCY)),
         series=sum(shard.series for shard in shards),
+        quiet=tuple(sorted(quiet, key=lambda one: (one.episode.start, one.episode.entity))),
+        verdicts=tuple(findings.verdicts),
+        shifts=tuple(sorted((s for shard in shards for s in shard.shifts), key=lambda one: (one.at, one.series))),
+        maintenance=settings.calendar.announced(store.topology, span.window, span.end),
     )
 
 

@@ -12,12 +12,15 @@ from brownout.settings import InfluxSettings, Settings
 from brownout.telemetry.dataset import Dataset
 from brownout.telemetry.mapping import MeasurementSource, TelegrafMapping
 from brownout.telemetry.raw import MeasurementSchema, TelemetryDatabase
+from brownout.usecases.coverage import cost_of, lost_at, whole_cost
 from brownout.usecases.sources import mapping_of
 
 __all__ = ["Check", "State", "examine"]
 
-STALE = np.timedelta64(15 * 60_000, "ms")
+STALE_S = 900
 """Older than this a measurement has stopped: Telegraf gathers every ten to sixty seconds."""
+STALE_LABELS_S = 3600
+"""The same of configuration, which need not be looked at so often."""
 AHEAD = np.timedelta64(2 * 60_000, "ms")
 """Further in the future than this a clock is wrong."""
 
@@ -44,6 +47,7 @@ def examine(settings: Settings, now: np.datetime64) -> Iterator[Check]:
     """Check settings, connection, permissions, measurements and freshness, in the order of a night's needs."""
     if settings.dataset is not None:
         yield _dataset(settings)
+        yield from _maintenance(settings)
     if settings.influxdb is not None:
         yield from _influxdb(settings.influxdb, now)
     if settings.dataset is None and settings.influxdb is None:
@@ -66,6 +70,20 @@ def _dataset(settings: Settings) -> Check:
     first, last = min(s.first for s in spans), max(s.last for s in spans)
     found = f"{data.name}: {len(spans)} entities, {len(data.metrics)} metrics, {first} to {last}"
     return Check(state=State.GOOD, about="dataset", found=found)
+
+
+def _maintenance(settings: Settings) -> Iterator[Check]:
+    """Windows that name something that is not there: a typing error would leave what was meant watched."""
+    try:
+        topology = Dataset.open(settings.dataset).topology  # type: ignore[arg-type]
+    except BrownoutError:
+        return
+    for window in settings.calendar.windows:
+        unknown = window.unknown(topology)
+        if unknown:
+            found = f"window {window.name!r}: nothing is called {', '.join(unknown)}"
+            do = "Correct its entities; * and ? stand for any text and any sign."
+            yield Check(state=State.WARNING, about="maintenance", found=found, do=do)
 
 
 def _influxdb(settings: InfluxSettings, now: np.datetime64) -> Iterator[Check]:
@@ -105,25 +123,50 @@ def _measurements(
     for measurement, fields in needed.items():
         sources = mapping.measurements.get(measurement, ())
         advice = _advice(mapping, measurement)
-        metrics = [name for source in sources for name in source.metrics]
+        lost = lost_at(mapping, schemas, measurement)
+        cost = f"; {cost_of(lost)}" if cost_of(lost) else ""
         schema = schemas.get(measurement)
         if schema is None:
-            lost = f"without it: no {', '.join(metrics)}" if metrics else "guests that are shut off cannot be told"
-            yield Check(state=State.WARNING, about=measurement, found=f"not there; {lost}", do=advice)
+            found = _without(sources) + cost
+            yield Check(state=State.WARNING, about=measurement, found=f"not there; {found}", do=advice)
             continue
         present = tuple(name for name in fields if name in schema.fields)
-        yield _freshness(database, measurement, present, now)
+        yield _freshness(database, measurement, present, now, _patience(sources))
         texts = [name for name in fields if name in schema.texts]
         if texts:
             found = f"fields {texts} hold text in some shards and cannot be read as numbers"
             yield Check(state=State.BAD, about=measurement, found=found, do="Find who writes them as text; drop those.")
         absent = [name for name in fields if name not in (*schema.fields, *schema.texts)]
         if absent:
-            found = f"fields {absent} are not there{_why(measurement, absent)}"
+            found = f"fields {absent} are not there{_why(measurement, absent)}{cost}"
             yield Check(state=State.WARNING, about=measurement, found=found, do=advice)
 
+    number, blind = whole_cost(mapping, schemas)
+    found = f"{number} can be named" + (f"; not: {'; '.join(blind)}" if blind else "")
+    do = "Add the inputs named above; `brownout doctor --telegraf-conf` prints them all." if blind else ""
+    yield Check(state=State.WARNING if blind else State.GOOD, about="causes", found=found, do=do)
 
-def _freshness(database: TelemetryDatabase, measurement: str, fields: tuple[str, ...], now: np.datetime64) -> Check:
+
+def _without(sources: Sequence[MeasurementSource]) -> str:
+    metrics = [name for source in sources for name in source.metrics]
+    if metrics:
+        return f"without it: no {', '.join(metrics)}"
+    return "without it: no configuration" if sources else "guests that are shut off cannot be told"
+
+
+def _patience(sources: Sequence[MeasurementSource]) -> np.timedelta64:
+    """How old the newest sample of a measurement may be."""
+    seconds = max((STALE_LABELS_S if s.labels and not s.metrics else s.hold_s for s in sources), default=0)
+    return np.timedelta64(max(seconds, STALE_S) * 1000, "ms")
+
+
+def _freshness(
+    database: TelemetryDatabase,
+    measurement: str,
+    fields: tuple[str, ...],
+    now: np.datetime64,
+    patience: np.timedelta64,
+) -> Check:
     try:
         newest = database.newest(measurement, fields)
     except BrownoutError as error:
@@ -133,7 +176,7 @@ def _freshness(database: TelemetryDatabase, measurement: str, fields: tuple[str,
             state=State.WARNING, about=measurement, found="has no recent samples", do="See that Telegraf runs."
         )
     age = now - newest
-    if age > STALE:
+    if age > patience:
         found = f"newest sample is {_span(age)} old"
         return Check(
             state=State.WARNING, about=measurement, found=found, do="See that Telegraf runs: its log says why."

@@ -23,6 +23,7 @@ from brownout.domain.ports import Progress, no_progress
 from brownout.domain.truth import Anomaly
 from brownout.evaluation.detection import event_scores, point_scores
 from brownout.evaluation.incidents import AlarmTrack, incident_scores
+from brownout.evaluation.volume import volume_under_pr
 from brownout.telemetry.atomic import atomic_path, write_text
 from brownout.telemetry.clean import clean
 from brownout.telemetry.dataset import Dataset
@@ -225,6 +226,8 @@ def _against(judged: Sequence[_Judged], anomalies: Sequence[Anomaly]) -> dict[st
                 label |= (item.times >= start) & (item.times < max(end, start + 1))
         labels.append(label)
     points = point_scores(np.concatenate([j.scores for j in judged]), np.concatenate(labels))
+    volumes = [volume_under_pr(item.scores, label) for item, label in zip(judged, labels, strict=True) if label.any()]
+    points["vus_pr"] = float(np.mean(volumes)) if volumes else float("nan")
     events = event_scores([j.alarms for j in judged], labels, [float(j.interval_s) for j in judged])
     return {
         key: None if value is None or not math.isfinite(value) else value for key, value in (points | events).items()

@@ -3,7 +3,10 @@
 import json
 import time
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,7 +14,7 @@ import pyarrow.parquet as pq
 from brownout.diagnosis.inference import Diagnoser
 from brownout.diagnosis.knowledge import Knowledge
 from brownout.domain.errors import DataError
-from brownout.domain.findings import Cause
+from brownout.domain.findings import Cause, Diagnosis
 from brownout.domain.ports import Progress, no_progress
 from brownout.domain.truth import Incident
 from brownout.evaluation.diagnosis import FAMILIES, answers, diagnosis_scores, judge
@@ -19,7 +22,10 @@ from brownout.telemetry.atomic import atomic_path, write_text
 from brownout.telemetry.dataset import Dataset
 from brownout.usecases.incidents import BASELINE, GroupPanels, window_of
 
-__all__ = ["evaluate_diagnose"]
+__all__ = ["Judging", "evaluate_diagnose", "write_rankings"]
+
+NOT_FOUND = "not found"
+Ranking = tuple[Incident, list[Cause]]
 
 
 def evaluate_diagnose(
@@ -30,55 +36,77 @@ def evaluate_diagnose(
     ``delay_s`` pretends that detection came so many seconds after the true start. Where all
     labels are families of causes, a cause's family is the answer.
     """
-    incidents = dataset.incidents
-    if not incidents:
-        raise DataError(f"{dataset.name} has no incidents.", remedy="Give a data set with incidents.csv.")
     started = time.monotonic()
-    knowledge = Knowledge.load()
-    coarse = all(incident.cause in FAMILIES for incident in incidents)
-    diagnoser = Diagnoser(knowledge)
-    rankings: list[tuple[Incident, list[Cause]]] = []
-    panels = GroupPanels(dataset)
-    for done, incident in enumerate(incidents):
+    judging = Judging.of(dataset)
+    diagnoser, panels = Diagnoser(judging.knowledge), GroupPanels(dataset)
+    rankings: list[Ranking] = []
+    for done, incident in enumerate(dataset.incidents):
         window = window_of(incident, dataset, delay_s)
         past = [panel.between(window.start - BASELINE, window.end) for panel in panels[incident.group]]
-        diagnosis = diagnoser.diagnose(window, past, dataset.topology)
-        rankings.append((incident, answers(diagnosis.causes, coarse=coarse)))
-        progress("diagnose", (done + 1) / len(incidents))
-    families = {rule.id: rule.family.value for rule in knowledge.causes.values()}
-    alike = {rule.id: rule.alike for rule in knowledge.causes.values()}
-    verdicts = [
-        judge(
-            ranked,
-            incident,
-            families=families,
-            alike=alike,
-            chance=_chance(incident, dataset, knowledge, coarse=coarse),
-        )
-        for incident, ranked in rankings
-    ]
-    confused = Counter((i.cause, ranked[0].id) for i, ranked in rankings if ranked[0].id != i.cause)
-    result: dict[str, object] = {
-        "delay_s": delay_s,
-        "seconds": round(time.monotonic() - started, 1),
-        "answers": "families" if coarse else "causes",
-        "scores": diagnosis_scores(verdicts),
-        "confusions": [{"cause": a, "taken_for": b, "incidents": n} for (a, b), n in confused.most_common(20)],
-    }
-    _write(out / "ranking.parquet", rankings)
+        rankings.append((incident, judging.answers(diagnoser.diagnose(window, past, dataset.topology))))
+        progress("diagnose", (done + 1) / len(dataset.incidents))
+    result = {"delay_s": delay_s, "seconds": round(time.monotonic() - started, 1)} | judging.scores(rankings)
+    write_rankings(out / "ranking.parquet", rankings)
     write_text(out / "scores.json", json.dumps(result, indent=1))
     return result
 
 
-def _chance(incident: Incident, dataset: Dataset, knowledge: Knowledge, *, coarse: bool) -> float:
-    """How often a blind guess among the entities of an incident and what they can suffer from would be right."""
-    kinds = Counter(e.kind for e in dataset.topology if e.group == incident.group or not incident.group)
-    if coarse:
-        return 1 / max(kinds.total() * len({c.family for c in knowledge.causes.values() if not c.kind}), 1)
-    return 1 / max(sum(kinds[cause.kind] for cause in knowledge.causes.values() if cause.kind), 1)
+@dataclass(frozen=True)
+class Judging:
+    """What answers to the incidents of a data set are judged by."""
+
+    dataset: Dataset
+    knowledge: Knowledge
+    coarse: bool
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> Self:
+        """Raises DataError where there is nothing to judge by."""
+        if not dataset.incidents:
+            raise DataError(f"{dataset.name} has no incidents.", remedy="Give a data set with incidents.csv.")
+        return cls(dataset, Knowledge.load(), all(incident.cause in FAMILIES for incident in dataset.incidents))
+
+    def answers(self, diagnosis: Diagnosis | None) -> list[Cause]:
+        """The ranking of a diagnosis; none where nothing was found."""
+        return [] if diagnosis is None else answers(diagnosis.causes, coarse=self.coarse)
+
+    def scores(self, rankings: Sequence[Ranking]) -> dict[str, object]:
+        """Scores over all rankings, over incidents that met another one on their host, and what was taken for what."""
+        causes = self.knowledge.causes.values()
+        families = {rule.id: rule.family.value for rule in causes}
+        alike = {rule.id: rule.alike for rule in causes}
+        verdicts = [
+            judge(ranked, incident, families=families, alike=alike, chance=self._chance(incident))
+            for incident, ranked in rankings
+        ]
+        met = [v for v, (incident, _) in zip(verdicts, rankings, strict=True) if self._meets_another(incident)]
+        named = ((incident.cause, ranked[0].id if ranked else NOT_FOUND) for incident, ranked in rankings)
+        confused = Counter((cause, answer) for cause, answer in named if answer != cause)
+        return {
+            "answers": "families" if self.coarse else "causes",
+            "scores": diagnosis_scores(verdicts),
+            **({"met": diagnosis_scores(met)} if met else {}),
+            "confusions": [{"cause": a, "taken_for": b, "incidents": n} for (a, b), n in confused.most_common(20)],
+        }
+
+    def _meets_another(self, incident: Incident) -> bool:
+        return any(
+            other.id != incident.id and other.start < incident.end and other.end > incident.start
+            for other in self.dataset.incidents
+            if other.group == incident.group
+        )
+
+    def _chance(self, incident: Incident) -> float:
+        """How often a blind guess among the entities of an incident and what they can suffer from would be right."""
+        kinds = Counter(e.kind for e in self.dataset.topology if e.group == incident.group or not incident.group)
+        causes = self.knowledge.causes.values()
+        if self.coarse:
+            return 1 / max(kinds.total() * len({c.family for c in causes if not c.kind}), 1)
+        return 1 / max(sum(kinds[cause.kind] for cause in causes if cause.kind), 1)
 
 
-def _write(path: Path, rankings: list[tuple[Incident, list[Cause]]]) -> None:
+def write_rankings(path: Path, rankings: Sequence[Ranking]) -> None:
+    """Write ``ranking.parquet``."""
     rows = [
         {"incident": incident.id, "rank": rank, "entity": c.entity, "cause": c.id, "probability": c.probability}
         for incident, ranked in rankings

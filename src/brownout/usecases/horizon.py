@@ -11,8 +11,9 @@ from brownout.domain.metrics import Metric
 from brownout.domain.panel import Panel
 from brownout.domain.ports import SampleStore
 from brownout.settings import ForecastSettings, Settings
+from brownout.telemetry.grid import ShardPlan, read_shard
 
-__all__ = ["NightSpan", "days", "forecast_panel", "outlook_panel", "outlook_steps", "with_limits"]
+__all__ = ["NightSpan", "days", "forecast_panel", "outlook_panel", "outlook_steps", "usual_panel", "with_limits"]
 
 LEARNED_SHARE = 0.3
 """Share of a short history that is only learned from, before the window searched for episodes begins."""
@@ -46,6 +47,11 @@ class NightSpan:
 def with_limits(metrics: Mapping[str, Metric], settings: ForecastSettings) -> dict[str, Metric]:
     """Metrics by name with the limits of the settings over their own."""
     return {name: replace(metric, limit=settings.limits.get(name, metric.limit)) for name, metric in metrics.items()}
+
+
+def usual_panel(store: SampleStore, plan: ShardPlan, settings: Settings) -> Panel:
+    """A shard without what was measured in windows of maintenance: what may be learned from."""
+    return settings.calendar.without(read_shard(store, plan).panel, store.topology)
 
 
 def forecast_panel(panel: Panel, settings: ForecastSettings) -> Panel:

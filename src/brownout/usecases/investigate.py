@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from brownout.diagnosis.artefacts import sift
+from brownout.diagnosis.core import LEAST_SLOTS, diagnose_phases
 from brownout.diagnosis.grouping import group_episodes
 from brownout.diagnosis.inference import Diagnoser
 from brownout.diagnosis.knowledge import Knowledge
 from brownout.diagnosis.observation import IncidentWindow
-from brownout.domain.findings import Action, Diagnosis, Episode, EvidenceState
+from brownout.domain.findings import Action, Diagnosis, Episode, EvidenceState, Quiet
 from brownout.domain.forecasts import Series
 from brownout.domain.night import Chart
 from brownout.domain.panel import Panel
@@ -29,11 +32,12 @@ CHARTS_AN_INCIDENT = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Investigation:
-    """What was found out about a batch of incidents."""
+    """What was found out about a batch of incidents; ``quiet`` are the episodes that an artefact explains."""
 
     diagnoses: tuple[Diagnosis, ...]
     actions: tuple[Action, ...]
     charts: Mapping[str, Mapping[Series, Chart]]
+    quiet: tuple[Quiet, ...] = ()
 
 
 def group_incidents(store: SampleStore, found: Sequence[Episode]) -> tuple[tuple[IncidentWindow, ...], ...]:
@@ -64,21 +68,27 @@ def investigate(store: SampleStore, batch: Sequence[IncidentWindow], settings: S
     diagnoses: list[Diagnosis] = []
     actions: list[Action] = []
     charts: dict[str, Mapping[Series, Chart]] = {}
+    quiet: list[Quiet] = []
     metrics = with_limits({metric.name: metric for metric in store.metrics}, settings.forecast)
     for window in batch:
         own = [_of(panel, window, past) for panel in panels]
-        diagnosis = diagnoser.diagnose(window, [panel for panel in own if panel.entities], topology)
-        diagnoses.append(diagnosis)
-        actions += plan_diagnosis(diagnosis, own, topology, remedies)
-        charts[diagnosis.id] = incident_charts(diagnosis, panels, metrics, _telling(diagnosis, window, own))
-    return Investigation(diagnoses=tuple(diagnoses), actions=tuple(actions), charts=charts)
+        measured = [panel for panel in own if panel.entities]
+        diagnose = partial(diagnose_phases, diagnoser, panels=measured, topology=topology)
+        sifted = sift(window, diagnose, diagnoser.knowledge, topology)
+        quiet += sifted.quiet
+        for part, diagnosis in zip(sifted.windows, sifted.diagnoses, strict=True):
+            seen = [panel.between(panel.start, diagnosis.end) for panel in own]
+            diagnoses.append(diagnosis)
+            actions += plan_diagnosis(diagnosis, seen, topology, remedies)
+            charts[diagnosis.id] = incident_charts(diagnosis, panels, metrics, _telling(diagnosis, part, own))
+    return Investigation(diagnoses=tuple(diagnoses), actions=tuple(actions), charts=charts, quiet=tuple(quiet))
 
 
 def _of(panel: Panel, window: IncidentWindow, past: np.timedelta64) -> Panel:
-    """The window's entities in a panel, from its past to its end."""
+    """The window's entities in a panel, from its past to a little after its end."""
     members = set(window.entities)
     rows = [row for row, name in enumerate(panel.entity_ids) if name in members]
-    return panel.select(entities=rows).between(window.start - past, max(window.end, window.start + panel.step))
+    return panel.select(entities=rows).between(window.start - past, window.end + LEAST_SLOTS * panel.step)
 
 
 def _telling(diagnosis: Diagnosis, window: IncidentWindow, panels: Sequence[Panel]) -> list[Series]:
@@ -96,7 +106,7 @@ def _slowest(window: IncidentWindow, panels: Sequence[Panel]) -> Series | None:
     for panel in panels:
         if LATENCY not in panel.metric_names:
             continue
-        values = panel.between(window.start, panel.end).values[..., panel.metric_names.index(LATENCY)]
+        values = panel.between(window.start, window.end).values[..., panel.metric_names.index(LATENCY)]
         found += [
             (float(np.nanmedian(values[row])), Series(panel.entity_ids[row], LATENCY))
             for row in np.flatnonzero(np.isfinite(values).any(axis=1)).tolist()

@@ -56,9 +56,15 @@ def watch_fleet(settings: Settings, workspace: Workspace, progress: Progress = n
     for done, batch in enumerate(batches):
         found.append(investigate(store, batch, settings))
         progress("investigate", (done + 1) / len(batches))
-    findings = Findings(models=records, skills=forecaster.skills_, shards=shards, investigations=found)
+    findings = Findings(
+        models=records,
+        skills=forecaster.skills_,
+        shards=shards,
+        investigations=found,
+        verdicts=watchers.memory.verdicts,
+    )
     night = conclude(store, settings, workspace.report, findings)
-    remember(workspace, shards)
+    remember(workspace, night)
     if sink is not None:
         sink(night_points(night))
     return workspace.report / "index.html"

@@ -1,30 +1,39 @@
 """Remember: the episodes of the last night and what people said about them, kept in the output folder."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from brownout.detection.memory import Known, Memory, Said, Verdict, known_of
+from brownout.detection.memory import Memory
 from brownout.domain.errors import DataError
+from brownout.domain.feedback import Said, Verdict
+from brownout.domain.findings import Episode, Mover, Shift
+from brownout.domain.forecasts import Series
+from brownout.domain.night import Night
 from brownout.domain.panel import as_time
 from brownout.telemetry.atomic import write_text
-from brownout.usecases.watch import ShardFindings
 from brownout.usecases.workspace import Workspace
 
 __all__ = ["give_feedback", "read_memory", "remember", "take_back"]
 
 UNDO = "undo"
+KEPT = ("episodes", "quiet", "muted")
+"""Lists of a night's file; earlier versions called what is quiet muted."""
 
 
-def remember(workspace: Workspace, shards: Sequence[ShardFindings]) -> None:
+def remember(workspace: Workspace, night: Night) -> None:
     """Keep what a night found, so that the next one goes on with what is open."""
+    incident = {episode: diagnosis.id for diagnosis in night.diagnoses for episode in diagnosis.episodes}
     table = {
-        "episodes": [_to_table(known_of(episode)) for shard in shards for episode in shard.episodes],
-        "muted": [_to_table(known_of(e)) | {"because_of": reason} for shard in shards for e, reason in shard.muted],
+        "episodes": [_to_table(episode) | {"incident": incident.get(episode.id, "")} for episode in night.episodes],
+        "quiet": [
+            _to_table(quiet.episode) | {"why": quiet.why.value, "reason": quiet.reason, "because_of": quiet.because}
+            for quiet in night.quiet
+        ],
+        "shifts": [_shift_to_table(shift) for shift in night.shifts],
     }
     write_text(workspace.episodes, json.dumps(table, indent=1))
 
@@ -32,56 +41,107 @@ def remember(workspace: Workspace, shards: Sequence[ShardFindings]) -> None:
 def read_memory(workspace: Workspace) -> Memory:
     """Episodes of the last night and verdicts so far; empty where there was none. Raises DataError where damaged."""
     table = _episodes(workspace.episodes)
-    known = tuple(_known(item) for item in (*table["episodes"], *table["muted"]))
     verdicts: dict[str, Verdict] = {}
     for line in _lines(workspace.ledger):
-        episode = _known(line["episode"])
+        episode = _episode(line["episode"])
         verdicts.pop(episode.id, None)
         if line["said"] != UNDO:
             verdicts[episode.id] = Verdict(episode=episode, said=Said(line["said"]), at=as_time(line["at"]))
-    return Memory(known=known, verdicts=tuple(verdicts.values()))
+    incidents: dict[str, list[str]] = {}
+    for item in table.get("episodes", []):
+        incidents.setdefault(item.get("incident", ""), []).append(item["id"])
+    return Memory(
+        known=tuple(_episode(item) for part in KEPT for item in table.get(part, [])),
+        verdicts=tuple(verdicts.values()),
+        incidents={name: tuple(members) for name, members in incidents.items() if name},
+        shifts=tuple(_shift(item) for item in table.get("shifts", [])),
+    )
 
 
-def give_feedback(workspace: Workspace, episode: str, said: Said, at: np.datetime64) -> Known:
-    """Keep what was said about an episode of the last night; raises DataError where there is no such episode."""
-    known = _find(read_memory(workspace), episode)
-    _append(workspace.ledger, {"at": str(at), "said": said.value, "episode": _to_table(known)})
-    return known
+def give_feedback(workspace: Workspace, name: str, said: Said, at: np.datetime64) -> tuple[Episode, ...]:
+    """Keep what was said about an episode, or about all of an incident, of the last night; saying it twice is once.
 
-
-def take_back(workspace: Workspace, episode: str, at: np.datetime64) -> Known:
-    """Take back what was said about an episode; raises DataError where nothing was."""
+    Raises DataError where nothing of that name is known.
+    """
     memory = read_memory(workspace)
-    for verdict in memory.verdicts:
-        if verdict.episode.id == episode:
-            _append(workspace.ledger, {"at": str(at), "said": UNDO, "episode": _to_table(verdict.episode)})
-            return verdict.episode
-    msg = f"Nothing has been said about episode {episode!r}."
-    raise DataError(msg, remedy="See `brownout feedback --list` for what has been.")
+    found = _find(memory, name)
+    standing = {verdict.episode.id: verdict.said for verdict in memory.verdicts}
+    new = [episode for episode in found if standing.get(episode.id) is not said]
+    _append(workspace.ledger, [{"at": str(at), "said": said.value, "episode": _to_table(e)} for e in new])
+    return found
 
 
-def _find(memory: Memory, episode: str) -> Known:
-    candidates = {known.id: known for known in (*(verdict.episode for verdict in memory.verdicts), *memory.known)}
-    if episode not in candidates:
-        msg = f"No episode {episode!r} is known."
+def take_back(workspace: Workspace, name: str, at: np.datetime64) -> tuple[Episode, ...]:
+    """Take back what was said about an episode or an incident; raises DataError where nothing was."""
+    memory = read_memory(workspace)
+    names = memory.incidents.get(name, (name,))
+    judged = tuple(verdict.episode for verdict in memory.verdicts if verdict.episode.id in names)
+    if not judged:
+        msg = f"Nothing has been said about episode {name!r}."
+        raise DataError(msg, remedy="See `brownout feedback --list` for what has been.")
+    _append(workspace.ledger, [{"at": str(at), "said": UNDO, "episode": _to_table(episode)} for episode in judged])
+    return judged
+
+
+def _find(memory: Memory, name: str) -> tuple[Episode, ...]:
+    candidates = {e.id: e for e in (*(verdict.episode for verdict in memory.verdicts), *memory.known)}
+    found = tuple(candidates[member] for member in memory.incidents.get(name, (name,)) if member in candidates)
+    if not found:
+        msg = f"No episode or incident {name!r} is known."
         raise DataError(msg, remedy="Give an id from the last report.json or report.md of this folder.")
-    return candidates[episode]
+    return found
 
 
-def _to_table(known: Known) -> dict[str, Any]:
-    return asdict(known) | {"start": str(known.start), "end": str(known.end)}
+def _to_table(episode: Episode) -> dict[str, Any]:
+    return {
+        "id": episode.id,
+        "entity": episode.entity,
+        "start": str(episode.start),
+        "end": str(episode.end),
+        "open": episode.open,
+        "severity": episode.severity,
+        "lead": episode.lead,
+        "shifts": [_shift_to_table(shift) for shift in episode.shifts],
+    }
 
 
-def _known(table: Mapping[str, Any]) -> Known:
-    kept = {key: table[key] for key in ("id", "entity", "open", "severity", "lead")}
-    return Known(**kept, start=as_time(table["start"]), end=as_time(table["end"]))
+def _shift_to_table(shift: Shift) -> dict[str, Any]:
+    return {
+        "entity": shift.series.entity,
+        "metric": shift.series.metric,
+        "onset": str(shift.onset),
+        "at": str(shift.at),
+        "usual": shift.usual,
+        "level": shift.level,
+        "factor": shift.factor,
+    }
+
+
+def _shift(table: Mapping[str, Any]) -> Shift:
+    return Shift(
+        series=Series(table["entity"], table["metric"]),
+        onset=as_time(table["onset"]),
+        at=as_time(table["at"]),
+        usual=table["usual"],
+        level=table["level"],
+        factor=table["factor"],
+    )
+
+
+def _episode(table: Mapping[str, Any]) -> Episode:
+    """What is kept of an episode; of its movers the name of the first."""
+    kept = {key: table[key] for key in ("id", "entity", "open", "severity")}
+    start, lead = as_time(table["start"]), table["lead"]
+    nan = float("nan")
+    mover = Mover(series=Series(table["entity"], lead), usual=nan, peak=nan, deviation=nan, onset=start)
+    return Episode(**kept, start=start, end=as_time(table["end"]), movers=(mover,) if lead else ())
 
 
 def _episodes(path: Path) -> Mapping[str, list[dict[str, Any]]]:
     try:
         table: dict[str, list[dict[str, Any]]] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return {"episodes": [], "muted": []}
+        return {}
     except ValueError as error:
         msg = f"{path} cannot be read: {error}."
         raise DataError(msg, remedy="Remove it: only the ids of episodes that go on are lost.") from error
@@ -100,7 +160,7 @@ def _lines(path: Path) -> Iterable[dict[str, Any]]:
         raise DataError(msg, remedy="Remove the line that is no JSON.") from error
 
 
-def _append(path: Path, line: Mapping[str, Any]) -> None:
-    """Add a line; the file is replaced as a whole, so that a kill leaves either the old or the new one."""
+def _append(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
+    """Add lines; the file is replaced as a whole, so that a kill leaves either the old or the new one."""
     before = path.read_text(encoding="utf-8") if path.exists() else ""
-    write_text(path, before + json.dumps(line) + "\n")
+    write_text(path, before + "".join(json.dumps(line) + "\n" for line in lines))

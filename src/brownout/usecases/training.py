@@ -21,11 +21,11 @@ from brownout.forecasting.selected import SelectedForecaster
 from brownout.forecasting.settings import LstmSettings
 from brownout.settings import Settings
 from brownout.telemetry.atomic import write_text
-from brownout.telemetry.grid import ShardPlan, plan_shards, read_shard
-from brownout.usecases.horizon import NightSpan, days, forecast_panel, outlook_panel, outlook_steps
+from brownout.telemetry.grid import ShardPlan, plan_shards
+from brownout.usecases.horizon import NightSpan, days, forecast_panel, outlook_panel, outlook_steps, usual_panel
 from brownout.usecases.lock import environment_hash, lock_hash
 
-__all__ = ["DETECTOR", "FORECASTER", "read_record", "train_detector", "train_forecaster"]
+__all__ = ["DETECTOR", "FORECASTER", "fit_detector", "read_record", "train_detector", "train_forecaster"]
 
 FORECASTER = "brownout-forecaster"
 DETECTOR = "brownout-detector"
@@ -40,7 +40,7 @@ def train_forecaster(
     span = NightSpan.of(store, settings)
     start = max(span.first, span.end - days(settings.forecast.train_days))
     plans = plan_shards(store, size=settings.shard_size, start=start, end=span.end)
-    panels = [forecast_panel(read_shard(store, plan).panel, settings.forecast) for plan in plans]
+    panels = [forecast_panel(usual_panel(store, plan, settings), settings.forecast) for plan in plans]
     with_slots = [panel for panel in panels if panel.values.shape[1] > 1 and len(panel.metrics)]
     shape = LstmSettings.quick(
         context=max(round(settings.forecast.context_days * 1440 / settings.forecast.step_minutes), 1),
@@ -70,20 +70,31 @@ def train_detector(
 ) -> ModelRecord:
     """Learn what is usual from what lies before the window of the night, store in ``folder`` and log."""
     span = NightSpan.of(store, settings)
-    start = max(span.first, span.window - days(settings.detect.train_days))
-    plans = _evenly(plan_shards(store, size=settings.shard_size, start=start, end=span.window))
-    shape = DetectorSettings(seed=settings.seed)
-    detector = IsolationForestDetector(shape).fit([read_shard(store, plan).panel for plan in plans], progress)
+    detector = fit_detector(store, settings, span, progress)
     detector.save(folder)
     return _log(
         tracker,
         DETECTOR,
         folder,
-        window=(start, span.window),
-        parameters={**asdict(shape), "shards": len(plans), "source": store.name},
+        window=(_learned_from(span, settings), span.window),
+        parameters={**asdict(detector.settings), "source": store.name},
         scores={},
         seed=settings.seed,
     )
+
+
+def fit_detector(
+    store: SampleStore, settings: Settings, span: NightSpan, progress: Progress = no_progress
+) -> IsolationForestDetector:
+    """Learn what is usual from the last ``train_days`` before the window of a night."""
+    start = _learned_from(span, settings)
+    plans = _evenly(plan_shards(store, size=settings.shard_size, start=start, end=span.window))
+    detector = IsolationForestDetector(DetectorSettings(seed=settings.seed))
+    return detector.fit([usual_panel(store, plan, settings) for plan in plans], progress)
+
+
+def _learned_from(span: NightSpan, settings: Settings) -> np.datetime64:
+    return max(span.first, span.window - days(settings.detect.train_days))
 
 
 def _champion(folder: Path, shape: LstmSettings) -> SelectedForecaster | None:

@@ -5,12 +5,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from brownout.detection.attribution import explained
-from brownout.detection.episodes import episodes
 from brownout.detection.forest import IsolationForestDetector
 from brownout.detection.memory import Memory
-from brownout.detection.rules import load_rules, with_rules
-from brownout.domain.findings import Episode
+from brownout.domain.findings import Episode, Quiet, Shift
 from brownout.domain.forecasts import Breach, Forecasts, Series
 from brownout.domain.metrics import Metric, Worse
 from brownout.domain.night import Chart
@@ -28,6 +25,7 @@ from brownout.telemetry.grid import ShardPlan, plan_shards, read_shard
 from brownout.usecases.charts import forecast_chart
 from brownout.usecases.horizon import NightSpan, days, forecast_panel, with_limits
 from brownout.usecases.later import look_later
+from brownout.usecases.search import search
 from brownout.usecases.write_back import Sink, forecast_points, score_points
 
 __all__ = ["ShardFindings", "Watchers", "plan_watch", "watch_shard"]
@@ -52,8 +50,10 @@ class ShardFindings:
         Console latency in the window on forecast slots, one entity a row; None where the shard has no consoles.
     chronic
         Series that were beyond their limit for most of the window: no breach is forecast for them.
-    muted
-        Episodes not shown because of what was said about their like, with the id of the episode judged.
+    quiet
+        Episodes that are not alarmed: single outliers, and what was said about their like.
+    shifts
+        Levels that were accepted as usual, lately or in earlier nights.
     closeness
         Chance of each charted forecast to be beyond its limit, by series: orders charts over shards.
     """
@@ -67,7 +67,8 @@ class ShardFindings:
     latency: Panel | None
     repairs: Repairs
     series: int
-    muted: tuple[tuple[Episode, str], ...] = ()
+    quiet: tuple[Quiet, ...] = ()
+    shifts: tuple[Shift, ...] = ()
 
 
 def plan_watch(store: SampleStore, settings: Settings) -> tuple[ShardPlan, ...]:
@@ -93,18 +94,17 @@ class Watchers:
 def watch_shard(store: SampleStore, plan: ShardPlan, watchers: Watchers, settings: Settings) -> ShardFindings:
     """Forecast every series to its limit and merge what is abnormal in the window into episodes."""
     shard = read_shard(store, plan)
-    panel, span = shard.panel, NightSpan.of(store, settings)
+    panel, span = settings.calendar.without(shard.panel, store.topology), NightSpan.of(store, settings)
     coarse = forecast_panel(panel, settings.forecast)
     panel = panel.between(span.window - days(DETECTOR_PAST_DAYS), panel.end)
     first = min(max(panel.slot(span.window), 1), panel.values.shape[1])
-    scores = watchers.detector.score(panel, first)
-    window = panel.between(span.window, span.end)
+    searched = search(store, panel, first, watchers.detector, watchers.memory, settings)
+    window = shard.panel.between(span.window, span.end)
     forecasts, naive, around = _forecast(watchers.forecaster, coarse, _beside(store, plan, coarse, settings), settings)
     metrics = with_limits({metric.name: metric for metric in panel.metrics}, settings.forecast)
     if watchers.sink is not None:
         topology = store.topology
-        watchers.sink([forecast_points(forecasts, metrics, topology), score_points(scores, topology)])
-    settled = watchers.memory.settle(explained(episodes(scores, panel), scores, panel, watchers.detector))
+        watchers.sink([forecast_points(forecasts, metrics, topology), score_points(searched.scores, topology)])
     chronic = _chronic(coarse.between(span.window, coarse.end), metrics)
     forecasts, naive = (_without(chronic, made) for made in (forecasts, naive))
     found = breaches(forecasts, metrics, _now(coarse), min_probability=settings.forecast.min_probability)
@@ -123,8 +123,9 @@ def watch_shard(store: SampleStore, plan: ShardPlan, watchers: Watchers, setting
     return ShardFindings(
         breaches=(*found, *later.breaches),
         chronic=chronic,
-        episodes=with_rules(settled.episodes, panel, load_rules()),
-        muted=settled.muted,
+        episodes=searched.episodes,
+        quiet=searched.quiet,
+        shifts=searched.shifts,
         charts={**charts, **later.charts},
         closeness={series: closeness[series] for series in charts},
         measured=_measured(window),

@@ -83,24 +83,35 @@ def night_points(night: Night) -> Iterator[Points]:
     """Breaches, episodes and causes."""
     if night.breaches:
         yield _breaches(night)
-    if night.episodes:
-        yield Points(
-            measurement="brownout_episode",
-            tags=[_tags(night.topology, episode.entity) for episode in night.episodes],
-            series=np.arange(len(night.episodes)),
-            times=_ms([episode.start for episode in night.episodes]),
-            fields={
-                "severity": np.array([episode.severity for episode in night.episodes], float),
-                "end_ms": _ms([episode.end for episode in night.episodes]),
-                "open": np.array([int(episode.open) for episode in night.episodes]),
-            },
-            texts={
-                "episode": [episode.id for episode in night.episodes],
-                "moved": [", ".join(m.series.metric for m in episode.movers[:3]) for episode in night.episodes],
-            },
-        )
+    if night.episodes or night.quiet:
+        yield _episodes(night)
     if night.diagnoses:
         yield _causes(night)
+
+
+def _episodes(night: Night) -> Points:
+    """Episodes with the incident they belong to; those that are not alarmed have ``alarm`` 0 and say why."""
+    incident = {episode: diagnosis.id for diagnosis in night.diagnoses for episode in diagnosis.episodes}
+    reasons = {one.episode.id: one.reason for one in night.quiet}
+    found = [*night.episodes, *(one.episode for one in night.quiet)]
+    return Points(
+        measurement="brownout_episode",
+        tags=[_tags(night.topology, episode.entity) for episode in found],
+        series=np.arange(len(found)),
+        times=_ms([episode.start for episode in found]),
+        fields={
+            "severity": np.array([episode.severity for episode in found], float),
+            "end_ms": _ms([episode.end for episode in found]),
+            "open": np.array([int(episode.open) for episode in found]),
+            "alarm": np.array([int(episode.id not in reasons) for episode in found]),
+        },
+        texts={
+            "episode": [episode.id for episode in found],
+            "incident": [incident.get(episode.id, "") for episode in found],
+            "moved": [", ".join(m.series.metric for m in episode.movers[:3]) for episode in found],
+            "reason": [reasons.get(episode.id, "") for episode in found],
+        },
+    )
 
 
 def _breaches(night: Night) -> Points:
@@ -147,9 +158,11 @@ def _causes(night: Night) -> Points:
 
 
 def _tags(topology: Topology, entity: str) -> dict[str, str]:
-    """The tags that the source has, and which entity it is to brownout."""
+    """The tags that name it in the source, and which entity it is to brownout."""
     found = topology[entity]
-    return {**found.labels, "entity": found.id, "kind": found.kind}
+    names = found.named_by or tuple(found.labels)
+    tags = {name: found.labels[name] for name in names if name in found.labels}
+    return {**tags, "entity": found.id, "kind": found.kind}
 
 
 def _ms(times: Sequence[np.datetime64] | npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:

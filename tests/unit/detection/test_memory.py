@@ -1,19 +1,20 @@
 """What is remembered: open episodes go on under their name; verdicts move the bar of like episodes, and back."""
 
 import json
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from nights import night
 
-from brownout.detection.memory import Known, Memory, Said, Verdict, known_of
+from brownout.detection.memory import Memory
 from brownout.domain.errors import DataError, SettingsError
-from brownout.domain.findings import Episode, Mover
+from brownout.domain.feedback import Said, Verdict
+from brownout.domain.findings import Episode, Mover, Why
 from brownout.domain.forecasts import Series
 from brownout.telemetry.atomic import write_text
-from brownout.usecases.remember import give_feedback, read_memory, take_back
+from brownout.usecases.remember import give_feedback, read_memory, remember, take_back
 from brownout.usecases.workspace import Workspace
 
 START = np.datetime64("2026-03-16T10:00", "ms")
@@ -36,22 +37,28 @@ def episode(  # noqa: PLR0913 - what tests vary
 
 
 def said(what: Said, about: Episode) -> Verdict:
-    return Verdict(episode=known_of(about), said=what, at=START)
+    return Verdict(episode=about, said=what, at=START)
+
+
+def kept(name: str, incident: str = "", entity: str = "vm") -> dict[str, object]:
+    """An episode as the file of a night holds it."""
+    times = {"start": str(START), "end": str(START + HOUR)}
+    return {"id": name, "entity": entity, "open": False, "severity": 1.5, "lead": "cpu", "incident": incident} | times
 
 
 def test_an_open_episode_goes_on_the_next_night_under_its_id_and_start() -> None:
-    memory = Memory(known=(known_of(episode("a", 0, 2, going_on=True)),))
+    memory = Memory(known=(episode("a", 0, 2, going_on=True),))
     found = memory.settle([episode("b", 2.25, 3)]).episodes
     assert (found[0].id, found[0].start) == ("a", START)
 
 
 def test_a_closed_one_does_not_swallow_what_comes_after_it() -> None:
-    memory = Memory(known=(known_of(episode("a", 0, 2)),))
+    memory = Memory(known=(episode("a", 0, 2),))
     assert memory.settle([episode("b", 2.25, 3)]).episodes[0].id == "b"
 
 
 def test_an_episode_that_fell_apart_keeps_its_id_once() -> None:
-    memory = Memory(known=(known_of(episode("a", 0, 8)),))
+    memory = Memory(known=(episode("a", 0, 8),))
     assert [e.id for e in memory.settle([episode("b", 0, 2), episode("c", 4, 2)]).episodes] == ["a", "c"]
 
 
@@ -60,7 +67,8 @@ def test_like_ones_of_a_false_alarm_must_be_more_severe(severity: float, shown: 
     memory = Memory(verdicts=(said(Said.FALSE, episode("a")),))
     settled = memory.settle([episode("b", 48, severity=severity)])
     assert bool(settled.episodes) is shown
-    assert [reason for _, reason in settled.muted] == ([] if shown else ["a"])
+    assert [(quiet.because, quiet.why) for quiet in settled.quiet] == ([] if shown else [("a", Why.FEEDBACK)])
+    assert all("must reach a severity of 1.7" in quiet.reason for quiet in settled.quiet)
 
 
 def test_another_metric_is_another_kind() -> None:
@@ -81,11 +89,7 @@ def test_expected_ones_are_muted_at_their_time_of_day_only() -> None:
 
 def test_feedback_is_kept_and_can_be_taken_back(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
-    write_text(
-        workspace.episodes,
-        '{"episodes": [{"id": "a", "entity": "vm", "start": "2026-03-16T10:00", "end": "2026-03-16T11:00",'
-        ' "open": false, "severity": 1.5, "lead": "cpu"}], "muted": []}',
-    )
+    write_text(workspace.episodes, json.dumps({"episodes": [kept("a")], "muted": []}))
     give_feedback(workspace, "a", Said.FALSE, START)
     assert not read_memory(workspace).settle([episode("b", 48)]).episodes
     take_back(workspace, "a", START)
@@ -95,15 +99,41 @@ def test_feedback_is_kept_and_can_be_taken_back(tmp_path: Path) -> None:
         take_back(workspace, "a", START)
 
 
+def test_feedback_on_an_incident_is_feedback_on_all_its_episodes_and_counts_once(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    members = [kept("a", "i"), kept("b", "i", "other"), kept("c", "j")]
+    write_text(workspace.episodes, json.dumps({"episodes": members, "quiet": []}))
+    assert [e.id for e in give_feedback(workspace, "i", Said.FALSE, START)] == ["a", "b"]
+    give_feedback(workspace, "i", Said.FALSE, START + HOUR)
+    assert len(workspace.ledger.read_text().splitlines()) == 2
+    give_feedback(workspace, "a", Said.TRUE, START + HOUR)
+    assert {v.episode.id: v.said for v in read_memory(workspace).verdicts} == {"a": Said.TRUE, "b": Said.FALSE}
+    assert [e.id for e in take_back(workspace, "i", START)] == ["b", "a"]
+    assert read_memory(workspace).verdicts == ()
+
+
+def test_a_night_is_kept_with_its_incidents_and_with_why_some_episodes_are_quiet(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    remember(workspace, night())
+    table = json.loads(workspace.episodes.read_text())
+    assert [(e["id"], e["incident"]) for e in table["episodes"]] == [("e2", "d2"), ("e1", "d1")]
+    assert [(e["id"], e["why"], e["because_of"]) for e in table["quiet"]] == [
+        ("e3", "artefact", "ART-01"),
+        ("e4", "feedback", "e0"),
+    ]
+    memory = read_memory(workspace)
+    assert memory.incidents == {"d1": ("e1",), "d2": ("e2",)}
+    assert [(e.id, e.lead) for e in memory.known] == [
+        ("e2", ""),
+        ("e1", "console_update_ms"),
+        ("e3", ""),
+        ("e4", "console_update_ms"),
+    ]
+
+
 def test_an_episode_that_nobody_knows_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="No episode 'x'"):
+    with pytest.raises(DataError, match="No episode or incident 'x'"):
         give_feedback(Workspace(tmp_path), "x", Said.TRUE, START)
-
-
-def test_what_is_kept_is_enough_to_compare() -> None:
-    assert known_of(episode("a")) == Known(
-        id="a", entity="vm", start=START, end=START + HOUR, open=False, severity=1.5, lead="cpu"
-    )
 
 
 def test_the_command_says_lists_and_takes_back(tmp_path: Path) -> None:
@@ -111,8 +141,7 @@ def test_the_command_says_lists_and_takes_back(tmp_path: Path) -> None:
 
     from brownout.cli import app
 
-    table = asdict(known_of(episode("a"))) | {"start": str(START), "end": str(START + HOUR)}
-    write_text(Workspace(tmp_path).episodes, json.dumps({"episodes": [table], "muted": []}))
+    write_text(Workspace(tmp_path).episodes, json.dumps({"episodes": [kept("a")], "quiet": []}))
     run = partial(CliRunner().invoke, app)
     assert run(["feedback", "a", "--out", str(tmp_path), "--false"]).output.split("\t")[2:] == ["cpu", "false\n"]
     assert json.loads(run(["feedback", "--list", "--json", "--out", str(tmp_path)]).output)[0]["said"] == "false"

@@ -4,65 +4,121 @@ import numpy as np
 import pytest
 from panels import waves
 
+from brownout.detection.clock import Clock
 from brownout.detection.news import HELD, LEAST_QUIET, QUIET_SHARE, WORSE, announce, news
-from brownout.detection.past import Clock, novelty, record, seasonal, spread, trailing_mean, trailing_std
+from brownout.detection.past import novelty, quantiles, record, seasonal, spread, usual_of_day
+from brownout.detection.sums import Sums
 from brownout.detection.views import VIEWS, views
 
 RNG = np.random.default_rng(0)
 
 
 def series(slots: int = 400, gaps: float = 0.1) -> np.ndarray:
-    values = RNG.normal(0, 1, (2, slots, 3)).astype(np.float32)
+    values = RNG.normal(0, 1, (6, slots)).astype(np.float32)
     values[RNG.random(values.shape) < gaps] = np.nan
     return values
 
 
+@pytest.mark.parametrize("gaps", [0.0, 0.1])
 @pytest.mark.parametrize("width", [1, 3, 12])
-def test_trailing_mean_and_scatter_are_those_of_what_was_measured(width: int) -> None:
-    values = series()
-    mean, scatter = trailing_mean(values, width), trailing_std(values, width)
-    for slot in (0, 2, 57, 399):
+def test_trailing_mean_and_scatter_are_those_of_what_was_measured(width: int, gaps: float) -> None:
+    values = series(gaps=gaps) + 100
+    ends = np.array([-1, 0, 2, 57, 399])
+    sums = Sums.of(values)
+    mean, scatter = sums.mean(width, ends), sums.std(width, ends)
+    assert np.isnan(mean[:, 0]).all()
+    for place, slot in enumerate(ends.tolist()[1:], start=1):
         window = values[:, max(slot - width + 1, 0) : slot + 1]
         here = np.isfinite(values[:, slot])
-        np.testing.assert_array_equal(np.isfinite(mean[:, slot]), here)
-        np.testing.assert_allclose(mean[:, slot][here], np.nanmean(window, axis=1)[here], atol=1e-5)
-        np.testing.assert_allclose(scatter[:, slot][here], np.nanstd(window, axis=1)[here], atol=1e-4)
+        np.testing.assert_array_equal(np.isfinite(mean[:, place]), here)
+        np.testing.assert_allclose(mean[:, place][here], np.nanmean(window[here], axis=1), rtol=1e-5)
+        np.testing.assert_allclose(scatter[:, place][here], np.nanstd(window[here], axis=1), atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [1, 3, 7])
+def test_blocks_are_means_of_what_was_measured_in_them(size: int) -> None:
+    values = series(gaps=0.5)
+    found = Sums.of(values).blocks(size)
+    for block in range(found.shape[1]):
+        part = values[:, block * size : (block + 1) * size]
+        some = np.isfinite(part).any(axis=1)
+        np.testing.assert_array_equal(np.isfinite(found[:, block]), some)
+        np.testing.assert_allclose(found[some, block], np.nanmean(part[some], axis=1), atol=1e-5)
+    assert found.shape[1] == -(-400 // size)
 
 
 def test_novelty_is_the_distance_to_the_nearest_value_before_the_last_renewal() -> None:
     values, clock = series(), Clock(400, 1800)
     found = novelty(values, clock)
-    every = clock.window(6 * 3600, 12)
-    for slot in (every, 77, 399):
-        known = values[:, : slot // every * every]
-        distance = np.nanmin(np.abs(known - values[:, slot : slot + 1]), axis=1)
+    for slot in (clock.period, 77, 399):
+        known = values[:, : slot // clock.period * clock.period]
         here = np.isfinite(values[:, slot])
-        np.testing.assert_allclose(np.abs(found[:, slot])[here], distance[here], atol=1e-6)
-    assert np.isnan(found[:, :every]).all()
+        distance = np.nanmin(np.abs(known - values[:, slot : slot + 1])[here], axis=1)
+        np.testing.assert_allclose(np.abs(found[:, slot])[here], distance, atol=1e-6)
+    assert np.isnan(found[:, : clock.period]).all()
 
 
 def test_a_record_is_beyond_all_before_it_in_percent_of_their_range() -> None:
-    values = np.array([0, 10, 5, 12, 11, -5], np.float32)[None, :, None]
-    found = record(values, np.full((1, 6, 1), 0.1, np.float32))[0, :, 0]
-    np.testing.assert_allclose(found, [0, 1000, 0, 20, 0, -100 * 5 / 12], rtol=1e-5)
+    values = np.array([[0, 10, 5, 12, 11, -5]], np.float32)
+    expected = [0, 1000, 0, 20, 0, -100 * 5 / 12]
+    for start in (0, 1, 3):
+        found = record(values, np.full((1, 6 - start), 0.1, np.float32), start)[0]
+        np.testing.assert_allclose(found, expected[start:], rtol=1e-5)
+
+
+def test_quantiles_are_those_of_what_was_measured() -> None:
+    values = series(gaps=0.3)
+    values[2] = np.nan
+    for level, found in zip((0.1, 0.5, 0.99), quantiles(values, (0.1, 0.5, 0.99)), strict=True):
+        for row in (0, 1, 5):
+            known = np.sort(values[row][np.isfinite(values[row])])
+            assert found[row] == known[round(level * (len(known) - 1))]
+        assert np.isnan(found[2])
 
 
 def test_the_same_time_of_the_last_days_is_expected() -> None:
-    panel = waves(days=9, interval_s=1800)
-    clock = Clock(panel.values.shape[1], 1800)
-    expected = seasonal(panel.values, clock)[0]
-    slot = 8 * 48 + 5
-    past = panel.values[1, [slot - 48 * k for k in range(1, 8)]]
-    np.testing.assert_allclose(expected[1, slot], np.median(past, axis=0), atol=1e-4)
+    values, clock = series(11 * 48, gaps=0.4), Clock(11 * 48, 1800)
+    day, week, last = seasonal(values, clock)
+    for slot in (5, 48, 3 * 48 + 7, 8 * 48 + 5, 10 * 48 + 46):
+        same = np.full((len(values), 7), np.nan, np.float32)
+        for k in range(1, 8):
+            if slot >= 48 * k:
+                same[:, k - 1] = values[:, slot - 48 * k]
+        known = np.isfinite(same).any(axis=1)
+        np.testing.assert_allclose(day[known, slot], np.nanmedian(same[known], axis=1), atol=1e-6)
+        assert np.isnan(day[~known, slot]).all()
+        np.testing.assert_array_equal(week[:, slot], same[:, 6])
+        hour = slot // 2 * 2
+        np.testing.assert_array_equal(last[:, slot], quantiles(values[:, max(hour - 48, 0) : hour], (0.5,))[0])
+    np.testing.assert_array_equal(usual_of_day(values, clock), np.where(np.isnan(day), last, day))
 
 
 def test_an_incident_on_one_day_does_not_widen_what_is_usual() -> None:
-    residuals = RNG.normal(0, 1, (1, 9 * 288, 1)).astype(np.float32)
+    residuals = RNG.normal(0, 1, (1, 9 * 288)).astype(np.float32)
     clock = Clock(9 * 288, 300)
-    before = spread(residuals, clock)[0, -1, 0]
+    before = spread(residuals, clock)[0, -1]
     residuals[:, 7 * 288 : 7 * 288 + 60] += 50
-    assert spread(residuals, clock)[0, -1, 0] == pytest.approx(before, rel=0.15)
-    assert before == pytest.approx(1, rel=0.2)
+    assert spread(residuals, clock)[0, -1] == pytest.approx(before, rel=0.15)
+    assert before == pytest.approx(1, rel=0.25)
+
+
+@pytest.mark.parametrize("interval_s", [10, 60, 300, 600, 900, 1800, 3600])
+def test_what_comes_at_a_minute_of_every_hour_is_sampled_as_often_as_it_comes(interval_s: int) -> None:
+    """A sample that keeps step with the hour would see it always, or never."""
+    day = 86_400 // interval_s
+    clock = Clock(9 * day, interval_s, 8 * day)
+    sampled = clock.places[: clock.asked]
+    hour = 3600 // interval_s
+    per_minute = np.bincount(sampled % hour, minlength=hour)
+    assert per_minute.min() >= per_minute.mean() / 2
+    assert len(sampled) / 7.25 >= min(day, 48)
+
+
+def test_the_sampled_past_tells_the_same_wherever_the_start_is() -> None:
+    panel = waves(interval_s=300, seed=3, entities=2)
+    panel.values[0, 100:900, 0] = np.nan
+    for (name, whole), (_, part) in zip(views(panel), views(panel, 10 * 288 + 77), strict=True):
+        np.testing.assert_array_equal(whole[:, 10 * 288 + 77 :], part, err_msg=name)
 
 
 def test_views_are_known_by_name_and_look_back_only() -> None:

@@ -161,3 +161,23 @@ def test_episodes_of_one_host_at_one_time_are_one_incident() -> None:
     assert [sorted(e.id for e in window.episodes) for window in found] == [["h10", "v120"], ["v225"], ["v1200"]]
     assert found[0].entities == ("h1", "v1")
     assert found[0].end == found[0].start + np.timedelta64(60, "m")
+
+
+def test_two_causes_at_once_are_both_told_and_one_alone_is_told_alone() -> None:
+    fleet = simulate(replace(FLEET, hosts=1, faults=1, pairs=1.0, only_causes=("LEAK-01", "NET-01"), signatures=True))
+    one, other = fleet.incidents
+    assert {one.cause, other.cause} == {"LEAK-01", "NET-01"}
+    assert max(one.start, other.start) < min(one.end, other.end)
+    both = diagnose(fleet, replace(one, start=max(one.start, other.start), end=min(one.end, other.end)))
+    assert {(c.id, c.entity) for c in both.told} == {(i.cause, i.entity) for i in fleet.incidents}
+    assert "Besides, " in both.summary
+    for cause in ("LEAK-01", "NET-01"):
+        alone = simulate(replace(FLEET, hosts=1, faults=1, only_causes=(cause,), signatures=True))
+        assert [c.id for c in diagnose(alone, alone.incidents[0]).told] == [cause]
+
+
+def test_what_the_first_cause_accounts_for_makes_no_second_one() -> None:
+    """A guest that takes the disk makes the disk slow, which by itself would be a disk at its limit."""
+    fleet = simulate(replace(FLEET, faults=1, only_causes=("CONT-02",), signatures=True))
+    diagnosis = diagnose(fleet, fleet.incidents[0])
+    assert [cause.id for cause in diagnosis.told] == ["CONT-02"]

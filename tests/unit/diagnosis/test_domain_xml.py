@@ -1,8 +1,11 @@
 """Labels from libvirt's domain XML."""
 
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from brownout.cli import app
@@ -54,10 +57,43 @@ def test_everything_that_symptoms_look_at_is_read() -> None:
     assert labels == {
         "domain_type": "kvm", "machine": "pc-q35-8.2", "cpu_mode": "qemu64", "vcpus": "4", "video_model": "qxl",
         "video_vgamem_kib": "8192", "graphics_type": "spice", "spice_image_compression": "off", "disk_bus": "ide",
-        "disk_cache": "writethrough", "disk_format": "qcow2", "backing_depth": "2", "iothreads": "2", "io_cap": "yes",
-        "nic_model": "e1000", "hugepages": "false", "emulator_pinned": "housekeeping", "hyperv_on": "false",
+        "disk_cache": "writethrough", "disk_format": "qcow2", "backing_depth": "2", "iothreads": "0", "io_cap": "yes",
+        "memory_source": "anonymous", "vcpus_pinned": "yes", "vcpu_quota": "-1", "emulator_quota": "-1",
+        "nic_queues": "1", "vhost": "no", "nic_model": "e1000",
+        "hugepages": "false", "emulator_pinned": "housekeeping", "hyperv_on": "false",
         "os": "windows", "input_tablet_bus": "none", "usb_controller": "piix3-uhci", "balloon_period": "10",
     }  # fmt: skip
+
+
+MODERN = """<domain type='kvm'>
+  <name>web</name><uuid>4dea22b3-1d52-d8f3-2516-782e98ab3fa0</uuid>
+  <memory unit='GiB'>8</memory><vcpu current='2'>8</vcpu><iothreads>4</iothreads>
+  <memoryBacking><hugepages/><source type='memfd'/></memoryBacking>
+  <numatune><memory mode='strict' nodeset='0'/></numatune>
+  <cputune><quota>50000</quota><emulator_quota>20000</emulator_quota></cputune>
+  <cpu mode='host-passthrough'/>
+  <devices>
+    <disk device='disk'><driver type='raw' cache='none' io='native' discard='unmap' iothread='2'/>
+      <target bus='virtio'/></disk>
+    <disk device='disk'><driver type='raw'><iothreads><iothread id='3'/><iothread id='2'/></iothreads></driver></disk>
+    <interface><model type='virtio'/><driver name='vhost' queues='4'/></interface>
+    <graphics type='spice' listen='::'><listen type='address' address='10.0.0.7'/><streaming mode='filter'/></graphics>
+    <video><model type='virtio'/></video>
+  </devices>
+</domain>"""
+
+
+def test_a_sound_guest_is_read_as_one() -> None:
+    name, labels = read_domain(MODERN)
+    assert name == "web"
+    expected = {
+        "uuid": "4dea22b3-1d52-d8f3-2516-782e98ab3fa0", "mem_kib": str(8 * 2**20), "vcpus": "2", "iothreads": "2",
+        "hugepages": "true", "memory_source": "memfd", "numatune_mode": "strict", "vcpu_quota": "50000",
+        "emulator_quota": "20000", "cpu_mode": "host-passthrough", "disk_io": "native", "disk_discard": "unmap",
+        "nic_queues": "4", "vhost": "yes", "graphics_listen": "10.0.0.7", "spice_streaming": "filter",
+        "spice_image_compression": "auto_glz", "video_model": "virtio", "vcpus_pinned": "no",
+    }  # fmt: skip
+    assert expected.items() <= labels.items()
 
 
 @pytest.mark.parametrize(
@@ -80,6 +116,8 @@ def test_labels_of_guests_in_the_knowledge_come_from_somewhere() -> None:
         ("<domain type='kvm'>", "cannot be read"),
         ("<!DOCTYPE d [<!ENTITY a 'aa'>]><domain><name>&a;</name></domain>", "DTD"),
         (XML.replace("{emulator}", "all"), "all"),
+        (XML.replace("{emulator}", "0-99999999999"), "99999999999"),
+        (XML.replace("{emulator}", "0\0"), "cannot be read"),
     ],
 )
 def test_what_is_no_domain_is_refused(xml: str, says: str) -> None:
@@ -94,3 +132,37 @@ def test_the_command_prints_columns_for_entities(tmp_path: Path) -> None:
     header, row = result.stdout.splitlines()
     assert header.split(",")[:3] == ["entity", "domain_type", "machine"]
     assert row.startswith('"desk, 01",kvm,pc-q35-8.2,qemu64')
+
+
+HOSTILE = ["", "0", "-1", "9" * 5000, "\u0663", "1-", "^", "../../etc", "' or 1=1", "a\u0301\u202e", "&#0;", "none"]
+ODD = st.one_of(st.sampled_from(HOSTILE), st.text(st.characters(blacklist_categories=("Cs", "Cc")), max_size=20))
+
+
+def test_numbers_longer_than_any_machine_has_are_none() -> None:
+    endless = "9" * 5000
+    _, labels = read_domain(MODERN.replace("<memory unit='GiB'>8", f"<memory unit='GiB'>{endless}"))
+    assert "mem_kib" not in labels
+    capped = XML.replace("{emulator}", "0").replace("<total_iops_sec>500", f"<total_iops_sec>{endless}")
+    assert read_domain(capped)[1]["io_cap"] == "no"
+
+
+@given(st.data())
+def test_whatever_stands_in_the_xml_is_text_or_refused(data: st.DataObject) -> None:
+    root = ET.fromstring(MODERN if data.draw(st.booleans()) else XML.replace("{emulator}", "0-3"))  # noqa: S314
+    places = list(root.iter())
+    for _ in range(data.draw(st.integers(1, 6))):
+        place = places[data.draw(st.integers(0, len(places) - 1))]
+        value = data.draw(ODD)
+        if place.attrib and data.draw(st.booleans()):
+            place.set(data.draw(st.sampled_from(sorted(place.attrib))), value)
+        elif data.draw(st.booleans()):
+            place.text = value
+        else:
+            place.clear()
+    try:
+        name, labels = read_domain(ET.tostring(root, encoding="unicode"))
+    except DataError:
+        return
+    assert name == name.strip() != ""
+    assert set(labels) <= set(LABELS)
+    assert all(isinstance(value, str) and value for value in labels.values())

@@ -13,7 +13,7 @@ from brownout.domain.panel import Float, Panel
 from brownout.forecasting.attribution import drivers_of
 from brownout.forecasting.load_model import LoadModel
 from brownout.forecasting.load_paths import Outlook, follow, log_latency
-from brownout.forecasting.response import learn_response
+from brownout.forecasting.response import Response, learn_response
 from brownout.forecasting.rows import rows_of
 from brownout.forecasting.selected import SelectedForecaster
 from brownout.forecasting.settings import LstmSettings
@@ -308,3 +308,57 @@ def test_only_what_surrounds_the_consoles_is_forecast_for_them() -> None:
 
     look_around(panels[0].select(entities=[2]), [SLOTS - 1], panels, predict, STEPS)
     assert sorted(asked) == ["d2", "g2", "h2"]
+
+
+def test_what_remains_besides_the_loads_is_carried_on() -> None:
+    """Noise-free: latency is 3 plus what the load adds, so the path is 3 plus what it will add, and nothing is wide."""
+    rng = np.random.default_rng(3)
+    loads = [Load(Place.HOST, Family.CPU, "cpu", True)]
+    past = rng.uniform(0, 2, (1, 200, 1)).astype(np.float32)
+    response = Response(tuple(loads), ((0.0, 1.0),), ((0.0, 1.0),))
+    future = rng.uniform(0, 2, (1, STEPS, 1)).astype(np.float32)
+    made = follow(response, Outlook(3 + past[..., 0], past, future))
+    np.testing.assert_allclose(made.values, np.repeat(3 + future, len(QUANTILES), axis=2), atol=1e-3)
+
+
+def test_before_the_first_slot_nothing_is_known() -> None:
+    panels = fleet()
+    model, early = LoadModel.learn(panels), 30
+    ((_, row),) = model.rows(panels[0], [early], STEPS)
+    outlook = model.outlook(row, around(panels, early))
+    assert np.isfinite(outlook.latency).sum(axis=1).tolist() == [early + 1] * 6
+    assert np.isfinite(outlook.past).all(axis=2).sum(axis=1).tolist() == [early + 1] * 6
+
+
+def peaking() -> list[Panel]:
+    """All consoles wait for the CPU of their host, which is 60 % at eight o'clock and 40 % else, now and then 95 %."""
+    rng = np.random.default_rng(4)
+    hour = np.arange(SLOTS) % DAY
+    cpu = np.where(hour == 8, 60, 40) + rng.uniform(-5, 5, (6, SLOTS))
+    cpu[rng.uniform(size=cpu.shape) < 0.05] = 95
+    panels = fleet()
+    latency = np.exp(3 + 0.03 * cpu)
+    return [
+        replace(panels[0], values=latency[..., None].astype(np.float32)),
+        *panels[1:2],
+        replace(panels[2], values=cpu[..., None].astype(np.float32)),
+    ]
+
+
+@pytest.mark.parametrize(("forecast", "daily", "usual"), [(60.0, True, 40.0), (90.0, False, 60.0)])
+def test_what_is_so_every_day_is_compared_with_all_hours_what_is_not_with_that_hour(
+    forecast: float, *, daily: bool, usual: float
+) -> None:
+    """The latency is forecast to be twice what the load explains."""
+    panels = peaking()
+    chance = np.zeros((6, STEPS))
+    chance[:, (8 - SLOTS) % DAY] = 1  # the step at eight o'clock
+    rows = rows_of(panels[0], [SLOTS - 1], STEPS)
+    latency = np.full((6, STEPS, len(QUANTILES)), 2 * np.exp(3 + 0.03 * forecast), np.float32)
+    made = rows.forecasts(latency, "lstm")
+    for drivers in drivers_of(LoadModel.learn(panels), made, chance, around(panels, host_cpu=forecast)):
+        assert drivers is not None
+        assert (drivers[0].metric, drivers[0].daily) == ("host_cpu", daily)
+        assert drivers[0].usual == pytest.approx(usual, abs=4)
+        rise = 0.03 * (forecast - usual)
+        assert drivers[0].share == pytest.approx(rise / (rise + np.log(2)), abs=0.1)

@@ -10,8 +10,10 @@ import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from nights import HOSTILE, driven, night
+from nights import HOSTILE, driven, hours, night
 
+from brownout.domain.findings import Mover
+from brownout.domain.forecasts import Series
 from brownout.reporting.data import report_of
 from brownout.reporting.markdown import escape_markdown, inline_code
 from brownout.reporting.numbers import clock, figure, percent, span
@@ -47,7 +49,7 @@ def test_what_is_beyond_its_limit_already_is_no_forecast() -> None:
     beyond = [replace(breach, exceeded=True, now=200.0) for breach in made.breaches]
     summary = report_of(replace(made, breaches=(beyond[0], made.breaches[1]))).summary
     assert summary.headline == "1 incident is going on, 1 limit is exceeded, 1 limit may be crossed within 24 h."
-    assert summary.sentences[-2] == (
+    assert summary.sentences[-3] == (
         "Guest memory usable of vm1 is beyond 10 % now, and probably for 2 h of the next 24 h."
     )
     both = report_of(replace(made, breaches=tuple(beyond))).summary
@@ -64,6 +66,21 @@ def test_limits_of_the_weeks_after_the_horizon_are_told_apart() -> None:
     assert headline == (
         "1 incident is going on, 1 limit may be crossed within 24 h, 1 limit may be crossed in the weeks after."
     )
+
+
+def test_what_moved_first_is_named_first() -> None:
+    made = night()
+    early = Mover(series=Series("vm1", "vm_ready_pct"), usual=1, peak=9, deviation=8, onset=hours(19))
+    host = Mover(series=Series("kvm1", "host_cpu_busy_pct"), usual=1, peak=9, deviation=80, onset=hours(19.5))
+    guest = replace(made.episodes[1], id="e5", entity="vm1", severity=1.1, movers=(early,))
+    busy = replace(made.episodes[1], id="e6", entity="kvm1", severity=3.0, movers=(host,))
+    unknown = replace(made.diagnoses[0], episodes=("e1", "e5", "e6"), causes=made.diagnoses[0].causes[1:])
+    report = report_of(replace(made, episodes=(*made.episodes, guest, busy), diagnoses=(unknown,)))
+    (incident,) = report.incidents
+    assert incident.entities == ["vm1", "kvm1", "vm1/console"]
+    assert incident.first is not None
+    assert (incident.first.entity, incident.first.metric) == ("vm1", "vm_ready_pct")
+    assert report.summary.sentences[0].startswith("vm1 behaves abnormally since")
 
 
 def test_consoles_at_risk_are_those_of_incidents_and_breaches() -> None:

@@ -135,9 +135,35 @@ def test_causes_can_be_excluded() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"hosts": 0}, {"days": 0.001}, {"faults": -1}, {"only_causes": ("NOPE",), "faults": 1}, {"faults": 500}]
+    "wrong",
+    [
+        {"hosts": 0},
+        {"pairs": 1.5},
+        {"days": 0.001},
+        {"faults": -1},
+        {"only_causes": ("NOPE",), "faults": 1},
+        {"faults": 500},
+    ],
 )
 def test_a_fleet_that_cannot_be_is_refused_with_a_remedy(wrong: dict[str, object]) -> None:
     with pytest.raises(SettingsError) as caught:
         simulate(replace(QUIET, **wrong))  # type: ignore[arg-type]
     assert caught.value.remedy
+
+
+def test_incidents_that_meet_are_independent_and_both_labelled() -> None:
+    fleet = simulate(replace(QUIET, days=10, hosts=4, faults=5, pairs=1.0))
+    assert len(fleet.incidents) > 5
+    met = [
+        (one, other)
+        for one in fleet.incidents
+        for other in fleet.incidents
+        if one.id < other.id and one.group == other.group and one.start < other.end and other.start < one.end
+    ]
+    assert len(met) == len(fleet.incidents) - 5
+    for one, other in met:
+        assert one.cause != other.cause
+        both = min(one.end, other.end) - max(one.start, other.start)
+        assert both >= min(one.end - one.start, other.end - other.start) / 2
+    alone = simulate(replace(QUIET, days=10, hosts=4, faults=5))
+    assert len(alone.incidents) == 5

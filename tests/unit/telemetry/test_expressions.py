@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from brownout.domain.errors import KnowledgeError
-from brownout.telemetry.counters import rates
+from brownout.telemetry.counters import LONGEST_GAP_MS, growth, rates
 from brownout.telemetry.expressions import parse
-from brownout.telemetry.frame import RawFrame, latest_before
+from brownout.telemetry.frame import RawFrame, held, latest_before
 
 SLOT_MS = 60_000
 
@@ -40,6 +40,9 @@ A = [1.0, 3, 5, 10, 20, 30, 7, 7, 7]
         ("min(a, 5)", [(2 + 5) / 2, 5, 5, 5]),
         ("max(0, min(a, 12) - 2)", [(np.mean([0, 1]) + 9) / 2, (3 + 10) / 2, 5, 5]),
         ("sum(rate(a))", [2 / 30 + 10 / 30, 2 / 30 + 10 / 30, 0, 0]),
+        ("sum(hourly(a))", [2 + 10, 4 + 20, 0, 0]),
+        ("pool(a)", [8.5, 17.5, 7, 7]),
+        ("time", [15, 60, 15, 60]),
     ],
 )
 def test_values_of_cells(text: str, expected: list[float]) -> None:
@@ -84,7 +87,8 @@ def test_an_expression_knows_what_it_needs() -> None:
 @pytest.mark.parametrize(
     ("text", "averages"),
     [("100 - a - b", True), ("a / 1024", True), ("mean(a)", True), ("a / b", False), ("rate(a)", False),
-     ("max(a, b)", False), ("a * b", False), ("a + m.b", False)],
+     ("max(a, b)", False), ("a * b", False), ("a + m.b", False), ("time - a", False), ("pool(a)", False),
+     ("hourly(a)", False)],
 )  # fmt: skip
 def test_only_sums_may_be_left_to_the_servers_means(text: str, *, averages: bool) -> None:
     assert parse(text).averages is averages
@@ -126,3 +130,60 @@ def test_the_latest_value_before_is_that_of_a_loop() -> None:
             assert found[row] in [v for t, v in own if t == newest]
         else:
             assert np.isnan(found[row])
+
+
+def test_a_pool_weighs_samples_and_not_series() -> None:
+    unequal = RawFrame(
+        fields={"a": np.array([0.0, 0, 0, 1])},
+        series=np.array([0, 0, 0, 1]),
+        times=np.array([0, 10_000, 20_000, 30_000]),
+        slots=np.zeros(4, np.int64),
+        owner=np.array([0, 0]),
+        lookup=lambda _measurement, _name: np.full(4, np.nan),
+    )
+    assert parse("pool(a)")(unequal).values == [0.25]
+    assert parse("a")(unequal).values == [0.5]
+
+
+def test_growth_of_the_last_hour_is_that_of_a_loop() -> None:
+    rng = np.random.default_rng(11)
+    groups = np.sort(rng.integers(0, 4, 300))
+    times = np.empty(300, np.int64)
+    for group in range(4):
+        times[groups == group] = np.cumsum(
+            rng.choice([60_000, 600_000, 5_000_000], (groups == group).sum(), p=[0.6, 0.3, 0.1])
+        )
+    values = rng.poisson(0.7, 300).cumsum().astype(float)
+    values[rng.random(300) < 0.1] = np.nan
+    values[150:] -= np.nanmax(values[:140]) * 0.5
+    found, resets = growth(values, times, groups)
+    expected, fell = np.full(300, np.nan), set()
+    for row in range(300):
+        before = [r for r in range(row) if groups[r] == groups[row] and not np.isnan(values[r])]
+        if np.isnan(values[row]) or not before:
+            continue
+        if values[row] < values[before[-1]]:
+            fell.add(row)
+        window = [r for r in before if times[r] >= times[row] - LONGEST_GAP_MS]
+        if window:
+            path = np.diff(values[[*window, row]])
+            expected[row] = path[path > 0].sum()
+    np.testing.assert_allclose(found, expected)
+    assert set(resets.tolist()) == fell
+    assert fell
+
+
+def test_values_hold_as_a_loop_says() -> None:
+    rng = np.random.default_rng(2)
+    cells = sorted({(int(o), int(s)) for o, s in zip(rng.integers(0, 5, 60), rng.integers(0, 50, 60), strict=True)})
+    owners, slots = np.array(cells).T
+    values = rng.random(len(cells))
+    found = held(owners, slots, values, reach=6, end=50)
+    expected = {}
+    for (owner, slot), value in zip(cells, values.tolist(), strict=True):
+        for ahead in range(6):
+            if slot + ahead < 50 and (ahead == 0 or not any(o == owner and slot < s <= slot + ahead for o, s in cells)):
+                expected[owner, slot + ahead] = value
+    made = {(o, s): v for o, s, v in zip(found[0].tolist(), found[1].tolist(), found[2].tolist(), strict=True)}
+    assert made == expected
+    assert len(found[0]) == len(made)

@@ -41,7 +41,7 @@ def history(tmp_path: Path) -> tuple[Path, Description]:
         start = MONDAY + number * HOURS
         table = slice_table(start)
         write_samples(
-            file_of(tmp_path, start, HOURS), table.schema, [table], Repairs({(Repair.DUPLICATE, "a"): 1}, 720)
+            file_of(tmp_path, start, HOURS), table.schema, [(table, Repairs({(Repair.DUPLICATE, "a"): 1}, 720))]
         )
     write_description(tmp_path, description)
     return tmp_path, description

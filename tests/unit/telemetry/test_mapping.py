@@ -5,17 +5,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from brownout.diagnosis.domain_xml import LABELS
+from brownout.domain.entities import Entity
 from brownout.domain.errors import KnowledgeError
 from brownout.domain.metrics import Catalogue
-from brownout.simulation.telegraf import NOT_WRITTEN
 from brownout.telemetry.canonical import Canonicaliser
 from brownout.telemetry.mapping import Names, TelegrafMapping
 from brownout.telemetry.raw import MeasurementSchema, Raw, Request
+from brownout.telemetry.registry import merged
 
 START = np.datetime64("2026-03-02T00:00", "ms")
 INPUTS = {
     "libvirt", "cpu", "mem", "swap", "disk", "diskio", "net", "nstat", "netstat", "ping", "kernel", "kernel_vmstat",
-    "system", "processes", "procstat", "linux_cpu", "conntrack", "console probe",
+    "system", "processes", "procstat", "linux_cpu", "conntrack", "console probe", "chrony", "ras", "smart", "mdstat",
+    "bond", "cgroup", "brownout facts", "an agent in the guest",
 }  # fmt: skip
 
 
@@ -62,7 +65,7 @@ def test_every_source_makes_metrics_of_the_catalogue_on_kinds_that_carry_them() 
             assert source.entity[0].kind in catalogue[name].entity_kinds, name
     assert {source.input for source in mapping.sources} == INPUTS
     assert all(any(s.advice for s in mapping.sources if s.input == name) for name in INPUTS)
-    assert set(catalogue) - {metric.name for metric in mapping.metrics} == set(NOT_WRITTEN)
+    assert set(catalogue) == {metric.name for metric in mapping.metrics}
 
 
 def test_cpu_of_a_host_counts_guests_and_not_waiting() -> None:
@@ -105,9 +108,131 @@ def test_network_use_needs_a_known_speed() -> None:
         TelegrafMapping.load(),
         net=raw(tags, [0, 1], bytes_recv=counted, bytes_sent=[0] * 8, drop_in=[0] * 8, drop_out=[0] * 8, speed=speed),
     )
-    assert found["k/eth0", "net_util_pct"] == pytest.approx([50])
-    assert found["k/eth1", "net_util_pct"] == [None]
+    assert found["k/eth0", "net_util_pct"] == [None, pytest.approx(50)]
+    assert found["k/eth0", "net_speed_mbits"] == [1000, 1000]
+    assert found["k/eth1", "net_util_pct"] == found["k/eth1", "net_speed_mbits"] == [None]
     assert {entity for entity, _ in found} == {"k/eth0", "k/eth1"}
+
+
+def test_the_busiest_single_cpu_is_none_of_the_average() -> None:
+    tags = [{"host": "k", "cpu": name} for name in ("cpu-total", "cpu0", "cpu1")]
+    found = read(
+        TelegrafMapping.load(),
+        cpu=raw(tags, [0], usage_idle=[80, 70, 1], usage_iowait=[1, 0, 0], usage_softirq=[5, 60, 2]),
+    )
+    assert found["k", "host_cpu_busy_pct"] == [19]
+    assert found["k", "host_cpu_peak_pct"] == [99]
+    assert found["k", "host_softirq_pct"] == [60]
+
+
+def test_a_quota_throttles_and_no_quota_is_known_to_throttle_nothing() -> None:
+    scope = "/sys/fs/cgroup/machine.slice/machine-qemu\\x2d3\\x2dweb\\x2d01.scope/libvirt"
+    tags = [{"host": "k", "path": f"{scope}/{name}"} for name in ("vcpu0", "emulator")]
+    other = {"host": "k", "path": "/sys/fs/cgroup/machine.slice/machine-qemu-4-db.scope/libvirt/vcpu0"}
+    counts = {"cpu.stat.nr_periods": [0, 600, 0, 600, 0, 0], "cpu.stat.nr_throttled": [0, 60, 0, 150, 0, 0]}
+    found = read(TelegrafMapping.load(), cgroup=raw([*tags, other], [0, 1], **counts))
+    assert found["web-01", "vm_throttled_pct"] == pytest.approx([25])
+    assert found["db", "vm_throttled_pct"] == [0]
+
+
+def test_bad_sectors_are_counted_by_the_disks_name_and_hold_until_the_next_reading() -> None:
+    names = ("Reallocated_Sector_Ct", "Current_Pending_Sector", "Temperature_Celsius", "Reallocated_Sector_Count_X")
+    tags = [{"host": "k", "device": "sda", "name": name} for name in names]
+    values = [3, 8, 1, 2, 35, 35, 7, 7]
+    found = read(TelegrafMapping.load(), smart_attribute=raw(tags, [0, 10], raw_value=values))
+    assert found["k/sda", "disk_bad_sectors"] == [4] * 10 + [10] * 30
+
+
+def test_an_array_is_degraded_until_the_new_disk_is_rebuilt() -> None:
+    tags = [{"host": "k", "Name": "md0", "ActivityState": state} for state in ("active", "recovering")]
+    found = read(TelegrafMapping.load(), mdstat=raw(tags, [0], DisksTotal=[4, 4], DisksActive=[4, 2]))
+    assert found["k/md0", "disk_degraded"] == [0.5]  # both states in one slot
+    later = read(TelegrafMapping.load(), mdstat=raw(tags[1:], [0], DisksTotal=[4], DisksActive=[2]))
+    assert later["k/md0", "disk_degraded"] == [1]
+
+
+def test_members_of_a_bond_belong_to_the_bond() -> None:
+    tags = [{"host": "k", "bond": "bond0", "interface": name} for name in ("eno1", "eno2")]
+    found = read(TelegrafMapping.load(), bond_slave=raw(tags, [0], status=[1, 0]))
+    assert found == {("k/bond0", "net_slaves_down"): [1]}
+
+
+def test_paused_is_measured_and_shut_off_is_not() -> None:
+    tags = [{"host": "k", "domain_name": name} for name in ("runs", "paused", "off")]
+    found = read(TelegrafMapping.load(), libvirt_state=raw(tags, [0], state=[1, 3, 5]))
+    assert found == {("runs", "vm_paused"): [0], ("paused", "vm_paused"): [1]}
+
+
+def test_time_since_a_guest_started_and_what_its_qemu_holds_beyond_it() -> None:
+    began = (int(START.astype(np.int64)) - 2 * 3_600_000) * 10**6
+    scope = [{"host": "k", "cgroup": "machine-qemu-4-db.scope"}, {"host": "k", "cgroup": "machine-qemu-5-web.scope"}]
+    balloon = [{"host": "k", "domain_name": "db"}, {"host": "k", "domain_name": "web"}]
+    found = read(
+        TelegrafMapping.load(),
+        procstat=raw(scope, [0], created_at=[began, began], memory_rss=[5 * 2**30, 2**30]),
+        libvirt_balloon=raw(balloon, [0], current=[4 * 2**20, 2 * 2**20]),
+    )
+    assert found["db", "vm_uptime_h"] == pytest.approx([2])
+    assert found["db", "vm_qemu_extra_mib"] == [1024]
+    assert found["web", "vm_qemu_extra_mib"] == [0]  # it never touched all of its memory
+
+
+def test_shares_of_attempts_weigh_every_attempt_alike() -> None:
+    names = {"domain_name": "db", "hypervisor": "k", "mode": "handshake", "transport": "tcp"}
+    tags = [names | {"result": "success"}, names | {"result": "refused"}]
+    times = START.astype(np.int64) + np.array([0, 10, 20, 30, 40]) * 1000
+    tries = Raw(("result_code",), tuple(tags), np.array([0, 0, 0, 0, 1]), times, np.array([[0.0], [0], [0], [0], [2]]))
+    assert read(TelegrafMapping.load(), console_probe=tries)["db/console", "console_failed_pct"] == [20]
+
+
+def test_the_way_through_a_proxy_is_none_of_the_direct_one() -> None:
+    names = {"domain_name": "db", "hypervisor": "k", "mode": "update"}
+    tags = [names | {"transport": "tcp"}, names | {"transport": "ws"}]
+    found = read(TelegrafMapping.load(), console_probe=raw(tags, [0], tcp_connect_ms=[1, 40], auth_ms=[np.nan, 60]))
+    assert found["db/console", "console_connect_ms"] == [1]
+    assert found["db/console", "console_proxied_ms"] == [100]
+
+
+def labels_of(*series: tuple[dict[str, str], list[int]]) -> dict[str, dict[str, str]]:
+    """Labels by entity, of series of vm_config that were written at some minutes."""
+    times = np.concatenate([START.astype(np.int64) + np.array(minutes) * 60_000 for _, minutes in series])
+    places = np.repeat(np.arange(len(series)), [len(minutes) for _, minutes in series])
+    config = Raw(("known",), tuple(tags for tags, _ in series), places, times, np.ones((len(times), 1)))
+    reader = Canonicaliser(Memory(vm_config=config), TelegrafMapping.load(), 60)  # type: ignore[arg-type]
+    found = reader.read(START, START + np.timedelta64(1, "h"), Memory(vm_config=config).schemas())
+    assert found.tables == ()
+    return {entity.id: dict(entity.labels) for entity in found.entities}
+
+
+def test_the_latest_configuration_holds_and_a_migration_takes_it_along() -> None:
+    guest = {"host": "k1", "domain_name": "db"}
+    found = labels_of(
+        (guest | {"disk_bus": "ide", "video_model": "qxl"}, [0, 5, 10]),
+        (guest | {"disk_bus": "virtio"}, [15, 20]),
+        ({"host": "k2", "domain_name": "web", "os": "linux"}, [0]),
+    )
+    known = {name: value for name, value in found["db"].items() if value}
+    assert known == {"host": "k1", "domain_name": "db", "disk_bus": "virtio"}  # it has no video any more
+    assert found["web"]["os"] == "linux"
+    old = Entity(id="db", kind="vm", parent="k1", labels={"disk_bus": "ide", "video_model": "qxl"})
+    moved = merged(old, Entity(id="db", kind="vm", parent="k2", labels={"disk_bus": "virtio", "video_model": ""}))
+    assert moved.parent == "k2"
+    assert moved.labels == {"disk_bus": "virtio"}
+    assert merged(moved, Entity(id="db", kind="vm", labels={"host": "k2"})).labels == {
+        "disk_bus": "virtio",
+        "host": "k2",
+    }
+
+
+def test_hostile_values_of_labels_stay_text() -> None:
+    hostile = 'x" OR 1=1; <script>alert(1)</script> {host} \\x2d'
+    found = labels_of(({"host": "k", "domain_name": hostile, "machine": hostile}, [0]))
+    assert found[hostile]["machine"] == hostile
+
+
+def test_the_mapping_takes_every_label_that_is_read_from_the_xml() -> None:
+    (source,) = TelegrafMapping.load().measurements["vm_config"]
+    assert set(source.labels) == {*LABELS, "oversized"}
 
 
 def test_a_qemu_process_is_told_by_its_scope() -> None:

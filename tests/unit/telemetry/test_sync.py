@@ -8,18 +8,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from brownout.domain.errors import HistoryError
 from brownout.domain.repairs import Repair
+from brownout.telemetry import source as sources
 from brownout.telemetry.dataset import Dataset
 from brownout.telemetry.grid import shards
 from brownout.telemetry.history import History, week_of
-from brownout.telemetry.source import DatasetSource
+from brownout.telemetry.source import DatasetSource, DatasetTables
 from brownout.telemetry.sync import sync
 
 Write = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True, params=["at once", "one entity at a time"])
+def _some_at_a_time(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param != "at once":
+        monkeypatch.setattr("brownout.telemetry.source.CELLS", 1)
+
+
 STEP = np.timedelta64(3_600_000, "ms")
 
 
@@ -76,6 +87,41 @@ def test_rows_that_the_source_has_dropped_stay_in_the_history(write_dataset: Wri
     assert shard.panel.values[1, :, 0].tolist() == list(range(230))
 
 
+def test_rows_of_an_entity_that_the_source_has_dropped_stay_in_the_history(
+    write_dataset: Write, tmp_path: Path
+) -> None:
+    sync(made(write_dataset, 10), tmp_path / "history")
+    times = ["2026-03-04T08:00:00", "2026-03-04T09:00:00"]
+    header = 'name = "made"\ninterval_s = 3600\n'
+    later = Dataset.open(write_dataset({"m": [80, 90]}, times=times, entities=["b", "c"], header=header))
+    sync(DatasetSource(later), tmp_path / "history")
+    table = pq.read_table(tmp_path / "history" / "samples").to_pydict()
+    found = {
+        name: [value for entity, value in zip(table["entity"], table["m"], strict=True) if entity == name]
+        for name in "abc"
+    }
+    assert found == {"a": list(range(8)), "b": [*range(8), 80], "c": [90]}
+
+
+def test_a_kind_of_entity_has_its_own_columns_only(write_dataset: Write, tmp_path: Path) -> None:
+    times, nan = [f"2026-03-04T0{hour}:00:00" for hour in range(3)] * 3, float("nan")
+    columns = {"m": [1, 2, 3, nan, nan, nan, 7, 8, 9], "n": [nan, nan, nan, 4, 5, nan, nan, nan, nan]}
+    folder = write_dataset(columns, times=times, entities=[*"aaabbbccc"], header="interval_s = 3600\n")
+    (folder / "entities.csv").write_text("entity,kind\na,vm\nb,host\nc,vm\n")
+    tables = list(DatasetTables(Dataset.open(folder), np.datetime64("2026-03-02"), np.datetime64("2026-03-09")))
+    assert all(table.column_names == ["time", "entity", "n" if "b" in names(table) else "m"] for table in tables)
+    assert sorted(name for table in tables for name in names(table)) == ["a", "b", "c"]
+    sync(DatasetSource(Dataset.open(folder)), tmp_path / "history")
+    found = {shard.panel.entities[0].kind: shard.panel for shard in shards(History.open(tmp_path / "history"))}
+    assert found["vm"].values[:, :, 0].tolist() == [[1, 2, 3], [7, 8, 9]]
+    assert found["host"].entity_ids == ("b",)
+
+
+def names(table: pa.Table) -> list[str]:
+    found: list[str] = pc.unique(table["entity"].cast(pa.string())).to_pylist()
+    return found
+
+
 def test_repairs_are_counted_once_however_often_it_is_synced(write_dataset: Write, tmp_path: Path) -> None:
     times = ["2026-03-02T00:00:00", "2026-03-02T00:00:00", "2026-03-12T00:00:00"]
     source = Dataset.open(write_dataset({"m": [1, 2, np.inf]}, times=times, entities=["a"] * 3))
@@ -123,6 +169,7 @@ def test_a_damaged_description_is_named(write_dataset: Write, tmp_path: Path) ->
 KILLED = """
 import sys, time
 from pathlib import Path
+from brownout.telemetry import source
 from brownout.telemetry.dataset import Dataset
 from brownout.telemetry.source import DatasetSource
 from brownout.telemetry.sync import sync
@@ -131,6 +178,7 @@ def slowly(stage, share):
     print(share, flush=True)
     time.sleep(0.2)
 
+source.CELLS = int(sys.argv[3])
 sync(DatasetSource(Dataset.open(Path(sys.argv[1]))), Path(sys.argv[2]), progress=slowly)
 """
 
@@ -141,9 +189,8 @@ def test_killed_at_any_moment_the_next_sync_ends_in_the_same_bytes(
 ) -> None:
     source = hourly(write_dataset, 600)
     sync(DatasetSource(source), tmp_path / "undisturbed")
-    process = subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(source.folder), str(tmp_path / "killed")], stdout=subprocess.PIPE, text=True
-    )
+    command = [sys.executable, "-c", KILLED, source.folder, tmp_path / "killed", str(sources.CELLS)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     for _ in range(weeks_before):
         process.stdout.readline()

@@ -1,0 +1,47 @@
+"""Single outliers: one sample far from all others is no brownout, however far it is."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from brownout.domain.findings import Episode, Quiet, Why
+from brownout.domain.panel import Panel
+
+__all__ = ["outliers"]
+
+LONE_S = 120
+"""A sample stands for no more than this: with longer intervals one sample is an incident of minutes."""
+FAR = 0.5
+"""Share of the largest distance to the usual value from which a sample is far."""
+AFTER = 2
+"""Ordinary samples that must follow before a far one is known to be alone."""
+MOST = 0.9
+"""Share of the level that the metric must have made."""
+
+
+def outliers(found: Sequence[Episode], panel: Panel) -> tuple[Quiet, ...]:
+    """Episodes that a single sample of one metric made; those with a raised rule never are. ``panel`` holds them."""
+    if panel.interval_s > LONE_S:
+        return ()
+    return tuple(
+        Quiet(episode=episode, why=Why.OUTLIER, reason=reason, because=episode.lead)
+        for episode in found
+        if (reason := _reason(episode, panel))
+    )
+
+
+def _reason(episode: Episode, panel: Panel) -> str:
+    """What the single sample was; empty where more than one made the episode."""
+    if episode.rules or not episode.movers or not episode.movers[0].share >= MOST:
+        return ""
+    lead = episode.movers[0]
+    metric = panel.metrics[panel.metric_names.index(lead.series.metric)]
+    first, last = (max(panel.slot(time), 0) for time in (min(lead.onset, episode.start), episode.end))
+    values = panel.values[panel.entity_ids.index(episode.entity), first:last, panel.metrics.index(metric)]
+    values = values[np.isfinite(values)]
+    distance = np.abs(values - lead.usual)
+    far = np.flatnonzero(distance >= FAR * distance.max(initial=np.inf if not len(values) else 0.0))
+    if len(far) != 1 or len(values) - far[0] <= AFTER:
+        return ""
+    unit = f" {metric.unit}" if metric.unit else ""
+    return f"a single sample of {metric.label}: {values[far[0]]:.3g}{unit}, usually {lead.usual:.3g}{unit}"

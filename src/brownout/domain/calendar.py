@@ -1,0 +1,129 @@
+"""Calendars: announced times in which entities are neither learned from nor alarmed about."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from fnmatch import fnmatchcase
+
+import numpy as np
+import numpy.typing as npt
+
+from brownout.domain.entities import Topology
+from brownout.domain.panel import Panel
+
+__all__ = ["Announced", "Calendar", "Maintenance", "Weekday"]
+
+Spans = list[tuple[np.datetime64, np.datetime64]]
+Weekday = int
+"""0 = Monday."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Maintenance:
+    """A window of maintenance: once, on days of the week, or on dates.
+
+    Attributes
+    ----------
+    entities
+        Patterns of ids, ``*`` and ``?`` allowed; all that hangs on an entity is covered with it.
+    once
+        Start and end (exclusive), UTC; None for one that comes again.
+    weekdays, dates
+        Local days on which it begins at ``opens``; it ends at ``closes``, on the next day where that is not later.
+    zone
+        Time zone of the days and times.
+    """
+
+    name: str
+    entities: tuple[str, ...]
+    once: tuple[np.datetime64, np.datetime64] | None = None
+    weekdays: tuple[Weekday, ...] = ()
+    dates: tuple[date, ...] = ()
+    opens: time = time()
+    closes: time = time()
+    zone: tzinfo = UTC
+
+    def spans(self, start: np.datetime64, end: np.datetime64) -> Spans:
+        """Spans that overlap start to end (exclusive), UTC, in order; each whole."""
+        if self.once is not None:
+            found = [self.once]
+        else:
+            day = start.astype("datetime64[D]").astype(date) - timedelta(days=2)
+            last = end.astype("datetime64[D]").astype(date) + timedelta(days=1)
+            days = [day + timedelta(days=n) for n in range((last - day).days + 1)]
+            found = [self._on(day) for day in days if day.weekday() in self.weekdays or day in self.dates]
+        return [(first, over) for first, over in found if first < end and over > start]
+
+    def _on(self, day: date) -> tuple[np.datetime64, np.datetime64]:
+        until = day + timedelta(days=self.closes <= self.opens)
+        opens, closes = datetime.combine(day, self.opens, self.zone), datetime.combine(until, self.closes, self.zone)
+        # A local time that the clocks skip or repeat has two readings: the window covers both.
+        return min(_utc(opens), _utc(opens.replace(fold=1))), max(_utc(closes), _utc(closes.replace(fold=1)))
+
+    def covers(self, entity: str, topology: Topology) -> bool:
+        """Whether an entity, or something that it hangs on, is meant."""
+        names = (entity, *topology.ancestors(entity))
+        return any(fnmatchcase(name, pattern) for name in names for pattern in self.entities)
+
+    def unknown(self, topology: Topology) -> tuple[str, ...]:
+        """Patterns that no entity has."""
+        return tuple(p for p in self.entities if not any(fnmatchcase(entity.id, p) for entity in topology))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announced:
+    """A span of maintenance and how many entities it covers; ``unknown`` are patterns that no entity has."""
+
+    name: str
+    start: np.datetime64
+    end: np.datetime64
+    entities: int
+    unknown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """All windows of maintenance."""
+
+    windows: tuple[Maintenance, ...] = ()
+
+    def without(self, panel: Panel, topology: Topology) -> Panel:
+        """The panel with everything in a window as if it had not been measured."""
+        closed = self._closed(panel, topology)
+        if not closed.any():
+            return panel
+        return replace(panel, values=np.where(closed[..., None], np.float32(np.nan), panel.values))
+
+    def announced(self, topology: Topology, start: np.datetime64, end: np.datetime64) -> tuple[Announced, ...]:
+        """What lies between start and end, in order; and what names nothing that is known."""
+        found = []
+        for window in self.windows:
+            covered = sum(window.covers(entity.id, topology) for entity in topology)
+            found += [
+                Announced(name=window.name, start=first, end=last, entities=covered, unknown=window.unknown(topology))
+                for first, last in window.spans(start, end)
+            ]
+        return tuple(sorted(found, key=lambda one: (one.start, one.name)))
+
+    def _closed(self, panel: Panel, topology: Topology) -> npt.NDArray[np.bool_]:
+        """Slots ``[entity, time]`` of which any part lies in a window."""
+        closed = np.zeros(panel.values.shape[:2], bool)
+        for window in self.windows:
+            spans = window.spans(panel.start, panel.end)
+            if not spans:
+                continue
+            rows = [row for row, name in enumerate(panel.entity_ids) if window.covers(name, topology)]
+            closed[rows] |= _inside(panel, spans)
+        return closed
+
+
+def _inside(panel: Panel, spans: Sequence[tuple[np.datetime64, np.datetime64]]) -> npt.NDArray[np.bool_]:
+    slots = panel.values.shape[1]
+    inside = np.zeros(slots, bool)
+    for first, last in spans:
+        inside[max(panel.slot(first), 0) : max(panel.slot(last - np.timedelta64(1, "ms")) + 1, 0)] = True
+    return inside
+
+
+def _utc(moment: datetime) -> np.datetime64:
+    return np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "ms")

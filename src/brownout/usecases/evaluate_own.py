@@ -1,0 +1,65 @@
+"""Judge what a user gets: the product's own episodes, grouped and investigated as in a night, against the truth."""
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from brownout.domain.findings import Diagnosis
+from brownout.domain.ports import Progress, no_progress
+from brownout.evaluation.findings import false_causes, match
+from brownout.settings import Settings
+from brownout.telemetry.atomic import write_text
+from brownout.telemetry.dataset import Dataset
+from brownout.usecases.evaluate_diagnose import Judging, write_rankings
+from brownout.usecases.investigate import group_incidents, investigate
+from brownout.usecases.own_episodes import nights_of, own_episodes
+
+__all__ = ["evaluate_own"]
+
+
+def evaluate_own(
+    dataset: Dataset, out: Path, progress: Progress = no_progress, *, settings: Settings | None = None
+) -> dict[str, object]:
+    """Write ``ranking.parquet`` and ``scores.json`` as ``evaluate_diagnose`` does; an incident not found has no ranks.
+
+    Judged is what begins after the share of the data that a first night learns from. A data set without incidents is
+    all healthy: then only what is false is counted.
+    """
+    started = time.monotonic()
+    settings = settings or Settings()
+    nights = tuple(nights_of(dataset, settings, dataset.test_start))
+    span = (nights[0].window, nights[-1].end)
+    found: list[Diagnosis] = []
+    batches = group_incidents(dataset, own_episodes(dataset, settings, nights, progress))
+    for done, batch in enumerate(batches):
+        found += investigate(dataset, batch, settings).diagnoses
+        progress("investigate", (done + 1) / len(batches))
+    result: dict[str, object] = {
+        "episodes": "own",
+        "seconds": round(time.monotonic() - started, 1),
+        "diagnoses": len(found),
+        "false": false_causes(found, dataset.incidents, dataset.topology, span),
+    }
+    if any(incident.start >= span[0] for incident in dataset.incidents):
+        result |= _against_truth(dataset, found, span[0], out)
+    write_text(out / "scores.json", json.dumps(result, indent=1))
+    return result
+
+
+def _against_truth(dataset: Dataset, found: Sequence[Diagnosis], first: np.datetime64, out: Path) -> dict[str, object]:
+    """Scores over all incidents from the first night on, and over those found alone."""
+    judging = Judging.of(dataset)
+    judged = match(found, [i for i in dataset.incidents if i.start >= first], dataset.topology)
+    rankings = [(pair.incident, judging.answers(pair.diagnosis)) for pair in judged]
+    write_rankings(out / "ranking.parquet", rankings)
+    seen = [ranking for ranking in rankings if ranking[1]]
+    late = [abs(pair.diagnosis.start - pair.incident.start) for pair in judged if pair.diagnosis is not None]
+    return {
+        "found": round(len(seen) / len(rankings), 4),
+        "span_starts_off_s": float(np.median(late) / np.timedelta64(1000, "ms")) if late else None,
+        **judging.scores(rankings),
+        "of_those_found": judging.scores(seen)["scores"],
+    }

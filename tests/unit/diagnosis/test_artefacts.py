@@ -1,0 +1,168 @@
+"""What looks like a fault and is none is told apart; a fault beside it stays an alarm."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+
+from brownout.diagnosis.artefacts import Sifted, sift
+from brownout.diagnosis.grouping import group_episodes
+from brownout.diagnosis.inference import Diagnoser
+from brownout.diagnosis.knowledge import Knowledge
+from brownout.diagnosis.observation import IncidentWindow
+from brownout.domain.entities import Entity, Topology
+from brownout.domain.findings import Cause, Diagnosis, Episode, Mover, Why
+from brownout.domain.forecasts import Series
+from brownout.domain.metrics import Catalogue
+from brownout.domain.panel import Panel
+
+START = np.datetime64("2026-03-16T00:00", "ms")
+DAY, SLOTS = 288, 288 * 4
+SPAN = slice(DAY * 3 + 120, DAY * 3 + 144)
+GUESTS = tuple(Entity(id=f"vm{n}", kind="vm", parent="kvm1") for n in (1, 2))
+CONSOLES = tuple(Entity(id=f"vm{n}/console", kind="console", parent=f"vm{n}") for n in (1, 2))
+TOPOLOGY = Topology.of(
+    [Entity(id="kvm1", kind="host"), Entity(id="path", kind="link", parent="kvm1"), *GUESTS, *CONSOLES]
+)
+CALM = {
+    "vm_cpu_pct": 20.0,
+    "vm_paused": 0.0,
+    "console_update_ms": 20.0,
+    "console_connect_ms": 1.0,
+    "console_mainloop_ms": 0.5,
+    "console_probe_lag_ms": 0.3,
+    "console_echo_lost_pct": 0.0,
+}
+
+
+def sifted(
+    moved: Mapping[tuple[str, str], float], abnormal: tuple[str, ...], shares: Mapping[str, float] | None = None
+) -> Sifted:
+    """What becomes of episodes of some entities while some metrics have other values."""
+    rng, catalogue = np.random.default_rng(3), Catalogue.load().metrics
+    panels = []
+    for entities, prefix in ((GUESTS, "vm_"), (CONSOLES, "console_")):
+        metrics = tuple(catalogue[name] for name in CALM if name.startswith(prefix))
+        values = np.empty((len(entities), SLOTS, len(metrics)), np.float32)
+        for column, metric in enumerate(metrics):
+            values[..., column] = CALM[metric.name] * rng.uniform(0.9, 1.1, values.shape[:2])
+            for row, entity in enumerate(entities):
+                if (entity.id, metric.name) in moved:
+                    values[row, SPAN, column] = moved[entity.id, metric.name]
+        panels.append(Panel(values, START, 300, entities, metrics))
+    start, end = panels[0].times[SPAN.start], panels[0].times[SPAN.stop]
+    found = [
+        Episode(
+            id=e,
+            entity=e,
+            start=start,
+            end=end,
+            open=False,
+            severity=2.0,
+            movers=tuple(
+                Mover(series=Series(e, m), usual=1, peak=2, deviation=9, onset=start, share=share)
+                for m, share in (shares or {}).items()
+            ),
+        )
+        for e in abnormal
+    ]
+    (window,) = group_episodes(found, TOPOLOGY)
+    diagnoser, seen = Diagnoser(Knowledge.load()), [panel.between(START, end) for panel in panels]
+    return sift(window, lambda part: diagnoser.diagnose(part, seen, TOPOLOGY), diagnoser.knowledge, TOPOLOGY)
+
+
+PAUSED = {("vm1", "vm_paused"): 1.0, ("vm1", "vm_cpu_pct"): 0.0, ("vm1/console", "console_echo_lost_pct"): 100.0}
+
+
+def test_a_paused_guest_and_its_console_are_not_alarmed() -> None:
+    found = sifted(PAUSED, ("vm1", "vm1/console"))
+    assert found.diagnoses == ()
+    assert {(quiet.episode.id, quiet.why, quiet.because) for quiet in found.quiet} == {
+        ("vm1", Why.ARTEFACT, "ART-03"),
+        ("vm1/console", Why.ARTEFACT, "ART-03"),
+    }
+    assert all(quiet.reason.startswith("Guest paused or shut off at vm1: vm1 was paused") for quiet in found.quiet)
+
+
+def test_what_happens_beside_an_artefact_stays_an_alarm() -> None:
+    found = sifted(PAUSED | {("vm2", "vm_cpu_pct"): 100.0}, ("vm1", "vm2"))
+    assert [quiet.episode.id for quiet in found.quiet] == ["vm1"]
+    assert [diagnosis.episodes for diagnosis in found.diagnoses] == [("vm2",)]
+    assert not found.diagnoses[0].top.artefact
+
+
+def test_an_artefact_elsewhere_explains_nothing_here() -> None:
+    found = sifted(PAUSED, ("vm2",))
+    assert (found.quiet, [diagnosis.episodes for diagnosis in found.diagnoses]) == ((), [("vm2",)])
+
+
+def test_a_late_probe_explains_the_consoles_but_not_the_guests() -> None:
+    late = {
+        (c.id, name): value
+        for c in CONSOLES
+        for name, value in (("console_probe_lag_ms", 80.0), ("console_connect_ms", 80.0), ("console_update_ms", 100.0))
+    }
+    found = sifted(late, ("vm1/console", "vm2/console", "vm2"))
+    assert {(quiet.episode.id, quiet.because) for quiet in found.quiet} == {
+        ("vm1/console", "ART-02"),
+        ("vm2/console", "ART-02"),
+    }
+    assert [diagnosis.episodes for diagnosis in found.diagnoses] == [("vm2",)]
+
+
+def test_slow_consoles_without_a_late_probe_are_an_alarm() -> None:
+    slow = {(c.id, name): 80.0 for c in CONSOLES for name in ("console_connect_ms", "console_update_ms")}
+    found = sifted(slow, ("vm1/console", "vm2/console"))
+    assert found.quiet == ()
+    assert len(found.diagnoses) == 1
+
+
+def test_an_episode_that_only_a_restarted_clock_has_made_is_a_restart() -> None:
+    found = sifted({}, ("vm1",), {"vm_uptime_h": 0.6, "vm_cpu_pct": 0.1})
+    assert [quiet.because for quiet in found.quiet] == ["ART-07"]
+    assert found.diagnoses == ()
+
+
+def test_one_that_other_metrics_have_made_too_stays_an_alarm() -> None:
+    found = sifted({}, ("vm1",), {"vm_uptime_h": 0.8, "vm_cpu_pct": 0.2})
+    assert (found.quiet, len(found.diagnoses)) == ((), 1)
+
+
+def test_one_that_its_clock_has_made_in_part_only_stays_an_alarm() -> None:
+    found = sifted({}, ("vm1",), {"vm_uptime_h": 0.4, "vm_cpu_pct": 0.1})
+    assert (found.quiet, len(found.diagnoses)) == ((), 1)
+
+
+@pytest.mark.parametrize(
+    ("causes", "quiet"),
+    [
+        ([("ART-03", 0.85), ("unknown", 0.15)], True),
+        ([("ART-03", 0.5), ("ART-05", 0.4), ("unknown", 0.1)], True),
+        ([("ART-03", 0.6), ("HW-01", 0.4)], False),
+        ([("HW-01", 0.5), ("ART-03", 0.25), ("ART-05", 0.25)], False),
+        ([("unknown", 0.1), ("ART-03", 0.45), ("ART-05", 0.45)], False),
+    ],
+)
+def test_only_what_is_surely_an_artefact_is_left_unalarmed(causes: list[tuple[str, float]], quiet: bool) -> None:  # noqa: FBT001
+    ranked = tuple(
+        Cause(id=name, title=name, family="cpu", entity="vm1", probability=p, artefact=name.startswith("ART"))
+        for name, p in causes
+    )
+    episode = Episode(id="e", entity="vm1", start=START, end=START + 1, open=False, severity=2.0, movers=())
+    (window,) = group_episodes([episode], TOPOLOGY)
+    asked = []
+
+    def diagnose(part: IncidentWindow) -> Diagnosis:
+        asked.append(part)
+        return Diagnosis(
+            id=part.id,
+            start=part.start,
+            end=part.end,
+            open=False,
+            entities=part.entities,
+            episodes=("e",),
+            causes=ranked,
+        )
+
+    found = sift(window, diagnose, Knowledge.load(), TOPOLOGY)
+    assert (bool(found.quiet), bool(found.diagnoses), len(asked)) == (quiet, not quiet, 1)

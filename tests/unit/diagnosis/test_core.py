@@ -1,0 +1,73 @@
+"""The core of an incident's span: where what moved was far out."""
+
+import numpy as np
+
+from brownout.diagnosis.core import phases
+from brownout.diagnosis.observation import IncidentWindow
+from brownout.domain.entities import Entity
+from brownout.domain.findings import Episode, Mover
+from brownout.domain.forecasts import Series
+from brownout.domain.metrics import Catalogue
+from brownout.domain.panel import Panel
+
+START = np.datetime64("2026-03-02", "ms")
+SLOTS = 1440
+
+
+def at(minutes: int) -> np.datetime64:
+    return START + np.timedelta64(minutes, "m")
+
+
+def panel_of(*bumps: tuple[str, int, int, float]) -> Panel:
+    """A guest that is ready 1 % of the time and up for ever longer, but for (metric, first, last, value)."""
+    names = ("vm_ready_pct", "vm_uptime_h")
+    values = np.ones((1, SLOTS, 2), np.float32)
+    values[0, :, 1] = 100 + np.arange(SLOTS) / 60
+    for name, first, last, value in bumps:
+        values[0, first:last, names.index(name)] = value
+    metrics = tuple(Catalogue.load().metrics[name] for name in names)
+    return Panel(values=values, entities=(Entity(id="vm1", kind="vm"),), metrics=metrics, start=START, interval_s=60)
+
+
+def window(start: int, end: int, *metrics: str) -> IncidentWindow:
+    movers = tuple(
+        Mover(series=Series("vm1", name), usual=1.0, peak=9.0, deviation=9.0, onset=at(start)) for name in metrics
+    )
+    episode = Episode(id="e", entity="vm1", start=at(start), end=at(end), open=False, severity=2.0, movers=movers)
+    return IncidentWindow(id="w", start=at(start), end=at(end), entities=("vm1",), episodes=(episode,))
+
+
+def spans(found: tuple[IncidentWindow, ...]) -> list[tuple[int, int]]:
+    minute = np.timedelta64(1, "m")
+    return [(int((w.start - START) / minute), int((w.end - START) / minute)) for w in found]
+
+
+def test_the_core_is_where_the_metric_was_far_out_and_the_whole_span_comes_last() -> None:
+    found = phases(window(600, 690, "vm_ready_pct"), [panel_of(("vm_ready_pct", 610, 632, 9.0))])
+    assert spans(found) == [(610, 632), (600, 690)]
+    assert all(phase.id == "w" and phase.episodes for phase in found)
+
+
+def test_one_strange_sample_does_not_make_a_core() -> None:
+    bumps = (("vm_ready_pct", 610, 632, 9.0), ("vm_ready_pct", 680, 681, 9.0))
+    assert spans(phases(window(600, 690, "vm_ready_pct"), [panel_of(*bumps)]))[0] == (610, 632)
+
+
+def test_a_long_incident_has_a_beginning_too() -> None:
+    found = phases(window(600, 1000, "vm_ready_pct"), [panel_of(("vm_ready_pct", 900, 950, 9.0))])
+    assert spans(found) == [(900, 950), (600, 720), (600, 1000)]
+
+
+def test_what_only_tells_of_a_change_makes_no_core() -> None:
+    """Uptime is low for a day after a restart, whether anything is wrong or not."""
+    restarted = ("vm_uptime_h", 600, SLOTS, 1.0)
+    found = phases(
+        window(600, 690, "vm_uptime_h", "vm_ready_pct"), [panel_of(restarted, ("vm_ready_pct", 610, 632, 9.0))]
+    )
+    assert spans(found)[0] == (610, 632)
+    assert spans(phases(window(600, 690, "vm_uptime_h"), [panel_of(restarted)])) == [(600, 690)]
+
+
+def test_a_short_span_is_looked_at_with_what_surrounds_it() -> None:
+    assert spans(phases(window(600, 601), [panel_of()])) == [(598, 603)]
+    assert spans(phases(window(SLOTS - 1, SLOTS), [panel_of()])) == [(SLOTS - 3, SLOTS)]
