@@ -13,7 +13,15 @@ from brownout.domain.ports import SampleStore
 from brownout.settings import ForecastSettings, Settings
 from brownout.telemetry.grid import ShardPlan, read_shard
 
-__all__ = ["NightSpan", "days", "forecast_panel", "outlook_panel", "outlook_steps", "usual_panel", "with_limits"]
+__all__ = [
+    "NightSpan",
+    "days",
+    "forecast_panel",
+    "outlook_panel",
+    "outlook_steps",
+    "usual_panel",
+    "with_limits",
+]
 
 LEARNED_SHARE = 0.3
 """Share of a short history that is only learned from, before the window searched for episodes begins."""

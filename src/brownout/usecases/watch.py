@@ -23,7 +23,7 @@ from brownout.planning.saturation import breaches, exceedance
 from brownout.settings import Settings
 from brownout.telemetry.grid import ShardPlan, plan_shards, read_shard
 from brownout.usecases.charts import forecast_chart
-from brownout.usecases.horizon import NightSpan, days, forecast_panel, with_limits
+from brownout.usecases.horizon import NightSpan, days, forecast_panel, usual_panel, with_limits
 from brownout.usecases.later import look_later
 from brownout.usecases.search import search
 from brownout.usecases.write_back import Sink, forecast_points, score_points
@@ -94,9 +94,9 @@ class Watchers:
 def watch_shard(store: SampleStore, plan: ShardPlan, watchers: Watchers, settings: Settings) -> ShardFindings:
     """Forecast every series to its limit and merge what is abnormal in the window into episodes."""
     shard = read_shard(store, plan)
-    panel, span = settings.calendar.without(shard.panel, store.topology), NightSpan.of(store, settings)
-    coarse = forecast_panel(panel, settings.forecast)
-    panel = panel.between(span.window - days(DETECTOR_PAST_DAYS), panel.end)
+    whole, span = settings.calendar.without(shard.panel, store.topology), NightSpan.of(store, settings)
+    coarse = forecast_panel(whole, settings.forecast)
+    panel = whole.between(span.window - days(DETECTOR_PAST_DAYS), whole.end)
     first = min(max(panel.slot(span.window), 1), panel.values.shape[1])
     searched = search(store, panel, first, watchers.detector, watchers.memory, settings)
     window = shard.panel.between(span.window, span.end)
@@ -141,7 +141,7 @@ def _beside(store: SampleStore, plan: ShardPlan, coarse: Panel, settings: Settin
         return []
     wanted = surrounding(coarse.entities, store.topology)
     plans = plan_shards(store, size=settings.shard_size, start=plan.start, end=plan.end, entities=wanted)
-    return [forecast_panel(read_shard(store, other).panel, settings.forecast) for other in plans]
+    return [forecast_panel(usual_panel(store, other, settings), settings.forecast) for other in plans]
 
 
 def _forecast(

@@ -188,13 +188,6 @@ def test_a_history_of_surprises_is_expected_to_go_on_half_as_often_in_log_odds()
     assert seldom < 0.005
 
 
-@pytest.mark.parametrize(("entities", "origins"), [(4, 24), (2500, 12), (60_000, 8)])
-def test_a_large_fleet_is_judged_from_fewer_origins(entities: int, origins: int) -> None:
-    panel = waves(days=1, interval_s=43_200)
-    panel = replace(panel, values=np.ones((entities, 2, 2), np.float32), entities=panel.entities[:1] * entities)
-    assert origins_for([panel]) == origins
-
-
 def test_warnings_that_do_not_come_true_are_lapses() -> None:
     sure = RNG.choice([0.01, 0.99], 4000)
     happened = RNG.uniform(size=4000) < np.where(sure > 0.5, 0.8, 0.01)
@@ -210,3 +203,10 @@ def test_a_correction_that_makes_chances_worse_is_dropped() -> None:
         skills, chances = with_brier(choice, [table], PLAIN, Chances({"cpu_pct": 0.0}, {"cpu_pct": odds}))
         assert chances.odds == kept
         assert skills[1].brier < 0.01
+
+
+@pytest.mark.parametrize(("entities", "origins"), [(4, 24), (2500, 12), (60_000, 8)])
+def test_a_large_fleet_is_judged_from_fewer_origins(entities: int, origins: int) -> None:
+    panel = waves(days=1, interval_s=43_200)
+    panel = replace(panel, values=np.ones((entities, 2, 2), np.float32), entities=panel.entities[:1] * entities)
+    assert origins_for([panel]) == origins

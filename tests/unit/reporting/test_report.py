@@ -58,16 +58,6 @@ def test_what_is_beyond_its_limit_already_is_no_forecast() -> None:
     assert any(sentence.endswith("of the next 24 h; one more is.") for sentence in both.sentences)
 
 
-def test_limits_of_the_weeks_after_the_horizon_are_told_apart() -> None:
-    made = night()
-    leak, busy = made.breaches
-    later = replace(leak, horizon_s=20 * 86_400)
-    headline = report_of(replace(made, breaches=(busy, later))).summary.headline
-    assert headline == (
-        "1 incident is going on, 1 limit may be crossed within 24 h, 1 limit may be crossed in the weeks after."
-    )
-
-
 def test_what_moved_first_is_named_first() -> None:
     made = night()
     early = Mover(series=Series("vm1", "vm_ready_pct"), usual=1, peak=9, deviation=8, onset=hours(19))
@@ -81,6 +71,16 @@ def test_what_moved_first_is_named_first() -> None:
     assert incident.first is not None
     assert (incident.first.entity, incident.first.metric) == ("vm1", "vm_ready_pct")
     assert report.summary.sentences[0].startswith("vm1 behaves abnormally since")
+
+
+def test_limits_of_the_weeks_after_the_horizon_are_told_apart() -> None:
+    made = night()
+    leak, busy = made.breaches
+    later = replace(leak, horizon_s=20 * 86_400)
+    headline = report_of(replace(made, breaches=(busy, later))).summary.headline
+    assert headline == (
+        "1 incident is going on, 1 limit may be crossed within 24 h, 1 limit may be crossed in the weeks after."
+    )
 
 
 def test_consoles_at_risk_are_those_of_incidents_and_breaches() -> None:
