@@ -32,7 +32,7 @@ __all__ = ["Outlook", "sampled"]
 
 ORIGINS = 8
 """Origins of the backtest; every other one calibrates."""
-WINDOWS = 20_000
+WINDOWS = 10_000
 """Windows that are enough to choose by: of a large fleet every so-and-so-many-th entity of a panel is looked at."""
 REACH = 0.5
 """Longest horizon in shares of the history: what lies farther ahead could not be tested."""
