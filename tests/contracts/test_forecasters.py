@@ -16,16 +16,22 @@ from brownout.domain.panel import Panel
 from brownout.domain.ports import Forecaster
 from brownout.forecasting.lstm import LstmForecaster
 from brownout.forecasting.naive import Naive, SeasonalNaive, WeeklyNaive
+from brownout.forecasting.outlook import Outlook
 from brownout.forecasting.selected import SelectedForecaster
 from brownout.forecasting.settings import LstmSettings
 from brownout.forecasting.smoothing import Smoothing
+from brownout.forecasting.trend import Trend
+from brownout.forecasting.usual import Usual
 
-TINY = LstmSettings(context=96, horizon=24, hidden=16, members=1, steps=40, batch=32)
+TINY = LstmSettings(context=96, horizon=24, hidden=16, steps=40, batch=32)
 MAKE: dict[str, Callable[[], Forecaster]] = {
     "naive": Naive,
     "seasonal-naive": SeasonalNaive,
     "weekly-naive": WeeklyNaive,
     "smoothing": Smoothing,
+    "trend": Trend,
+    "usual": Usual,
+    "outlook": lambda: Outlook(HORIZON),
     "lstm": lambda: LstmForecaster(TINY),
     "selected": lambda: SelectedForecaster(TINY),
 }
@@ -106,7 +112,7 @@ def test_an_origin_outside_of_the_panel_is_an_error(forecaster: Forecaster) -> N
         at(forecaster, waves(), [10_000])
 
 
-@pytest.mark.parametrize("name", ["lstm", "selected"])
+@pytest.mark.parametrize("name", ["lstm", "outlook", "selected"])
 def test_before_fit_there_is_no_prediction(name: str, tmp_path: Path) -> None:
     forecaster = MAKE[name]()
     with pytest.raises(NotFittedError, match="fit"):
@@ -115,7 +121,9 @@ def test_before_fit_there_is_no_prediction(name: str, tmp_path: Path) -> None:
         forecaster.save(tmp_path)  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize(("name", "kind"), [("lstm", LstmForecaster), ("selected", SelectedForecaster)])
+@pytest.mark.parametrize(
+    ("name", "kind"), [("lstm", LstmForecaster), ("outlook", Outlook), ("selected", SelectedForecaster)]
+)
 def test_a_stored_forecaster_predicts_the_same(name: str, kind: type[LstmForecaster], tmp_path: Path) -> None:
     forecaster = fitted(name)
     forecaster.save(tmp_path)  # type: ignore[attr-defined]
@@ -214,7 +222,7 @@ def test_training_with_drifts_makes_a_steady_rise_go_on(monkeypatch: pytest.Monk
 def test_a_month_ahead_is_forecast_in_steps_of_six_hours() -> None:
     """The resolution of a horizon of 30 days: 120 steps of a quarter of a day, weeks included."""
     panel = waves(entities=4, days=140, interval_s=21_600)
-    settings = LstmSettings(context=112, horizon=120, hidden=16, members=1, steps=80, batch=32)
+    settings = LstmSettings(context=112, horizon=120, hidden=16, steps=80, batch=32)
     forecaster = SelectedForecaster(settings).fit([panel])
     made = forecaster.predict(waves(entities=4, days=140, interval_s=21_600, seed=4), [400], 120)
     assert made.times(0)[-1] - made.origins[0] == np.timedelta64(30, "D")

@@ -34,7 +34,11 @@ PASSES = 3
 
 
 def shifts_of(found: Sequence[Episode], panel: Panel, hours: float) -> tuple[Shift, ...]:
-    """Shifts that began in an episode and have lasted so long; one beyond its metric's limit is never accepted."""
+    """Shifts that began in an episode and have lasted so long.
+
+    Never accepted are levels beyond their metric's limit, and levels of what there was nothing of before and should be
+    nothing of: a degraded array does not become usual.
+    """
     width = max(round(hours * 3600 / panel.interval_s), 2)
     slack = np.timedelta64(round(EpisodeSettings().clear_minutes * 60_000), "ms")
     first: dict[Series, Shift] = {}
@@ -63,6 +67,8 @@ def _shift(panel: Panel, mover: Mover, moved: np.datetime64, width: int) -> Shif
     if by is None or _beyond(level, metric.limit, metric.worse):
         return None
     usual = level / float(np.exp(by)) if factor else level - by
+    if metric.worse is Worse.UP and not np.nanmedian(before):
+        return None
     at = moved + width * panel.step
     return Shift(series=mover.series, onset=moved, at=at, usual=usual, level=level, factor=factor)
 

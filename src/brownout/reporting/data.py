@@ -9,9 +9,10 @@ import numpy as np
 import brownout
 from brownout.domain import findings, forecasts, night
 from brownout.domain.panel import Float, Times
-from brownout.reporting import schema
-from brownout.reporting.episodes import episode_of, mover_of, quiet_of, shift_of, verdict_of
+from brownout.reporting import schema, skill_schema
+from brownout.reporting.episodes import episode_of, first_of, mover_of, quiet_of, shift_of, verdict_of
 from brownout.reporting.fleet import fleet_of
+from brownout.reporting.judgement import judgement_of
 from brownout.reporting.numbers import iso, known
 from brownout.reporting.summary import summary_of
 
@@ -64,6 +65,7 @@ def report_of(found: night.Night) -> schema.Report:
         ],
         latency=None if found.latency is None else _chart(found.latency, found, "latency"),
         skills=[_skill(skill, found) for skill in found.skills],
+        judgement=judgement_of(found.skills, found.metrics),
         series=found.series,
         quality=_quality(found.quality),
         models=[_model(model) for model in found.models],
@@ -95,14 +97,16 @@ def _incident(diagnosis: findings.Diagnosis, found: night.Night, actions: Iterab
     own = {episode.id: episode for episode in found.episodes}
     episodes = sorted((own[name] for name in diagnosis.episodes), key=lambda episode: -episode.severity)
     charts = found.charts.get(diagnosis.id, {}).values()
+    first = first_of(episodes)
+    named = [] if first is None else [first.series.entity]
     return schema.Incident(
         id=diagnosis.id,
         start=iso(diagnosis.start),
         end=iso(diagnosis.end),
         open=diagnosis.open,
         severity=round(max((episode.severity for episode in episodes), default=0.0), 3),
-        entities=list(dict.fromkeys(episode.entity for episode in episodes)),
-        first=_first(episodes, found),
+        entities=list(dict.fromkeys([*named, *(episode.entity for episode in episodes)])),
+        first=None if first is None else mover_of(first, found),
         episodes=list(diagnosis.episodes),
         causes=[_cause(cause) for cause in diagnosis.causes],
         summary=diagnosis.summary,
@@ -110,13 +114,6 @@ def _incident(diagnosis: findings.Diagnosis, found: night.Night, actions: Iterab
         actions=list(actions),
         charts=[_chart(chart, found, f"{diagnosis.id}-{place}") for place, chart in enumerate(charts)],
     )
-
-
-def _first(episodes: Iterable[findings.Episode], found: night.Night) -> schema.Mover | None:
-    """What moved first over the episodes of an incident, None where nothing moved far enough by itself."""
-    movers = [episode.first for episode in episodes if episode.first is not None]
-    first = min(movers, key=lambda mover: (mover.onset, -abs(mover.deviation)), default=None)
-    return None if first is None else mover_of(first, found)
 
 
 def _cause(cause: findings.Cause) -> schema.Cause:
@@ -186,6 +183,22 @@ def _breach(breach: forecasts.Breach, found: night.Night) -> schema.Breach:
         duration_s=round(breach.duration_s),
         maker=breach.maker,
         exceeded=breach.exceeded,
+        drivers=None if breach.drivers is None else [_driver(driver, found) for driver in breach.drivers],
+    )
+
+
+def _driver(driver: forecasts.Driver, found: night.Night) -> skill_schema.Driver:
+    metric = found.metrics[driver.metric]
+    return skill_schema.Driver(
+        entity=driver.entity,
+        resource=driver.resource,
+        metric=metric.name,
+        title=metric.label,
+        unit=metric.unit,
+        share=round(driver.share, 3),
+        forecast=known(driver.forecast),
+        usual=known(driver.usual),
+        daily=driver.daily,
     )
 
 
@@ -200,6 +213,10 @@ def _skill(skill: forecasts.Skill, found: night.Night) -> schema.Skill:
         crps=known(skill.crps),
         coverage=known(skill.coverage),
         note=skill.note,
+        coverage_50=known(skill.coverage_50),
+        coverage_90=known(skill.coverage_90),
+        brier=known(skill.brier),
+        brier_base=known(skill.brier_base),
     )
 
 

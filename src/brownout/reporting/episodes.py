@@ -1,10 +1,12 @@
 """Episodes of a report: those that are alarmed, those that are not, and what people said."""
 
+from collections.abc import Iterable
+
 from brownout.domain import feedback, findings, night
 from brownout.reporting import schema
 from brownout.reporting.numbers import iso, known
 
-__all__ = ["episode_of", "mover_of", "quiet_of", "shift_of", "verdict_of"]
+__all__ = ["episode_of", "first_of", "mover_of", "quiet_of", "shift_of", "verdict_of"]
 
 
 def episode_of(episode: findings.Episode, found: night.Night) -> schema.Episode:
@@ -38,6 +40,12 @@ def shift_of(shift: findings.Shift, found: night.Night) -> schema.Shift:
         usual=round(shift.usual, 4),
         level=round(shift.level, 4),
     )
+
+
+def first_of(episodes: Iterable[findings.Episode]) -> findings.Mover | None:
+    """What moved first over the episodes of an incident, None where nothing moved far enough by itself."""
+    movers = [episode.first for episode in episodes if episode.first is not None]
+    return min(movers, key=lambda mover: (mover.onset, -abs(mover.deviation)), default=None)
 
 
 def mover_of(mover: findings.Mover, found: night.Night) -> schema.Mover:

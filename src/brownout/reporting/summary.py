@@ -8,6 +8,7 @@ from brownout.domain.findings import UNKNOWN, Diagnosis
 from brownout.domain.forecasts import Breach
 from brownout.domain.night import Night
 from brownout.reporting import schema
+from brownout.reporting.episodes import first_of
 from brownout.reporting.numbers import clock, iso, known, percent, span
 
 __all__ = ["summary_of"]
@@ -25,8 +26,8 @@ def summary_of(night: Night) -> schema.Summary:
     coming = [breach for breach in night.breaches if not breach.exceeded]
     exceeded = len(night.breaches) - len(coming)
     return schema.Summary(
-        headline=_headline(len(ongoing), exceeded, [breach.probability for breach in coming], night.horizon_s),
-        sentences=[_about(diagnosis) for diagnosis in ongoing[:FEW]]
+        headline=_headline(len(ongoing), exceeded, coming, night.horizon_s),
+        sentences=[_about(diagnosis, night) for diagnosis in ongoing[:FEW]]
         + [_forecast(breach, night) for breach in coming[:FEW]]
         + _already([breach for breach in night.breaches if breach.exceeded], night)
         + _otherwise(night),
@@ -42,11 +43,13 @@ def summary_of(night: Night) -> schema.Summary:
     )
 
 
-def _headline(ongoing: int, exceeded: int, chances: Sequence[float], horizon_s: float) -> str:
+def _headline(ongoing: int, exceeded: int, coming: Sequence[Breach], horizon_s: float) -> str:
     within = span(horizon_s)
+    chances = [breach.probability for breach in coming if breach.horizon_s <= horizon_s]
+    later = len(coming) - len(chances)
     probable = sum(chance >= EVEN for chance in chances)
     possible = len(chances) - probable
-    if not ongoing and not exceeded and not chances:
+    if not ongoing and not exceeded and not coming:
         return f"Nothing is going on, and no limit will probably be crossed within {within}."
     parts = []
     if ongoing:
@@ -58,6 +61,8 @@ def _headline(ongoing: int, exceeded: int, chances: Sequence[float], horizon_s: 
     if possible:
         may = f"{_count(possible, 'limit')} may be crossed within {within}"
         parts.append(f"{possible} more may be" if probable else may)
+    if later:
+        parts.append(f"{_count(later, 'limit')} may be crossed in the weeks after")
     return f"{', '.join(parts)}."
 
 
@@ -66,11 +71,13 @@ def _count(number: int, thing: str) -> str:
     return f"{number} {thing if number == 1 else many}"
 
 
-def _about(diagnosis: Diagnosis) -> str:
+def _about(diagnosis: Diagnosis, night: Night) -> str:
     top = diagnosis.top
     since = f"since {clock(iso(diagnosis.start))} UTC"
     if top.id == UNKNOWN:
-        return f"{diagnosis.entities[0]} behaves abnormally {since}; nothing known explains it."
+        first = first_of(episode for episode in night.episodes if episode.id in diagnosis.episodes)
+        entity = diagnosis.entities[0] if first is None else first.series.entity
+        return f"{entity} behaves abnormally {since}; nothing known explains it."
     return f"{top.title} at {top.entity} {since} ({percent(top.probability)} sure)."
 
 
@@ -79,7 +86,15 @@ def _forecast(breach: Breach, night: Night) -> str:
     line = f"{metric.label} of {breach.series.entity} crosses {breach.limit:g} {metric.unit}".rstrip()
     dates = [clock(iso(time)) for time in (breach.earliest, breach.latest) if time is not None]
     when = f" between {dates[0]} and {dates[1]} UTC" if len(set(dates)) == 2 else f" from {dates[0]} UTC on"
-    return f"{line} with {percent(breach.probability)} probability{when if dates else ''}."
+    return f"{line} with {percent(breach.probability)} probability{when if dates else ''}{_driven(breach, night)}."
+
+
+def _driven(breach: Breach, night: Night) -> str:
+    """What drives it most, where that is known."""
+    if not breach.drivers:
+        return ""
+    first = breach.drivers[0]
+    return f", driven by {night.metrics[first.metric].label} of {first.entity} ({percent(first.share)} of the rise)"
 
 
 def _already(exceeded: Sequence[Breach], night: Night) -> list[str]:

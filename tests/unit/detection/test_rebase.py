@@ -77,6 +77,14 @@ def test_a_level_beyond_its_limit_or_younger_than_the_stated_time_is_never_usual
     assert len(shifts_of([moved(young)], young, 12)) == 1
 
 
+def test_what_there_was_nothing_of_does_not_become_usual() -> None:
+    made = panel(lambda v: v + 15)
+    made.values[0, :ONSET, 0], made.values[0, ONSET:, 0] = 0, 1
+    assert shifts_of([moved(made)], made, 24) == ()
+    made.values[0, :ONSET, 0] = 0.5
+    assert len(shifts_of([moved(made)], made, 24)) == 1
+
+
 def test_the_past_moves_to_the_new_level_and_a_second_shift_moves_both() -> None:
     made = panel()
     (one,) = shifts_of([moved(panel(lambda v: v + 15))], panel(lambda v: v + 15), 24)

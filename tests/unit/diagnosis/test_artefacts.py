@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 
 import numpy as np
+import pytest
 
 from brownout.diagnosis.artefacts import Sifted, sift
 from brownout.diagnosis.grouping import group_episodes
 from brownout.diagnosis.inference import Diagnoser
 from brownout.diagnosis.knowledge import Knowledge
+from brownout.diagnosis.observation import IncidentWindow
 from brownout.domain.entities import Entity, Topology
-from brownout.domain.findings import Episode, Mover, Why
+from brownout.domain.findings import Cause, Diagnosis, Episode, Mover, Why
 from brownout.domain.forecasts import Series
 from brownout.domain.metrics import Catalogue
 from brownout.domain.panel import Panel
@@ -128,4 +130,60 @@ def test_one_that_other_metrics_have_made_too_stays_an_alarm() -> None:
 
 def test_one_that_its_clock_has_made_in_part_only_stays_an_alarm() -> None:
     found = sifted({}, ("vm1",), {"vm_uptime_h": 0.4, "vm_cpu_pct": 0.1})
+    assert (found.quiet, len(found.diagnoses)) == ((), 1)
+
+
+@pytest.mark.parametrize(
+    ("causes", "quiet"),
+    [
+        ([("ART-03", 0.85), ("unknown", 0.15)], True),
+        ([("ART-03", 0.5), ("ART-05", 0.4), ("unknown", 0.1)], True),
+        ([("ART-03", 0.6), ("HW-01", 0.4)], False),
+        ([("HW-01", 0.5), ("ART-03", 0.25), ("ART-05", 0.25)], False),
+        ([("unknown", 0.1), ("ART-03", 0.45), ("ART-05", 0.45)], False),
+    ],
+)
+def test_only_what_is_surely_an_artefact_is_left_unalarmed(causes: list[tuple[str, float]], quiet: bool) -> None:  # noqa: FBT001
+    found, asked = answered([cause(name, p) for name, p in causes])
+    assert (bool(found.quiet), bool(found.diagnoses), len(found.artefacts), asked) == (quiet, not quiet, int(quiet), 1)
+
+
+def cause(name: str, probability: float, *, entity: str = "vm1", also: bool = False) -> Cause:
+    artefact = name.startswith("ART")
+    return Cause(
+        id=name, title=name, family="cpu", entity=entity, probability=probability, artefact=artefact, also=also
+    )
+
+
+def answered(causes: list[Cause]) -> tuple[Sifted, int]:
+    """What becomes of an episode of vm1 where every diagnosis says the same, and how often one was asked for."""
+    episode = Episode(id="e", entity="vm1", start=START, end=START + 1, open=False, severity=2.0, movers=())
+    (window,) = group_episodes([episode], TOPOLOGY)
+    asked = []
+
+    def diagnose(part: IncidentWindow) -> Diagnosis:
+        asked.append(part)
+        return Diagnosis(
+            id=part.id,
+            start=part.start,
+            end=part.end,
+            open=False,
+            entities=part.entities,
+            episodes=("e",),
+            causes=tuple(causes),
+        )
+
+    return sift(window, diagnose, Knowledge.load(), TOPOLOGY), len(asked)
+
+
+def test_a_fault_told_beside_an_artefact_on_the_same_guest_stays_an_alarm() -> None:
+    artefact, unknown = cause("ART-03", 0.9), cause("unknown", 0.1)
+    found, _ = answered([artefact, cause("SW-05", 0.7, also=True), unknown])
+    assert (found.quiet, len(found.diagnoses)) == ((), 1)
+    found, _ = answered([artefact, cause("SW-05", 0.7, entity="vm2", also=True), unknown])
+    assert (len(found.quiet), found.diagnoses) == (1, ())
+
+
+def test_a_further_artefact_makes_an_unsure_one_no_surer() -> None:
+    found, _ = answered([cause("ART-03", 0.5), cause("ART-05", 0.9, also=True), cause("unknown", 0.5)])
     assert (found.quiet, len(found.diagnoses)) == ((), 1)

@@ -111,3 +111,18 @@ def test_what_is_announced_counts_entities_and_names_patterns_that_nothing_has()
         ("b", START, hour(24), 4, ()),
         ("w", hour(1), hour(2), 3, ("kvm9",)),
     ]
+
+
+@pytest.mark.parametrize(
+    ("day", "opens", "closes", "start", "end"),
+    [
+        (date(2026, 3, 29), time(2, 30), time(4), "2026-03-29T00:30", "2026-03-29T02:00"),  # 2:30 is skipped
+        (date(2026, 10, 25), time(1), time(2, 30), "2026-10-24T23:00", "2026-10-25T01:30"),  # 2:30 comes twice
+    ],
+)
+def test_a_time_that_the_clocks_skip_or_repeat_is_read_both_ways(
+    day: date, opens: time, closes: time, start: str, end: str
+) -> None:
+    window = Maintenance(name="w", entities=("*",), dates=(day,), opens=opens, closes=closes, zone=ZONE)
+    expected = [(np.datetime64(start, "ms"), np.datetime64(end, "ms"))]
+    assert window.spans(np.datetime64("2026-01-01", "ms"), np.datetime64("2026-12-31", "ms")) == expected
