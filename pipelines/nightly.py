@@ -23,6 +23,7 @@ from prefect.utilities.annotations import quote
 from brownout.detection.forest import IsolationForestDetector
 from brownout.diagnosis.observation import IncidentWindow
 from brownout.domain.night import ModelRecord, Night
+from brownout.forecasting.outlook import Outlook
 from brownout.forecasting.selected import SelectedForecaster
 from brownout.settings import Settings, load_settings
 from brownout.telemetry.grid import ShardPlan
@@ -79,7 +80,9 @@ def watch(plan: ShardPlan, settings: Settings, workspace: Workspace) -> ShardFin
     """Forecast and search one shard."""
     forecaster = SelectedForecaster.load(workspace.forecaster)
     detector = IsolationForestDetector.load(workspace.detector)
-    watchers = Watchers(forecaster, detector, sink_of(settings), read_memory(workspace))
+    watchers = Watchers(
+        forecaster, Outlook.load(workspace.outlook), detector, sink_of(settings), read_memory(workspace)
+    )
     return watch_shard(workspace.open_history(), plan, watchers, settings)
 
 

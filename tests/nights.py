@@ -22,7 +22,7 @@ from brownout.domain.findings import (
     Shift,
     Why,
 )
-from brownout.domain.forecasts import Breach, Series, Skill
+from brownout.domain.forecasts import Breach, Driver, Series, Skill
 from brownout.domain.metrics import Catalogue
 from brownout.domain.night import Chart, ModelRecord, Night, Quality
 from brownout.domain.repairs import Repair, Repairs
@@ -167,10 +167,14 @@ def night(guest: str = "vm1") -> Night:
         ),
     )  # fmt: skip
     skills = (
-        Skill(metric="", maker="selected", windows=40, mase=0.61, crps=0.58, coverage=0.81),
+        Skill(metric="", maker="selected", windows=40, mase=0.61, crps=0.58, coverage=0.81,
+              coverage_50=0.51, coverage_90=0.9),
         Skill(metric="host_cpu_busy_pct", maker="seasonal-naive", windows=20, mase=1.0, crps=1.0, coverage=0.79,
-              note="the LSTM had a CRPS of 1.10 × seasonal-naive, so it is not used"),
-        Skill(metric="vm_memory_usable_pct", maker="lstm", windows=20, mase=float("nan"), crps=0.5, coverage=0.8),
+              note="the LSTM had a CRPS of 1.10 × seasonal-naive, so it is not used", coverage_50=0.44,
+              quarters=(("lstm", (1.05, 1.1, 1.1, 1.2)), ("seasonal-naive", (1.0, 1.0, 1.0, 1.0))),
+              brier=0.08, brier_base=0.06, bins=((16.0, 0.8, 0.0), *((0.0, 0.0, 0.0),) * 8, (2.0, 1.9, 1.0))),
+        Skill(metric="vm_memory_usable_pct", maker="lstm", windows=20, mase=float("nan"), crps=0.5, coverage=0.8,
+              brier=0.05, brier_base=0.09, bins=((18.0, 0.4, 1.0), *((0.0, 0.0, 0.0),) * 8, (2.0, 1.9, 2.0))),
     )  # fmt: skip
     return Night(
         source=f"fleet of {guest}",
@@ -213,3 +217,21 @@ def night(guest: str = "vm1") -> Night:
         maintenance=(Announced(name="kernel upgrade", start=hours(2), end=hours(5), entities=1, unknown=(guest,)),),
         shifts=(Shift(series=slow, onset=hours(-10), at=hours(14), usual=20.0, level=31.5),),
     )
+
+
+def driven(made: Night) -> Night:
+    """With a breach of console latency whose drivers are known, and one that no load explains."""
+    console = next(entity.id for entity in made.topology if entity.kind == "console")
+    guest = made.topology[console].parent
+    coming = Breach(
+        series=Series(console, "console_update_ms"), limit=150.0, probability=0.25, earliest=hours(34), likely=None,
+        latest=None, duration_s=600, horizon_s=86_400, now=44.0, maker="lstm with loads",
+        drivers=(
+            Driver(entity="kvm1", resource="cpu", metric="host_cpu_busy_pct", share=0.62, forecast=93.0, usual=61.0,
+                   daily=False),
+            Driver(entity=guest, resource="memory", metric="vm_memory_usable_pct", share=0.2, forecast=9.0, usual=30.0,
+                   daily=True),
+        ),
+    )  # fmt: skip
+    lonely = replace(coming, series=Series(console, "console_echo_ms"), limit=300.0, drivers=())
+    return replace(made, breaches=(*made.breaches, coming, lonely))

@@ -1,6 +1,6 @@
 """The same incidents diagnosed over a data set and over a real InfluxDB 1.x that holds Telegraf's measurements.
 
-    python benchmarks/diagnosis/database.py [--seed 300] [--hosts 10] [--faults 40] [--days 8]
+    python benchmarks/diagnosis/database.py [--seed 300] [--hosts 10] [--faults 40] [--days 8] [--interval 300]
 
 Needs ``influxd`` (apt install influxdb). A fleet is simulated, written as Telegraf and ``brownout facts`` would,
 synced into a history, and each incident is diagnosed from the panels of the fleet and from those of the history.
@@ -116,7 +116,7 @@ def show(title: str, fleet: Fleet, panels: Panels, topology: Topology) -> list[t
 def main() -> None:
     """Print a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for name, value in (("seed", 300), ("hosts", 10), ("faults", 40), ("days", 8), ("interval", 120)):
+    for name, value in (("seed", 300), ("hosts", 10), ("faults", 40), ("days", 8), ("interval", 300)):
         parser.add_argument(f"--{name}", type=int, default=value)
     given = parser.parse_args()
     fleet = simulate(

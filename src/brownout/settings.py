@@ -40,11 +40,18 @@ class Section(BaseModel):
 
 
 class ForecastSettings(Section):
-    """What is forecast: ``steps`` slots of ``step_minutes``, learned from the last ``train_days``."""
+    """What is forecast: ``steps`` slots of ``step_minutes``, learned from the last ``train_days``.
+
+    The outlook, for what fills up or leaks, reaches ``outlook_days`` in slots of ``outlook_step_minutes``, but only as
+    far as half of the history.
+    """
 
     step_minutes: Count = 30
     steps: Count = 48
     context_days: Positive = 7
+    outlook_step_minutes: Count = 360
+    outlook_days: Positive = 30
+    outlook_context_days: Positive = 15
     train_days: Positive = 60
     train_steps: Count = 600
     """Optimiser steps of a training."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from brownout.domain.errors import HistoryError, ModelError, SettingsError
@@ -59,6 +60,32 @@ def test_a_fleet_gets_everything(fleet_night: tuple[Path, dict[str, object]]) ->
     assert {root["entity"] for root in report["fleet"]} == {"kvm01", "kvm02"}  # type: ignore[attr-defined]
     assert (out / "mlflow.db").exists()
     assert not [path for path in out.rglob("*") if path.suffix in {".pkl", ".pickle", ".joblib", ".pt"}]
+
+
+def test_a_breach_of_console_latency_names_the_loads_that_drive_it(
+    fleet: Path, fleet_night: tuple[Path, dict[str, object]]
+) -> None:
+    """Watched again with a limit that busy hours reach."""
+    out, _ = fleet_night
+    echo = pq.read_table(fleet / "samples.parquet", columns=["console_echo_ms"])["console_echo_ms"].to_numpy()
+    limit = float(np.nanquantile(echo, 0.9))
+    settings = load_settings(dataset=fleet, forecast=QUICK | {"limits": {"console_echo_ms": limit}})
+    workspace = Workspace(out.parent / "again")
+    shutil.copytree(out, workspace.out)
+    watch_fleet(settings, workspace)
+    report = json.loads((workspace.report / "report.json").read_text())
+    coming = [breach for breach in report["breaches"] if breach["metric"] == "console_echo_ms"]
+    assert coming
+    fleet_ids = {"kvm01", "kvm02", *(breach["entity"].split("/")[0] for breach in coming)}
+    for breach in coming:
+        assert breach["drivers"] is not None
+        assert sum(driver["share"] for driver in breach["drivers"]) <= 1.001
+    named = [driver for breach in coming for driver in breach["drivers"]]
+    assert named
+    assert {driver["resource"] for driver in named} <= {"cpu", "memory", "disk", "network"}
+    assert all(driver["entity"] in fleet_ids or driver["entity"].startswith("kvm") for driver in named), named
+    others = [breach for breach in report["breaches"] if not breach["metric"].startswith("console")]
+    assert all(breach["drivers"] is None for breach in others)
 
 
 def test_the_same_night_twice_says_the_same(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from nights import HOSTILE, night
+from nights import HOSTILE, driven, night
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 from brownout.reporting.write import write_report
@@ -29,7 +29,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
-    write_report(night(HOSTILE), folder)
+    write_report(driven(night(HOSTILE)), folder)
     return folder / "index.html"
 
 
@@ -114,6 +114,47 @@ def test_charts_follow_the_size_of_the_window(browser: Browser, report: Path) ->
     page.set_viewport_size({"width": 500, "height": 800})
     page.wait_for_function("[...document.querySelectorAll('.uplot')].every((u) => u.clientWidth <= 500)")
     assert wrong == []
+
+
+def test_the_reliability_diagram_is_drawn_within_its_frame_and_read_aloud(browser: Browser, report: Path) -> None:
+    page, wrong = opened(browser, report)
+    diagram = page.get_by_role("img", name="Reliability diagram of the chances to cross a limit")
+    assert diagram.count() == 1
+    outside = page.evaluate(
+        """() => {
+          const frame = document.querySelector(".reliability").getBoundingClientRect();
+          return [...document.querySelectorAll(".reliability text, .reliability circle")].filter((item) => {
+            const box = item.getBoundingClientRect();
+            return !box.width || box.left < frame.left - 1 || box.right > frame.right + 1
+              || box.top < frame.top - 1 || box.bottom > frame.bottom + 1;
+          }).map((item) => item.textContent);
+        }"""
+    )
+    assert outside == []
+    # Dots lie where the counts say: 95 % said, 75 % came true.
+    places = page.evaluate(
+        """() => {
+          const box = (item) => {
+            const r = item.getBoundingClientRect();
+            return [r.x + r.width / 2, r.y + r.height / 2];
+          };
+          const ideal = document.querySelector(".reliability .ideal").getBoundingClientRect();
+          return [...document.querySelectorAll(".reliability .dot")].map(box)
+            .map(([x, y]) => [(x - ideal.left) / ideal.width, (ideal.bottom - y) / ideal.height]);
+        }"""
+    )
+    assert places[-1] == pytest.approx([0.95, 0.75], abs=0.01)
+    assert page.locator(".reliability desc").text_content().count("came true") == 2  # type: ignore[union-attr]
+    assert "worse" in page.inner_text("#skill")
+    assert wrong == []
+
+
+def test_what_drives_a_breach_stands_beside_it(browser: Browser, report: Path) -> None:
+    page, _ = opened(browser, report)
+    rows = page.locator(".drivers")
+    assert rows.count() == 2
+    assert "62 % Host CPU busy of kvm1: 93 %, usually 61 %" in rows.nth(0).inner_text()
+    assert "none of its loads" in rows.nth(1).inner_text()
 
 
 def test_hostile_names_are_shown_as_text(browser: Browser, report: Path) -> None:

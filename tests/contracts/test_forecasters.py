@@ -16,9 +16,12 @@ from brownout.domain.panel import Panel
 from brownout.domain.ports import Forecaster
 from brownout.forecasting.lstm import LstmForecaster
 from brownout.forecasting.naive import Naive, SeasonalNaive, WeeklyNaive
+from brownout.forecasting.outlook import Outlook
 from brownout.forecasting.selected import SelectedForecaster
 from brownout.forecasting.settings import LstmSettings
 from brownout.forecasting.smoothing import Smoothing
+from brownout.forecasting.trend import Trend
+from brownout.forecasting.usual import Usual
 
 TINY = LstmSettings(context=96, horizon=24, hidden=16, members=1, steps=40, batch=32)
 MAKE: dict[str, Callable[[], Forecaster]] = {
@@ -26,6 +29,9 @@ MAKE: dict[str, Callable[[], Forecaster]] = {
     "seasonal-naive": SeasonalNaive,
     "weekly-naive": WeeklyNaive,
     "smoothing": Smoothing,
+    "trend": Trend,
+    "usual": Usual,
+    "outlook": lambda: Outlook(HORIZON),
     "lstm": lambda: LstmForecaster(TINY),
     "selected": lambda: SelectedForecaster(TINY),
 }
@@ -106,7 +112,7 @@ def test_an_origin_outside_of_the_panel_is_an_error(forecaster: Forecaster) -> N
         at(forecaster, waves(), [10_000])
 
 
-@pytest.mark.parametrize("name", ["lstm", "selected"])
+@pytest.mark.parametrize("name", ["lstm", "outlook", "selected"])
 def test_before_fit_there_is_no_prediction(name: str, tmp_path: Path) -> None:
     forecaster = MAKE[name]()
     with pytest.raises(NotFittedError, match="fit"):
@@ -115,7 +121,9 @@ def test_before_fit_there_is_no_prediction(name: str, tmp_path: Path) -> None:
         forecaster.save(tmp_path)  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize(("name", "kind"), [("lstm", LstmForecaster), ("selected", SelectedForecaster)])
+@pytest.mark.parametrize(
+    ("name", "kind"), [("lstm", LstmForecaster), ("outlook", Outlook), ("selected", SelectedForecaster)]
+)
 def test_a_stored_forecaster_predicts_the_same(name: str, kind: type[LstmForecaster], tmp_path: Path) -> None:
     forecaster = fitted(name)
     forecaster.save(tmp_path)  # type: ignore[attr-defined]

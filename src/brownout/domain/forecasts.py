@@ -9,7 +9,7 @@ import numpy as np
 from brownout.domain.errors import DataError
 from brownout.domain.panel import Float, Times
 
-__all__ = ["QUANTILES", "Breach", "Forecasts", "Series", "Skill"]
+__all__ = ["QUANTILES", "Breach", "Driver", "Forecasts", "Odds", "Series", "Skill"]
 
 QUANTILES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
@@ -20,6 +20,20 @@ class Series:
 
     entity: str
     metric: str
+
+
+@dataclass(frozen=True, slots=True)
+class Odds:
+    """From the chance that a forecast gives to the one that held-out windows bear out.
+
+    ``surprise`` is the chance that a limit is crossed within the horizon although no forecast shows it, ``lapse`` that
+    it is not although every forecast does; ``intercept`` and ``slope`` are applied to the log-odds between them.
+    """
+
+    surprise: float = 0.0
+    lapse: float = 0.0
+    intercept: float = 0.0
+    slope: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +52,8 @@ class Forecasts:
         Name of the model that made each row, e.g. ``lstm`` or ``seasonal-naive``.
     persistence
         How far the steps of each row hang together, 0 … 1 (the AR(1) coefficient of its ranks); None where unknown.
+    odds
+        How each row's chance to cross a limit is corrected: see ``Odds``; None where unknown.
     """
 
     series: tuple[Series, ...]
@@ -47,6 +63,7 @@ class Forecasts:
     makers: tuple[str, ...]
     quantiles: tuple[float, ...] = QUANTILES
     persistence: tuple[float, ...] | None = None
+    odds: tuple[Odds, ...] | None = None
 
     def __post_init__(self) -> None:
         rows = len(self.series)
@@ -78,6 +95,7 @@ class Forecasts:
             tuple(self.makers[i] for i in indices),
             self.quantiles,
             None if self.persistence is None else tuple(self.persistence[i] for i in indices),
+            None if self.odds is None else tuple(self.odds[i] for i in indices),
         )
 
 
@@ -85,8 +103,18 @@ class Forecasts:
 class Skill:
     """How a forecaster did on a backtest, beside seasonal-naive on the same windows.
 
-    ``mase`` and ``crps`` are ratios to seasonal-naive (below 1 = better); ``coverage`` is the share of values inside
-    the 10–90 % band, 0.8 when calibrated.
+    Attributes
+    ----------
+    mase, crps
+        Ratios to seasonal-naive; below 1 = better.
+    coverage, coverage_50, coverage_90
+        Share of values inside the 10–90 % band, 0.8 when calibrated, and inside those of 50 and 90 %.
+    brier, brier_base
+        Mean squared error of the chance to cross the limit, and that of always giving the share of windows that cross.
+    quarters
+        CRPS of each forecaster on each quarter of the horizon, by its name.
+    bins
+        For chances from 0 to 0.1, …, from 0.9 to 1: how many windows, the sum of their chances, how many crossed.
     """
 
     metric: str
@@ -100,6 +128,37 @@ class Skill:
     coverage_90: float = float("nan")
     brier: float = float("nan")
     brier_base: float = float("nan")
+    quarters: tuple[tuple[str, tuple[float, ...]], ...] = ()
+    bins: tuple[tuple[float, float, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Driver:
+    """A resource whose forecast drives a predicted breach of console latency.
+
+    Attributes
+    ----------
+    entity
+        The guest or host it belongs to.
+    resource
+        Family of the metric: cpu, memory, disk or network.
+    metric
+        The one of the resource that adds most.
+    share
+        How much of the rise of the latency it makes, 0 … 1; what the shares of a breach leave to 1 no load explains.
+    forecast, usual
+        Level of the metric when the breach is likely, and what it is compared with.
+    daily
+        Whether it is as high at that time every day: then ``usual`` is its median over all hours, else over that hour.
+    """
+
+    entity: str
+    resource: str
+    metric: str
+    share: float
+    forecast: float
+    usual: float
+    daily: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +177,8 @@ class Breach:
         Last measured value, NaN where there is none.
     exceeded
         Whether that is beyond the limit already: then it is no warning, and what is forecast is how long it lasts.
+    drivers
+        What drives it, the largest share first; None where that was not asked, empty where no load does.
     """
 
     series: Series
@@ -131,3 +192,4 @@ class Breach:
     now: float
     maker: str
     exceeded: bool = False
+    drivers: tuple[Driver, ...] | None = None

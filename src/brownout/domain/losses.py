@@ -8,10 +8,12 @@ import numpy.typing as npt
 from brownout.domain.forecasts import QUANTILES
 from brownout.domain.panel import Float
 
-__all__ = ["PathLosses", "path_losses", "skill_ratio"]
+__all__ = ["BINS", "PathLosses", "brier", "path_losses", "reliability", "skill_ratio"]
 
 Doubles = npt.NDArray[np.float64]
 MIDDLE = QUANTILES.index(0.5)
+BINS = 10
+"""Parts of 0 … 1 that a reliability diagram counts in."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,3 +61,18 @@ def skill_ratio(loss: Doubles, naive: Doubles, count: Doubles, scale: Doubles) -
     if theirs == 0:
         return 1.0 if ours == 0 else float("inf")
     return ours / theirs
+
+
+def brier(likely: Doubles, happened: npt.NDArray[np.bool_]) -> float:
+    """Mean squared error of probabilities, 0 … 1; always saying one half scores 0.25."""
+    return float(((likely - happened) ** 2).mean()) if len(likely) else float("nan")
+
+
+def reliability(likely: Doubles, happened: npt.NDArray[np.bool_]) -> tuple[tuple[float, float, float], ...]:
+    """For each of ``BINS`` equal parts of 0 … 1: how many chances lie in it, their sum, and how often it happened.
+
+    Sums of several sets of chances may be added.
+    """
+    places = np.minimum((likely * BINS).astype(np.int64), BINS - 1)
+    columns = [np.bincount(places, weights, BINS) for weights in (np.ones(len(places)), likely, happened)]
+    return tuple((float(count), float(said), float(came)) for count, said, came in zip(*columns, strict=True))

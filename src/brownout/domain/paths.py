@@ -1,19 +1,23 @@
 """From marginal forecasts of steps to whole paths: the chance to be beyond a limit at a step, and ever."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy.signal import lfilter
+from scipy.special import expit, logit
 from scipy.stats import norm
 
-from brownout.domain.forecasts import Forecasts
+from brownout.domain.forecasts import Forecasts, Odds
 from brownout.domain.panel import Float
 
-__all__ = ["PathModel", "crossed", "crossing", "exceedance"]
+__all__ = ["PathModel", "corrected", "crossed", "crossing", "exceedance", "likelihood"]
 
 Doubles = npt.NDArray[np.float64]
 Marks = npt.NDArray[np.bool_]
+RESOLUTION = 5e-4
+"""A crossing that none of 1,000 paths shows is taken to happen half as often as one that one path shows."""
 ROWS_AT_ONCE = 64
 """Rows whose paths are drawn together: 64 × 1,000 × 48 marks are 3 MB."""
 
@@ -75,6 +79,29 @@ def crossing(chance: Doubles, model: PathModel) -> Doubles:
         part = slice(first, first + ROWS_AT_ONCE)
         likely[part] = (paths[None] < chance[part, None]).any(axis=2).mean(axis=1)
     return likely
+
+
+def likelihood(forecasts: Forecasts, limits: Float, *, upwards: Marks) -> Doubles:
+    """Chance of each row to be beyond its limit at least once, ``[row]``, as its forecaster learned to give it."""
+    chance = exceedance(forecasts, limits, upwards=upwards)
+    hang = np.array(forecasts.persistence or (PathModel().persistence,) * len(chance))
+    likely = np.zeros(len(chance))
+    for persistence in np.unique(hang).tolist():
+        rows = hang == persistence
+        likely[rows] = crossing(chance[rows], PathModel(persistence=persistence))
+    return likely if forecasts.odds is None else corrected(likely, forecasts.odds)
+
+
+def corrected(likely: Doubles, odds: Sequence[Odds], elapsed: Doubles | float = 1.0) -> Doubles:
+    """Chances ``[row]`` as they turn out, by the odds of each row or of all; surprises come evenly over the horizon.
+
+    ``elapsed`` is the part of it that the chances are for, 0 … 1. Nothing is ever quite certain: chances are drawn from
+    1,000 paths.
+    """
+    surprise, lapse, intercept, slope = np.array([(o.surprise, o.lapse, o.intercept, o.slope) for o in odds]).T
+    foreseen = expit(intercept + slope * logit(np.clip(likely, RESOLUTION, 1 - RESOLUTION)))
+    found: Doubles = surprise * elapsed + (1 - surprise * elapsed - lapse) * foreseen
+    return found
 
 
 def _paths(steps: int, model: PathModel) -> Doubles:

@@ -1,6 +1,6 @@
 """Rolling-origin backtest of a forecaster beside seasonal-naive."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -41,40 +41,82 @@ def actual_after(panel: Panel, forecasts: Forecasts) -> Float:
     return actual
 
 
+QUARTERS = 4
+"""Parts of the horizon that are scored apart."""
+
+
 @dataclass
 class BacktestScores:
-    """Sums of losses over windows, by metric."""
+    """Sums of losses over windows, ``[row, quarter of the horizon, loss]`` by kind of entity and metric."""
 
-    parts_: dict[str, list[np.ndarray]] = field(default_factory=dict)
+    parts_: dict[tuple[str, str], list[np.ndarray]] = field(default_factory=dict)
 
-    def add(self, forecasts: Forecasts, naive: Forecasts, actual: Float, scale: np.ndarray) -> None:
+    def add(self, forecasts: Forecasts, naive: Forecasts, actual: Float, scale: np.ndarray, *, kind: str = "") -> None:
         """Add windows; ``naive`` has the same rows, ``scale [row]`` is seasonal-naive's in-sample error."""
-        ours, theirs = path_losses(forecasts.values, actual), path_losses(naive.values, actual)
-        metrics = np.array([series.metric for series in forecasts.series])
+        quarters = [part for part in np.array_split(np.arange(actual.shape[1]), QUARTERS) if len(part)]
+        pairs = [
+            (path_losses(forecasts.values[:, q], actual[:, q]), path_losses(naive.values[:, q], actual[:, q]))
+            for q in quarters
+        ]
         table = np.stack(
-            [ours.absolute, ours.quantile, ours.inside, ours.count, theirs.absolute, theirs.quantile, scale], axis=1
+            [
+                np.stack(
+                    [ours.absolute, ours.quantile, ours.inside, ours.count, theirs.absolute, theirs.quantile, scale], 1
+                )
+                for ours, theirs in pairs
+            ],
+            axis=1,
         )
+        metrics = np.array([series.metric for series in forecasts.series])
         for metric in np.unique(metrics):
-            self.parts_.setdefault(str(metric), []).append(table[metrics == metric])
+            self.parts_.setdefault((kind, str(metric)), []).append(table[metrics == metric])
 
     def summary(self) -> dict[str, dict[str, float]]:
         """MASE and CRPS as ratios to seasonal-naive, coverage of the 80 % band and windows, by metric and "overall".
 
         Overall ratios are geometric means over metrics; overall coverage is over all values.
         """
-        table = {metric: _scores(np.concatenate(parts)) for metric, parts in sorted(self.parts_.items())}
-        ratios = [
-            s for s in table.values() if np.isfinite([s["mase"], s["crps"]]).all() and min(s["mase"], s["crps"]) > 0
-        ]
-        values = sum(s["values"] for s in table.values())
-        overall = {
-            "mase": _geometric([s["mase"] for s in ratios]),
-            "crps": _geometric([s["crps"] for s in ratios]),
-            "coverage": sum(s["coverage"] * s["values"] for s in table.values()) / max(values, 1),
-            "windows": sum(s["windows"] for s in table.values()),
-            "values": values,
-        }
-        return {"overall": overall, **table}
+        table = {metric: _scores(_whole(parts)) for metric, parts in self._by_metric().items()}
+        return {"overall": _together(table.values()), **table}
+
+    def by_kind(self) -> dict[str, dict[str, float]]:
+        """The same over the metrics of each kind of entity."""
+        kinds: dict[str, list[dict[str, float]]] = {}
+        for (kind, _), parts in sorted(self.parts_.items()):
+            kinds.setdefault(kind, []).append(_scores(_whole(np.concatenate(parts))))
+        return {kind: _together(scores) for kind, scores in kinds.items()}
+
+    def by_horizon(self) -> list[dict[str, float]]:
+        """The same over all metrics for each quarter of the horizon."""
+        metrics = self._by_metric().values()
+        quarters = max((parts.shape[1] for parts in metrics), default=0)
+        return [_together([_scores(parts[:, quarter]) for parts in metrics]) for quarter in range(quarters)]
+
+    def _by_metric(self) -> dict[str, np.ndarray]:
+        found: dict[str, list[np.ndarray]] = {}
+        for (_, metric), parts in sorted(self.parts_.items(), key=lambda item: item[0][1]):
+            found.setdefault(metric, []).extend(parts)
+        return {metric: np.concatenate(parts) for metric, parts in found.items()}
+
+
+def _whole(parts: np.ndarray) -> np.ndarray:
+    """Losses over the whole horizon; the scale of a row is that of each of its quarters."""
+    total: np.ndarray = parts.sum(axis=1)
+    total[:, -1] = parts[:, 0, -1]
+    return total
+
+
+def _together(table: Iterable[dict[str, float]]) -> dict[str, float]:
+    scores = list(table)
+    ratios = [s for s in scores if np.isfinite([s["mase"], s["crps"]]).all() and min(s["mase"], s["crps"]) > 0]
+    values = sum(s["values"] for s in scores)
+    return {
+        "mase": _geometric([s["mase"] for s in ratios]),
+        "crps": _geometric([s["crps"] for s in ratios]),
+        "coverage": sum(s["coverage"] * s["values"] for s in scores) / max(values, 1),
+        "windows": sum(s["windows"] for s in scores),
+        "values": values,
+    }
 
 
 def _scores(table: np.ndarray) -> dict[str, float]:

@@ -6,13 +6,16 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from brownout.domain.forecasts import Forecasts, Skill
-from brownout.domain.panel import Float
-from brownout.domain.paths import PathModel, crossing, exceedance
+from brownout.domain.entities import Topology
+from brownout.domain.forecasts import Forecasts, Odds, Skill
+from brownout.domain.losses import brier, reliability
+from brownout.domain.panel import Float, Panel
+from brownout.domain.paths import PathModel, crossing, exceedance, likelihood
 from brownout.forecasting.calibration import Calibration
-from brownout.forecasting.choice import HeldOut
+from brownout.forecasting.choice import Choice, HeldOut, chosen_values
+from brownout.forecasting.odds import Chances, Events, learn_odds, surprises
 
-__all__ = ["brier", "learn_persistence", "persistence_of", "with_brier"]
+__all__ = ["learn_persistence", "odds_of", "persistence_of", "with_brier"]
 
 CANDIDATES = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.995)
 """Correlations of neighbouring steps to choose from; the default of a breach, 0.9, is among them."""
@@ -23,12 +26,7 @@ MOST = 200
 PATHS = 300
 """Paths a window that are enough to choose by."""
 
-Doubles = npt.NDArray[np.float64]
-
-
-def brier(likely: Doubles, happened: npt.NDArray[np.bool_]) -> float:
-    """Mean squared error of probabilities, 0 … 1; always saying one half scores 0.25."""
-    return float(((likely - happened) ** 2).mean()) if len(likely) else float("nan")
+Marks = npt.NDArray[np.bool_]
 
 
 def learn_persistence(metrics: npt.NDArray[np.str_], forecasts: Forecasts, actual: Float) -> Mapping[str, float]:
@@ -66,38 +64,98 @@ def persistence_of(tables: Sequence[HeldOut], calibration: Calibration) -> Mappi
     return found
 
 
-def with_brier(
-    skills: Sequence[Skill], tables: Sequence[HeldOut], calibration: Calibration, persistence: Mapping[str, float]
-) -> tuple[Skill, ...]:
-    """Skills with the Brier score of the LSTM at the metric's limit, on the windows that choose."""
-    events = [_events(table, calibration, persistence) for table in tables]
-    return tuple(_judged(skill, [found[skill.metric] for found in events if skill.metric in found]) for skill in skills)
+def odds_of(
+    held_out: Sequence[tuple[Panel, HeldOut]],
+    history: Sequence[Panel],
+    calibration: Calibration,
+    persistence: Mapping[str, float],
+) -> Mapping[str, Odds]:
+    """Odds by metric of the LSTM's chances, from the windows that calibrate; a family learns together.
+
+    ``history`` is what lies before: it says how often limits were crossed out of the blue.
+    """
+    given = Chances(persistence)
+    by_family: dict[str, list[Events]] = {}
+    topology = Topology.of({e.id: e for panel, _ in held_out for e in panel.entities}.values())
+    families = {metric.name: metric.family.value for panel, _ in held_out for metric in panel.metrics}
+    for panel, table in held_out:
+        values = calibration.apply(table.lstm)
+        stories = len({topology.root(entity) for entity in panel.entity_ids}) / len(panel.entities)
+        for metric, events in _events(table, table.calibrates, values, given).items():
+            by_family.setdefault(families[metric], []).append(replace(events, weight=events.weight * stories))
+    seen = _seen(history, calibration.horizon, families)
+    learned = {family: learn_odds(parts, seen.get(family, (0, 0))) for family, parts in by_family.items()}
+    return {metric: learned[family] for metric, family in families.items() if family in learned}
 
 
-def _events(
-    table: HeldOut, calibration: Calibration, persistence: Mapping[str, float]
-) -> dict[str, tuple[Doubles, npt.NDArray[np.bool_]]]:
-    """Chance to cross the limit, and whether it happened, by metric; windows that begin beyond it do not count."""
-    found = {}
-    for metric, (line, upwards) in table.limits.items():
-        side = 1 if upwards else -1
-        beyond = side * table.now > side * line
-        known = ~table.calibrates & ~beyond & np.isfinite(table.actual).any(axis=1)
-        rows = np.flatnonzero(known & (table.metrics == metric))
-        if not len(rows):
-            continue
-        made = table.lstm.rows(rows.tolist())
-        made = replace(made, values=calibration.apply(made))
-        lines = np.full(len(rows), line, np.float32)
-        chance = exceedance(made, lines, upwards=np.full(len(rows), upwards))
-        likely = crossing(chance, PathModel(persistence=persistence.get(metric, PathModel().persistence)))
-        found[metric] = likely, np.asarray((side * table.actual[rows] > side * line).any(axis=1), np.bool_)
+def _seen(history: Sequence[Panel], horizon: int, families: Mapping[str, str]) -> dict[str, tuple[int, int]]:
+    """Surprises and quiet windows by family."""
+    found: dict[str, tuple[int, int]] = {}
+    for panel in history:
+        for metric, (crossed, quiet) in surprises(panel, horizon).items():
+            before = found.get(families.get(metric, ""), (0, 0))
+            found[families.get(metric, "")] = before[0] + crossed, before[1] + quiet
     return found
 
 
-def _judged(skill: Skill, events: Sequence[tuple[Doubles, npt.NDArray[np.bool_]]]) -> Skill:
+def with_brier(
+    choice: Choice, tables: Sequence[HeldOut], calibration: Calibration, chances: Chances
+) -> tuple[tuple[Skill, ...], Chances]:
+    """Skills with the Brier score at the metric's limit of what was chosen, on the windows that choose.
+
+    A correction of the odds that makes the Brier score of its metric worse there is dropped.
+    """
+    made = [chosen_values(table, calibration, choice.makers) for table in tables]
+
+    def judged(given: Chances) -> dict[str, Skill]:
+        events = [_events(table, ~table.calibrates, values, given) for table, values in zip(tables, made, strict=True)]
+        return {s.metric: _judged(s, [part[s.metric] for part in events if s.metric in part]) for s in choice.skills}
+
+    plain, corrected = judged(Chances(chances.persistence)), judged(chances)
+    # Where nothing can be judged the correction stays.
+    better = {m: odds for m, odds in chances.odds.items() if m in plain and not corrected[m].brier > plain[m].brier}
+    skills = tuple(corrected[metric] if metric in better else skill for metric, skill in plain.items())
+    return skills, Chances(chances.persistence, better)
+
+
+def _events(table: HeldOut, chosen: Marks, values: Float, chances: Chances) -> dict[str, Events]:
+    """Chance to cross the limit, and whether it happened, by metric; windows that begin beyond it do not count."""
+    found = {}
+    weight = _independent(table.lstm, chosen)
+    for metric, (line, upwards) in table.limits.items():
+        side = 1 if upwards else -1
+        beyond = side * table.now > side * line
+        known = chosen & ~beyond & np.isfinite(table.actual).any(axis=1)
+        rows = np.flatnonzero(known & (table.metrics == metric))
+        if not len(rows):
+            continue
+        made = replace(
+            table.lstm.rows(rows.tolist()),
+            values=values[rows],
+            persistence=(chances.hang(metric),) * len(rows),
+            odds=(chances.correction(metric),) * len(rows),
+        )
+        likely = likelihood(made, np.full(len(rows), line, np.float32), upwards=np.full(len(rows), upwards))
+        happened = np.asarray((side * table.actual[rows] > side * line).any(axis=1), np.bool_)
+        found[metric] = Events(likely, happened, weight)
+    return found
+
+
+def _independent(forecasts: Forecasts, chosen: Marks) -> float:
+    """Share of the windows that would not overlap: their span in horizons over the number of their origins."""
+    origins = np.unique(forecasts.origins[chosen])
+    if not len(origins):
+        return 1.0
+    span = float((origins[-1] - origins[0]) / np.timedelta64(forecasts.interval_s, "s")) / forecasts.horizon
+    return min((1 + span) / len(origins), 1.0)
+
+
+def _judged(skill: Skill, events: Sequence[Events]) -> Skill:
     if not events:
         return skill
-    likely, happened = (np.concatenate(parts) for parts in zip(*events, strict=True))
+    likely = np.concatenate([part.likely for part in events])
+    happened = np.concatenate([part.happened for part in events])
     share = np.full(len(happened), happened.mean())
-    return replace(skill, brier=brier(likely, happened), brier_base=brier(share, happened))
+    return replace(
+        skill, brier=brier(likely, happened), brier_base=brier(share, happened), bins=reliability(likely, happened)
+    )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +46,12 @@ class Calibration:
 
     horizon: int
     factors: Mapping[str, tuple[tuple[float, ...], ...]]
+
+    @classmethod
+    def of(cls, table: Mapping[str, Any]) -> Self:
+        """From what ``asdict`` made of one, lists for tuples where it went through JSON."""
+        factors = {name: tuple(tuple(band) for band in bands) for name, bands in table["factors"].items()}
+        return cls(table["horizon"], factors)
 
     def apply(self, forecasts: Forecasts) -> Float:
         """Calibrated values of the forecasts, still monotone."""

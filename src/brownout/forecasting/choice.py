@@ -1,7 +1,7 @@
 """Choosing: which forecaster predicts which metric at which distance, by windows that it was not trained on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ from brownout.domain.losses import path_losses, skill_ratio
 from brownout.domain.panel import Float
 from brownout.forecasting.calibration import BANDS, Calibration, bands_of, calibrate
 
-__all__ = ["Choice", "HeldOut", "calibration_of", "choose"]
+__all__ = ["Choice", "HeldOut", "calibration_of", "choose", "chosen_values"]
 
 BASE = "seasonal-naive"
 """What every ratio is to, and what predicts where nothing could be measured."""
@@ -26,7 +26,8 @@ class HeldOut:
 
     ``calibrates`` bool ``[row]``; ``metrics``, the last value ``now`` and seasonal-naive's in-sample error ``scale``
     ``[row]``; ``actual`` ``[row, step]``; ``lstm`` of all rows, ``rivals`` by name of the rows that choose only;
-    ``limits`` by metric, with whether crossing is upwards.
+    ``limits`` by metric, with whether crossing is upwards. ``outer`` are the 5 % and 95 % quantiles of the rivals that
+    have them, ``[row that chooses, step, 2]``.
     """
 
     calibrates: Marks
@@ -37,6 +38,7 @@ class HeldOut:
     lstm: Forecasts
     rivals: Mapping[str, Forecasts]
     limits: Mapping[str, tuple[float, bool]]
+    outer: Mapping[str, Float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -67,15 +69,31 @@ def choose(tables: Sequence[HeldOut], calibration: Calibration) -> Choice:
     losses = np.concatenate([_losses(table, calibration) for table in tables], axis=2)
     metrics = np.concatenate([table.metrics[~table.calibrates] for table in tables])
     scale = np.concatenate([table.scale[~table.calibrates] for table in tables])
-    inside = np.concatenate([_inside(table, calibration) for table in tables])
-    makers, skills = {}, []
+    makers, found = {}, {}
     for metric in np.unique(metrics):
         kept = metrics == metric
-        chosen, skill = _best(names, losses[:, :, kept], scale[kept])
-        shares = inside[kept].sum(0)
-        makers[str(metric)] = chosen
-        skills.append(_named(skill, str(metric), shares, lstm=set(chosen) == {"lstm"}))
+        makers[str(metric)], found[str(metric)] = _best(names, losses[:, :, kept], scale[kept])
+    inside = np.concatenate([_inside(table, calibration, makers) for table in tables])
+    skills = [_named(skill, metric, inside[metrics == metric].sum(0)) for metric, skill in found.items()]
     return Choice(makers, (_overall(skills), *skills))
+
+
+def chosen_values(table: HeldOut, calibration: Calibration, makers: Mapping[str, tuple[str, ...]]) -> Float:
+    """Quantiles of all rows: those that choose by their metric's makers, the others by the LSTM."""
+    values = calibration.apply(table.lstm)
+    choosing = np.flatnonzero(~table.calibrates)
+    by_step = _makers_of(table, makers)
+    for name, made in table.rivals.items():
+        values[choosing] = np.where((by_step == name)[..., None], made.values, values[choosing])
+    return values
+
+
+def _makers_of(table: HeldOut, makers: Mapping[str, tuple[str, ...]]) -> npt.NDArray[np.str_]:
+    """Who makes which step of the rows that choose: ``[row, step]``."""
+    steps = table.actual.shape[1]
+    by_band = np.array([makers[metric] for metric in table.metrics[~table.calibrates]]).reshape(-1, BANDS)
+    by_step: npt.NDArray[np.str_] = by_band[:, bands_of(steps, steps)]
+    return by_step
 
 
 def _losses(table: HeldOut, calibration: Calibration) -> Table:
@@ -92,14 +110,20 @@ def _columns(values: Float, actual: Float, steps: Marks) -> Table:
     return np.stack([loss.absolute, loss.quantile, loss.inside, loss.count], axis=1)
 
 
-def _inside(table: HeldOut, calibration: Calibration) -> Table:
-    """Values of each row within the LSTM's 50 % and 90 % interval, and all: ``[row, 3]``."""
+def _inside(table: HeldOut, calibration: Calibration, makers: Mapping[str, tuple[str, ...]]) -> Table:
+    """Values of each row within the 50 % and 90 % interval of what was chosen, and all: ``[row, 3]``.
+
+    Forecasters without outer quantiles have no 90 % interval: NaN.
+    """
     rows = ~table.calibrates
-    values, actual = calibration.apply(table.lstm)[rows], table.actual[rows]
-    outer = calibration.outer(table.lstm)[rows]
+    values, actual = chosen_values(table, calibration, makers)[rows], table.actual[rows]
+    by_step = _makers_of(table, makers)
+    outer = np.full((*actual.shape, 2), np.nan, np.float32)
+    for name, bounds in {"lstm": calibration.outer(table.lstm)[rows], **table.outer}.items():
+        outer = np.where((by_step == name)[..., None], bounds, outer)
     lower, upper = (values[..., [low, low + 1]].mean(axis=-1) for low in (1, 6))
     half = (actual >= lower) & (actual <= upper)
-    most = (actual >= outer[..., 0]) & (actual <= outer[..., 1])
+    most = np.where(np.isfinite(outer[..., 0]), (actual >= outer[..., 0]) & (actual <= outer[..., 1]), np.nan)
     return np.stack([half.sum(1), most.sum(1), np.isfinite(actual).sum(1)], axis=1).astype(np.float64)
 
 
@@ -125,25 +149,28 @@ def _best(names: Sequence[str], losses: Table, scale: Table) -> tuple[tuple[str,
         mase=skill_ratio(chosen[:, 0], naive[:, 0], naive[:, 3], scale),
         crps=skill_ratio(chosen[:, 1], naive[:, 1], naive[:, 3], scale),
         coverage=float(chosen[:, 2].sum() / max(chosen[:, 3].sum(), 1)),
-        note=_note(places, skill_ratio(lstm[:, 1], naive[:, 1], naive[:, 3], scale), ratios[0]),
+        note=_note(
+            [names[place] for place in places], skill_ratio(lstm[:, 1], naive[:, 1], naive[:, 3], scale), ratios[0]
+        ),
+        quarters=tuple((name, tuple(row)) for name, row in zip(names, ratios.tolist(), strict=True)),
     )
     return tuple(names[place] for place in places), skill
 
 
-def _note(places: npt.NDArray[np.int64], lstm: float, by_band: Table) -> str:
-    lost = np.flatnonzero(places != 0)
-    if not len(lost):
-        return ""
-    if len(lost) == len(places):
+def _note(chosen: Sequence[str], lstm: float, by_band: Table) -> str:
+    """Where the LSTM is not used, alone or with the forecasts of load, and what its CRPS was there."""
+    lost = [band for band, name in enumerate(chosen) if not name.startswith("lstm")]
+    if not lost:
+        return "" if set(chosen) == {"lstm"} else f"without the forecasts of load the LSTM had a CRPS of {lstm:.2f}"
+    if len(lost) == len(chosen):
         return f"the LSTM had a CRPS of {lstm:.2f} × seasonal-naive, so it is not used"
-    quarters = ", ".join(f"{by_band[band]:.2f} in quarter {band + 1}" for band in lost.tolist())
+    quarters = ", ".join(f"{by_band[band]:.2f} in quarter {band + 1}" for band in lost)
     return f"the LSTM had a CRPS of {quarters} of the horizon, so it is not used there"
 
 
-def _named(skill: Skill, metric: str, shares: Table, *, lstm: bool) -> Skill:
-    """With the metric's name, and the coverage of the LSTM's other intervals where it predicts."""
-    known = lstm and shares[2] > 0
-    half, most = (float(shares[k] / shares[2]) if known else float("nan") for k in (0, 1))
+def _named(skill: Skill, metric: str, shares: Table) -> Skill:
+    """With the metric's name, and the coverage of the other intervals where they are known."""
+    half, most = (float(shares[k] / shares[2]) if shares[2] > 0 else float("nan") for k in (0, 1))
     return replace(skill, metric=metric, coverage_50=half, coverage_90=most)
 
 

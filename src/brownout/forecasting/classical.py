@@ -10,7 +10,7 @@ from brownout.domain.panel import Float, Panel
 from brownout.domain.ports import Progress, no_progress
 from brownout.forecasting.rows import Rows, clip_to_bounds, day_steps, rows_of
 
-__all__ = ["Classical"]
+__all__ = ["Classical", "pasts"]
 
 
 class Classical(Protocol):
@@ -42,12 +42,12 @@ class Classical(Protocol):
         season = self.season or day_steps(panel.interval_s)
         rows = rows_of(panel, origins, horizon)
         values = np.empty((len(rows), horizon, len(QUANTILES)), np.float32)
-        for part, past in _pasts(rows, (self.memory + 1) * season):
+        for part, past in pasts(rows, (self.memory + 1) * season):
             values[part] = self.paths(past, season, horizon)
         return rows.forecasts(clip_to_bounds(values, rows), self.name)
 
 
-def _pasts(rows: Rows, slots: int) -> list[tuple[slice, Float]]:
+def pasts(rows: Rows, slots: int) -> list[tuple[slice, Float]]:
     """For each origin its rows and their past ``[row, slot]`` up to it, of at most so many slots."""
     series = rows.panel.values.transpose(0, 2, 1)
     bounds = np.flatnonzero(np.diff(rows.origins, prepend=-1, append=-1))

@@ -3,30 +3,38 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from brownout.domain.errors import NotFittedError
-from brownout.domain.forecasts import Forecasts, Skill
+from brownout.domain.forecasts import Driver, Forecasts, Odds, Skill
 from brownout.domain.metrics import Metric, Worse
 from brownout.domain.panel import Panel
-from brownout.domain.paths import PathModel
 from brownout.domain.ports import Forecaster, Progress, no_progress
-from brownout.forecasting.breach_skill import persistence_of, with_brier
+from brownout.forecasting.attribution import drivers_of
+from brownout.forecasting.breach_skill import odds_of, persistence_of, with_brier
 from brownout.forecasting.calibration import BANDS, Calibration, bands_of
 from brownout.forecasting.choice import HeldOut, calibration_of, choose
+from brownout.forecasting.load_choice import with_loads
+from brownout.forecasting.load_model import LoadModel
 from brownout.forecasting.lstm import LstmForecaster
 from brownout.forecasting.naive import Naive, SeasonalNaive, WeeklyNaive, seasonal_scale
+from brownout.forecasting.odds import Chances
 from brownout.forecasting.rows import clip_to_bounds, day_steps, rows_of
 from brownout.forecasting.settings import LstmSettings
 from brownout.forecasting.smoothing import Smoothing
 from brownout.forecasting.store import read_card, write_card
+from brownout.forecasting.surroundings import Around, Predict, look_around
 
-__all__ = ["SelectedForecaster"]
+__all__ = ["Beside", "SelectedForecaster", "origins_for"]
 
-MAX_ORIGINS = 24
+Doubles = npt.NDArray[np.float64]
+MAX_ORIGINS, MIN_ORIGINS = 24, 8
 """Origins of the backtest: enough to choose by, few enough to be quick."""
+WINDOWS = 60_000
+"""Windows that are enough to choose by: a large fleet is looked at from fewer origins."""
 
 
 @dataclass
@@ -41,8 +49,8 @@ class SelectedForecaster:
     ----------
     bands_
         Name of the chosen forecaster of each quarter of the horizon, by metric.
-    persistence_
-        How far the steps of the LSTM's forecasts hang together, by metric.
+    chances_
+        How far the steps of a metric's forecasts hang together, and how its chances to cross a limit are corrected.
     skills_
         The backtest by metric, and one for all together with metric "".
     """
@@ -50,9 +58,10 @@ class SelectedForecaster:
     settings: LstmSettings
     validation_share: float = 0.15
     lstm_: LstmForecaster | None = None
+    loads_: LoadModel = field(default_factory=LoadModel)
     calibration_: Calibration = field(default_factory=lambda: Calibration(1, {}))
     bands_: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    persistence_: Mapping[str, float] = field(default_factory=dict)
+    chances_: Chances = field(default_factory=Chances)
     skills_: tuple[Skill, ...] = ()
     name: ClassVar[str] = "selected"
 
@@ -75,13 +84,16 @@ class SelectedForecaster:
         cuts = [self._cut(panel.values.shape[1]) for panel in panels]
         early = [_until(panel, cut) for panel, cut in zip(panels, cuts, strict=True)]
         lstm = LstmForecaster(self.settings).fit(early, progress, champion=champion.lstm_ if champion else None)
-        held_out = [self._held_out(lstm, panel, cut) for panel, cut in zip(panels, cuts, strict=True)]
-        tables = [table for table in held_out if table]
-        self.calibration_ = calibration_of(tables, self.settings.horizon)
-        self.persistence_ = persistence_of(tables, self.calibration_)
+        most = origins_for(panels)
+        held_out = [self._held_out(lstm, panel, cut, most) for panel, cut in zip(panels, cuts, strict=True)]
+        known = [(panel, table) for panel, table in zip(panels, held_out, strict=True) if table]
+        self.calibration_ = calibration_of([table for _, table in known], self.settings.horizon)
+        self.loads_, tables = with_loads(LoadModel.learn(early), known, self.calibration_, _held_out_of(lstm, known))
+        hang = persistence_of(tables, self.calibration_)
+        chances = Chances(hang, odds_of(known, early, self.calibration_, hang))
         chosen = choose(tables, self.calibration_)
         self.bands_ = chosen.makers
-        self.skills_ = with_brier(chosen.skills, tables, self.calibration_, self.persistence_)
+        self.skills_, self.chances_ = with_brier(chosen, tables, self.calibration_, chances)
         self.lstm_ = lstm
         progress("train the forecaster", 1.0)
         return self
@@ -91,12 +103,12 @@ class SelectedForecaster:
         kept = max(int(slots * self.validation_share), min(2 * self.settings.horizon, slots // 3))
         return max(slots - kept, 1)
 
-    def _held_out(self, lstm: LstmForecaster, panel: Panel, cut: int) -> HeldOut | None:
+    def _held_out(self, lstm: LstmForecaster, panel: Panel, cut: int, most: int) -> HeldOut | None:
         horizon = self.settings.horizon
         last = panel.values.shape[1] - horizon - 1
         if last < cut - 1:
             return None
-        origins = np.unique(np.linspace(cut - 1, last, min(MAX_ORIGINS, last - cut + 2)).astype(int)).tolist()
+        origins = np.unique(np.linspace(cut - 1, last, min(most, last - cut + 2)).astype(int)).tolist()
         choosing = origins[1::2] or origins
         rows = rows_of(panel, origins, horizon)
         steps = np.arange(1, horizon + 1)
@@ -113,8 +125,12 @@ class SelectedForecaster:
             rivals={rival.name: rival.predict(panel, choosing, horizon) for rival in self.rivals},
         )
 
-    def predict(self, panel: Panel, origins: Sequence[int], horizon: int) -> Forecasts:
-        """Predict each metric by its chosen forecasters; a metric that was never seen goes to seasonal-naive."""
+    def predict(self, panel: Panel, origins: Sequence[int], horizon: int, around: Around | None = None) -> Forecasts:
+        """Predict each metric by its chosen forecasters; a metric that was never seen goes to seasonal-naive.
+
+        ``around`` is what surrounds the consoles of the panel at the same origins, whose forecasts those of console
+        latency follow; without it the LSTM alone predicts them.
+        """
         if self.lstm_ is None:
             raise NotFittedError("The forecaster has not been trained.", remedy="Call fit first, or load one.")
         forecasts = self.lstm_.predict(panel, origins, horizon)
@@ -126,10 +142,31 @@ class SelectedForecaster:
             theirs = by_step == rival.name
             if theirs.any():
                 values[theirs] = rival.predict(panel, origins, horizon).values[theirs]
+        theirs = by_step == LoadModel.name
+        if theirs.any() and around is not None and around.ahead:
+            values[theirs] = self.loads_.blended(forecasts, values, around)[theirs]
+        elif theirs.any():
+            by_step = np.where(theirs, LstmForecaster.name, by_step)
         rows = rows_of(panel, origins, horizon)
         makers = tuple("+".join(dict.fromkeys(names)) for names in by_step.tolist())
-        hang = tuple(self.persistence_.get(series.metric, PathModel().persistence) for series in forecasts.series)
-        return replace(forecasts, values=clip_to_bounds(values, rows), makers=makers, persistence=hang)
+        return replace(
+            forecasts,
+            values=clip_to_bounds(values, rows),
+            makers=makers,
+            persistence=tuple(self.chances_.hang(series.metric) for series in forecasts.series),
+            odds=tuple(self.chances_.correction(series.metric) for series in forecasts.series),
+        )
+
+    def look_around(self, panel: Panel, origins: Sequence[int], beside: Sequence[Panel], horizon: int) -> Around:
+        """What is measured and forecast around the consoles of a panel."""
+        return look_around(panel, origins, beside, lambda other, slots: self.predict(other, slots, horizon), horizon)
+
+    def drivers(self, forecasts: Forecasts, chance: Doubles, around: Around) -> tuple[tuple[Driver, ...] | None, ...]:
+        """Which loads drive each row of console latency, by the steps where it is likely beyond its limit.
+
+        ``chance [row, step]``; rows are of the one origin looked around from. None where nothing is known.
+        """
+        return drivers_of(self.loads_, forecasts, chance, around)
 
     def save(self, folder: Path) -> None:
         """Write the choice beside the LSTM's folder."""
@@ -140,7 +177,9 @@ class SelectedForecaster:
             "validation_share": self.validation_share,
             "calibration": asdict(self.calibration_),
             "bands": dict(self.bands_),
-            "persistence": dict(self.persistence_),
+            "persistence": dict(self.chances_.persistence),
+            "odds": {metric: asdict(odds) for metric, odds in self.chances_.odds.items()},
+            "loads": self.loads_.facts(),
             "skills": [asdict(skill) for skill in self.skills_],
         }
         write_card(folder, self.name, facts)
@@ -159,9 +198,53 @@ class SelectedForecaster:
             lstm_=lstm,
             calibration_=Calibration(card["calibration"]["horizon"], calibration),
             bands_={metric: tuple(makers) for metric, makers in card["bands"].items()},
-            persistence_=card["persistence"],
-            skills_=tuple(Skill(**skill) for skill in card["skills"]),
+            chances_=Chances(card["persistence"], {name: Odds(**odds) for name, odds in card.get("odds", {}).items()}),
+            loads_=LoadModel.from_facts(card["loads"]) if "loads" in card else LoadModel(),
+            skills_=tuple(_skill(table) for table in card["skills"]),
         )
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A forecaster that knows all panels of a fleet, and forecasts consoles with what surrounds them."""
+
+    forecaster: SelectedForecaster
+    panels: Sequence[Panel]
+    name: ClassVar[str] = "selected"
+
+    def fit(self, panels: Sequence[Panel], progress: Progress = no_progress) -> Self:
+        """Train the forecaster."""
+        self.forecaster.fit(panels, progress)
+        return self
+
+    def predict(self, panel: Panel, origins: Sequence[int], horizon: int) -> Forecasts:
+        """Predict with the forecasts of what surrounds the panel."""
+        console = panel.entities and panel.entities[0].kind == "console"
+        around = self.forecaster.look_around(panel, origins, self.panels if console else (), horizon)
+        return self.forecaster.predict(panel, origins, horizon, around)
+
+
+def _held_out_of(lstm: LstmForecaster, known: Sequence[tuple[Panel, HeldOut]]) -> Predict:
+    """Forecasts that were made already, or are made now where a panel has other origins than the one beside it."""
+    made = {entity: table.lstm for panel, table in known for entity in panel.entity_ids}
+
+    def predict(panel: Panel, slots: Sequence[int]) -> Forecasts:
+        stored = made[panel.entity_ids[0]]
+        times = panel.start + np.asarray(slots, np.int64) * panel.step
+        return stored if np.isin(times, stored.origins).all() else lstm.predict(panel, slots, stored.horizon)
+
+    return predict
+
+
+def _skill(table: Mapping[str, Any]) -> Skill:
+    quarters = tuple((name, tuple(row)) for name, row in table.get("quarters", ()))
+    return Skill(**{**table, "quarters": quarters, "bins": tuple(map(tuple, table.get("bins", ())))})
+
+
+def origins_for(panels: Sequence[Panel]) -> int:
+    """How many origins the series of the panels are looked at from."""
+    series = sum(int(np.isfinite(panel.values).any(axis=1).sum()) for panel in panels)
+    return min(max(WINDOWS // max(series, 1), MIN_ORIGINS), MAX_ORIGINS)
 
 
 def _limits(metrics: Sequence[Metric]) -> dict[str, tuple[float, bool]]:

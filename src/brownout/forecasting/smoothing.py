@@ -5,6 +5,7 @@ does not. The weight is chosen for each series from a few by its one-step error,
 Exponential Smoothing (2008), with additive seasons held fixed.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -16,7 +17,7 @@ from brownout.domain.panel import Float
 from brownout.forecasting.classical import Classical
 from brownout.forecasting.naive import deciles
 
-__all__ = ["Smoothing"]
+__all__ = ["Smoothing", "filled", "mean_day", "spreads"]
 
 WEIGHTS = (0.05, 0.2, 0.5, 0.9)
 """Candidate weights of the newest value."""
@@ -42,20 +43,26 @@ class Smoothing(Classical):
 def _paths(past: Float, season: int, horizon: int) -> Float:
     """Quantile paths ``[row, step, quantile]`` after a past ``[row, slot]``."""
     slots = past.shape[1]
-    day = _mean_day(past, season)
+    day = mean_day(past, season)
     phase = np.arange(slots + horizon) % season
     adjusted = past - day[:, phase[:slots]]
-    levels = _levels(_filled(adjusted))
+    levels = _levels(filled(adjusted))
+    spread = spreads(lambda step: adjusted[:, step:] - levels[:, : max(slots - step, 0)], horizon, slots)
+    middle = levels[:, -1:] + day[:, phase[slots:]]
+    paths: Float = (middle[..., None] + spread).astype(np.float32)
+    return paths
+
+
+def spreads(misses: Callable[[int], Float], horizon: int, slots: int) -> Float:
+    """Deciles of past misses so many steps ahead: ``[row, step, quantile]``, measured at some, linear between."""
     checked = _checked(horizon, slots)
-    errors = np.stack([deciles(adjusted[:, step:] - levels[:, : max(slots - step, 0)]) for step in checked], 1)
+    errors = np.stack([deciles(misses(step)) for step in checked.tolist()], 1)
     steps = np.clip(np.arange(1, horizon + 1), checked[0], checked[-1])
     right = np.clip(np.searchsorted(checked, steps), 1 if len(checked) > 1 else 0, len(checked) - 1)
     left = np.maximum(right - 1, 0)
     share = ((steps - checked[left]) / np.maximum(checked[right] - checked[left], 1))[None, :, None]
-    spread = errors[:, left] * (1 - share) + errors[:, right] * share
-    middle = levels[:, -1:] + day[:, phase[slots:]]
-    paths: Float = (middle[..., None] + spread).astype(np.float32)
-    return paths
+    spread: Float = errors[:, left] * (1 - share) + errors[:, right] * share
+    return spread
 
 
 def _checked(horizon: int, slots: int) -> npt.NDArray[np.int64]:
@@ -64,7 +71,7 @@ def _checked(horizon: int, slots: int) -> npt.NDArray[np.int64]:
     return np.unique(np.minimum(steps, max(slots - 1, 1)))
 
 
-def _mean_day(past: Float, season: int) -> Float:
+def mean_day(past: Float, season: int) -> Float:
     """Mean of each phase less the mean of all, phase 0 at the first slot: ``[row, phase]``; 0 where unknown."""
     rows, slots = past.shape
     padded = np.full((rows, -(-slots // season) * season), np.nan, np.float32)
@@ -78,7 +85,7 @@ def _mean_day(past: Float, season: int) -> Float:
     return day
 
 
-def _filled(values: Float) -> Float:
+def filled(values: Float) -> Float:
     """Gaps hold the value before them; before the first value, the first value."""
     seen = np.isfinite(values)
     first = np.where(seen.any(1), seen.argmax(1), 0)[:, None]

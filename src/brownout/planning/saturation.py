@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from brownout.domain.forecasts import Breach, Forecasts, Series
 from brownout.domain.metrics import Metric, Worse
-from brownout.domain.paths import PathModel, crossed, exceedance
+from brownout.domain.paths import PathModel, corrected, crossed, exceedance
 
 __all__ = ["PathModel", "breaches", "exceedance"]
 
@@ -61,7 +61,10 @@ def _model_of(forecasts: Forecasts, row: int) -> PathModel:
 
 
 def _breach(forecasts: Forecasts, row: int, beyond: Marks, limit: float, now: float) -> Breach:
-    by_then = np.maximum.accumulate(beyond, axis=1).mean(axis=0)
+    drawn = np.maximum.accumulate(beyond, axis=1).mean(axis=0)
+    elapsed = np.arange(1, forecasts.horizon + 1) / forecasts.horizon
+    by_then = drawn if forecasts.odds is None else corrected(drawn, [forecasts.odds[row]], elapsed)
+    correction = float(by_then[-1] / drawn[-1]) if drawn[-1] > 0 else 1.0
     times = forecasts.times(row)
 
     def reached(level: float) -> np.datetime64 | None:
@@ -75,7 +78,7 @@ def _breach(forecasts: Forecasts, row: int, beyond: Marks, limit: float, now: fl
         earliest=reached(0.1),
         likely=reached(0.5),
         latest=reached(0.9),
-        duration_s=float(beyond.mean(axis=0).sum() * forecasts.interval_s),
+        duration_s=float(beyond.mean(axis=0).sum() * forecasts.interval_s) * correction,
         horizon_s=float(forecasts.horizon * forecasts.interval_s),
         now=now,
         maker=forecasts.makers[row],

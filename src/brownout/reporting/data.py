@@ -9,9 +9,10 @@ import numpy as np
 import brownout
 from brownout.domain import findings, forecasts, night
 from brownout.domain.panel import Float, Times
-from brownout.reporting import schema
+from brownout.reporting import schema, skill_schema
 from brownout.reporting.episodes import episode_of, first_of, mover_of, quiet_of, shift_of, verdict_of
 from brownout.reporting.fleet import fleet_of
+from brownout.reporting.judgement import judgement_of
 from brownout.reporting.numbers import iso, known
 from brownout.reporting.summary import summary_of
 
@@ -64,6 +65,7 @@ def report_of(found: night.Night) -> schema.Report:
         ],
         latency=None if found.latency is None else _chart(found.latency, found, "latency"),
         skills=[_skill(skill, found) for skill in found.skills],
+        judgement=judgement_of(found.skills, found.metrics),
         series=found.series,
         quality=_quality(found.quality),
         models=[_model(model) for model in found.models],
@@ -181,6 +183,22 @@ def _breach(breach: forecasts.Breach, found: night.Night) -> schema.Breach:
         duration_s=round(breach.duration_s),
         maker=breach.maker,
         exceeded=breach.exceeded,
+        drivers=None if breach.drivers is None else [_driver(driver, found) for driver in breach.drivers],
+    )
+
+
+def _driver(driver: forecasts.Driver, found: night.Night) -> skill_schema.Driver:
+    metric = found.metrics[driver.metric]
+    return skill_schema.Driver(
+        entity=driver.entity,
+        resource=driver.resource,
+        metric=metric.name,
+        title=metric.label,
+        unit=metric.unit,
+        share=round(driver.share, 3),
+        forecast=known(driver.forecast),
+        usual=known(driver.usual),
+        daily=driver.daily,
     )
 
 
@@ -195,6 +213,10 @@ def _skill(skill: forecasts.Skill, found: night.Night) -> schema.Skill:
         crps=known(skill.crps),
         coverage=known(skill.coverage),
         note=skill.note,
+        coverage_50=known(skill.coverage_50),
+        coverage_90=known(skill.coverage_90),
+        brier=known(skill.brier),
+        brier_base=known(skill.brier_base),
     )
 
 

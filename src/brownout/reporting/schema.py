@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from brownout.reporting.parts import Episode, Maintenance, Mover, Part, Quiet, Shift, Verdict
+from brownout.reporting.skill_schema import Driver, Judgement, Skill
 
 __all__ = [
     "FORMAT",
@@ -136,21 +137,8 @@ class Breach(Part):
     maker: str
     exceeded: bool
     """Whether ``now`` is beyond the limit already."""
-
-
-class Skill(Part):
-    """How a forecaster did on held-out windows, as ratios to seasonal-naive: below 1 is better."""
-
-    metric: str
-    """Empty for all together."""
-    title: str
-    maker: str
-    windows: int
-    mase: float | None
-    crps: float | None
-    coverage: float | None
-    """Share of values inside the 10–90 % band; 0.8 when calibrated."""
-    note: str
+    drivers: list[Driver] | None = None
+    """Which loads drive it, the largest share first; null where that is not asked, empty where none does."""
 
 
 class Evidence(Part):
@@ -304,6 +292,8 @@ class Report(Part):
     latency: Chart | None
     """Console latency of the fleet: median (values), 10 and 90 % quantile (low, high) over consoles."""
     skills: list[Skill]
+    judgement: Judgement
+    """What the same windows say about intervals and chances, and where the LSTM lost."""
     series: int
     """How many series were forecast."""
     quality: Quality

@@ -26,7 +26,7 @@ def summary_of(night: Night) -> schema.Summary:
     coming = [breach for breach in night.breaches if not breach.exceeded]
     exceeded = len(night.breaches) - len(coming)
     return schema.Summary(
-        headline=_headline(len(ongoing), exceeded, [breach.probability for breach in coming], night.horizon_s),
+        headline=_headline(len(ongoing), exceeded, coming, night.horizon_s),
         sentences=[_about(diagnosis, night) for diagnosis in ongoing[:FEW]]
         + [_forecast(breach, night) for breach in coming[:FEW]]
         + _already([breach for breach in night.breaches if breach.exceeded], night)
@@ -43,11 +43,13 @@ def summary_of(night: Night) -> schema.Summary:
     )
 
 
-def _headline(ongoing: int, exceeded: int, chances: Sequence[float], horizon_s: float) -> str:
+def _headline(ongoing: int, exceeded: int, coming: Sequence[Breach], horizon_s: float) -> str:
     within = span(horizon_s)
+    chances = [breach.probability for breach in coming if breach.horizon_s <= horizon_s]
+    later = len(coming) - len(chances)
     probable = sum(chance >= EVEN for chance in chances)
     possible = len(chances) - probable
-    if not ongoing and not exceeded and not chances:
+    if not ongoing and not exceeded and not coming:
         return f"Nothing is going on, and no limit will probably be crossed within {within}."
     parts = []
     if ongoing:
@@ -59,6 +61,8 @@ def _headline(ongoing: int, exceeded: int, chances: Sequence[float], horizon_s: 
     if possible:
         may = f"{_count(possible, 'limit')} may be crossed within {within}"
         parts.append(f"{possible} more may be" if probable else may)
+    if later:
+        parts.append(f"{_count(later, 'limit')} may be crossed in the weeks after")
     return f"{', '.join(parts)}."
 
 

@@ -20,6 +20,7 @@ QUIET_HOURS = 4.0
 SLOW = ("LEAK-01", "MAINT-04")
 """Faults that can still be growing when the data ends."""
 TRIES = 200
+FAINT = (0.05, 0.5)
 HDD = 2
 """Place of rotational storage among the media."""
 PLAIN = (
@@ -34,7 +35,7 @@ MEASURED = {"host-only": SEEN[:1], "no-probe": SEEN[:2], "full": SEEN}
 class Injection:
     """A fault in place: slots ``first`` until before ``last``, ``visible`` the first that an observer could see.
 
-    ``seed`` draws what is left to chance of its way.
+    ``seed`` draws what is left to chance of its way; ``strength`` is 1 but for faint faults, whose severity is 0.
     """
 
     cause: str
@@ -45,6 +46,7 @@ class Injection:
     visible: int
     severity: float
     seed: int
+    strength: float = 1.0
 
 
 def place(settings: FleetSettings, layout: Layout, rng: np.random.Generator) -> list[Injection]:
@@ -170,6 +172,8 @@ def _draw(
     if ongoing:
         first = settings.slots - int(rng.uniform(0.6, 0.75) * slots)
     vm = int(rng.integers(len(layout.vcpus)))
+    faint = settings.faint > 0 and rng.random() < settings.faint
+    severity = float(rng.uniform(0.5, 0.9)) if ongoing else float(rng.beta(1.6, 1.2))
     return Injection(
         cause=cause,
         host=int(layout.host[vm]),
@@ -177,8 +181,9 @@ def _draw(
         first=first,
         last=first + slots,
         visible=first + int(template.visible * slots),
-        severity=float(rng.uniform(0.5, 0.9)) if ongoing else float(rng.beta(1.6, 1.2)),
+        severity=0.0 if faint else severity,
         seed=int(rng.integers(2**31)),
+        strength=float(rng.uniform(*FAINT)) if faint else 1.0,
     )
 
 
@@ -188,6 +193,7 @@ def apply(injection: Injection, layout: Layout, drivers: Drivers) -> None:
     rng = np.random.default_rng(injection.seed)
     shape = template.shapes[rng.integers(len(template.shapes))]
     way = profile(shape, injection.last - injection.first, rng)[: drivers.cpu.shape[1] - injection.first]
+    way = way * injection.strength
     for push in template.pushes:
         _push(push, injection, way, layout, drivers)
     if template.restart:

@@ -25,6 +25,8 @@ class FleetSettings:
         Further incidents that still go on when the data ends, by turns slow ones that grow and others.
     pairs
         Share of the faults beside which another, independent one goes on at the same host; they come in addition.
+    faint
+        Share of the faults that are hardly visible: a twentieth to half as strong as the least that their kind says.
     lead
         Share of the data before the first incident, for something to learn from.
     telemetry
@@ -44,6 +46,7 @@ class FleetSettings:
     faults: int = 0
     ongoing: int = 0
     pairs: float = 0.0
+    faint: float = 0.0
     lead: float = 0.25
     exclude_causes: tuple[str, ...] = ()
     only_causes: tuple[str, ...] = ()
@@ -61,8 +64,10 @@ class FleetSettings:
             raise SettingsError(msg, remedy="Give more days or a shorter interval.")
         if not 0 <= self.lead < 1:
             raise SettingsError(f"A lead of {self.lead} leaves no room.", remedy="Give a share from 0 to below 1.")
-        if not 0 <= self.pairs <= 1:
-            raise SettingsError(f"{self.pairs} is no share of the faults.", remedy="Give pairs from 0 to 1.")
+        for name in ("pairs", "faint"):
+            if not 0 <= getattr(self, name) <= 1:
+                msg = f"{name} = {getattr(self, name)} is no share of the faults."
+                raise SettingsError(msg, remedy=f"Give {name} from 0 to 1.")
         if self.faults < 0 or self.ongoing < 0:
             raise SettingsError("A negative number of faults was asked for.", remedy="Give 0 or more.")
 

@@ -14,10 +14,11 @@ from brownout.domain.errors import DataError
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.panel import Panel
 from brownout.domain.ports import Progress, SampleStore, no_progress
+from brownout.evaluation.breaches import BreachScores, windows_of
 from brownout.evaluation.forecast import BacktestScores, rolling_origins, window_forecasts
 from brownout.forecasting.naive import SeasonalNaive, seasonal_scale
 from brownout.forecasting.rows import day_steps
-from brownout.forecasting.selected import SelectedForecaster
+from brownout.forecasting.selected import Beside, SelectedForecaster
 from brownout.forecasting.settings import LstmSettings
 from brownout.telemetry.atomic import atomic_path, write_text
 from brownout.telemetry.grid import shards
@@ -53,16 +54,19 @@ def evaluate_forecast(
     started = time.monotonic()
     forecaster = _forecaster(panels, test_start, options, progress)
     trained = time.monotonic() - started
-    scores = BacktestScores()
+    judge = _Judge(BacktestScores(), BreachScores())
     with atomic_path(out / "predictions.parquet") as part:
-        _predict(forecaster, panels, test_start, options, part=part, scores=scores, progress=progress)
+        _predict(forecaster, panels, test_start, options, part=part, judge=judge, progress=progress)
     result: dict[str, object] = {
         "protocol": asdict(options) | {"model": str(options.model or ""), "test_start": str(test_start)},
         "training_seconds": round(trained, 1),
         "prediction_seconds": round(time.monotonic() - started - trained, 1),
         "settings": asdict(forecaster.settings),
         "makers": dict(forecaster.makers_),
-        "scores": scores.summary(),
+        "scores": judge.losses.summary(),
+        "by_kind": judge.losses.by_kind(),
+        "by_horizon": judge.losses.by_horizon(),
+        "breaches": judge.breaches.summary(),
     }
     write_text(out / "scores.json", json.dumps(result, indent=1))
     return result
@@ -85,23 +89,34 @@ def _predict(  # noqa: PLR0913 - the protocol and its two outputs
     options: ForecastEvaluation,
     *,
     part: Path,
-    scores: BacktestScores,
+    judge: "_Judge",
     progress: Progress,
 ) -> None:
-    schema = _schema()
+    schema, fleet = _schema(), Beside(forecaster, panels)
     with pq.ParquetWriter(part, schema, compression="zstd") as writer:
         for done, panel in enumerate(panels):
             season = options.season or day_steps(panel.interval_s)
             origins = rolling_origins(panel, test_start, horizon=options.horizon, stride=options.stride)
             scale = seasonal_scale(panel, season, end=max(panel.slot(test_start), 0))
             places = _places(panel, scale)
-            for forecasts, actual in window_forecasts(forecaster, panel, origins, horizon=options.horizon):
+            kind, chances = panel.entities[0].kind, []
+            for forecasts, actual in window_forecasts(fleet, panel, origins, horizon=options.horizon):
                 starts = sorted({panel.slot(origin) for origin in forecasts.origins})
                 naive = SeasonalNaive(season).predict(panel, starts, options.horizon)
                 rows = np.array([places[s.entity, s.metric] for s in forecasts.series])
-                scores.add(forecasts, naive, actual, rows)
+                judge.losses.add(forecasts, naive, actual, rows, kind=kind)
+                chances.append(windows_of(panel, forecasts))
                 writer.write_table(_table(forecasts, schema))
+            judge.breaches.add(panel, chances)
             progress("predict", (done + 1) / len(panels))
+
+
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    """What the predictions are judged by."""
+
+    losses: BacktestScores
+    breaches: BreachScores
 
 
 def _places(panel: Panel, scale: np.ndarray) -> Mapping[tuple[str, str], float]:

@@ -29,8 +29,17 @@ Tags = Mapping[str, str]
 def guest_facts(
     virsh: Virsh, tags: Tags, kernel: Kernel | None, complain: Callable[[BrownoutError], None]
 ) -> Iterator[str]:
-    """Lines of ``vm_config`` and ``vm_state``; of ``host_config`` too where the host's kernel can be asked."""
-    guests = list(virsh.guests(complain))
+    """Lines of ``vm_config`` and ``vm_state``; of ``host_config`` too where the host's kernel can be asked.
+
+    There a libvirt that does not answer is only complained about: Telegraf drops what a command printed that fails.
+    """
+    try:
+        guests = list(virsh.guests(complain))
+    except BrownoutError as error:
+        if kernel is None:
+            raise
+        complain(error)
+        guests = []
     oversize = kernel.cores_a_node() if kernel else 0
     for guest in guests:
         labels = dict(guest.labels)
@@ -38,7 +47,8 @@ def guest_facts(
             labels["oversized"] = "yes" if guest.vcpus > oversize else "no"
         own = {**tags, "domain_name": guest.name}
         yield from _line("vm_config", {**own, **labels}, {LABELLED: 1})
-        yield from _line("vm_state", own, _state(guest, kernel))
+        if state := _state(guest, kernel):
+            yield from _line("vm_state", own, state)
     if kernel:
         labels = {"governor": kernel.governor(), "vcpus_per_core": _overcommitment(guests, kernel.cores())}
         yield from _line("host_config", {**tags, **labels}, {LABELLED: 1})
@@ -61,9 +71,8 @@ def host_facts(kernel: Kernel, tags: Tags, announcement: Path) -> Iterator[str]:
 
 
 def _state(guest: Guest, kernel: Kernel | None) -> dict[str, int]:
-    fields = {"migrating": int(guest.migrating), "block_job": int(guest.block_job)}
-    if guest.agent is not None:
-        fields["agent"] = int(guest.agent)
+    known = {"migrating": guest.migrating, "block_job": guest.block_job, "agent": guest.agent}
+    fields = {name: int(value) for name, value in known.items() if value is not None}
     verdict = _verdict(kernel.root / "var/log/libvirt/qemu" / f"{guest.name}.log") if kernel else None
     return fields if verdict is None else fields | {"low_bandwidth": verdict}
 

@@ -26,9 +26,7 @@ def fill(settings: Settings, fleet: Fleet, progress: Progress = no_progress) -> 
     if settings.influxdb is None:
         raise SettingsError("The settings name no InfluxDB.", remedy="Add [influxdb] with its url; see examples/.")
     database = connect(settings.influxdb)
-    points = list(telegraf_points(fleet))
     lines = 0
-    for done, part in enumerate(points, 1):
-        lines += database.write(batches(part))
-        progress("write", done / len(points))
+    for points in telegraf_points(fleet, progress=progress):
+        lines += database.write(batches(points))
     return lines

@@ -13,7 +13,15 @@ from brownout.domain.ports import SampleStore
 from brownout.settings import ForecastSettings, Settings
 from brownout.telemetry.grid import ShardPlan, read_shard
 
-__all__ = ["NightSpan", "days", "forecast_panel", "usual_panel", "with_limits"]
+__all__ = [
+    "NightSpan",
+    "days",
+    "forecast_panel",
+    "outlook_panel",
+    "outlook_steps",
+    "usual_panel",
+    "with_limits",
+]
 
 LEARNED_SHARE = 0.3
 """Share of a short history that is only learned from, before the window searched for episodes begins."""
@@ -55,13 +63,25 @@ def usual_panel(store: SampleStore, plan: ShardPlan, settings: Settings) -> Pane
 
 
 def forecast_panel(panel: Panel, settings: ForecastSettings) -> Panel:
-    """The panel on the slots of the forecast, without a last slot that is not over, and only what has a limit.
-
-    Where nothing has a limit everything is kept.
-    """
-    factor = max(round(settings.step_minutes * 60 / panel.interval_s), 1)
-    coarse = panel.coarsen(factor)
-    if coarse.end > panel.end and coarse.values.shape[1] > 1:
-        coarse = coarse.between(coarse.start, coarse.end - coarse.step)
+    """The panel on the slots of the forecast, and only what has a limit; where nothing has one everything is kept."""
+    coarse = _coarse(panel, settings.step_minutes)
     limited = [i for i, m in enumerate(panel.metrics) if settings.limits.get(m.name, m.limit) is not None]
     return coarse.select(metrics=limited) if limited else coarse
+
+
+def outlook_panel(panel: Panel, settings: ForecastSettings) -> Panel:
+    """A panel of the forecast on the wide slots of the outlook."""
+    return _coarse(panel, settings.outlook_step_minutes)
+
+
+def outlook_steps(settings: ForecastSettings) -> int:
+    """Wide slots of the outlook, at least one."""
+    return max(round(settings.outlook_days * 1440 / settings.outlook_step_minutes), 1)
+
+
+def _coarse(panel: Panel, minutes: int) -> Panel:
+    """Means over slots of so many minutes, without a last slot that is not over."""
+    coarse = panel.coarsen(max(round(minutes * 60 / panel.interval_s), 1))
+    if coarse.end > panel.end and coarse.values.shape[1] > 1:
+        return coarse.between(coarse.start, coarse.end - coarse.step)
+    return coarse

@@ -5,6 +5,7 @@ from pathlib import Path
 from brownout.detection.forest import IsolationForestDetector
 from brownout.domain.night import ModelRecord
 from brownout.domain.ports import Progress, no_progress
+from brownout.forecasting.outlook import Outlook
 from brownout.forecasting.selected import SelectedForecaster
 from brownout.settings import Settings
 from brownout.telemetry.maintenance import Keep
@@ -45,7 +46,7 @@ def watch_fleet(settings: Settings, workspace: Workspace, progress: Progress = n
     forecaster = SelectedForecaster.load(workspace.forecaster)
     detector = IsolationForestDetector.load(workspace.detector)
     plans, sink = plan_watch(store, settings), sink_of(settings)
-    watchers = Watchers(forecaster, detector, sink, read_memory(workspace))
+    watchers = Watchers(forecaster, Outlook.load(workspace.outlook), detector, sink, read_memory(workspace))
     shards = []
     for done, plan in enumerate(plans):
         shards.append(watch_shard(store, plan, watchers, settings))

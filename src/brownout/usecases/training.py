@@ -16,12 +16,13 @@ from brownout.domain.forecasts import Skill
 from brownout.domain.night import ModelRecord
 from brownout.domain.panel import as_time
 from brownout.domain.ports import Progress, SampleStore, Tracker, no_progress
+from brownout.forecasting.outlook import Outlook
 from brownout.forecasting.selected import SelectedForecaster
 from brownout.forecasting.settings import LstmSettings
 from brownout.settings import Settings
 from brownout.telemetry.atomic import write_text
 from brownout.telemetry.grid import ShardPlan, plan_shards
-from brownout.usecases.horizon import NightSpan, days, forecast_panel, usual_panel
+from brownout.usecases.horizon import NightSpan, days, forecast_panel, outlook_panel, outlook_steps, usual_panel
 from brownout.usecases.lock import environment_hash, lock_hash
 
 __all__ = ["DETECTOR", "FORECASTER", "fit_detector", "read_record", "train_detector", "train_forecaster"]
@@ -50,6 +51,8 @@ def train_forecaster(
     champion = _champion(folder, shape)
     forecaster = SelectedForecaster(shape).fit(with_slots, progress, champion=champion)
     forecaster.save(folder)
+    outlook = Outlook(outlook_steps(settings.forecast))
+    outlook.fit([outlook_panel(panel, settings.forecast) for panel in with_slots], progress).save(folder / "outlook")
     return _log(
         tracker,
         FORECASTER,
@@ -57,7 +60,7 @@ def train_forecaster(
         window=(start, span.end),
         parameters={**asdict(shape), "step_minutes": settings.forecast.step_minutes, "source": store.name}
         | {"start": "fresh" if champion is None else "champion"},
-        scores=_scores(forecaster.skills_),
+        scores=_scores(forecaster.skills_) | _outlook_scores(outlook),
         seed=settings.seed,
     )
 
@@ -155,6 +158,10 @@ def _scores(skills: Sequence[Skill]) -> dict[str, float]:
         for name in ("mase", "crps", "coverage", "coverage_50", "coverage_90", "brier", "brier_base")
     }
     return {key: value for key, value in table.items() if math.isfinite(value)}
+
+
+def _outlook_scores(outlook: Outlook) -> dict[str, float]:
+    return {f"outlook.{kind}.crps": ratio for kind, ratio in outlook.skills_.items() if math.isfinite(ratio)}
 
 
 def _evenly(plans: Sequence[ShardPlan]) -> list[ShardPlan]:

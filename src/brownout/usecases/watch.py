@@ -1,7 +1,7 @@
 """Watch: forecast and search one shard with the models of the night."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -15,13 +15,16 @@ from brownout.domain.panel import Panel
 from brownout.domain.ports import SampleStore
 from brownout.domain.repairs import Repairs
 from brownout.forecasting.naive import SeasonalNaive
+from brownout.forecasting.outlook import Outlook
 from brownout.forecasting.selected import SelectedForecaster
+from brownout.forecasting.surroundings import Around, surrounding
 from brownout.planning.actions import LATENCY
 from brownout.planning.saturation import breaches, exceedance
 from brownout.settings import Settings
 from brownout.telemetry.grid import ShardPlan, plan_shards, read_shard
 from brownout.usecases.charts import forecast_chart
-from brownout.usecases.horizon import NightSpan, days, forecast_panel, with_limits
+from brownout.usecases.horizon import NightSpan, days, forecast_panel, usual_panel, with_limits
+from brownout.usecases.later import look_later
 from brownout.usecases.search import search
 from brownout.usecases.write_back import Sink, forecast_points, score_points
 
@@ -69,10 +72,12 @@ class ShardFindings:
 
 
 def plan_watch(store: SampleStore, settings: Settings) -> tuple[ShardPlan, ...]:
-    """Shards of everything measured lately, with the past that forecasts and scores need."""
-    span = NightSpan.of(store, settings)
-    past = max(days(settings.forecast.context_days), span.end - span.window + days(DETECTOR_PAST_DAYS))
-    return plan_shards(store, size=settings.shard_size, start=max(span.first, span.end - past), end=span.end)
+    """Shards of everything measured lately, with the past that forecasts, scores and the outlook need."""
+    span, forecast = NightSpan.of(store, settings), settings.forecast
+    lately = min(span.end - days(forecast.context_days), span.window - days(DETECTOR_PAST_DAYS))
+    start = max(span.first, min(lately, span.end - days(forecast.outlook_context_days)))
+    entities = [name for name, measured in store.spans().items() if measured.last >= lately]
+    return plan_shards(store, size=settings.shard_size, start=start, end=span.end, entities=entities)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,7 @@ class Watchers:
     """What a shard is watched with, where forecasts and scores are written to, if anywhere, and what is remembered."""
 
     forecaster: SelectedForecaster
+    outlook: Outlook
     detector: IsolationForestDetector
     sink: Sink | None = None
     memory: Memory = field(default_factory=Memory)
@@ -88,12 +94,13 @@ class Watchers:
 def watch_shard(store: SampleStore, plan: ShardPlan, watchers: Watchers, settings: Settings) -> ShardFindings:
     """Forecast every series to its limit and merge what is abnormal in the window into episodes."""
     shard = read_shard(store, plan)
-    panel, span = settings.calendar.without(shard.panel, store.topology), NightSpan.of(store, settings)
+    whole, span = settings.calendar.without(shard.panel, store.topology), NightSpan.of(store, settings)
+    coarse = forecast_panel(whole, settings.forecast)
+    panel = whole.between(span.window - days(DETECTOR_PAST_DAYS), whole.end)
     first = min(max(panel.slot(span.window), 1), panel.values.shape[1])
     searched = search(store, panel, first, watchers.detector, watchers.memory, settings)
-    coarse = forecast_panel(panel, settings.forecast)
     window = shard.panel.between(span.window, span.end)
-    forecasts, naive = _forecast(watchers.forecaster, coarse, settings)
+    forecasts, naive, around = _forecast(watchers.forecaster, coarse, _beside(store, plan, coarse, settings), settings)
     metrics = with_limits({metric.name: metric for metric in panel.metrics}, settings.forecast)
     if watchers.sink is not None:
         topology = store.topology
@@ -101,6 +108,7 @@ def watch_shard(store: SampleStore, plan: ShardPlan, watchers: Watchers, setting
     chronic = _chronic(coarse.between(span.window, coarse.end), metrics)
     forecasts, naive = (_without(chronic, made) for made in (forecasts, naive))
     found = breaches(forecasts, metrics, _now(coarse), min_probability=settings.forecast.min_probability)
+    found = _driven(found, forecasts, watchers.forecaster, around)
     closeness = _closeness(forecasts, {name: metric.limit for name, metric in metrics.items()}, coarse)
     nearest = sorted(closeness, key=lambda series: (-closeness[series], series))[:CHARTS_A_SHARD]
     shown = coarse.between(span.end - days(CHART_DAYS), coarse.end)
@@ -111,13 +119,14 @@ def watch_shard(store: SampleStore, plan: ShardPlan, watchers: Watchers, setting
         )
         for series in dict.fromkeys([*(breach.series for breach in found), *nearest])
     }
+    later = look_later(watchers.outlook, coarse, {*chronic, *(b.series for b in found)}, metrics, settings.forecast)
     return ShardFindings(
-        breaches=found,
+        breaches=(*found, *later.breaches),
         chronic=chronic,
         episodes=searched.episodes,
         quiet=searched.quiet,
         shifts=searched.shifts,
-        charts=charts,
+        charts={**charts, **later.charts},
         closeness={series: closeness[series] for series in charts},
         measured=_measured(window),
         latency=_latency(coarse.between(span.window, coarse.end)),
@@ -126,11 +135,38 @@ def watch_shard(store: SampleStore, plan: ShardPlan, watchers: Watchers, setting
     )
 
 
-def _forecast(forecaster: SelectedForecaster, coarse: Panel, settings: Settings) -> tuple[Forecasts, Forecasts]:
+def _beside(store: SampleStore, plan: ShardPlan, coarse: Panel, settings: Settings) -> list[Panel]:
+    """What surrounds the consoles of a shard; nothing beside a shard of anything else."""
+    if plan.kind != "console":
+        return []
+    wanted = surrounding(coarse.entities, store.topology)
+    plans = plan_shards(store, size=settings.shard_size, start=plan.start, end=plan.end, entities=wanted)
+    return [forecast_panel(usual_panel(store, other, settings), settings.forecast) for other in plans]
+
+
+def _forecast(
+    forecaster: SelectedForecaster, coarse: Panel, beside: Sequence[Panel], settings: Settings
+) -> tuple[Forecasts, Forecasts, Around]:
     """The forecast of the night and seasonal-naive beside it, row by row, from the last slot that is over."""
     origin = [coarse.values.shape[1] - 1]
     horizon = min(settings.forecast.steps, forecaster.settings.horizon)
-    return forecaster.predict(coarse, origin, horizon), SeasonalNaive().predict(coarse, origin, horizon)
+    around = forecaster.look_around(coarse, origin, beside, horizon)
+    return forecaster.predict(coarse, origin, horizon, around), SeasonalNaive().predict(coarse, origin, horizon), around
+
+
+def _driven(
+    found: Sequence[Breach], forecasts: Forecasts, forecaster: SelectedForecaster, around: Around
+) -> tuple[Breach, ...]:
+    """Breaches with what drives them, where that is known: those of console latency."""
+    if not found or not around.ahead:
+        return tuple(found)
+    place = {series: row for row, series in enumerate(forecasts.series)}
+    rows = forecasts.rows([place[breach.series] for breach in found])
+    limits = np.array([breach.limit for breach in found], np.float32)
+    # What drives a breach is asked of console latency only, which gets worse upwards.
+    chance = exceedance(rows, limits, upwards=np.ones(len(found), bool))
+    drivers = forecaster.drivers(rows, chance, around)
+    return tuple(replace(breach, drivers=found) for breach, found in zip(found, drivers, strict=True))
 
 
 def _chronic(window: Panel, metrics: Mapping[str, Metric]) -> tuple[Series, ...]:

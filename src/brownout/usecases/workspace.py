@@ -27,6 +27,11 @@ class Workspace:
         return self.out / "models" / "forecaster"
 
     @property
+    def outlook(self) -> Path:
+        """The outlook in use, learned with the forecaster."""
+        return self.forecaster / "outlook"
+
+    @property
     def detector(self) -> Path:
         """The detector in use."""
         return self.out / "models" / "detector"

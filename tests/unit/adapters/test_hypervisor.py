@@ -1,5 +1,6 @@
 """Facts of a hypervisor: a made-up /proc and /sys, and a virsh that answers as the real one does."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -24,12 +25,14 @@ case "$*" in
 </devices></domain>
 END
   ;;
-  "dumpxml u-2") echo "<domain type='kvm'><name>web</name><vcpu>2</vcpu></domain>";;
+  "dumpxml u-2") echo "<domain type='kvm'><name>web</name><vcpu>2</vcpu>"
+    echo "<devices><disk><target dev='vda'/></disk></devices></domain>";;
   "dumpxml u-3") echo "error: Domain not found" >&2; exit 1;;
   "domjobinfo u-1") printf 'Job type:         None\\n\\n';;
   "domjobinfo u-2") printf 'Job type:         Unbounded\\nOperation:        Outgoing migration\\n';;
   "blockjob u-1 sda --info") echo "error: invalid argument: disk 'sda' is empty" >&2; exit 1;;
   "blockjob u-1 vda --info") echo "Block Copy: [ 34 %]";;
+  "blockjob u-2 vda --info") echo "No current block job for vda";;
   *) echo "error: unexpected $*" >&2; exit 1;;
 esac
 """
@@ -130,6 +133,34 @@ def test_facts_are_line_protocol_and_one_bad_guest_does_not_spoil_the_others(roo
     ]
     assert lines[-1] == "host_config,governor=powersave,host=kvm\\ 1,vcpus_per_core=2 known=1i"
     assert [error.what for error in complaints] == ["Guest u-3: virsh dumpxml: error: Domain not found."]
+
+
+def test_a_libvirt_that_does_not_say_is_not_taken_for_a_no(root: Path, virsh: Virsh) -> None:
+    program = Path(virsh.program)
+    program.write_text(VIRSH.replace('"domjobinfo', '"none').replace('"blockjob', '"none'))
+    lines = list(guest_facts(virsh, {}, Kernel(root, TICKS), list[BrownoutError]().append))
+    assert [line for line in lines if line.startswith("vm_state")] == [
+        "vm_state,domain_name=desk\\,\\ 01 agent=0i",
+        "vm_state,domain_name=web low_bandwidth=0i",
+    ]
+
+
+def test_a_libvirt_that_is_down_leaves_the_facts_of_the_host(root: Path) -> None:
+    complaints: list[BrownoutError] = []
+    lines = list(guest_facts(Virsh(program="/nowhere/virsh"), {}, Kernel(root, TICKS), complaints.append))
+    assert lines == ["host_config,governor=powersave known=1i"]
+    assert len(complaints) == 1
+
+
+def test_facts_of_a_real_libvirt() -> None:
+    if shutil.which("virsh") is None:
+        pytest.skip("no virsh on this machine: apt install libvirt-clients")
+    complaints: list[BrownoutError] = []
+    (line,) = guest_facts(Virsh("test:///default"), {}, None, complaints.append)
+    assert line.startswith("vm_config,backing_depth=0,disk_bus=virtio,")
+    assert ",domain_name=test," in line
+    assert ",mem_kib=8388608," in line
+    assert complaints == []
 
 
 def test_facts_of_the_host(root: Path) -> None:

@@ -138,6 +138,14 @@ HOSTILE = ["", "0", "-1", "9" * 5000, "\u0663", "1-", "^", "../../etc", "' or 1=
 ODD = st.one_of(st.sampled_from(HOSTILE), st.text(st.characters(blacklist_categories=("Cs", "Cc")), max_size=20))
 
 
+def test_numbers_longer_than_any_machine_has_are_none() -> None:
+    endless = "9" * 5000
+    _, labels = read_domain(MODERN.replace("<memory unit='GiB'>8", f"<memory unit='GiB'>{endless}"))
+    assert "mem_kib" not in labels
+    capped = XML.replace("{emulator}", "0").replace("<total_iops_sec>500", f"<total_iops_sec>{endless}")
+    assert read_domain(capped)[1]["io_cap"] == "no"
+
+
 @given(st.data())
 def test_whatever_stands_in_the_xml_is_text_or_refused(data: st.DataObject) -> None:
     root = ET.fromstring(MODERN if data.draw(st.booleans()) else XML.replace("{emulator}", "0-3"))  # noqa: S314

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from nights import HOSTILE, hours, night
+from nights import HOSTILE, driven, hours, night
 
 from brownout.domain.findings import Mover
 from brownout.domain.forecasts import Series
@@ -73,6 +73,16 @@ def test_what_moved_first_is_named_first() -> None:
     assert report.summary.sentences[0].startswith("vm1 behaves abnormally since")
 
 
+def test_limits_of_the_weeks_after_the_horizon_are_told_apart() -> None:
+    made = night()
+    leak, busy = made.breaches
+    later = replace(leak, horizon_s=20 * 86_400)
+    headline = report_of(replace(made, breaches=(busy, later))).summary.headline
+    assert headline == (
+        "1 incident is going on, 1 limit may be crossed within 24 h, 1 limit may be crossed in the weeks after."
+    )
+
+
 def test_consoles_at_risk_are_those_of_incidents_and_breaches() -> None:
     summary = report_of(night()).summary
     assert (summary.consoles_at_risk, summary.consoles) == (1, 1)
@@ -128,7 +138,7 @@ def test_hostile_names_stay_text_in_markdown() -> None:
     assert not re.search(r"(?<!\\)\]\(javascript", text)
     table = [line for line in text.splitlines() if line.startswith("|")]
     cells = {len(re.findall(r"(?<!\\)\|", line)) for line in table}
-    assert cells == {9, 7}
+    assert cells == {9, 7, 6, 5}
 
 
 @given(st.text())
@@ -177,3 +187,42 @@ def test_every_field_of_the_schema_is_documented() -> None:
     schema = Report.model_json_schema()
     fields = set(schema["properties"]) | {name for part in schema["$defs"].values() for name in part["properties"]}
     assert {name for name in fields if f"`{name}`" not in page} == set()
+
+
+def test_what_drives_a_breach_is_named_with_its_share_and_what_is_usual() -> None:
+    report = report_of(driven(night()))
+    text = render_markdown(report)
+    assert "is driven by Host CPU busy of kvm1 (62 %: 93 %, usually 61 %), Guest memory usable of vm1 (" in text
+    assert "(20 %: 9 % as every day at that time, usually 30 %)" in text
+    assert "is driven by none of its loads" in text
+    page = render_html(report)
+    assert "Host CPU busy of kvm1: 93 %, usually 61 %" in page
+    assert "9 % as every day at that time, usually 30 %" in page
+    assert "none of its loads explains it" in page
+    assert [breach.drivers is None for breach in report.breaches] == [True, True, False, False]
+
+
+def test_chances_worse_than_climatology_and_intervals_off_by_more_than_three_points_are_said_to_be() -> None:
+    judged = report_of(night()).judgement
+    chances = {part.family: part for part in judged.chances}
+    assert {family: part.worse for family, part in chances.items()} == {"": False, "cpu": True, "memory": False}
+    assert (chances["cpu"].windows, chances["cpu"].crossed) == (18, 1)
+    both = chances[""]
+    assert both.brier == pytest.approx((18 * 0.08 + 20 * 0.05) / 38, abs=1e-4)
+    assert [(part.said, part.came, part.windows) for part in both.bins] == [
+        (pytest.approx(1.2 / 34, abs=1e-4), pytest.approx(1 / 34, abs=1e-4), 34), (0.95, 0.75, 4),
+    ]  # fmt: skip
+    assert {part.family: part.off for part in judged.coverage} == {"cpu": True, "memory": False}
+    assert [(part.title, part.makers, part.lstm) for part in judged.fallbacks] == [
+        ("Host CPU busy", ["seasonal-naive"] * 4, [1.05, 1.1, 1.1, 1.2])
+    ]
+    text = render_markdown(report_of(night()))
+    assert "cpu (worse than climatology)" in text
+    assert "cpu (more than 3 points off)" in text
+    assert "Host CPU busy: CRPS by quarter of the horizon 1 (seasonal-naive, LSTM 1.05), 1 (" in text
+
+
+def test_a_night_without_a_backtest_has_no_judgement() -> None:
+    judged = report_of(replace(night(), skills=())).judgement
+    assert (judged.coverage, judged.chances, judged.fallbacks) == ([], [], [])
+    assert 'class="reliability"' not in render_html(report_of(replace(night(), skills=())))

@@ -71,6 +71,29 @@ def test_no_link_carries_more_than_its_speed(fleet: Fleet) -> None:
         assert np.nanmax(column(fleet, "interface", metric) / speed) <= 1.01
 
 
+def test_guests_send_no_more_than_the_uplink_of_their_host_carries(fleet: Fleet) -> None:
+    """Over an hour: guests and uplinks are read at different moments of an interval."""
+    on = hosts_of(fleet, fleet.panels["vm"])
+    for ours, uplink in (("vm_net_rx_kbs", "net_rx_kbs"), ("vm_net_tx_kbs", "net_tx_kbs")):
+        carried = column(fleet, "interface", uplink)
+        sent = np.zeros_like(carried)
+        np.add.at(sent, on, np.nan_to_num(column(fleet, "vm", ours)))
+        hours = [
+            np.nanmean(np.where(np.isfinite(carried), part, np.nan).reshape(3, -1, 12), axis=2)
+            for part in (sent, carried)
+        ]
+        assert np.nanquantile(hours[0] / hours[1], 0.99) <= 1.1, ours
+
+
+def test_uptimes_fall_only_where_something_restarted(fleet: Fleet) -> None:
+    """Counters become rates at the edge; what is left of them in a data set are uptimes."""
+    uptime = column(fleet, "vm", "vm_uptime_h")
+    fell = {fleet.panels["vm"].entity_ids[row] for row in np.flatnonzero((np.diff(uptime) < 0).any(axis=1)).tolist()}
+    restarted = {i.entity for i in fleet.incidents if load_templates()[i.cause].restart}
+    assert fell <= restarted
+    assert restarted
+
+
 def test_memory_is_swapped_only_when_it_is_short(fleet: Fleet) -> None:
     swap, available = column(fleet, "host", "host_swap_kbs"), column(fleet, "host", "host_memory_available_pct")
     # Pages that went out come back when they are touched: up to some hours after memory was short.
@@ -120,6 +143,24 @@ def test_the_past_predicts_healthy_consoles_but_not_perfectly() -> None:
     day = 86_400 // SETTINGS.interval_s
     seasonal = np.nanmean(np.abs(update[:, day:] - update[:, :-day]))
     assert 0.7 < seasonal / np.nanmean(np.abs(np.diff(update, axis=1))) < 1.3
+
+
+@pytest.mark.parametrize(("faint", "hidden"), [(0.0, (0.0, 0.1)), (1.0, (0.1, 0.8))])
+def test_faint_faults_overlap_with_healthy_days_and_others_do_not(faint: float, hidden: tuple[float, float]) -> None:
+    """Share of faults whose level lies within the band of the three days before, for causes with one plain sign."""
+    signs = {"PWR-01": ("host", "host_freq_ratio"), "CONT-04": ("host", "host_memory_available_pct"),
+             "HW-01": ("host", "host_cpu_busy_pct")}  # fmt: skip
+    made = simulate(replace(SETTINGS, hosts=8, days=12, faults=24, only_causes=tuple(signs), faint=faint))
+    inside = []
+    for incident in made.incidents:
+        kind, metric = signs[incident.cause]
+        panel = made.panels[kind]
+        values = column(made, kind, metric)[panel.entity_ids.index(incident.entity)]
+        first, last = panel.slot(incident.start), panel.slot(incident.end)
+        past = values[max(first - 864, 0) : first]
+        low, high = np.nanquantile(past, (0.02, 0.98))
+        inside.append(low <= np.nanmedian(values[first:last]) <= high)
+    assert hidden[0] <= np.mean(inside) <= hidden[1]
 
 
 def test_every_fault_changes_what_its_knowledge_needs() -> None:

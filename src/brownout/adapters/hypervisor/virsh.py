@@ -20,14 +20,15 @@ AGENT = "com.redhat.spice.0"
 class Guest:
     """A guest that runs or is paused.
 
-    ``agent`` says whether the SPICE guest agent is connected; None where the guest has no channel for it.
+    ``agent`` says whether the SPICE guest agent is connected. None = unknown: libvirt would not say, or the guest has
+    no channel for an agent.
     """
 
     name: str
     labels: dict[str, str]
     vcpus: int
-    migrating: bool
-    block_job: bool
+    migrating: bool | None
+    block_job: bool | None
     agent: bool | None
 
 
@@ -50,28 +51,31 @@ class Virsh:
         xml = self._say("dumpxml", uuid)
         root = parse_domain(xml)
         name, labels = read_domain(xml)
-        job = self._say("domjobinfo", uuid)
-        operation = next((line for line in job.splitlines() if line.startswith("Operation:")), "")
+        job = self._asked("domjobinfo", uuid)
+        operation = next((line for line in (job or "").splitlines() if line.startswith("Operation:")), "")
         targets = [target.get("dev", "") for target in root.findall("devices/disk/target")]
-        jobs = any(self._block_job(uuid, target) for target in targets if target)
+        jobs = [self._block_job(uuid, target) for target in targets if target]
         agent = [t.get("state") for t in root.findall("devices/channel/target") if t.get("name") == AGENT]
         vcpus = vcpus_of(root)
         return Guest(
             name=name,
             labels=labels,
             vcpus=int(vcpus) if vcpus.isdecimal() else 0,
-            migrating="migration" in operation,
-            block_job=jobs or "Backup" in operation,
+            migrating=None if job is None else "migration" in operation,
+            block_job=None if job is None and None in jobs else any(jobs) or "Backup" in operation,
             agent=agent[0] == "connected" if agent else None,
         )
 
-    def _block_job(self, uuid: str, target: str) -> bool:
-        """A disk that cannot be asked, such as an empty CD drive, has no job."""
+    def _block_job(self, uuid: str, target: str) -> bool | None:
+        said = self._asked("blockjob", uuid, target, "--info")
+        return None if said is None else bool(said.strip()) and not said.startswith(NO_JOB)
+
+    def _asked(self, *words: str) -> str | None:
+        """What virsh says; None where it refuses, as for an empty CD drive or without the permission to look."""
         try:
-            said = self._say("blockjob", uuid, target, "--info").strip()
+            return self._say(*words)
         except BrownoutError:
-            return False
-        return bool(said) and not said.startswith(NO_JOB)
+            return None
 
     def _say(self, *words: str) -> str:
         command = [self.program, *(("--connect", self.uri) if self.uri else ()), *words]

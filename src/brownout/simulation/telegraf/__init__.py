@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from brownout.domain.ports import Progress, no_progress
 from brownout.simulation.fleet import Fleet
 from brownout.simulation.telegraf.consoles import consoles
 from brownout.simulation.telegraf.guests import guests
@@ -25,8 +26,12 @@ MAKERS = {
 }
 
 
-def telegraf_points(fleet: Fleet, trouble: Trouble | None = None) -> Iterator[Points]:
-    """All measurements of a fleet, each over its whole span; the same fleet gives the same points."""
+def telegraf_points(fleet: Fleet, trouble: Trouble | None = None, progress: Progress = no_progress) -> Iterator[Points]:
+    """All measurements of a fleet, each over its whole span; the same fleet gives the same points.
+
+    Measurements are made one at a time, so that memory is that of one.
+    """
     rng = np.random.default_rng(fleet.settings.seed)
-    for kind, panel in fleet.panels.items():
+    for done, (kind, panel) in enumerate(fleet.panels.items(), 1):
         yield from MAKERS[kind](Writer(panel, trouble or Trouble(), rng, fleet.topology))
+        progress("write", done / len(fleet.panels))

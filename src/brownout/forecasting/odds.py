@@ -1,0 +1,104 @@
+"""Chances that are as good as they say: a correction of log-odds, learned from what held-out windows did."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize
+from scipy.special import expit, logit
+
+from brownout.domain.forecasts import Odds
+from brownout.domain.metrics import Worse
+from brownout.domain.panel import Panel
+from brownout.domain.paths import PathModel, corrected
+
+__all__ = ["Chances", "Events", "learn_odds", "surprises"]
+
+Doubles = npt.NDArray[np.float64]
+
+DOUBT = np.array([1.0, 1.0, 1.0, 0.5])
+"""How far the log-odds of a surprise and of a lapse, intercept and slope may be from what is expected (standard
+deviations) before there is data: few events move little."""
+RARE = (1, 100)
+"""Surprises, or lapses, and windows to expect where nothing else is known: one in a hundred."""
+
+
+@dataclass(frozen=True)
+class Chances:
+    """What is learned about chances to cross a limit, by metric: how steps hang together, and the correction."""
+
+    persistence: Mapping[str, float] = field(default_factory=dict)
+    odds: Mapping[str, Odds] = field(default_factory=dict)
+
+    def hang(self, metric: str) -> float:
+        """Persistence of a metric's paths."""
+        return self.persistence.get(metric, PathModel().persistence)
+
+    def correction(self, metric: str) -> Odds:
+        """Odds of a metric."""
+        return self.odds.get(metric, Odds())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Events:
+    """Windows that could cross a limit.
+
+    ``likely`` is the chance that was given, ``happened`` whether they did, both ``[row]``. ``weight`` is how much a
+    row counts: windows that overlap, and entities of one host, tell the same story several times.
+    """
+
+    likely: Doubles
+    happened: npt.NDArray[np.bool_]
+    weight: float
+
+
+def surprises(panel: Panel, horizon: int) -> Mapping[str, tuple[int, int]]:
+    """By limited metric how many windows crossed the limit after one that did not, and how many did not before.
+
+    Windows follow each other from the end of the panel; what was beyond the limit a window ago is no surprise.
+    """
+    windows = panel.values.shape[1] // horizon
+    found = {}
+    for column, metric in enumerate(panel.metrics):
+        if metric.limit is None or metric.worse is Worse.NONE:
+            continue
+        side = 1 if metric.worse is Worse.UP else -1
+        values = side * panel.values[:, panel.values.shape[1] - windows * horizon :, column]
+        crossed = (values > side * metric.limit).reshape(len(values), windows, horizon)
+        beyond = np.asarray(crossed.any(axis=2), np.bool_)
+        known = np.isfinite(values).reshape(crossed.shape)
+        quiet = ~beyond[:, :-1] & np.asarray(known.any(axis=2), np.bool_)[:, 1:]
+        found[metric.name] = int((quiet & beyond[:, 1:]).sum()), int(quiet.sum())
+    return found
+
+
+def learn_odds(parts: Sequence[Events], seen: tuple[int, int] = (0, 0)) -> Odds:
+    """The most probable odds, given what happened and the prior that little needs correcting.
+
+    ``seen`` are surprises and quiet windows of the history, which say what rate of surprises to expect.
+
+    Between a rate of surprises and one of lapses the log-odds are stretched and moved, as in a psychometric function:
+    one stretch alone would pay for surprises with the chances that were right. Expected is a rate of surprises half
+    way, in log-odds, from what is rare to that of the history, of which the forecasts foresee some.
+    """
+    likely = np.concatenate([part.likely for part in parts])
+    happened = np.concatenate([part.happened for part in parts])
+    weight = np.concatenate([np.full(len(part.likely), part.weight) for part in parts])
+
+    rare = float(logit(RARE[0] / RARE[1]))
+    lately = float(logit((seen[0] + RARE[0]) / (seen[1] + RARE[1])))
+    prior = np.array([(lately + rare) / 2, rare, 0.0, 1.0])
+
+    def loss(point: Doubles) -> float:
+        chance = np.clip(corrected(likely, [_odds(point)]), 1e-9, 1 - 1e-9)
+        surprised = -(weight * np.log(np.where(happened, chance, 1 - chance))).sum()
+        return float(surprised + 0.5 * (((point - prior) / DOUBT) ** 2).sum())
+
+    return _odds(minimize(loss, prior, method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-6}).x)
+
+
+def _odds(point: Doubles) -> Odds:
+    """A higher chance stays the higher one: the slope is not negative, and the rates leave room between them."""
+    surprise, lapse, intercept, slope = point.tolist()
+    return Odds(min(float(expit(surprise)), 0.5), min(float(expit(lapse)), 0.5), intercept, max(slope, 0.0))

@@ -1,0 +1,207 @@
+"""Weeks ahead on wide slots: what fills up or leaks crosses its limit long after the LSTM's horizon ends.
+
+A month holds too few wide slots to train a network on, so the candidates read everything off a series' own past. Each
+is calibrated on half of the held-out origins; the other half choose, metric by metric and apart for series that rise or
+fall: one disk in a hundred that fills up must not be forecast like the others.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from brownout.domain.errors import NotFittedError
+from brownout.domain.forecasts import QUANTILES, Forecasts, Series
+from brownout.domain.losses import path_losses, skill_ratio
+from brownout.domain.panel import Float, Panel
+from brownout.domain.paths import PathModel
+from brownout.domain.ports import Forecaster, Progress, no_progress
+from brownout.forecasting.breach_skill import learn_persistence
+from brownout.forecasting.calibration import Calibration, calibrate
+from brownout.forecasting.naive import Naive, SeasonalNaive, seasonal_scale
+from brownout.forecasting.rows import Rows, clip_to_bounds, day_steps, rows_of
+from brownout.forecasting.smoothing import Smoothing
+from brownout.forecasting.store import read_card, write_card
+from brownout.forecasting.trend import Trend, rises
+from brownout.forecasting.usual import Usual
+
+__all__ = ["Outlook"]
+
+ORIGINS = 8
+"""Origins of the backtest; every other one calibrates."""
+REACH = 0.5
+"""Longest horizon in shares of the history: what lies farther ahead could not be tested."""
+CANDIDATES: tuple[Forecaster, ...] = (Trend(), Smoothing(), Naive(), Usual(), SeasonalNaive())
+RISING = ".rising"
+"""Added to the name of the metric where a series goes one way, up or down."""
+
+Marks = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class _Table:
+    """Held-out windows of a panel: which rows calibrate, their kinds and what came, and each candidate's forecasts."""
+
+    calibrates: Marks
+    kinds: npt.NDArray[np.str_]
+    actual: Float
+    scale: npt.NDArray[np.float64]
+    made: tuple[Forecasts, ...]
+
+
+@dataclass
+class Outlook:
+    """Forecasts of at most ``horizon`` wide slots, by the candidate that did best on held-out windows.
+
+    Attributes
+    ----------
+    horizon_
+        Slots that could be tested: half of the history at most; 0 where it is too short.
+    makers_, skills_
+        The candidate chosen and its CRPS as a ratio to seasonal-naive, by kind of series: the name of the metric, with
+        ``RISING`` after it where it goes one way.
+    """
+
+    horizon: int
+    horizon_: int | None = None
+    makers_: Mapping[str, str] = field(default_factory=dict)
+    skills_: Mapping[str, float] = field(default_factory=dict)
+    calibrations_: Mapping[str, Calibration] = field(default_factory=dict)
+    persistence_: Mapping[str, float] = field(default_factory=dict)
+    name: ClassVar[str] = "outlook"
+
+    def fit(self, panels: Sequence[Panel], progress: Progress = no_progress) -> Self:
+        """Calibrate and choose."""
+        longest = max((panel.values.shape[1] for panel in panels), default=0)
+        self.horizon_ = min(self.horizon, int(longest * REACH))
+        tables = [_held_out(panel, self.horizon_) for panel in panels if _origins(panel, self.horizon_)]
+        if tables:
+            self._choose(tables)
+        else:
+            self.horizon_ = 0
+        progress("learn the outlook", 1.0)
+        return self
+
+    def _choose(self, tables: Sequence[_Table]) -> None:
+        kinds, actual = (np.concatenate([getattr(t, name) for t in tables]) for name in ("kinds", "actual"))
+        scale, learns = (np.concatenate([getattr(t, name) for t in tables]) for name in ("scale", "calibrates"))
+        made = [_joined([table.made[place] for table in tables]) for place in range(len(CANDIDATES))]
+        fits = [calibrate(kinds[learns], one.values[learns], actual[learns]) for one in made]
+        values = [fit.apply(one)[~learns] for fit, one in zip(fits, made, strict=True)]
+        best, self.skills_ = _best(kinds[~learns], values, actual[~learns], scale[~learns])
+        self.makers_ = {kind: CANDIDATES[place].name for kind, place in best.items()}
+        self.calibrations_ = {CANDIDATES[place].name: fits[place] for place in sorted(set(best.values()))}
+        hang: dict[str, float] = {}
+        for place in sorted(set(best.values())):
+            rows = learns & np.isin(kinds, [kind for kind, chosen in best.items() if chosen == place])
+            chosen = made[place].rows(np.flatnonzero(rows).tolist())
+            hang |= learn_persistence(kinds[rows], replace(chosen, values=fits[place].apply(chosen)), actual[rows])
+        self.persistence_ = hang
+
+    def predict(self, panel: Panel, origins: Sequence[int], horizon: int) -> Forecasts:
+        """Predict all series that were measured by an origin, for at most the horizon that could be tested."""
+        if self.horizon_ is None:
+            raise NotFittedError("The outlook has not been learned.", remedy="Call fit first, or load one.")
+        steps = min(horizon, self.horizon_)
+        rows = rows_of(panel, origins if steps else [], max(steps, 1))
+        kinds = _kinds(rows)
+        makers = np.array([self._maker(kind) for kind in kinds.tolist()], str)
+        values = np.zeros((len(rows), max(steps, 1), len(QUANTILES)), np.float32)
+        for candidate in CANDIDATES:
+            theirs = makers == candidate.name
+            if theirs.any():
+                made = _named(candidate.predict(panel, origins, steps), kinds)
+                fit = self.calibrations_.get(candidate.name, Calibration(steps, {}))
+                values[theirs] = fit.apply(made)[theirs]
+        found = rows.forecasts(clip_to_bounds(values, rows), self.name)
+        hang = tuple(self.persistence_.get(kind, PathModel().persistence) for kind in kinds.tolist())
+        return replace(found, makers=tuple(makers.tolist()), persistence=hang)
+
+    def _maker(self, kind: str) -> str:
+        """The candidate chosen; of a kind that was never seen the trend where there is one, else what is usual."""
+        return self.makers_.get(kind, Trend.name if kind.endswith(RISING) else Usual.name)
+
+    def save(self, folder: Path) -> None:
+        """Write what was learned."""
+        if self.horizon_ is None:
+            raise NotFittedError("The outlook has not been learned.", remedy="Call fit before save.")
+        facts = {"horizon": self.horizon, "tested": self.horizon_, "makers": dict(self.makers_)}
+        facts |= {"skills": dict(self.skills_), "persistence": dict(self.persistence_)}
+        write_card(folder, self.name, facts | {"calibrations": {k: asdict(v) for k, v in self.calibrations_.items()}})
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read a stored outlook; raises ModelError where it is damaged or from another version."""
+        card = read_card(folder, cls.name)
+        return cls(
+            horizon=card["horizon"],
+            horizon_=card["tested"],
+            makers_=card["makers"],
+            skills_=card["skills"],
+            calibrations_={name: Calibration.of(table) for name, table in card["calibrations"].items()},
+            persistence_=card["persistence"],
+        )
+
+
+def _origins(panel: Panel, horizon: int) -> list[int]:
+    """The last origins whose horizon is in the panel, over an eighth of it, with a season before each."""
+    slots, season = panel.values.shape[1], day_steps(panel.interval_s)
+    last = slots - horizon - 1
+    first = max(last - slots // 8, 2 * season)
+    return np.unique(np.linspace(first, last, ORIGINS).astype(int)).tolist() if horizon and last > first else []
+
+
+def _held_out(panel: Panel, horizon: int) -> _Table:
+    origins = _origins(panel, horizon)
+    rows = rows_of(panel, origins, horizon)
+    steps = np.arange(1, horizon + 1)
+    scale = seasonal_scale(panel, day_steps(panel.interval_s), end=panel.values.shape[1])
+    return _Table(
+        calibrates=np.isin(rows.origins, origins[::2]),
+        kinds=_kinds(rows),
+        actual=panel.values[rows.entities[:, None], rows.origins[:, None] + steps, rows.metrics[:, None]],
+        scale=scale[rows.entities, rows.metrics].astype(np.float64),
+        made=tuple(_named(candidate.predict(panel, origins, horizon), _kinds(rows)) for candidate in CANDIDATES),
+    )
+
+
+def _kinds(rows: Rows) -> npt.NDArray[np.str_]:
+    """Name of each row's metric, with ``RISING`` where its series goes one way."""
+    names = np.array([*rows.panel.metric_names, ""], str)[rows.metrics]
+    return np.where(rises(rows), np.char.add(names, RISING), names)
+
+
+def _named(made: Forecasts, kinds: npt.NDArray[np.str_]) -> Forecasts:
+    """With kinds for metrics, as calibration goes by them."""
+    return replace(made, series=tuple(Series(s.entity, k) for s, k in zip(made.series, kinds.tolist(), strict=True)))
+
+
+def _joined(parts: Sequence[Forecasts]) -> Forecasts:
+    return Forecasts(
+        series=tuple(series for part in parts for series in part.series),
+        origins=np.concatenate([part.origins for part in parts]),
+        interval_s=parts[0].interval_s,
+        values=np.concatenate([part.values for part in parts]),
+        makers=tuple(maker for part in parts for maker in part.makers),
+    )
+
+
+def _best(
+    kinds: npt.NDArray[np.str_], values: Sequence[Float], actual: Float, scale: npt.NDArray[np.float64]
+) -> tuple[dict[str, int], dict[str, float]]:
+    """Place of the candidate of least CRPS and its ratio to the last one, seasonal-naive, by kind."""
+    losses = [path_losses(made, actual) for made in values]
+    best, skills = {}, {}
+    for kind in np.unique(kinds):
+        kept = kinds == kind
+        ratios = [
+            skill_ratio(loss.quantile[kept], losses[-1].quantile[kept], loss.count[kept], scale[kept])
+            for loss in losses
+        ]
+        known = np.nan_to_num(ratios, nan=np.inf)
+        place = int(known.argmin()) if np.isfinite(known).any() else len(CANDIDATES) - 1
+        best[str(kind)], skills[str(kind)] = place, float(ratios[place])
+    return best, skills

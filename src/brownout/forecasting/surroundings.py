@@ -1,0 +1,215 @@
+"""What surrounds a console: the loads of its guest and of its host, measured or forecast."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+import numpy as np
+
+from brownout.domain.entities import Entity, Topology
+from brownout.domain.forecasts import QUANTILES, Forecasts
+from brownout.domain.metrics import Family, Metric, Worse
+from brownout.domain.panel import Float, Panel
+
+__all__ = [
+    "Around",
+    "Load",
+    "Place",
+    "Predict",
+    "gather",
+    "is_latency",
+    "loads_in",
+    "look_around",
+    "measured_around",
+    "surrounding",
+]
+
+Predict = Callable[[Panel, Sequence[int]], Forecasts]
+"""Forecasts of all series of a panel from origins."""
+NO_LOAD = {"console", "path"}
+"""Kinds whose metrics load nothing: how full a file system is slows nobody until it is full."""
+CROWD = {"vm", "console"}
+"""What hangs on a host and is not a part of it."""
+RESOURCES = (Family.CPU, Family.MEMORY, Family.DISK, Family.NETWORK)
+MIDDLE = QUANTILES.index(0.5)
+
+
+class Place(StrEnum):
+    """Where a load acts; what belongs to a host (disks, interfaces, links) acts at the host."""
+
+    GUEST = "guest"
+    HOST = "host"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Load:
+    """A metric of a console's guest or host that may slow it; ``upwards``: more of it is worse."""
+
+    place: Place
+    family: Family
+    metric: str
+    upwards: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """Values of entities on any one axis that is shared by all: float32 ``[entity, slot, metric]``, NaN = unknown."""
+
+    entities: tuple[Entity, ...]
+    metrics: tuple[str, ...]
+    values: Float
+
+    def of(self, place: Place) -> Self:
+        """The entities that act at a place."""
+        rows = [row for row, entity in enumerate(self.entities) if _place(entity) is place]
+        return type(self)(tuple(self.entities[row] for row in rows), self.metrics, self.values[rows])
+
+
+def is_latency(metric: Metric, kind: str) -> bool:
+    """Whether a metric of an entity of a kind is what somebody at a console waits for."""
+    return kind == "console" and metric.unit == "ms" and metric.worse is Worse.UP
+
+
+def loads_in(panels: Sequence[Panel]) -> tuple[Load, ...]:
+    """All loads that the panels measure, in a fixed order."""
+    found = {
+        Load(_place(entity), metric.family, metric.name, metric.worse is Worse.UP)
+        for panel in panels
+        for entity in panel.entities[:1]
+        for metric in panel.metrics
+        if entity.kind not in NO_LOAD and metric.family in RESOURCES and metric.worse is not Worse.NONE
+    }
+    return tuple(sorted(found))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Around:
+    """What surrounds the consoles of a panel at some origins.
+
+    ``starts`` are the slots of the origins in the panel; ``past`` holds what was measured in the panel's slots,
+    ``ahead`` the medians that were forecast, origin after origin, step after step.
+    """
+
+    panel: Panel
+    starts: tuple[int, ...]
+    horizon: int
+    past: tuple[Block, ...]
+    ahead: tuple[Block, ...]
+
+    def measured(self, loads: Sequence[Load]) -> Float:
+        """``[console, slot, load]``; slots after an origin are there too, and not to be looked at."""
+        return gather(self.panel.entities, self.past, loads, self.panel.values.shape[1])
+
+    def forecast(self, loads: Sequence[Load]) -> Float:
+        """``[console, origin, step, load]``."""
+        found = gather(self.panel.entities, self.ahead, loads, len(self.starts) * self.horizon)
+        return found.reshape(len(self.panel.entities), len(self.starts), self.horizon, len(loads))
+
+    def owners(self, place: Place) -> list[str]:
+        """Id of the guest or host of each console."""
+        return _owners(self.panel.entities, self.past)[place]
+
+
+def look_around(
+    panel: Panel, origins: Sequence[int], beside: Sequence[Panel], predict: Predict, horizon: int
+) -> Around:
+    """What is measured and forecast around a panel of consoles; panels of other consoles or intervals do not count."""
+    starts = tuple(sorted(set(origins)))
+    times = [panel.start + start * panel.step for start in starts]
+    ahead = []
+    for other in _near(panel, beside):
+        slots = [slot for time in times if 0 <= (slot := other.slot(time)) < other.values.shape[1]]
+        if slots:
+            ahead.append(_medians(other, predict(other, slots), times, horizon))
+    return Around(panel, starts, horizon, measured_around(panel, beside), tuple(ahead))
+
+
+def measured_around(panel: Panel, beside: Sequence[Panel]) -> tuple[Block, ...]:
+    """What the panels beside measured in the slots of a panel."""
+    return tuple(_past(panel, other) for other in _near(panel, beside))
+
+
+def gather(consoles: Sequence[Entity], blocks: Sequence[Block], loads: Sequence[Load], slots: int) -> Float:
+    """Loads of each console, ``[console, slot, load]``: the worst of a host's disks or links; NaN = unknown."""
+    owners = _owners(consoles, blocks)
+    found = np.full((len(consoles), slots, len(loads)), np.nan, np.float32)
+    for column, load in enumerate(loads):
+        names = {name: place for place, name in enumerate(dict.fromkeys(owners[load.place]))}
+        table = np.full((len(names), slots), np.nan, np.float32)
+        for block in blocks:
+            if load.metric in block.metrics:
+                _worst(table, names, block.of(load.place), load)
+        found[:, :, column] = table[[names[owner] for owner in owners[load.place]]]
+    return found
+
+
+def surrounding(consoles: Sequence[Entity], topology: Topology) -> set[str]:
+    """Ids of the guests and hosts of consoles, and of what belongs to these hosts."""
+    above = {entity for console in consoles for entity in topology.ancestors(console.id)}
+    parts = {part for host in above for part in topology.children.get(host, ()) if topology[part].kind not in CROWD}
+    return above | parts
+
+
+def _owners(consoles: Sequence[Entity], blocks: Sequence[Block]) -> dict[Place, list[str]]:
+    host_of = {entity.id: entity.parent for block in blocks for entity in block.of(Place.GUEST).entities}
+    return {
+        Place.GUEST: [console.parent for console in consoles],
+        # A console may hang on a host itself.
+        Place.HOST: [host_of.get(console.parent, console.parent) for console in consoles],
+    }
+
+
+def _near(panel: Panel, beside: Sequence[Panel]) -> list[Panel]:
+    """What surrounds the consoles of a panel, of the panels on slots of the same width."""
+    others = [p for p in beside if p.interval_s == panel.interval_s and p.entities and p.entities[0].kind != "console"]
+    topology = Topology.of({e.id: e for p in (*others, panel) for e in p.entities}.values())
+    wanted = surrounding(panel.entities, topology)
+    kept = [[row for row, entity in enumerate(other.entities) if entity.id in wanted] for other in others]
+    return [other.select(entities=rows) for other, rows in zip(others, kept, strict=True) if rows]
+
+
+def _past(panel: Panel, beside: Panel) -> Block:
+    slots = panel.values.shape[1]
+    first = int((beside.start - panel.start) // panel.step)
+    low, high = max(first, 0), min(first + beside.values.shape[1], slots)
+    values = np.full((len(beside.entities), slots, len(beside.metrics)), np.nan, np.float32)
+    if low < high:
+        values[:, low:high] = beside.values[:, low - first : high - first]
+    return Block(beside.entities, beside.metric_names, values)
+
+
+def _medians(beside: Panel, forecasts: Forecasts, origins: Sequence[np.datetime64], horizon: int) -> Block:
+    entity = {name: place for place, name in enumerate(beside.entity_ids)}
+    metric = {name: place for place, name in enumerate(beside.metric_names)}
+    known = {time: place for place, time in enumerate(origins)}
+    values = np.full((len(entity), len(metric), len(known), horizon), np.nan, np.float32)
+    kept = [
+        row
+        for row, (series, origin) in enumerate(zip(forecasts.series, forecasts.origins, strict=True))
+        if origin in known and series.entity in entity
+    ]
+    rows = [entity[forecasts.series[row].entity] for row in kept]
+    columns = [metric[forecasts.series[row].metric] for row in kept]
+    places = [known[forecasts.origins[row]] for row in kept]
+    values[rows, columns, places] = forecasts.values[kept][..., MIDDLE]
+    flat = values.reshape(len(entity), len(metric), -1).transpose(0, 2, 1)
+    return Block(beside.entities, beside.metric_names, flat)
+
+
+def _worst(table: Float, names: dict[str, int], block: Block, load: Load) -> None:
+    """Write the worst of a block's values into the rows of their owners."""
+    rows = [row for row, entity in enumerate(block.entities) if _owner(entity) in names]
+    if rows:
+        places = [names[_owner(block.entities[row])] for row in rows]
+        worse = np.fmax if load.upwards else np.fmin
+        worse.at(table, places, block.values[rows][:, :, block.metrics.index(load.metric)])
+
+
+def _place(entity: Entity) -> Place:
+    return Place.GUEST if entity.kind == "vm" else Place.HOST
+
+
+def _owner(entity: Entity) -> str:
+    """The guest or host that an entity is, or belongs to."""
+    return entity.id if entity.kind in {"vm", "host"} else entity.parent
