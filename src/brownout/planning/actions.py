@@ -15,6 +15,8 @@ __all__ = ["LATENCY", "plan_breach", "plan_diagnosis", "predict_effect"]
 
 LATENCY = "console_update_ms"
 """The console latency that every probe measures: from a request to the first update."""
+MOSTLY = 0.5
+"""Share of a rise from which one load is what to act on."""
 RIVAL = 0.25
 """A second cause is planned for from this probability on: the operator should not stop at a wrong first."""
 
@@ -37,12 +39,19 @@ def plan_diagnosis(
 
 
 def plan_breach(breach: Breach, metrics: Mapping[str, Metric], topology: Topology, remedies: Remedies) -> Action:
-    """An action before a limit is crossed; its effect in milliseconds is not known before anything is slow."""
-    metric = metrics[breach.series.metric]
+    """An action before a limit is crossed; its effect in milliseconds is not known before anything is slow.
+
+    Where one load makes most of a rise of console latency, the action is about that load.
+    """
+    metric, entity = metrics[breach.series.metric], breach.series.entity
+    reason = f"{metric.label} of {entity} is forecast to cross {breach.limit:g} {metric.unit}".rstrip()
+    about = f"{entity} {metric.name}"
+    driver = next((driver for driver in breach.drivers or () if driver.share >= MOSTLY), None)
+    if driver is not None:
+        metric, entity = metrics[driver.metric], driver.entity
+        reason = f"{reason}, driven by {metric.label} of {entity}"
     remedy = remedies.of_metric(metric.name, metric.family.value)
-    reason = f"{metric.label} of {breach.series.entity} is forecast to cross {breach.limit:g} {metric.unit}".rstrip()
-    about = f"{breach.series.entity} {breach.series.metric}"
-    return _action(about, remedy.id, breach.series.entity, remedy, topology, effect=None, reason=reason)
+    return _action(about, remedy.id, entity, remedy, topology, effect=None, reason=reason)
 
 
 def predict_effect(

@@ -86,7 +86,15 @@ def _forecast(breach: Breach, night: Night) -> str:
     line = f"{metric.label} of {breach.series.entity} crosses {breach.limit:g} {metric.unit}".rstrip()
     dates = [clock(iso(time)) for time in (breach.earliest, breach.latest) if time is not None]
     when = f" between {dates[0]} and {dates[1]} UTC" if len(set(dates)) == 2 else f" from {dates[0]} UTC on"
-    return f"{line} with {percent(breach.probability)} probability{when if dates else ''}."
+    return f"{line} with {percent(breach.probability)} probability{when if dates else ''}{_driven(breach, night)}."
+
+
+def _driven(breach: Breach, night: Night) -> str:
+    """What drives it most, where that is known."""
+    if not breach.drivers:
+        return ""
+    first = breach.drivers[0]
+    return f", driven by {night.metrics[first.metric].label} of {first.entity} ({percent(first.share)} of the rise)"
 
 
 def _already(exceeded: Sequence[Breach], night: Night) -> list[str]:

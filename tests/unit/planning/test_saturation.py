@@ -1,11 +1,16 @@
 """Breaches against closed forms."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import norm
 
-from brownout.domain.forecasts import QUANTILES, Forecasts, Series
-from brownout.domain.metrics import Metric, Worse
+from brownout.domain.entities import Entity, Topology
+from brownout.domain.forecasts import QUANTILES, Breach, Driver, Forecasts, Odds, Series
+from brownout.domain.metrics import Catalogue, Metric, Worse
+from brownout.planning.actions import plan_breach
+from brownout.planning.remedies import Remedies
 from brownout.planning.saturation import PathModel, breaches, exceedance
 
 START = np.datetime64("2026-03-02T00:00", "ms")
@@ -88,3 +93,33 @@ def test_equal_seeds_give_equal_probabilities() -> None:
     f = forecasts([8, 9, 10], 2.0)
     now = {Series("e", "m"): 1.0}  # NaN would not equal itself
     assert breaches(f, UP, now) == breaches(f, UP, now)
+
+
+def driven(share: float) -> Breach:
+    driver = Driver(
+        entity="kvm1", resource="cpu", metric="host_cpu_busy_pct", share=share, forecast=95, usual=50, daily=False
+    )
+    return Breach(
+        series=Series("vm1/console", "console_update_ms"), limit=150.0, probability=0.6, earliest=None, likely=None,
+        latest=None, duration_s=60, horizon_s=3600, now=40, maker="lstm", drivers=(driver,),
+    )  # fmt: skip
+
+
+def test_what_is_done_about_a_slow_console_is_done_about_the_load_that_drives_it() -> None:
+    metrics, remedies = Catalogue.load().metrics, Remedies.load()
+    topology = Topology.of([Entity(id="kvm1", kind="host"), Entity(id="vm1", kind="vm", parent="kvm1")])
+    mostly, partly = (plan_breach(driven(share), metrics, topology, remedies) for share in (0.7, 0.3))
+    assert (mostly.entity, mostly.cause) == ("kvm1", remedies.of_metric("host_cpu_busy_pct", "cpu").id)
+    assert mostly.reason.endswith("is forecast to cross 150 ms, driven by Host CPU busy of kvm1")
+    assert (partly.entity, partly.about) == ("vm1/console", mostly.about)
+    assert "driven" not in partly.reason
+
+
+def test_corrected_odds_move_the_chance_the_dates_and_the_time_beyond() -> None:
+    f = forecasts([10 - norm.ppf(0.9)] * 6, 1.0)
+    plain = breaches(f, UP, {})[0]
+    found = breaches(replace(f, odds=(Odds(surprise=0.3, intercept=0.5),)), UP, {})[0]
+    expected = 0.3 + 0.7 / (1 + np.exp(-0.5 - np.log(plain.probability / (1 - plain.probability))))
+    assert found.probability == pytest.approx(expected, abs=1e-6)
+    assert found.duration_s == pytest.approx(plain.duration_s * found.probability / plain.probability)
+    assert found.earliest <= plain.earliest  # type: ignore[operator]

@@ -200,6 +200,8 @@ def test_what_drives_a_breach_is_named_with_its_share_and_what_is_usual() -> Non
     assert "9 % as every day at that time, usually 30 %" in page
     assert "none of its loads explains it" in page
     assert [breach.drivers is None for breach in report.breaches] == [True, True, False, False]
+    console = [sentence for sentence in report.summary.sentences if sentence.startswith("Console latency")]
+    assert [line.endswith("driven by Host CPU busy of kvm1 (62 % of the rise).") for line in console] == [True]
 
 
 def test_chances_worse_than_climatology_and_intervals_off_by_more_than_three_points_are_said_to_be() -> None:
