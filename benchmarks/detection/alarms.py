@@ -18,6 +18,7 @@ from brownout.detection.forest import IsolationForestDetector
 from brownout.detection.outliers import outliers
 from brownout.detection.rules import load_rules, with_rules
 from brownout.diagnosis.artefacts import sift
+from brownout.diagnosis.core import LEAST_SLOTS, diagnose_phases
 from brownout.diagnosis.grouping import group_episodes
 from brownout.diagnosis.inference import Diagnoser
 from brownout.diagnosis.knowledge import Knowledge
@@ -64,7 +65,7 @@ def alarms(
     lone = {one.episode.id for one in quiet}
     for window in group_episodes([episode for episode in found if episode.id not in lone], dataset.topology):
         seen = [part(panel, window) for panel in panels]
-        diagnose = partial(diagnoser.diagnose, panels=seen, topology=dataset.topology)
+        diagnose = partial(diagnose_phases, diagnoser, panels=seen, topology=dataset.topology)
         sifted = sift(window, diagnose, diagnoser.knowledge, dataset.topology)
         kept += sifted.windows
         quiet += sifted.quiet
@@ -74,7 +75,7 @@ def alarms(
 def part(panel: Panel, window: IncidentWindow) -> Panel:
     """The entities of an incident, from their past to its end."""
     rows = [row for row, name in enumerate(panel.entity_ids) if name in set(window.entities)]
-    return panel.select(entities=rows).between(window.start - BASELINE, max(window.end, window.start + panel.step))
+    return panel.select(entities=rows).between(window.start - BASELINE, window.end + LEAST_SLOTS * panel.step)
 
 
 def judge(

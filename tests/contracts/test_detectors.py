@@ -153,6 +153,18 @@ def test_episodes_hold_the_step_with_its_mover_first() -> None:
     assert episode.movers[0].usual < 90
 
 
+def test_a_surprise_after_odd_hours_counts_for_more() -> None:
+    from brownout.detection.forest import ECHO_SHARE, _echoed
+
+    surprises = np.random.default_rng(0).random((2, 200)).astype(np.float32)
+    surprises[0, 50:60] = np.nan
+    found = _echoed(surprises, 300)
+    for slot in (0, 30, 65, 199):
+        mean = np.nanmean(surprises[:, max(slot - 47, 0) : slot + 1], axis=1)
+        np.testing.assert_allclose(found[:, slot], (1 - ECHO_SHARE) * surprises[:, slot] + ECHO_SHARE * mean, rtol=1e-5)
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(surprises))
+
+
 def test_an_episode_at_the_end_of_the_data_is_open() -> None:
     panel = waves(interval_s=INTERVAL, seed=2)
     panel.values[2, -24:, 0] = 99.5

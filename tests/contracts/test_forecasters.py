@@ -23,7 +23,7 @@ from brownout.forecasting.smoothing import Smoothing
 from brownout.forecasting.trend import Trend
 from brownout.forecasting.usual import Usual
 
-TINY = LstmSettings(context=96, horizon=24, hidden=16, members=1, steps=40, batch=32)
+TINY = LstmSettings(context=96, horizon=24, hidden=16, steps=40, batch=32)
 MAKE: dict[str, Callable[[], Forecaster]] = {
     "naive": Naive,
     "seasonal-naive": SeasonalNaive,
@@ -222,7 +222,7 @@ def test_training_with_drifts_makes_a_steady_rise_go_on(monkeypatch: pytest.Monk
 def test_a_month_ahead_is_forecast_in_steps_of_six_hours() -> None:
     """The resolution of a horizon of 30 days: 120 steps of a quarter of a day, weeks included."""
     panel = waves(entities=4, days=140, interval_s=21_600)
-    settings = LstmSettings(context=112, horizon=120, hidden=16, members=1, steps=80, batch=32)
+    settings = LstmSettings(context=112, horizon=120, hidden=16, steps=80, batch=32)
     forecaster = SelectedForecaster(settings).fit([panel])
     made = forecaster.predict(waves(entities=4, days=140, interval_s=21_600, seed=4), [400], 120)
     assert made.times(0)[-1] - made.origins[0] == np.timedelta64(30, "D")

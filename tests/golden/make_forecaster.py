@@ -12,17 +12,20 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from panels import waves
 
 from brownout.forecasting.lstm import LstmForecaster
+from brownout.forecasting.outlook import Outlook
 from brownout.forecasting.selected import SelectedForecaster
 from brownout.forecasting.settings import LstmSettings
 
-FOLDER = Path(__file__).parent / "forecaster-2"
+FOLDER = Path(__file__).parent / "forecaster-3"
 
 if __name__ == "__main__":
-    settings = LstmSettings(context=48, horizon=12, patch=6, hidden=8, members=2, steps=60, batch=32)
+    settings = LstmSettings(context=48, horizon=12, patch=6, hidden=8, steps=60, batch=32)
     forecaster = SelectedForecaster(settings).fit([waves()])
     forecaster.save(FOLDER)
+    outlook = Outlook(48).fit([waves()])
+    outlook.save(FOLDER / "outlook")
     table = {
         model.name: model.predict(waves(seed=7), [400], 12).values.round(3).tolist()
-        for model in (forecaster, LstmForecaster.load(FOLDER / "lstm"))
+        for model in (forecaster, LstmForecaster.load(FOLDER / "lstm"), outlook)
     }
     (FOLDER / "expected.json").write_text(json.dumps(table) + "\n")

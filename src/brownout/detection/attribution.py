@@ -23,7 +23,7 @@ def attribute(
     where no single metric matters.
     """
     variants = features_without(panel, rows, slots)
-    levels = detector.assess(variants, panel.entities[0].kind).levels.astype(np.float64)
+    levels = detector.levels(variants, panel.entities[0].kind).astype(np.float64)
     lost = np.nan_to_num(np.maximum(levels[:, :1] - levels[:, 1:], 0))
     total = lost.sum(axis=1, keepdims=True)
     shares: npt.NDArray[np.float64] = np.divide(lost, total, out=np.zeros_like(lost), where=total > 0)

@@ -14,6 +14,7 @@ from sklearn.ensemble import IsolationForest
 
 from brownout.detection.features import FEATURES, Features, entity_features
 from brownout.detection.news import announce, news
+from brownout.detection.past import trailing_mean
 from brownout.detection.settings import DetectorSettings
 from brownout.detection.threshold import Threshold, fit_threshold
 from brownout.domain.errors import DataError, ModelError, NotFittedError
@@ -24,15 +25,21 @@ from brownout.telemetry.atomic import atomic_path, write_text
 
 __all__ = ["Assessment", "Boundaries", "IsolationForestDetector", "Lesson"]
 
-FORMAT = 3
+FORMAT = 4
 BATCH = 200_000
 TRUSTED = ["sklearn.tree._tree.Tree"]
 """The one type beyond skops' own list that may be loaded; its indices are checked before use."""
 DEVIATING = {"now_largest": 0.1, "hour_largest": 0.1}
-SURPRISING = {"novel_quarter": 0.2, "record_quarter": 0.1}
+SURPRISING = {
+    **dict.fromkeys(("novel_half", "novel3_half", "stir_half", "record_half"), 0.1),
+    **dict.fromkeys(("calm_half", "calm3_half"), 0.05),
+}
 """A forest cannot tell far from farther: logarithms of how far, by feature, that are added to its score. What deviates
 clearly makes a level, of which episodes are made; what was never seen makes a surprise, of which news is made."""
 WEIGHTS = np.array([[part.get(name, 0.0) for name in FEATURES] for part in (DEVIATING, SURPRISING)], np.float32)
+ECHO, ECHO_SHARE = (4 * 3600, 24), 0.25
+"""A surprise after hours that were odd too counts for more: the share in it of the mean of the last four hours, or of
+24 slots if that is longer."""
 SUSTAINED = 3
 """Slots that a level must last for its boundary to look at it: an episode is more than one strange sample."""
 CALIBRATED = 200_000
@@ -149,7 +156,7 @@ class IsolationForestDetector:
     def score(self, panel: Panel, start: int = 0) -> AnomalyScores:
         """Score the slots from ``start`` on; what lies before serves as history only."""
         features = entity_features(panel, start)
-        assessed = self.assess(features, panel.entities[0].kind)
+        assessed = self.assess(features, panel.entities[0].kind, panel.interval_s)
         return AnomalyScores(
             entities=panel.entity_ids,
             metrics=panel.metric_names,
@@ -160,14 +167,24 @@ class IsolationForestDetector:
             levels=assessed.levels,
         )
 
-    def assess(self, features: Features, kind: str) -> Assessment:
+    def assess(self, features: Features, kind: str, interval_s: int) -> Assessment:
         """How abnormal each slot is; NaN where nothing was measured."""
+        forest, boundaries = self._own(kind)
+        levels, surprises = _raw(forest, features.rows)
+        return Assessment(
+            levels=boundaries.level.apply(levels), surprises=boundaries.surprise.apply(_echoed(surprises, interval_s))
+        )
+
+    def levels(self, features: Features, kind: str) -> Float:
+        """How much each row of features deviates, whatever its neighbours are; NaN where nothing was measured."""
+        forest, boundaries = self._own(kind)
+        return boundaries.level.apply(_raw(forest, features.rows)[0])
+
+    def _own(self, kind: str) -> tuple[IsolationForest, Boundaries]:
         if not self.forests_:
             raise NotFittedError("The detector has not been trained.", remedy="Call fit first, or load a stored one.")
         kind = kind if kind in self.forests_ else next(iter(self.forests_))
-        levels, surprises = _raw(self.forests_[kind], features.rows)
-        boundaries = self.thresholds_[kind]
-        return Assessment(levels=boundaries.level.apply(levels), surprises=boundaries.surprise.apply(surprises))
+        return self.forests_[kind], self.thresholds_[kind]
 
     def save(self, folder: Path) -> None:
         """Write ``detector.json`` and one skops file a kind; nothing is pickled."""
@@ -241,12 +258,19 @@ def _peaks(forest: IsolationForest, lesson: Lesson, slots: int) -> _Peaks:
     plain = ~_strange(rows)
     levels, surprises = _raw(forest, rows)
     values, peaks = [], []
-    for found in (_lasting(levels), surprises):
+    for found in (_lasting(levels), _echoed(surprises, lesson.interval_s)):
         floor = np.nanmin(found, initial=np.inf)
         values.append(found[plain & np.isfinite(found)])
         peaks.append(found[news(found - floor, lesson.known) & plain])
     days = float(np.isfinite(surprises).sum()) * lesson.interval_s / 86_400
     return _Peaks((values[0], values[1]), (peaks[0], peaks[1]), days)
+
+
+def _echoed(surprises: Float, interval_s: int) -> Float:
+    """Surprises with their share of the mean of those of the last hours, as far as these are there."""
+    width = max(ECHO[0] // interval_s, ECHO[1])
+    echoed: Float = (1 - ECHO_SHARE) * surprises + ECHO_SHARE * trailing_mean(surprises, width)
+    return echoed
 
 
 def _lasting(levels: Float) -> Float:

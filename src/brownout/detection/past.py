@@ -95,16 +95,20 @@ def spread(residuals: Float, clock: Clock) -> Float:
     return _median([_shift(stack, a_day * k) for k in range(DAYS)])[:, clock.first_due - first :]
 
 
-def novelty(values: Float, clock: Clock) -> Float:
-    """Distance at each place to the nearest value measured before its last renewal, signed; NaN where none was."""
+def novelty(asked: Float, known: Float, slots: Index, clock: Clock) -> Float:
+    """Distance at each place to the nearest value known before its last renewal, signed; NaN where none was.
+
+    ``asked [series, place]`` are the values at the places, ``known [series, k]`` those at ``slots [k]``, in order.
+    """
     places = clock.places
-    found = np.full((len(values), len(places)), np.nan, np.float32)
+    found = np.full(asked.shape, np.nan, np.float32)
     edges = [*clock.renewals.tolist(), clock.slots]
     for first, last in pairwise(edges[1:]):
         begin, end = np.searchsorted(places, (first, last)).tolist()
         if begin < end:
-            known = np.sort(values[:, : first : max(first // REFERENCES, 1)], axis=1)  # NaN sorts last
-            found[:, begin:end] = _to_nearest(known, np.take(values, places[begin:end], axis=1))
+            earlier = int(np.searchsorted(slots, first))
+            ordered = np.sort(known[:, : earlier : max(earlier // REFERENCES, 1)], axis=1)  # NaN sorts last
+            found[:, begin:end] = _to_nearest(ordered, asked[:, begin:end])
     return found
 
 

@@ -49,6 +49,17 @@ class Sums:
         moved = _between(self.totals, first, last) / np.maximum(_between(self.counts, first, last), 1)
         return self._blanked(self.centre + moved.astype(np.float32), ends)
 
+    def trimmed(self, width: int, ends: Index) -> Float:
+        """Means of the same windows without their highest and lowest value: one odd sample does not move an hour."""
+        first, last = _window(width, ends)
+        count = _between(self.counts, first, last)
+        total = _between(self.totals, first, last)
+        inner = count > 2
+        extremes = _trailing(np.fmax, self.values, width, ends) + _trailing(np.fmin, self.values, width, ends)
+        total -= np.where(inner, extremes - 2 * self.centre, 0)
+        moved = total / np.maximum(count - 2 * inner, 1)
+        return self._blanked(self.centre + moved.astype(np.float32), ends)
+
     def std(self, width: int, ends: Index) -> Float:
         """Standard deviations of the same windows."""
         first, last = _window(width, ends)
@@ -78,6 +89,20 @@ class Sums:
 
 def _window(width: int, ends: Index) -> tuple[Index, Index]:
     return np.maximum(ends + 1 - width, 0), np.maximum(ends + 1, 0)
+
+
+def _trailing(extreme: np.ufunc, values: Float, width: int, ends: Index) -> Float:
+    """Highest or lowest value of the windows, by windows that double: two of them cover every window up to twice."""
+    doubled, span = values, 1
+    while 2 * span <= width:
+        wider = doubled.copy()
+        extreme(doubled[:, span:], doubled[:, :-span], out=wider[:, span:])
+        doubled, span = wider, 2 * span
+    last = np.maximum(ends, 0)
+    covering: Float = extreme(
+        np.take(doubled, last, axis=1), np.take(doubled, np.minimum(np.maximum(last - width + span, 0), last), axis=1)
+    )
+    return covering
 
 
 def _running(values: npt.NDArray[np.generic], kind: npt.DTypeLike = np.float64) -> npt.NDArray[Any]:

@@ -22,14 +22,16 @@ from brownout.domain.panel import Float, Panel
 
 __all__ = ["CAP", "VIEWS", "views"]
 
-VIEWS = ("now", "level", "hour", "change", "drift", "step", "calm", "calm3", "novel", "record")
+VIEWS = ("now", "level", "hour", "change", "drift", "step", "calm", "calm3", "novel", "novel3", "stir", "record")
 """Names in the order of :func:`views`:
 
 ``now`` the sample, ``level`` the mean of a quarter of an hour, against the same time of the last days;
-``hour`` the mean of an hour against whichever of the ways to expect comes nearest; ``change`` the sample against the
-quarter of an hour before, ``drift`` against the hour before; ``step`` the last half hour against the half hour
-before; ``calm`` and ``calm3`` the logarithm of the scatter within an hour and three hours against the same time of the
-last days; ``novel`` the distance to the nearest value ever measured; ``record`` how far it lies beyond all of them.
+``hour`` the mean of an hour, without its highest and lowest sample, against whichever of the ways to expect comes
+nearest; ``change`` the sample against the quarter of an hour before, ``drift`` against the hour before; ``step`` the
+last half hour against the half hour before; ``calm`` and ``calm3`` the logarithm of the scatter within an hour and
+three hours against the same time of the last days; ``novel`` the distance to the nearest value ever measured,
+``novel3`` the same of means of three hours, ``stir`` of the logarithm of the scatter within an hour; ``record`` how far
+a value lies beyond all of them.
 """
 FLOOR = 0.02
 """Least spread as a share of the level: movements of 2 % are nobody's incident."""
@@ -75,6 +77,12 @@ class _Ruler:
         """Series as ``[entity, time, metric]``."""
         return np.moveaxis(series.reshape(*self.shape, series.shape[1]), 1, 2)
 
+    def scatter(self, sums: Sums, width: int, ends: Index) -> Float:
+        """Logarithm of the scatter in the windows of ``width`` slots that end at ``ends``."""
+        least = RANGE_FLOOR * self.range[:, ends // self.clock.period] + 1e-9
+        scatter: Float = np.log(sums.std(width, ends) + least)
+        return scatter
+
     @property
     def least(self) -> Float:
         """``floor`` at the renewals due."""
@@ -92,7 +100,7 @@ def views(panel: Panel, start: int = 0) -> Iterator[tuple[str, Float]]:
     quarter, half, hour, three = (clock.window(*window) for window in (QUARTER, HALF, HOUR, THREE_HOURS))
     ways = [at_places(way, clock) for way in seasonal(sums.blocks(clock.block), clock)]
     usual = np.where(np.isnan(ways[0]), ways[2], ways[0])
-    now, hourly = np.take(values, places, axis=1), sums.mean(hour, places)
+    now, hourly = np.take(values, places, axis=1), sums.trimmed(hour, places)
     yield "now", ruler.measure(now - usual, ruler.least)
     yield "level", ruler.measure(sums.mean(quarter, places) - usual, ruler.least)
     yield "hour", ruler.measure(_nearest(hourly, ways), ruler.least)
@@ -101,7 +109,13 @@ def views(panel: Panel, start: int = 0) -> Iterator[tuple[str, Float]]:
     yield "step", ruler.measure(sums.mean(half, places) - sums.mean(half, places - half), ruler.least)
     yield "calm", _calm(sums, hour, ruler)
     yield "calm3", _calm(sums, three, ruler)
-    yield "novel", ruler.measure(novelty(values, clock), NOVEL_FLOOR * ruler.least)
+    every, sampled = np.arange(slots), np.arange(0, slots, clock.pace)
+    least, log_least = NOVEL_FLOOR * ruler.least, np.full_like(ruler.least, NOVEL_FLOOR * LOG_FLOOR)
+    yield "novel", ruler.measure(novelty(now, values, every, clock), least)
+    known = sums.mean(three, sampled)
+    yield "novel3", ruler.measure(novelty(sums.mean(three, places), known, sampled, clock), least)
+    known = ruler.scatter(sums, hour, sampled)
+    yield "stir", ruler.measure(novelty(ruler.scatter(sums, hour, places), known, sampled, clock), log_least)
     yield "record", ruler.unfold(record(values, clock.from_renewals(ruler.least), start))
 
 
@@ -110,18 +124,11 @@ def _calm(sums: Sums, width: int, ruler: _Ruler) -> Float:
 
     What is usual of a block is the scatter at its end.
     """
-    clock = ruler.clock
-    least = RANGE_FLOOR * ruler.range + 1e-9
-    slots = sums.values.shape[1]
+    clock, slots = ruler.clock, sums.values.shape[1]
     ends = np.minimum(np.arange(clock.block, slots + clock.block, clock.block), slots) - 1
-    usual = usual_of_day(_scatter(sums, width, ends, least[:, ends // clock.period]), clock)
-    here = _scatter(sums, width, clock.places, least[:, clock.places // clock.period])
+    usual = usual_of_day(ruler.scatter(sums, width, ends), clock)
+    here = ruler.scatter(sums, width, clock.places)
     return ruler.measure(here - at_places(usual, clock), np.full_like(ruler.least, LOG_FLOOR))
-
-
-def _scatter(sums: Sums, width: int, ends: Index, least: Float) -> Float:
-    scatter: Float = np.log(sums.std(width, ends) + least)
-    return scatter
 
 
 def _ruler(panel: Panel, values: Float, clock: Clock) -> _Ruler:

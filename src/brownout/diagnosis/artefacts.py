@@ -22,11 +22,12 @@ SPEAKS = (EvidenceRole.NECESSARY, EvidenceRole.STRONG)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sifted:
-    """Incidents with their diagnoses, and the episodes that an artefact explains."""
+    """Incidents with their diagnoses, the episodes that an artefact explains, and what was said of those artefacts."""
 
     windows: tuple[IncidentWindow, ...]
     diagnoses: tuple[Diagnosis, ...]
     quiet: tuple[Quiet, ...]
+    artefacts: tuple[Diagnosis, ...] = ()
 
 
 def sift(
@@ -37,7 +38,7 @@ def sift(
     The rest is diagnosed again without the entities within reach, so that a fault beside an artefact stays an alarm.
     """
     waiting, quiet = [window], list[Quiet]()
-    windows, diagnoses = list[IncidentWindow](), list[Diagnosis]()
+    windows, diagnoses, artefacts = list[IncidentWindow](), list[Diagnosis](), list[Diagnosis]()
     while waiting:
         current = waiting.pop()
         diagnosis = diagnose(current)
@@ -48,16 +49,17 @@ def sift(
             rest = [episode for episode in current.episodes if episode.id not in explained]
             waiting += [replace(part, entities=current.entities) for part in group_episodes(rest, topology)]
             continue
-        if not _is_artefact(diagnosis.causes):
+        reach = _reach(diagnosis.top, knowledge, topology) if diagnosis.top.artefact else frozenset()
+        if not _is_artefact(diagnosis, reach):
             windows.append(current)
             diagnoses.append(diagnosis)
             continue
-        reach = _reach(diagnosis.top, knowledge, topology)
+        artefacts.append(diagnosis)
         quiet += [_quiet(episode, diagnosis.top) for episode in current.episodes if episode.entity in reach]
         rest = [episode for episode in current.episodes if episode.entity not in reach]
         entities = tuple(entity for entity in current.entities if entity not in reach)
         waiting += [replace(part, entities=entities) for part in group_episodes(rest, topology)]
-    return Sifted(windows=tuple(windows), diagnoses=tuple(diagnoses), quiet=tuple(quiet))
+    return Sifted(windows=tuple(windows), diagnoses=tuple(diagnoses), quiet=tuple(quiet), artefacts=tuple(artefacts))
 
 
 def _by_nature(window: IncidentWindow, knowledge: Knowledge) -> tuple[Quiet, ...]:
@@ -82,8 +84,11 @@ def _alone(episode: Episode, metrics: Sequence[str]) -> bool:
     return own >= ALONE and all(theirs or share < BESIDE for share, theirs in shares)
 
 
-def _is_artefact(causes: Sequence[Cause]) -> bool:
-    return causes[0].artefact and sum(cause.probability for cause in causes if cause.artefact) >= SURE
+def _is_artefact(diagnosis: Diagnosis, reach: frozenset[str]) -> bool:
+    """Whether the first cause is surely an artefact, and no fault is told beside it within its reach."""
+    if not diagnosis.top.artefact or any(not cause.artefact and cause.entity in reach for cause in diagnosis.told):
+        return False
+    return sum(cause.probability for cause in diagnosis.causes if cause.artefact and not cause.also) >= SURE
 
 
 def _reach(cause: Cause, knowledge: Knowledge, topology: Topology) -> frozenset[str]:

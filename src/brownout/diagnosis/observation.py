@@ -70,12 +70,12 @@ class Observation:
 class Observations:
     """Observations by entity and metric name; what is not there is missing.
 
-    ``silence`` is the share of the span without any measurement, of entities that were measured before.
+    ``silence`` is the share of the span without a metric of an entity, of those that were measured before.
     """
 
     table: Mapping[tuple[str, str], Observation] = field(default_factory=dict)
     entities: tuple[str, ...] = ()
-    silence: Mapping[str, float] = field(default_factory=dict)
+    silence: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
     def of(self, entity: str, metric: str) -> Observation | None:
         """One observation, None where it is missing."""
@@ -105,7 +105,7 @@ class Observations:
 def observe(panels: Sequence[Panel], start: np.datetime64, end: np.datetime64) -> Observations:
     """Observe all series of panels that hold a span and its past, vectorised over each panel."""
     table: dict[tuple[str, str], Observation] = {}
-    surge, silence = surges(panels, start, end), dict[str, float]()
+    surge, silence = surges(panels, start, end), dict[tuple[str, str], float]()
     for panel in panels:
         past, within = panel.between(panel.start, start), panel.between(start, max(end, start + panel.step))
         if not within.values.shape[1] or past.values.shape[1] < LEAST_PAST:
@@ -149,10 +149,16 @@ def _middle(values: Float) -> Float:
     return _quantile(values.swapaxes(0, 1), 0.5)[None]
 
 
-def _silence(past: Panel, within: Panel) -> dict[str, float]:
-    """Share of a span in which an entity wrote nothing, of those that wrote in nearly all of the past."""
-    wrote, writes = (np.isfinite(part.values).any(axis=2).mean(axis=1) for part in (past, within))
-    return {past.entity_ids[row]: float(1 - writes[row]) for row in np.flatnonzero(wrote >= STEADY_COVERAGE)}
+def _silence(past: Panel, within: Panel) -> dict[tuple[str, str], float]:
+    """Share of a span without a metric, of the metrics of an entity that nearly all of the past has.
+
+    Metric by metric: a collector that hangs does not silence what others write of the same entity.
+    """
+    wrote, writes = (np.isfinite(part.values).mean(axis=1) for part in (past, within))
+    return {
+        (past.entity_ids[row], past.metric_names[column]): float(1 - writes[row, column])
+        for row, column in zip(*np.nonzero(wrote >= STEADY_COVERAGE), strict=True)
+    }
 
 
 def _baseline(past: Panel, start: np.datetime64, end: np.datetime64) -> tuple[Float, Float, np.ndarray]:

@@ -133,7 +133,7 @@ class Scene:
         return max(sights, key=lambda sight: sight.strength, default=None)
 
     def _silence(self, symptom: Symptom, entity: str) -> Sight | None:
-        missing = self.observed.silence.get(entity)
+        missing = self.observed.silence.get((entity, symptom.metric))
         if missing is None or symptom.low is None or symptom.high is None:
             return None
         return Sight(between(missing, symptom.low, symptom.high), entity)

@@ -13,7 +13,7 @@ from brownout.domain.forecasts import QUANTILES, Forecasts
 from brownout.domain.panel import Float, Panel
 from brownout.domain.ports import Progress, no_progress
 from brownout.forecasting.block import FAMILIES, ROLES, block_of
-from brownout.forecasting.network import Ensemble, build
+from brownout.forecasting.network import QuantileLstm, build
 from brownout.forecasting.rows import clip_to_bounds, rows_of
 from brownout.forecasting.settings import LstmSettings
 from brownout.forecasting.store import read_card, read_weights, write_card, write_weights
@@ -38,7 +38,7 @@ class LstmForecaster:
     """
 
     settings: LstmSettings
-    network_: Ensemble | None = None
+    network_: QuantileLstm | None = None
     name: ClassVar[str] = "lstm"
 
     def fit(self, panels: Sequence[Panel], progress: Progress = no_progress, *, champion: Self | None = None) -> Self:

@@ -1,7 +1,5 @@
 """The network: an LSTM over patches of a window with a monotone quantile head."""
 
-from collections.abc import Iterable
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
@@ -11,7 +9,7 @@ from brownout.forecasting.block import FAMILIES, ROLES
 from brownout.forecasting.settings import LstmSettings
 from brownout.forecasting.windows import ANCHORS, CHANNELS, STATICS, Windows
 
-__all__ = ["Ensemble", "QuantileLstm", "build", "pinball"]
+__all__ = ["QuantileLstm", "build", "pinball"]
 
 MIDDLE = QUANTILES.index(0.5)
 EMBEDDING = 8
@@ -54,24 +52,11 @@ class QuantileLstm(nn.Module):
         return quantiles
 
 
-class Ensemble(nn.Module):
-    """Networks that differ in where they began and what they saw first; their quantiles are averaged."""
-
-    def __init__(self, members: Iterable[QuantileLstm]) -> None:
-        super().__init__()
-        self.members = nn.ModuleList(members)
-
-    def forward(self, windows: Windows) -> Tensor:
-        """Mean scaled quantiles ``[row, step, quantile]``."""
-        mean: Tensor = sum(member(windows) for member in self.members) / len(self.members)
-        return mean
-
-
-def build(settings: LstmSettings) -> Ensemble:
-    """Networks with the random weights of the settings' seed; the global generator is left as it was."""
+def build(settings: LstmSettings) -> QuantileLstm:
+    """A network with the random weights of the settings' seed; the global generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        return Ensemble(QuantileLstm(settings) for _ in range(settings.members))
+        return QuantileLstm(settings)
 
 
 def pinball(quantiles: Tensor, target: Tensor, weights: Tensor | None = None) -> Tensor:

@@ -22,8 +22,6 @@ class LstmSettings:
         Slots that make one input of the recurrence.
     hidden, layers
         Width and depth of the LSTM.
-    members
-        Networks whose quantiles are averaged; each is trained with all of the steps.
     steps, batch
         Optimiser steps and windows in each.
     season
@@ -35,7 +33,6 @@ class LstmSettings:
     patch: int = 12
     hidden: int = 192
     layers: int = 1
-    members: int = 1
     steps: int = 2000
     batch: int = 128
     learning_rate: float = 4e-3
@@ -44,7 +41,7 @@ class LstmSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("context", "horizon", "patch", "hidden", "layers", "members", "steps", "batch"):
+        for name in ("context", "horizon", "patch", "hidden", "layers", "steps", "batch"):
             if getattr(self, name) < 1:
                 msg = f"A network with {name} = {getattr(self, name)} cannot be built."
                 raise SettingsError(msg, remedy=f"Give {name} of at least 1.")
@@ -54,12 +51,12 @@ class LstmSettings:
     @classmethod
     def quick(cls, *, context: int = 336, horizon: int = 48, steps: int = 400, seed: int = 0) -> Self:
         """Small enough for a nightly on two cores: about 100 entities at 30 minutes learn in half a minute."""
-        return cls(context=context, horizon=horizon, hidden=64, members=1, steps=steps, batch=128, seed=seed)
+        return cls(context=context, horizon=horizon, hidden=64, steps=steps, batch=128, seed=seed)
 
     @property
     def shape(self) -> tuple[int | None, ...]:
         """What two networks must share for one to start from the other's weights."""
-        return (self.context, self.horizon, self.patch, self.hidden, self.layers, self.members, self.season)
+        return (self.context, self.horizon, self.patch, self.hidden, self.layers, self.season)
 
     @property
     def context_patches(self) -> int:

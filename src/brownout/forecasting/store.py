@@ -15,7 +15,7 @@ from brownout.telemetry.atomic import atomic_path, write_text
 
 __all__ = ["read_card", "read_weights", "write_card", "write_weights"]
 
-FORMAT = 2
+FORMAT = 3
 CARD = "forecaster.json"
 WEIGHTS = "weights.safetensors"
 

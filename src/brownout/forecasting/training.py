@@ -3,7 +3,6 @@
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import cast
 
 import torch
 from torch import Tensor
@@ -13,7 +12,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from brownout.domain.ports import Progress
 from brownout.forecasting.block import SeriesBlock
 from brownout.forecasting.drift import Drift, draw_drift
-from brownout.forecasting.network import Ensemble, QuantileLstm, build, pinball
+from brownout.forecasting.network import QuantileLstm, build, pinball
 from brownout.forecasting.scaling import Scale
 from brownout.forecasting.settings import LstmSettings
 from brownout.forecasting.threads import side_by_side
@@ -28,8 +27,6 @@ RATIOS = (0.02, 20.0)
 PARTS = 2
 """Parts of a batch, whatever the machine has: the sum of their gradients is the same on any number of cores."""
 REPORT_EVERY = 20
-SEEDS = 1000
-"""Distance between the seeds of two members."""
 WARM = 0.25
 """Share of the steps, and of the learning rate, of a training that starts from a trained network."""
 CHECK_EVERY = 25
@@ -40,37 +37,34 @@ CHECKED = 512
 """Windows of a look."""
 
 
-def train(block: SeriesBlock, settings: LstmSettings, progress: Progress, start: Ensemble | None = None) -> Ensemble:
+def train(
+    block: SeriesBlock, settings: LstmSettings, progress: Progress, start: QuantileLstm | None = None
+) -> QuantileLstm:
     """Learn from all series of a block; equal seed, data and start give equal weights.
 
     A training that starts from a network of the same shape takes a quarter of the steps, or less where some windows
     it always looks at get no better.
     """
-    ensemble = build(settings)
+    network = build(settings)
     if start is not None:
-        ensemble.load_state_dict(start.state_dict())
+        network.load_state_dict(start.state_dict())
         settings = replace(
             settings, steps=max(round(settings.steps * WARM), 1), learning_rate=settings.learning_rate * WARM
         )
-    judge = None if start is None else _Judge(block, settings)
-    for place, member in enumerate(ensemble.members):
-        own = replace(settings, seed=settings.seed + SEEDS * place)
-        for share in _learning(cast("QuantileLstm", member), block, own, judge):
-            progress("train lstm", (place + share) / settings.members)
+    for share in _learning(network, block, settings, None if start is None else _Judge(block, settings)):
+        progress("train lstm", share)
     progress("train lstm", 1.0)
-    return ensemble.eval()
+    return network.eval()
 
 
 def _learning(
     network: QuantileLstm, block: SeriesBlock, settings: LstmSettings, judge: "_Judge | None"
 ) -> Iterator[float]:
-    """Train one member; yields the share done now and then."""
+    """Train a network; yields the share done now and then."""
     generator = torch.Generator().manual_seed(settings.seed)
     optimiser = AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
     schedule = OneCycleLR(optimiser, settings.learning_rate, total_steps=settings.steps + 1, pct_start=0.1)
     replicas = [network, *(_sharing(network) for _ in range(PARTS - 1))]
-    if judge is not None:
-        judge.begin()
     with side_by_side(PARTS) as pool:
         for step in range(settings.steps):
             samples = _draw_samples(block, settings, generator)
@@ -114,10 +108,6 @@ class _Judge:
         self.inputs = windows(block, rows, origins, settings)
         self.target = self.inputs.scale.apply(block.take(rows, origins[:, None] + ahead))
         self.importance = importance_of(block, rows, self.inputs.scale)
-        self.begin()
-
-    def begin(self) -> None:
-        """Forget what other networks reached."""
         self.least, self.waited = float("inf"), 0
 
     def stops(self, network: QuantileLstm) -> bool:

@@ -41,9 +41,12 @@ def spans_of(table: pa.Table, interval_s: int | None) -> Mapping[str, Span]:
     codes, names = entity_codes(table["entity"])
     times = epoch_ms(table["time"])
     valid = (codes >= 0) & (times > np.iinfo(np.int64).min)
-    codes, times = codes[valid], times[valid]
-    order = np.lexsort((times, codes))
-    codes, times = codes[order], times[order]
+    if not valid.all():
+        codes, times = codes[valid], times[valid]
+    turns = np.diff(codes)
+    if (turns < 0).any() or ((np.diff(times) < 0) & (turns == 0)).any():
+        order = np.lexsort((times, codes))
+        codes, times = codes[order], times[order]
     if not len(codes):
         return {}
     steps = np.diff(times)

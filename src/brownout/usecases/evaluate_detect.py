@@ -174,7 +174,7 @@ def _judge(dataset: Dataset, course: _Course, detectors: Sequence[IsolationFores
     """Score the test part of a course; each stage by a detector that has seen only what lies before it."""
     panel, kind = course.panel, course.panel.entities[0].kind
     parts = [
-        detector.assess(course.features.between(first, last), kind)
+        detector.assess(course.features.between(first, last), kind, panel.interval_s)
         for detector, (first, last) in zip(detectors, pairwise(course.edges), strict=True)
     ]
     scores = announce(np.concatenate([part.surprises for part in parts], axis=1), course.edges[0])

@@ -33,9 +33,12 @@ def evaluate_own(
     nights = tuple(nights_of(dataset, settings, dataset.test_start))
     span = (nights[0].window, nights[-1].end)
     found: list[Diagnosis] = []
+    artefacts: list[Diagnosis] = []
     batches = group_incidents(dataset, own_episodes(dataset, settings, nights, progress))
     for done, batch in enumerate(batches):
-        found += investigate(dataset, batch, settings).diagnoses
+        investigated = investigate(dataset, batch, settings)
+        found += investigated.diagnoses
+        artefacts += investigated.artefacts
         progress("investigate", (done + 1) / len(batches))
     result: dict[str, object] = {
         "episodes": "own",
@@ -44,7 +47,7 @@ def evaluate_own(
         "false": false_causes(found, dataset.incidents, dataset.topology, span),
     }
     if any(incident.start >= span[0] for incident in dataset.incidents):
-        result |= _against_truth(dataset, found, span[0], out)
+        result |= _against_truth(dataset, [*found, *artefacts], span[0], out)
     write_text(out / "scores.json", json.dumps(result, indent=1))
     return result
 

@@ -32,12 +32,16 @@ CHARTS_AN_INCIDENT = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Investigation:
-    """What was found out about a batch of incidents; ``quiet`` are the episodes that an artefact explains."""
+    """What was found out about a batch of incidents.
+
+    ``quiet`` are the episodes that an artefact explains, ``artefacts`` the diagnoses that say so: no alarms.
+    """
 
     diagnoses: tuple[Diagnosis, ...]
     actions: tuple[Action, ...]
     charts: Mapping[str, Mapping[Series, Chart]]
     quiet: tuple[Quiet, ...] = ()
+    artefacts: tuple[Diagnosis, ...] = ()
 
 
 def group_incidents(store: SampleStore, found: Sequence[Episode]) -> tuple[tuple[IncidentWindow, ...], ...]:
@@ -69,6 +73,7 @@ def investigate(store: SampleStore, batch: Sequence[IncidentWindow], settings: S
     actions: list[Action] = []
     charts: dict[str, Mapping[Series, Chart]] = {}
     quiet: list[Quiet] = []
+    artefacts: list[Diagnosis] = []
     metrics = with_limits({metric.name: metric for metric in store.metrics}, settings.forecast)
     for window in batch:
         own = [_of(panel, window, past) for panel in panels]
@@ -76,12 +81,19 @@ def investigate(store: SampleStore, batch: Sequence[IncidentWindow], settings: S
         diagnose = partial(diagnose_phases, diagnoser, panels=measured, topology=topology)
         sifted = sift(window, diagnose, diagnoser.knowledge, topology)
         quiet += sifted.quiet
+        artefacts += sifted.artefacts
         for part, diagnosis in zip(sifted.windows, sifted.diagnoses, strict=True):
             seen = [panel.between(panel.start, diagnosis.end) for panel in own]
             diagnoses.append(diagnosis)
             actions += plan_diagnosis(diagnosis, seen, topology, remedies)
             charts[diagnosis.id] = incident_charts(diagnosis, panels, metrics, _telling(diagnosis, part, own))
-    return Investigation(diagnoses=tuple(diagnoses), actions=tuple(actions), charts=charts, quiet=tuple(quiet))
+    return Investigation(
+        diagnoses=tuple(diagnoses),
+        actions=tuple(actions),
+        charts=charts,
+        quiet=tuple(quiet),
+        artefacts=tuple(artefacts),
+    )
 
 
 def _of(panel: Panel, window: IncidentWindow, past: np.timedelta64) -> Panel:

@@ -23,7 +23,7 @@ from brownout.planning.saturation import breaches, exceedance
 from brownout.settings import Settings
 from brownout.telemetry.grid import ShardPlan, plan_shards, read_shard
 from brownout.usecases.charts import forecast_chart
-from brownout.usecases.horizon import NightSpan, days, forecast_panel, with_limits
+from brownout.usecases.horizon import NightSpan, days, forecast_panel, usual_panel, with_limits
 from brownout.usecases.later import look_later
 from brownout.usecases.search import search
 from brownout.usecases.write_back import Sink, forecast_points, score_points
@@ -141,8 +141,7 @@ def _beside(store: SampleStore, plan: ShardPlan, coarse: Panel, settings: Settin
         return []
     wanted = surrounding(coarse.entities, store.topology)
     plans = plan_shards(store, size=settings.shard_size, start=plan.start, end=plan.end, entities=wanted)
-    panels = (settings.calendar.without(read_shard(store, other).panel, store.topology) for other in plans)
-    return [forecast_panel(panel, settings.forecast) for panel in panels]
+    return [forecast_panel(usual_panel(store, other, settings), settings.forecast) for other in plans]
 
 
 def _forecast(

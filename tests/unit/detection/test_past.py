@@ -35,6 +35,20 @@ def test_trailing_mean_and_scatter_are_those_of_what_was_measured(width: int, ga
         np.testing.assert_allclose(scatter[:, place][here], np.nanstd(window[here], axis=1), atol=1e-4)
 
 
+@pytest.mark.parametrize("width", [2, 3, 12, 60])
+def test_a_trimmed_mean_leaves_out_the_highest_and_the_lowest(width: int) -> None:
+    values = series(gaps=0.4)
+    ends = np.array([0, 1, 2, 57, 399])
+    found = Sums.of(values).trimmed(width, ends)
+    for place, slot in enumerate(ends.tolist()):
+        for row in range(len(values)):
+            window = values[row, max(slot - width + 1, 0) : slot + 1]
+            kept = np.sort(window[np.isfinite(window)])
+            kept = kept[1:-1] if len(kept) > 2 else kept
+            expected = kept.mean() if np.isfinite(values[row, slot]) else np.nan
+            assert found[row, place] == pytest.approx(expected, abs=1e-5, nan_ok=True)
+
+
 @pytest.mark.parametrize("size", [1, 3, 7])
 def test_blocks_are_means_of_what_was_measured_in_them(size: int) -> None:
     values = series(gaps=0.5)
@@ -49,7 +63,7 @@ def test_blocks_are_means_of_what_was_measured_in_them(size: int) -> None:
 
 def test_novelty_is_the_distance_to_the_nearest_value_before_the_last_renewal() -> None:
     values, clock = series(), Clock(400, 1800)
-    found = novelty(values, clock)
+    found = novelty(values, values, np.arange(400), clock)
     for slot in (clock.period, 77, 399):
         known = values[:, : slot // clock.period * clock.period]
         here = np.isfinite(values[:, slot])
@@ -128,6 +142,18 @@ def test_views_are_known_by_name_and_look_back_only() -> None:
     for (name, one), (other, two), expected in zip(views(whole, 300), views(cut, 300), VIEWS, strict=True):
         assert name == other == expected
         np.testing.assert_array_equal(one[:, : end - 300], two[:, : end - 300])
+
+
+def test_a_lone_sample_of_a_metric_that_never_moves_does_not_make_an_hour() -> None:
+    """A count that is nearly always zero: one event must not be an episode of an hour."""
+    panel, slot = waves(interval_s=300, seed=3), 10 * 288
+    panel.values[3, slot, 1] = 20
+    seen = {name: np.abs(signed[3, : 2 * 12, 1]) for name, signed in views(panel, slot)}
+    assert seen["now"][0] > 20
+    assert seen["hour"].max() < 1
+    panel.values[3, slot : slot + 6, 1] = 20
+    seen = {name: np.abs(signed[3, : 2 * 12, 1]) for name, signed in views(panel, slot)}
+    assert seen["hour"].max() > 10
 
 
 def test_news_is_what_clearly_exceeds_all_of_its_quiet_time() -> None:

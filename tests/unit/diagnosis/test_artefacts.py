@@ -144,10 +144,19 @@ def test_one_that_its_clock_has_made_in_part_only_stays_an_alarm() -> None:
     ],
 )
 def test_only_what_is_surely_an_artefact_is_left_unalarmed(causes: list[tuple[str, float]], quiet: bool) -> None:  # noqa: FBT001
-    ranked = tuple(
-        Cause(id=name, title=name, family="cpu", entity="vm1", probability=p, artefact=name.startswith("ART"))
-        for name, p in causes
+    found, asked = answered([cause(name, p) for name, p in causes])
+    assert (bool(found.quiet), bool(found.diagnoses), len(found.artefacts), asked) == (quiet, not quiet, int(quiet), 1)
+
+
+def cause(name: str, probability: float, *, entity: str = "vm1", also: bool = False) -> Cause:
+    artefact = name.startswith("ART")
+    return Cause(
+        id=name, title=name, family="cpu", entity=entity, probability=probability, artefact=artefact, also=also
     )
+
+
+def answered(causes: list[Cause]) -> tuple[Sifted, int]:
+    """What becomes of an episode of vm1 where every diagnosis says the same, and how often one was asked for."""
     episode = Episode(id="e", entity="vm1", start=START, end=START + 1, open=False, severity=2.0, movers=())
     (window,) = group_episodes([episode], TOPOLOGY)
     asked = []
@@ -161,8 +170,20 @@ def test_only_what_is_surely_an_artefact_is_left_unalarmed(causes: list[tuple[st
             open=False,
             entities=part.entities,
             episodes=("e",),
-            causes=ranked,
+            causes=tuple(causes),
         )
 
-    found = sift(window, diagnose, Knowledge.load(), TOPOLOGY)
-    assert (bool(found.quiet), bool(found.diagnoses), len(asked)) == (quiet, not quiet, 1)
+    return sift(window, diagnose, Knowledge.load(), TOPOLOGY), len(asked)
+
+
+def test_a_fault_told_beside_an_artefact_on_the_same_guest_stays_an_alarm() -> None:
+    artefact, unknown = cause("ART-03", 0.9), cause("unknown", 0.1)
+    found, _ = answered([artefact, cause("SW-05", 0.7, also=True), unknown])
+    assert (found.quiet, len(found.diagnoses)) == ((), 1)
+    found, _ = answered([artefact, cause("SW-05", 0.7, entity="vm2", also=True), unknown])
+    assert (len(found.quiet), found.diagnoses) == (1, ())
+
+
+def test_a_further_artefact_makes_an_unsure_one_no_surer() -> None:
+    found, _ = answered([cause("ART-03", 0.5), cause("ART-05", 0.9, also=True), cause("unknown", 0.5)])
+    assert (found.quiet, len(found.diagnoses)) == ((), 1)

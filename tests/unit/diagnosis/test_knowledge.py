@@ -129,6 +129,16 @@ def test_silence_of_guests_is_an_answer() -> None:
     assert diagnose(fleet, Knowledge.load()).top.id == "MAINT-07"
 
 
+def test_guests_are_silent_though_the_kernel_still_tells_of_their_processes() -> None:
+    fleet = simulate(replace(FLEET, faults=1, only_causes=("MAINT-07",)))
+    guests = fleet.panels["vm"]
+    values = guests.values.copy()
+    column = values[:, :, guests.metric_names.index("vm_qemu_cpu_pct")]
+    column[~np.isfinite(column)] = np.nanmedian(column)
+    whole = replace(fleet, panels={**fleet.panels, "vm": replace(guests, values=values)})
+    assert diagnose(whole, Knowledge.load()).top.id == "MAINT-07"
+
+
 def test_look_alikes_name_the_measurement_that_decides() -> None:
     fleet = simulate(replace(FLEET, faults=1, only_causes=("CONT-04",)))
     found = diagnose(fleet, Knowledge.load())

@@ -15,7 +15,7 @@ from brownout.forecasting.scaling import Scale
 from brownout.forecasting.settings import LstmSettings
 from brownout.forecasting.training import importance_of, train
 
-TINY = LstmSettings(context=96, horizon=24, hidden=16, members=1, steps=40, batch=32)
+TINY = LstmSettings(context=96, horizon=24, hidden=16, steps=40, batch=32)
 
 
 def taken(monkeypatch: pytest.MonkeyPatch) -> list[int]:

@@ -4,6 +4,7 @@ import shlex
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +12,9 @@ from hypothesis import strategies as st
 from brownout.diagnosis.knowledge import Knowledge
 from brownout.domain.entities import Entity, Topology
 from brownout.domain.errors import KnowledgeError
+from brownout.domain.findings import UNKNOWN, Cause, Diagnosis
 from brownout.domain.metrics import Catalogue
+from brownout.planning.actions import plan_diagnosis
 from brownout.planning.remedies import Remedies, fill
 
 GOOD = """
@@ -137,3 +140,22 @@ def test_placeholders_follow_the_topology() -> None:
     )
     assert fill("{vm} on {host}", "v1/console", topology) == "v1 on h1"
     assert fill("{device} of {host}", "h1/bond0", topology) == "bond0 of h1"
+
+
+def test_every_cause_told_gets_an_action_and_the_nearest_rival_after_them() -> None:
+    causes = [
+        Cause(id="HW-01", title="", family="cpu", entity="h", probability=0.7),
+        Cause(id="LEAK-01", title="", family="memory", entity="vm", probability=0.9, also=True),
+        Cause(id="CONT-01", title="", family="cpu", entity="vm", probability=0.28),
+        Cause(id=UNKNOWN, title="", family=UNKNOWN, entity="", probability=0.02),
+    ]
+    start = np.datetime64("2026-03-02", "ms")
+    end = start + np.timedelta64(1, "h")
+    found = Diagnosis(id="d", start=start, end=end, open=False, entities=("h",), episodes=(), causes=tuple(causes))
+    topology = Topology.of([Entity(id="h", kind="host"), Entity(id="vm", kind="vm", parent="h")])
+    actions = plan_diagnosis(found, [], topology, Remedies.load())
+    assert [(action.cause, bool(action.reason)) for action in actions] == [
+        ("HW-01", False),
+        ("LEAK-01", False),
+        ("CONT-01", True),
+    ]
