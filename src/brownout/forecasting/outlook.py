@@ -28,10 +28,12 @@ from brownout.forecasting.store import read_card, write_card
 from brownout.forecasting.trend import Trend, rises
 from brownout.forecasting.usual import Usual
 
-__all__ = ["Outlook"]
+__all__ = ["Outlook", "sampled"]
 
 ORIGINS = 8
 """Origins of the backtest; every other one calibrates."""
+WINDOWS = 10_000
+"""Windows that are enough to choose by: of a large fleet every so-and-so-many-th entity of a panel is looked at."""
 REACH = 0.5
 """Longest horizon in shares of the history: what lies farther ahead could not be tested."""
 CANDIDATES: tuple[Forecaster, ...] = (Trend(), Smoothing(), Naive(), Usual(), SeasonalNaive())
@@ -77,7 +79,7 @@ class Outlook:
         """Calibrate and choose."""
         longest = max((panel.values.shape[1] for panel in panels), default=0)
         self.horizon_ = min(self.horizon, int(longest * REACH))
-        tables = [_held_out(panel, self.horizon_) for panel in panels if _origins(panel, self.horizon_)]
+        tables = [_held_out(panel, self.horizon_) for panel in sampled(panels) if _origins(panel, self.horizon_)]
         if tables:
             self._choose(tables)
         else:
@@ -144,6 +146,13 @@ class Outlook:
             calibrations_={name: Calibration.of(table) for name, table in card["calibrations"].items()},
             persistence_=card["persistence"],
         )
+
+
+def sampled(panels: Sequence[Panel]) -> list[Panel]:
+    """Entities of the panels, evenly chosen, whose windows are enough."""
+    series = sum(int(np.isfinite(panel.values).any(axis=1).sum()) for panel in panels)
+    every = max(-(-series * ORIGINS // WINDOWS), 1)
+    return [panel.select(entities=range(0, len(panel.entities), every)) for panel in panels]
 
 
 def _origins(panel: Panel, horizon: int) -> list[int]:

@@ -9,7 +9,7 @@ from brownout.domain.forecasts import QUANTILES
 from brownout.domain.panel import Float, Panel
 from brownout.evaluation.forecast import actual_after
 from brownout.forecasting.naive import Naive
-from brownout.forecasting.outlook import REACH, RISING, Outlook
+from brownout.forecasting.outlook import REACH, RISING, Outlook, sampled
 from brownout.forecasting.trend import Trend, slope_of
 from brownout.forecasting.usual import Usual
 
@@ -93,6 +93,13 @@ def test_eighty_percent_of_what_comes_lies_in_the_interval() -> None:
     actual = actual_after(walks, made)
     inside = (actual >= made.values[..., 0]) & (actual <= made.values[..., -1])
     assert inside.mean() == pytest.approx(0.8, abs=0.1)
+
+
+@pytest.mark.parametrize(("entities", "looked_at"), [(40, 40), (1250, 1250), (1251, 626), (25_000, 1250)])
+def test_of_a_large_fleet_evenly_chosen_entities_are_looked_at(entities: int, looked_at: int) -> None:
+    (part,) = sampled([fleet(np.ones((entities, 2)))])
+    assert len(part.entities) == looked_at
+    assert part.entity_ids[0] == "vm0"
 
 
 @pytest.mark.parametrize(("days", "asked", "reached"), [(40, 200, 80), (40, 12, 12), (2, 40, 0)])
