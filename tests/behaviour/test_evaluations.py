@@ -53,6 +53,28 @@ def test_forecast_writes_every_quantile_of_every_step_from_every_origin(
     assert (np.diff(quantiles, axis=1) >= -1e-4).all()
     assert set(result["scores"]) == {"overall", "cpu"}  # type: ignore[call-overload]
     assert json.loads((tmp_path / "scores.json").read_text())["protocol"]["horizon"] == 24
+    assert result["by_kind"]["entity"] == result["scores"]["overall"]  # type: ignore[index]
+    assert len(result["by_horizon"]) == 4  # type: ignore[arg-type]
+    assert sum(part["values"] for part in result["by_horizon"]) == result["scores"]["overall"]["values"]  # type: ignore[attr-defined, index]
+    assert result["breaches"]["cpu"]["crossed"] == 0  # type: ignore[index]
+
+
+def test_forecasts_of_metrics_with_a_limit_are_judged_as_warnings_too(
+    waves: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import brownout.usecases.evaluate_forecast as module
+    from brownout.forecasting.settings import LstmSettings
+
+    monkeypatch.setattr(module, "LstmSettings", lambda **given: LstmSettings(**given, context=96, steps=20, hidden=16))
+    header = (waves / "dataset.toml").read_text() + 'limit = 65\nworse = "up"\n'
+    (waves / "dataset.toml").write_text(header)
+    evaluate_forecast(Dataset.open(waves), tmp_path, ForecastEvaluation(horizon=24, stride=6))
+    scores = json.loads((tmp_path / "scores.json").read_text())["breaches"]["cpu"]
+    # The wave crosses 65 every day: each breach is foreseen, and half a day ahead.
+    assert scores["breaches"] >= 3
+    assert scores["warned_of"] > 0.9
+    assert 1 < scores["median_lead_h"] <= 12
+    assert scores["brier"] < 0.25
 
 
 def test_a_forecast_from_the_first_origin_knows_nothing_of_what_comes_after(

@@ -165,6 +165,16 @@ def test_a_surprise_after_odd_hours_counts_for_more() -> None:
     np.testing.assert_array_equal(np.isnan(found), np.isnan(surprises))
 
 
+def test_a_level_counts_a_deviation_from_its_second_slot_on() -> None:
+    from brownout.detection.forest import DEVIATING, _settled
+
+    weight = DEVIATING["now_largest"]
+    now = np.array([[2, 0, 5, 1, 4, 4, np.nan, 3]], np.float32)
+    plain = np.array([[0, 0, 5, 0, 4, 4, np.nan, 3]], np.float32) * weight
+    expected = np.array([[0, 0, 0, 0, 1, 4, np.nan, 3]], np.float32) * weight
+    np.testing.assert_allclose(_settled(plain, now), expected, atol=1e-6)
+
+
 def test_an_episode_at_the_end_of_the_data_is_open() -> None:
     panel = waves(interval_s=INTERVAL, seed=2)
     panel.values[2, -24:, 0] = 99.5

@@ -37,6 +37,7 @@ SURPRISING = {
 """A forest cannot tell far from farther: logarithms of how far, by feature, that are added to its score. What deviates
 clearly makes a level, of which episodes are made; what was never seen makes a surprise, of which news is made."""
 WEIGHTS = np.array([[part.get(name, 0.0) for name in FEATURES] for part in (DEVIATING, SURPRISING)], np.float32)
+NOW = FEATURES.index("now_largest")
 ECHO, ECHO_SHARE = (4 * 3600, 24), 0.25
 """A surprise after hours that were odd too counts for more: the share in it of the mean of the last four hours, or of
 24 slots if that is longer."""
@@ -170,10 +171,8 @@ class IsolationForestDetector:
     def assess(self, features: Features, kind: str, interval_s: int) -> Assessment:
         """How abnormal each slot is; NaN where nothing was measured."""
         forest, boundaries = self._own(kind)
-        levels, surprises = _raw(forest, features.rows)
-        return Assessment(
-            levels=boundaries.level.apply(levels), surprises=boundaries.surprise.apply(_echoed(surprises, interval_s))
-        )
+        levels, surprises = _in_time(forest, features.rows, interval_s)
+        return Assessment(levels=boundaries.level.apply(levels), surprises=boundaries.surprise.apply(surprises))
 
     def levels(self, features: Features, kind: str) -> Float:
         """How much each row of features deviates, whatever its neighbours are; NaN where nothing was measured."""
@@ -256,14 +255,27 @@ def _peaks(forest: IsolationForest, lesson: Lesson, slots: int) -> _Peaks:
     entities = max(min(len(whole), slots // max(whole.shape[1], 1)), 1)
     rows = whole[np.linspace(0, len(whole) - 1, entities).astype(int)]
     plain = ~_strange(rows)
-    levels, surprises = _raw(forest, rows)
+    levels, surprises = _in_time(forest, rows, lesson.interval_s)
     values, peaks = [], []
-    for found in (_lasting(levels), _echoed(surprises, lesson.interval_s)):
+    for found in (_lasting(levels), surprises):
         floor = np.nanmin(found, initial=np.inf)
         values.append(found[plain & np.isfinite(found)])
         peaks.append(found[news(found - floor, lesson.known) & plain])
     days = float(np.isfinite(surprises).sum()) * lesson.interval_s / 86_400
     return _Peaks((values[0], values[1]), (peaks[0], peaks[1]), days)
+
+
+def _in_time(forest: IsolationForest, rows: Float, interval_s: int) -> tuple[Float, Float]:
+    """Levels and surprises of rows ``[entity, time, feature]`` in the light of the slots before."""
+    levels, surprises = _raw(forest, rows)
+    return _settled(levels, rows[..., NOW]), _echoed(surprises, interval_s)
+
+
+def _settled(levels: Float, now: Float) -> Float:
+    """Levels without what the sample adds that did not deviate a slot earlier: one odd sample is no level."""
+    settled = levels.copy()
+    settled[:, 1:] -= DEVIATING["now_largest"] * np.fmax(now[:, 1:] - now[:, :-1], 0)
+    return settled
 
 
 def _echoed(surprises: Float, interval_s: int) -> Float:

@@ -37,7 +37,9 @@ def _reason(episode: Episode, panel: Panel) -> str:
     lead = episode.movers[0]
     metric = panel.metrics[panel.metric_names.index(lead.series.metric)]
     first, last = (max(panel.slot(time), 0) for time in (min(lead.onset, episode.start), episode.end))
-    values = panel.values[panel.entity_ids.index(episode.entity), first:last, panel.metrics.index(metric)]
+    # An episode can be over with its one sample: what follows tells that it was alone.
+    within = slice(first, last + AFTER + 1)
+    values = panel.values[panel.entity_ids.index(episode.entity), within, panel.metrics.index(metric)]
     values = values[np.isfinite(values)]
     distance = np.abs(values - lead.usual)
     far = np.flatnonzero(distance >= FAR * distance.max(initial=np.inf if not len(values) else 0.0))

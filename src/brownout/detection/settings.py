@@ -28,7 +28,7 @@ class DetectorSettings:
     samples: int = 512
     rows: int = 40_000
     strays_a_day: float = 0.1
-    margin: float = 1.2
+    margin: float = 1.3
     news_a_day: float = 0.2
     seed: int = 0
 

@@ -25,6 +25,8 @@ LEAST_SLOTS = 5
 """A core is no shorter than this, so that one strange sample is no symptom."""
 
 BEGINNING = np.timedelta64(2 * 3_600_000, "ms")
+WORST = 4
+"""Episodes of an incident that are looked at by themselves."""
 Span = tuple[np.datetime64, np.datetime64]
 Times = npt.NDArray[np.datetime64]
 
@@ -41,17 +43,22 @@ def diagnose_phases(
 
 
 def phases(window: IncidentWindow, panels: Sequence[Panel]) -> tuple[IncidentWindow, ...]:
-    """The same incident as its core, its beginning where it is long, and its whole span, without repetitions.
+    """The same incident as its core, its beginning where it is long, its worst episodes, and its whole span.
 
-    What starts with a restart can stay unusual for a day after the harm is over; then the beginning tells most.
+    What starts with a restart can stay unusual for a day after the harm is over; then the beginning tells most. What
+    has nothing to do with each other can overlap on one host; then one of the episodes does. No span comes twice.
     """
     step = min((panel.step for panel in panels), default=window.end - window.start)
-    core = _widened(_core(window, panels, step), step, max((panel.end for panel in panels), default=window.end))
-    spans = [core, (window.start, window.end)]
+    last = max((panel.end for panel in panels), default=window.end)
+    spans = [_widened(_core(window, panels, step), step, last)]
     if window.end - window.start >= 2 * BEGINNING:
-        spans.insert(1, (window.start, window.start + BEGINNING))
-    if core[1] - core[0] > window.end - window.start:
-        spans = [core]
+        spans.append((window.start, window.start + BEGINNING))
+    if len(window.episodes) > 1:
+        for episode in sorted(window.episodes, key=lambda episode: -episode.severity)[:WORST]:
+            alone = replace(window, start=episode.start, end=episode.end, episodes=(episode,))
+            spans.append(_widened(_core(alone, panels, step), step, last))
+    if spans[0][1] - spans[0][0] <= window.end - window.start:
+        spans.append((window.start, window.end))
     return tuple(replace(window, start=start, end=end) for start, end in dict.fromkeys(spans))
 
 

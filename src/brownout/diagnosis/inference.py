@@ -51,7 +51,7 @@ class Weights:
     necessary: tuple[float, float] = (4.0, -9.0)
     strong: tuple[float, float] = (3.0, -1.5)
     supporting: tuple[float, float] = (1.2, -0.4)
-    excluding: tuple[float, float] = (-5.0, 0.4)
+    excluding: tuple[float, float] = (-5.0, 0.1)
     missing_necessary: float = -5.0
     unknown: float = 2.5
     another: float = -1.5

@@ -20,6 +20,8 @@ __all__ = ["LoadModel", "Row", "mixed"]
 Index = npt.NDArray[np.int64]
 MOST = 1_000_000
 """Slots of consoles that are enough to learn from: a thousand consoles for three weeks of half-hours."""
+AT_MOST = 2.0
+"""Factor by which what the loads say may differ from the LSTM's quantiles."""
 PAST_DAYS = 7
 """Days before an origin that say how a console responds and what remains besides its loads."""
 
@@ -129,7 +131,9 @@ class LoadModel:
 
 def mixed(direct: Float, followed: Float, weights: Float) -> Float:
     """Quantiles ``[row, step, quantile]`` averaged with ``weights [step]`` for those that follow the loads."""
-    blend: Float = (direct + (followed - direct) * weights[:, None]).astype(np.float32)
+    # Between two loads of which one was seen once, while a host swapped, a straight line is a guess: it may say little.
+    bounded = np.clip(followed, direct / AT_MOST, direct * AT_MOST)
+    blend: Float = (direct + (bounded - direct) * weights[:, None]).astype(np.float32)
     return blend
 
 

@@ -49,15 +49,16 @@ def _coverage(family: str, skills: Sequence[Skill]) -> Coverage:
 def _chances(family: str, skills: Sequence[Skill]) -> Chances:
     counts = [sum(part[0] for part in skill.bins) for skill in skills]
     totals = [tuple(map(sum, zip(*parts, strict=True))) for parts in zip(*(s.bins for s in skills), strict=True)]
+    crossed = round(sum(total[2] for total in totals))
     brier = _mean([(skill.brier, count) for skill, count in zip(skills, counts, strict=True)])
     base = _mean([(skill.brier_base, count) for skill, count in zip(skills, counts, strict=True)])
     return Chances(
         family=family,
         windows=round(sum(counts)),
-        crossed=round(sum(total[2] for total in totals)),
+        crossed=crossed,
         brier=known(brier),
         brier_base=known(base),
-        worse=brier > base,
+        worse=bool(crossed) and brier > base,  # where nothing crossed there is nothing to judge
         bins=[
             Bin(said=known(said / count) or 0.0, came=known(came / count) or 0.0, windows=round(count))
             for count, said, came in totals

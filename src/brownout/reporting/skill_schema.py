@@ -80,7 +80,7 @@ class Chances(Part):
     brier_base: float | None
     """Of climatology: always giving the share of a metric's windows that crossed."""
     worse: bool
-    """Whether the chances were worse than climatology."""
+    """Whether the chances were worse than climatology, where anything crossed."""
     bins: list[Bin]
 
 

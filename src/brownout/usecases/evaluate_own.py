@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from brownout.domain.findings import Diagnosis
+from brownout.domain.findings import UNKNOWN, Cause, Diagnosis
 from brownout.domain.ports import Progress, no_progress
 from brownout.evaluation.findings import false_causes, match
 from brownout.settings import Settings
@@ -53,16 +53,25 @@ def evaluate_own(
 
 
 def _against_truth(dataset: Dataset, found: Sequence[Diagnosis], first: np.datetime64, out: Path) -> dict[str, object]:
-    """Scores over all incidents from the first night on, and over those found alone."""
+    """Scores over all faults from the first night on, and over those found alone; artefacts should be left quiet."""
     judging = Judging.of(dataset)
-    judged = match(found, [i for i in dataset.incidents if i.start >= first], dataset.topology)
+    harmless = {rule.id for rule in judging.knowledge.causes.values() if rule.artefact}
+    incidents = [incident for incident in dataset.incidents if incident.start >= first]
+    judged = match(found, [i for i in incidents if i.cause not in harmless], dataset.topology)
     rankings = [(pair.incident, judging.answers(pair.diagnosis)) for pair in judged]
     write_rankings(out / "ranking.parquet", rankings)
     seen = [ranking for ranking in rankings if ranking[1]]
     late = [abs(pair.diagnosis.start - pair.incident.start) for pair in judged if pair.diagnosis is not None]
+    artefacts = match(found, [i for i in incidents if i.cause in harmless], dataset.topology)
     return {
-        "found": round(len(seen) / len(rankings), 4),
+        "artefacts": len(artefacts),
+        "artefacts_given_a_fault": sum(p.diagnosis is not None and _is_fault(p.diagnosis.top) for p in artefacts),
+        "found": round(len(seen) / len(rankings), 4) if rankings else None,
         "span_starts_off_s": float(np.median(late) / np.timedelta64(1000, "ms")) if late else None,
         **judging.scores(rankings),
         "of_those_found": judging.scores(seen)["scores"],
     }
+
+
+def _is_fault(cause: Cause) -> bool:
+    return cause.id != UNKNOWN and not cause.artefact

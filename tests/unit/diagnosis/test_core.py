@@ -1,5 +1,7 @@
 """The core of an incident's span: where what moved was far out."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from brownout.diagnosis.core import phases
@@ -71,3 +73,13 @@ def test_what_only_tells_of_a_change_makes_no_core() -> None:
 def test_a_short_span_is_looked_at_with_what_surrounds_it() -> None:
     assert spans(phases(window(600, 601), [panel_of()])) == [(598, 603)]
     assert spans(phases(window(SLOTS - 1, SLOTS), [panel_of()])) == [(SLOTS - 3, SLOTS)]
+
+
+def test_what_only_overlaps_is_looked_at_by_itself_worst_first() -> None:
+    """Two guests' episodes on one host, one of which has been strange for hours: the short one is a span of its own."""
+    panel = panel_of(("vm_ready_pct", 800, 830, 9.0))
+    long, short = window(600, 1000).episodes[0], window(800, 840, "vm_ready_pct").episodes[0]
+    both = replace(window(600, 1000), episodes=(replace(long, severity=1.1), replace(short, severity=3.0)))
+    assert spans(phases(both, [panel])) == [(800, 830), (600, 720), (600, 1000)]
+    calm = replace(both, episodes=(replace(short, movers=(), severity=3.0), replace(long, severity=1.1)))
+    assert spans(phases(calm, [panel])) == [(600, 1000), (600, 720), (800, 840)]

@@ -11,7 +11,7 @@ from brownout.domain.forecasts import QUANTILES, Forecasts, Series
 from brownout.domain.metrics import Family, Metric, Role, Worse
 from brownout.domain.panel import Float, Panel
 from brownout.forecasting.attribution import drivers_of
-from brownout.forecasting.load_model import LoadModel
+from brownout.forecasting.load_model import LoadModel, mixed
 from brownout.forecasting.load_paths import Outlook, follow, log_latency
 from brownout.forecasting.response import Response, learn_response
 from brownout.forecasting.rows import rows_of
@@ -362,3 +362,12 @@ def test_what_is_so_every_day_is_compared_with_all_hours_what_is_not_with_that_h
         assert drivers[0].usual == pytest.approx(usual, abs=4)
         rise = 0.03 * (forecast - usual)
         assert drivers[0].share == pytest.approx(rise / (rise + np.log(2)), abs=0.1)
+
+
+def test_what_the_loads_say_moves_a_forecast_by_a_factor_of_two_at_most() -> None:
+    direct = np.tile(np.linspace(10, 30, len(QUANTILES), dtype=np.float32), (1, 2, 1))
+    weights = np.array([1.0, 0.5], np.float32)
+    for factor, most in ((50.0, 2.0), (1.5, 1.5), (0.01, 0.5)):
+        blend = mixed(direct, direct * np.float32(factor), weights)
+        np.testing.assert_allclose(blend[0, 0], direct[0, 0] * most, rtol=1e-6)
+        np.testing.assert_allclose(blend[0, 1], direct[0, 1] * (1 + most) / 2, rtol=1e-6)

@@ -224,6 +224,12 @@ def test_chances_worse_than_climatology_and_intervals_off_by_more_than_three_poi
     assert "Host CPU busy: CRPS by quarter of the horizon 1 (seasonal-naive, LSTM 1.05), 1 (" in text
 
 
+def test_where_nothing_crossed_no_chance_is_worse() -> None:
+    made = night()
+    calm = [replace(s, bins=((20.0, 0.1, 0.0),) * 10, brier=1e-4, brier_base=0.0) for s in made.skills if s.bins]
+    assert not any(part.worse for part in report_of(replace(made, skills=tuple(calm))).judgement.chances)
+
+
 def test_a_night_without_a_backtest_has_no_judgement() -> None:
     judged = report_of(replace(night(), skills=())).judgement
     assert (judged.coverage, judged.chances, judged.fallbacks) == ([], [], [])
