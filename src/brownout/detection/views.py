@@ -37,8 +37,9 @@ FLOOR = 0.02
 """Least spread as a share of the level: movements of 2 % are nobody's incident."""
 RANGE_FLOOR = 0.05
 """Least spread as a share of how far the series usually ranges."""
-UNIT_FLOORS = {"%": 0.3, "ms": 0.3}
-"""Least spread of a unit: a third of a percent point or of a millisecond is nobody's incident."""
+UNIT_FLOORS = {"%": 0.3, "ms": 0.3, "1/h": 1.0, "h": 24.0}
+"""Least spread of a unit: a third of a percent point or of a millisecond is nobody's incident, nor is an event an hour,
+nor that something has been up for a day longer than usual."""
 LOG_FLOOR = 0.15
 """Least spread of a logarithm of scatter."""
 NOVEL_FLOOR = 0.2

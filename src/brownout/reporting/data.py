@@ -10,7 +10,7 @@ import brownout
 from brownout.domain import findings, forecasts, night
 from brownout.domain.panel import Float, Times
 from brownout.reporting import schema, skill_schema
-from brownout.reporting.episodes import episode_of, first_of, mover_of, quiet_of, shift_of, verdict_of
+from brownout.reporting.episodes import episode_of, first_of, maintenance_of, mover_of, quiet_of, shift_of, verdict_of
 from brownout.reporting.fleet import fleet_of
 from brownout.reporting.judgement import judgement_of
 from brownout.reporting.numbers import iso, known
@@ -53,16 +53,7 @@ def report_of(found: night.Night) -> schema.Report:
         quiet=[quiet_of(one, found) for one in found.quiet],
         shifts=[shift_of(shift, found) for shift in found.shifts],
         verdicts=[verdict_of(verdict, found) for verdict in found.verdicts],
-        maintenance=[
-            schema.Maintenance(
-                name=one.name,
-                start=iso(one.start),
-                end=iso(one.end),
-                entities=one.entities,
-                unknown=list(one.unknown),
-            )
-            for one in found.maintenance
-        ],
+        maintenance=[maintenance_of(window) for window in found.maintenance],
         latency=None if found.latency is None else _chart(found.latency, found, "latency"),
         skills=[_skill(skill, found) for skill in found.skills],
         judgement=judgement_of(found.skills, found.metrics),

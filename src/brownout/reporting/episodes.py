@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 
-from brownout.domain import feedback, findings, night
+from brownout.domain import calendar, feedback, findings, night
 from brownout.reporting import schema
 from brownout.reporting.numbers import iso, known
 
-__all__ = ["episode_of", "first_of", "mover_of", "quiet_of", "shift_of", "verdict_of"]
+__all__ = ["episode_of", "first_of", "maintenance_of", "mover_of", "quiet_of", "shift_of", "verdict_of"]
 
 
 def episode_of(episode: findings.Episode, found: night.Night) -> schema.Episode:
@@ -61,6 +61,17 @@ def mover_of(mover: findings.Mover, found: night.Night) -> schema.Mover:
         deviation=known(mover.deviation),
         onset=iso(mover.onset),
         share=known(mover.share),
+    )
+
+
+def maintenance_of(window: calendar.Announced) -> schema.Maintenance:
+    """A window of maintenance."""
+    return schema.Maintenance(
+        name=window.name,
+        start=iso(window.start),
+        end=iso(window.end),
+        entities=window.entities,
+        unknown=list(window.unknown),
     )
 
 

@@ -9,6 +9,9 @@ from brownout.detection.news import HELD, LEAST_QUIET, QUIET_SHARE, WORSE, annou
 from brownout.detection.past import novelty, quantiles, record, seasonal, spread, usual_of_day
 from brownout.detection.sums import Sums
 from brownout.detection.views import VIEWS, views
+from brownout.domain.entities import Entity
+from brownout.domain.metrics import Metric, Worse
+from brownout.domain.panel import Panel
 
 RNG = np.random.default_rng(0)
 
@@ -173,3 +176,15 @@ def test_an_alarm_is_raised_once_and_keeps_its_place_while_it_goes_on() -> None:
     assert (held < HELD).all()
     assert held[1] > held[0] > scores[1]
     assert np.isnan(scores[-1])
+
+
+@pytest.mark.parametrize(("events", "strays"), [(1.0, False), (10.0, True)])
+def test_one_event_in_an_hour_is_no_deviation_but_ten_are(*, events: float, strays: bool) -> None:
+    slots = 6 * 720
+    values = np.zeros((1, slots, 1), np.float32)
+    values[0, -30:] = events
+    metric = Metric(name="errors_per_h", unit="1/h", lower=0, worse=Worse.UP)
+    panel = Panel(values, np.datetime64("2026-03-02", "ms"), 120, (Entity(id="kvm1", kind="host"),), (metric,))
+    level = dict(views(panel, slots - 60))["level"]
+    assert bool(level.max() > 3) is strays
+    assert level[0, :25].max() == 0
