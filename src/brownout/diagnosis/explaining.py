@@ -32,7 +32,7 @@ def against(cause: Cause) -> str:
 
 def decider(causes: Sequence[Cause], knowledge: Knowledge) -> str:
     """What to measure to decide between the first two, "" where the first is clear or nothing known would decide."""
-    named = [cause for cause in causes if cause.id != UNKNOWN and not cause.also]
+    named = _rivals(causes)
     if not named or causes[0].probability >= CLOSE:
         return ""
     first = named[0]
@@ -52,7 +52,7 @@ def summarise(causes: Sequence[Cause], knowledge: Knowledge) -> str:
     """Sentences for a person: the answer with what shows it, the runner-up with what speaks against it, the decider."""
     first = causes[0]
     decide = decider(causes, knowledge)
-    second = next((cause for cause in causes[1:] if cause.id != UNKNOWN and not cause.also), None)
+    second = next((cause for cause in _rivals(causes) if cause is not first), None)
     if first.id == UNKNOWN:
         sentences = ["Nothing that is known explains this."]
         if second is not None:
@@ -64,6 +64,12 @@ def summarise(causes: Sequence[Cause], knowledge: Knowledge) -> str:
     if decide:
         sentences.append(f"To decide, measure {decide}.")
     return " ".join(sentences)
+
+
+def _rivals(causes: Sequence[Cause]) -> list[Cause]:
+    """Causes that compete for the answer; beside ``unknown`` only those that something seen speaks for."""
+    named = [cause for cause in causes if cause.id != UNKNOWN and not cause.also]
+    return [cause for cause in named if _for(cause)] if causes[0].id == UNKNOWN else named
 
 
 def _shown(cause: Cause) -> str:

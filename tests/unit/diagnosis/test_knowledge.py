@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from brownout.diagnosis.explaining import decider
+from brownout.diagnosis.explaining import decider, summarise
 from brownout.diagnosis.inference import Diagnoser
 from brownout.diagnosis.knowledge import Knowledge
 from brownout.diagnosis.observation import IncidentWindow
 from brownout.domain.entities import Entity, Topology
 from brownout.domain.errors import KnowledgeError
-from brownout.domain.findings import UNKNOWN, Diagnosis
+from brownout.domain.findings import UNKNOWN, Cause, Diagnosis, Evidence, EvidenceRole, EvidenceState
 from brownout.domain.metrics import Catalogue, definitions_folder
 from brownout.domain.panel import Panel
 from brownout.simulation import FleetSettings, simulate
@@ -149,3 +149,18 @@ def test_look_alikes_name_the_measurement_that_decides() -> None:
     assert all(cause.against for cause in found.causes[1:] if cause.id != UNKNOWN)
     sure = replace(found.causes[0], probability=0.99)
     assert decider((sure, *found.causes[1:]), Knowledge.load()) == ""
+
+
+def test_what_nothing_speaks_for_is_not_the_nearest_explanation() -> None:
+    unknown = Cause(id=UNKNOWN, title="Unknown", family=UNKNOWN, entity="", probability=0.9)
+    missing = Evidence(
+        symptom="announced", role=EvidenceRole.NECESSARY, state=EvidenceState.MISSING, strength=0.0,
+        series=None, statement="not measured: host_maintenance",
+    )  # fmt: skip
+    seen = replace(missing, symptom="swaps", state=EvidenceState.PRESENT, strength=0.4, statement="kvm1 swaps a little")
+    silent = Cause(
+        id="MAINT-01", title="Maintenance", family="other", entity="kvm1", probability=0.05, evidence=(missing,)
+    )
+    shown = replace(silent, id="CONT-04", title="Swapping", probability=0.03, evidence=(seen, missing))
+    assert summarise((unknown, silent), Knowledge.load()) == "Nothing that is known explains this."
+    assert "Nearest is Swapping at kvm1" in summarise((unknown, silent, shown), Knowledge.load())
