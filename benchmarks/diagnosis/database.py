@@ -17,28 +17,28 @@ import numpy as np
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "integration")]
 
-from influx import influxd  # noqa: E402
+from influx import influxd
 
-from brownout.adapters.influx.influxql import InfluxQlDatabase  # noqa: E402
-from brownout.diagnosis.inference import Diagnoser  # noqa: E402
-from brownout.diagnosis.knowledge import Knowledge  # noqa: E402
-from brownout.diagnosis.observation import IncidentWindow  # noqa: E402
-from brownout.domain.entities import Topology  # noqa: E402
-from brownout.domain.findings import Cause  # noqa: E402
-from brownout.domain.panel import Panel  # noqa: E402
-from brownout.domain.truth import Incident  # noqa: E402
-from brownout.evaluation.diagnosis import diagnosis_scores, judge  # noqa: E402
-from brownout.simulation import FleetSettings, simulate  # noqa: E402
-from brownout.simulation.fleet import Fleet  # noqa: E402
-from brownout.simulation.signatures import SIGNATURES  # noqa: E402
-from brownout.simulation.telegraf import telegraf_points  # noqa: E402
-from brownout.telemetry.canonical import Canonicaliser  # noqa: E402
-from brownout.telemetry.grid import plan_shards, read_shard  # noqa: E402
-from brownout.telemetry.history import History  # noqa: E402
-from brownout.telemetry.lines import batches  # noqa: E402
-from brownout.telemetry.mapping import TelegrafMapping  # noqa: E402
-from brownout.telemetry.source import DatabaseSource  # noqa: E402
-from brownout.telemetry.sync import sync  # noqa: E402
+from brownout.adapters.influx.influxql import InfluxQlDatabase
+from brownout.diagnosis.inference import Diagnoser
+from brownout.diagnosis.knowledge import Knowledge
+from brownout.diagnosis.observation import IncidentWindow
+from brownout.domain.entities import Topology
+from brownout.domain.findings import Cause
+from brownout.domain.panel import Panel
+from brownout.domain.truth import Incident
+from brownout.evaluation.diagnosis import diagnosis_scores, judge
+from brownout.simulation import FleetSettings, simulate
+from brownout.simulation.fleet import Fleet
+from brownout.simulation.signatures import SIGNATURES
+from brownout.simulation.telegraf import telegraf_points
+from brownout.telemetry.canonical import Canonicaliser
+from brownout.telemetry.grid import plan_shards, read_shard
+from brownout.telemetry.history import History
+from brownout.telemetry.lines import batches
+from brownout.telemetry.mapping import TelegrafMapping
+from brownout.telemetry.source import DatabaseSource
+from brownout.telemetry.sync import sync
 
 WEEK = np.timedelta64(7, "D")
 KNOWLEDGE = Knowledge.load()

@@ -30,8 +30,16 @@ def test_rows_come_out_sorted_and_distinct_and_the_last_of_two_wins() -> None:
 
 
 def test_interleaved_entities_are_not_unordered() -> None:
-    _, repairs = clean(table_of([(60, "a", 1), (0, "b", 2), (120, "a", 3), (60, "b", 4)]), ["a", "b"], [GAUGE])
+    rows, repairs = clean(table_of([(60, "a", 1), (0, "b", 2), (120, "a", 3), (60, "b", 4)]), ["a", "b"], [GAUGE])
     assert repairs.by_kind() == {}
+    assert (rows.codes.tolist(), rows.times.tolist()) == ([0, 0, 1, 1], [60_000, 120_000, 0, 60_000])
+    assert rows.values[:, 0].tolist() == [1, 3, 2, 4]
+
+
+def test_rows_of_one_entity_out_of_order_are_put_in_order() -> None:
+    rows, repairs = clean(table_of([(60, "a", 1), (0, "a", 2), (120, "a", 3)]), ["a"], [GAUGE])
+    assert rows.values[:, 0].tolist() == [2, 1, 3]
+    assert repairs.by_kind() == {Repair.UNORDERED: 1}
 
 
 def test_impossible_values_are_treated_as_not_measured_and_counted_by_entity() -> None:

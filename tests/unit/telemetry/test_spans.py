@@ -37,3 +37,13 @@ def test_one_sample_has_a_span_and_no_data_has_none() -> None:
         spans_of(table_of([], []).cast(pa.schema([("time", pa.timestamp("ms", "UTC")), ("entity", pa.string())])), None)
         == {}
     )
+
+
+def test_rows_may_come_in_any_order() -> None:
+    hours = [f"2026-01-01T0{hour}:00:00" for hour in range(6)]
+    ordered = spans_of(table_of(hours * 2, ["a"] * 6 + ["b"] * 6), None)
+    interleaved = spans_of(table_of([hour for hour in hours for _ in "ab"], ["a", "b"] * 6), None)
+    backwards = spans_of(table_of(hours[::-1] * 2, ["a"] * 6 + ["b"] * 6), None)
+    assert ordered["a"].rows == 6
+    assert interleaved == ordered
+    assert backwards == ordered

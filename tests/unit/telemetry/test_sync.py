@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from brownout.domain.errors import HistoryError
-from brownout.domain.repairs import Repair
+from brownout.domain.repairs import Repair, Repairs
 from brownout.telemetry import source as sources
 from brownout.telemetry.dataset import Dataset
 from brownout.telemetry.grid import shards
 from brownout.telemetry.history import History, week_of
-from brownout.telemetry.source import DatasetSource, DatasetTables
+from brownout.telemetry.source import DatasetSource, DatasetTables, Slice
 from brownout.telemetry.sync import sync
 
 Write = Callable[..., Path]
@@ -164,6 +165,24 @@ def test_a_damaged_description_is_named(write_dataset: Write, tmp_path: Path) ->
         History.open(tmp_path / "history")
     with pytest.raises(HistoryError, match="holds no history"):
         History.open(tmp_path / "nowhere")
+
+
+@dataclass(frozen=True)
+class Told(DatasetSource):
+    """A source that has counted rows and repairs itself, as a database does."""
+
+    def read(self, start: np.datetime64, end: np.datetime64) -> Slice:
+        found = super().read(start, end)
+        return Slice(found.tables, (), Repairs({(Repair.COUNTER_RESET, "b"): 3}, 50))
+
+
+def test_repairs_of_all_entities_and_of_the_source_itself_are_counted(write_dataset: Write, tmp_path: Path) -> None:
+    times = ["2026-03-02T00:00:00", "2026-03-02T00:01:00"] * 2
+    source = Dataset.open(write_dataset({"m": [1, np.inf, np.inf, 2]}, times=times, entities=[*"aabb"]))
+    expected = {(Repair.NON_FINITE, "a"): 1, (Repair.NON_FINITE, "b"): 1, (Repair.COUNTER_RESET, "b"): 3}
+    result = sync(Told(source), tmp_path / "history")
+    assert result.rows == 4
+    assert result.repairs == History.open(tmp_path / "history").repairs() == Repairs(expected, 50)
 
 
 KILLED = """
