@@ -5,6 +5,7 @@ import numpy.typing as npt
 
 from brownout.domain.metrics import Catalogue
 from brownout.domain.panel import Panel
+from brownout.simulation.clocks import RATES, stamped
 from brownout.simulation.console import Consoles, Guests
 from brownout.simulation.demand import Demand
 from brownout.simulation.drivers import Drivers
@@ -18,6 +19,8 @@ __all__ = ["kinds_measured", "measure"]
 
 GAP_SHARE = 0.002
 """Share of rows that a collector loses for no reason that matters."""
+OF_HOSTS = ("host", "disk", "path", "interface", "vm")
+"""Kinds that the collectors of hosts stamp; consoles and paths are stamped by the machine that probes."""
 PINGS_A_MINUTE = 30
 UPDATES_A_MINUTE = 2
 TIMEOUT_MS = 5000.0
@@ -53,6 +56,8 @@ def measure(
     for kind, columns in kinds.items():
         metrics = catalogue.select(columns)
         values = np.stack([columns[metric.name] for metric in metrics], axis=-1)
+        if "host_clock_ahead_s" in drivers.extra and kind in OF_HOSTS:
+            values = stamped(values, _ahead(kind, settings, layout, drivers), np.isin(list(columns), list(RATES)))
         for place, metric in enumerate(metrics):
             np.clip(
                 values[..., place],
@@ -70,6 +75,13 @@ def kinds_measured(settings: FleetSettings) -> tuple[str, ...]:
     """Kinds of entities that the telemetry covers."""
     less = ("host", "disk", "path", "interface")
     return less + {"host-only": (), "no-probe": ("vm",), "full": ("vm", "link", "console")}[settings.telemetry]
+
+
+def _ahead(kind: str, settings: FleetSettings, layout: Layout, drivers: Drivers) -> npt.NDArray[np.int64]:
+    """How many slots the clock that stamps an entity is ahead, ``[entity, time]``."""
+    seconds = drivers.extra["host_clock_ahead_s"]
+    seconds = seconds[layout.host] if kind == "vm" else seconds
+    return np.round(seconds / settings.interval_s).astype(np.int64)
 
 
 def _silent(kind: str, drivers: Drivers, layout: Layout) -> npt.NDArray[np.bool_]:
