@@ -17,6 +17,7 @@ from brownout.domain.ports import Progress, SampleStore, no_progress
 from brownout.evaluation.incidents import AlarmTrack
 from brownout.settings import Settings
 from brownout.telemetry.grid import plan_shards, read_shard
+from brownout.usecases.calendars import calendar_of
 from brownout.usecases.horizon import LEARNED_SHARE, NightSpan, days
 from brownout.usecases.investigate import group_incidents, investigate
 from brownout.usecases.search import search
@@ -136,7 +137,7 @@ def _search(store: SampleStore, settings: Settings, night: NightSpan, memory: Me
     found: list[Episode] = []
     shifts: list[Shift] = []
     for plan in plan_shards(store, size=settings.shard_size, start=start, end=night.end):
-        panel = settings.calendar.without(read_shard(store, plan).panel, store.topology)
+        panel = calendar_of(settings).without(read_shard(store, plan).panel, store.topology)
         first = min(max(panel.slot(night.window), 1), panel.values.shape[1])
         searched = search(store, panel, first, detector, memory, settings)
         levels = searched.scores.scores if searched.scores.levels is None else searched.scores.levels
