@@ -50,20 +50,23 @@ def incident_scores(
     events: dict[str, list[_Event]] = {}
     for track in tracks:
         for event in _events(track):
-            events.setdefault(topology.root(track.entity), []).append(event)
+            events.setdefault(topology.root(track.entity, event.start), []).append(event)
     first = min((track.times[0] for track in tracks if len(track.times)), default=np.datetime64("NaT", "ms"))
     judged = [incident for incident in incidents if incident.start >= first]
     interval = float(np.median([track.interval_s for track in tracks])) if tracks else 1.0
     seen, at_culprit, delays = 0, 0, []
     for incident in judged:
-        own = [e for e in events.get(topology.root(incident.entity), ()) if _sees(e, incident)]
+        own = [e for e in events.get(topology.root(incident.entity, incident.start), ()) if _sees(e, incident)]
         seen += bool(own)
         at_culprit += any(event.entity == incident.entity for event in own)
         if own:
             late = max(min(event.start for event in own) - incident.start, np.timedelta64(0, "ms"))
             delays.append(float(late / np.timedelta64(1000, "ms")) / interval)
+    incidents_at: dict[str, list[Incident]] = {}
+    for incident in incidents:
+        incidents_at.setdefault(topology.root(incident.entity, incident.start), []).append(incident)
     false = sum(
-        not any(_excuses(event, incident) for incident in incidents if topology.root(incident.entity) == root)
+        not any(_excuses(event, incident) for incident in incidents_at.get(root, ()))
         for root, found in events.items()
         for event in found
     )

@@ -79,9 +79,9 @@ class Drivers:
         """A further input ``[row, time]``, or its neutral value ``[1, 1]`` where no fault touched it."""
         return self.extra.get(name, np.full((1, 1), float(name in FACTORS)))
 
-    def on_guests(self, name: str, host: np.ndarray) -> Array:
+    def on_guests(self, name: str, layout: Layout) -> Array:
         """A further input of hosts as each of their guests feels it."""
-        return self.extra[name][host] if name in self.extra else self.more(name)
+        return layout.felt(self.extra[name]) if name in self.extra else self.more(name)
 
 
 def _neutral(name: str, layout: Layout, slots: int) -> Array:

@@ -7,7 +7,8 @@ import numpy as np
 
 from brownout.domain.entities import Topology
 from brownout.domain.panel import Panel
-from brownout.domain.truth import Anomaly, Incident
+from brownout.domain.truth import Anomaly, Event, Incident
+from brownout.simulation.background import CLUSTER, Background, apply_background, draw_background, events_of
 from brownout.simulation.configuration import draw_labels
 from brownout.simulation.console import simulate_consoles, simulate_guests
 from brownout.simulation.demand import draw_demand
@@ -21,8 +22,8 @@ from brownout.simulation.settings import FleetSettings
 __all__ = ["Fleet", "Plan", "plan_fleet", "simulate", "stream"]
 
 
-PART = 4
-"""Hosts that are simulated at once: hosts do not share anything, so a big fleet is a stream of such parts."""
+PART = CLUSTER
+"""Hosts that are simulated at once: clusters do not share anything, so a big fleet is a stream of them."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -34,14 +35,16 @@ class Fleet:
     topology: Topology
     incidents: tuple[Incident, ...]
     anomalies: tuple[Anomaly, ...]
+    events: tuple[Event, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Plan:
-    """A fleet before it runs: who is there, and what will happen."""
+    """A fleet before it runs: who is there, what will be done to it, and what will go wrong."""
 
     settings: FleetSettings
     layout: Layout
+    background: Background
     injections: tuple[Injection, ...]
     seeds: tuple[np.random.SeedSequence, ...]
 
@@ -56,6 +59,11 @@ class Plan:
         """Labels of what will have happened."""
         return truth(self.injections, self.settings, self.layout)
 
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """What will have been done that is no fault."""
+        return events_of(self.background, self.settings, self.layout)
+
 
 def simulate(settings: FleetSettings) -> Fleet:
     """Simulate a fleet; the same settings give the same bytes."""
@@ -63,17 +71,31 @@ def simulate(settings: FleetSettings) -> Fleet:
     parts = list(stream(plan))
     panels = {kind: _joined([part[kind] for part in parts]) for kind in parts[0]}
     incidents, anomalies = plan.truth
-    return Fleet(settings=settings, panels=panels, topology=plan.topology, incidents=incidents, anomalies=anomalies)
+    return Fleet(
+        settings=settings,
+        panels=panels,
+        topology=plan.topology,
+        incidents=incidents,
+        anomalies=anomalies,
+        events=plan.events,
+    )
 
 
 def plan_fleet(settings: FleetSettings) -> Plan:
     """Draw layout, configuration and faults; raises SettingsError where the faults do not fit in."""
-    seeds = np.random.SeedSequence(settings.seed).spawn(7)
+    seeds = np.random.SeedSequence(settings.seed).spawn(8)
     layout = make_layout(settings, np.random.default_rng(seeds[0]))
+    background, layout = draw_background(settings, layout, np.random.default_rng(seeds[7]))
     if settings.signatures:
         draw_labels(layout, np.random.default_rng(seeds[6]))
-    injections = place(settings, layout, np.random.default_rng(seeds[1]))
-    return Plan(settings=settings, layout=layout, injections=tuple(injections), seeds=tuple(seeds[2:6]))
+    injections = place(settings, layout, background, np.random.default_rng(seeds[1]))
+    return Plan(
+        settings=settings,
+        layout=layout,
+        background=background,
+        injections=tuple(injections),
+        seeds=tuple(seeds[2:6]),
+    )
 
 
 def stream(plan: Plan) -> Iterator[dict[str, Panel]]:
@@ -93,6 +115,7 @@ def _run(plan: Plan, hosts: Indices, seeds: Sequence[np.random.SeedSequence]) ->
         if one.host in hosts:
             host, vm = int(np.searchsorted(hosts, one.host)), int(np.searchsorted(guests, one.vm))
             apply(replace(one, host=host, vm=vm), layout, drivers)
+    apply_background(plan.background.part(hosts, guests), layout, drivers)
     streams = [np.random.default_rng(seed) for seed in seeds]
     times = settings.start + np.arange(settings.slots) * np.timedelta64(settings.interval_s * 1000, "ms")
     demand = draw_demand(layout, drivers, times, streams[0])

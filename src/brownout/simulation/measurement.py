@@ -52,17 +52,13 @@ def measure(
     panels = {}
     for kind, columns in kinds.items():
         metrics = catalogue.select(columns)
-        values = np.stack([columns[metric.name] for metric in metrics], axis=-1)
+        values = np.empty((*next(iter(columns.values())).shape, len(metrics)), np.float32)
         for place, metric in enumerate(metrics):
-            np.clip(
-                values[..., place],
-                metric.lower,
-                min(metric.upper, 100) if metric.unit == "%" else metric.upper,
-                out=values[..., place],
-            )
+            upper = min(metric.upper, 100) if metric.unit == "%" else metric.upper
+            values[..., place] = np.clip(columns.pop(metric.name), metric.lower, upper)
         values[rng.random(values.shape[:2]) < GAP_SHARE] = np.nan
         values[np.broadcast_to(_silent(kind, drivers, layout), values.shape[:2])] = np.nan
-        panels[kind] = Panel(values.astype(np.float32), settings.start, settings.interval_s, entities[kind], metrics)
+        panels[kind] = Panel(values, settings.start, settings.interval_s, entities[kind], metrics)
     return panels
 
 
@@ -78,7 +74,7 @@ def _silent(kind: str, drivers: Drivers, layout: Layout) -> npt.NDArray[np.bool_
         return np.zeros((1, 1), bool)
     starting = drivers.more("guest_restart") > 0
     starting[:, 1:] |= starting[:, :-1]
-    return np.asarray(starting | (drivers.on_guests("host_silence", layout.host) > 0))
+    return np.asarray(starting | (drivers.on_guests("host_silence", layout) > 0))
 
 
 class _Noise:
@@ -107,8 +103,7 @@ class _Noise:
 
 
 def _host(layout: Layout, demand: Demand, drivers: Drivers, hosts: Hosts, noise: _Noise) -> dict[str, Array]:
-    sessions = np.zeros(hosts.busy.shape)
-    np.add.at(sessions, layout.host, demand.clients)
+    sessions = layout.per_host(demand.clients)
     busy = np.minimum(hosts.busy, 100)
     return {
         "host_cpu_busy_pct": busy,
@@ -197,7 +192,7 @@ def _vm(layout: Layout, state: tuple[Demand, Drivers, Hosts, Guests], noise: _No
         "vm_qemu_cpu_pct": noise.relative(
             guests.cpu * layout.vcpus[:, None] + 1.5 + drivers.more("guest_qemu_cpu"), 0.04
         ),
-        "vm_qemu_swap_mib": 60 * hosts.pressure[layout.host] * layout.guest_memory_gib[:, None],
+        "vm_qemu_swap_mib": 60 * layout.felt(hosts.pressure) * layout.guest_memory_gib[:, None],
     }
 
 

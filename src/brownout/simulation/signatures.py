@@ -139,7 +139,7 @@ class _Maker:
             "vm_migrating": self.flag("guest_migrating", shape),
             "vm_block_job": self.flag("guest_block_job", shape),
             "vm_qemu_extra_mib": self._extra(shape),
-            "vm_uptime_h": self.uptime(shape[0], more("guest_restart")),
+            "vm_uptime_h": self.uptime(shape[0], np.maximum(more("guest_restart"), more("guest_arrives"))),
         }
 
     def _extra(self, shape: tuple[int, int]) -> Array:
@@ -149,8 +149,11 @@ class _Maker:
 
     def console(self, consoles: Consoles) -> dict[str, Array]:
         more, shape = self.drivers.more, self.guests
-        failed = np.clip(more("guest_failed"), 0, 0.98)
         probes = max(round(6 * self.settings.interval_s / 60), 1)
+        # The old host closes the console of a guest that leaves it: one attempt fails, one session drops.
+        left = more("guest_arrives")
+        failed = np.clip(more("guest_failed") + left / probes, 0, 0.98)
+        drops = more("guest_drops") + left * 3600 / self.settings.interval_s
         proxy = self.rng.uniform(3, 15, (shape[0], 1))
         return {
             "console_failed_pct": 100 * self.rng.binomial(probes, np.broadcast_to(failed, shape)) / probes,
@@ -161,5 +164,5 @@ class _Maker:
             "console_agent": 1 - self.flag("guest_agent_down", shape),
             "console_awake": 1 - self.flag("guest_asleep", shape),
             "console_probe_lag_ms": self.noisy(0.3 + more("guest_probe_lag_ms"), 0.3, shape),
-            "console_drops_per_h": self.hourly(more("guest_drops") + 0.3 / 24, shape),
+            "console_drops_per_h": self.hourly(drops + 0.3 / 24, shape),
         }

@@ -25,6 +25,8 @@ Integers = npt.NDArray[np.int64]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+APART = 3
+"""Slots without a row after which an entity may have been somewhere else meanwhile."""
 AHEAD = 2
 """Measurements that are read while one is worked on."""
 
@@ -70,7 +72,7 @@ class Canonicaliser:
     def read(self, start: np.datetime64, end: np.datetime64, schemas: Mapping[str, MeasurementSchema]) -> Canonical:
         """All metrics from start until before end, whole slots; what nobody writes is left out."""
         lead = start - np.timedelta64(LONGEST_GAP_MS, "ms")
-        registry, columns, repairs = Registry(), list[Column](), Repairs()
+        registry, columns, repairs = Registry(self.interval_s * 1000), list[Column](), Repairs()
         foreign: dict[str, Raw] = {}
         wanted = {name: sources for name, sources in self.mapping.measurements.items() if name in schemas}
         answers = _ahead(lambda item: self._fetch(item[0], item[1], schemas, (lead, end)), list(wanted.items()), AHEAD)
@@ -133,9 +135,11 @@ class Canonicaliser:
             state = self._latest(raw, foreign.get(measurement), name)
             keep &= np.isnan(state) | np.isin(state, values)
         series, times = raw.series[keep], raw.times[keep]
-        for place in np.unique(series).tolist():
-            last = int(times[np.searchsorted(series, place, side="right") - 1])
-            registry.add(chains[place], last, source.facts(tags[place]))
+        there = {(chains[place][0].id, chains[place][0].parent) for place in np.unique(series).tolist()}
+        moved = len(there) > len({name for name, _ in there})
+        apart = APART * self.interval_s * 1000 if moved else np.iinfo(np.int64).max
+        for place, runs in _runs(series, times, apart).items():
+            registry.add(chains[place], runs, source.facts(tags[place]), hearsay=bool(source.labels))
         own = {column: place for place, column in enumerate(raw.fields)}
         fields = {name: raw.values[keep, own[name]] for name in raw.fields}
         fields |= {alias: fields[name] for alias, name in source.fields.items() if name in fields}
@@ -205,6 +209,18 @@ class Canonicaliser:
                     values[np.searchsorted(keys, own)] = column.values
             table[metric] = pa.array(values, from_pandas=True)
         yield pa.table(table)
+
+
+def _runs(series: Integers, times: Integers, apart: int) -> dict[int, list[tuple[int, int]]]:
+    """First and last times of each series' runs of rows that are no more than ``apart`` ms from each other."""
+    if not len(series):
+        return {}
+    starts = np.flatnonzero(np.concatenate(([True], (np.diff(series) != 0) | (np.diff(times) > apart))))
+    ends = np.append(starts[1:], len(series)) - 1
+    found: dict[int, list[tuple[int, int]]] = {}
+    for place, first, last in zip(series[starts].tolist(), times[starts].tolist(), times[ends].tolist(), strict=True):
+        found.setdefault(place, []).append((first, last))
+    return found
 
 
 def _ahead(work: Callable[[Item], Result], items: Sequence[Item], number: int) -> Iterator[Result]:
