@@ -218,8 +218,12 @@ def _placed(folder: Path, entities: Sequence[Entity]) -> Iterator[Entity]:
     """Entities with the parents that ``placements.csv`` gives them, each from a start on; the first one from ever."""
     path = folder / "placements.csv"
     placements: dict[str, dict[np.datetime64, str]] = {}
-    for row in _rows(path, ("entity", "start", "parent")):
-        own, start = placements.setdefault(row["entity"], {}), as_time(row["start"])
+    for number, row in enumerate(_rows(path, ("entity", "start", "parent")), start=2):
+        try:
+            own, start = placements.setdefault(row["entity"], {}), as_time(row["start"])
+        except ValueError as error:
+            msg = f"Line {number} of {path} has the start {row['start']!r}, which is no time."
+            raise DataError(msg, remedy="Write it like 2026-03-02T14:00:00Z.") from error
         if start in own:
             msg = f"{path} has two parents of {row['entity']!r} from {row['start']} on."
             raise DataError(msg, remedy="Keep one row for each entity and time.")
