@@ -36,8 +36,8 @@ SLOWER = 0.95
 WORK_S = (2700, 7200)
 EVENING, MORNING = 20, 3
 """Hours, UTC, between which maintenance begins."""
-MOST_USED, MOST_WANTED = 0.82, 1.4
-"""A host takes a guest in while less memory is used and fewer vCPUs a core are there."""
+MOST_USED, MOST_WANTED, AT_NIGHT = 0.82, 1.4, 2.4
+"""A host takes a guest in up to this share of memory in use and so many vCPUs a core, more of them for a night."""
 TRIES, LATER_S = 400, 600
 LAST_S, LONGEST_DAYS = 4 * 3600, 1.3
 """Nothing begins in the last hours, so that it ends before the data does."""
@@ -150,8 +150,8 @@ class _Drawing:
         for attempt in range(TRIES):
             vm = int(self.rng.integers(len(self.at)))
             begin = slot + attempt // 20 * max(LATER_S // self.settings.interval_s, 1)
-            target = self._room(vm, begin)
-            if target >= 0 and self.free[self.at[vm]] <= begin:
+            target = self._room(vm, MOST_WANTED, begin) if self.free[self.at[vm]] <= begin else -1
+            if target >= 0:
                 found = self._copy(vm, target, begin)
                 if found.switch < self.settings.slots:
                     self._enter(found)
@@ -174,7 +174,7 @@ class _Drawing:
         guests = np.flatnonzero(self.at == host).tolist()
         now = slot
         for vm in guests:
-            target = self._room(vm, 0)
+            target = self._room(vm, AT_NIGHT)
             if target >= 0:
                 self._enter(self._copy(vm, target, now), rest=False)
                 now = self.migrations[-1].switch + 1
@@ -195,8 +195,8 @@ class _Drawing:
     def _cluster(self, host: int) -> slice:
         return slice(host // CLUSTER * CLUSTER, host // CLUSTER * CLUSTER + CLUSTER)
 
-    def _room(self, vm: int, slot: int) -> int:
-        """The least loaded other host of the guest's cluster with room for it; -1 for none."""
+    def _room(self, vm: int, most: float, slot: int | None = None) -> int:
+        """The least loaded other host of the guest's cluster with room for it, at rest in a slot; -1 for none."""
         layout, own = self.layout, int(self.at[vm])
         hosts = np.arange(len(layout.cores))[self._cluster(own)]
         wanted = np.bincount(self.at, weights=layout.vcpus, minlength=len(layout.cores)) / layout.cores
@@ -205,11 +205,8 @@ class _Drawing:
         came -= np.bincount(layout.host, weights=held, minlength=len(layout.cores))
         used = layout.memory_used + (came + held[vm]) / layout.memory_gib
         new = wanted + layout.vcpus[vm] / layout.cores
-        fit = [
-            h
-            for h in hosts
-            if h != own and used[h] <= MOST_USED and new[h] <= MOST_WANTED and not self.free[h] > slot > 0
-        ]
+        fit = [h for h in hosts if h != own and used[h] <= MOST_USED and new[h] <= most]
+        fit = [h for h in fit if slot is None or self.free[h] <= slot]
         return int(min(fit, key=lambda h: new[h])) if fit else -1
 
     def _copy(self, vm: int, target: int, slot: int) -> Migration:

@@ -17,13 +17,14 @@ from brownout.telemetry.counters import LONGEST_GAP_MS
 from brownout.telemetry.frame import RawFrame, held, latest_before
 from brownout.telemetry.mapping import MeasurementSource, Names, TelegrafMapping
 from brownout.telemetry.raw import MeasurementSchema, Raw, Request, TelemetryDatabase
-from brownout.telemetry.registry import Registry
+from brownout.telemetry.registry import Registry, Sighting, placements_of
 
 __all__ = ["Canonical", "Canonicaliser"]
 
 Integers = npt.NDArray[np.int64]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Runs = list[tuple[int, int]]
 
 APART = 3
 """Slots without a row after which an entity may have been somewhere else meanwhile."""
@@ -134,12 +135,11 @@ class Canonicaliser:
         for (measurement, name), values in source.only.items():
             state = self._latest(raw, foreign.get(measurement), name)
             keep &= np.isnan(state) | np.isin(state, values)
-        series, times = raw.series[keep], raw.times[keep]
-        there = {(chains[place][0].id, chains[place][0].parent) for place in np.unique(series).tolist()}
-        moved = len(there) > len({name for name, _ in there})
-        apart = APART * self.interval_s * 1000 if moved else np.iinfo(np.int64).max
-        for place, runs in _runs(series, times, apart).items():
+        seen = _runs(raw.series[keep], raw.times[keep], APART * self.interval_s * 1000, chains)
+        for place, runs in seen.items():
             registry.add(chains[place], runs, source.facts(tags[place]), hearsay=bool(source.labels))
+        keep[keep] = self._at_home(raw.series[keep], raw.times[keep], seen, chains)
+        series, times = raw.series[keep], raw.times[keep]
         own = {column: place for place, column in enumerate(raw.fields)}
         fields = {name: raw.values[keep, own[name]] for name in raw.fields}
         fields |= {alias: fields[name] for alias, name in source.fields.items() if name in fields}
@@ -153,6 +153,27 @@ class Canonicaliser:
             lookup=lambda measurement, name: self._latest(kept, foreign.get(measurement), name),
         )
         return frame, list(places)
+
+    def _at_home(
+        self, series: Integers, times: Integers, runs: Mapping[int, Runs], chains: Sequence[tuple[Entity, ...]]
+    ) -> npt.NDArray[np.bool_]:
+        """Rows that were written where their entity was: while a guest migrates, two hosts write about it."""
+        sightings: dict[str, list[Sighting]] = {}
+        for place, own in runs.items():
+            name, parent = chains[place][0].id, chains[place][0].parent
+            sightings.setdefault(name, []).extend(Sighting(first, last, parent) for first, last in own)
+        home = np.ones(len(series), bool)
+        slot_ms = self.interval_s * 1000
+        for name, found in sightings.items():
+            if len({sighting.parent for sighting in found}) > 1:
+                placements = placements_of(found, slot_ms)
+                starts = np.array([start for start, _ in placements])
+                for place in (place for place in runs if chains[place][0].id == name):
+                    rows = np.flatnonzero(series == place)
+                    there = np.searchsorted(starts, times[rows] // slot_ms * slot_ms, side="right") - 1
+                    own_parent = chains[place][0].parent
+                    home[rows] = np.array([parent == own_parent for _, parent in placements])[there]
+        return home
 
     def _aliased(self, tags: Mapping[str, str]) -> dict[str, str]:
         return {tag: self.names.aliases.get(tag, {}).get(value, value) for tag, value in tags.items()}
@@ -211,13 +232,19 @@ class Canonicaliser:
         yield pa.table(table)
 
 
-def _runs(series: Integers, times: Integers, apart: int) -> dict[int, list[tuple[int, int]]]:
-    """First and last times of each series' runs of rows that are no more than ``apart`` ms from each other."""
+def _runs(series: Integers, times: Integers, apart: int, chains: Sequence[tuple[Entity, ...]]) -> dict[int, Runs]:
+    """First and last times of each series; where an entity has several parents, of its runs of rows.
+
+    Rows that are no more than ``apart`` ms from each other are of one run.
+    """
     if not len(series):
         return {}
+    there = {(chains[place][0].id, chains[place][0].parent) for place in np.unique(series).tolist()}
+    if len(there) == len({name for name, _ in there}):
+        apart = np.iinfo(np.int64).max
     starts = np.flatnonzero(np.concatenate(([True], (np.diff(series) != 0) | (np.diff(times) > apart))))
     ends = np.append(starts[1:], len(series)) - 1
-    found: dict[int, list[tuple[int, int]]] = {}
+    found: dict[int, Runs] = {}
     for place, first, last in zip(series[starts].tolist(), times[starts].tolist(), times[ends].tolist(), strict=True):
         found.setdefault(place, []).append((first, last))
     return found

@@ -7,7 +7,7 @@ import numpy as np
 
 from brownout.domain.entities import Entity
 
-__all__ = ["Registry", "Sighting", "merged"]
+__all__ = ["Registry", "Sighting", "merged", "placements_of"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -68,23 +68,26 @@ class Registry:
         return tuple(sorted(whole, key=lambda e: (e.kind, e.id)))
 
     def _placed(self, name: str, sightings: Iterable[Sighting]) -> Entity:
-        """A parent goes on until it is no longer seen: what is seen elsewhere meanwhile takes over then, or never does.
-
-        While a guest migrates, its old host and its new one write about it.
-        """
-        first, *others = sorted(sightings)
-        placements, last = [(first.first, first.parent)], first.last
-        for sighting in others:
-            if sighting.parent != placements[-1][1] and sighting.last > last:
-                start = max(self._slot(sighting.first), self._slot(last) + self.slot_ms)
-                placements.append((start, sighting.parent))
-            if sighting.parent == placements[-1][1]:
-                last = max(last, sighting.last)
+        placements = placements_of(sightings, self.slot_ms)
         times = [(np.datetime64(start, "ms"), parent) for start, parent in placements]
         return self.found[name, placements[-1][1]][1].placed(times)
 
-    def _slot(self, time: int) -> int:
-        return time // self.slot_ms * self.slot_ms
+
+def placements_of(sightings: Iterable[Sighting], slot_ms: int) -> list[tuple[int, str]]:
+    """Parents with the start (ms) of the slot that each is the parent from, in order.
+
+    A parent goes on until it is no longer seen: what is seen elsewhere meanwhile takes over then, or never does. While
+    a guest migrates, its old host and its new one write about it.
+    """
+    first, *others = sorted(sightings)
+    placements, last = [(first.first // slot_ms * slot_ms, first.parent)], first.last
+    for sighting in others:
+        if sighting.parent != placements[-1][1] and sighting.last > last:
+            start = max(sighting.first // slot_ms, last // slot_ms + 1) * slot_ms
+            placements.append((start, sighting.parent))
+        if sighting.parent == placements[-1][1]:
+            last = max(last, sighting.last)
+    return placements
 
 
 def merged(known: Entity | None, found: Entity, since: np.datetime64 | None = None) -> Entity:
