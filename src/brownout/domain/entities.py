@@ -107,9 +107,17 @@ class Topology:
                 table |= {name: replace(table[name], group=self[parent].group) for name in own}
         return Topology(table)
 
+    def ever(self, entity: str) -> tuple[str, ...]:
+        """Ids of everything that an entity hangs on or hung on once, from the parents upwards."""
+        line = [entity]
+        for name in line:
+            above = (self[name].parent, *(parent for _, parent in self[name].former))
+            line += [parent for parent in dict.fromkeys(above) if parent and parent not in line]
+        return tuple(line[1:])
+
     def groups(self, entity: str) -> tuple[str, ...]:
         """The groups that an entity is of now, and was of when it, or what it hangs on, was elsewhere."""
-        line = (entity, *self.ancestors(entity))
+        line = (entity, *self.ever(entity))
         former = (self[parent].group for name in line for _, parent in self[name].former)
         return tuple(dict.fromkeys((self[entity].group, *former)))
 
@@ -117,12 +125,8 @@ class Topology:
         self, entity: str, start: np.datetime64, end: np.datetime64
     ) -> tuple[tuple[np.datetime64, np.datetime64], ...]:
         """Spans from start until end in each of which an entity hung on the same things; one where it never moved."""
-        line, edges = [entity], {start, end}
-        for name in line:
-            edges |= {until for until, _ in self[name].former if start < until < end}
-            above = (self[name].parent, *(parent for _, parent in self[name].former))
-            line += [parent for parent in above if parent and parent not in line]
-        return tuple(pairwise(sorted(edges)))
+        moves = [until for name in (entity, *self.ever(entity)) for until, _ in self[name].former]
+        return tuple(pairwise(sorted({start, end, *(until for until in moves if start < until < end)})))
 
     @cached_property
     def _movers(self) -> tuple[Entity, ...]:
