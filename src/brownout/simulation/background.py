@@ -13,7 +13,7 @@ import numpy as np
 
 from brownout.domain.errors import SettingsError
 from brownout.domain.truth import Event
-from brownout.simulation.drivers import Drivers
+from brownout.simulation.drivers import Drivers, within
 from brownout.simulation.layout import Indices, Layout, Move
 from brownout.simulation.settings import FleetSettings
 
@@ -63,12 +63,12 @@ class Migration:
 
 @dataclass(frozen=True, kw_only=True)
 class Upkeep:
-    """Announced maintenance of a host; ``restart`` is the slot in which it restarts, -1 for none."""
+    """Announced maintenance of a host; ``restart`` is the slot in which it restarts, None where it does not."""
 
     host: int
     first: int
     last: int
-    restart: int
+    restart: int | None
     load: float
 
 
@@ -85,8 +85,8 @@ class Background:
         spans += [(u.first, u.last) for u in self.upkeeps if u.host == host]
         return any(begin < last + margin and first - margin < end for begin, end in spans)
 
-    def part(self, hosts: Indices, guests: Indices) -> "Background":
-        """What goes on at some hosts, counted as their layout does."""
+    def part(self, hosts: Indices, guests: Indices, begin: int) -> "Background":
+        """What goes on at some hosts, counted as their layout does, with slots counted from one on."""
         return Background(
             migrations=tuple(
                 replace(
@@ -94,12 +94,22 @@ class Background:
                     vm=int(np.searchsorted(guests, m.vm)),
                     source=int(np.searchsorted(hosts, m.source)),
                     target=int(np.searchsorted(hosts, m.target)),
+                    first=m.first - begin,
+                    switch=m.switch - begin,
                 )
                 for m in self.migrations
                 if m.source in hosts
             ),
             upkeeps=tuple(
-                replace(u, host=int(np.searchsorted(hosts, u.host))) for u in self.upkeeps if u.host in hosts
+                replace(
+                    u,
+                    host=int(np.searchsorted(hosts, u.host)),
+                    first=u.first - begin,
+                    last=u.last - begin,
+                    restart=None if u.restart is None else u.restart - begin,
+                )
+                for u in self.upkeeps
+                if u.host in hosts
             ),
         )
 
@@ -179,7 +189,7 @@ class _Drawing:
                 self._enter(self._copy(vm, target, now), rest=False)
                 now = self.migrations[-1].switch + 1
         work = max(int(self.rng.uniform(*WORK_S) / self.settings.interval_s), 2)
-        restart = -1 if (self.at == host).any() else now + work // 2
+        restart = None if (self.at == host).any() else now + work // 2
         now += work
         for vm in [vm for vm in guests if self.at[vm] != host]:
             self._enter(self._copy(vm, host, now), rest=False)
@@ -245,28 +255,32 @@ def apply_background(background: Background, layout: Layout, drivers: Drivers) -
     for migration in background.migrations:
         _copying(migration, layout, drivers)
     for upkeep in background.upkeeps:
-        span = slice(upkeep.first, upkeep.last)
+        span = within(upkeep.first, upkeep.last, drivers)
         drivers.target("host_maintenance", layout)[upkeep.host, span] = 1
         drivers.host_cpu[upkeep.host, span] += upkeep.load * layout.cores[upkeep.host]
         drivers.disk_load[upkeep.host, span] += upkeep.load
-        if upkeep.restart >= 0:
-            drivers.target("host_restart", layout)[upkeep.host, upkeep.restart] = 1
+        drivers.target("host_restart", layout)[upkeep.host, _moment(upkeep.restart, drivers)] = 1
 
 
 def _copying(migration: Migration, layout: Layout, drivers: Drivers) -> None:
     vm, source, target = migration.vm, migration.source, migration.target
-    span = slice(migration.first, migration.switch)
+    span = within(migration.first, migration.switch, drivers)
     drivers.target("net_copied_out_kbs", layout)[source, span] += migration.rate_kbs * migration.share
     drivers.target("net_copied_in_kbs", layout)[target, span] += migration.rate_kbs * migration.share
     for host, cores in zip((source, target), CORES, strict=True):
         drivers.host_cpu[host, span] += cores * migration.share
     held = HELD * layout.guest_memory_gib[vm]
-    drivers.host_memory[source, migration.switch :] -= held / layout.memory_gib[source]
-    drivers.host_memory[target, migration.switch :] += held / layout.memory_gib[target]
+    since = max(migration.switch, 0)
+    drivers.host_memory[source, since:] -= held / layout.memory_gib[source]
+    drivers.host_memory[target, since:] += held / layout.memory_gib[target]
     drivers.target("guest_ipc", layout)[vm, span] *= 1 - (1 - SLOWER) * migration.share
     if migration.noticed:
         drivers.target("guest_migrating", layout)[vm, span] = 1
-    drivers.target("guest_arrives", layout)[vm, migration.switch] = 1
+    drivers.target("guest_arrives", layout)[vm, _moment(migration.switch, drivers)] = 1
+
+
+def _moment(slot: int | None, drivers: Drivers) -> slice:
+    return slice(0) if slot is None else within(slot, slot + 1, drivers)
 
 
 def events_of(background: Background, settings: FleetSettings, layout: Layout) -> tuple[Event, ...]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from brownout.simulation.demand import Demand
+from brownout.simulation.draws import Draws
 from brownout.simulation.drivers import Drivers
 from brownout.simulation.host import Hosts
 from brownout.simulation.layout import Layout
@@ -50,7 +51,7 @@ class Consoles:
     worker: Array
 
 
-def simulate_guests(layout: Layout, demand: Demand, drivers: Drivers, hosts: Hosts, rng: np.random.Generator) -> Guests:
+def simulate_guests(layout: Layout, demand: Demand, drivers: Drivers, hosts: Hosts, rng: Draws) -> Guests:
     """What guests get of their host, and what is left of their memory."""
     ready = layout.felt(hosts.ready)
     share = 1 - ready / 100
@@ -77,9 +78,7 @@ def simulate_guests(layout: Layout, demand: Demand, drivers: Drivers, hosts: Hos
     )
 
 
-def simulate_consoles(
-    layout: Layout, state: tuple[Demand, Drivers, Hosts, Guests], rng: np.random.Generator
-) -> Consoles:
+def simulate_consoles(layout: Layout, state: tuple[Demand, Drivers, Hosts, Guests], rng: Draws) -> Consoles:
     """Compose the latency of all consoles from its causes."""
     demand, drivers, hosts, guests = state
     shape = demand.cpu.shape
@@ -128,7 +127,7 @@ def simulate_consoles(
     )
 
 
-def _mainloop(drivers: Drivers, hosts: Hosts, guests: Guests, layout: Layout, rng: np.random.Generator) -> Array:
+def _mainloop(drivers: Drivers, hosts: Hosts, guests: Guests, layout: Layout, rng: Draws) -> Array:
     """Wait for QEMU's main loop: scheduling lags ready time, swap and quota dominate, disk work couples in a little."""
     shape = guests.cpu.shape
     scheduling = 0.04 * guests.ready + 0.5 * np.maximum(layout.felt(hosts.ready) - 10, 0)

@@ -18,7 +18,7 @@ from brownout.domain.metrics import Metric
 from brownout.domain.panel import Panel
 from brownout.domain.ports import Progress, no_progress
 from brownout.domain.truth import Anomaly, Event, Incident
-from brownout.simulation.fleet import PART, Fleet, Plan, stream
+from brownout.simulation.fleet import Fleet, Plan, stream
 from brownout.simulation.settings import FleetSettings
 from brownout.telemetry.history import WEEK, week_of
 from brownout.telemetry.parquet import ROWS_A_GROUP, samples_writer
@@ -39,15 +39,15 @@ def write_dataset(fleet: Fleet, folder: Path, *, name: str) -> None:
 
 
 def stream_dataset(plan: Plan, folder: Path, *, name: str, progress: Progress = no_progress) -> None:
-    """Simulate a fleet into a folder, some hosts at a time: memory does not grow with the fleet."""
+    """Simulate a fleet into a folder, some hosts and days at a time: memory does not grow with either."""
     incidents, anomalies = plan.truth
     facts = _Facts(plan.settings, plan.topology, incidents, anomalies, plan.events)
-    _write(folder, name, facts, _told(stream(plan), len(plan.layout.cores), progress))
+    _write(folder, name, facts, _told(stream(plan), plan.steps, progress))
 
 
-def _told(parts: Iterator[Panels], hosts: int, progress: Progress) -> Iterator[Panels]:
+def _told(parts: Iterator[Panels], steps: int, progress: Progress) -> Iterator[Panels]:
     for number, part in enumerate(parts, 1):
-        progress("simulate", min(number * PART / hosts, 1.0))
+        progress("simulate", number / steps)
         yield part
 
 

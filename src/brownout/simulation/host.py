@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import lfilter
 
 from brownout.simulation.demand import Demand
+from brownout.simulation.draws import Draws
 from brownout.simulation.drivers import Drivers
 from brownout.simulation.layout import MEDIA, Layout
 from brownout.simulation.load import Array, ar1
@@ -49,9 +49,7 @@ class Hosts:
     tx_kbs: Array
 
 
-def simulate_hosts(
-    layout: Layout, demand: Demand, drivers: Drivers, rng: np.random.Generator, *, interval_s: int
-) -> Hosts:
+def simulate_hosts(layout: Layout, demand: Demand, drivers: Drivers, rng: Draws, *, interval_s: int) -> Hosts:
     """Solve the queues of all hosts."""
     cores = layout.cores[:, None]
     want = layout.per_host(demand.cpu * layout.vcpus[:, None]) + 0.03 * cores + drivers.host_cpu
@@ -65,7 +63,7 @@ def simulate_hosts(
     iowait = 0.3 + 25 * blocked * np.minimum(use, 1)
     busy = np.clip(100 * np.minimum(use, 1) * (1 - 0.25 * blocked) + rng.normal(0, 0.6, use.shape), 0.5, 100)
     link_use, wait_ms, rx_kbs, tx_kbs = _link(layout, demand, drivers)
-    reads = rng.uniform(0.25, 0.4, len(layout.cores))[:, None]
+    reads = rng.once(lambda: rng.uniform(0.25, 0.4, len(layout.cores)))[:, None]
     kbs = iops * 18
     return Hosts(
         use=use,
@@ -95,9 +93,7 @@ def _ready(layout: Layout, use: Array) -> Array:
     return ready
 
 
-def _memory(
-    layout: Layout, demand: Demand, drivers: Drivers, rng: np.random.Generator, interval_s: int
-) -> tuple[Array, Array]:
+def _memory(layout: Layout, demand: Demand, drivers: Drivers, rng: Draws, interval_s: int) -> tuple[Array, Array]:
     walk = 0.012 * ar1(rng, drivers.host_memory.shape, steps=6 * 3600 / interval_s)
     there = layout.per_host(np.ones(demand.activity.shape)) if layout.moves else _guests(layout)
     sessions = 0.05 * layout.per_host(demand.activity) / there.clip(1)
@@ -106,7 +102,7 @@ def _memory(
     deficit = np.clip((MEMORY_FLOOR - raw) / MEMORY_FLOOR, 0, 1.5)
     # Pages go out as fast as the deficit grows and come back only when they are touched: half an hour.
     decay = float(np.exp(-interval_s / 1800))
-    lingering = lfilter([1 - decay], [1, -decay], deficit, axis=-1)
+    lingering = rng.filtered([1 - decay], [1, -decay], deficit)
     pressure = np.clip(np.maximum(deficit, lingering), 0, 1)
     available = np.maximum(raw, 2.0 + 0.3 * np.abs(ar1(rng, raw.shape, steps=5)))
     return available, pressure

@@ -8,7 +8,7 @@ import numpy as np
 from brownout.domain.errors import SettingsError
 from brownout.domain.truth import Anomaly, Incident
 from brownout.simulation.background import QUIET_S, Background
-from brownout.simulation.drivers import Drivers, of_guest
+from brownout.simulation.drivers import Drivers, of_guest, within
 from brownout.simulation.faults import SEEN, Push, Template, load_templates, profile
 from brownout.simulation.layout import MEDIA, Layout
 from brownout.simulation.load import Array
@@ -195,22 +195,25 @@ def _draw(
 
 
 def apply(injection: Injection, layout: Layout, drivers: Drivers) -> None:
-    """Change the drivers by one fault; ``injection`` counts hosts and guests as ``layout`` does."""
+    """Change the drivers by one fault, which counts hosts, guests and slots as they and the layout do."""
     template = load_templates()[injection.cause]
     rng = np.random.default_rng(injection.seed)
     shape = template.shapes[rng.integers(len(template.shapes))]
-    way = profile(shape, injection.last - injection.first, rng)[: drivers.cpu.shape[1] - injection.first]
-    way = way * injection.strength
+    way = profile(shape, injection.last - injection.first, rng) * injection.strength
+    span = within(injection.first, injection.last, drivers)
+    if span.start == span.stop:
+        return
+    way = way[span.start - injection.first : span.stop - injection.first]
     for push in template.pushes:
-        _push(push, injection, way, layout, drivers)
-    if template.restart:
+        _push(push, injection, (span, way), layout, drivers)
+    if template.restart and injection.first >= 0:
         drivers.target("guest_restart", layout)[injection.vm, injection.first] = 1
 
 
-def _push(push: Push, injection: Injection, way: Array, layout: Layout, drivers: Drivers) -> None:
-    """Change one input; pushes that depend on the size of the host are turned into inputs here."""
+def _push(push: Push, injection: Injection, course: tuple[slice, Array], layout: Layout, drivers: Drivers) -> None:
+    """Change one input over a span; pushes that depend on the size of the host are turned into inputs here."""
     size = push.low + (push.high - push.low) * injection.severity
-    span = slice(injection.first, injection.last)
+    span, way = course
     host, vm = injection.host, injection.vm
     medium = MEDIA[layout.medium[host]]
     if push.driver == "host_cpu_share":

@@ -104,6 +104,10 @@ class Layout:
         ]
         return replace(self, **arrays, host=np.searchsorted(hosts, self.host[guests]), moves=tuple(moves))
 
+    def later(self, slots: int) -> "Layout":
+        """The same with slots counted from a later one on."""
+        return replace(self, moves=tuple(replace(move, slot=move.slot - slots) for move in self.moves))
+
     def hosts_at(self, slot: int) -> Indices:
         """The host of each guest in a slot."""
         host = self.host.copy()
@@ -117,7 +121,7 @@ class Layout:
         found: Array = values[self.host]
         if self.moves and values.shape[1] > 1:
             for move in self.moves:
-                found[move.vm, move.slot :] = values[move.target, move.slot :]
+                found[move.vm, max(move.slot, 0) :] = values[move.target, max(move.slot, 0) :]
         return found
 
     def lasting(self, values: Array, slots: int) -> Array:

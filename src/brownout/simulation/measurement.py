@@ -7,6 +7,7 @@ from brownout.domain.metrics import Catalogue
 from brownout.domain.panel import Panel
 from brownout.simulation.console import Consoles, Guests
 from brownout.simulation.demand import Demand
+from brownout.simulation.draws import Draws
 from brownout.simulation.drivers import Drivers
 from brownout.simulation.host import Hosts
 from brownout.simulation.layout import Layout
@@ -27,15 +28,16 @@ def measure(
     settings: FleetSettings,
     layout: Layout,
     state: tuple[Demand, Drivers, Hosts, Guests, Consoles],
-    rng: np.random.Generator,
+    times: npt.NDArray[np.datetime64],
+    rng: Draws,
 ) -> dict[str, Panel]:
-    """Panels by kind of entity, with the metrics of the catalogue."""
+    """Panels of the times by kind of entity, with the metrics of the catalogue."""
     demand, drivers, hosts, guests, consoles = state
     noise = _Noise(rng, settings.interval_s)
     kinds: dict[str, dict[str, Array]] = {
         "host": _host(layout, demand, drivers, hosts, noise),
         "disk": _disk(hosts, noise),
-        "path": _path(layout, drivers, noise),
+        "path": _path(layout, drivers, _way(settings, times), noise),
         "interface": _interface(layout, drivers, hosts, noise),
     }
     if "vm" in kinds_measured(settings):
@@ -57,8 +59,8 @@ def measure(
             upper = min(metric.upper, 100) if metric.unit == "%" else metric.upper
             values[..., place] = np.clip(columns.pop(metric.name), metric.lower, upper)
         values[rng.random(values.shape[:2]) < GAP_SHARE] = np.nan
-        values[np.broadcast_to(_silent(kind, drivers, layout), values.shape[:2])] = np.nan
-        panels[kind] = Panel(values, settings.start, settings.interval_s, entities[kind], metrics)
+        values[np.broadcast_to(_silent(kind, drivers, layout, rng), values.shape[:2])] = np.nan
+        panels[kind] = Panel(values, times[0], settings.interval_s, entities[kind], metrics)
     return panels
 
 
@@ -68,19 +70,21 @@ def kinds_measured(settings: FleetSettings) -> tuple[str, ...]:
     return less + {"host-only": (), "no-probe": ("vm",), "full": ("vm", "link", "console")}[settings.telemetry]
 
 
-def _silent(kind: str, drivers: Drivers, layout: Layout) -> npt.NDArray[np.bool_]:
+def _silent(kind: str, drivers: Drivers, layout: Layout, rng: Draws) -> npt.NDArray[np.bool_]:
     """Rows ``[entity, time]`` that nobody wrote: a stuck libvirt collector loses its guests, a restart two slots."""
     if kind != "vm":
         return np.zeros((1, 1), bool)
-    starting = drivers.more("guest_restart") > 0
-    starting[:, 1:] |= starting[:, :-1]
+    started = np.broadcast_to(drivers.more("guest_restart") > 0, drivers.cpu.shape)
+    before = rng.carried(np.zeros((len(started), 1), bool))
+    starting = started | np.concatenate([before[0], started[:, :-1]], axis=1)
+    before[0] = started[:, -1:]
     return np.asarray(starting | (drivers.on_guests("host_silence", layout) > 0))
 
 
 class _Noise:
     """Noise of means over an interval."""
 
-    def __init__(self, rng: np.random.Generator, interval_s: int) -> None:
+    def __init__(self, rng: Draws, interval_s: int) -> None:
         self.rng = rng
         self.minutes = interval_s / 60
 
@@ -140,8 +144,14 @@ def _disk(hosts: Hosts, noise: _Noise) -> dict[str, Array]:
     }
 
 
-def _path(layout: Layout, drivers: Drivers, noise: _Noise) -> dict[str, Array]:
-    growth = np.linspace(0, 1.5, drivers.disk_fill.shape[1]) * layout.pace[:, None]
+def _way(settings: FleetSettings, times: npt.NDArray[np.datetime64]) -> Array:
+    """How much of the fleet's time is over, 0 at its first slot and 1 at its last."""
+    first = int((times[0] - settings.start) / np.timedelta64(settings.interval_s * 1000, "ms"))
+    return np.linspace(0, 1, settings.slots)[first : first + len(times)]
+
+
+def _path(layout: Layout, drivers: Drivers, way: Array, noise: _Noise) -> dict[str, Array]:
+    growth = 1.5 * way * layout.pace[:, None]
     churn = 0.3 * ar1(noise.rng, drivers.disk_fill.shape, steps=240 / noise.minutes)
     return {"disk_used_pct": np.minimum(layout.disk_used[:, None] + growth + drivers.disk_fill + churn, 100)}
 

@@ -1,16 +1,22 @@
 """Migrations and maintenance: a guest and its load are on one host at a time, and what is done is no fault."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 from brownout.domain.errors import SettingsError
 from brownout.domain.truth import Event
 from brownout.simulation import Fleet, FleetSettings, simulate
 from brownout.simulation.dataset import stream_dataset, write_dataset
-from brownout.simulation.fleet import plan_fleet
+from brownout.simulation.draws import Draws
+from brownout.simulation.drivers import Drivers
+from brownout.simulation.fleet import STRETCH, plan_fleet
+from brownout.simulation.load import ar1
+from brownout.simulation.signatures import _Maker
 from brownout.telemetry.dataset import Dataset
 
 SETTINGS = FleetSettings(
@@ -19,9 +25,12 @@ SETTINGS = FleetSettings(
 HOUR = np.timedelta64(3600, "s")
 
 
-@pytest.fixture(scope="module")
-def fleet() -> Fleet:
-    return simulate(SETTINGS)
+@pytest.fixture(scope="module", params=[STRETCH, 250])
+def fleet(request: pytest.FixtureRequest) -> Iterator[Fleet]:
+    """The fleet at once, and stretch by stretch."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("brownout.simulation.fleet.STRETCH", request.param)
+        yield simulate(SETTINGS)
 
 
 def column(fleet: Fleet, kind: str, metric: str) -> np.ndarray:
@@ -74,7 +83,7 @@ def test_guests_use_what_the_host_is_busy_with_where_they_are(fleet: Fleet) -> N
     assert np.nanquantile(slack[calm], 0.99) < 0.05
     requests = on_hosts(fleet, "vm", "vm_disk_iops")
     traffic = column(fleet, "disk", "disk_read_kbs") + column(fleet, "disk", "disk_write_kbs")
-    ratio = np.log(traffic / requests)[calm]
+    ratio = np.log(traffic / np.maximum(requests, 1))[calm & (requests > 5)]
     assert np.nanquantile(np.abs(ratio - np.nanmedian(ratio)), 0.95) < 0.3
 
 
@@ -157,6 +166,54 @@ def test_a_folder_says_where_guests_were_and_what_was_done(fleet: Fleet, tmp_pat
     assert sum(len(entity.former) for entity in opened) == len(migrations(fleet)) > 14
     lines = (tmp_path / "whole" / "events.csv").read_text().splitlines()
     assert len(lines) == len(fleet.events) + 1
+
+
+def test_time_goes_on_from_stretch_to_stretch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    whole = simulate(SETTINGS)
+    monkeypatch.setattr("brownout.simulation.fleet.STRETCH", 250)
+    plan = plan_fleet(SETTINGS)
+    stretched = simulate(SETTINGS)
+    assert stretched.incidents == whole.incidents
+    told: list[float] = []
+    stream_dataset(plan, tmp_path / "x", name="x", progress=lambda _, share: told.append(share))
+    assert told == pytest.approx(np.arange(1, 11) / 10)
+    for kind, panel in stretched.panels.items():
+        assert panel.entities == whole.panels[kind].entities
+        assert np.array_equal(panel.times, whole.panels[kind].times)
+    for metric, kind in (("vm_uptime_h", "vm"), ("host_uptime_h", "host"), ("disk_used_pct", "path")):
+        steps = np.diff(column(stretched, kind, metric), axis=1)
+        usual = np.nanquantile(np.abs(steps), 0.999)
+        assert np.nanmax(np.abs(steps[:, 249::250])) <= 1.5 * usual, metric
+
+
+def test_draws_go_on_where_the_last_stretch_ended() -> None:
+    rows, seed = 4000, np.random.SeedSequence(3)
+    draws, values = Draws(seed), np.random.default_rng(0).normal(size=(2, 30))
+    noise, kept, filtered = [], [], []
+    for part in np.split(values, 3, axis=1):
+        draws.rewind()
+        noise.append(ar1(draws, (rows, 10), steps=8))
+        kept.append(draws.once(lambda: draws.uniform(0, 1, 3)))
+        filtered.append(draws.filtered([0.3], [1, -0.7], part))
+    assert (np.ptp(kept, axis=0) == 0).all()
+    np.testing.assert_allclose(np.concatenate(filtered, axis=1), lfilter([0.3], [1, -0.7], values, axis=1))
+    whole = np.concatenate(noise, axis=1)
+    assert whole.std(axis=0) == pytest.approx(1, abs=0.05)
+    near = np.array([np.corrcoef(whole[:, slot], whole[:, slot + 1])[0, 1] for slot in range(29)])
+    assert near == pytest.approx(np.exp(-1 / 8), abs=0.02)
+
+
+def test_events_of_the_last_hour_are_remembered_over_stretches() -> None:
+    plan = plan_fleet(SETTINGS)
+    draws = Draws(np.random.SeedSequence(1))
+    found = []
+    for _ in range(2):
+        draws.rewind()
+        maker = _Maker(SETTINGS, plan.layout, Drivers.healthy(plan.layout, 40), draws)
+        found.append(maker.hourly(np.full((1, 1), 1200.0), (200, 40)))
+    means = np.concatenate(found, axis=1).mean(axis=0)
+    assert means[:12] == pytest.approx(100 * np.arange(1, 13), rel=0.05)
+    assert means[12:] == pytest.approx(1200, rel=0.05)
 
 
 def test_a_fleet_without_events_has_no_files_of_them(tmp_path: Path) -> None:
