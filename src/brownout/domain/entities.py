@@ -107,6 +107,25 @@ class Topology:
                 table |= {name: replace(table[name], group=self[parent].group) for name in own}
         return Topology(table)
 
+    @cached_property
+    def moves(self) -> Mapping[str, Mapping[np.datetime64, str]]:
+        """By entity: when it, what it hangs on, or a guest of the host that it is or belongs to, moved, and who did."""
+        table: dict[str, dict[np.datetime64, str]] = {}
+        for mover in self._movers:
+            below = (mover.id, *self.descendants(mover.id))
+            parents = [*(parent for _, parent in mover.former), mover.parent]
+            for (time, _), hosts in zip(mover.former, pairwise(parents), strict=True):
+                parts = [part for host in hosts for part in self.children.get(host, ()) if part not in self._movable]
+                for name in (*below, *hosts, *parts):
+                    table.setdefault(name, {})[time] = mover.id
+        return table
+
+    @cached_property
+    def _movable(self) -> frozenset[str]:
+        """Entities of the kinds of those that moved."""
+        kinds = {mover.kind for mover in self._movers}
+        return frozenset(entity.id for entity in self if entity.kind in kinds)
+
     def ever(self, entity: str) -> tuple[str, ...]:
         """Ids of everything that an entity hangs on or hung on once, from the parents upwards."""
         line = [entity]

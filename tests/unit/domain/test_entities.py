@@ -91,3 +91,10 @@ def test_stays_are_divided_where_something_above_moved(moved: Topology) -> None:
     assert moved.stays("vm1/console", edges[0], edges[-1]) == tuple(pairwise(edges))
     assert moved.stays("vm1", NOON, NOON + HOUR) == ((NOON, NOON + HOUR),)
     assert moved.stays("vm2", edges[0], edges[-1]) == ((edges[0], edges[-1]),)
+
+
+def test_a_move_is_felt_by_the_mover_and_by_both_hosts_and_their_parts(moved: Topology) -> None:
+    parts = [Entity(id="sda", kind="disk", parent="kvm1"), Entity(id="kvm3", kind="host")]
+    topology = Topology.of([*moved, *parts])
+    both = {NOON: "vm1", NOON + HOUR: "vm1"}
+    assert topology.moves == dict.fromkeys(("vm1", "vm1/console", "kvm1", "kvm2", "sda"), both)

@@ -43,6 +43,7 @@ def seen(*runs: tuple[str, float, float], hearsay: tuple[str, float, float] | No
         ([("a", 0, 59), ("b", 20, 40)], (), "a"),  # a migration that failed
         ([("a", 0, 19), ("b", 20, 29), ("a", 30, 59)], ((20, "a"), (30, "b")), "a"),
         ([("a", 0, 10), ("a", 0, 19), ("b", 25.5, 59)], ((25, "a"),), "b"),  # two measurements, and a gap
+        ([("a", 0, 10), ("a", 5, 19), ("b", 12, 59)], ((20, "a"),), "b"),
         ([("a", 0, 19.5), ("b", 19.9, 59)], ((20, "a"),), "b"),  # a slot that both share is the old one's
     ],
 )
@@ -65,7 +66,7 @@ def test_slices_are_put_together_and_reading_them_again_changes_nothing() -> Non
     known: Entity | None = None
     expected = [(), ((401, "a"),), ((401, "a"), (720, "b"))]
     for _ in range(2):
-        for number, found in enumerate((first, second, third)):
+        for number, found in [(0, first), (1, second), (1, second), (2, third), (2, third)]:
             known = merged(known, found, at(360 * number))
             assert known.former == tuple((at(minute), host) for minute, host in expected[number])
     assert known is not None
