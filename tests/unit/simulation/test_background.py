@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from scipy.signal import lfilter
 
@@ -227,3 +229,23 @@ def test_a_fleet_without_events_has_no_files_of_them(tmp_path: Path) -> None:
 def test_what_cannot_be_done_is_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(SettingsError, match=r"migrations|maintenance"):
         plan_fleet(replace(SETTINGS, **{"faults": 0, **wrong}))  # type: ignore[arg-type]
+
+
+def test_a_week_of_some_guests_has_row_groups_of_its_own(tmp_path: Path) -> None:
+    made = FleetSettings(hosts=5, vms=25, days=15, interval_s=1800, seed=1, signatures=True)
+    stream_dataset(plan_fleet(made), tmp_path / "x", name="x")
+    metadata = pq.read_metadata(tmp_path / "x" / "samples.parquet")
+    column = metadata.schema.names.index("time")
+    spans = [metadata.row_group(group).column(column).statistics for group in range(metadata.num_row_groups)]
+    weeks = {np.datetime64(span.min.replace(tzinfo=None), "ms") for span in spans}
+    assert len(weeks) == 3
+    assert all(span.max - span.min < timedelta(days=7) for span in spans)
+    assert max(metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)) <= 65_536
+    dataset, whole = Dataset.open(tmp_path / "x"), simulate(made).panels["vm"]
+    week = (made.start + np.timedelta64(7, "D"), made.start + np.timedelta64(14, "D"))
+    for name in ("vm001", "vm025"):
+        table = dataset.read([name], start=week[0], end=week[1])
+        expected = whole.between(*week).values[whole.entity_ids.index(name)]
+        expected = expected[np.isfinite(expected).any(axis=1)]
+        found = np.stack([table[metric].to_numpy() for metric in whole.metric_names], axis=1)
+        np.testing.assert_array_equal(found, expected)
