@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,17 @@ from brownout.usecases.evaluate_detect import evaluate_detect
 from brownout.usecases.evaluate_diagnose import evaluate_diagnose
 from brownout.usecases.evaluate_forecast import ForecastEvaluation, evaluate_forecast
 from brownout.usecases.evaluate_own import evaluate_own
+
+
+def strict(path: Path) -> dict[str, Any]:
+    """A JSON file as every reader takes it: without NaN and infinity."""
+
+    def refuse(constant: str) -> float:
+        msg = f"{path} holds {constant}, which is not JSON"
+        raise AssertionError(msg)
+
+    return dict(json.loads(path.read_text(), parse_constant=refuse))
+
 
 NAB = Path(__file__).parents[1] / "data" / "nab-aws"
 
@@ -52,7 +64,7 @@ def test_forecast_writes_every_quantile_of_every_step_from_every_origin(
     quantiles = table.filter(like="q").to_numpy()
     assert (np.diff(quantiles, axis=1) >= -1e-4).all()
     assert set(result["scores"]) == {"overall", "cpu"}  # type: ignore[call-overload]
-    assert json.loads((tmp_path / "scores.json").read_text())["protocol"]["horizon"] == 24
+    assert strict(tmp_path / "scores.json")["protocol"]["horizon"] == 24
     assert result["by_kind"]["entity"] == result["scores"]["overall"]  # type: ignore[index]
     assert len(result["by_horizon"]) == 4  # type: ignore[arg-type]
     assert sum(part["values"] for part in result["by_horizon"]) == result["scores"]["overall"]["values"]  # type: ignore[attr-defined, index]
@@ -69,7 +81,7 @@ def test_forecasts_of_metrics_with_a_limit_are_judged_as_warnings_too(
     header = (waves / "dataset.toml").read_text() + 'limit = 65\nworse = "up"\n'
     (waves / "dataset.toml").write_text(header)
     evaluate_forecast(Dataset.open(waves), tmp_path, ForecastEvaluation(horizon=24, stride=6))
-    scores = json.loads((tmp_path / "scores.json").read_text())["breaches"]["cpu"]
+    scores = strict(tmp_path / "scores.json")["breaches"]["cpu"]
     # The wave crosses 65 every day: each breach is foreseen, and half a day ahead.
     assert scores["breaches"] >= 3
     assert scores["warned_of"] > 0.9
@@ -112,6 +124,7 @@ def test_detect_scores_every_distinct_time_after_the_warm_up_once(tmp_path: Path
         warm = span.first + (span.last - span.first) * 0.15
         assert abs(rows["time"].min() - pd.Timestamp(warm, tz="UTC")) < pd.Timedelta("1h")
     assert 0 < result["scores"]["average_precision"] <= 1  # type: ignore[index]
+    assert strict(tmp_path / "scores.json")["scores"] == result["scores"]
 
 
 SERVICES = """name = "services"
@@ -172,7 +185,7 @@ def test_a_delay_hides_the_begin_of_the_incident(services: Path, tmp_path: Path)
     )
     prompt = evaluate_diagnose(Dataset.open(services), tmp_path / "0", 0)
     late = evaluate_diagnose(Dataset.open(services), tmp_path / "60", 60)
-    assert late["delay_s"] == 60
+    assert late["delay_s"] == strict(tmp_path / "60" / "scores.json")["delay_s"] == 60
     assert prompt["scores"]["ac1"] >= late["scores"]["ac1"]  # type: ignore[index]
 
 
@@ -186,4 +199,4 @@ def test_own_episodes_are_judged_against_the_incidents_they_find(tmp_path: Path)
     ranking = pq.read_table(tmp_path / "out" / "ranking.parquet").to_pandas()
     assert set(ranking["incident"]) == {"incident-001", "incident-002"}
     assert set(ranking.loc[ranking["rank"] == 1, "cause"]) == {"HW-01"}
-    assert json.loads((tmp_path / "out" / "scores.json").read_text())["false"]["healthy_guest_days"] > 0
+    assert strict(tmp_path / "out" / "scores.json")["false"]["healthy_guest_days"] > 0

@@ -1,6 +1,5 @@
 """Judge a forecaster on a data set: train before the test share, predict it, compare with seasonal-naive."""
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -20,8 +19,9 @@ from brownout.forecasting.naive import SeasonalNaive, seasonal_scale
 from brownout.forecasting.rows import day_steps
 from brownout.forecasting.selected import Beside, SelectedForecaster
 from brownout.forecasting.settings import LstmSettings
-from brownout.telemetry.atomic import atomic_path, write_text
+from brownout.telemetry.atomic import atomic_path
 from brownout.telemetry.grid import shards
+from brownout.telemetry.plain import write_json
 
 __all__ = ["ForecastEvaluation", "evaluate_forecast"]
 
@@ -68,7 +68,7 @@ def evaluate_forecast(
         "by_horizon": judge.losses.by_horizon(),
         "breaches": judge.breaches.summary(),
     }
-    write_text(out / "scores.json", json.dumps(result, indent=1))
+    write_json(out / "scores.json", result)
     return result
 
 
