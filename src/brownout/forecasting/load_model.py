@@ -97,17 +97,18 @@ class LoadModel:
         latency, past = np.where(window >= 0, latency, nothing), np.where(window[..., None] >= 0, past, nothing)
         return Contributions(latency, past, future)
 
-    def blended(self, forecasts: Forecasts, values: Float, around: Around) -> Float:
-        """Calibrated ``values`` of direct forecasts, with the blends in the rows of which any load is known."""
-        blended = values.copy()
+    def blended(self, forecasts: Forecasts, direct: tuple[Float, Float], around: Around) -> tuple[Float, Float]:
+        """Calibrated values and outer quantiles, the ``direct`` ones blended in the rows of which a load is known."""
+        values, outer = (part.copy() for part in direct)
         for places, row in self.rows(around.panel, around.starts, around.horizon):
             if row.metric in self.weights:
                 followed = follow(self.responses[row.metric], self.contributions(row, around))
                 blend = self.blend(forecasts, places, row.metric, latency_of(followed.values))
                 loads = np.isfinite(around.forecast(self.responses[row.metric].loads))
                 known = loads[row.consoles, np.searchsorted(around.starts, row.origins)].any(axis=(1, 2))
-                blended[places[known]] = self.calibration.apply(blend)[known]
-        return blended
+                values[places[known]] = self.calibration.apply(blend)[known]
+                outer[places[known]] = self.calibration.outer(blend)[known]
+        return values, outer
 
     def facts(self) -> dict[str, Any]:
         """As JSON."""

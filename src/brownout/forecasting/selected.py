@@ -15,7 +15,7 @@ from brownout.domain.panel import Panel
 from brownout.domain.ports import Forecaster, Progress, no_progress
 from brownout.forecasting.attribution import drivers_of
 from brownout.forecasting.breach_skill import odds_of, persistence_of, with_brier
-from brownout.forecasting.calibration import BANDS, Calibration, bands_of
+from brownout.forecasting.calibration import BANDS, Calibration, bands_of, beyond
 from brownout.forecasting.choice import HeldOut, calibration_of, choose
 from brownout.forecasting.load_choice import with_loads
 from brownout.forecasting.load_model import LoadModel
@@ -134,17 +134,19 @@ class SelectedForecaster:
         if self.lstm_ is None:
             raise NotFittedError("The forecaster has not been trained.", remedy="Call fit first, or load one.")
         forecasts = self.lstm_.predict(panel, origins, horizon)
-        values = self.calibration_.apply(forecasts)
+        values, outer = self.calibration_.apply(forecasts), self.calibration_.outer(forecasts)
         unseen = (SeasonalNaive.name,) * BANDS
         chosen = np.array([self.bands_.get(series.metric, unseen) for series in forecasts.series]).reshape(-1, BANDS)
         by_step = chosen[:, bands_of(horizon, self.settings.horizon)]
         for rival in self.rivals:
             theirs = by_step == rival.name
             if theirs.any():
-                values[theirs] = rival.predict(panel, origins, horizon).values[theirs]
+                made = rival.predict(panel, origins, horizon)
+                values[theirs], outer[theirs] = made.values[theirs], Calibration(horizon, {}).outer(made)[theirs]
         theirs = by_step == LoadModel.name
         if theirs.any() and around is not None and around.ahead:
-            values[theirs] = self.loads_.blended(forecasts, values, around)[theirs]
+            blended = self.loads_.blended(forecasts, (values, outer), around)
+            values[theirs], outer[theirs] = (part[theirs] for part in blended)
         elif theirs.any():
             by_step = np.where(theirs, LstmForecaster.name, by_step)
         rows = rows_of(panel, origins, horizon)
@@ -152,6 +154,7 @@ class SelectedForecaster:
         return replace(
             forecasts,
             values=clip_to_bounds(values, rows),
+            outer=clip_to_bounds(beyond(outer, values), rows),
             makers=makers,
             persistence=tuple(self.chances_.hang(series.metric) for series in forecasts.series),
             odds=tuple(self.chances_.correction(series.metric) for series in forecasts.series),

@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -13,8 +14,8 @@ from brownout.domain.errors import DataError
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.panel import Panel
 from brownout.domain.ports import Progress, SampleStore, no_progress
-from brownout.evaluation.breaches import BreachScores, windows_of
-from brownout.evaluation.forecast import BacktestScores, rolling_origins, window_forecasts
+from brownout.evaluation.breaches import BreachScores, Windows, windows_of
+from brownout.evaluation.forecast import BacktestScores, rolling_origins
 from brownout.forecasting.naive import SeasonalNaive, seasonal_scale
 from brownout.forecasting.rows import day_steps
 from brownout.forecasting.selected import Beside, SelectedForecaster
@@ -22,6 +23,7 @@ from brownout.forecasting.settings import LstmSettings
 from brownout.telemetry.atomic import atomic_path
 from brownout.telemetry.grid import shards
 from brownout.telemetry.plain import write_json
+from brownout.usecases.walk import walk
 
 __all__ = ["ForecastEvaluation", "evaluate_forecast"]
 
@@ -93,22 +95,38 @@ def _predict(  # noqa: PLR0913 - the protocol and its two outputs
     progress: Progress,
 ) -> None:
     schema, fleet = _schema(), Beside(forecaster, panels)
+    horizon, stride = options.horizon, options.stride
+    origins = [rolling_origins(panel, test_start, horizon=horizon, stride=stride) for panel in panels]
+    facts = [_Facts.of(panel, test_start, options.season) for panel in panels]
+    chances: list[list[Windows]] = [[] for _ in panels]
+    rows, total = 0, sum(len(panel.entities) * len(slots) for panel, slots in zip(panels, origins, strict=True))
     with pq.ParquetWriter(part, schema, compression="zstd") as writer:
-        for done, panel in enumerate(panels):
-            season = options.season or day_steps(panel.interval_s)
-            origins = rolling_origins(panel, test_start, horizon=options.horizon, stride=options.stride)
-            scale = seasonal_scale(panel, season, end=max(panel.slot(test_start), 0))
-            places = _places(panel, scale)
-            kind, chances = panel.entities[0].kind, []
-            for forecasts, actual in window_forecasts(fleet, panel, origins, horizon=options.horizon):
-                starts = sorted({panel.slot(origin) for origin in forecasts.origins})
-                naive = SeasonalNaive(season).predict(panel, starts, options.horizon)
-                rows = np.array([places[s.entity, s.metric] for s in forecasts.series])
-                judge.losses.add(forecasts, naive, actual, rows, kind=kind)
-                chances.append(windows_of(panel, forecasts))
-                writer.write_table(_table(forecasts, schema))
-            judge.breaches.add(panel, chances)
-            progress("predict", (done + 1) / len(panels))
+        for place, forecasts, actual in walk(fleet, panels, origins, horizon):
+            panel, known = panels[place], facts[place]
+            starts = sorted({panel.slot(origin) for origin in forecasts.origins})
+            naive = SeasonalNaive(known.season).predict(panel, starts, horizon)
+            scale = np.array([known.scale[s.entity, s.metric] for s in forecasts.series])
+            judge.losses.add(forecasts, naive, actual, scale, kind=panel.entities[0].kind)
+            chances[place].append(windows_of(panel, forecasts))
+            writer.write_table(_table(forecasts, schema))
+            rows += len(panel.entities) * len(starts)
+            progress("predict", rows / total)
+    for panel, made in zip(panels, chances, strict=True):
+        judge.breaches.add(panel, made)
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What the judge knows of a panel: slots of a season, and seasonal-naive's error by entity and metric."""
+
+    season: int
+    scale: Mapping[tuple[str, str], float]
+
+    @classmethod
+    def of(cls, panel: Panel, test_start: np.datetime64, season: int | None) -> Self:
+        """Of what lies before the test."""
+        slots = season or day_steps(panel.interval_s)
+        return cls(slots, _places(panel, seasonal_scale(panel, slots, end=max(panel.slot(test_start), 0))))
 
 
 @dataclass(frozen=True, slots=True)
