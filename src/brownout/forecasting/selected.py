@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -21,7 +22,7 @@ from brownout.forecasting.load_choice import with_loads
 from brownout.forecasting.load_model import LoadModel
 from brownout.forecasting.lstm import LstmForecaster
 from brownout.forecasting.naive import Naive, SeasonalNaive, WeeklyNaive, seasonal_scale
-from brownout.forecasting.odds import Chances
+from brownout.forecasting.odds import Chances, base_rates
 from brownout.forecasting.rows import clip_to_bounds, day_steps, rows_of
 from brownout.forecasting.settings import LstmSettings
 from brownout.forecasting.smoothing import Smoothing
@@ -90,10 +91,14 @@ class SelectedForecaster:
         self.calibration_ = calibration_of([table for _, table in known], self.settings.horizon)
         self.loads_, tables = with_loads(LoadModel.learn(early), known, self.calibration_, _held_out_of(lstm, known))
         hang = persistence_of(tables, self.calibration_)
-        chances = Chances(hang, odds_of(known, early, self.calibration_, hang))
         chosen = choose(tables, self.calibration_)
         self.bands_ = chosen.makers
-        self.skills_, self.chances_ = with_brier(chosen, tables, self.calibration_, chances)
+        pairs = [(panel, table) for (panel, _), table in zip(known, tables, strict=True)]
+        odds = partial(odds_of, pairs, choice=chosen, calibration=self.calibration_, persistence=hang)
+        # Judged are chances that know nothing of the windows that choose; those of the nights to come know all.
+        judged = Chances(hang, odds(base_rates(early, self.settings.horizon), whole=False))
+        self.skills_ = with_brier(chosen, tables, self.calibration_, judged)
+        self.chances_ = Chances(hang, odds(base_rates(panels, self.settings.horizon), whole=True))
         self.lstm_ = lstm
         progress("train the forecaster", 1.0)
         return self

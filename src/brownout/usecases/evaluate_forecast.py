@@ -17,6 +17,7 @@ from brownout.domain.ports import Progress, SampleStore, no_progress
 from brownout.evaluation.breaches import BreachScores, Windows, windows_of
 from brownout.evaluation.forecast import BacktestScores, rolling_origins
 from brownout.forecasting.naive import SeasonalNaive, seasonal_scale
+from brownout.forecasting.odds import base_rates
 from brownout.forecasting.rows import day_steps
 from brownout.forecasting.selected import Beside, SelectedForecaster
 from brownout.forecasting.settings import LstmSettings
@@ -111,8 +112,9 @@ def _predict(  # noqa: PLR0913 - the protocol and its two outputs
             writer.write_table(_table(forecasts, schema))
             rows += len(panel.entities) * len(starts)
             progress("predict", rows / total)
+    rates = base_rates([panel.between(panel.start, test_start) for panel in panels], horizon)
     for panel, made in zip(panels, chances, strict=True):
-        judge.breaches.add(panel, made)
+        judge.breaches.add(panel, made, rates)
 
 
 @dataclass(frozen=True, slots=True)

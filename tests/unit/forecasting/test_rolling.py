@@ -11,7 +11,7 @@ from scipy.stats import norm
 from brownout.domain.forecasts import QUANTILES, Forecasts, Series
 from brownout.domain.panel import Float
 from brownout.forecasting.calibration import BANDS, calibrate
-from brownout.forecasting.rolling import MOST, PRIOR, RollingCalibration, outer_of, spread_evenly
+from brownout.forecasting.rolling import MOST_AT_ONCE, PRIOR, RollingCalibration, outer_of, spread_evenly
 
 START = np.datetime64("2026-03-02T00:00", "ms")
 ROWS, STEPS, HOUR = 40, 24, np.timedelta64(3600, "s")
@@ -118,5 +118,5 @@ def test_a_large_fleet_is_thinned_over_all_its_panels() -> None:
     rolling = RollingCalibration()
     rolling.learn([(made(0, rows=900), came(0, 900)), (made(0, rows=100), came(1, 100))])
     kept = [len(past.actual) for past in rolling.past_]
-    assert sum(kept) <= MOST
+    assert sum(kept) == MOST_AT_ONCE
     assert kept[0] == pytest.approx(9 * kept[1], abs=9)
