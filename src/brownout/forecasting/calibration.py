@@ -10,7 +10,7 @@ import numpy.typing as npt
 from brownout.domain.forecasts import QUANTILES, Forecasts
 from brownout.domain.panel import Float
 
-__all__ = ["BANDS", "Calibration", "bands_of", "beyond", "calibrate"]
+__all__ = ["BANDS", "Calibration", "bands_of", "beyond", "calibrate", "outer_of"]
 
 MIDDLE = QUANTILES.index(0.5)
 BANDS = 4
@@ -101,6 +101,11 @@ class Calibration:
         table = table.reshape(-1, BANDS, len(_PLAIN))[:, bands_of(forecasts.horizon, self.horizon)]
         rows: Float = table[[place[series.metric] for series in forecasts.series]]
         return rows
+
+
+def outer_of(forecasts: Forecasts) -> Float:
+    """The outer quantiles of forecasts ``[row, step, 2]``; where they have none, those of a normal tail."""
+    return Calibration(forecasts.horizon, {}).outer(forecasts) if forecasts.outer is None else forecasts.outer
 
 
 _LEVELS = (*QUANTILES, *OUTER)

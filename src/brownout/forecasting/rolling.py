@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.panel import Float, Times
-from brownout.forecasting.calibration import Calibration, calibrate
+from brownout.forecasting.calibration import Calibration, calibrate, outer_of
 
-__all__ = ["RollingCalibration", "outer_of", "spread_evenly"]
+__all__ = ["RollingCalibration", "spread_evenly"]
 
 WINDOW = np.timedelta64(7, "D")
 """How far back forecasts count: every hour of the week once."""
@@ -75,11 +75,6 @@ class RollingCalibration:
         actual = np.concatenate([actual for _, actual in known])[chosen]
         weight = _horizons(made)
         return calibrate(metrics[chosen], values, actual, outer).tempered(weight / (weight + PRIOR))
-
-
-def outer_of(forecasts: Forecasts) -> Float:
-    """The outer quantiles of forecasts ``[row, step, 2]``; where they have none, those of a normal tail."""
-    return Calibration(forecasts.horizon, {}).outer(forecasts)
 
 
 def spread_evenly(names: npt.NDArray[np.str_], most: int) -> npt.NDArray[np.int64]:

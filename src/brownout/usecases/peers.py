@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from brownout.detection.newcomers import likest
+from brownout.domain.likeness import likest
 from brownout.domain.panel import Panel
 from brownout.domain.ports import SampleStore
 from brownout.settings import Settings

@@ -9,8 +9,8 @@ from brownout.domain.forecasts import Forecasts
 from brownout.domain.panel import Float, Panel
 from brownout.domain.ports import Forecaster
 from brownout.evaluation.forecast import actual_after
-from brownout.forecasting.calibration import beyond
-from brownout.forecasting.rolling import RollingCalibration, outer_of
+from brownout.forecasting.calibration import outer_of
+from brownout.forecasting.rolling import RollingCalibration
 from brownout.forecasting.rows import clip_to_bounds, rows_of
 
 __all__ = ["walk"]
@@ -47,7 +47,7 @@ def _calibrated(
     """One origin after the other: first the forecasts of all panels from it, then what is learned of them."""
     came = {place: actual_after(panels[place], forecasts) for place, forecasts in made.items()}
     values = {place: forecasts.values.copy() for place, forecasts in made.items()}
-    outer = {place: outer_of(forecasts) for place, forecasts in made.items()}
+    outer = {place: outer_of(forecasts).copy() for place, forecasts in made.items()}
     for time in times:
         factors, learned = rolling.factors(time), []
         for place, forecasts in made.items():
@@ -58,7 +58,7 @@ def _calibrated(
             moved = factors.calibrated(raw)
             bounds = rows_of(panels[place], [panels[place].slot(time)], raw.horizon)
             values[place][rows] = clip_to_bounds(moved.values, bounds)
-            outer[place][rows] = clip_to_bounds(beyond(outer_of(moved), moved.values), bounds)
+            outer[place][rows] = clip_to_bounds(outer_of(moved), bounds)
             learned.append((raw, came[place][rows]))
         rolling.learn(learned)
     return {p: replace(forecasts, values=values[p], outer=outer[p]) for p, forecasts in made.items()}

@@ -83,7 +83,7 @@ def crossing(panel: Panel) -> Panel:
     values[0, 20:24, 0] = 95
     values[0, 70, 0] = 95
     values[1, 60, 1] = 5
-    values[1, 10:30, 0] = np.nan
+    values[1, 9:36, 0] = np.nan  # longer than a horizon
     return replace(panel, values=values)
 
 

@@ -10,8 +10,8 @@ from scipy.stats import norm
 
 from brownout.domain.forecasts import QUANTILES, Forecasts, Series
 from brownout.domain.panel import Float
-from brownout.forecasting.calibration import BANDS, calibrate
-from brownout.forecasting.rolling import MOST_AT_ONCE, PRIOR, RollingCalibration, outer_of, spread_evenly
+from brownout.forecasting.calibration import BANDS, calibrate, outer_of
+from brownout.forecasting.rolling import MOST_AT_ONCE, PRIOR, RollingCalibration, spread_evenly
 
 START = np.datetime64("2026-03-02T00:00", "ms")
 ROWS, STEPS, HOUR = 40, 24, np.timedelta64(3600, "s")
