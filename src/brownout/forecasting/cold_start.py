@@ -15,12 +15,14 @@ from brownout.forecasting.naive import seasonal_scale
 from brownout.forecasting.peer_paths import Elders, Predict, elders_of, peer_paths
 from brownout.forecasting.rows import Rows, day_steps, rows_of
 
-__all__ = ["AGES_H", "ColdStart", "by_peers", "learn_cold_start", "young_rows"]
+__all__ = ["AGES_H", "ColdStart", "by_peers", "forecast_by_peers", "learn_cold_start", "young_rows"]
 
 AGES_H = (0.5, 2.0, 6.0, 24.0)
 """Hours of past that are learned for; an age in between counts as the next, and beyond the last one is grown up."""
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """How much of a forecast may be that of the peers."""
+PEERS = "+peers"
+"""End of a maker's name that says whose part it is."""
 GAIN = 0.98
 """CRPS of the peers' share over that without them, from which they are followed at all."""
 NEWCOMERS, ELDERS, ORIGINS = 16, 32, 4
@@ -50,7 +52,7 @@ class ColdStart:
             [self.shares.get(s.metric, (0.0,) * len(AGES_H))[age] for s, age in zip(direct.series, ages, strict=True)],
             np.float32,
         )
-        makers = tuple(f"{name}+peers" if part > 0 else name for name, part in zip(direct.makers, share, strict=True))
+        makers = tuple(f"{name}{PEERS}" if part > 0 else name for name, part in zip(direct.makers, share, strict=True))
         mixed = replace(direct, values=_mixed(direct.values, paths, share), makers=makers, outer=None)
         values, outer = mixed.values.copy(), np.empty((*mixed.values.shape[:2], 2), np.float32)
         for age in np.unique(ages).tolist():
@@ -58,6 +60,12 @@ class ColdStart:
             made = self.calibrations[age].calibrated(mixed.rows(rows.tolist()))
             values[rows], outer[rows] = made.values, made.outer
         return replace(mixed, values=values, outer=outer)
+
+
+def forecast_by_peers(forecasts: Forecasts) -> tuple[str, ...]:
+    """Entities of which a series is forecast by peers too, sorted."""
+    pairs = zip(forecasts.series, forecasts.makers, strict=True)
+    return tuple(sorted({series.entity for series, maker in pairs if maker.endswith(PEERS)}))
 
 
 def age_of(hours: npt.NDArray[np.float64]) -> Index:

@@ -92,6 +92,8 @@ def peer_paths(rows: Rows, slots: int, elders: Sequence[Elders]) -> Float:
     was measured. A peer's path is stretched by the ratio of the levels; the row's is the median over peers, NaN where
     there is none.
     """
+    if not len(rows):
+        return np.empty((0, *elders[0].forecasts.values.shape[1:]), np.float32)
     panel, metrics = rows.panel, rows.panel.metric_names
     origin = int(rows.origins[0])
     own = np.full((len(rows), slots), np.nan, np.float32)

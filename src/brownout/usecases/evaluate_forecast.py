@@ -16,6 +16,7 @@ from brownout.domain.panel import Panel
 from brownout.domain.ports import Progress, SampleStore, no_progress
 from brownout.evaluation.breaches import BreachScores, Windows, windows_of
 from brownout.evaluation.forecast import BacktestScores, rolling_origins
+from brownout.forecasting.cold_start import forecast_by_peers
 from brownout.forecasting.naive import SeasonalNaive, seasonal_scale
 from brownout.forecasting.odds import base_rates
 from brownout.forecasting.rows import day_steps
@@ -57,7 +58,7 @@ def evaluate_forecast(
     started = time.monotonic()
     forecaster = _forecaster(panels, test_start, options, progress)
     trained = time.monotonic() - started
-    judge = _Judge(BacktestScores(), BreachScores())
+    judge = _Judge(BacktestScores(), BreachScores(), set())
     with atomic_path(out / "predictions.parquet") as part:
         _predict(forecaster, panels, test_start, options, part=part, judge=judge, progress=progress)
     result: dict[str, object] = {
@@ -66,6 +67,7 @@ def evaluate_forecast(
         "prediction_seconds": round(time.monotonic() - started - trained, 1),
         "settings": asdict(forecaster.settings),
         "makers": dict(forecaster.makers_),
+        "by_peers": sorted(judge.by_peers),
         "scores": judge.losses.summary(),
         "by_kind": judge.losses.by_kind(),
         "by_horizon": judge.losses.by_horizon(),
@@ -107,6 +109,7 @@ def _predict(  # noqa: PLR0913 - the protocol and its two outputs
             starts = sorted({panel.slot(origin) for origin in forecasts.origins})
             naive = SeasonalNaive(known.season).predict(panel, starts, horizon)
             scale = np.array([known.scale[s.entity, s.metric] for s in forecasts.series])
+            judge.by_peers.update(forecast_by_peers(forecasts))
             judge.losses.add(forecasts, naive, actual, scale, kind=panel.entities[0].kind)
             chances[place].append(windows_of(panel, forecasts))
             writer.write_table(_table(forecasts, schema))
@@ -137,6 +140,7 @@ class _Judge:
 
     losses: BacktestScores
     breaches: BreachScores
+    by_peers: set[str]
 
 
 def _places(panel: Panel, scale: np.ndarray) -> Mapping[tuple[str, str], float]:

@@ -127,6 +127,13 @@ def test_one_entity_alone_teaches_nothing() -> None:
     assert learn_cold_start([flat(10, 20)], [[]], both) == ColdStart()
 
 
+def test_entities_that_were_not_measured_lately_play_no_newcomers() -> None:
+    panel = fleet(np.random.default_rng(0), alike=True)
+    panel.values[1::2, 50:] = np.nan
+    cold = learn_cold_start([panel], [[panel.values.shape[1] - 1 - STEPS]], both)
+    assert cold.shares == {}
+
+
 def following(metric: str = "cpu_pct") -> ColdStart:
     return ColdStart({metric: (1.0,) * len(AGES_H)}, (Calibration(STEPS, {}),) * len(AGES_H))
 
