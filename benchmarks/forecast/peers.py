@@ -46,7 +46,7 @@ class Task:
 
 
 def neural(name: str) -> Callable[[Task], tuple[Values, float]]:
-    """A model of neuralforecast with its default size, stopped when the time of the task is over."""
+    """A model of neuralforecast with its default size, stopped when the processor time of the task is used."""
 
     def run(task: Task) -> tuple[Values, float]:
         from neuralforecast import NeuralForecast, models  # noqa: PLC0415
@@ -62,7 +62,7 @@ def neural(name: str) -> Callable[[Task], tuple[Values, float]]:
             scaler_type="robust",
             windows_batch_size=256,
             max_steps=5000,
-            max_time={"seconds": task.seconds},
+            callbacks=[_within(task.seconds)],
             enable_progress_bar=False,
             enable_model_summary=False,
             enable_checkpointing=False,
@@ -70,12 +70,25 @@ def neural(name: str) -> Callable[[Task], tuple[Values, float]]:
             **own,
         )
         forecast = NeuralForecast(models=[model], freq=1)
-        started = time.monotonic()
+        started = time.process_time()
         forecast.fit(_frame(task.values[:, : task.cut]))
-        trained = time.monotonic() - started
+        trained = time.process_time() - started
         return np.stack([_neural_at(forecast, task, origin) for origin in task.origins], axis=1), trained
 
     return run
+
+
+def _within(seconds: float) -> Any:
+    """Stops a training that has used its processor time."""
+    from pytorch_lightning import Callback  # noqa: PLC0415
+
+    class Within(Callback):
+        used = time.process_time()
+
+        def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
+            trainer.should_stop = time.process_time() - self.used > seconds
+
+    return Within()
 
 
 def _neural_at(forecast: Any, task: Task, origin: int) -> Values:
