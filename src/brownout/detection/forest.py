@@ -135,13 +135,12 @@ class IsolationForestDetector:
     def _boundaries(self, forest: IsolationForest, members: Sequence[Lesson]) -> Boundaries:
         """Boundaries that ordinary days cross at the rates of the settings."""
         parts = [_peaks(forest, lesson, CALIBRATED // len(members)) for lesson in members]
-        days = sum(part.days for part in parts)
         rates = (self.settings.strays_a_day, self.settings.news_a_day)
         level, surprise = (
             fit_threshold(
                 np.concatenate([part.values[which] for part in parts]),
                 np.concatenate([part.peaks[which] for part in parts]),
-                rate * days,
+                rate * sum(part.days[which] for part in parts),
             )
             for which, rate in enumerate(rates)
         )
@@ -241,7 +240,7 @@ class _Peaks:
 
     values: tuple[Float, Float]
     peaks: tuple[Float, Float]
-    days: float
+    days: tuple[float, float]
 
 
 def _peaks(forest: IsolationForest, lesson: Lesson, slots: int) -> _Peaks:
@@ -252,10 +251,9 @@ def _peaks(forest: IsolationForest, lesson: Lesson, slots: int) -> _Peaks:
     plain = ~strange(np.expm1(rows[..., FARTHEST]), lesson.interval_s)
     levels, surprises = _in_time(forest, rows, lesson.interval_s)
     ordinary = np.where(plain, lasting(levels), np.nan)
-    seen = plain & np.isfinite(surprises)
-    fresh = plain & news(surprises - np.nanmin(surprises, initial=np.inf), lesson.known)
-    values = ordinary[np.isfinite(ordinary)], surprises[seen]
-    days = float(seen.sum()) * lesson.interval_s / 86_400
+    fresh = news(surprises - np.nanmin(surprises, initial=np.inf), lesson.known)
+    values = ordinary[np.isfinite(ordinary)], surprises[np.isfinite(surprises)]
+    days = len(values[0]) * lesson.interval_s / 86_400, len(values[1]) * lesson.interval_s / 86_400
     return _Peaks(values, (tops(ordinary, lesson.interval_s), surprises[fresh]), days)
 
 
