@@ -144,6 +144,7 @@ def test_detect_scores_every_distinct_time_after_the_warm_up_once(tmp_path: Path
         assert abs(rows["time"].min() - pd.Timestamp(warm, tz="UTC")) < pd.Timedelta("1h")
     assert 0 < result["scores"]["average_precision"] <= 1  # type: ignore[index]
     assert strict(tmp_path / "scores.json")["scores"] == result["scores"]
+    assert "alarms" not in result  # nothing hangs on anything here, and no metric is one of ours
 
 
 SERVICES = """name = "services"
@@ -236,6 +237,8 @@ def test_detect_judges_a_fleet_by_what_its_nights_alarm(tmp_path: Path) -> None:
     assert (alarms["faults"], alarms["alarmed"], alarms["missed"]) == (1, 1.0, [])  # type: ignore[index]
     assert alarms["artefacts"] == {"judged": 2, "found": 2, "alarmed": 0}  # type: ignore[index]
     assert alarms["quiet"]["artefact"] >= 2  # type: ignore[index]
+    assert alarms["episodes"] > alarms["quiet"]["artefact"]  # type: ignore[index]
+    assert alarms["false_incidents"] == 0  # type: ignore[index]
     before = alarms["false_episodes_per_guest_day_before_sifting"]  # type: ignore[index]
     assert alarms["false_episodes_per_guest_day"] < before  # type: ignore[index]
     table = pq.read_table(tmp_path / "out" / "scores.parquet").to_pandas()
