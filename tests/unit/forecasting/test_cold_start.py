@@ -44,15 +44,16 @@ def young(panel: Panel, row: int, slots: int) -> Panel:
     return replace(panel, values=values)
 
 
-def test_the_path_is_the_median_of_the_peers_moved_to_the_level_of_the_newcomer() -> None:
-    old = flat(10, 40, 20)
+@pytest.mark.parametrize("levels", [(10, 40, 20), (10, 40)])
+def test_the_path_is_the_median_of_the_peers_moved_to_the_level_of_the_newcomer(levels: tuple[float, ...]) -> None:
+    old = flat(*levels)
     origin = old.values.shape[1] - 1
     made = rising(old, [origin])
-    made = replace(made, values=made.values * np.array([1, 1.1, 0.9], np.float32)[:, None, None])
+    made = replace(made, values=made.values * np.array([1, 1.1, 0.9], np.float32)[: len(levels), None, None])
     new = young(replace(flat(30), entities=(Entity(id="new", kind="vm"),)), 0, 4)
     found = peer_paths(rows_of(new, [origin], STEPS), DAY, [Elders(old, origin, made)])
-    floor = FLOOR * (10 + 40 + 20) / 3
-    moved = [30 + (made.values[row] - level) * (30 + floor) / (level + floor) for row, level in enumerate((10, 40, 20))]
+    floor = FLOOR * sum(levels) / len(levels)
+    moved = [30 + (made.values[row] - level) * (30 + floor) / (level + floor) for row, level in enumerate(levels)]
     np.testing.assert_allclose(found[0], np.median(moved, axis=0), rtol=1e-4)
 
 
@@ -129,9 +130,12 @@ def test_one_entity_alone_teaches_nothing() -> None:
 
 def test_entities_that_were_not_measured_lately_play_no_newcomers() -> None:
     panel = fleet(np.random.default_rng(0), alike=True)
+    whole = learn_cold_start([panel], [[panel.values.shape[1] - 1 - STEPS]], both)
     panel.values[1::2, 50:] = np.nan
-    cold = learn_cold_start([panel], [[panel.values.shape[1] - 1 - STEPS]], both)
-    assert cold.shares == {}
+    panel.values[0, : 3 * DAY - STEPS] = np.nan
+    assert learn_cold_start([panel], [[panel.values.shape[1] - 1 - STEPS]], both).shares.keys() == whole.shares.keys()
+    panel.values[2:, 50:] = np.nan
+    assert learn_cold_start([panel], [[panel.values.shape[1] - 1 - STEPS]], both) == ColdStart()
 
 
 def following(metric: str = "cpu_pct") -> ColdStart:
