@@ -92,9 +92,11 @@ def learn_cold_start(panels: Sequence[Panel], origins: Sequence[Sequence[int]], 
         key = (panel.entities[0].kind if panel.entities else "", panel.interval_s)
         if key in taught or len(panel.entities) < 2 or not len(slots):
             continue
-        taught.add(key)
         chosen = np.unique(np.linspace(0, len(slots) - 1, min(ORIGINS, len(slots))).astype(int)).tolist()
-        parts += [_played(panel, slots[place], predict) for place in chosen]
+        played = [part for part in (_played(panel, slots[place], predict) for place in chosen) if len(part[0])]
+        parts += played
+        if played:
+            taught.add(key)
     if not parts:
         return ColdStart()
     metrics, ages, direct, paths, actual, scale = (np.concatenate(column) for column in zip(*parts, strict=True))
@@ -108,14 +110,14 @@ def learn_cold_start(panels: Sequence[Panel], origins: Sequence[Sequence[int]], 
 
 
 def _played(panel: Panel, origin: int, predict: Predict) -> Played:
-    """Rows of newcomers that were made of every other entity, once for each age, with the others as peers."""
-    count = len(panel.entities)
-    new = np.arange(1, count, 2)[:NEWCOMERS]
-    old = np.setdiff1d(np.arange(count), new)[:ELDERS]
-    past = panel.between(panel.start, panel.start + (origin + 1) * panel.step)
-    elders = past.select(entities=old.tolist())
-    known = Elders(elders, origin, predict(elders, [origin])[1])
+    """Rows of newcomers made of every other entity with a past, once for each age; the others are their peers."""
     day = day_steps(panel.interval_s)
+    past = panel.between(panel.start, panel.start + (origin + 1) * panel.step)
+    seen = np.asarray(np.isfinite(past.values).any(axis=2), np.bool_)
+    known = np.flatnonzero(seen[:, -day:].any(axis=1) & seen[:, :-day].any(axis=1))
+    new, old = known[1::2][:NEWCOMERS], known[::2][:ELDERS]
+    elders = past.select(entities=old.tolist())
+    peers = Elders(elders, origin, predict(elders, [origin])[1])
     slots = min(day, origin + 1)
     lately = past.values[new, origin + 1 - slots :]
     values = np.repeat(lately[None], len(AGES_H), axis=0)
@@ -137,7 +139,7 @@ def _played(panel: Panel, origin: int, predict: Predict) -> Played:
     actual = panel.values[who[:, None], steps, rows.metrics[:, None]]
     scale = seasonal_scale(panel, day, end=origin + 1)[who, rows.metrics]
     names = np.array(panel.metric_names)[rows.metrics]
-    return names, rows.entities // len(new), made.values, peer_paths(rows, slots, [known]), actual, scale
+    return names, rows.entities // len(new), made.values, peer_paths(rows, slots, [peers]), actual, scale
 
 
 def by_peers(

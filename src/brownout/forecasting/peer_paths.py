@@ -113,11 +113,11 @@ def peer_paths(rows: Rows, slots: int, elders: Sequence[Elders]) -> Float:
 
 
 def _peers(newcomers: Sequence[Entity], elders: Sequence[Entity]) -> Index:
-    """Places of the likest elders of each entity, ``[entity, PEERS]``, -1 where there are fewer; nobody is its own."""
+    """Places of the likest elders of each entity, ``[entity, PEERS]``, -1 where there are fewer."""
     place = {entity.id: row for row, entity in enumerate(elders)}
     found = np.full((len(newcomers), PEERS), -1, np.int64)
     for row, entity in enumerate(newcomers):
-        chosen = likest(entity, [other for other in elders if other.id != entity.id])
+        chosen = likest(entity, elders)
         found[row, : len(chosen)] = [place[other.id] for other in chosen]
     return found
 
