@@ -43,8 +43,8 @@ ECHO, ECHO_SHARE = (4 * 3600, 24), 0.25
 24 slots if that is longer."""
 CALIBRATED = 200_000
 """Slots that boundaries are set on, of evenly chosen entities."""
-FEW_DAYS = 2.0
-"""Days that tell too little: with so many the margin is doubled, with a week it is nearly the plain one."""
+FEW_DAYS, CAUTION = 2.0, 1.8
+"""Days that tell too little: with so many the margin is 1.8 times as large, with a week it is nearly the plain one."""
 FARTHEST = FEATURES.index("level_largest")
 WARM_DAYS = 2.0
 """Days at the begin of a training panel whose features are not learned: their past is too short to expect anything."""
@@ -146,7 +146,7 @@ class IsolationForestDetector:
         )
         watched = max(lesson.known + lesson.features.rows.shape[1] for lesson in members) * members[0].interval_s
         caution = 1 + (FEW_DAYS * 86_400 / max(watched, 1)) ** 2
-        return Boundaries(level=level.farther(self.settings.margin * min(caution, 2)), surprise=surprise)
+        return Boundaries(level=level.farther(self.settings.margin * min(caution, CAUTION)), surprise=surprise)
 
     def score(self, panel: Panel, start: int = 0) -> AnomalyScores:
         """Score the slots from ``start`` on; what lies before serves as history only."""
