@@ -3,7 +3,7 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -13,18 +13,20 @@ import pyarrow.parquet as pq
 
 from brownout.diagnosis.inference import Diagnoser
 from brownout.diagnosis.knowledge import Knowledge
+from brownout.diagnosis.observation import IncidentWindow
 from brownout.domain.errors import DataError
-from brownout.domain.findings import Cause, Diagnosis
+from brownout.domain.findings import UNKNOWN, Cause, Diagnosis
+from brownout.domain.panel import Panel
 from brownout.domain.ports import Progress, no_progress
 from brownout.domain.truth import Incident
-from brownout.evaluation.diagnosis import FAMILIES, answers, diagnosis_scores, judge
+from brownout.evaluation.diagnosis import FAMILIES, answers, diagnosis_scores, judge, scores_by_family
+from brownout.evaluation.lookalikes import NOT_FOUND, within_groups
 from brownout.telemetry.atomic import atomic_path, write_text
 from brownout.telemetry.dataset import Dataset
-from brownout.usecases.incidents import BASELINE, GroupPanels, window_of
+from brownout.usecases.incidents import BASELINE, GroupPanels, healthy_window, window_of
 
-__all__ = ["Judging", "evaluate_diagnose", "write_rankings"]
+__all__ = ["Judging", "evaluate_diagnose", "write_rankings", "write_scores"]
 
-NOT_FOUND = "not found"
 Ranking = tuple[Incident, list[Cause]]
 
 
@@ -33,21 +35,36 @@ def evaluate_diagnose(
 ) -> dict[str, object]:
     """Write ``ranking.parquet`` (incident, rank, entity, cause, probability) and ``scores.json``; returns the scores.
 
-    ``delay_s`` pretends that detection came so many seconds after the true start. Where all
-    labels are families of causes, a cause's family is the answer.
+    ``delay_s`` pretends that detection came so many seconds after the true start. Where all labels are families of
+    causes, a cause's family is the answer. Beside the incidents the healthy spans before them are diagnosed.
     """
     started = time.monotonic()
     judging = Judging.of(dataset)
     diagnoser, panels = Diagnoser(judging.knowledge), GroupPanels(dataset)
     rankings: list[Ranking] = []
+    healthy: list[bool] = []
+
+    def look(window: IncidentWindow, own: Sequence[Panel]) -> Diagnosis:
+        past = [panel.between(window.start - BASELINE, window.end) for panel in own]
+        return diagnoser.diagnose(window, past, dataset.topology)
+
     for done, incident in enumerate(dataset.incidents):
-        window = window_of(incident, dataset, delay_s)
-        past = [panel.between(window.start - BASELINE, window.end) for panel in panels[incident.group]]
-        rankings.append((incident, judging.answers(diagnoser.diagnose(window, past, dataset.topology))))
+        own = panels[incident.group]
+        rankings.append((incident, judging.answers(look(window_of(incident, dataset, delay_s), own))))
+        before = healthy_window(incident, dataset, min((panel.start for panel in own), default=incident.start))
+        healthy += [look(before, own).top.id != UNKNOWN] if before is not None else []
         progress("diagnose", (done + 1) / len(dataset.incidents))
-    result = {"delay_s": delay_s, "seconds": round(time.monotonic() - started, 1)} | judging.scores(rankings)
+    result = {
+        "delay_s": delay_s,
+        "seconds": round(time.monotonic() - started, 1),
+        **judging.scores(rankings),
+        "healthy": {
+            "spans": len(healthy),
+            "given_a_cause": round(sum(healthy) / len(healthy), 4) if healthy else None,
+        },
+    }
     write_rankings(out / "ranking.parquet", rankings)
-    write_text(out / "scores.json", json.dumps(result, indent=1))
+    write_scores(out / "scores.json", result)
     return result
 
 
@@ -63,7 +80,10 @@ class Judging:
     def of(cls, dataset: Dataset) -> Self:
         """Raises DataError where there is nothing to judge by."""
         if not dataset.incidents:
-            raise DataError(f"{dataset.name} has no incidents.", remedy="Give a data set with incidents.csv.")
+            raise DataError(
+                f"{dataset.name} has no incidents.",
+                remedy="Add incidents.csv, or judge what is found by itself: --episodes own.",
+            )
         return cls(dataset, Knowledge.load(), all(incident.cause in FAMILIES for incident in dataset.incidents))
 
     def answers(self, diagnosis: Diagnosis | None) -> list[Cause]:
@@ -85,6 +105,8 @@ class Judging:
         return {
             "answers": "families" if self.coarse else "causes",
             "scores": diagnosis_scores(verdicts),
+            "families": scores_by_family(verdicts),
+            "look_alikes": [] if self.coarse else within_groups(verdicts, alike),
             **({"met": diagnosis_scores(met)} if met else {}),
             "confusions": [{"cause": a, "taken_for": b, "incidents": n} for (a, b), n in confused.most_common(20)],
         }
@@ -118,3 +140,8 @@ def write_rankings(path: Path, rankings: Sequence[Ranking]) -> None:
     )  # fmt: skip
     with atomic_path(path) as part:
         pq.write_table(pa.Table.from_pylist(rows, schema), part, compression="zstd")
+
+
+def write_scores(path: Path, scores: Mapping[str, object]) -> None:
+    """Write ``scores.json``: what could not be counted is null."""
+    write_text(path, json.dumps(scores, indent=1, allow_nan=False))

@@ -1,19 +1,18 @@
 """Judge what a user gets: the product's own episodes, grouped and investigated as in a night, against the truth."""
 
-import json
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from brownout.domain.findings import UNKNOWN, Cause, Diagnosis
+from brownout.domain.findings import UNKNOWN, Cause, Diagnosis, Episode
 from brownout.domain.ports import Progress, no_progress
 from brownout.evaluation.findings import false_causes, match
 from brownout.settings import Settings
-from brownout.telemetry.atomic import write_text
 from brownout.telemetry.dataset import Dataset
-from brownout.usecases.evaluate_diagnose import Judging, write_rankings
+from brownout.usecases.evaluate_diagnose import Judging, write_rankings, write_scores
 from brownout.usecases.investigate import group_incidents, investigate
 from brownout.usecases.own_episodes import nights_of, own_episodes
 
@@ -21,10 +20,16 @@ __all__ = ["evaluate_own"]
 
 
 def evaluate_own(
-    dataset: Dataset, out: Path, progress: Progress = no_progress, *, settings: Settings | None = None
+    dataset: Dataset,
+    out: Path,
+    delay_s: float = 0.0,
+    progress: Progress = no_progress,
+    *,
+    settings: Settings | None = None,
 ) -> dict[str, object]:
     """Write ``ranking.parquet`` and ``scores.json`` as ``evaluate_diagnose`` does; an incident not found has no ranks.
 
+    ``delay_s`` pretends that each episode was noticed so many seconds later: what came before counts as its past.
     Judged is what begins after the share of the data that a first night learns from. A data set without incidents is
     all healthy: then only what is false is counted.
     """
@@ -34,7 +39,8 @@ def evaluate_own(
     span = (nights[0].window, nights[-1].end)
     found: list[Diagnosis] = []
     artefacts: list[Diagnosis] = []
-    batches = group_incidents(dataset, own_episodes(dataset, settings, nights, progress))
+    episodes = [_late(episode, delay_s) for episode in own_episodes(dataset, settings, nights, progress)]
+    batches = group_incidents(dataset, episodes)
     for done, batch in enumerate(batches):
         investigated = investigate(dataset, batch, settings)
         found += investigated.diagnoses
@@ -42,14 +48,20 @@ def evaluate_own(
         progress("investigate", (done + 1) / len(batches))
     result: dict[str, object] = {
         "episodes": "own",
+        "delay_s": delay_s,
         "seconds": round(time.monotonic() - started, 1),
         "diagnoses": len(found),
         "false": false_causes(found, dataset.incidents, dataset.topology, span),
     }
     if any(incident.start >= span[0] for incident in dataset.incidents):
         result |= _against_truth(dataset, [*found, *artefacts], span[0], out)
-    write_text(out / "scores.json", json.dumps(result, indent=1))
+    write_scores(out / "scores.json", result)
     return result
+
+
+def _late(episode: Episode, delay_s: float) -> Episode:
+    """An episode whose begin nobody saw; one that was over by then is noticed as it ends."""
+    return replace(episode, start=min(episode.start + np.timedelta64(round(delay_s * 1000), "ms"), episode.end))
 
 
 def _against_truth(dataset: Dataset, found: Sequence[Diagnosis], first: np.datetime64, out: Path) -> dict[str, object]:
