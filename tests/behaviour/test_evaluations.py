@@ -11,13 +11,14 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import Write
 
+from brownout.domain.findings import Episode
 from brownout.simulation import FleetSettings, simulate
 from brownout.simulation.dataset import write_dataset
 from brownout.telemetry.dataset import Dataset
 from brownout.usecases.evaluate_detect import evaluate_detect
-from brownout.usecases.evaluate_diagnose import evaluate_diagnose
+from brownout.usecases.evaluate_diagnose import evaluate_diagnose, write_scores
 from brownout.usecases.evaluate_forecast import ForecastEvaluation, evaluate_forecast
-from brownout.usecases.evaluate_own import evaluate_own
+from brownout.usecases.evaluate_own import _late, evaluate_own
 from brownout.usecases.incidents import healthy_window
 
 MINUTE = np.timedelta64(1, "m")
@@ -221,3 +222,16 @@ def test_a_span_before_an_incident_is_healthy_unless_another_one_is_near(service
     assert near is None
     assert long is not None
     assert (long.start, long.end) == (first + MINUTE * 5, first + MINUTE * 10)
+
+
+def test_an_episode_noticed_late_begins_later_but_never_after_its_end() -> None:
+    start, end = np.datetime64("2026-03-02T00:00", "ms"), np.datetime64("2026-03-02T00:10", "ms")
+    episode = Episode(id="e", entity="a", start=start, end=end, open=False, severity=1.0, movers=())
+    assert [_late(episode, delay).start for delay in (0, 90, 3600)] == [start, start + np.timedelta64(90, "s"), end]
+    assert _late(episode, 90).end == end
+
+
+def test_scores_that_are_no_json_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        write_scores(tmp_path / "scores.json", {"ac1": float("nan")})
+    assert not (tmp_path / "scores.json").exists()
