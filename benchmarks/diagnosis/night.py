@@ -13,11 +13,11 @@ import resource
 import time
 from pathlib import Path
 
-from brownout.domain.findings import UNKNOWN
+from brownout.domain.findings import UNKNOWN, Why
 from brownout.settings import Settings
 from brownout.telemetry.dataset import Dataset
 from brownout.usecases.investigate import group_incidents, investigate
-from brownout.usecases.own_episodes import nights_of, own_episodes
+from brownout.usecases.own_nights import nights_of, own_nights
 
 
 def main() -> None:
@@ -26,7 +26,9 @@ def main() -> None:
     parser.add_argument("fleet", type=Path)
     dataset, settings = Dataset.open(parser.parse_args().fleet), Settings()
     last = tuple(nights_of(dataset, settings, dataset.test_start))[-1]
-    episodes = own_episodes(dataset, settings, (last,))
+    own = own_nights(dataset, settings, (last,))
+    alone = {quiet.episode.id for quiet in own.quiet if quiet.why is not Why.ARTEFACT}
+    episodes = [episode for episode in own.found if episode.id not in alone]
     before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
     batches = group_incidents(dataset, episodes)
     found = [investigate(dataset, batch, settings) for batch in batches]

@@ -1,9 +1,8 @@
 """Judge the diagnosis on labelled incidents: each is ranked from the samples of its group alone."""
 
-import json
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -21,11 +20,12 @@ from brownout.domain.ports import Progress, no_progress
 from brownout.domain.truth import Incident
 from brownout.evaluation.diagnosis import FAMILIES, answers, diagnosis_scores, judge, scores_by_family
 from brownout.evaluation.lookalikes import NOT_FOUND, within_groups
-from brownout.telemetry.atomic import atomic_path, write_text
+from brownout.telemetry.atomic import atomic_path
 from brownout.telemetry.dataset import Dataset
+from brownout.telemetry.plain import write_json
 from brownout.usecases.incidents import BASELINE, GroupPanels, healthy_window, window_of
 
-__all__ = ["Judging", "evaluate_diagnose", "write_rankings", "write_scores"]
+__all__ = ["Judging", "evaluate_diagnose", "write_rankings"]
 
 Ranking = tuple[Incident, list[Cause]]
 
@@ -46,7 +46,7 @@ def evaluate_diagnose(
 
     def look(window: IncidentWindow, own: Sequence[Panel]) -> Diagnosis:
         past = [panel.between(window.start - BASELINE, window.end) for panel in own]
-        return diagnoser.diagnose(window, past, dataset.topology)
+        return diagnoser.diagnose(window, past, dataset.topology.at(window.start))
 
     for done, incident in enumerate(dataset.incidents):
         own = panels[incident.group]
@@ -64,7 +64,7 @@ def evaluate_diagnose(
         },
     }
     write_rankings(out / "ranking.parquet", rankings)
-    write_scores(out / "scores.json", result)
+    write_json(out / "scores.json", result)
     return result
 
 
@@ -140,8 +140,3 @@ def write_rankings(path: Path, rankings: Sequence[Ranking]) -> None:
     )  # fmt: skip
     with atomic_path(path) as part:
         pq.write_table(pa.Table.from_pylist(rows, schema), part, compression="zstd")
-
-
-def write_scores(path: Path, scores: Mapping[str, object]) -> None:
-    """Write ``scores.json``: what could not be counted is null."""
-    write_text(path, json.dumps(scores, indent=1, allow_nan=False))

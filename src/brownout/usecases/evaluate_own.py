@@ -2,19 +2,18 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from brownout.domain.findings import UNKNOWN, Cause, Diagnosis, Episode
+from brownout.domain.findings import UNKNOWN, Cause, Diagnosis
 from brownout.domain.ports import Progress, no_progress
 from brownout.evaluation.findings import false_causes, match
 from brownout.settings import Settings
 from brownout.telemetry.dataset import Dataset
-from brownout.usecases.evaluate_diagnose import Judging, write_rankings, write_scores
-from brownout.usecases.investigate import group_incidents, investigate
-from brownout.usecases.own_episodes import nights_of, own_episodes
+from brownout.telemetry.plain import write_json
+from brownout.usecases.evaluate_diagnose import Judging, write_rankings
+from brownout.usecases.own_nights import nights_of, own_nights
 
 __all__ = ["evaluate_own"]
 
@@ -37,31 +36,18 @@ def evaluate_own(
     settings = settings or Settings()
     nights = tuple(nights_of(dataset, settings, dataset.test_start))
     span = (nights[0].window, nights[-1].end)
-    found: list[Diagnosis] = []
-    artefacts: list[Diagnosis] = []
-    episodes = [_late(episode, delay_s) for episode in own_episodes(dataset, settings, nights, progress)]
-    batches = group_incidents(dataset, episodes)
-    for done, batch in enumerate(batches):
-        investigated = investigate(dataset, batch, settings)
-        found += investigated.diagnoses
-        artefacts += investigated.artefacts
-        progress("investigate", (done + 1) / len(batches))
+    own = own_nights(dataset, settings, nights, progress, delay_s=delay_s)
     result: dict[str, object] = {
         "episodes": "own",
         "delay_s": delay_s,
         "seconds": round(time.monotonic() - started, 1),
-        "diagnoses": len(found),
-        "false": false_causes(found, dataset.incidents, dataset.topology, span),
+        "diagnoses": len(own.diagnoses),
+        "false": false_causes(own.diagnoses, dataset.incidents, dataset.topology, span),
     }
     if any(incident.start >= span[0] for incident in dataset.incidents):
-        result |= _against_truth(dataset, [*found, *artefacts], span[0], out)
-    write_scores(out / "scores.json", result)
+        result |= _against_truth(dataset, [*own.diagnoses, *own.artefacts], span[0], out)
+    write_json(out / "scores.json", result)
     return result
-
-
-def _late(episode: Episode, delay_s: float) -> Episode:
-    """An episode whose begin nobody saw; one that was over by then is noticed as it ends."""
-    return replace(episode, start=min(episode.start + np.timedelta64(round(delay_s * 1000), "ms"), episode.end))
 
 
 def _against_truth(dataset: Dataset, found: Sequence[Diagnosis], first: np.datetime64, out: Path) -> dict[str, object]:

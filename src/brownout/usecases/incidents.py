@@ -16,13 +16,14 @@ BASELINE = np.timedelta64(7, "D")
 
 
 class GroupPanels:
-    """Panels of a group of entities, read when asked for; where no entity has that group, of all entities."""
+    """Panels of all that has ever been of a group, read when asked for; where nothing has, of all entities."""
 
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
         self._members: dict[str, list[str]] = {}
         for entity in dataset.topology:
-            self._members.setdefault(entity.group, []).append(entity.id)
+            for group in dataset.topology.groups(entity.id):
+                self._members.setdefault(group, []).append(entity.id)
         self._last: tuple[str | None, list[Panel]] = (None, [])
 
     def __getitem__(self, group: str) -> list[Panel]:
@@ -45,9 +46,8 @@ def _trimmed(panel: Panel) -> Panel:
 def window_of(incident: Incident, dataset: Dataset, delay_s: float) -> IncidentWindow:
     """The span and the entities to diagnose; ``delay_s`` pretends that detection came so much later."""
     start = incident.start + np.timedelta64(round(delay_s * 1000), "ms")
-    return IncidentWindow(
-        id=incident.id, start=start, end=max(incident.end, start), entities=_members(incident, dataset)
-    )
+    members = _members(incident, dataset, start)
+    return IncidentWindow(id=incident.id, start=start, end=max(incident.end, start), entities=members)
 
 
 def healthy_window(incident: Incident, dataset: Dataset, first: np.datetime64) -> IncidentWindow | None:
@@ -59,12 +59,11 @@ def healthy_window(incident: Incident, dataset: Dataset, first: np.datetime64) -
     others = (other for other in dataset.incidents if other.group == incident.group and other.id != incident.id)
     if start >= incident.start or any(o.start < incident.start and o.end + AFTER > start for o in others):
         return None
-    return IncidentWindow(
-        id=f"before {incident.id}", start=start, end=incident.start, entities=_members(incident, dataset)
-    )
+    members = _members(incident, dataset, start)
+    return IncidentWindow(id=f"before {incident.id}", start=start, end=incident.start, entities=members)
 
 
-def _members(incident: Incident, dataset: Dataset) -> tuple[str, ...]:
-    """The entities of an incident's group; where none has it, all."""
-    members = tuple(e.id for e in dataset.topology if e.group == incident.group)
+def _members(incident: Incident, dataset: Dataset, time: np.datetime64) -> tuple[str, ...]:
+    """The entities of an incident's group at a time; where none has it, all."""
+    members = tuple(e.id for e in dataset.topology.at(time) if e.group == incident.group)
     return members or tuple(e.id for e in dataset.topology)
