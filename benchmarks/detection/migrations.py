@@ -24,8 +24,7 @@ from brownout.simulation import FleetSettings
 from brownout.simulation.dataset import stream_dataset
 from brownout.simulation.fleet import plan_fleet
 from brownout.telemetry.dataset import Dataset
-from brownout.usecases.investigate import group_incidents, investigate
-from brownout.usecases.own_episodes import nights_of, own_episodes
+from brownout.usecases.own_nights import nights_of, own_nights
 
 HOUR = np.timedelta64(3_600_000, "ms")
 
@@ -47,13 +46,11 @@ def measure(folder: Path, events: Sequence[Event]) -> dict[str, object]:
     """Counts of episodes, alarms and causes of a data set."""
     dataset, settings = Dataset.open(folder), Settings()
     nights = tuple(nights_of(dataset, settings, None))
-    episodes = own_episodes(dataset, settings, nights)
-    found = [investigate(dataset, batch, settings) for batch in group_incidents(dataset, episodes)]
-    quiet = {one.episode.id for part in found for one in part.quiet}
-    alarms = [episode for episode in episodes if episode.id not in quiet]
+    own = own_nights(dataset, settings, nights)
+    alarms = own.alarmed
     watched = [event for event in events if event.start >= nights[0].window]
     guests = sum(entity.kind == "vm" for entity in dataset.topology)
-    causes = Counter(diagnosis.top.id for part in found for diagnosis in part.diagnoses)
+    causes = Counter(diagnosis.top.id for diagnosis in own.diagnoses)
     return {
         "events": len(watched),
         "guest_days": round(guests * float((nights[-1].end - nights[0].window) / (24 * HOUR))),

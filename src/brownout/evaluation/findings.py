@@ -17,7 +17,7 @@ from brownout.domain.findings import UNKNOWN, Diagnosis
 from brownout.domain.truth import Incident
 from brownout.evaluation.incidents import AFTER, HEADROOM
 
-__all__ = ["Judged", "false_causes", "match"]
+__all__ = ["Judged", "false_causes", "match", "unfounded"]
 
 DAY = np.timedelta64(1, "D")
 
@@ -43,6 +43,21 @@ def match(diagnoses: Sequence[Diagnosis], incidents: Sequence[Incident], topolog
     return tuple(found)
 
 
+def unfounded(
+    diagnoses: Sequence[Diagnosis], incidents: Sequence[Incident], topology: Topology
+) -> tuple[Diagnosis, ...]:
+    """The diagnoses that belong to no incident."""
+    labelled: dict[str, list[Incident]] = {}
+    for incident in incidents:
+        labelled.setdefault(topology.root(incident.entity, incident.start), []).append(incident)
+    return tuple(
+        diagnosis
+        for root, own in _by_root(diagnoses, topology).items()
+        for diagnosis in own
+        if not any(_belongs(diagnosis, incident) for incident in labelled.get(root, ()))
+    )
+
+
 def false_causes(
     diagnoses: Sequence[Diagnosis],
     incidents: Sequence[Incident],
@@ -53,10 +68,7 @@ def false_causes(
     labelled: dict[str, list[Incident]] = {}
     for incident in incidents:
         labelled.setdefault(topology.root(incident.entity, incident.start), []).append(incident)
-    false = {
-        root: [d for d in own if d.top.id != UNKNOWN and not any(_belongs(d, i) for i in labelled.get(root, ()))]
-        for root, own in _by_root(diagnoses, topology).items()
-    }
+    false = _by_root([d for d in unfounded(diagnoses, incidents, topology) if d.top.id != UNKNOWN], topology)
     healthy = blamed = 0
     days = np.arange(span[0].astype("datetime64[D]"), span[1].astype("datetime64[ms]"), DAY)
     for guest in _guests(topology):

@@ -5,6 +5,7 @@ import numpy.typing as npt
 
 from brownout.domain.metrics import Catalogue
 from brownout.domain.panel import Panel
+from brownout.simulation.clocks import RATES, stamped
 from brownout.simulation.console import Consoles, Guests
 from brownout.simulation.demand import Demand
 from brownout.simulation.draws import Draws
@@ -19,6 +20,8 @@ __all__ = ["kinds_measured", "measure"]
 
 GAP_SHARE = 0.002
 """Share of rows that a collector loses for no reason that matters."""
+OF_HOSTS = ("host", "disk", "path", "interface", "vm")
+"""Kinds that the collectors of hosts stamp; consoles and paths are stamped by the machine that probes."""
 PINGS_A_MINUTE = 30
 UPDATES_A_MINUTE = 2
 TIMEOUT_MS = 5000.0
@@ -58,6 +61,9 @@ def measure(
         for place, metric in enumerate(metrics):
             upper = min(metric.upper, 100) if metric.unit == "%" else metric.upper
             values[..., place] = np.clip(columns.pop(metric.name), metric.lower, upper)
+        if "host_clock_ahead_s" in drivers.extra and kind in OF_HOSTS:
+            rates = np.isin([metric.name for metric in metrics], list(RATES))
+            values = stamped(values, _ahead(kind, settings, layout, drivers), rates)
         values[rng.random(values.shape[:2]) < GAP_SHARE] = np.nan
         values[np.broadcast_to(_silent(kind, drivers, layout, rng), values.shape[:2])] = np.nan
         panels[kind] = Panel(values, times[0], settings.interval_s, entities[kind], metrics)
@@ -68,6 +74,13 @@ def kinds_measured(settings: FleetSettings) -> tuple[str, ...]:
     """Kinds of entities that the telemetry covers."""
     less = ("host", "disk", "path", "interface")
     return less + {"host-only": (), "no-probe": ("vm",), "full": ("vm", "link", "console")}[settings.telemetry]
+
+
+def _ahead(kind: str, settings: FleetSettings, layout: Layout, drivers: Drivers) -> npt.NDArray[np.int64]:
+    """How many slots the clock that stamps an entity is ahead, ``[entity, time]``."""
+    name = "host_clock_ahead_s"
+    seconds = drivers.on_guests(name, layout) if kind == "vm" else drivers.extra[name]
+    return np.round(seconds / settings.interval_s).astype(np.int64)
 
 
 def _silent(kind: str, drivers: Drivers, layout: Layout, rng: Draws) -> npt.NDArray[np.bool_]:

@@ -112,7 +112,9 @@ class _Maker:
             "host_rt_cpu_pct": self.noisy(0.3 + more("host_rt"), 0.05, shape),
             "host_close_wait": np.floor(self.noisy(6 + more("host_close_wait"), 0.1, shape)),
             "host_mem_errors_per_h": self.hourly(more("host_mem_errors") + 0.1 / 24, shape),
-            "host_clock_offset_ms": np.abs(self.rng.normal(0, 3, shape)) + more("host_clock_offset"),
+            "host_clock_offset_ms": np.abs(self.rng.normal(0, 3, shape))
+            + more("host_clock_offset")
+            + 1000 * more("host_clock_ahead_s"),
             "host_uptime_h": self.uptime(shape[0], begun),
             "host_vm_starts_per_min": np.floor(self.noisy(more("host_vm_starts"), 0.3, shape))
             + self.rare(0.5, 1, shape),

@@ -1,6 +1,5 @@
 """Judge what a user gets: the product's own episodes, grouped and investigated as in a night, against the truth."""
 
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,11 +10,10 @@ from brownout.domain.findings import UNKNOWN, Cause, Diagnosis
 from brownout.domain.ports import Progress, no_progress
 from brownout.evaluation.findings import false_causes, match
 from brownout.settings import Settings
-from brownout.telemetry.atomic import write_text
 from brownout.telemetry.dataset import Dataset
+from brownout.telemetry.plain import write_json
 from brownout.usecases.evaluate_diagnose import Judging, write_rankings
-from brownout.usecases.investigate import group_incidents, investigate
-from brownout.usecases.own_episodes import nights_of, own_episodes
+from brownout.usecases.own_nights import nights_of, own_nights
 
 __all__ = ["evaluate_own"]
 
@@ -32,23 +30,16 @@ def evaluate_own(
     settings = settings or Settings()
     nights = tuple(nights_of(dataset, settings, dataset.test_start))
     span = (nights[0].window, nights[-1].end)
-    found: list[Diagnosis] = []
-    artefacts: list[Diagnosis] = []
-    batches = group_incidents(dataset, own_episodes(dataset, settings, nights, progress))
-    for done, batch in enumerate(batches):
-        investigated = investigate(dataset, batch, settings)
-        found += investigated.diagnoses
-        artefacts += investigated.artefacts
-        progress("investigate", (done + 1) / len(batches))
+    own = own_nights(dataset, settings, nights, progress)
     result: dict[str, object] = {
         "episodes": "own",
         "seconds": round(time.monotonic() - started, 1),
-        "diagnoses": len(found),
-        "false": false_causes(found, dataset.incidents, dataset.topology, span),
+        "diagnoses": len(own.diagnoses),
+        "false": false_causes(own.diagnoses, dataset.incidents, dataset.topology, span),
     }
     if any(incident.start >= span[0] for incident in dataset.incidents):
-        result |= _against_truth(dataset, [*found, *artefacts], span[0], out)
-    write_text(out / "scores.json", json.dumps(result, indent=1))
+        result |= _against_truth(dataset, [*own.diagnoses, *own.artefacts], span[0], out)
+    write_json(out / "scores.json", result)
     return result
 
 

@@ -114,6 +114,21 @@ def test_network_use_needs_a_known_speed() -> None:
     assert {entity for entity, _ in found} == {"k/eth0", "k/eth1"}
 
 
+def test_what_an_interface_loses_is_a_share_of_what_it_receives() -> None:
+    counters = {"packets_recv": [0, 6000, 6000], "err_in": [0, 6, 12], "drop_in": [0, 12, 12]}
+    found = read(TelegrafMapping.load(), net=raw([{"host": "k", "interface": "eth0"}], [0, 1, 2], **counters))
+    # Of an interface that receives nothing no share is known.
+    assert found["k/eth0", "net_bad_ppm"] == [pytest.approx(2000)]
+
+
+def test_headroom_is_absolute_and_the_time_to_live_is_that_of_the_path() -> None:
+    memory = raw([{"host": "k"}], [0], available=[3 * 2**30], available_percent=[5])
+    ping = raw([{"host": "p", "url": "k"}], [0], ttl=[57], average_response_ms=[3])
+    found = read(TelegrafMapping.load(), mem=memory, ping=ping)
+    assert found["k", "host_memory_available_gib"] == [3]
+    assert found["p>k", "link_ttl"] == [57]
+
+
 def test_the_busiest_single_cpu_is_none_of_the_average() -> None:
     tags = [{"host": "k", "cpu": name} for name in ("cpu-total", "cpu0", "cpu1")]
     found = read(
