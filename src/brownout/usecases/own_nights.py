@@ -130,6 +130,12 @@ class _Log:
         for row, entity in enumerate(scores.entities):
             self.marks.setdefault(entity, []).append((scores.interval_s, scores.times, marks[row]))
 
+    def keep(self, found: Sequence[Episode], lone: Sequence[Quiet]) -> None:
+        """Keep a night's episodes: what goes on is one, and alarmed where it was in any night."""
+        self.episodes |= {episode.id: episode for episode in found}
+        quiet = {one.episode.id: one for one in (*self.lone, *lone)}
+        self.lone = [one for name, one in quiet.items() if name not in self.episodes]
+
     def tracks(self) -> tuple[AlarmTrack, ...]:
         return tuple(
             AlarmTrack(
@@ -147,6 +153,7 @@ def _search(store: SampleStore, settings: Settings, night: NightSpan, memory: Me
     detector = fit_detector(store, settings, night)
     start = max(night.first, night.window - days(DETECTOR_PAST_DAYS))
     found: list[Episode] = []
+    lone: list[Quiet] = []
     shifts: list[Shift] = []
     for plan in plan_shards(store, size=settings.shard_size, start=start, end=night.end):
         panel = calendar_of(settings).without(read_shard(store, plan).panel, store.topology)
@@ -154,11 +161,11 @@ def _search(store: SampleStore, settings: Settings, night: NightSpan, memory: Me
         searched = search(store, panel, first, detector, memory, settings)
         levels = searched.scores.scores if searched.scores.levels is None else searched.scores.levels
         log.add(searched.scores, held_over(running(levels, panel.interval_s), searched.scores, searched.episodes))
-        log.lone += searched.quiet
+        lone += searched.quiet
         found += searched.episodes
         shifts += searched.shifts
-    log.episodes |= {episode.id: episode for episode in found}
-    return Memory(known=tuple(found), shifts=tuple(shifts))
+    log.keep(found, lone)
+    return Memory(known=(*found, *(one.episode for one in lone)), shifts=tuple(shifts))
 
 
 def held_over(marks: Marks, scores: AnomalyScores, found: Sequence[Episode]) -> Marks:
