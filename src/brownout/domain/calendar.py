@@ -74,9 +74,9 @@ class Maintenance:
         # A local time that the clocks skip or repeat has two readings: the window covers both.
         return min(_utc(opens), _utc(opens.replace(fold=1))), max(_utc(closes), _utc(closes.replace(fold=1)))
 
-    def covers(self, entity: str, topology: Topology) -> bool:
-        """Whether an entity, or something that it hangs on, is meant."""
-        names = (entity, *topology.ancestors(entity))
+    def covers(self, entity: str, topology: Topology, time: np.datetime64 | None = None) -> bool:
+        """Whether an entity, or something that it hangs on (at a time, or now), is meant."""
+        names = (entity, *topology.ancestors(entity, time))
         return any(fnmatchcase(name, pattern) for name in names for pattern in self.entities)
 
     def unknown(self, topology: Topology) -> tuple[str, ...]:
@@ -126,8 +126,12 @@ class Calendar:
             spans = window.spans(panel.start, panel.end)
             if not spans:
                 continue
-            rows = [row for row, name in enumerate(panel.entity_ids) if window.covers(name, topology)]
-            closed[rows] |= _inside(panel, spans)
+            inside = _inside(panel, spans)
+            for row, name in enumerate(panel.entity_ids):
+                for start, end in topology.stays(name, panel.start, panel.end):
+                    if window.covers(name, topology, start):
+                        own = slice(panel.slot(start), panel.slot(end - np.timedelta64(1, "ms")) + 1)
+                        closed[row, own] |= inside[own]
         return closed
 
 

@@ -134,6 +134,7 @@ def _quality(store: SampleStore, span: NightSpan, shards: Iterable[ShardFindings
     spans = store.spans()
     silent = [entity.id for entity in store.topology if entity.id not in spans or spans[entity.id].last < span.window]
     return Quality(
+        by_peers=tuple(sorted({name for shard in shards for name in shard.by_peers})),
         repairs=repairs,
         coverage={name: present[name] / slots[name] for name in sorted(slots) if slots[name]},
         silent=tuple(np.unique(silent).tolist()),
