@@ -144,6 +144,7 @@ def test_detect_scores_every_distinct_time_after_the_warm_up_once(tmp_path: Path
         assert abs(rows["time"].min() - pd.Timestamp(warm, tz="UTC")) < pd.Timedelta("1h")
     assert 0 < result["scores"]["average_precision"] <= 1  # type: ignore[index]
     assert strict(tmp_path / "scores.json")["scores"] == result["scores"]
+    assert "alarms" not in result  # nothing hangs on anything here, and no metric is one of ours
 
 
 SERVICES = """name = "services"
@@ -219,3 +220,31 @@ def test_own_episodes_are_judged_against_the_incidents_they_find(tmp_path: Path)
     assert set(ranking["incident"]) == {"incident-001", "incident-002"}
     assert set(ranking.loc[ranking["rank"] == 1, "cause"]) == {"HW-01"}
     assert strict(tmp_path / "out" / "scores.json")["false"]["healthy_guest_days"] > 0
+
+
+def test_detect_judges_a_fleet_by_what_its_nights_alarm(tmp_path: Path) -> None:
+    """Maintenance is found as an episode and left quiet; a host at its limit is alarmed; and so says the table."""
+    causes = ("HW-01", "ART-04")
+    settings = FleetSettings(
+        hosts=2, vms=4, days=6, interval_s=300, seed=2, faults=4, lead=0.4, only_causes=causes, signatures=True
+    )
+    fleet = simulate(settings)
+    write_dataset(fleet, tmp_path / "fleet", name="fleet")
+    header = tmp_path / "fleet" / "dataset.toml"
+    header.write_text('test_start = "2026-03-05T12:00:00Z"\n' + header.read_text())
+    result = evaluate_detect(Dataset.open(tmp_path / "fleet"), tmp_path / "out")
+    alarms = result["alarms"]
+    assert (alarms["faults"], alarms["alarmed"], alarms["missed"]) == (1, 1.0, [])  # type: ignore[index]
+    assert alarms["artefacts"] == {"judged": 2, "found": 2, "alarmed": 0}  # type: ignore[index]
+    assert alarms["quiet"]["artefact"] >= 2  # type: ignore[index]
+    assert alarms["episodes"] > alarms["quiet"]["artefact"]  # type: ignore[index]
+    assert alarms["false_incidents"] == 0  # type: ignore[index]
+    before = alarms["false_episodes_per_guest_day_before_sifting"]  # type: ignore[index]
+    assert alarms["false_episodes_per_guest_day"] < before  # type: ignore[index]
+    table = pq.read_table(tmp_path / "out" / "scores.parquet").to_pandas()
+    raised = table[table["alarm"]]
+    for incident in fleet.incidents[1:]:
+        start, end = (pd.Timestamp(time, tz="UTC") for time in (incident.start, incident.end))
+        during = raised[(raised["time"] >= start) & (raised["time"] < end)]
+        assert len(during) == 0 if incident.cause == "ART-04" else incident.entity in set(during["entity"])
+    assert strict(tmp_path / "out" / "scores.json")["alarms"] == alarms

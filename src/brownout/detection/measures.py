@@ -32,6 +32,20 @@ def drop(values: Float, interval_s: int, span_s: float) -> Float:
     return fallen
 
 
+def shift(values: Float, interval_s: int, span_s: float) -> Float:
+    """Value minus the median of the span before its hour, ``[entity, time]``; NaN where less than half is known."""
+    width = max(HOUR_S // interval_s, 1)
+    span = max(round(span_s / interval_s), 1)
+    moved = np.full(values.shape, np.nan, np.float32)
+    for first in range(width, values.shape[1], width):
+        before = values[:, max(first - span, 0) : first]
+        known = np.isfinite(before).sum(axis=1) >= span / 2
+        if known.any():
+            usual = np.nanmedian(before[known], axis=1, keepdims=True)
+            moved[known, first : first + width] = values[known, first : first + width] - usual
+    return moved
+
+
 def times(values: Float, interval_s: int, span_s: float) -> Float:
     """Value over the median of the same hour on the last seven days; NaN where that is not known or not positive."""
     del span_s
@@ -112,6 +126,7 @@ MEASURES: Mapping[str, Callable[[Float, int, float], Float]] = {
     "value": lambda values, _interval, _span: values,
     "rise": rise,
     "drop": drop,
+    "shift": shift,
     "times": times,
     "hours_left": hours_left,
 }

@@ -44,8 +44,9 @@ class Line:
     """A line: ``metric op value``; with ``hits`` at least so many of the last ``of`` samples present, else the last.
 
     ``measure`` says what of the metric is compared, over ``span_s`` seconds: value | rise | drop (against the least,
-    the greatest of the span) | times (its usual) | hours_left (until zero). With ``spreads`` a value must also lie so
-    many usual spreads above the same hour of the last seven days; where those are not known the test is unknown.
+    the greatest of the span) | shift (against its median before) | times (its usual) | hours_left (until zero). With
+    ``spreads`` a value must also lie so many usual spreads above the same hour of the last seven days; where those are
+    not known the test is unknown.
     """
 
     metric: str

@@ -154,7 +154,7 @@ def _some(panels: Sequence[Panel]) -> list[Panel]:
 
 def _lesson(panel: Panel, panels: Sequence[Panel], loads: Sequence[Load], metric: str) -> tuple[Float, Float]:
     """Loads ``[console, slot, load]`` and log latency ``[console, slot]`` that a panel of consoles teaches."""
-    values = gather(panel.entities, measured_around(panel, panels), loads, panel.values.shape[1])
+    values = gather(panel.entities, measured_around(panel, panels), loads, panel.times)
     return values, log_latency(panel.values[..., panel.metric_names.index(metric)])
 
 

@@ -22,6 +22,7 @@ from brownout.forecasting.cold_start import ColdStart, by_peers, learn_cold_star
 from brownout.forecasting.load_choice import with_loads
 from brownout.forecasting.load_model import LoadModel
 from brownout.forecasting.lstm import LstmForecaster
+from brownout.forecasting.medians import MedianLevel
 from brownout.forecasting.naive import Naive, SeasonalNaive, WeeklyNaive, seasonal_scale
 from brownout.forecasting.odds import Chances, base_rates
 from brownout.forecasting.rows import Rows, clip_to_bounds, day_steps, rows_of
@@ -79,7 +80,7 @@ class SelectedForecaster:
     def rivals(self) -> tuple[Forecaster, ...]:
         """The forecasters beside the LSTM."""
         season = self.settings.season
-        return (SeasonalNaive(season), Naive(), WeeklyNaive(season), Smoothing(season))
+        return (SeasonalNaive(season), Naive(), WeeklyNaive(season), Smoothing(season), MedianLevel(season))
 
     def fit(self, panels: Sequence[Panel], progress: Progress = no_progress, *, champion: Self | None = None) -> Self:
         """Train, calibrate and choose; raises DataError where there is nothing to learn from.

@@ -20,6 +20,7 @@ from brownout.planning.actions import LATENCY, plan_breach
 from brownout.planning.remedies import Remedies
 from brownout.reporting.write import write_report
 from brownout.settings import Settings
+from brownout.usecases.calendars import calendar_of
 from brownout.usecases.charts import latency_chart
 from brownout.usecases.horizon import NightSpan, with_limits
 from brownout.usecases.investigate import Investigation
@@ -95,7 +96,7 @@ def night_of(store: SampleStore, settings: Settings, findings: Findings) -> Nigh
         quiet=tuple(sorted(quiet, key=lambda one: (one.episode.start, one.episode.entity))),
         verdicts=tuple(findings.verdicts),
         shifts=tuple(sorted((s for shard in shards for s in shard.shifts), key=lambda one: (one.at, one.series))),
-        maintenance=settings.calendar.announced(store.topology, span.window, span.end),
+        maintenance=calendar_of(settings).announced(store.topology, span.window, span.end),
     )
 
 

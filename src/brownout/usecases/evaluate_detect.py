@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -23,11 +23,15 @@ from brownout.domain.truth import Anomaly
 from brownout.evaluation.detection import event_scores, point_scores
 from brownout.evaluation.incidents import AlarmTrack, incident_scores
 from brownout.evaluation.volume import volume_under_pr
+from brownout.settings import Settings
 from brownout.telemetry.atomic import atomic_path
 from brownout.telemetry.clean import clean
 from brownout.telemetry.dataset import Dataset
 from brownout.telemetry.grid import ShardPlan, plan_shards, read_shard
 from brownout.telemetry.plain import write_json
+from brownout.usecases.evaluate_alarms import judge_alarms
+from brownout.usecases.horizon import NightSpan
+from brownout.usecases.own_nights import OwnNights, can_be_diagnosed, nights_of, own_nights
 
 __all__ = ["evaluate_detect"]
 
@@ -83,6 +87,9 @@ def evaluate_detect(
     Every distinct time of an entity from the test start on gets the score of its slot, and whether an episode was known
     to be going on. With a ``test_start`` the detector learns once, from what lies before; without one it learns from
     the first 15 % of every series, at most ``most_warm`` slots, and again on the way.
+
+    Where a diagnosis is possible, the test is also gone through night after night as the product does: ``alarm`` marks
+    the episodes that are alarmed in the end, without artefacts and outliers, and ``alarms`` judges them.
     """
     started = time.monotonic()
     settings = settings or DetectorSettings()
@@ -93,6 +100,9 @@ def evaluate_detect(
         for course in _courses(dataset, plan, most_warm):
             judged += _judge(dataset, course, detectors)
         progress("detect", (done + 1) / len(plans))
+    nights = _nights(dataset, progress) if can_be_diagnosed(dataset) else None
+    if nights is not None:
+        judged = _with_alarms(judged, nights)
     _write(out / "scores.parquet", judged)
     result: dict[str, object] = {
         "settings": asdict(settings),
@@ -103,7 +113,9 @@ def evaluate_detect(
     }
     if dataset.anomalies:
         result["scores"] = _against(judged, dataset.anomalies)
-    if dataset.incidents:
+    if nights is not None:
+        result["alarms"] = judge_alarms(dataset, nights)
+    elif dataset.incidents:
         tracks = [AlarmTrack(j.entity, j.interval_s, j.times.astype("datetime64[ms]"), j.alarms) for j in judged]
         result["incidents"] = incident_scores(tracks, dataset.incidents, dataset.topology)
     write_json(out / "scores.json", result)
@@ -195,6 +207,26 @@ def _at_samples(course: _Course, entity: str, times: Times, scores: Float, alarm
     kept = (slot >= 0) & (slot < len(scores))
     places = slot[kept]
     return _Judged(entity, panel.interval_s, times[kept], np.nan_to_num(scores[places]), alarms[places])
+
+
+def _nights(dataset: Dataset, progress: Progress) -> OwnNights:
+    """What the product's own nights find from the test start on."""
+    settings = Settings()
+    whole = NightSpan.of(dataset, settings)
+    warm = whole.first + (whole.end - whole.first) * WARM_SHARE
+    first = warm if dataset.test_start is None else dataset.test_start
+    return own_nights(dataset, settings, tuple(nights_of(dataset, settings, first)), progress)
+
+
+def _with_alarms(judged: Sequence[_Judged], nights: OwnNights) -> list[_Judged]:
+    """What was judged, with the alarms of the nights in place of those of the detector alone."""
+    tracks = {track.entity: track for track in nights.alarms()}
+    return [
+        replace(item, alarms=tracks[item.entity].at(item.times.astype("datetime64[ms]")))
+        if item.entity in tracks
+        else replace(item, alarms=np.zeros_like(item.alarms))
+        for item in judged
+    ]
 
 
 def _write(path: Path, judged: Sequence[_Judged]) -> None:

@@ -43,7 +43,9 @@ def evaluate_diagnose(
     for done, incident in enumerate(dataset.incidents):
         window = window_of(incident, dataset, delay_s)
         past = [panel.between(window.start - BASELINE, window.end) for panel in panels[incident.group]]
-        rankings.append((incident, judging.answers(diagnoser.diagnose(window, past, dataset.topology))))
+        rankings.append(
+            (incident, judging.answers(diagnoser.diagnose(window, past, dataset.topology.at(window.start))))
+        )
         progress("diagnose", (done + 1) / len(dataset.incidents))
     result = {"delay_s": delay_s, "seconds": round(time.monotonic() - started, 1)} | judging.scores(rankings)
     write_rankings(out / "ranking.parquet", rankings)

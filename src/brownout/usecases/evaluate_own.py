@@ -13,8 +13,7 @@ from brownout.settings import Settings
 from brownout.telemetry.dataset import Dataset
 from brownout.telemetry.plain import write_json
 from brownout.usecases.evaluate_diagnose import Judging, write_rankings
-from brownout.usecases.investigate import group_incidents, investigate
-from brownout.usecases.own_episodes import nights_of, own_episodes
+from brownout.usecases.own_nights import nights_of, own_nights
 
 __all__ = ["evaluate_own"]
 
@@ -31,22 +30,15 @@ def evaluate_own(
     settings = settings or Settings()
     nights = tuple(nights_of(dataset, settings, dataset.test_start))
     span = (nights[0].window, nights[-1].end)
-    found: list[Diagnosis] = []
-    artefacts: list[Diagnosis] = []
-    batches = group_incidents(dataset, own_episodes(dataset, settings, nights, progress))
-    for done, batch in enumerate(batches):
-        investigated = investigate(dataset, batch, settings)
-        found += investigated.diagnoses
-        artefacts += investigated.artefacts
-        progress("investigate", (done + 1) / len(batches))
+    own = own_nights(dataset, settings, nights, progress)
     result: dict[str, object] = {
         "episodes": "own",
         "seconds": round(time.monotonic() - started, 1),
-        "diagnoses": len(found),
-        "false": false_causes(found, dataset.incidents, dataset.topology, span),
+        "diagnoses": len(own.diagnoses),
+        "false": false_causes(own.diagnoses, dataset.incidents, dataset.topology, span),
     }
     if any(incident.start >= span[0] for incident in dataset.incidents):
-        result |= _against_truth(dataset, [*found, *artefacts], span[0], out)
+        result |= _against_truth(dataset, [*own.diagnoses, *own.artefacts], span[0], out)
     write_json(out / "scores.json", result)
     return result
 

@@ -25,6 +25,7 @@ from brownout.planning.actions import LATENCY
 from brownout.planning.saturation import breaches, exceedance
 from brownout.settings import Settings
 from brownout.telemetry.grid import ShardPlan, plan_shards, read_shard
+from brownout.usecases.calendars import calendar_of
 from brownout.usecases.charts import forecast_chart
 from brownout.usecases.horizon import NightSpan, days, forecast_panel, usual_panel, with_limits
 from brownout.usecases.later import look_later
@@ -101,7 +102,7 @@ class Watchers:
 def watch_shard(store: SampleStore, plan: ShardPlan, watchers: Watchers, settings: Settings) -> ShardFindings:
     """Forecast every series to its limit and merge what is abnormal in the window into episodes."""
     shard = read_shard(store, plan)
-    whole, span = settings.calendar.without(shard.panel, store.topology), NightSpan.of(store, settings)
+    whole, span = calendar_of(settings).without(shard.panel, store.topology), NightSpan.of(store, settings)
     coarse = forecast_panel(whole, settings.forecast)
     panel = whole.between(span.window - days(DETECTOR_PAST_DAYS), whole.end)
     first = min(max(panel.slot(span.window), 1), panel.values.shape[1])

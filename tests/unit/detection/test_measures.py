@@ -34,6 +34,19 @@ def test_rise_and_drop_are_what_a_loop_says(values: list[float], width: int) -> 
                 assert found[slot] == pytest.approx(value - best(known), abs=1e-4)
 
 
+@given(st.lists(SAMPLE, min_size=1, max_size=40), st.integers(2, 8))
+@settings(max_examples=150)
+def test_shift_is_against_the_median_of_the_span_before_the_hour(values: list[float], width: int) -> None:
+    found = MEASURES["shift"](np.array([values], np.float32), HOURLY // 2, width * 1800.0)[0]
+    for slot, value in enumerate(values):
+        hour = slot // 2 * 2
+        known = [v for v in values[max(hour - width, 0) : hour] if not math.isnan(v)]
+        if not known or len(known) < width / 2 or math.isnan(value):
+            assert np.isnan(found[slot])
+        else:
+            assert found[slot] == pytest.approx(value - np.median(known), abs=1e-4)
+
+
 def test_times_and_the_own_line_are_those_of_the_same_hour_of_the_last_seven_days() -> None:
     rng = np.random.default_rng(2)
     values = rng.uniform(5, 50, 24 * 9 * 2).astype(np.float32)  # half an hour a slot
@@ -150,3 +163,20 @@ def test_a_surge_and_a_leak_raise_the_rules_that_ship() -> None:
 def test_a_measure_that_cannot_be_meant_is_refused(line: dict[str, object]) -> None:
     with pytest.raises(KnowledgeError, match="'R'"):
         Rule.from_table({"id": "R", "title": "", "tests": [{"metric": "m", "op": ">", "value": 1} | line]})
+
+
+def test_a_longer_way_and_a_memory_without_headroom_raise_the_rules_that_ship() -> None:
+    rules = {rule.id: rule for rule in load_rules()}
+    minutes = np.concatenate([np.full(1500, 57), np.full(5, 55), np.full(5, 54), [57, 54]])
+    found = states(rules["R-NET-HOPS"], panel("link_ttl", minutes, 60))
+    # Two hops more are none; three must be seen three times in a row.
+    assert found[1499:1512] == [F, *[F] * 5, F, F, R, R, R, F, F]
+    # After more than half a day the longer way is the usual one.
+    assert states(rules["R-NET-HOPS"], panel("link_ttl", np.repeat([57, 46], [1500, 900]), 60))[-1] == F
+    short = np.repeat([4, 1.5], [10, 10])
+    assert states(rules["R-MEM-HEADROOM"], panel("host_memory_available_gib", short, 60))[-6:] == [R] * 6
+    assert states(rules["R-MEM-HEADROOM"], panel("host_memory_available_gib", short, 60))[13] == F
+    assert states(rules["R-MEM-HEADROOM-PCT"], panel("host_memory_available_pct", short, 60))[-1] == R
+    for rule, line in (("R-NIC-ERR-WARN", 10), ("R-NIC-ERR", 1000)):
+        assert states(rules[rule], panel("net_bad_ppm", np.full(6, line * 0.9), 60))[-1] == F
+        assert states(rules[rule], panel("net_bad_ppm", np.full(6, line * 1.1), 60))[-1] == R

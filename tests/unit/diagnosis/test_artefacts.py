@@ -21,9 +21,8 @@ DAY, SLOTS = 288, 288 * 4
 SPAN = slice(DAY * 3 + 120, DAY * 3 + 144)
 GUESTS = tuple(Entity(id=f"vm{n}", kind="vm", parent="kvm1") for n in (1, 2))
 CONSOLES = tuple(Entity(id=f"vm{n}/console", kind="console", parent=f"vm{n}") for n in (1, 2))
-TOPOLOGY = Topology.of(
-    [Entity(id="kvm1", kind="host"), Entity(id="path", kind="link", parent="kvm1"), *GUESTS, *CONSOLES]
-)
+HOSTS = (Entity(id="kvm1", kind="host"),)
+TOPOLOGY = Topology.of([*HOSTS, Entity(id="path", kind="link", parent="kvm1"), *GUESTS, *CONSOLES])
 CALM = {
     "vm_cpu_pct": 20.0,
     "vm_paused": 0.0,
@@ -32,6 +31,8 @@ CALM = {
     "console_mainloop_ms": 0.5,
     "console_probe_lag_ms": 0.3,
     "console_echo_lost_pct": 0.0,
+    "host_clock_offset_ms": 3.0,
+    "host_cpu_busy_pct": 30.0,
 }
 
 
@@ -41,7 +42,7 @@ def sifted(
     """What becomes of episodes of some entities while some metrics have other values."""
     rng, catalogue = np.random.default_rng(3), Catalogue.load().metrics
     panels = []
-    for entities, prefix in ((GUESTS, "vm_"), (CONSOLES, "console_")):
+    for entities, prefix in ((GUESTS, "vm_"), (CONSOLES, "console_"), (HOSTS, "host_")):
         metrics = tuple(catalogue[name] for name in CALM if name.startswith(prefix))
         values = np.empty((len(entities), SLOTS, len(metrics)), np.float32)
         for column, metric in enumerate(metrics):
@@ -115,6 +116,21 @@ def test_slow_consoles_without_a_late_probe_are_an_alarm() -> None:
     found = sifted(slow, ("vm1/console", "vm2/console"))
     assert found.quiet == ()
     assert len(found.diagnoses) == 1
+
+
+def test_a_clock_that_was_set_is_no_alarm_and_one_that_drifts_is() -> None:
+    found = sifted({("kvm1", "host_clock_offset_ms"): 1_800_000.0}, ("kvm1", "vm1"))
+    assert {(quiet.episode.id, quiet.because) for quiet in found.quiet} == {("kvm1", "ART-08"), ("vm1", "ART-08")}
+    assert found.diagnoses == ()
+    drifts = sifted({("kvm1", "host_clock_offset_ms"): 900.0}, ("kvm1",))
+    assert (drifts.quiet, [diagnosis.top.id for diagnosis in drifts.diagnoses]) == ((), ["MAINT-06"])
+
+
+def test_a_fault_while_a_clock_is_wrong_stays_an_alarm() -> None:
+    moved = {("kvm1", "host_clock_offset_ms"): 1_800_000.0, ("kvm1", "host_cpu_busy_pct"): 99.0}
+    found = sifted(moved, ("kvm1", "vm1"))
+    assert found.quiet == ()
+    assert {cause.id for cause in found.diagnoses[0].told} == {"ART-08", "HW-01"}
 
 
 def test_an_episode_that_only_a_restarted_clock_has_made_is_a_restart() -> None:

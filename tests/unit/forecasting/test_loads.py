@@ -95,7 +95,7 @@ def test_loads_are_found_at_guest_and_host_and_the_worst_disk_counts() -> None:
         (Place.GUEST, "vm_free"), (Place.HOST, "host_cpu"), (Place.HOST, "disk_wait"),
     ]  # fmt: skip
     second = panel("disk", ["x"], ["h1"], WAIT, np.full((1, SLOTS), 1000.0))
-    values = gather(panels[0].entities, measured_around(panels[0], [*panels, second]), loads, SLOTS)
+    values = gather(panels[0].entities, measured_around(panels[0], [*panels, second]), loads, panels[0].times)
     wait = loads.index(next(load for load in loads if load.metric == "disk_wait"))
     for row in range(6):  # a plain loop
         np.testing.assert_array_equal(values[row, :, 0], panels[1].values[row, :, 0])
@@ -107,9 +107,28 @@ def test_loads_are_found_at_guest_and_host_and_the_worst_disk_counts() -> None:
 def test_what_was_measured_later_or_earlier_falls_into_its_own_slot() -> None:
     panels = fleet()
     late = panels[2].between(START + 30 * panels[2].step, panels[2].end)
-    values = gather(panels[0].entities, measured_around(panels[0], [panels[1], late]), loads_in([late]), SLOTS)
+    values = gather(
+        panels[0].entities, measured_around(panels[0], [panels[1], late]), loads_in([late]), panels[0].times
+    )
     assert np.isnan(values[:, :30]).all()
     np.testing.assert_array_equal(values[:, 30:, 0], panels[2].values[:, 30:, 0])
+
+
+def test_a_guest_that_moved_feels_the_host_that_it_was_on() -> None:
+    panels = fleet()
+    moves = [(START, "h2"), (panels[0].times[10], "h3"), (panels[0].times[25], "h0")]
+    guests = tuple(entity.placed(moves) if row == 0 else entity for row, entity in enumerate(panels[1].entities))
+    panels[1] = replace(panels[1], entities=guests)
+    only = [replace(panels[0].select(entities=[0])), *panels[1:]]
+    for consoles in (panels, only):  # hosts that it has left are read for it alone, too
+        loads = loads_in(consoles)
+        around = look_around(consoles[0], [5, SLOTS - 1], consoles, seer(consoles), STEPS)
+        cpu = [load.metric for load in loads].index("host_cpu")
+        felt, hosts = around.measured(loads)[0, :, cpu], panels[2].values[..., 0]
+        np.testing.assert_array_equal(felt, np.concatenate([hosts[2, :10], hosts[3, 10:25], hosts[0, 25:]]))
+        ahead = around.forecast(loads)[0, :, :, cpu]
+        expected = [np.nanmedian(hosts[2, :6]), np.nanmedian(hosts[0])]
+        np.testing.assert_allclose(ahead, np.repeat(np.array(expected)[:, None], STEPS, axis=1), rtol=1e-6)
 
 
 def test_a_response_is_monotone_and_near_the_curve_that_was_planted() -> None:

@@ -114,6 +114,21 @@ def test_network_use_needs_a_known_speed() -> None:
     assert {entity for entity, _ in found} == {"k/eth0", "k/eth1"}
 
 
+def test_what_an_interface_loses_is_a_share_of_what_it_receives() -> None:
+    counters = {"packets_recv": [0, 6000, 6000], "err_in": [0, 6, 12], "drop_in": [0, 12, 12]}
+    found = read(TelegrafMapping.load(), net=raw([{"host": "k", "interface": "eth0"}], [0, 1, 2], **counters))
+    # Of an interface that receives nothing no share is known.
+    assert found["k/eth0", "net_bad_ppm"] == [pytest.approx(2000)]
+
+
+def test_headroom_is_absolute_and_the_time_to_live_is_that_of_the_path() -> None:
+    memory = raw([{"host": "k"}], [0], available=[3 * 2**30], available_percent=[5])
+    ping = raw([{"host": "p", "url": "k"}], [0], ttl=[57], average_response_ms=[3])
+    found = read(TelegrafMapping.load(), mem=memory, ping=ping)
+    assert found["k", "host_memory_available_gib"] == [3]
+    assert found["p>k", "link_ttl"] == [57]
+
+
 def test_the_busiest_single_cpu_is_none_of_the_average() -> None:
     tags = [{"host": "k", "cpu": name} for name in ("cpu-total", "cpu0", "cpu1")]
     found = read(
@@ -284,3 +299,21 @@ def test_a_malformed_mapping_is_refused_with_its_reason(tmp_path: Path, text: st
     (tmp_path / "own.toml").write_text(text)
     with pytest.raises(KnowledgeError, match=says):
         TelegrafMapping.load(tmp_path / "own.toml")
+
+
+def test_a_guest_that_migrates_is_one_series_on_one_host_at_a_time() -> None:
+    """From minute 18 to 20 both hosts write about it; on the new one it is paused until it runs there."""
+    tags = [{"host": host, "domain_name": "db"} for host in ("k1", "k2")]
+    minutes = [list(range(21)), list(range(18, 60))]
+    series = np.repeat([0, 1], [len(own) for own in minutes])
+    times = START.astype(np.int64) + np.concatenate(minutes) * 60_000
+    states = np.where((series == 1) & (times <= times[20]), 3.0, 1.0)
+    database = Memory(libvirt_state=Raw(("state",), tuple(tags), series, times, states[:, None]))
+    reader = Canonicaliser(database, TelegrafMapping.load(), 60)  # type: ignore[arg-type]
+    found = reader.read(START, START + np.timedelta64(1, "h"), database.schemas())
+    (table,) = found.tables
+    assert table["entity"].to_pylist() == ["db"] * 60
+    assert table["vm_paused"].to_pylist() == [0] * 60
+    (own,) = [entity for entity in found.entities if entity.kind == "vm"]
+    assert (own.parent, own.former) == ("k2", ((START + np.timedelta64(21, "m"), "k1"),))
+    assert own.labels["host"] == "k2"
