@@ -28,6 +28,7 @@ from brownout.forecasting.selected import SelectedForecaster
 from brownout.settings import Settings, load_settings
 from brownout.telemetry.grid import ShardPlan
 from brownout.telemetry.sync import SyncResult
+from brownout.usecases.chance import sort_by_chance
 from brownout.usecases.conclude import Findings, conclude
 from brownout.usecases.investigate import Investigation, group_incidents, investigate
 from brownout.usecases.nightly import bring
@@ -118,12 +119,19 @@ def nightly(out: Path, config: Path | None = None, dataset: Path | None = None) 
     models = [future.result() for future in training]
     store = workspace.open_history()
     shards = _each(watch, "watch", plan_watch(store, settings), settings, workspace)
-    episodes = [episode for shard in shards for episode in shard.episodes]
-    batches = [quote(batch) for batch in group_incidents(store, episodes)]
+    memory, detector = read_memory(workspace), IsolationForestDetector.load(workspace.detector)
+    told = sort_by_chance(store, [e for shard in shards for e in shard.episodes], detector, settings, memory)
+    batches = [quote(batch) for batch in group_incidents(store, told.episodes)]
     causes = _each(find_causes, "investigate", batches, settings, workspace)
     skills = SelectedForecaster.load(workspace.forecaster).skills_
-    verdicts = read_memory(workspace).verdicts
-    findings = Findings(models=models, skills=skills, shards=shards, investigations=causes, verdicts=verdicts)
+    findings = Findings(
+        models=models,
+        skills=skills,
+        shards=shards,
+        investigations=causes,
+        chance=told.quiet,
+        verdicts=memory.verdicts,
+    )
     night = report(settings, workspace, cast("Findings", quote(findings)))
     if settings.influxdb is not None and settings.influxdb.write_back:
         write_back(settings, cast("Night", quote(night)))

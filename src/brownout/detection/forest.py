@@ -25,7 +25,7 @@ from brownout.telemetry.atomic import atomic_path, write_text
 
 __all__ = ["Assessment", "Boundaries", "IsolationForestDetector", "Lesson"]
 
-FORMAT = 4
+FORMAT = 5
 BATCH = 200_000
 TRUSTED = ["sklearn.tree._tree.Tree"]
 """The one type beyond skops' own list that may be loaded; its indices are checked before use."""
@@ -178,6 +178,10 @@ class IsolationForestDetector:
         """How much each row of features deviates, whatever its neighbours are; NaN where nothing was measured."""
         forest, boundaries = self._own(kind)
         return boundaries.level.apply(_raw(forest, features.rows)[0])
+
+    def ordinary(self, kind: str, severity: float) -> float:
+        """How often a day an entity is as severe though nothing is wrong; 0 where too little is known."""
+        return self.settings.strays_a_day * self._own(kind)[1].level.beyond(severity)
 
     def _own(self, kind: str) -> tuple[IsolationForest, Boundaries]:
         if not self.forests_:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from brownout.domain.feedback import Verdict
-from brownout.domain.findings import Action, Diagnosis
+from brownout.domain.findings import Action, Diagnosis, Quiet
 from brownout.domain.forecasts import Breach, Series, Skill
 from brownout.domain.metrics import Metric
 from brownout.domain.night import Chart, ModelRecord, Night, Quality
@@ -41,6 +41,7 @@ class Findings:
     skills: Sequence[Skill]
     shards: Sequence[ShardFindings]
     investigations: Sequence[Investigation]
+    chance: Sequence[Quiet] = ()
     verdicts: Sequence[Verdict] = ()
 
 
@@ -57,7 +58,8 @@ def night_of(store: SampleStore, settings: Settings, findings: Findings) -> Nigh
     span = NightSpan.of(store, settings)
     metrics = with_limits({metric.name: metric for metric in store.metrics}, settings.forecast)
     found = sorted((b for shard in shards for b in shard.breaches), key=lambda b: (-b.probability, b.series))
-    quiet = [*(q for shard in shards for q in shard.quiet), *(q for part in investigations for q in part.quiet)]
+    quiet = [q for shard in shards for q in shard.quiet] + [q for part in investigations for q in part.quiet]
+    quiet += findings.chance
     explained = {one.episode.id for one in quiet}
     episodes = sorted(
         (e for shard in shards for e in shard.episodes if e.id not in explained), key=lambda e: (e.start, e.entity)

@@ -10,6 +10,7 @@ from brownout.forecasting.selected import SelectedForecaster
 from brownout.settings import Settings
 from brownout.telemetry.maintenance import Keep
 from brownout.telemetry.sync import SyncResult, sync
+from brownout.usecases.chance import sort_by_chance
 from brownout.usecases.conclude import Findings, conclude
 from brownout.usecases.investigate import group_incidents, investigate
 from brownout.usecases.remember import read_memory, remember
@@ -51,7 +52,8 @@ def watch_fleet(settings: Settings, workspace: Workspace, progress: Progress = n
     for done, plan in enumerate(plans):
         shards.append(watch_shard(store, plan, watchers, settings))
         progress("watch", (done + 1) / len(plans))
-    batches = group_incidents(store, [episode for shard in shards for episode in shard.episodes])
+    told = sort_by_chance(store, [e for shard in shards for e in shard.episodes], detector, settings, watchers.memory)
+    batches = group_incidents(store, told.episodes)
     found = []
     for done, batch in enumerate(batches):
         found.append(investigate(store, batch, settings))
@@ -61,6 +63,7 @@ def watch_fleet(settings: Settings, workspace: Workspace, progress: Progress = n
         skills=forecaster.skills_,
         shards=shards,
         investigations=found,
+        chance=told.quiet,
         verdicts=watchers.memory.verdicts,
     )
     night = conclude(store, settings, workspace.report, findings)

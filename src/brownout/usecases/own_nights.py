@@ -17,6 +17,7 @@ from brownout.domain.ports import Progress, SampleStore, no_progress
 from brownout.evaluation.incidents import AlarmTrack
 from brownout.settings import Settings
 from brownout.telemetry.grid import plan_shards, read_shard
+from brownout.usecases.chance import sort_by_chance
 from brownout.usecases.horizon import LEARNED_SHARE, NightSpan, days
 from brownout.usecases.investigate import group_incidents, investigate
 from brownout.usecases.search import search
@@ -144,8 +145,11 @@ def _search(store: SampleStore, settings: Settings, night: NightSpan, memory: Me
         log.lone |= {one.episode.id: one for one in searched.quiet}
         found += searched.episodes
         shifts += searched.shifts
-    log.episodes |= {episode.id: episode for episode in found}
-    return Memory(known=tuple(found), shifts=tuple(shifts))
+    told = sort_by_chance(store, found, detector, settings, memory)
+    log.lone |= {one.episode.id: one for one in told.quiet}
+    log.episodes |= {episode.id: episode for episode in told.episodes}
+    alarmed = frozenset(episode.id for episode in told.episodes)
+    return Memory(known=tuple(found), shifts=tuple(shifts), alarmed=alarmed)
 
 
 def _held_over(marks: Marks, scores: AnomalyScores, found: Sequence[Episode]) -> Marks:
