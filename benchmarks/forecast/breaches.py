@@ -3,10 +3,11 @@
     python benchmarks/forecast/breaches.py [--seeds 31 32] [--days 16] [--steps 300] [--every 4] [--busy 0.97]
 
 For each seed a fleet with faults is simulated, the forecaster of the night learns its first 70 %, and forecasts a day
-from every second hour of the rest. Beside it stand climatology (the share of windows that cross), the chances without
-their correction, and the forecasts of console latency without those of load. The catalogue's limits are crossed by
-injected faults, which come out of the blue; with ``--busy`` each metric's limit is that quantile of its values in the
-training part instead, which busy hours reach.
+from every second hour of the rest. Beside it stand climatology as known (the share of training windows that cross) and
+as it turned out (that of the very windows that are judged, which nobody knew), the chances without their correction,
+and the forecasts of console latency without those of load. The catalogue's limits are crossed by injected faults, which
+come out of the blue; with ``--busy`` each metric's limit is that quantile of its values in the training part instead,
+which busy hours reach.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from brownout.domain.panel import Panel
 from brownout.evaluation.breaches import BreachScores, windows_of
 from brownout.evaluation.forecast import actual_after
 from brownout.forecasting.naive import SeasonalNaive, seasonal_scale
+from brownout.forecasting.odds import base_rates
 from brownout.forecasting.rows import day_steps
 from brownout.forecasting.selected import SelectedForecaster
 from brownout.forecasting.settings import LstmSettings
@@ -117,12 +119,13 @@ def judge(options: argparse.Namespace, seed: int, scores: tuple[BreachScores, Br
     names = ", ".join(f"{k} {v}" for k, v in forecaster.makers_.items() if k in LATENCIES)
     print(f"seed {seed}: {len(Topology.of(e for p in panels for e in p.entities))} entities; {names}", flush=True)
     horizon = forecaster.settings.horizon
+    rates = base_rates([panel.between(panel.start, start) for panel in panels], horizon)
     for panel in panels:
         slots = list(range(panel.slot(start) - 1, panel.values.shape[1] - horizon, options.every))
         around = forecaster.look_around(panel, slots, panels, horizon)
         made = forecaster.predict(panel, slots, horizon, around)
-        scores[0].add(panel, [windows_of(panel, made)])
-        scores[1].add(panel, [windows_of(panel, replace(made, odds=None))])
+        scores[0].add(panel, [windows_of(panel, made)], rates)
+        scores[1].add(panel, [windows_of(panel, replace(made, odds=None))], rates)
         if panel.entities[0].kind == "console":
             latency.add(panel, (made, forecaster.predict(panel, slots, horizon)), slots, panel.slot(start))
 
@@ -130,12 +133,15 @@ def judge(options: argparse.Namespace, seed: int, scores: tuple[BreachScores, Br
 def show(scores: BreachScores, title: str) -> None:
     """Print the scores of metrics whose limit was crossed."""
     print(f"\n{title}")
-    print(f"{'metric':26s} windows crossed  Brier  clim.  skill warnings  false breaches warned >=1 h before  lead h")
+    print(
+        f"{'metric':26s} windows crossed  Brier  known  clim.  skill "
+        "warnings  false breaches warned >=1 h before  lead h"
+    )
     for name, row in scores.summary().items():
         if row["crossed"]:
             print(
                 f"{name:26s} {row['windows']:7d} {row['crossed']:7d} {row['brier']:6.3f} "
-                f"{row['brier_climatology']:6.3f} "
+                f"{row['brier_known']:6.3f} {row['brier_climatology']:6.3f} "
                 f"{row['brier_skill']:6.2f} {row['warnings']:8d} {row['false_warnings']:6.2f} {row['breaches']:8d} "
                 f"{row['warned_of']:6.2f} {row['warned_an_hour_before']:12.2f} {row['median_lead_h']:7.1f}"
             )

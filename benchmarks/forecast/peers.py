@@ -46,7 +46,7 @@ class Task:
 
 
 def neural(name: str) -> Callable[[Task], tuple[Values, float]]:
-    """A model of neuralforecast with its default size, stopped when the time of the task is over."""
+    """A model of neuralforecast with its default size, stopped when the processor time of the task is used."""
 
     def run(task: Task) -> tuple[Values, float]:
         from neuralforecast import NeuralForecast, models  # noqa: PLC0415
@@ -62,7 +62,7 @@ def neural(name: str) -> Callable[[Task], tuple[Values, float]]:
             scaler_type="robust",
             windows_batch_size=256,
             max_steps=5000,
-            max_time={"seconds": task.seconds},
+            callbacks=[_within(task.seconds)],
             enable_progress_bar=False,
             enable_model_summary=False,
             enable_checkpointing=False,
@@ -70,12 +70,52 @@ def neural(name: str) -> Callable[[Task], tuple[Values, float]]:
             **own,
         )
         forecast = NeuralForecast(models=[model], freq=1)
-        started = time.monotonic()
+        started = time.process_time()
         forecast.fit(_frame(task.values[:, : task.cut]))
-        trained = time.monotonic() - started
+        trained = time.process_time() - started
         return np.stack([_neural_at(forecast, task, origin) for origin in task.origins], axis=1), trained
 
     return run
+
+
+def _within(seconds: float) -> Any:
+    """Stops a training that has used its processor time."""
+    from pytorch_lightning import Callback  # noqa: PLC0415
+
+    class Within(Callback):
+        used = time.process_time()
+
+        def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
+            trainer.should_stop = time.process_time() - self.used > seconds
+
+    return Within()
+
+
+def rate(values: Values) -> float:
+    """Windows that LSTM learns from in a processor second: one layer of 192 cells, 128 windows of 288 slots a step."""
+    from neuralforecast import NeuralForecast  # noqa: PLC0415
+    from neuralforecast.losses.pytorch import MQLoss  # noqa: PLC0415
+    from neuralforecast.models import LSTM  # noqa: PLC0415
+
+    times = {}
+    for steps in (2, 6):
+        model = LSTM(
+            h=48,
+            input_size=CONTEXT,
+            encoder_n_layers=1,
+            encoder_hidden_size=192,
+            loss=MQLoss(quantiles=list(LEVELS)),
+            windows_batch_size=128,
+            max_steps=steps,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            enable_checkpointing=False,
+            logger=False,
+        )
+        started = time.process_time()
+        NeuralForecast(models=[model], freq=1).fit(_frame(values))
+        times[steps] = time.process_time() - started
+    return (6 - 2) * 128 / (times[6] - times[2])
 
 
 def _neural_at(forecast: Any, task: Task, origin: int) -> Values:
@@ -160,10 +200,13 @@ PEERS: dict[str, Callable[[Task], tuple[Values, float]]] = {
 
 
 def main(folder: Path, name: str) -> None:
-    """Run one peer on the task of a folder."""
+    """Run one peer on the task of a folder, or see how fast its LSTM learns from the series there."""
     warnings.filterwarnings("ignore")
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     os.environ.setdefault("NIXTLA_ID_AS_COL", "1")
+    if name == "--rate":
+        sys.stdout.write(f"{rate(np.load(folder / 'values.npy'))}\n")
+        return
     started = time.monotonic()
     values, trained = PEERS[name](Task(folder))
     facts = {

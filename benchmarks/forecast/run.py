@@ -1,12 +1,14 @@
 """Our forecaster beside its peers: same series, same origins, same training time for every network.
 
-    python benchmarks/forecast/run.py DATASET PYTHON_OF_THE_PEERS [--every 8] [--seconds 150] [--stride 336]
+    python benchmarks/forecast/run.py DATASET PYTHON_OF_THE_PEERS [--every 8] [--seconds 300] [--stride 336]
     python benchmarks/forecast/run.py SIMULATED PYTHON_OF_THE_PEERS --kind console --metrics console_echo_ms
 
 The peers live in an environment of their own that has ``requirements.txt`` beside this file, since statsforecast and
 neuralforecast want an older pandas than brownout. Every ``--every``-th entity (of ``--kind``) that was measured
-throughout is taken, with all metrics or those named. A case runs in a process of its own. Prints a Markdown table;
-ratios are to day-seasonal naive, as geometric mean over the metrics.
+throughout is taken, with all metrics or those named. A case runs in a process of its own; ``--seconds`` are processor
+seconds of each network's training, so that other work on the machine takes nothing from it. Prints a Markdown table;
+ratios are to day-seasonal naive, as geometric mean over the metrics, with the difference from ours and its standard
+error over the entities.
 """
 
 import argparse
@@ -16,15 +18,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
+from bootstrap import Sums, deviations, sums
 
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.panel import Float, Panel
 from brownout.evaluation.forecast import BacktestScores, actual_after
+from brownout.forecasting.medians import MedianLevel
 from brownout.forecasting.naive import Naive, SeasonalNaive, WeeklyNaive, seasonal_scale
 from brownout.forecasting.rows import clip_to_bounds, day_steps, rows_of
 from brownout.forecasting.selected import SelectedForecaster
@@ -66,24 +71,39 @@ def filled(panel: Panel) -> Float:
 def ours(panel: Panel, origins: list[int], steps: int) -> dict[str, float]:
     """Train on what lies before the first origin; returns times and peak memory."""
     early = panel.between(panel.start, panel.start + (origins[0] + 1) * panel.step)
-    started = time.monotonic()
+    started = time.process_time()
     forecaster = SelectedForecaster(LstmSettings(horizon=HORIZON, steps=steps)).fit([early])
-    trained = time.monotonic()
+    trained = time.process_time()
     made = forecaster.predict(panel, origins, HORIZON)
-    facts = {"training_s": trained - started, "total_s": time.monotonic() - started, "cpu_s": time.process_time()}
+    facts = {"training_s": trained - started, "cpu_s": time.process_time()}
     facts["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return facts | {"values": made.values}  # type: ignore[dict-item] # the array rides along
 
 
-def score(panel: Panel, origins: list[int], made: Forecasts) -> dict[str, float]:
-    """Overall ratios and coverage."""
-    season = day_steps(panel.interval_s)
-    naive = SeasonalNaive(season).predict(panel, origins, HORIZON)
-    scale = seasonal_scale(panel, season, end=origins[0] + 1)
-    rows = rows_of(panel, origins, HORIZON)
-    scores = BacktestScores()
-    scores.add(made, naive, actual_after(panel, naive), scale[rows.entities, rows.metrics])
-    return scores.summary()["overall"]
+class Judge:
+    """Scores forecasts of one panel from the same origins, the first being ours."""
+
+    def __init__(self, panel: Panel, origins: list[int]) -> None:
+        season = day_steps(panel.interval_s)
+        self.naive = SeasonalNaive(season).predict(panel, origins, HORIZON)
+        self.rows = rows_of(panel, origins, HORIZON)
+        self.scale = seasonal_scale(panel, season, end=origins[0] + 1)[self.rows.entities, self.rows.metrics]
+        self.actual = actual_after(panel, self.naive)
+        self.ours: Sums | None = None
+
+    def line(self, name: str, made: Forecasts, facts: Mapping[str, float] = MappingProxyType({})) -> str:
+        """A row of the table: overall ratios, differences from ours, coverage and cost."""
+        scores = BacktestScores()
+        scores.add(made, self.naive, self.actual, self.scale)
+        overall = scores.summary()["overall"]
+        found = sums(self.rows, made, self.naive, self.actual, self.scale)
+        self.ours = self.ours or found
+        cells = [name]
+        for key, apart, error in zip(("mase", "crps"), *deviations(found, self.ours), strict=True):
+            cells += [f"{overall[key]:.3f}", f"{apart:+.3f} ± {error:.3f}" if found is not self.ours else ""]
+        cells += [f"{overall['coverage']:.3f}"]
+        cells += [f"{facts[key]:.0f}" if key in facts else "" for key in ("training_s", "cpu_s", "peak_mb")]
+        return f"| {' | '.join(cells)} |\n"
 
 
 def peer(folder: Path, python: str, name: str, panel: Panel, origins: list[int]) -> tuple[Forecasts, dict[str, float]]:
@@ -97,13 +117,6 @@ def peer(folder: Path, python: str, name: str, panel: Panel, origins: list[int])
     return rows.forecasts(clipped, name), json.loads((folder / f"{name}.json").read_text())
 
 
-def line(name: str, scores: dict[str, float], facts: dict[str, float]) -> str:
-    """A row of the table."""
-    cost = (f"{facts[key]:.0f}" if key in facts else "" for key in ("training_s", "cpu_s", "peak_mb"))
-    figures = (f"{scores[key]:.3f}" for key in ("mase", "crps", "coverage"))
-    return f"| {name} | {' | '.join(figures)} | {' | '.join(cost)} |"
-
-
 def main() -> None:
     """Run all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -112,7 +125,7 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=8)
     parser.add_argument("--kind")
     parser.add_argument("--metrics", nargs="*", default=[])
-    parser.add_argument("--seconds", type=float, default=150)
+    parser.add_argument("--seconds", type=float, default=300)
     parser.add_argument("--stride", type=int, default=336)
     parser.add_argument("--steps", type=int, default=LstmSettings().steps)
     parser.add_argument("--peers", nargs="*", default=list(PEERS))
@@ -122,13 +135,14 @@ def main() -> None:
     origins = list(range(int(slots * (1 - TEST_SHARE)) - 1, slots - HORIZON, options.stride))
     say = sys.stdout.write
     say(f"{len(panel.entities)} entities, {len(panel.metrics)} metrics, {len(origins)} origins\n\n")
-    say("| forecaster | MASE | CRPS | coverage | training s | CPU s | peak MB |\n|---|---|---|---|---|---|---|\n")
+    say("| forecaster | MASE | v. ours | CRPS | v. ours | coverage | training CPU s | CPU s | peak MB |\n")
+    say("|---|---|---|---|---|---|---|---|---|\n")
+    judge = Judge(panel, origins)
     facts = ours(panel, origins, options.steps)
-    rows = rows_of(panel, origins, HORIZON)
-    made = rows.forecasts(facts.pop("values"), OURS)  # type: ignore[arg-type]
-    say(line(OURS, score(panel, origins, made), facts) + "\n")
-    for classical in (Naive(), WeeklyNaive(), Smoothing()):
-        say(line(classical.name, score(panel, origins, classical.predict(panel, origins, HORIZON)), {}) + "\n")
+    made = judge.rows.forecasts(facts.pop("values"), OURS)  # type: ignore[arg-type]
+    say(judge.line(OURS, made, facts))
+    for classical in (Naive(), WeeklyNaive(), Smoothing(), MedianLevel()):
+        say(judge.line(classical.name, classical.predict(panel, origins, HORIZON)))
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         np.save(folder / "values.npy", filled(panel))
@@ -136,7 +150,7 @@ def main() -> None:
         (folder / "task.json").write_text(json.dumps(task))
         for name in options.peers:
             forecasts, cost = peer(folder, options.python, name, panel, origins)
-            say(line(name, score(panel, origins, forecasts), cost) + "\n")
+            say(judge.line(name, forecasts, cost))
             sys.stdout.flush()
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from brownout.domain.calendar import Calendar, Maintenance
+from brownout.domain.calendar import Maintenance
 from brownout.domain.errors import SettingsError
 
 __all__ = [
@@ -152,9 +152,10 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 class MaintenanceSettings(Section):
-    """A window of maintenance: ``start`` and ``end``; or ``weekly`` or ``dates``, with ``from`` and ``to``.
+    """A window of maintenance: ``start`` and ``end``; or ``weekly`` or ``dates``, with ``from`` and ``to``; or ``ics``.
 
-    A time without an offset is UTC; days, ``from`` and ``to`` are of the ``timezone``.
+    A time without an offset is UTC; days, ``from`` and ``to`` are of the ``timezone``, and so is what a calendar file
+    says without one.
     """
 
     name: str
@@ -168,12 +169,16 @@ class MaintenanceSettings(Section):
     closes: Annotated[time, Field(alias="to")] = time()
     """On the next day where it is not later than ``from``."""
     timezone: str = "UTC"
+    ics: Path | None = None
+    """An iCalendar file: each of its events is a window."""
 
     @model_validator(mode="after")
     def _can_be_meant(self) -> Self:
         once, again = (self.start, self.end) != (None, None), bool(self.weekly or self.dates)
-        if once == again:
-            raise ValueError(f"window {self.name!r} needs start and end, or weekly or dates")
+        if once + again + (self.ics is not None) != 1:
+            raise ValueError(f"window {self.name!r} needs start and end, or weekly or dates, or ics")
+        if self.ics is not None and {"opens", "closes"} & self.model_fields_set:
+            raise ValueError(f"window {self.name!r} has an ics, whose events have times: from and to are for others")
         if once and (self.start is None or self.end is None or _utc(self.end) <= _utc(self.start)):
             raise ValueError(f"window {self.name!r} needs an end after its start")
         if once and {"opens", "closes", "timezone"} & self.model_fields_set:
@@ -186,7 +191,7 @@ class MaintenanceSettings(Section):
 
     @property
     def window(self) -> Maintenance:
-        """The window as the calendar has it."""
+        """The window as the calendar has it, without the events of an ``ics``."""
         once = None if self.start is None or self.end is None else (_utc(self.start), _utc(self.end))
         return Maintenance(
             name=self.name,
@@ -227,11 +232,6 @@ class Settings(BaseSettings):
     history: HistorySettings = HistorySettings()
     tracking: TrackingSettings = TrackingSettings()
     maintenance: tuple[MaintenanceSettings, ...] = ()
-
-    @property
-    def calendar(self) -> Calendar:
-        """All windows of maintenance."""
-        return Calendar(tuple(one.window for one in self.maintenance))
 
     @model_validator(mode="after")
     def _history_covers_what_reads_it(self) -> Self:

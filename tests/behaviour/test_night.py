@@ -128,13 +128,16 @@ def test_limits_of_the_settings_win(fleet: Path, tmp_path: Path) -> None:
     assert "console_update_ms" in chronic
 
 
-def test_a_silent_entity_is_named(tmp_path: Path) -> None:
+def test_a_silent_entity_and_one_that_is_forecast_by_its_peers_are_named(tmp_path: Path) -> None:
     made = simulate(FleetSettings(hosts=2, vms=4, days=9, interval_s=300, seed=5))
     panel = made.panels["vm"]
     panel.values[1, panel.values.shape[1] // 2 :] = np.nan
+    panel.values[2, :-24] = np.nan  # two hours of past
     write_dataset(made, tmp_path / "fleet", name="silent")
     report = night(tmp_path / "fleet", tmp_path / "out")
     assert report["quality"]["silent"] == ["vm002"]  # type: ignore[index]
+    assert report["quality"]["by_peers"] == ["vm003"]  # type: ignore[index]
+    assert "forecast by their peers too: vm003" in (tmp_path / "out" / "report" / "report.md").read_text()
 
 
 @pytest.mark.parametrize("interval", [60, 3600])

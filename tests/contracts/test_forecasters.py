@@ -17,6 +17,7 @@ from brownout.domain.forecasts import QUANTILES, Forecasts, Series
 from brownout.domain.panel import Panel
 from brownout.domain.ports import Forecaster
 from brownout.forecasting.lstm import LstmForecaster
+from brownout.forecasting.medians import MedianLevel
 from brownout.forecasting.naive import Naive, SeasonalNaive, WeeklyNaive
 from brownout.forecasting.outlook import Outlook
 from brownout.forecasting.selected import SelectedForecaster
@@ -31,6 +32,7 @@ MAKE: dict[str, Callable[[], Forecaster]] = {
     "seasonal-naive": SeasonalNaive,
     "weekly-naive": WeeklyNaive,
     "smoothing": Smoothing,
+    "median": MedianLevel,
     "trend": Trend,
     "usual": Usual,
     "outlook": lambda: Outlook(HORIZON),

@@ -184,6 +184,7 @@ def test_resets_are_counted_and_a_migration_keeps_the_guest(corpus: Corpus, sync
     assert resets["kvm01"] == 5  # swap, kernel_vmstat, nstat, linux_cpu, rt_thread
     topology = history.topology
     assert topology["vm002"].parent == "kvm02"
+    assert topology["vm002"].former == ((FLEET.start + 9 * HOUR, "kvm01"),)
     assert topology["vm002/console"].parent == "vm002"
     assert topology["vm001"].parent == "kvm01"
     assert {entity.kind for entity in topology} == {"host", "disk", "path", "interface", "link", "vm", "console"}

@@ -85,6 +85,6 @@ def test_windows_of_maintenance_are_read_in_utc_whatever_their_offset(tmp_path: 
         '[[maintenance]]\nname = "backup"\nweekly = ["sat", "sun"]\nfrom = "23:30"\nto = 01:00:00\n'
         'timezone = "Europe/Zurich"\n'
     )
-    once, again = load_settings(path).calendar.windows
+    once, again = (one.window for one in load_settings(path).maintenance)
     assert once.once == (np.datetime64("2026-03-02T03:00", "ms"), np.datetime64("2026-03-02T04:00", "ms"))
     assert (again.weekdays, again.opens, again.closes, again.entities) == ((5, 6), time(23, 30), time(1), ("*",))

@@ -175,6 +175,12 @@ def simulate(  # noqa: PLR0913 - each option of a fleet is an option of the comm
     faults: Annotated[int, typer.Option(min=0, help="Incidents to inject.")] = 0,
     pairs: Annotated[float, typer.Option(min=0, max=1, help="Share of incidents with another one beside them.")] = 0.0,
     faint: Annotated[float, typer.Option(min=0, max=1, help="Share of incidents that are hardly visible.")] = 0.0,
+    migrations: Annotated[
+        int, typer.Option(min=0, help="Live migrations over all days, within clusters of four hosts; no faults.")
+    ] = 0,
+    maintenance: Annotated[
+        int, typer.Option(min=0, help="Announced maintenances of a host over all days, emptied first; no faults.")
+    ] = 0,
     exclude_causes: Annotated[str, typer.Option(help="Causes never injected, separated by commas.")] = "",
     only_causes: Annotated[str, typer.Option(help="The only causes injected, separated by commas.")] = "",
     telemetry: Annotated[Telemetry, typer.Option(help="How much is measured.")] = Telemetry.FULL,
@@ -193,6 +199,8 @@ def simulate(  # noqa: PLR0913 - each option of a fleet is an option of the comm
         faults=faults,
         pairs=pairs,
         faint=faint,
+        migrations=migrations,
+        maintenance=maintenance,
         exclude_causes=_names(exclude_causes),
         only_causes=_names(only_causes),
         telemetry=telemetry.value,

@@ -1,6 +1,5 @@
 """``brownout evaluate``: judge one part on a dataset folder."""
 
-import json
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated
@@ -85,4 +84,6 @@ def diagnose(
 
 
 def _show(scores: Mapping[str, object]) -> None:
-    typer.echo(json.dumps(scores, indent=1, default=str))
+    from brownout.telemetry.plain import json_text
+
+    typer.echo(json_text(scores))

@@ -20,10 +20,9 @@ def episodes(scores: AnomalyScores, panel: Panel, settings: EpisodeSettings | No
     """Episodes of all entities in order of their start; ``panel`` holds the scored slots and their past."""
     settings = settings or EpisodeSettings()
     levels = _levels(scores)
-    patience = settings.patience(scores.interval_s)
     found = []
     for row in np.flatnonzero(np.nanmax(np.nan_to_num(levels, nan=-1.0), axis=1, initial=-1) >= 1.0).tolist():
-        for first, last in _spans(levels[row], settings, patience):
+        for first, last in _spans(levels[row], settings, scores.interval_s):
             found.append(_episode(scores, panel, row, (first, last), settings))
     return tuple(sorted(found, key=lambda episode: (episode.start, episode.entity)))
 
@@ -38,9 +37,9 @@ def running(levels: Float, interval_s: int, settings: EpisodeSettings | None = N
     patience = settings.patience(interval_s)
     marks = np.zeros(levels.shape, bool)
     for row in np.flatnonzero((np.nan_to_num(levels) >= 1.0).any(axis=1)).tolist():
-        for first, last in _spans(levels[row], settings, patience):
+        for first, last in _spans(levels[row], settings, interval_s):
             inside = levels[row, first:last]
-            enough = np.cumsum(inside >= 1.0) >= settings.least_slots
+            enough = np.cumsum(inside >= 1.0) >= settings.evidence(interval_s)
             confirmed = first + int(np.argmax(enough | (inside >= settings.obvious)))
             marks[row, confirmed : last + patience] = True
     return marks
@@ -50,18 +49,18 @@ def _levels(scores: AnomalyScores) -> Float:
     return scores.scores if scores.levels is None else scores.levels
 
 
-def _spans(level: Float, settings: EpisodeSettings, patience: int) -> list[tuple[int, int]]:
+def _spans(level: Float, settings: EpisodeSettings, interval_s: int) -> list[tuple[int, int]]:
     """Slots ``first`` until before ``last`` of each episode of one entity; gaps neither begin nor end one."""
     above = np.flatnonzero(level >= 1.0)
     high = np.flatnonzero(level >= settings.clear)
     # An episode holds on while the level is at the clearing line at least once in each span of patience.
-    parts = np.split(high, np.flatnonzero(np.diff(high) > patience) + 1)
+    parts = np.split(high, np.flatnonzero(np.diff(high) > settings.patience(interval_s)) + 1)
     spans = []
     for part in parts:
         if not len(part):
             continue
         alarms = above[(above >= part[0]) & (above <= part[-1])]
-        if len(alarms) >= settings.least_slots or (len(alarms) and level[alarms].max() >= settings.obvious):
+        if len(alarms) >= settings.evidence(interval_s) or (len(alarms) and level[alarms].max() >= settings.obvious):
             spans.append((int(alarms[0]), int(part[-1]) + 1))
     return spans
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 import skops.io
 from sklearn.ensemble import IsolationForest
 
 from brownout.detection.features import FEATURES, Features, entity_features
 from brownout.detection.news import announce, news
+from brownout.detection.ordinary import lasting, strange, tops
 from brownout.detection.past import trailing_mean
 from brownout.detection.settings import DetectorSettings
 from brownout.detection.threshold import Threshold, fit_threshold
@@ -29,7 +29,7 @@ FORMAT = 5
 BATCH = 200_000
 TRUSTED = ["sklearn.tree._tree.Tree"]
 """The one type beyond skops' own list that may be loaded; its indices are checked before use."""
-DEVIATING = {"now_largest": 0.1, "hour_largest": 0.1}
+DEVIATING = {"now_largest": 0.1, "hour_largest": 0.1, "level_power": 0.1}
 SURPRISING = {
     **dict.fromkeys(("novel_half", "novel3_half", "stir_half", "record_half"), 0.1),
     **dict.fromkeys(("calm_half", "calm3_half"), 0.05),
@@ -41,16 +41,11 @@ NOW = FEATURES.index("now_largest")
 ECHO, ECHO_SHARE = (4 * 3600, 24), 0.25
 """A surprise after hours that were odd too counts for more: the share in it of the mean of the last four hours, or of
 24 slots if that is longer."""
-SUSTAINED = 3
-"""Slots that a level must last for its boundary to look at it: an episode is more than one strange sample."""
 CALIBRATED = 200_000
 """Slots that boundaries are set on, of evenly chosen entities."""
 FEW_DAYS = 2.0
 """Days that tell too little: with so many the margin is doubled, with a week it is nearly the plain one."""
-STRANGE_FEATURE = FEATURES.index("level_largest")
-STRANGE = 15.0
-"""Spreads from which a quarter of an hour is no ordinary one."""
-STRANGE_SHARE = 0.05
+FARTHEST = FEATURES.index("level_largest")
 WARM_DAYS = 2.0
 """Days at the begin of a training panel whose features are not learned: their past is too short to expect anything."""
 
@@ -140,13 +135,12 @@ class IsolationForestDetector:
     def _boundaries(self, forest: IsolationForest, members: Sequence[Lesson]) -> Boundaries:
         """Boundaries that ordinary days cross at the rates of the settings."""
         parts = [_peaks(forest, lesson, CALIBRATED // len(members)) for lesson in members]
-        days = sum(part.days for part in parts)
         rates = (self.settings.strays_a_day, self.settings.news_a_day)
         level, surprise = (
             fit_threshold(
                 np.concatenate([part.values[which] for part in parts]),
                 np.concatenate([part.peaks[which] for part in parts]),
-                rate * days,
+                rate * sum(part.days[which] for part in parts),
             )
             for which, rate in enumerate(rates)
         )
@@ -246,11 +240,11 @@ def _checked(forest: IsolationForest, folder: Path) -> IsolationForest:
 
 @dataclass(frozen=True, eq=False)
 class _Peaks:
-    """Levels and surprises of ordinary slots, those of them that are news, and the days that they cover."""
+    """Levels and surprises of ordinary slots, the tops of levels and the surprises that are news, the days covered."""
 
     values: tuple[Float, Float]
     peaks: tuple[Float, Float]
-    days: float
+    days: tuple[float, float]
 
 
 def _peaks(forest: IsolationForest, lesson: Lesson, slots: int) -> _Peaks:
@@ -258,15 +252,13 @@ def _peaks(forest: IsolationForest, lesson: Lesson, slots: int) -> _Peaks:
     whole = lesson.features.rows
     entities = max(min(len(whole), slots // max(whole.shape[1], 1)), 1)
     rows = whole[np.linspace(0, len(whole) - 1, entities).astype(int)]
-    plain = ~_strange(rows)
+    plain = ~strange(np.expm1(rows[..., FARTHEST]), lesson.interval_s)
     levels, surprises = _in_time(forest, rows, lesson.interval_s)
-    values, peaks = [], []
-    for found in (_lasting(levels), surprises):
-        floor = np.nanmin(found, initial=np.inf)
-        values.append(found[plain & np.isfinite(found)])
-        peaks.append(found[news(found - floor, lesson.known) & plain])
-    days = float(np.isfinite(surprises).sum()) * lesson.interval_s / 86_400
-    return _Peaks((values[0], values[1]), (peaks[0], peaks[1]), days)
+    ordinary = np.where(plain, lasting(levels), np.nan)
+    fresh = news(surprises - np.nanmin(surprises, initial=np.inf), lesson.known)
+    values = ordinary[np.isfinite(ordinary)], surprises[np.isfinite(surprises)]
+    days = len(values[0]) * lesson.interval_s / 86_400, len(values[1]) * lesson.interval_s / 86_400
+    return _Peaks(values, (tops(ordinary, lesson.interval_s), surprises[fresh]), days)
 
 
 def _in_time(forest: IsolationForest, rows: Float, interval_s: int) -> tuple[Float, Float]:
@@ -287,24 +279,6 @@ def _echoed(surprises: Float, interval_s: int) -> Float:
     width = max(ECHO[0] // interval_s, ECHO[1])
     echoed: Float = (1 - ECHO_SHARE) * surprises + ECHO_SHARE * trailing_mean(surprises, width)
     return echoed
-
-
-def _lasting(levels: Float) -> Float:
-    """Least level of the last ``SUSTAINED`` slots, NaN where one of them was not scored."""
-    lasting = levels.copy()
-    for back in range(1, SUSTAINED):
-        lasting[:, back:] = np.minimum(lasting[:, back:], levels[:, :-back])
-    lasting[:, : SUSTAINED - 1] = np.nan
-    return lasting
-
-
-def _strange(rows: Float) -> npt.NDArray[np.bool_]:
-    """Slots of past incidents: far from every expectation, and few of them.
-
-    Where such slots are common they are how this telemetry behaves, and none is strange.
-    """
-    strange: npt.NDArray[np.bool_] = rows[..., STRANGE_FEATURE] > np.log1p(STRANGE)
-    return strange if strange.mean() < STRANGE_SHARE else np.zeros_like(strange)
 
 
 def _raw(forest: IsolationForest, rows: Float) -> tuple[Float, Float]:

@@ -4,19 +4,17 @@ Of each day that a newcomer lacks, the values of another peer stand in: the medi
 then that of the peers, and the usual spread how far they lie apart. Its own days take their place one after the other.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
-from brownout.domain.entities import Entity
 from brownout.domain.findings import AnomalyScores
+from brownout.domain.likeness import likest
 from brownout.domain.panel import Float, Panel
 
-__all__ = ["PEERS", "lend", "likest", "own_only", "since"]
+__all__ = ["lend", "own_only", "since"]
 
-PEERS = 7
-"""Peers that lend to a newcomer: one for each day that is looked back."""
 LEAST_DAYS = 0.5
 """Days of past that an entity must lack to be a newcomer."""
 DAY_S = 86_400
@@ -28,18 +26,6 @@ def since(panel: Panel) -> Mapping[int, int]:
     first = np.where(seen.any(axis=1), seen.argmax(axis=1), 0)
     least = LEAST_DAYS * DAY_S / panel.interval_s
     return {row: int(first[row]) for row in np.flatnonzero(first >= least).tolist()}
-
-
-def likest(newcomer: Entity, candidates: Sequence[Entity]) -> list[Entity]:
-    """The candidates most like a newcomer: of its group, site and parent, with its labels, then by id."""
-
-    def likeness(other: Entity) -> float:
-        place = sum((other.group == newcomer.group, other.site == newcomer.site, other.parent == newcomer.parent))
-        names = {*newcomer.labels, *other.labels}
-        same = sum(newcomer.labels.get(name) == other.labels.get(name) for name in names)
-        return place + same / max(len(names), 1)
-
-    return sorted(candidates, key=lambda other: (-likeness(other), other.id))[:PEERS]
 
 
 def lend(panel: Panel, peers: Panel, newcomers: Mapping[int, int]) -> Panel:

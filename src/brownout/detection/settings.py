@@ -28,7 +28,7 @@ class DetectorSettings:
     samples: int = 512
     rows: int = 40_000
     strays_a_day: float = 0.1
-    margin: float = 1.3
+    margin: float = 1.1
     news_a_day: float = 0.2
     seed: int = 0
 
@@ -46,8 +46,8 @@ class EpisodeSettings:
     ----------
     clear
         An episode ends when the score stays below this share of the boundary for ``clear_minutes``.
-    least_slots
-        Slots above the boundary that an episode must have, unless one of them reaches ``obvious``.
+    least_slots, least_minutes
+        Slots above the boundary that an episode must have, as many and so long, unless one of them reaches ``obvious``.
     mover
         Deviation from which a metric counts as having moved, in usual spreads.
     """
@@ -55,9 +55,14 @@ class EpisodeSettings:
     clear: float = 0.8
     clear_minutes: float = 30.0
     least_slots: int = 3
+    least_minutes: float = 5.0
     obvious: float = 1.6
     mover: float = 4.0
     movers: int = 8
+
+    def evidence(self, interval_s: int) -> int:
+        """Slots above the boundary that an episode must have."""
+        return max(self.least_slots, round(self.least_minutes * 60 / interval_s))
 
     def patience(self, interval_s: int) -> int:
         """Slots below the clearing line after which an episode is over."""

@@ -16,10 +16,10 @@ GAP = np.timedelta64(20 * 60_000, "ms")
 
 
 def group_episodes(episodes: Sequence[Episode], topology: Topology) -> tuple[IncidentWindow, ...]:
-    """Incidents in order of their start; their entities are all that hang on the same root."""
+    """Incidents in order of their start; their entities are all that hung on the same root then."""
     roots: dict[str, list[Episode]] = {}
     for episode in sorted(episodes, key=lambda e: (e.start, e.entity)):
-        roots.setdefault(topology.root(episode.entity), []).append(episode)
+        roots.setdefault(topology.root(episode.entity, episode.start), []).append(episode)
     windows = []
     for root, members in roots.items():
         group: list[Episode] = []
@@ -38,7 +38,7 @@ def _window(root: str, group: list[Episode], topology: Topology) -> IncidentWind
         id=hashlib.sha256(f"{root}\n{start}".encode()).hexdigest()[:12],
         start=start,
         end=max(episode.end for episode in group),
-        entities=topology.related(root),
+        entities=topology.at(start).related(root),
         episodes=tuple(group),
         open=any(episode.open for episode in group),
     )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from fnmatch import fnmatchcase
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -11,16 +12,24 @@ import numpy.typing as npt
 from brownout.domain.entities import Topology
 from brownout.domain.panel import Panel
 
-__all__ = ["Announced", "Calendar", "Maintenance", "Weekday"]
+__all__ = ["Announced", "Calendar", "Listed", "Maintenance", "Weekday"]
 
 Spans = list[tuple[np.datetime64, np.datetime64]]
 Weekday = int
 """0 = Monday."""
 
 
+class Listed(Protocol):
+    """Events that another calendar lists."""
+
+    def between(self, start: np.datetime64, end: np.datetime64) -> Sequence[tuple[np.datetime64, np.datetime64]]:
+        """Spans that overlap start to end (exclusive), UTC, in order; each whole."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Maintenance:
-    """A window of maintenance: once, on days of the week, or on dates.
+    """A window of maintenance: once, on days of the week, on dates, or whenever another calendar lists an event.
 
     Attributes
     ----------
@@ -32,6 +41,8 @@ class Maintenance:
         Local days on which it begins at ``opens``; it ends at ``closes``, on the next day where that is not later.
     zone
         Time zone of the days and times.
+    listed
+        The events of another calendar, in place of all of these.
     """
 
     name: str
@@ -42,10 +53,13 @@ class Maintenance:
     opens: time = time()
     closes: time = time()
     zone: tzinfo = UTC
+    listed: Listed | None = None
 
     def spans(self, start: np.datetime64, end: np.datetime64) -> Spans:
         """Spans that overlap start to end (exclusive), UTC, in order; each whole."""
-        if self.once is not None:
+        if self.listed is not None:
+            found = list(self.listed.between(start, end))
+        elif self.once is not None:
             found = [self.once]
         else:
             day = start.astype("datetime64[D]").astype(date) - timedelta(days=2)
@@ -60,9 +74,9 @@ class Maintenance:
         # A local time that the clocks skip or repeat has two readings: the window covers both.
         return min(_utc(opens), _utc(opens.replace(fold=1))), max(_utc(closes), _utc(closes.replace(fold=1)))
 
-    def covers(self, entity: str, topology: Topology) -> bool:
-        """Whether an entity, or something that it hangs on, is meant."""
-        names = (entity, *topology.ancestors(entity))
+    def covers(self, entity: str, topology: Topology, time: np.datetime64 | None = None) -> bool:
+        """Whether an entity, or something that it hangs on (at a time, or now), is meant."""
+        names = (entity, *topology.ancestors(entity, time))
         return any(fnmatchcase(name, pattern) for name in names for pattern in self.entities)
 
     def unknown(self, topology: Topology) -> tuple[str, ...]:
@@ -112,8 +126,12 @@ class Calendar:
             spans = window.spans(panel.start, panel.end)
             if not spans:
                 continue
-            rows = [row for row, name in enumerate(panel.entity_ids) if window.covers(name, topology)]
-            closed[rows] |= _inside(panel, spans)
+            inside = _inside(panel, spans)
+            for row, name in enumerate(panel.entity_ids):
+                for start, end in topology.stays(name, panel.start, panel.end):
+                    if window.covers(name, topology, start):
+                        own = slice(panel.slot(start), panel.slot(end - np.timedelta64(1, "ms")) + 1)
+                        closed[row, own] |= inside[own]
         return closed
 
 

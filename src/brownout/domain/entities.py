@@ -1,9 +1,12 @@
 """Entities and how they hang together."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Self
+
+import numpy as np
 
 from brownout.domain.errors import DataError
 
@@ -19,13 +22,15 @@ class Entity:
     id
         Stable identity: the UUID of a guest, else the name its collector uses.
     parent
-        Id of what it runs on or belongs to: a console's vm, a vm's host, a disk's host; "" for none.
+        Id of what it runs on or belongs to: a console's vm, a vm's host, a disk's host; "" for none. The latest one.
     group
         A diagnosis sees only entities of one group at a time; "" for all in one.
     labels
         Further static columns, e.g. ``site``, ``vantage``, ``medium``, ``cores``.
     named_by
         Labels that name it in its source, such as the tags ``host`` and ``domain_name``; none where nothing says.
+    former
+        Parents that it had before, each with the time (UTC) until which it was the parent, in order.
     """
 
     id: str
@@ -35,11 +40,28 @@ class Entity:
     group: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     named_by: tuple[str, ...] = ()
+    former: tuple[tuple[np.datetime64, str], ...] = ()
+
+    def parent_at(self, time: np.datetime64 | None) -> str:
+        """The parent at a time; None means now."""
+        if time is not None:
+            for until, parent in self.former:
+                if time < until:
+                    return parent
+        return self.parent
+
+    def placed(self, placements: Sequence[tuple[np.datetime64, str]]) -> "Entity":
+        """With the parents that it has each from a time on, in order; the first one is taken to be it from ever."""
+        former: list[tuple[np.datetime64, str]] = []
+        for (_, before), (start, after) in pairwise(placements):
+            if before != after:
+                former.append((start, before))
+        return replace(self, parent=placements[-1][1], former=tuple(former))
 
 
 @dataclass(frozen=True)
 class Topology:
-    """Entities by id with their parents and children."""
+    """Entities by id with their parents and children; those of now unless a time is given."""
 
     entities: Mapping[str, Entity]
 
@@ -72,13 +94,70 @@ class Topology:
                 table.setdefault(entity.parent, []).append(entity.id)
         return {parent: tuple(ids) for parent, ids in table.items()}
 
-    def ancestors(self, entity: str) -> tuple[str, ...]:
+    def at(self, time: np.datetime64) -> "Topology":
+        """Everything where it was at a time; what moved since is of the group of what it was on."""
+        if not self._movers:
+            return self
+        table = dict(self.entities)
+        for mover in self._movers:
+            parent = mover.parent_at(time)
+            table[mover.id] = replace(mover, parent=parent, former=())
+            if parent != mover.parent:
+                own = (mover.id, *self.descendants(mover.id))
+                table |= {name: replace(table[name], group=self[parent].group) for name in own}
+        return Topology(table)
+
+    @cached_property
+    def moves(self) -> Mapping[str, Mapping[np.datetime64, str]]:
+        """By entity: when it, what it hangs on, or a guest of the host that it is or belongs to, moved, and who did."""
+        table: dict[str, dict[np.datetime64, str]] = {}
+        for mover in self._movers:
+            below = (mover.id, *self.descendants(mover.id))
+            parents = [*(parent for _, parent in mover.former), mover.parent]
+            for (time, _), hosts in zip(mover.former, pairwise(parents), strict=True):
+                parts = [part for host in hosts for part in self.children.get(host, ()) if part not in self._movable]
+                for name in (*below, *hosts, *parts):
+                    table.setdefault(name, {})[time] = mover.id
+        return table
+
+    @cached_property
+    def _movable(self) -> frozenset[str]:
+        """Entities of the kinds of those that moved."""
+        kinds = {mover.kind for mover in self._movers}
+        return frozenset(entity.id for entity in self if entity.kind in kinds)
+
+    def ever(self, entity: str) -> tuple[str, ...]:
+        """Ids of everything that an entity hangs on or hung on once, from the parents upwards."""
+        line = [entity]
+        for name in line:
+            above = (self[name].parent, *(parent for _, parent in self[name].former))
+            line += [parent for parent in dict.fromkeys(above) if parent and parent not in line]
+        return tuple(line[1:])
+
+    def groups(self, entity: str) -> tuple[str, ...]:
+        """The groups that an entity is of now, and was of when it, or what it hangs on, was elsewhere."""
+        line = (entity, *self.ever(entity))
+        former = (self[parent].group for name in line for _, parent in self[name].former)
+        return tuple(dict.fromkeys((self[entity].group, *former)))
+
+    def stays(
+        self, entity: str, start: np.datetime64, end: np.datetime64
+    ) -> tuple[tuple[np.datetime64, np.datetime64], ...]:
+        """Spans from start until end in each of which an entity hung on the same things; one where it never moved."""
+        moves = [until for name in (entity, *self.ever(entity)) for until, _ in self[name].former]
+        return tuple(pairwise(sorted({start, end, *(until for until in moves if start < until < end)})))
+
+    @cached_property
+    def _movers(self) -> tuple[Entity, ...]:
+        return tuple(entity for entity in self if entity.former)
+
+    def ancestors(self, entity: str, time: np.datetime64 | None = None) -> tuple[str, ...]:
         """Ids from the parent upwards; a cycle ends where it closes."""
         found: list[str] = []
-        parent = self[entity].parent
+        parent = self[entity].parent_at(time)
         while parent and parent not in found and parent != entity:
             found.append(parent)
-            parent = self[parent].parent
+            parent = self[parent].parent_at(time)
         return tuple(found)
 
     def descendants(self, entity: str) -> tuple[str, ...]:
@@ -92,9 +171,9 @@ class Topology:
                 queue.extend(self.children.get(child, ()))
         return tuple(found)
 
-    def root(self, entity: str) -> str:
+    def root(self, entity: str, time: np.datetime64 | None = None) -> str:
         """The topmost ancestor, usually the host; the entity itself where it has none."""
-        return (self.ancestors(entity) or (entity,))[-1]
+        return (self.ancestors(entity, time) or (entity,))[-1]
 
     def related(self, entity: str) -> tuple[str, ...]:
         """The entity, everything above and below it, and what else hangs on the same root."""

@@ -155,6 +155,7 @@ class Why(StrEnum):
 
     ARTEFACT = "artefact"
     CHANCE = "chance"
+    MOVED = "moved"
     FEEDBACK = "feedback"
     OUTLIER = "outlier"
 
@@ -164,7 +165,7 @@ class Quiet:
     """An episode that is kept but not alarmed.
 
     ``reason`` is the sentence a report shows; ``because`` the id of the artefact among the causes, of the episode whose
-    verdict mutes it, or the metric that had an outlier or moved first.
+    verdict mutes it, of the guest that moved, or the metric that had an outlier or moved first.
     """
 
     episode: Episode

@@ -54,6 +54,8 @@ class Forecasts:
         How far the steps of each row hang together, 0 … 1 (the AR(1) coefficient of its ranks); None where unknown.
     odds
         How each row's chance to cross a limit is corrected: see ``Odds``; None where unknown.
+    outer
+        The 5 % and 95 % quantiles, which bound the 90 % interval: float32 ``[row, step, 2]``; None where unknown.
     """
 
     series: tuple[Series, ...]
@@ -64,6 +66,7 @@ class Forecasts:
     quantiles: tuple[float, ...] = QUANTILES
     persistence: tuple[float, ...] | None = None
     odds: tuple[Odds, ...] | None = None
+    outer: Float | None = None
 
     def __post_init__(self) -> None:
         rows = len(self.series)
@@ -96,6 +99,7 @@ class Forecasts:
             self.quantiles,
             None if self.persistence is None else tuple(self.persistence[i] for i in indices),
             None if self.odds is None else tuple(self.odds[i] for i in indices),
+            None if self.outer is None else self.outer[list(indices)],
         )
 
 

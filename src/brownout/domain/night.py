@@ -58,12 +58,14 @@ class Quality:
     """How good the data was.
 
     ``coverage`` is the share of slots with a value by metric name, over the entities that carry the metric, in the
-    window of the night; ``silent`` are entities with no value at all in it.
+    window of the night; ``silent`` are entities with no value at all in it; ``by_peers`` those of hours of past that
+    are forecast by their peers too.
     """
 
     repairs: Repairs
     coverage: Mapping[str, float]
     silent: tuple[str, ...]
+    by_peers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Anomaly", "Incident"]
+__all__ = ["Anomaly", "Event", "Incident"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,3 +29,20 @@ class Incident:
     end: np.datetime64
     entity: str
     cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that was done on purpose and is no fault: ``kind`` is migration or maintenance.
+
+    A migration is of a guest, from the host ``source`` to ``target``, which it runs on from ``end`` on; maintenance is
+    of a host, and has neither.
+    """
+
+    id: str
+    kind: str
+    entity: str
+    start: np.datetime64
+    end: np.datetime64
+    source: str = ""
+    target: str = ""

@@ -1,6 +1,6 @@
 """Warnings of breaches against what happened: how good the chances are, how early and how often wrong the warnings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -62,15 +62,19 @@ def first_crossings(beyond: Marks, calm: int) -> Marks:
 class BreachScores:
     """Windows and breaches of all series with a limit, by metric.
 
-    ``parts_`` holds for each window its chance, whether the limit was crossed, and whether its series was beyond it
-    already; ``leads_`` for each breach how many seconds before it was first warned of, NaN where it was not.
+    ``parts_`` holds for each window its chance, whether the limit was crossed, whether its series was beyond it
+    already, and the base rate that was known, NaN where none was; ``leads_`` for each breach how many seconds before it
+    was first warned of, NaN where it was not.
     """
 
     parts_: dict[str, list[Doubles]] = field(default_factory=dict)
     leads_: dict[str, list[Doubles]] = field(default_factory=dict)
 
-    def add(self, panel: Panel, windows: Sequence[Windows]) -> None:
-        """Add all windows of a panel at once: breaches are looked for between the first origin and the last horizon."""
+    def add(self, panel: Panel, windows: Sequence[Windows], rates: Mapping[str, float] | None = None) -> None:
+        """Add all windows of a panel at once: breaches are looked for between the first origin and the last horizon.
+
+        ``rates`` are the shares of windows that cross, by metric, as known before the first origin.
+        """
         given = [part for part in windows if len(part.likely)]
         if not given:
             return
@@ -82,15 +86,17 @@ class BreachScores:
             of = names == name
             beyond = _beyond(panel, kinds[name])
             made = (places[of], slots[of], likely[of])
-            self._windows(name, beyond, made, given[0].horizon)
+            self._windows(name, beyond, made, given[0].horizon, (rates or {}).get(name, float("nan")))
             self._breaches(name, beyond, made, panel.interval_s, given[0].horizon)
 
-    def _windows(self, name: str, beyond: Marks, made: tuple[np.ndarray, np.ndarray, Doubles], horizon: int) -> None:
+    def _windows(
+        self, name: str, beyond: Marks, made: tuple[np.ndarray, np.ndarray, Doubles], horizon: int, rate: float
+    ) -> None:
         places, slots, likely = made
         steps = slots[:, None] + np.arange(1, horizon + 1)
         inside = steps < beyond.shape[1]
         happened = (beyond[places[:, None], np.where(inside, steps, 0)] & inside).any(axis=1)
-        part = np.stack([likely, happened, beyond[places, slots]], axis=1)
+        part = np.stack([likely, happened, beyond[places, slots], np.full(len(likely), rate)], axis=1)
         self.parts_.setdefault(name, []).append(part)
 
     def _breaches(
@@ -126,9 +132,13 @@ def _beyond(panel: Panel, metric: Metric) -> Marks:
 
 
 def _scores(parts: Doubles, leads: Doubles) -> dict[str, object]:
-    """Windows that begin beyond the limit are no news and do not count."""
-    likely, happened, already = parts[:, 0], parts[:, 1] > 0, parts[:, 2] > 0
-    likely, happened = likely[~already], happened[~already]
+    """Windows that begin beyond the limit are no news and do not count.
+
+    ``brier_climatology`` always gives the share of the judged windows that cross, as nobody could know before;
+    ``brier_known`` the one that was known.
+    """
+    likely, happened, already, rates = parts[:, 0], parts[:, 1] > 0, parts[:, 2] > 0, parts[:, 3]
+    likely, happened, rates = likely[~already], happened[~already], rates[~already]
     base = brier(np.full(len(happened), happened.mean() if len(happened) else 0.0), happened)
     score = brier(likely, happened)
     warned = likely >= WARN
@@ -137,6 +147,7 @@ def _scores(parts: Doubles, leads: Doubles) -> dict[str, object]:
         "crossed": int(happened.sum()),
         "brier": score,
         "brier_climatology": base,
+        "brier_known": brier(rates, happened),
         "brier_skill": 1 - score / base if base > 0 else float("nan"),
         "warnings": int(warned.sum()),
         "false_warnings": float((~happened[warned]).mean()) if warned.any() else float("nan"),

@@ -35,7 +35,7 @@ def match(diagnoses: Sequence[Diagnosis], incidents: Sequence[Incident], topolog
     by_root = _by_root(diagnoses, topology)
     found = []
     for incident in incidents:
-        own = [d for d in by_root.get(topology.root(incident.entity), ()) if _belongs(d, incident)]
+        own = [d for d in by_root.get(topology.root(incident.entity, incident.start), ()) if _belongs(d, incident)]
         best = max(
             own, key=lambda diagnosis: (_overlap(diagnosis, incident), -_distance(diagnosis, incident)), default=None
         )
@@ -49,7 +49,7 @@ def unfounded(
     """The diagnoses that belong to no incident."""
     labelled: dict[str, list[Incident]] = {}
     for incident in incidents:
-        labelled.setdefault(topology.root(incident.entity), []).append(incident)
+        labelled.setdefault(topology.root(incident.entity, incident.start), []).append(incident)
     return tuple(
         diagnosis
         for root, own in _by_root(diagnoses, topology).items()
@@ -67,19 +67,21 @@ def false_causes(
     """False diagnoses with a cause, and the share of healthy guest-days of the span that were given one."""
     labelled: dict[str, list[Incident]] = {}
     for incident in incidents:
-        labelled.setdefault(topology.root(incident.entity), []).append(incident)
+        labelled.setdefault(topology.root(incident.entity, incident.start), []).append(incident)
     false = _by_root([d for d in unfounded(diagnoses, incidents, topology) if d.top.id != UNKNOWN], topology)
     healthy = blamed = 0
     days = np.arange(span[0].astype("datetime64[D]"), span[1].astype("datetime64[ms]"), DAY)
     for guest in _guests(topology):
-        root = topology.root(guest)
-        ill = _marked(days, [(i.start, i.end + AFTER) for i in labelled.get(root, ())])
+        roots = [topology.root(guest, day) for day in days.astype("datetime64[ms]")]
         own = {guest, *topology.descendants(guest)}
-        about = [
-            (d.start, d.end) for d in false.get(root, ()) if d.top.entity in own or _shared(d.top.entity, topology)
-        ]
-        healthy += int((~ill).sum())
-        blamed += int((_marked(days, about) & ~ill).sum())
+        for root in dict.fromkeys(roots):
+            there = np.array([other == root for other in roots])
+            well = there & ~_marked(days, [(i.start, i.end + AFTER) for i in labelled.get(root, ())])
+            about = [
+                (d.start, d.end) for d in false.get(root, ()) if d.top.entity in own or _shared(d.top.entity, topology)
+            ]
+            healthy += int(well.sum())
+            blamed += int((_marked(days, about) & well).sum())
     return {
         "false_causes": sum(len(found) for found in false.values()),
         "healthy_guest_days": healthy,

@@ -1,6 +1,6 @@
 """Rolling-origin backtest of a forecaster beside seasonal-naive."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,24 +8,15 @@ import numpy as np
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.losses import path_losses, skill_ratio
 from brownout.domain.panel import Float, Panel
-from brownout.domain.ports import Forecaster
+from brownout.evaluation.intervals import coverages, interval_counts
 
-__all__ = ["BacktestScores", "actual_after", "rolling_origins", "window_forecasts"]
+__all__ = ["BacktestScores", "actual_after", "rolling_origins"]
 
 
 def rolling_origins(panel: Panel, test_start: np.datetime64, *, horizon: int, stride: int) -> list[int]:
     """Slots of the origins: every ``stride`` from the last slot before the test on, while the horizon fits."""
     first = max(panel.slot(test_start) - 1, 0)
     return list(range(first, panel.values.shape[1] - horizon, stride))
-
-
-def window_forecasts(
-    forecaster: Forecaster, panel: Panel, origins: list[int], *, horizon: int, batch: int = 8
-) -> Iterator[tuple[Forecasts, Float]]:
-    """Forecasts and what came, some origins at a time so that memory stays small."""
-    for first in range(0, len(origins), batch):
-        forecasts = forecaster.predict(panel, origins[first : first + batch], horizon)
-        yield forecasts, actual_after(panel, forecasts)
 
 
 def actual_after(panel: Panel, forecasts: Forecasts) -> Float:
@@ -41,6 +32,7 @@ def actual_after(panel: Panel, forecasts: Forecasts) -> Float:
     return actual
 
 
+_COVERAGES = tuple(coverages(np.zeros(12), 0))
 QUARTERS = 4
 """Parts of the horizon that are scored apart."""
 
@@ -54,27 +46,22 @@ class BacktestScores:
     def add(self, forecasts: Forecasts, naive: Forecasts, actual: Float, scale: np.ndarray, *, kind: str = "") -> None:
         """Add windows; ``naive`` has the same rows, ``scale [row]`` is seasonal-naive's in-sample error."""
         quarters = [part for part in np.array_split(np.arange(actual.shape[1]), QUARTERS) if len(part)]
-        pairs = [
-            (path_losses(forecasts.values[:, q], actual[:, q]), path_losses(naive.values[:, q], actual[:, q]))
-            for q in quarters
-        ]
-        table = np.stack(
-            [
-                np.stack(
-                    [ours.absolute, ours.quantile, ours.inside, ours.count, theirs.absolute, theirs.quantile, scale], 1
-                )
-                for ours, theirs in pairs
-            ],
-            axis=1,
-        )
+        sides = interval_counts(forecasts, actual)
+        parts = []
+        for q in quarters:
+            ours, theirs = (path_losses(made.values[:, q], actual[:, q]) for made in (forecasts, naive))
+            losses = [ours.absolute, ours.quantile, ours.count, theirs.absolute, theirs.quantile]
+            parts.append(np.column_stack([*losses, sides[:, q].sum(axis=1), scale]))
+        table = np.stack(parts, axis=1)
         metrics = np.array([series.metric for series in forecasts.series])
         for metric in np.unique(metrics):
             self.parts_.setdefault((kind, str(metric)), []).append(table[metrics == metric])
 
     def summary(self) -> dict[str, dict[str, float]]:
-        """MASE and CRPS as ratios to seasonal-naive, coverage of the 80 % band and windows, by metric and "overall".
+        """MASE and CRPS as ratios to seasonal-naive, coverage of intervals and windows, by metric and "overall".
 
-        Overall ratios are geometric means over metrics; overall coverage is over all values.
+        ``coverage`` is that of the 80 % interval; see :func:`coverages` for the others. Overall ratios are geometric
+        means over metrics; overall coverage is over all values.
         """
         table = {metric: _scores(_whole(parts)) for metric, parts in self._by_metric().items()}
         return {"overall": _together(table.values()), **table}
@@ -113,18 +100,18 @@ def _together(table: Iterable[dict[str, float]]) -> dict[str, float]:
     return {
         "mase": _geometric([s["mase"] for s in ratios]),
         "crps": _geometric([s["crps"] for s in ratios]),
-        "coverage": sum(s["coverage"] * s["values"] for s in scores) / max(values, 1),
+        **{name: sum(s[name] * s["values"] for s in scores) / max(values, 1) for name in _COVERAGES},
         "windows": sum(s["windows"] for s in scores),
         "values": values,
     }
 
 
 def _scores(table: np.ndarray) -> dict[str, float]:
-    absolute, quantile, inside, count, naive_absolute, naive_quantile, scale = table.T
+    absolute, quantile, count, naive_absolute, naive_quantile, *_, scale = table.T
     return {
         "mase": skill_ratio(absolute, naive_absolute, count, scale),
         "crps": skill_ratio(quantile, naive_quantile, count, scale),
-        "coverage": float(inside.sum() / max(count.sum(), 1)),
+        **coverages(table[:, 5:-1].sum(axis=0), count.sum()),
         "windows": int((count > 0).sum()),
         "values": int(count.sum()),
     }

@@ -76,8 +76,11 @@ def incident_scores(
     none every entity is a guest.
     """
     found = sightings(tracks, incidents, topology)
+    at: dict[str, list[Incident]] = {}
+    for incident in incidents:
+        at.setdefault(topology.root(incident.entity, incident.start), []).append(incident)
     false = sum(
-        not any(_excuses(event, incident) for incident in incidents if topology.root(incident.entity) == root)
+        not any(_excuses(event, incident) for incident in at.get(root, ()))
         for root, events in _by_root(tracks, topology).items()
         for event in events
     )
@@ -93,7 +96,9 @@ def sightings(tracks: Sequence[AlarmTrack], incidents: Sequence[Incident], topol
     for incident in incidents:
         if not incident.start >= first:
             continue
-        own = [event for event in events.get(topology.root(incident.entity), ()) if _sees(event, incident)]
+        own = [
+            event for event in events.get(topology.root(incident.entity, incident.start), ()) if _sees(event, incident)
+        ]
         late = max(min((e.start for e in own), default=incident.start) - incident.start, np.timedelta64(0, "ms"))
         found.append(
             Sighting(
@@ -110,7 +115,7 @@ def _by_root(tracks: Sequence[AlarmTrack], topology: Topology) -> dict[str, list
     events: dict[str, list[_Event]] = {}
     for track in tracks:
         for event in _events(track):
-            events.setdefault(topology.root(track.entity), []).append(event)
+            events.setdefault(topology.root(track.entity, event.start), []).append(event)
     return events
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from brownout.domain.forecasts import Driver, Forecasts
 from brownout.domain.panel import Float
 from brownout.forecasting.load_model import LoadModel, Row
-from brownout.forecasting.load_paths import Outlook, follow, groups_of, log_latency
+from brownout.forecasting.load_paths import Contributions, follow, groups_of, log_latency
 from brownout.forecasting.rows import day_steps
 from brownout.forecasting.surroundings import Around, Load
 
@@ -65,9 +65,9 @@ def drivers_of(
 
 def _of_metric(model: LoadModel, row: Row, around: Around, likely: tuple[Doubles, Float]) -> list[tuple[Driver, ...]]:
     response = model.responses[row.metric]
-    outlook = model.outlook(row, around)
-    gains = follow(response, outlook).gains
-    rise = _rise(outlook, gains, likely, day_steps(around.panel.interval_s))
+    given = model.contributions(row, around)
+    gains = follow(response, given).gains
+    rise = _rise(given, gains, likely, day_steps(around.panel.interval_s))
     past = around.measured(response.loads)[row.consoles, : around.starts[0] + 1]
     ahead = around.forecast(response.loads)[row.consoles, 0]
     usual = _usual(past, around.horizon, day_steps(around.panel.interval_s))
@@ -83,16 +83,16 @@ def _of_metric(model: LoadModel, row: Row, around: Around, likely: tuple[Doubles
     ]
 
 
-def _rise(outlook: Outlook, gains: Float, likely: tuple[Doubles, Float], day: int) -> _Rise:
+def _rise(given: Contributions, gains: Float, likely: tuple[Doubles, Float], day: int) -> _Rise:
     weights, high = likely
     steps = high.shape[1]
     at_hour, always = (
-        _over((outlook.future - usual) * gains[:, None], weights)
-        for usual in (_usual(outlook.past, steps, day), np.nanmedian(outlook.past, axis=1)[:, None])
+        _over((given.future - usual) * gains[:, None], weights)
+        for usual in (_usual(given.past, steps, day), np.nanmedian(given.past, axis=1)[:, None])
     )
     hour, ever = (
         _over((high - usual)[..., None], weights)[:, 0]
-        for usual in (_usual(outlook.latency[..., None], steps, day)[..., 0], np.nanmedian(outlook.latency, 1)[:, None])
+        for usual in (_usual(given.latency[..., None], steps, day)[..., 0], np.nanmedian(given.latency, 1)[:, None])
     )
     daily = np.maximum(at_hour, 0).sum(axis=1) < DAILY * np.maximum(always, 0).sum(axis=1)
     return _Rise(np.where(daily[:, None], always, at_hour), np.where(daily, ever, hour), daily)

@@ -1,7 +1,7 @@
 """Many series of any length in one flat array, read by index arithmetic."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -65,6 +65,12 @@ class SeriesBlock:
 
     def __len__(self) -> int:
         return len(self.offset)
+
+    def to(self, device: torch.device) -> "SeriesBlock":
+        """The same series in the memory of a device; itself where they are there already."""
+        if self.values.device.type == device.type:
+            return self
+        return SeriesBlock(**{column.name: getattr(self, column.name).to(device) for column in fields(self)})
 
     def take(self, rows: Tensor, slots: Tensor) -> Tensor:
         """Values of slots ``[row, step]``, counted within each row's series; NaN outside of it."""

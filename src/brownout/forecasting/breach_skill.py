@@ -6,14 +6,13 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from brownout.domain.entities import Topology
 from brownout.domain.forecasts import Forecasts, Odds, Skill
 from brownout.domain.losses import brier, reliability
 from brownout.domain.panel import Float, Panel
 from brownout.domain.paths import PathModel, crossing, exceedance, likelihood
 from brownout.forecasting.calibration import Calibration
 from brownout.forecasting.choice import Choice, HeldOut, chosen_values
-from brownout.forecasting.odds import Chances, Events, learn_odds, surprises
+from brownout.forecasting.odds import Chances, Events, learn_odds, stories_of
 
 __all__ = ["learn_persistence", "odds_of", "persistence_of", "with_brier"]
 
@@ -64,58 +63,35 @@ def persistence_of(tables: Sequence[HeldOut], calibration: Calibration) -> Mappi
     return found
 
 
-def odds_of(
+def odds_of(  # noqa: PLR0913 - what is forecast, by whom, what is known, and from which windows
     held_out: Sequence[tuple[Panel, HeldOut]],
-    history: Sequence[Panel],
+    rates: Mapping[str, float],
+    choice: Choice,
     calibration: Calibration,
     persistence: Mapping[str, float],
+    *,
+    whole: bool,
 ) -> Mapping[str, Odds]:
-    """Odds by metric of the LSTM's chances, from the windows that calibrate; a family learns together.
-
-    ``history`` is what lies before: it says how often limits were crossed out of the blue.
-    """
+    """Odds by metric, from the windows that calibrate, or from all of them; ``rates`` are base rates by metric."""
     given = Chances(persistence)
-    by_family: dict[str, list[Events]] = {}
-    topology = Topology.of({e.id: e for panel, _ in held_out for e in panel.entities}.values())
+    events: dict[str, list[Events]] = {}
     families = {metric.name: metric.family.value for panel, _ in held_out for metric in panel.metrics}
-    for panel, table in held_out:
-        values = calibration.apply(table.lstm)
-        stories = len({topology.root(entity) for entity in panel.entity_ids}) / len(panel.entities)
-        for metric, events in _events(table, table.calibrates, values, given).items():
-            by_family.setdefault(families[metric], []).append(replace(events, weight=events.weight * stories))
-    seen = _seen(history, calibration.horizon, families)
-    learned = {family: learn_odds(parts, seen.get(family, (0, 0))) for family, parts in by_family.items()}
-    return {metric: learned[family] for metric, family in families.items() if family in learned}
-
-
-def _seen(history: Sequence[Panel], horizon: int, families: Mapping[str, str]) -> dict[str, tuple[int, int]]:
-    """Surprises and quiet windows by family."""
-    found: dict[str, tuple[int, int]] = {}
-    for panel in history:
-        for metric, (crossed, quiet) in surprises(panel, horizon).items():
-            before = found.get(families.get(metric, ""), (0, 0))
-            found[families.get(metric, "")] = before[0] + crossed, before[1] + quiet
-    return found
+    stories = stories_of([panel for panel, _ in held_out])
+    for (_, table), share in zip(held_out, stories, strict=True):
+        values = chosen_values(table, calibration, choice.makers)
+        for chosen in (table.calibrates, ~table.calibrates) if whole else (table.calibrates,):
+            for metric, part in _events(table, chosen, values, given).items():
+                events.setdefault(metric, []).append(replace(part, weight=part.weight * share))
+    return learn_odds(events, {metric: rate for metric, rate in rates.items() if metric in families}, families)
 
 
 def with_brier(
     choice: Choice, tables: Sequence[HeldOut], calibration: Calibration, chances: Chances
-) -> tuple[tuple[Skill, ...], Chances]:
-    """Skills with the Brier score at the metric's limit of what was chosen, on the windows that choose.
-
-    A correction of the odds that makes the Brier score of its metric worse there is dropped.
-    """
+) -> tuple[Skill, ...]:
+    """Skills with the Brier score at the metric's limit of what was chosen, on the windows that choose."""
     made = [chosen_values(table, calibration, choice.makers) for table in tables]
-
-    def judged(given: Chances) -> dict[str, Skill]:
-        events = [_events(table, ~table.calibrates, values, given) for table, values in zip(tables, made, strict=True)]
-        return {s.metric: _judged(s, [part[s.metric] for part in events if s.metric in part]) for s in choice.skills}
-
-    plain, corrected = judged(Chances(chances.persistence)), judged(chances)
-    # Where nothing can be judged the correction stays.
-    better = {m: odds for m, odds in chances.odds.items() if m in plain and not corrected[m].brier > plain[m].brier}
-    skills = tuple(corrected[metric] if metric in better else skill for metric, skill in plain.items())
-    return skills, Chances(chances.persistence, better)
+    events = [_events(table, ~table.calibrates, values, chances) for table, values in zip(tables, made, strict=True)]
+    return tuple(_judged(s, [part[s.metric] for part in events if s.metric in part]) for s in choice.skills)
 
 
 def _events(table: HeldOut, chosen: Marks, values: Float, chances: Chances) -> dict[str, Events]:

@@ -1,7 +1,7 @@
 """Calibration: widen or narrow each quantile by what held-out windows say, by metric and distance (split conformal)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from brownout.domain.forecasts import QUANTILES, Forecasts
 from brownout.domain.panel import Float
 
-__all__ = ["BANDS", "Calibration", "bands_of", "calibrate"]
+__all__ = ["BANDS", "Calibration", "bands_of", "beyond", "calibrate", "outer_of"]
 
 MIDDLE = QUANTILES.index(0.5)
 BANDS = 4
@@ -32,6 +32,12 @@ def bands_of(steps: int, horizon: int) -> npt.NDArray[np.int64]:
     return np.minimum(np.arange(steps) * BANDS // horizon, BANDS - 1)
 
 
+def beyond(outer: Float, values: Float) -> Float:
+    """Outer quantiles ``[row, step, 2]`` that do not cross the quantiles ``[row, step, quantile]``."""
+    lower, upper = np.minimum(outer[..., 0], values[..., 0]), np.maximum(outer[..., 1], values[..., -1])
+    return np.stack([lower, upper], axis=-1)
+
+
 @dataclass(frozen=True)
 class Calibration:
     """Factors on the distance of each quantile from the median, by metric name and band.
@@ -41,7 +47,8 @@ class Calibration:
     horizon
         Steps of the forecasts that were learned from; the bands divide them.
     factors
-        ``[band][quantile]`` by metric; then for the quantiles of ``OUTER``, on the distance of the outermost ones.
+        ``[band][quantile]`` by metric; then for the quantiles of ``OUTER``, on the distance of those that the forecasts
+        have, or else of the outermost ones.
     """
 
     horizon: int
@@ -68,12 +75,26 @@ class Calibration:
         """The quantiles of ``OUTER`` that belong to the values before calibration: ``[row, step, 2]``."""
         table = self._table(forecasts)[..., len(QUANTILES) :]
         middle = forecasts.values[..., MIDDLE : MIDDLE + 1]
-        values: Float = (middle + (forecasts.values[..., [0, -1]] - middle) * table).astype(np.float32)
+        ends = forecasts.values[..., [0, -1]] if forecasts.outer is None else forecasts.outer
+        values: Float = (middle + (ends - middle) * table).astype(np.float32)
         return values
+
+    def calibrated(self, forecasts: Forecasts) -> Forecasts:
+        """The forecasts with calibrated values and outer quantiles, none of which cross."""
+        values = self.apply(forecasts)
+        return replace(forecasts, values=values, outer=beyond(self.outer(forecasts), values))
+
+    def tempered(self, share: float) -> Self:
+        """A calibration that moves each quantile by a share, 0 … 1, of what this one does, on the logarithm."""
+        factors = {
+            name: tuple(tuple(factor**share for factor in band) for band in bands)
+            for name, bands in self.factors.items()
+        }
+        return type(self)(self.horizon, factors)
 
     def _table(self, forecasts: Forecasts) -> Float:
         """Factors of each row and step: ``[row, step, quantile]``."""
-        unknown = (_PLAIN,) * BANDS
+        unknown = (_PLAIN if forecasts.outer is None else (1.0,) * len(_LEVELS),) * BANDS
         names = sorted({series.metric for series in forecasts.series})
         place = {name: column for column, name in enumerate(names)}
         table = np.array([self.factors.get(name, unknown) for name in names], np.float32)
@@ -82,23 +103,30 @@ class Calibration:
         return rows
 
 
-_PLACES = (*range(len(QUANTILES)), 0, len(QUANTILES) - 1)
+def outer_of(forecasts: Forecasts) -> Float:
+    """The outer quantiles of forecasts ``[row, step, 2]``; where they have none, those of a normal tail."""
+    return Calibration(forecasts.horizon, {}).outer(forecasts) if forecasts.outer is None else forecasts.outer
+
+
 _LEVELS = (*QUANTILES, *OUTER)
 _PAIRS = ((0, 8), (1, 7), (2, 6), (3, 5), (9, 10))
 _PLAIN = (1.0,) * len(QUANTILES) + (1.28, 1.28)
 """Nothing is changed, and a normal tail: its 5 % quantile lies 1.28 times as far out as its 10 %."""
 
 
-def calibrate(metrics: npt.NDArray[np.str_], values: Float, actual: Float) -> Calibration:
+def calibrate(metrics: npt.NDArray[np.str_], values: Float, actual: Float, outer: Float | None = None) -> Calibration:
     """Learn factors from held-out windows: ``values [row, step, quantile]``, ``actual [row, step]``, NaN = a gap.
 
     A factor is the quantile, at its level, of how far values lie from the median in units of the predicted distance.
+    ``outer [row, step, 2]`` are the quantiles of ``OUTER`` where they were forecast: their factors are then on them.
     """
     horizon = actual.shape[1]
     bands = bands_of(horizon, horizon)
+    plain = _PLAIN if outer is None else (1.0,) * len(_LEVELS)
+    ladder = np.concatenate([values, values[..., [0, -1]] if outer is None else outer], axis=-1)
     found = {
         str(metric): tuple(
-            _factors(values[metrics == metric][:, bands == band], actual[metrics == metric][:, bands == band])
+            _factors(ladder[metrics == metric][:, bands == band], actual[metrics == metric][:, bands == band], plain)
             for band in range(BANDS)
         )
         for metric in np.unique(metrics)
@@ -106,17 +134,18 @@ def calibrate(metrics: npt.NDArray[np.str_], values: Float, actual: Float) -> Ca
     return Calibration(horizon, found)
 
 
-def _factors(values: Float, actual: Float) -> tuple[float, ...]:
+def _factors(ladder: Float, actual: Float, plain: tuple[float, ...]) -> tuple[float, ...]:
     """Each level on its own side first, then one side of an interval that still covers too much."""
+    middle = ladder[..., MIDDLE]
     sides = np.array(
         [
-            1.0 if place == MIDDLE else _factor(values[..., MIDDLE], values[..., place], actual, (level, plain))
-            for place, level, plain in zip(_PLACES, _LEVELS, _PLAIN, strict=True)
+            1.0 if place == MIDDLE else _factor(middle, ladder[..., place], actual, (level, plain[place]))
+            for place, level in enumerate(_LEVELS)
         ]
     )
-    miss = actual - values[..., MIDDLE]
+    miss = actual - middle
     for low, high in _PAIRS:
-        down, up = (sides[k] * np.abs(values[..., _PLACES[k]] - values[..., MIDDLE]) for k in (low, high))
+        down, up = (sides[k] * np.abs(ladder[..., k] - middle) for k in (low, high))
         sides[[low, high]] *= _narrower(miss, down, up, _LEVELS[high] - _LEVELS[low])
     return tuple(sides.tolist())
 

@@ -51,7 +51,7 @@ def _paths(model: LoadModel, panel: Panel, table: HeldOut, beside: Sequence[Pane
         return {}
     around = look_around(panel, origins, beside, predict, horizon)
     return {
-        row.metric: latency_of(follow(model.responses[row.metric], model.outlook(row, around)).values)
+        row.metric: latency_of(follow(model.responses[row.metric], model.contributions(row, around)).values)
         for _, row in rows
     }
 

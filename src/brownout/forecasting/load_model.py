@@ -10,7 +10,7 @@ import numpy.typing as npt
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.panel import Float, Panel
 from brownout.forecasting.calibration import Calibration, bands_of
-from brownout.forecasting.load_paths import Outlook, follow, latency_of, log_latency
+from brownout.forecasting.load_paths import Contributions, follow, latency_of, log_latency
 from brownout.forecasting.response import Response, learn_response
 from brownout.forecasting.rows import day_steps, rows_of
 from brownout.forecasting.surroundings import Around, Load, gather, is_latency, loads_in, measured_around
@@ -84,7 +84,7 @@ class LoadModel:
                 found.append((places, Row(panel, column, rows.entities[places], rows.origins[places])))
         return [(places, row) for places, row in found if len(places)]
 
-    def outlook(self, row: Row, around: Around) -> Outlook:
+    def contributions(self, row: Row, around: Around) -> Contributions:
         """What was seen before the rows' origins and what the forecast loads will add."""
         response = self.responses[row.metric]
         slots = min(PAST_DAYS * day_steps(row.panel.interval_s), row.panel.values.shape[1])
@@ -94,19 +94,21 @@ class LoadModel:
         ahead = response.parts(around.forecast(response.loads))
         future = ahead[row.consoles, np.searchsorted(around.starts, row.origins)]
         nothing = np.float32(np.nan)
-        return Outlook(np.where(window >= 0, latency, nothing), np.where(window[..., None] >= 0, past, nothing), future)
+        latency, past = np.where(window >= 0, latency, nothing), np.where(window[..., None] >= 0, past, nothing)
+        return Contributions(latency, past, future)
 
-    def blended(self, forecasts: Forecasts, values: Float, around: Around) -> Float:
-        """Calibrated ``values`` of direct forecasts, with the blends in the rows of which any load is known."""
-        blended = values.copy()
+    def blended(self, forecasts: Forecasts, direct: tuple[Float, Float], around: Around) -> tuple[Float, Float]:
+        """Calibrated values and outer quantiles, the ``direct`` ones blended in the rows of which a load is known."""
+        values, outer = (part.copy() for part in direct)
         for places, row in self.rows(around.panel, around.starts, around.horizon):
             if row.metric in self.weights:
-                followed = follow(self.responses[row.metric], self.outlook(row, around))
+                followed = follow(self.responses[row.metric], self.contributions(row, around))
                 blend = self.blend(forecasts, places, row.metric, latency_of(followed.values))
                 loads = np.isfinite(around.forecast(self.responses[row.metric].loads))
                 known = loads[row.consoles, np.searchsorted(around.starts, row.origins)].any(axis=(1, 2))
-                blended[places[known]] = self.calibration.apply(blend)[known]
-        return blended
+                values[places[known]] = self.calibration.apply(blend)[known]
+                outer[places[known]] = self.calibration.outer(blend)[known]
+        return values, outer
 
     def facts(self) -> dict[str, Any]:
         """As JSON."""
@@ -152,7 +154,7 @@ def _some(panels: Sequence[Panel]) -> list[Panel]:
 
 def _lesson(panel: Panel, panels: Sequence[Panel], loads: Sequence[Load], metric: str) -> tuple[Float, Float]:
     """Loads ``[console, slot, load]`` and log latency ``[console, slot]`` that a panel of consoles teaches."""
-    values = gather(panel.entities, measured_around(panel, panels), loads, panel.values.shape[1])
+    values = gather(panel.entities, measured_around(panel, panels), loads, panel.times)
     return values, log_latency(panel.values[..., panel.metric_names.index(metric)])
 
 

@@ -11,7 +11,7 @@ from brownout.forecasting.naive import deciles
 from brownout.forecasting.response import Response
 from brownout.forecasting.surroundings import Load
 
-__all__ = ["Followed", "Outlook", "follow", "groups_of", "latency_of", "log_latency"]
+__all__ = ["Contributions", "Followed", "follow", "groups_of", "latency_of", "log_latency"]
 
 TRUST = 1.0
 """How far a console's response may differ from that of all (standard deviation of its gain around 1)."""
@@ -28,7 +28,7 @@ Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Outlook:
+class Contributions:
     """Rows to forecast: what was seen before each origin, and what the loads are forecast to add.
 
     ``latency`` log ``[row, past slot]`` and ``past`` ``[row, past slot, load]`` end at the origin; ``future`` is
@@ -67,13 +67,13 @@ def groups_of(loads: Sequence[Load]) -> tuple[tuple[tuple[str, str], ...], Index
     return names, np.array([names.index(key) for key in keys], np.int64)
 
 
-def follow(response: Response, outlook: Outlook) -> Followed:
+def follow(response: Response, given: Contributions) -> Followed:
     """What remains of the past once its loads are taken off, with the forecast loads put on."""
     names, group = groups_of(response.loads)
-    by_group = np.stack([outlook.past[..., group == place].sum(axis=-1) for place in range(len(names))], -1)
-    gains = _gains(outlook.latency.astype(np.float64), by_group.astype(np.float64))[:, group].astype(np.float32)
-    rest = outlook.latency - (outlook.past * gains[:, None]).sum(axis=-1)
-    ahead = (outlook.future * gains[:, None]).sum(axis=-1)
+    by_group = np.stack([given.past[..., group == place].sum(axis=-1) for place in range(len(names))], -1)
+    gains = _gains(given.latency.astype(np.float64), by_group.astype(np.float64))[:, group].astype(np.float32)
+    rest = given.latency - (given.past * gains[:, None]).sum(axis=-1)
+    ahead = (given.future * gains[:, None]).sum(axis=-1)
     values = ahead[..., None] + deciles(rest)[:, None, :]
     return Followed(values.astype(np.float32), gains)
 

@@ -1,7 +1,7 @@
 """The LSTM as a forecaster: fit on panels, predict from origins, save and load."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -13,6 +13,7 @@ from brownout.domain.forecasts import QUANTILES, Forecasts
 from brownout.domain.panel import Float, Panel
 from brownout.domain.ports import Progress, no_progress
 from brownout.forecasting.block import FAMILIES, ROLES, block_of
+from brownout.forecasting.device import fastest
 from brownout.forecasting.network import QuantileLstm, build
 from brownout.forecasting.rows import clip_to_bounds, rows_of
 from brownout.forecasting.settings import LstmSettings
@@ -35,10 +36,13 @@ class LstmForecaster:
     ----------
     network_
         The trained network; None until fit succeeds.
+    device
+        Where it learns and predicts: a GPU where there is one.
     """
 
     settings: LstmSettings
     network_: QuantileLstm | None = None
+    device: torch.device = field(default_factory=fastest)
     name: ClassVar[str] = "lstm"
 
     def fit(self, panels: Sequence[Panel], progress: Progress = no_progress, *, champion: Self | None = None) -> Self:
@@ -47,7 +51,8 @@ class LstmForecaster:
         Starts from a ``champion`` of the same shape, which takes a quarter of the steps.
         """
         start = champion.network_ if champion is not None and champion.settings.shape == self.settings.shape else None
-        self.network_ = train(block_of(panels, self.settings.season), self.settings, progress, start)
+        block = block_of(panels, self.settings.season)
+        self.network_ = train(block, self.settings, progress, start, self.device)
         return self
 
     def predict(self, panel: Panel, origins: Sequence[int], horizon: int) -> Forecasts:
@@ -60,18 +65,18 @@ class LstmForecaster:
         rows = rows_of(panel, origins, horizon)
         if not len(rows):
             return rows.forecasts(np.empty((0, horizon, len(QUANTILES)), np.float32), self.name)
-        block = block_of([panel], self.settings.season)
+        block = block_of([panel], self.settings.season).to(self.device)
         present = np.isfinite(panel.values).any(axis=1)
         places = np.cumsum(present.reshape(-1)).reshape(present.shape) - 1
-        series = torch.from_numpy(places[rows.entities, rows.metrics])
-        starts = torch.from_numpy(rows.origins)
-        network, settings = self.network_, self.settings
+        series = torch.from_numpy(places[rows.entities, rows.metrics]).to(self.device)
+        starts = torch.from_numpy(rows.origins).to(self.device)
+        network, settings = self.network_.to(self.device), self.settings
 
         def batch(first: int) -> Float:
             part = slice(first, first + BATCH)
-            with torch.inference_mode():
+            with torch.inference_mode(), self.device:
                 inputs = windows(block, series[part], starts[part], settings)
-                values: Float = inputs.scale.revert(network(inputs))[:, :horizon].numpy()
+                values: Float = inputs.scale.revert(network(inputs))[:, :horizon].cpu().numpy()
             return values
 
         with side_by_side() as pool:

@@ -35,6 +35,11 @@ class QuantileLstm(nn.Module):
         self.hidden = nn.Linear(2 * settings.hidden, settings.hidden)
         self.head = nn.Linear(settings.hidden, settings.patch * self.outputs)
 
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are; as a context, where new tensors are made."""
+        return self.head.weight.device
+
     def forward(self, windows: Windows) -> Tensor:
         """Scaled quantiles ``[row, step, quantile]``, never decreasing along the last axis."""
         kind = torch.cat([self.family(windows.family), self.role(windows.role)], 1)

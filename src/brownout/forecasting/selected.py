@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -15,14 +16,16 @@ from brownout.domain.panel import Panel
 from brownout.domain.ports import Forecaster, Progress, no_progress
 from brownout.forecasting.attribution import drivers_of
 from brownout.forecasting.breach_skill import odds_of, persistence_of, with_brier
-from brownout.forecasting.calibration import BANDS, Calibration, bands_of
+from brownout.forecasting.calibration import BANDS, Calibration, bands_of, beyond, outer_of
 from brownout.forecasting.choice import HeldOut, calibration_of, choose
+from brownout.forecasting.cold_start import ColdStart, by_peers, learn_cold_start
 from brownout.forecasting.load_choice import with_loads
 from brownout.forecasting.load_model import LoadModel
 from brownout.forecasting.lstm import LstmForecaster
+from brownout.forecasting.medians import MedianLevel
 from brownout.forecasting.naive import Naive, SeasonalNaive, WeeklyNaive, seasonal_scale
-from brownout.forecasting.odds import Chances
-from brownout.forecasting.rows import clip_to_bounds, day_steps, rows_of
+from brownout.forecasting.odds import Chances, base_rates
+from brownout.forecasting.rows import Rows, clip_to_bounds, day_steps, rows_of
 from brownout.forecasting.settings import LstmSettings
 from brownout.forecasting.smoothing import Smoothing
 from brownout.forecasting.store import read_card, write_card
@@ -49,6 +52,8 @@ class SelectedForecaster:
     ----------
     bands_
         Name of the chosen forecaster of each quarter of the horizon, by metric.
+    cold_
+        How far what has hours of past follows its peers.
     chances_
         How far the steps of a metric's forecasts hang together, and how its chances to cross a limit are corrected.
     skills_
@@ -62,6 +67,7 @@ class SelectedForecaster:
     calibration_: Calibration = field(default_factory=lambda: Calibration(1, {}))
     bands_: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     chances_: Chances = field(default_factory=Chances)
+    cold_: ColdStart = field(default_factory=ColdStart)
     skills_: tuple[Skill, ...] = ()
     name: ClassVar[str] = "selected"
 
@@ -74,7 +80,7 @@ class SelectedForecaster:
     def rivals(self) -> tuple[Forecaster, ...]:
         """The forecasters beside the LSTM."""
         season = self.settings.season
-        return (SeasonalNaive(season), Naive(), WeeklyNaive(season), Smoothing(season))
+        return (SeasonalNaive(season), Naive(), WeeklyNaive(season), Smoothing(season), MedianLevel(season))
 
     def fit(self, panels: Sequence[Panel], progress: Progress = no_progress, *, champion: Self | None = None) -> Self:
         """Train, calibrate and choose; raises DataError where there is nothing to learn from.
@@ -90,10 +96,19 @@ class SelectedForecaster:
         self.calibration_ = calibration_of([table for _, table in known], self.settings.horizon)
         self.loads_, tables = with_loads(LoadModel.learn(early), known, self.calibration_, _held_out_of(lstm, known))
         hang = persistence_of(tables, self.calibration_)
-        chances = Chances(hang, odds_of(known, early, self.calibration_, hang))
         chosen = choose(tables, self.calibration_)
         self.bands_ = chosen.makers
-        self.skills_, self.chances_ = with_brier(chosen, tables, self.calibration_, chances)
+        pairs = [(panel, table) for (panel, _), table in zip(known, tables, strict=True)]
+        odds = partial(odds_of, pairs, choice=chosen, calibration=self.calibration_, persistence=hang)
+        # Judged are chances that know nothing of the windows that choose; those of the nights to come know all.
+        judged = Chances(hang, odds(base_rates(early, self.settings.horizon), whole=False))
+        self.skills_ = with_brier(chosen, tables, self.calibration_, judged)
+        self.chances_ = Chances(hang, odds(base_rates(panels, self.settings.horizon), whole=True))
+        self.cold_ = learn_cold_start(
+            [panel for panel, _ in known],
+            [_calibrating(panel, table) for panel, table in known],
+            partial(replace(self, lstm_=lstm).direct_and_chosen, horizon=self.settings.horizon),
+        )
         self.lstm_ = lstm
         progress("train the forecaster", 1.0)
         return self
@@ -125,33 +140,61 @@ class SelectedForecaster:
             rivals={rival.name: rival.predict(panel, choosing, horizon) for rival in self.rivals},
         )
 
-    def predict(self, panel: Panel, origins: Sequence[int], horizon: int, around: Around | None = None) -> Forecasts:
+    def predict(
+        self,
+        panel: Panel,
+        origins: Sequence[int],
+        horizon: int,
+        around: Around | None = None,
+        beside: Sequence[Panel] = (),
+    ) -> Forecasts:
         """Predict each metric by its chosen forecasters; a metric that was never seen goes to seasonal-naive.
 
         ``around`` is what surrounds the consoles of the panel at the same origins, whose forecasts those of console
-        latency follow; without it the LSTM alone predicts them.
+        latency follow; without it the LSTM alone predicts them. What has less than a day of past follows its peers in
+        the panel and those ``beside`` it, as far as that helped in the backtest.
         """
+        direct, made = self.direct_and_chosen(panel, origins, horizon, around)
+        if not self.cold_.shares:
+            return made
+        rows, values, outer, makers = rows_of(panel, origins, horizon), made.values, outer_of(made), list(made.makers)
+        alike = [other for other in beside if other is not panel and other.interval_s == panel.interval_s]
+        alone = partial(self.direct_and_chosen, horizon=horizon)
+        for places, young in by_peers(self.cold_, rows, direct, (panel, *alike), alone):
+            at = Rows(panel, rows.origins[places], rows.entities[places], rows.metrics[places])
+            values[places], outer[places] = clip_to_bounds(young.values, at), clip_to_bounds(outer_of(young), at)
+            for place, maker in zip(places.tolist(), young.makers, strict=True):
+                makers[place] = maker
+        return replace(made, makers=tuple(makers))
+
+    def direct_and_chosen(
+        self, panel: Panel, origins: Sequence[int], horizon: int, around: Around | None = None
+    ) -> tuple[Forecasts, Forecasts]:
+        """The LSTM's forecasts as they are, and those of the chosen forecasters."""
         if self.lstm_ is None:
             raise NotFittedError("The forecaster has not been trained.", remedy="Call fit first, or load one.")
         forecasts = self.lstm_.predict(panel, origins, horizon)
-        values = self.calibration_.apply(forecasts)
+        values, outer = self.calibration_.apply(forecasts), self.calibration_.outer(forecasts)
         unseen = (SeasonalNaive.name,) * BANDS
         chosen = np.array([self.bands_.get(series.metric, unseen) for series in forecasts.series]).reshape(-1, BANDS)
         by_step = chosen[:, bands_of(horizon, self.settings.horizon)]
         for rival in self.rivals:
             theirs = by_step == rival.name
             if theirs.any():
-                values[theirs] = rival.predict(panel, origins, horizon).values[theirs]
+                made = rival.predict(panel, origins, horizon)
+                values[theirs], outer[theirs] = made.values[theirs], Calibration(horizon, {}).outer(made)[theirs]
         theirs = by_step == LoadModel.name
         if theirs.any() and around is not None and around.ahead:
-            values[theirs] = self.loads_.blended(forecasts, values, around)[theirs]
+            blended = self.loads_.blended(forecasts, (values, outer), around)
+            values[theirs], outer[theirs] = (part[theirs] for part in blended)
         elif theirs.any():
             by_step = np.where(theirs, LstmForecaster.name, by_step)
         rows = rows_of(panel, origins, horizon)
         makers = tuple("+".join(dict.fromkeys(names)) for names in by_step.tolist())
-        return replace(
+        return forecasts, replace(
             forecasts,
             values=clip_to_bounds(values, rows),
+            outer=clip_to_bounds(beyond(outer, values), rows),
             makers=makers,
             persistence=tuple(self.chances_.hang(series.metric) for series in forecasts.series),
             odds=tuple(self.chances_.correction(series.metric) for series in forecasts.series),
@@ -179,6 +222,7 @@ class SelectedForecaster:
             "bands": dict(self.bands_),
             "persistence": dict(self.chances_.persistence),
             "odds": {metric: asdict(odds) for metric, odds in self.chances_.odds.items()},
+            "cold": asdict(self.cold_),
             "loads": self.loads_.facts(),
             "skills": [asdict(skill) for skill in self.skills_],
         }
@@ -199,6 +243,7 @@ class SelectedForecaster:
             calibration_=Calibration(card["calibration"]["horizon"], calibration),
             bands_={metric: tuple(makers) for metric, makers in card["bands"].items()},
             chances_=Chances(card["persistence"], {name: Odds(**odds) for name, odds in card.get("odds", {}).items()}),
+            cold_=ColdStart.of(card["cold"]) if "cold" in card else ColdStart(),
             loads_=LoadModel.from_facts(card["loads"]) if "loads" in card else LoadModel(),
             skills_=tuple(_skill(table) for table in card["skills"]),
         )
@@ -221,7 +266,7 @@ class Beside:
         """Predict with the forecasts of what surrounds the panel."""
         console = panel.entities and panel.entities[0].kind == "console"
         around = self.forecaster.look_around(panel, origins, self.panels if console else (), horizon)
-        return self.forecaster.predict(panel, origins, horizon, around)
+        return self.forecaster.predict(panel, origins, horizon, around, self.panels)
 
 
 def _held_out_of(lstm: LstmForecaster, known: Sequence[tuple[Panel, HeldOut]]) -> Predict:
@@ -234,6 +279,11 @@ def _held_out_of(lstm: LstmForecaster, known: Sequence[tuple[Panel, HeldOut]]) -
         return stored if np.isin(times, stored.origins).all() else lstm.predict(panel, slots, stored.horizon)
 
     return predict
+
+
+def _calibrating(panel: Panel, table: HeldOut) -> list[int]:
+    """Slots of the origins that calibrate."""
+    return [panel.slot(origin) for origin in np.unique(table.lstm.origins[table.calibrates])]
 
 
 def _skill(table: Mapping[str, Any]) -> Skill:

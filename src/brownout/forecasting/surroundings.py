@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 
 from brownout.domain.entities import Entity, Topology
 from brownout.domain.forecasts import QUANTILES, Forecasts
@@ -99,11 +100,12 @@ class Around:
 
     def measured(self, loads: Sequence[Load]) -> Float:
         """``[console, slot, load]``; slots after an origin are there too, and not to be looked at."""
-        return gather(self.panel.entities, self.past, loads, self.panel.values.shape[1])
+        return gather(self.panel.entities, self.past, loads, self.panel.times)
 
     def forecast(self, loads: Sequence[Load]) -> Float:
         """``[console, origin, step, load]``."""
-        found = gather(self.panel.entities, self.ahead, loads, len(self.starts) * self.horizon)
+        origins = self.panel.start + np.array(self.starts) * self.panel.step
+        found = gather(self.panel.entities, self.ahead, loads, np.repeat(origins, self.horizon))
         return found.reshape(len(self.panel.entities), len(self.starts), self.horizon, len(loads))
 
     def owners(self, place: Place) -> list[str]:
@@ -130,23 +132,32 @@ def measured_around(panel: Panel, beside: Sequence[Panel]) -> tuple[Block, ...]:
     return tuple(_past(panel, other) for other in _near(panel, beside))
 
 
-def gather(consoles: Sequence[Entity], blocks: Sequence[Block], loads: Sequence[Load], slots: int) -> Float:
-    """Loads of each console, ``[console, slot, load]``: the worst of a host's disks or links; NaN = unknown."""
-    owners = _owners(consoles, blocks)
-    found = np.full((len(consoles), slots, len(loads)), np.nan, np.float32)
+def gather(
+    consoles: Sequence[Entity], blocks: Sequence[Block], loads: Sequence[Load], times: npt.NDArray[np.datetime64]
+) -> Float:
+    """Loads of each console, ``[console, slot, load]``: the worst of a host's disks or links; NaN = unknown.
+
+    ``times`` are when the slots' loads act; those of a guest that migrated are of the host that it was on then.
+    """
+    owners, earlier = _owners(consoles, blocks), _earlier(consoles, blocks)
+    found = np.full((len(consoles), len(times), len(loads)), np.nan, np.float32)
     for column, load in enumerate(loads):
-        names = {name: place for place, name in enumerate(dict.fromkeys(owners[load.place]))}
-        table = np.full((len(names), slots), np.nan, np.float32)
+        before = earlier if load.place is Place.HOST else []
+        wanted = (*owners[load.place], *(host for _, _, host in before))
+        names = {name: place for place, name in enumerate(dict.fromkeys(wanted))}
+        table = np.full((len(names), len(times)), np.nan, np.float32)
         for block in blocks:
             if load.metric in block.metrics:
                 _worst(table, names, block.of(load.place), load)
         found[:, :, column] = table[[names[owner] for owner in owners[load.place]]]
+        for row, until, host in before:
+            found[row, times < until, column] = table[names[host], times < until]
     return found
 
 
 def surrounding(consoles: Sequence[Entity], topology: Topology) -> set[str]:
     """Ids of the guests and hosts of consoles, and of what belongs to these hosts."""
-    above = {entity for console in consoles for entity in topology.ancestors(console.id)}
+    above = {entity for console in consoles for entity in topology.ever(console.id)}
     parts = {part for host in above for part in topology.children.get(host, ()) if topology[part].kind not in CROWD}
     return above | parts
 
@@ -158,6 +169,16 @@ def _owners(consoles: Sequence[Entity], blocks: Sequence[Block]) -> dict[Place, 
         # A console may hang on a host itself.
         Place.HOST: [host_of.get(console.parent, console.parent) for console in consoles],
     }
+
+
+def _earlier(consoles: Sequence[Entity], blocks: Sequence[Block]) -> list[tuple[int, np.datetime64, str]]:
+    """Consoles by row whose guests were on other hosts, with the time until which they were; the latest stay first."""
+    former = {entity.id: entity.former for block in blocks for entity in block.of(Place.GUEST).entities}
+    return [
+        (row, until, host)
+        for row, console in enumerate(consoles)
+        for until, host in reversed(former.get(console.parent, ()))
+    ]
 
 
 def _near(panel: Panel, beside: Sequence[Panel]) -> list[Panel]:

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ from brownout.forecasting.windows import spread_of, windows
 
 __all__ = ["draw", "importance_of", "train"]
 
+CPU = torch.device("cpu")
 CLIP = 1.0
 """Largest norm of a gradient."""
 RATIOS = (0.02, 20.0)
@@ -38,9 +39,13 @@ CHECKED = 512
 
 
 def train(
-    block: SeriesBlock, settings: LstmSettings, progress: Progress, start: QuantileLstm | None = None
+    block: SeriesBlock,
+    settings: LstmSettings,
+    progress: Progress,
+    start: QuantileLstm | None = None,
+    device: torch.device = CPU,
 ) -> QuantileLstm:
-    """Learn from all series of a block; equal seed, data and start give equal weights.
+    """Learn from all series of a block on a device; equal seed, data and start give equal weights on the CPU.
 
     A training that starts from a network of the same shape takes a quarter of the steps, or less where some windows
     it always looks at get no better.
@@ -51,7 +56,8 @@ def train(
         settings = replace(
             settings, steps=max(round(settings.steps * WARM), 1), learning_rate=settings.learning_rate * WARM
         )
-    for share in _learning(network, block, settings, None if start is None else _Judge(block, settings)):
+    network.to(device)
+    for share in _learning(network, block, settings, None if start is None else _Judge(block, settings, device)):
         progress("train lstm", share)
     progress("train lstm", 1.0)
     return network.eval()
@@ -60,16 +66,20 @@ def train(
 def _learning(
     network: QuantileLstm, block: SeriesBlock, settings: LstmSettings, judge: "_Judge | None"
 ) -> Iterator[float]:
-    """Train a network; yields the share done now and then."""
+    """Train a network; yields the share done now and then.
+
+    Windows are drawn on the CPU, so that a seed draws the same ones for any device.
+    """
+    near = block.to(network.device)
     generator = torch.Generator().manual_seed(settings.seed)
     optimiser = AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
     schedule = OneCycleLR(optimiser, settings.learning_rate, total_steps=settings.steps + 1, pct_start=0.1)
     replicas = [network, *(_sharing(network) for _ in range(PARTS - 1))]
     with side_by_side(PARTS) as pool:
         for step in range(settings.steps):
-            samples = _draw_samples(block, settings, generator)
+            samples = _draw_samples(block, settings, generator).to(network.device)
             tasks = zip(replicas, samples.parts(), strict=True)
-            list(pool.map(lambda task: _learn(task[0], block, task[1], settings), tasks))
+            list(pool.map(lambda task: _learn(task[0], near, task[1], settings), tasks))
             _gather(replicas)
             torch.nn.utils.clip_grad_norm_(network.parameters(), CLIP)
             optimiser.step()
@@ -102,17 +112,20 @@ def importance_of(block: SeriesBlock, rows: Tensor, scale: Scale) -> Tensor:
 class _Judge:
     """Looks at the same windows again and again."""
 
-    def __init__(self, block: SeriesBlock, settings: LstmSettings) -> None:
-        rows, origins = draw(block, CHECKED, torch.Generator().manual_seed(settings.seed + 1))
-        ahead = torch.arange(1, settings.horizon + 1)
-        self.inputs = windows(block, rows, origins, settings)
-        self.target = self.inputs.scale.apply(block.take(rows, origins[:, None] + ahead))
-        self.importance = importance_of(block, rows, self.inputs.scale)
+    def __init__(self, block: SeriesBlock, settings: LstmSettings, device: torch.device) -> None:
+        drawn = draw(block, CHECKED, torch.Generator().manual_seed(settings.seed + 1))
+        rows, origins = (part.to(device) for part in drawn)
+        near = block.to(device)
+        with device:
+            ahead = torch.arange(1, settings.horizon + 1)
+            self.inputs = windows(near, rows, origins, settings)
+            self.target = self.inputs.scale.apply(near.take(rows, origins[:, None] + ahead))
+            self.importance = importance_of(near, rows, self.inputs.scale)
         self.least, self.waited = float("inf"), 0
 
     def stops(self, network: QuantileLstm) -> bool:
         """Whether the loss has not got smaller for PATIENCE looks."""
-        with torch.inference_mode():
+        with torch.inference_mode(), network.device:
             loss = float(pinball(network(self.inputs), self.target, self.importance))
         self.waited = 0 if loss < self.least else self.waited + 1
         self.least = min(self.least, loss)
@@ -126,6 +139,11 @@ class _Samples:
     rows: Tensor
     origins: Tensor
     drift: Drift
+
+    def to(self, device: torch.device) -> "_Samples":
+        """The same windows in the memory of a device."""
+        drift = Drift(**{part.name: getattr(self.drift, part.name).to(device) for part in fields(Drift)})
+        return _Samples(self.rows.to(device), self.origins.to(device), drift)
 
     def parts(self) -> Iterator["_Samples"]:
         """As many parts as there are; an empty one where the batch is smaller."""
@@ -147,10 +165,11 @@ def _learn(network: QuantileLstm, block: SeriesBlock, samples: _Samples, setting
     rows, origins, drift = samples.rows, samples.origins, samples.drift
     if not len(rows):
         return
-    ahead = torch.arange(1, settings.horizon + 1)
-    batch = windows(block, rows, origins, settings, drift)
-    target = batch.scale.apply(drift.added(block.take(rows, origins[:, None] + ahead), ahead))
-    loss = pinball(network(batch), target, importance_of(block, rows, batch.scale))
+    with network.device:
+        ahead = torch.arange(1, settings.horizon + 1)
+        batch = windows(block, rows, origins, settings, drift)
+        target = batch.scale.apply(drift.added(block.take(rows, origins[:, None] + ahead), ahead))
+        loss = pinball(network(batch), target, importance_of(block, rows, batch.scale))
     loss.backward()  # type: ignore[no-untyped-call] # torch does not type it
 
 

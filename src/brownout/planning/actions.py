@@ -65,7 +65,8 @@ def predict_effect(
     what remedies really did.
     """
     above = remedy.reach == "host" or topology[entity].kind != "vm"
-    reached = set(topology.descendants(topology.root(entity) if above else entity))
+    then = topology.at(diagnosis.start)
+    reached = set(then.descendants(then.root(entity) if above else entity))
     levels = [
         level
         for panel in panels

@@ -218,6 +218,7 @@ def _quality(quality: night.Quality) -> schema.Quality:
         repairs=[schema.Repair(kind=repair.name, meaning=repair.value, rows=rows) for repair, rows in kinds.items()],
         repaired_most=dict(Counter(quality.repairs.by_entity()).most_common(10)),
         silent=list(quality.silent),
+        by_peers=list(quality.by_peers),
     )
 
 

@@ -241,6 +241,8 @@ class Quality(Part):
     """Repairs of the ten entities with the most."""
     silent: list[str]
     """Entities without a value in the window."""
+    by_peers: list[str] = Field(default_factory=list)
+    """Entities of less than a day of past that are forecast by their peers too."""
 
 
 class Model(Part):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from brownout.simulation.demand import Demand
+from brownout.simulation.draws import Draws
 from brownout.simulation.drivers import Drivers
 from brownout.simulation.host import Hosts
 from brownout.simulation.layout import Layout
@@ -50,10 +51,10 @@ class Consoles:
     worker: Array
 
 
-def simulate_guests(layout: Layout, demand: Demand, drivers: Drivers, hosts: Hosts, rng: np.random.Generator) -> Guests:
+def simulate_guests(layout: Layout, demand: Demand, drivers: Drivers, hosts: Hosts, rng: Draws) -> Guests:
     """What guests get of their host, and what is left of their memory."""
-    on = layout.host
-    share = 1 - hosts.ready[on] / 100
+    ready = layout.felt(hosts.ready)
+    share = 1 - ready / 100
     throttled = np.clip(100 * (1 - drivers.quota) * (demand.cpu >= drivers.quota - 1e-9), 0, 95)
     own = rng.lognormal(0, 0.35, demand.cpu.shape)
     usable = 100 * (1 - layout.leanness[:, None] - 0.12 * np.minimum(demand.activity, 1.3)) - drivers.leak
@@ -64,7 +65,7 @@ def simulate_guests(layout: Layout, demand: Demand, drivers: Drivers, hosts: Hos
     return Guests(
         cpu=100 * demand.cpu * np.clip(share, 0.05, 1) * (1 - drivers.more("guest_hang")),
         ready=np.clip(
-            (0.15 + hosts.ready[on]) * own
+            (0.15 + ready) * own
             + (0.6 * throttled + 0.25 * drivers.throttle) * (1 - drivers.more("guest_migrating"))
             + drivers.more("guest_ready"),
             0,
@@ -72,27 +73,23 @@ def simulate_guests(layout: Layout, demand: Demand, drivers: Drivers, hosts: Hos
         ),
         usable=np.maximum(usable, 0.8),
         shortage=shortage,
-        await_ms=hosts.await_ms[on] * slow + 0.05 + 3 * shortage + drivers.more("guest_await_ms"),
+        await_ms=layout.felt(hosts.await_ms) * slow + 0.05 + 3 * shortage + drivers.more("guest_await_ms"),
         iops=demand.iops + swap_iops,
     )
 
 
-def simulate_consoles(
-    layout: Layout, state: tuple[Demand, Drivers, Hosts, Guests], rng: np.random.Generator
-) -> Consoles:
+def simulate_consoles(layout: Layout, state: tuple[Demand, Drivers, Hosts, Guests], rng: Draws) -> Consoles:
     """Compose the latency of all consoles from its causes."""
     demand, drivers, hosts, guests = state
-    on = layout.host
     shape = demand.cpu.shape
-    speed_left = np.maximum(1 - hosts.ready[on] / 100, 0.05)
-    clock = drivers.clock[on] * layout.pace[on][:, None] * drivers.more("guest_ipc")
+    rtt, wait_ms = layout.lasting(layout.rtt, shape[1]), layout.felt(hosts.wait_ms)
+    speed_left = np.maximum(1 - layout.felt(hosts.ready) / 100, 0.05)
+    clock = layout.felt(drivers.clock) * layout.lasting(layout.pace, shape[1]) * drivers.more("guest_ipc")
     lag = drivers.more("guest_probe_lag_ms")
-    loss = np.clip(drivers.loss[on] + 2e-5 * rng.lognormal(0, 1, shape), 0, 0.5)
-    connect = layout.rtt[on][:, None] * rng.lognormal(0.05, 0.06, shape) + drivers.rtt[on] + hosts.wait_ms[on] + lag
-    jitter = (
-        0.06 * layout.rtt[on][:, None] * rng.lognormal(0, 0.4, shape) + drivers.jitter[on] + 0.25 * hosts.wait_ms[on]
-    )
-    mainloop = _mainloop(drivers, hosts, guests, on, rng)
+    loss = np.clip(layout.felt(drivers.loss) + 2e-5 * rng.lognormal(0, 1, shape), 0, 0.5)
+    connect = rtt * rng.lognormal(0.05, 0.06, shape) + layout.felt(drivers.rtt) + wait_ms + lag
+    jitter = 0.06 * rtt * rng.lognormal(0, 0.4, shape) + layout.felt(drivers.jitter) + 0.25 * wait_ms
+    mainloop = _mainloop(drivers, hosts, guests, layout, rng)
 
     update_kib = (12 + 90 * demand.change) * rng.lognormal(0, 0.15, shape) * drivers.more("guest_kib")
     update_kib = np.where(drivers.more("guest_blank") > 0, 0.8, update_kib)
@@ -102,7 +99,8 @@ def simulate_consoles(
     stretched = encode * np.minimum(response_ratio(1, np.minimum(worker, 0.97)), 15)
     stretched = np.where(demand.clients > 0, stretched, encode)
     bandwidth = np.minimum(
-        layout.speed[on][:, None] * np.maximum(1 - hosts.link_use[on], 0.02), mathis_kbs(connect, loss)
+        layout.lasting(layout.speed, shape[1]) * np.maximum(1 - layout.felt(hosts.link_use), 0.02),
+        mathis_kbs(connect, loss),
     )
     transfer = 1000 * np.minimum(update_kib, 256) / bandwidth
     hit = 1 - (1 - loss) ** np.maximum(np.minimum(update_kib, 256) / 1.4, 1)
@@ -129,12 +127,12 @@ def simulate_consoles(
     )
 
 
-def _mainloop(drivers: Drivers, hosts: Hosts, guests: Guests, on: np.ndarray, rng: np.random.Generator) -> Array:
+def _mainloop(drivers: Drivers, hosts: Hosts, guests: Guests, layout: Layout, rng: Draws) -> Array:
     """Wait for QEMU's main loop: scheduling lags ready time, swap and quota dominate, disk work couples in a little."""
     shape = guests.cpu.shape
-    scheduling = 0.04 * guests.ready + 0.5 * np.maximum(hosts.ready[on] - 10, 0)
-    swapped = 220 * hosts.pressure[on] * rng.lognormal(-0.2, 0.6, shape)
-    coupled = 0.15 * np.maximum(hosts.await_ms[on] - 5, 0)
-    stalled = drivers.throttle + drivers.more("guest_mainloop_ms") + drivers.on_guests("host_stall_ms", on)
+    scheduling = 0.04 * guests.ready + 0.5 * np.maximum(layout.felt(hosts.ready) - 10, 0)
+    swapped = 220 * layout.felt(hosts.pressure) * rng.lognormal(-0.2, 0.6, shape)
+    coupled = 0.15 * np.maximum(layout.felt(hosts.await_ms) - 5, 0)
+    stalled = drivers.throttle + drivers.more("guest_mainloop_ms") + drivers.on_guests("host_stall_ms", layout)
     wait: Array = 0.25 * rng.lognormal(0, 0.4, shape) + scheduling + swapped + coupled + stalled
     return wait

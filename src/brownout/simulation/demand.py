@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from brownout.simulation.draws import Draws
 from brownout.simulation.drivers import Drivers
 from brownout.simulation.layout import Layout
 from brownout.simulation.load import Array, ar1, bursts, working_day
@@ -33,12 +34,12 @@ def draw_demand(
     layout: Layout,
     drivers: Drivers,
     times: npt.NDArray[np.datetime64],
-    rng: np.random.Generator,
+    rng: Draws,
 ) -> Demand:
     """Draw the load of all guests: common working days, own appetite, hour and noise, and their faults on top."""
     shape = drivers.cpu.shape
     interval = float((times[1] - times[0]) / np.timedelta64(1, "s"))
-    shift = rng.normal(0, 30, (shape[0],))
+    shift = rng.once(lambda: rng.normal(0, 30, (shape[0],)))
     days = np.stack([working_day(times + np.timedelta64(int(s * 60_000), "ms")) for s in shift])
     slow = np.exp(0.22 * ar1(rng, shape, steps=1500 / interval) - 0.025)
     activity = layout.appetite[:, None] * days * slow
@@ -56,17 +57,19 @@ def draw_demand(
         activity=activity,
         cpu=cpu,
         iops=iops,
-        net_rx=net * rng.uniform(0.5, 1.5, (shape[0], 1)),
-        net_tx=net * rng.uniform(0.3, 1.0, (shape[0], 1)) + 90 * viewers * change + drivers.more("guest_net_kbs"),
+        net_rx=net * rng.once(lambda: rng.uniform(0.5, 1.5, (shape[0], 1))),
+        net_tx=net * rng.once(lambda: rng.uniform(0.3, 1.0, (shape[0], 1)))
+        + 90 * viewers * change
+        + drivers.more("guest_net_kbs"),
         clients=viewers,
         change=change,
     )
 
 
-def _nightly_jobs(times: npt.NDArray[np.datetime64], rng: np.random.Generator, vms: int) -> Array:
+def _nightly_jobs(times: npt.NDArray[np.datetime64], rng: Draws, vms: int) -> Array:
     """Backup or scan of each guest: 0 … 1 for half an hour between 00:30 and 04:00; within budget, no fault."""
     minute = times.astype("datetime64[m]").astype(np.int64) % 1440
-    start = rng.integers(30, 210, vms)[:, None]
+    start = rng.once(lambda: rng.integers(30, 210, vms)[:, None].astype(np.float64))
     running = (minute >= start) & (minute < start + 30)
-    jobs: Array = running * rng.uniform(0.3, 1.0, (vms, 1))
+    jobs: Array = running * rng.once(lambda: rng.uniform(0.3, 1.0, (vms, 1)))
     return jobs

@@ -7,7 +7,7 @@ import numpy as np
 from brownout.simulation.layout import Layout
 from brownout.simulation.load import Array
 
-__all__ = ["FACTORS", "Drivers", "of_guest"]
+__all__ = ["FACTORS", "Drivers", "of_guest", "within"]
 
 CORE_GUEST = {"cpu", "quota", "leak", "balloon", "io", "viewers", "change", "throttle"}
 FACTORS = {
@@ -79,11 +79,18 @@ class Drivers:
         """A further input ``[row, time]``, or its neutral value ``[1, 1]`` where no fault touched it."""
         return self.extra.get(name, np.full((1, 1), float(name in FACTORS)))
 
-    def on_guests(self, name: str, host: np.ndarray) -> Array:
+    def on_guests(self, name: str, layout: Layout) -> Array:
         """A further input of hosts as each of their guests feels it."""
-        return self.extra[name][host] if name in self.extra else self.more(name)
+        return layout.felt(self.extra[name]) if name in self.extra else self.more(name)
 
 
 def _neutral(name: str, layout: Layout, slots: int) -> Array:
     rows = len(layout.vcpus) if of_guest(name) else len(layout.cores)
     return np.full((rows, slots), float(name in FACTORS))
+
+
+def within(first: int, last: int, drivers: Drivers) -> slice:
+    """The slots from ``first`` until before ``last`` that the drivers have; empty where they have none of them."""
+    slots = drivers.cpu.shape[1]
+    start = min(max(first, 0), slots)
+    return slice(start, max(min(last, slots), start))

@@ -1,16 +1,19 @@
 """The fleet: layout, faults, physics, measurement."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 import numpy as np
 
 from brownout.domain.entities import Topology
 from brownout.domain.panel import Panel
-from brownout.domain.truth import Anomaly, Incident
+from brownout.domain.truth import Anomaly, Event, Incident
+from brownout.simulation.background import CLUSTER, Background, apply_background, draw_background, events_of
 from brownout.simulation.configuration import draw_labels
 from brownout.simulation.console import simulate_consoles, simulate_guests
 from brownout.simulation.demand import draw_demand
+from brownout.simulation.draws import Draws
 from brownout.simulation.drivers import Drivers
 from brownout.simulation.host import simulate_hosts
 from brownout.simulation.injection import Injection, apply, place, truth
@@ -21,8 +24,10 @@ from brownout.simulation.settings import FleetSettings
 __all__ = ["Fleet", "Plan", "plan_fleet", "simulate", "stream"]
 
 
-PART = 4
-"""Hosts that are simulated at once: hosts do not share anything, so a big fleet is a stream of such parts."""
+STRETCH = 44_640
+"""Slots that are simulated at once, 31 days at a minute: memory is that of these, however many days there are."""
+PART = CLUSTER
+"""Hosts that are simulated at once: clusters do not share anything, so a big fleet is a stream of them."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -34,16 +39,23 @@ class Fleet:
     topology: Topology
     incidents: tuple[Incident, ...]
     anomalies: tuple[Anomaly, ...]
+    events: tuple[Event, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Plan:
-    """A fleet before it runs: who is there, and what will happen."""
+    """A fleet before it runs: who is there, what will be done to it, and what will go wrong."""
 
     settings: FleetSettings
     layout: Layout
+    background: Background
     injections: tuple[Injection, ...]
     seeds: tuple[np.random.SeedSequence, ...]
+
+    @property
+    def steps(self) -> int:
+        """Number of parts that ``stream`` yields."""
+        return -(-len(self.layout.cores) // PART) * -(-self.settings.slots // STRETCH)
 
     @property
     def topology(self) -> Topology:
@@ -56,53 +68,97 @@ class Plan:
         """Labels of what will have happened."""
         return truth(self.injections, self.settings, self.layout)
 
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """What will have been done that is no fault."""
+        return events_of(self.background, self.settings, self.layout)
+
 
 def simulate(settings: FleetSettings) -> Fleet:
     """Simulate a fleet; the same settings give the same bytes."""
     plan = plan_fleet(settings)
-    parts = list(stream(plan))
-    panels = {kind: _joined([part[kind] for part in parts]) for kind in parts[0]}
+    parts = [_joined(list(stretches)) for _, stretches in groupby(stream(plan), key=_names)]
+    panels = {kind: _beside([part[kind] for part in parts]) for kind in parts[0]}
     incidents, anomalies = plan.truth
-    return Fleet(settings=settings, panels=panels, topology=plan.topology, incidents=incidents, anomalies=anomalies)
+    return Fleet(
+        settings=settings,
+        panels=panels,
+        topology=plan.topology,
+        incidents=incidents,
+        anomalies=anomalies,
+        events=plan.events,
+    )
 
 
 def plan_fleet(settings: FleetSettings) -> Plan:
     """Draw layout, configuration and faults; raises SettingsError where the faults do not fit in."""
-    seeds = np.random.SeedSequence(settings.seed).spawn(7)
+    seeds = np.random.SeedSequence(settings.seed).spawn(8)
     layout = make_layout(settings, np.random.default_rng(seeds[0]))
+    background, layout = draw_background(settings, layout, np.random.default_rng(seeds[7]))
     if settings.signatures:
         draw_labels(layout, np.random.default_rng(seeds[6]))
-    injections = place(settings, layout, np.random.default_rng(seeds[1]))
-    return Plan(settings=settings, layout=layout, injections=tuple(injections), seeds=tuple(seeds[2:6]))
+    injections = place(settings, layout, background, np.random.default_rng(seeds[1]))
+    return Plan(
+        settings=settings,
+        layout=layout,
+        background=background,
+        injections=tuple(injections),
+        seeds=tuple(seeds[2:6]),
+    )
 
 
 def stream(plan: Plan) -> Iterator[dict[str, Panel]]:
-    """Panels by kind of one part of the fleet's hosts after the other; nothing needs the whole fleet in memory."""
+    """Panels by kind of one part of the fleet's hosts after the other, each stretch by stretch.
+
+    Nothing needs the whole fleet, or all of its days, in memory.
+    """
     hosts = len(plan.layout.cores)
     for number, first in enumerate(range(0, hosts, PART)):
         seeds = [np.random.SeedSequence(s.entropy, spawn_key=(*s.spawn_key, number)) for s in plan.seeds]
-        yield _run(plan, np.arange(first, min(first + PART, hosts)), seeds if number else plan.seeds)
+        streams = [Draws(seed) for seed in (seeds if number else plan.seeds)]
+        for begin in range(0, plan.settings.slots, STRETCH):
+            for draws in streams:
+                draws.rewind()
+            yield _run(plan, np.arange(first, min(first + PART, hosts)), begin, streams)
 
 
-def _run(plan: Plan, hosts: Indices, seeds: Sequence[np.random.SeedSequence]) -> dict[str, Panel]:
-    """Faults, physics and measurement of some hosts."""
-    settings, layout = plan.settings, plan.layout.part(hosts)
+def _run(plan: Plan, hosts: Indices, begin: int, streams: Sequence[Draws]) -> dict[str, Panel]:
+    """Faults, physics and measurement of some hosts over the stretch that begins with a slot."""
+    settings, layout = plan.settings, plan.layout.part(hosts).later(begin)
+    slots = min(STRETCH, settings.slots - begin)
     guests = np.flatnonzero(np.isin(plan.layout.host, hosts))
-    drivers = Drivers.healthy(layout, settings.slots)
+    drivers = Drivers.healthy(layout, slots)
     for one in plan.injections:
         if one.host in hosts:
             host, vm = int(np.searchsorted(hosts, one.host)), int(np.searchsorted(guests, one.vm))
-            apply(replace(one, host=host, vm=vm), layout, drivers)
-    streams = [np.random.default_rng(seed) for seed in seeds]
-    times = settings.start + np.arange(settings.slots) * np.timedelta64(settings.interval_s * 1000, "ms")
+            own = replace(one, host=host, vm=vm, first=one.first - begin, last=one.last - begin)
+            apply(own, layout, drivers)
+    apply_background(plan.background.part(hosts, guests, begin), layout, drivers)
+    step = np.timedelta64(settings.interval_s * 1000, "ms")
+    times = settings.start + (begin + np.arange(slots)) * step
     demand = draw_demand(layout, drivers, times, streams[0])
     state = simulate_hosts(layout, demand, drivers, streams[1], interval_s=settings.interval_s)
     inside = simulate_guests(layout, demand, drivers, state, streams[2])
     consoles = simulate_consoles(layout, (demand, drivers, state, inside), streams[2])
-    return measure(settings, layout, (demand, drivers, state, inside, consoles), streams[3])
+    return measure(settings, layout, (demand, drivers, state, inside, consoles), times, streams[3])
 
 
-def _joined(panels: Sequence[Panel]) -> Panel:
+def _names(part: Mapping[str, Panel]) -> tuple[str, ...]:
+    return part["host"].entity_ids
+
+
+def _joined(stretches: Sequence[Mapping[str, Panel]]) -> Mapping[str, Panel]:
+    """One panel a kind of stretches that follow each other."""
+    if len(stretches) == 1:
+        return stretches[0]
+    return {
+        kind: replace(panel, values=np.concatenate([other[kind].values for other in stretches], axis=1))
+        for kind, panel in stretches[0].items()
+    }
+
+
+def _beside(panels: Sequence[Panel]) -> Panel:
+    """One panel of the entities of several."""
     first = panels[0]
     if len(panels) == 1:
         return first

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import lfilter
 
 from brownout.simulation.demand import Demand
+from brownout.simulation.draws import Draws
 from brownout.simulation.drivers import Drivers
 from brownout.simulation.layout import MEDIA, Layout
 from brownout.simulation.load import Array, ar1
@@ -49,12 +49,10 @@ class Hosts:
     tx_kbs: Array
 
 
-def simulate_hosts(
-    layout: Layout, demand: Demand, drivers: Drivers, rng: np.random.Generator, *, interval_s: int
-) -> Hosts:
+def simulate_hosts(layout: Layout, demand: Demand, drivers: Drivers, rng: Draws, *, interval_s: int) -> Hosts:
     """Solve the queues of all hosts."""
     cores = layout.cores[:, None]
-    want = _per_host(demand.cpu * layout.vcpus[:, None], layout) + 0.03 * cores + drivers.host_cpu
+    want = layout.per_host(demand.cpu * layout.vcpus[:, None]) + 0.03 * cores + drivers.host_cpu
     # An aggressor's own demand is capped by its vCPUs; its threads in QEMU and vhost take what is left of the host.
     use = np.maximum(want / (cores * drivers.clock), drivers.more("host_filled"))
     available, pressure = _memory(layout, demand, drivers, rng, interval_s)
@@ -65,7 +63,7 @@ def simulate_hosts(
     iowait = 0.3 + 25 * blocked * np.minimum(use, 1)
     busy = np.clip(100 * np.minimum(use, 1) * (1 - 0.25 * blocked) + rng.normal(0, 0.6, use.shape), 0.5, 100)
     link_use, wait_ms, rx_kbs, tx_kbs = _link(layout, demand, drivers)
-    reads = rng.uniform(0.25, 0.4, len(layout.cores))[:, None]
+    reads = rng.once(lambda: rng.uniform(0.25, 0.4, len(layout.cores)))[:, None]
     kbs = iops * 18
     return Hosts(
         use=use,
@@ -86,12 +84,6 @@ def simulate_hosts(
     )
 
 
-def _per_host(guests: Array, layout: Layout) -> Array:
-    totals = np.zeros((len(layout.cores), guests.shape[1]))
-    np.add.at(totals, layout.host, guests)
-    return totals
-
-
 def _ready(layout: Layout, use: Array) -> Array:
     """Waiting share of a vCPU that wants to run: the M/M/c queue below saturation, 1 - 1/use beyond it."""
     rows = [response_ratio(int(c), u) for c, u in zip(layout.cores, use, strict=True)]
@@ -101,31 +93,30 @@ def _ready(layout: Layout, use: Array) -> Array:
     return ready
 
 
-def _memory(
-    layout: Layout, demand: Demand, drivers: Drivers, rng: np.random.Generator, interval_s: int
-) -> tuple[Array, Array]:
+def _memory(layout: Layout, demand: Demand, drivers: Drivers, rng: Draws, interval_s: int) -> tuple[Array, Array]:
     walk = 0.012 * ar1(rng, drivers.host_memory.shape, steps=6 * 3600 / interval_s)
-    sessions = (
-        0.05
-        * _per_host(demand.activity, layout)
-        / np.bincount(layout.host, minlength=len(layout.cores))[:, None].clip(1)
-    )
+    there = layout.per_host(np.ones(demand.activity.shape)) if layout.moves else _guests(layout)
+    sessions = 0.05 * layout.per_host(demand.activity) / there.clip(1)
     used = layout.memory_used[:, None] + walk + sessions + drivers.host_memory
     raw = 100 * (1 - used)
     deficit = np.clip((MEMORY_FLOOR - raw) / MEMORY_FLOOR, 0, 1.5)
     # Pages go out as fast as the deficit grows and come back only when they are touched: half an hour.
     decay = float(np.exp(-interval_s / 1800))
-    lingering = lfilter([1 - decay], [1, -decay], deficit, axis=-1)
+    lingering = rng.filtered([1 - decay], [1, -decay], deficit)
     pressure = np.clip(np.maximum(deficit, lingering), 0, 1)
     available = np.maximum(raw, 2.0 + 0.3 * np.abs(ar1(rng, raw.shape, steps=5)))
     return available, pressure
+
+
+def _guests(layout: Layout) -> Array:
+    return np.bincount(layout.host, minlength=len(layout.cores))[:, None].astype(np.float64)
 
 
 def _disk(layout: Layout, demand: Demand, drivers: Drivers, swap_load: Array) -> tuple[Array, Array, Array]:
     servers = np.array([MEDIA[i].servers for i in layout.medium])
     service = np.array([MEDIA[i].service_ms for i in layout.medium])[:, None] * drivers.disk_service
     capacity = servers[:, None] / service * 1000
-    offered = _per_host(demand.iops, layout)
+    offered = layout.per_host(demand.iops)
     use = offered / capacity + drivers.disk_load + swap_load
     rows = [response_ratio(int(c), u) for c, u in zip(servers, use, strict=True)]
     open_ms = service * np.array(rows)
@@ -135,8 +126,8 @@ def _disk(layout: Layout, demand: Demand, drivers: Drivers, swap_load: Array) ->
 
 
 def _link(layout: Layout, demand: Demand, drivers: Drivers) -> tuple[Array, Array, Array, Array]:
-    tx = _per_host(demand.net_tx, layout)
-    rx = _per_host(demand.net_rx, layout)
+    tx = layout.per_host(demand.net_tx) + drivers.more("net_copied_out_kbs")
+    rx = layout.per_host(demand.net_rx) + drivers.more("net_copied_in_kbs")
     speed = layout.speed[:, None] * drivers.more("net_speed")
     use = np.maximum(tx, rx) / speed + drivers.link_load
     filled = np.clip((use - 0.85) / 0.25, 0, 1)

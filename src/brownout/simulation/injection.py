@@ -7,7 +7,8 @@ import numpy as np
 
 from brownout.domain.errors import SettingsError
 from brownout.domain.truth import Anomaly, Incident
-from brownout.simulation.drivers import Drivers, of_guest
+from brownout.simulation.background import QUIET_S, Background
+from brownout.simulation.drivers import Drivers, of_guest, within
 from brownout.simulation.faults import SEEN, Push, Template, load_templates, profile
 from brownout.simulation.layout import MEDIA, Layout
 from brownout.simulation.load import Array
@@ -49,8 +50,10 @@ class Injection:
     strength: float = 1.0
 
 
-def place(settings: FleetSettings, layout: Layout, rng: np.random.Generator) -> list[Injection]:
-    """Find a place and a time for all faults asked for, and write down the configuration that they need.
+def place(settings: FleetSettings, layout: Layout, background: Background, rng: np.random.Generator) -> list[Injection]:
+    """Find a place and a time for all faults asked for, away from what else is done to the fleet.
+
+    Writes down the configuration that they need.
 
     Raises SettingsError where they do not fit into the data.
     """
@@ -61,7 +64,7 @@ def place(settings: FleetSettings, layout: Layout, rng: np.random.Generator) -> 
     for number in range(settings.ongoing + settings.faults):
         ongoing = number < settings.ongoing
         candidates = (slow, others)[number % 2] if ongoing else names
-        new = _place(settings, layout, placed, rng, candidates=candidates, ongoing=ongoing)
+        new = _place(settings, layout, (placed, background), rng, candidates=candidates, ongoing=ongoing)
         _configure(new, layout, rng)
         placed.append(new)
         if settings.pairs and not ongoing and rng.random() < settings.pairs:
@@ -87,19 +90,23 @@ def _choice(settings: FleetSettings) -> list[str]:
 def _place(  # noqa: PLR0913 - what a place depends on
     settings: FleetSettings,
     layout: Layout,
-    placed: Sequence[Injection],
+    there: tuple[Sequence[Injection], Background],
     rng: np.random.Generator,
     *,
     candidates: list[str],
     ongoing: bool,
 ) -> Injection:
     """Find a host that is quiet for long enough, with what the fault needs."""
+    placed, background = there
+    margin = max(QUIET_S // settings.interval_s, 1)
     quiet = QUIET_HOURS * 3600 / settings.interval_s
     for _ in range(TRIES):
         new = _draw(settings, layout, rng, candidates=candidates, ongoing=ongoing)
         others = [other for other in placed if other.host == new.host]
         apart = all(new.first >= other.last + quiet or new.last + quiet <= other.first for other in others)
-        if apart and _suits(load_templates()[new.cause], new, layout, free=not others):
+        if not apart or background.touches(new.host, new.first, new.last, margin):
+            continue
+        if _suits(load_templates()[new.cause], new, layout, free=not others):
             return new
     number = settings.faults + settings.ongoing
     msg = f"{number} incidents do not fit into {settings.days} days on {settings.hosts} hosts."
@@ -120,7 +127,7 @@ def _beside(
         new = replace(
             drawn,
             host=partner.host,
-            vm=int(rng.choice(np.flatnonzero(layout.host == partner.host))),
+            vm=int(rng.choice(np.flatnonzero(layout.hosts_at(partner.first) == partner.host))),
             first=drawn.first + shift,
             last=drawn.last + shift,
             visible=drawn.visible + shift,
@@ -176,7 +183,7 @@ def _draw(
     severity = float(rng.uniform(0.5, 0.9)) if ongoing else float(rng.beta(1.6, 1.2))
     return Injection(
         cause=cause,
-        host=int(layout.host[vm]),
+        host=int(layout.hosts_at(first)[vm]),
         vm=vm,
         first=first,
         last=first + slots,
@@ -188,22 +195,25 @@ def _draw(
 
 
 def apply(injection: Injection, layout: Layout, drivers: Drivers) -> None:
-    """Change the drivers by one fault; ``injection`` counts hosts and guests as ``layout`` does."""
+    """Change the drivers by one fault, which counts hosts, guests and slots as they and the layout do."""
     template = load_templates()[injection.cause]
     rng = np.random.default_rng(injection.seed)
     shape = template.shapes[rng.integers(len(template.shapes))]
-    way = profile(shape, injection.last - injection.first, rng)[: drivers.cpu.shape[1] - injection.first]
-    way = way * injection.strength
+    way = profile(shape, injection.last - injection.first, rng) * injection.strength
+    span = within(injection.first, injection.last, drivers)
+    if span.start == span.stop:
+        return
+    way = way[span.start - injection.first : span.stop - injection.first]
     for push in template.pushes:
-        _push(push, injection, way, layout, drivers)
-    if template.restart:
+        _push(push, injection, (span, way), layout, drivers)
+    if template.restart and injection.first >= 0:
         drivers.target("guest_restart", layout)[injection.vm, injection.first] = 1
 
 
-def _push(push: Push, injection: Injection, way: Array, layout: Layout, drivers: Drivers) -> None:
-    """Change one input; pushes that depend on the size of the host are turned into inputs here."""
+def _push(push: Push, injection: Injection, course: tuple[slice, Array], layout: Layout, drivers: Drivers) -> None:
+    """Change one input over a span; pushes that depend on the size of the host are turned into inputs here."""
     size = push.low + (push.high - push.low) * injection.severity
-    span = slice(injection.first, injection.last)
+    span, way = course
     host, vm = injection.host, injection.vm
     medium = MEDIA[layout.medium[host]]
     if push.driver == "host_cpu_share":
@@ -216,7 +226,7 @@ def _push(push: Push, injection: Injection, way: Array, layout: Layout, drivers:
         drivers.disk_fill[host, span] += max(size - layout.disk_used[host], 0) * way
     else:
         name = push.driver.removeprefix("all_")
-        everyone = np.flatnonzero(layout.host == host)
+        everyone = np.flatnonzero(layout.hosts_at(injection.first) == host)
         rows = everyone if name != push.driver else np.array([vm if of_guest(name) else host])
         target = drivers.target(name, layout)
         if push.multiply:

@@ -10,7 +10,7 @@ from brownout.domain.entities import Entity
 from brownout.simulation.load import Array
 from brownout.simulation.settings import FleetSettings
 
-__all__ = ["MEDIA", "Indices", "Layout", "Medium", "make_layout"]
+__all__ = ["MEDIA", "Indices", "Layout", "Medium", "Move", "make_layout"]
 
 Indices = npt.NDArray[np.int64]
 
@@ -25,6 +25,7 @@ class Medium:
     service_ms: float
 
 
+NEVER = np.datetime64("NaT", "ms")
 MEDIA = (
     Medium(name="nvme", device="nvme0n1", servers=16, service_ms=0.12),
     Medium(name="ssd", device="sda", servers=8, service_ms=0.35),
@@ -42,13 +43,24 @@ SIZES = np.array([8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256])
 """Core counts of hosts."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """A guest is on another host from a slot on, which begins at ``time``."""
+
+    vm: int
+    slot: int
+    target: int
+    time: np.datetime64
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Layout:
     """Static facts, as arrays over hosts or guests.
 
-    ``host`` is the index of each guest's host. ``rtt`` is the round trip of the vantage to the host in ms, ``speed``
-    the uplink in KiB/s, ``leanness`` how much of a guest's memory its programs use at rest. ``labels`` are further
-    static facts by name of a host or guest (``HOST/disk`` for its disk), as parsed from the domain's XML.
+    ``host`` is the index of each guest's first host, ``moves`` are in order of time. ``rtt`` is the round trip of the
+    vantage to the host in ms, ``speed`` the uplink in KiB/s, ``leanness`` how much of a guest's memory its programs use
+    at rest. ``labels`` are further static facts by name of a host or guest (``HOST/disk`` for its disk), as parsed from
+    the domain's XML.
     """
 
     cores: Indices
@@ -68,6 +80,7 @@ class Layout:
     host_numbers: Indices
     vm_numbers: Indices
     labels: dict[str, dict[str, str]] = field(default_factory=dict)
+    moves: tuple[Move, ...] = ()
 
     @property
     def host_names(self) -> list[str]:
@@ -84,7 +97,48 @@ class Layout:
         guests = np.flatnonzero(np.isin(self.host, hosts))
         rows = {name: hosts if name in OF_HOSTS else guests for name in OF_HOSTS + OF_GUESTS}
         arrays = {name: getattr(self, name)[row] for name, row in rows.items()}
-        return replace(self, **arrays, host=np.searchsorted(hosts, self.host[guests]))
+        moves = [
+            replace(m, vm=int(np.searchsorted(guests, m.vm)), target=int(np.searchsorted(hosts, m.target)))
+            for m in self.moves
+            if m.target in hosts
+        ]
+        return replace(self, **arrays, host=np.searchsorted(hosts, self.host[guests]), moves=tuple(moves))
+
+    def later(self, slots: int) -> "Layout":
+        """The same with slots counted from a later one on."""
+        return replace(self, moves=tuple(replace(move, slot=move.slot - slots) for move in self.moves))
+
+    def hosts_at(self, slot: int) -> Indices:
+        """The host of each guest in a slot."""
+        host = self.host.copy()
+        for move in self.moves:
+            if move.slot <= slot:
+                host[move.vm] = move.target
+        return host
+
+    def felt(self, values: Array) -> Array:
+        """Values of hosts, ``[host, time]`` or ``[host, 1]``, as each guest feels them wherever it is then."""
+        found: Array = values[self.host]
+        if self.moves and values.shape[1] > 1:
+            for move in self.moves:
+                found[move.vm, max(move.slot, 0) :] = values[move.target, max(move.slot, 0) :]
+        return found
+
+    def lasting(self, values: Array, slots: int) -> Array:
+        """A constant of each host, ``[host]``, as each guest feels it wherever it is then: ``[vm, time or 1]``."""
+        column = values[:, None]
+        return self.felt(np.repeat(column, slots, axis=1) if self.moves else column)
+
+    def per_host(self, guests: Array) -> Array:
+        """Sums over the guests that are on each host then: ``[host, time]`` of ``[vm, time]``."""
+        totals = np.zeros((len(self.cores), guests.shape[1]))
+        if not self.moves:
+            np.add.at(totals, self.host, guests)
+            return totals
+        slots = np.broadcast_to(np.arange(guests.shape[1]), guests.shape)
+        on = self.felt(np.repeat(np.arange(float(len(self.cores)))[:, None], guests.shape[1], axis=1))
+        np.add.at(totals, (on.astype(np.int64), slots), guests)
+        return totals
 
     def entities(self) -> dict[str, tuple[Entity, ...]]:
         """Entities by kind; all but guests and consoles share the order of hosts, consoles that of guests.
@@ -92,7 +146,8 @@ class Layout:
         Hosts share nothing, so each is a group of its own.
         """
         hosts, vms = self.host_names, self.vm_names
-        at = [hosts[h] for h in self.host]
+        last = max((move.slot for move in self.moves), default=0)
+        at = [hosts[h] for h in self.hosts_at(last)]
         media = [MEDIA[i] for i in self.medium]
         sizes = zip(self.cores, self.memory_gib, strict=True)
         of_host = [{"cores": str(cores), "memory_gib": str(memory)} for cores, memory in sizes]
@@ -118,11 +173,22 @@ class Layout:
             "path": _entities("path", [f"{h}:{POOL}" for h in hosts], hosts, hosts),
             "interface": _entities("interface", [f"{h}/bond0" for h in hosts], hosts, hosts, speeds),
             "link": _entities("link", [f"{VANTAGE}>{h}" for h in hosts], hosts, hosts),
-            "vm": _entities("vm", vms, at, at, [a | self.labels.get(vm, {}) for vm, a in zip(vms, of_vm, strict=True)]),
+            "vm": self._placed(
+                _entities("vm", vms, at, at, [a | self.labels.get(vm, {}) for vm, a in zip(vms, of_vm, strict=True)])
+            ),
             "console": _entities(
                 "console", [f"{vm}/console" for vm in vms], vms, at, [{"protocol": str(p)} for p in self.protocol]
             ),
         }
+
+    def _placed(self, guests: Sequence[Entity]) -> tuple[Entity, ...]:
+        """Guests with the hosts that they were on before."""
+        hosts = self.host_names
+        moved = {move.vm for move in self.moves}
+        placements: dict[int, list[tuple[np.datetime64, str]]] = {vm: [(NEVER, hosts[self.host[vm]])] for vm in moved}
+        for move in self.moves:
+            placements[move.vm].append((move.time, hosts[move.target]))
+        return tuple(guest.placed(placements[vm]) if vm in placements else guest for vm, guest in enumerate(guests))
 
 
 def _entities(

@@ -8,6 +8,7 @@ from brownout.domain.panel import Panel
 from brownout.simulation.clocks import RATES, stamped
 from brownout.simulation.console import Consoles, Guests
 from brownout.simulation.demand import Demand
+from brownout.simulation.draws import Draws
 from brownout.simulation.drivers import Drivers
 from brownout.simulation.host import Hosts
 from brownout.simulation.layout import Layout
@@ -30,15 +31,16 @@ def measure(
     settings: FleetSettings,
     layout: Layout,
     state: tuple[Demand, Drivers, Hosts, Guests, Consoles],
-    rng: np.random.Generator,
+    times: npt.NDArray[np.datetime64],
+    rng: Draws,
 ) -> dict[str, Panel]:
-    """Panels by kind of entity, with the metrics of the catalogue."""
+    """Panels of the times by kind of entity, with the metrics of the catalogue."""
     demand, drivers, hosts, guests, consoles = state
     noise = _Noise(rng, settings.interval_s)
     kinds: dict[str, dict[str, Array]] = {
         "host": _host(layout, demand, drivers, hosts, noise),
         "disk": _disk(hosts, noise),
-        "path": _path(layout, drivers, noise),
+        "path": _path(layout, drivers, _way(settings, times), noise),
         "interface": _interface(layout, drivers, hosts, noise),
     }
     if "vm" in kinds_measured(settings):
@@ -55,19 +57,16 @@ def measure(
     panels = {}
     for kind, columns in kinds.items():
         metrics = catalogue.select(columns)
-        values = np.stack([columns[metric.name] for metric in metrics], axis=-1)
-        if "host_clock_ahead_s" in drivers.extra and kind in OF_HOSTS:
-            values = stamped(values, _ahead(kind, settings, layout, drivers), np.isin(list(columns), list(RATES)))
+        values = np.empty((*next(iter(columns.values())).shape, len(metrics)), np.float32)
         for place, metric in enumerate(metrics):
-            np.clip(
-                values[..., place],
-                metric.lower,
-                min(metric.upper, 100) if metric.unit == "%" else metric.upper,
-                out=values[..., place],
-            )
+            upper = min(metric.upper, 100) if metric.unit == "%" else metric.upper
+            values[..., place] = np.clip(columns.pop(metric.name), metric.lower, upper)
+        if "host_clock_ahead_s" in drivers.extra and kind in OF_HOSTS:
+            rates = np.isin([metric.name for metric in metrics], list(RATES))
+            values = stamped(values, _ahead(kind, settings, layout, drivers), rates)
         values[rng.random(values.shape[:2]) < GAP_SHARE] = np.nan
-        values[np.broadcast_to(_silent(kind, drivers, layout), values.shape[:2])] = np.nan
-        panels[kind] = Panel(values.astype(np.float32), settings.start, settings.interval_s, entities[kind], metrics)
+        values[np.broadcast_to(_silent(kind, drivers, layout, rng), values.shape[:2])] = np.nan
+        panels[kind] = Panel(values, times[0], settings.interval_s, entities[kind], metrics)
     return panels
 
 
@@ -79,24 +78,26 @@ def kinds_measured(settings: FleetSettings) -> tuple[str, ...]:
 
 def _ahead(kind: str, settings: FleetSettings, layout: Layout, drivers: Drivers) -> npt.NDArray[np.int64]:
     """How many slots the clock that stamps an entity is ahead, ``[entity, time]``."""
-    seconds = drivers.extra["host_clock_ahead_s"]
-    seconds = seconds[layout.host] if kind == "vm" else seconds
+    name = "host_clock_ahead_s"
+    seconds = drivers.on_guests(name, layout) if kind == "vm" else drivers.extra[name]
     return np.round(seconds / settings.interval_s).astype(np.int64)
 
 
-def _silent(kind: str, drivers: Drivers, layout: Layout) -> npt.NDArray[np.bool_]:
+def _silent(kind: str, drivers: Drivers, layout: Layout, rng: Draws) -> npt.NDArray[np.bool_]:
     """Rows ``[entity, time]`` that nobody wrote: a stuck libvirt collector loses its guests, a restart two slots."""
     if kind != "vm":
         return np.zeros((1, 1), bool)
-    starting = drivers.more("guest_restart") > 0
-    starting[:, 1:] |= starting[:, :-1]
-    return np.asarray(starting | (drivers.on_guests("host_silence", layout.host) > 0))
+    started = np.broadcast_to(drivers.more("guest_restart") > 0, drivers.cpu.shape)
+    before = rng.carried(np.zeros((len(started), 1), bool))
+    starting = started | np.concatenate([before[0], started[:, :-1]], axis=1)
+    before[0] = started[:, -1:]
+    return np.asarray(starting | (drivers.on_guests("host_silence", layout) > 0))
 
 
 class _Noise:
     """Noise of means over an interval."""
 
-    def __init__(self, rng: np.random.Generator, interval_s: int) -> None:
+    def __init__(self, rng: Draws, interval_s: int) -> None:
         self.rng = rng
         self.minutes = interval_s / 60
 
@@ -119,8 +120,7 @@ class _Noise:
 
 
 def _host(layout: Layout, demand: Demand, drivers: Drivers, hosts: Hosts, noise: _Noise) -> dict[str, Array]:
-    sessions = np.zeros(hosts.busy.shape)
-    np.add.at(sessions, layout.host, demand.clients)
+    sessions = layout.per_host(demand.clients)
     busy = np.minimum(hosts.busy, 100)
     return {
         "host_cpu_busy_pct": busy,
@@ -157,8 +157,14 @@ def _disk(hosts: Hosts, noise: _Noise) -> dict[str, Array]:
     }
 
 
-def _path(layout: Layout, drivers: Drivers, noise: _Noise) -> dict[str, Array]:
-    growth = np.linspace(0, 1.5, drivers.disk_fill.shape[1]) * layout.pace[:, None]
+def _way(settings: FleetSettings, times: npt.NDArray[np.datetime64]) -> Array:
+    """How much of the fleet's time is over, 0 at its first slot and 1 at its last."""
+    first = int((times[0] - settings.start) / np.timedelta64(settings.interval_s * 1000, "ms"))
+    return np.linspace(0, 1, settings.slots)[first : first + len(times)]
+
+
+def _path(layout: Layout, drivers: Drivers, way: Array, noise: _Noise) -> dict[str, Array]:
+    growth = 1.5 * way * layout.pace[:, None]
     churn = 0.3 * ar1(noise.rng, drivers.disk_fill.shape, steps=240 / noise.minutes)
     return {"disk_used_pct": np.minimum(layout.disk_used[:, None] + growth + drivers.disk_fill + churn, 100)}
 
@@ -209,7 +215,7 @@ def _vm(layout: Layout, state: tuple[Demand, Drivers, Hosts, Guests], noise: _No
         "vm_qemu_cpu_pct": noise.relative(
             guests.cpu * layout.vcpus[:, None] + 1.5 + drivers.more("guest_qemu_cpu"), 0.04
         ),
-        "vm_qemu_swap_mib": 60 * hosts.pressure[layout.host] * layout.guest_memory_gib[:, None],
+        "vm_qemu_swap_mib": 60 * layout.felt(hosts.pressure) * layout.guest_memory_gib[:, None],
     }
 
 

@@ -27,6 +27,11 @@ class FleetSettings:
         Share of the faults beside which another, independent one goes on at the same host; they come in addition.
     faint
         Share of the faults that are hardly visible: a twentieth to half as strong as the least that their kind says.
+    migrations
+        Live migrations of guests, within clusters of four hosts; no faults.
+    maintenance
+        Announced windows of maintenance, each of a host whose guests are moved away and back where there is room; no
+        faults.
     lead
         Share of the data before the first incident, for something to learn from.
     telemetry
@@ -47,6 +52,8 @@ class FleetSettings:
     ongoing: int = 0
     pairs: float = 0.0
     faint: float = 0.0
+    migrations: int = 0
+    maintenance: int = 0
     lead: float = 0.25
     exclude_causes: tuple[str, ...] = ()
     only_causes: tuple[str, ...] = ()
@@ -68,8 +75,9 @@ class FleetSettings:
             if not 0 <= getattr(self, name) <= 1:
                 msg = f"{name} = {getattr(self, name)} is no share of the faults."
                 raise SettingsError(msg, remedy=f"Give {name} from 0 to 1.")
-        if self.faults < 0 or self.ongoing < 0:
-            raise SettingsError("A negative number of faults was asked for.", remedy="Give 0 or more.")
+        for name in ("faults", "ongoing", "migrations", "maintenance"):
+            if getattr(self, name) < 0:
+                raise SettingsError(f"A negative number of {name} was asked for.", remedy="Give 0 or more.")
 
     @property
     def slots(self) -> int:

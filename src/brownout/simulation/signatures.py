@@ -4,6 +4,7 @@ import numpy as np
 
 from brownout.simulation.console import Consoles, Guests
 from brownout.simulation.demand import Demand
+from brownout.simulation.draws import Draws
 from brownout.simulation.drivers import Drivers
 from brownout.simulation.host import Hosts
 from brownout.simulation.layout import Layout
@@ -29,7 +30,7 @@ def signatures(
     settings: FleetSettings,
     layout: Layout,
     state: tuple[Demand, Drivers, Hosts, Guests, Consoles],
-    rng: np.random.Generator,
+    rng: Draws,
 ) -> dict[str, dict[str, Array]]:
     """Columns by kind, ``[entity, time]``."""
     _, drivers, hosts, guests, consoles = state
@@ -46,10 +47,11 @@ def signatures(
 class _Maker:
     """Makes columns; every healthy value has its own level and noise, every fault adds what its driver says."""
 
-    def __init__(self, settings: FleetSettings, layout: Layout, drivers: Drivers, rng: np.random.Generator) -> None:
+    def __init__(self, settings: FleetSettings, layout: Layout, drivers: Drivers, rng: Draws) -> None:
         self.settings, self.layout, self.drivers, self.rng = settings, layout, drivers, rng
-        self.hosts = (len(layout.cores), settings.slots)
-        self.guests = (len(layout.vcpus), settings.slots)
+        self.slots = drivers.cpu.shape[1]
+        self.hosts = (len(layout.cores), self.slots)
+        self.guests = (len(layout.vcpus), self.slots)
 
     def noisy(self, values: Array, share: float, shape: tuple[int, int]) -> Array:
         """Values with relative noise, spread to a shape."""
@@ -63,10 +65,13 @@ class _Maker:
 
     def hourly(self, rate: Array, shape: tuple[int, int]) -> Array:
         """Events of the last hour, from how many an hour there are: a collector counts what has happened."""
-        events = self.rng.poisson(np.broadcast_to(rate, shape) * self.settings.interval_s / 3600).cumsum(axis=1)
         lag = max(3600 // self.settings.interval_s, 1)
-        before = np.pad(events, ((0, 0), (lag, 0)))[:, : shape[1]]
-        found: Array = (events - before).astype(np.float64)
+        last = self.rng.carried(np.zeros((shape[0], lag), np.int64))
+        events = self.rng.poisson(np.broadcast_to(rate, shape) * self.settings.interval_s / 3600)
+        known = np.concatenate([last[0], events], axis=1)
+        last[0] = known[:, -lag:]
+        total = np.pad(known.cumsum(axis=1), ((0, 0), (1, 0)))
+        found: Array = (total[:, lag + 1 :] - total[:, 1 : shape[1] + 1]).astype(np.float64)
         return found
 
     def flag(self, driver: str, shape: tuple[int, int]) -> Array:
@@ -75,18 +80,25 @@ class _Maker:
 
     def uptime(self, rows: int, restart: Array) -> Array:
         """Hours since the start, from 0 again at each restart."""
-        slots = self.settings.slots
         hour = self.settings.interval_s / 3600
-        age = self.rng.uniform(200, 6000, (rows, 1)) + hour * np.arange(slots)
-        began = np.maximum.accumulate(np.where(np.broadcast_to(restart, age.shape) > 0, np.arange(slots), -1), axis=1)
-        return np.where(began >= 0, hour * (np.arange(slots) - began), age)
+        over = self.rng.carried(0)
+        slots = over[0] + np.arange(self.slots)
+        over[0] += self.slots
+        age = self.rng.once(lambda: self.rng.uniform(200, 6000, (rows, 1))) + hour * slots
+        last = self.rng.carried(np.full((rows, 1), -1))
+        began = np.where(np.broadcast_to(restart, age.shape) > 0, slots, -1)
+        began = np.maximum.accumulate(np.maximum(began, last[0]), axis=1)
+        last[0] = began[:, -1:]
+        return np.where(began >= 0, hour * (slots - began), age)
 
     def host(self, hosts: Hosts) -> dict[str, Array]:
         more, shape = self.drivers.more, self.hosts
         hot = np.where(more("host_cpu_peak") > 0, 99.5, np.minimum(hosts.busy + 14, 97))
-        begun = np.zeros(shape)
+        # What is on from the first slot has not begun within the data.
         began = np.broadcast_to(more("host_restart") > 0, shape)
-        begun[:, 1:] = began[:, 1:] & ~began[:, :-1]
+        before = self.rng.carried(began[:, :1])
+        begun = began & ~np.concatenate([before[0], began[:, :-1]], axis=1)
+        before[0] = began[:, -1:]
         return {
             "host_softirq_pct": np.minimum(
                 self.noisy(2 + 12 * hosts.link_use + more("host_softirq"), 0.15, shape), 100
@@ -120,7 +132,7 @@ class _Maker:
 
     def disk(self) -> dict[str, Array]:
         shape = self.hosts
-        old = np.floor(self.rng.uniform(0, 1, (shape[0], 1)) ** 6 * 30)
+        old = np.floor(self.rng.once(lambda: self.rng.uniform(0, 1, (shape[0], 1))) ** 6 * 30)
         return {
             "disk_bad_sectors": old + np.floor(np.broadcast_to(self.drivers.more("disk_bad_sectors"), shape)),
             "disk_degraded": self.flag("disk_degraded", shape),
@@ -128,8 +140,8 @@ class _Maker:
 
     def vm(self, guests: Guests) -> dict[str, Array]:
         more, shape = self.drivers.more, self.guests
-        level = self.rng.uniform(0.8, 1.5, (shape[0], 1))
-        misses = self.rng.uniform(2, 8, (shape[0], 1))
+        level = self.rng.once(lambda: self.rng.uniform(0.8, 1.5, (shape[0], 1)))
+        misses = self.rng.once(lambda: self.rng.uniform(2, 8, (shape[0], 1)))
         flush = guests.await_ms * 1.3 * more("guest_flush")
         return {
             "vm_ipc": self.noisy(level * more("guest_ipc"), 0.05, shape),
@@ -141,19 +153,22 @@ class _Maker:
             "vm_migrating": self.flag("guest_migrating", shape),
             "vm_block_job": self.flag("guest_block_job", shape),
             "vm_qemu_extra_mib": self._extra(shape),
-            "vm_uptime_h": self.uptime(shape[0], more("guest_restart")),
+            "vm_uptime_h": self.uptime(shape[0], np.maximum(more("guest_restart"), more("guest_arrives"))),
         }
 
     def _extra(self, shape: tuple[int, int]) -> Array:
-        own = self.rng.uniform(120, 320, (shape[0], 1))
+        own = self.rng.once(lambda: self.rng.uniform(120, 320, (shape[0], 1)))
         walk = 8 * ar1(self.rng, shape, steps=7200 / self.settings.interval_s)
         return np.maximum(own + walk + self.drivers.more("guest_extra_mib"), 50)
 
     def console(self, consoles: Consoles) -> dict[str, Array]:
         more, shape = self.drivers.more, self.guests
-        failed = np.clip(more("guest_failed"), 0, 0.98)
         probes = max(round(6 * self.settings.interval_s / 60), 1)
-        proxy = self.rng.uniform(3, 15, (shape[0], 1))
+        # The old host closes the console of a guest that leaves it: one attempt fails, one session drops.
+        left = more("guest_arrives")
+        failed = np.clip(more("guest_failed") + left / probes, 0, 0.98)
+        drops = more("guest_drops") + left * 3600 / self.settings.interval_s
+        proxy = self.rng.once(lambda: self.rng.uniform(3, 15, (shape[0], 1)))
         return {
             "console_failed_pct": 100 * self.rng.binomial(probes, np.broadcast_to(failed, shape)) / probes,
             "console_stalled_pct": 100 * np.clip(self.noisy(more("guest_stalled"), 0.1, shape), 0, 1),
@@ -163,5 +178,5 @@ class _Maker:
             "console_agent": 1 - self.flag("guest_agent_down", shape),
             "console_awake": 1 - self.flag("guest_asleep", shape),
             "console_probe_lag_ms": self.noisy(0.3 + more("guest_probe_lag_ms"), 0.3, shape),
-            "console_drops_per_h": self.hourly(more("guest_drops") + 0.3 / 24, shape),
+            "console_drops_per_h": self.hourly(drops + 0.3 / 24, shape),
         }

@@ -17,14 +17,17 @@ from brownout.telemetry.counters import LONGEST_GAP_MS
 from brownout.telemetry.frame import RawFrame, held, latest_before
 from brownout.telemetry.mapping import MeasurementSource, Names, TelegrafMapping
 from brownout.telemetry.raw import MeasurementSchema, Raw, Request, TelemetryDatabase
-from brownout.telemetry.registry import Registry
+from brownout.telemetry.registry import Registry, Sighting, placements_of
 
 __all__ = ["Canonical", "Canonicaliser"]
 
 Integers = npt.NDArray[np.int64]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Runs = list[tuple[int, int]]
 
+APART = 3
+"""Slots without a row after which an entity may have been somewhere else meanwhile."""
 AHEAD = 2
 """Measurements that are read while one is worked on."""
 
@@ -70,7 +73,7 @@ class Canonicaliser:
     def read(self, start: np.datetime64, end: np.datetime64, schemas: Mapping[str, MeasurementSchema]) -> Canonical:
         """All metrics from start until before end, whole slots; what nobody writes is left out."""
         lead = start - np.timedelta64(LONGEST_GAP_MS, "ms")
-        registry, columns, repairs = Registry(), list[Column](), Repairs()
+        registry, columns, repairs = Registry(self.interval_s * 1000), list[Column](), Repairs()
         foreign: dict[str, Raw] = {}
         wanted = {name: sources for name, sources in self.mapping.measurements.items() if name in schemas}
         answers = _ahead(lambda item: self._fetch(item[0], item[1], schemas, (lead, end)), list(wanted.items()), AHEAD)
@@ -132,10 +135,11 @@ class Canonicaliser:
         for (measurement, name), values in source.only.items():
             state = self._latest(raw, foreign.get(measurement), name)
             keep &= np.isnan(state) | np.isin(state, values)
+        seen = _runs(raw.series[keep], raw.times[keep], APART * self.interval_s * 1000, chains)
+        for place, runs in seen.items():
+            registry.add(chains[place], runs, source.facts(tags[place]), hearsay=bool(source.labels))
+        keep[keep] = self._at_home(raw.series[keep], raw.times[keep], seen, chains)
         series, times = raw.series[keep], raw.times[keep]
-        for place in np.unique(series).tolist():
-            last = int(times[np.searchsorted(series, place, side="right") - 1])
-            registry.add(chains[place], last, source.facts(tags[place]))
         own = {column: place for place, column in enumerate(raw.fields)}
         fields = {name: raw.values[keep, own[name]] for name in raw.fields}
         fields |= {alias: fields[name] for alias, name in source.fields.items() if name in fields}
@@ -149,6 +153,27 @@ class Canonicaliser:
             lookup=lambda measurement, name: self._latest(kept, foreign.get(measurement), name),
         )
         return frame, list(places)
+
+    def _at_home(
+        self, series: Integers, times: Integers, runs: Mapping[int, Runs], chains: Sequence[tuple[Entity, ...]]
+    ) -> npt.NDArray[np.bool_]:
+        """Rows that were written where their entity was: while a guest migrates, two hosts write about it."""
+        sightings: dict[str, list[Sighting]] = {}
+        for place, own in runs.items():
+            name, parent = chains[place][0].id, chains[place][0].parent
+            sightings.setdefault(name, []).extend(Sighting(first, last, parent) for first, last in own)
+        home = np.ones(len(series), bool)
+        slot_ms = self.interval_s * 1000
+        for name, found in sightings.items():
+            if len({sighting.parent for sighting in found}) > 1:
+                placements = placements_of(found, slot_ms)
+                starts = np.array([start for start, _ in placements])
+                for place in (place for place in runs if chains[place][0].id == name):
+                    rows = np.flatnonzero(series == place)
+                    there = np.searchsorted(starts, times[rows] // slot_ms * slot_ms, side="right") - 1
+                    own_parent = chains[place][0].parent
+                    home[rows] = np.array([parent == own_parent for _, parent in placements])[there]
+        return home
 
     def _aliased(self, tags: Mapping[str, str]) -> dict[str, str]:
         return {tag: self.names.aliases.get(tag, {}).get(value, value) for tag, value in tags.items()}
@@ -205,6 +230,24 @@ class Canonicaliser:
                     values[np.searchsorted(keys, own)] = column.values
             table[metric] = pa.array(values, from_pandas=True)
         yield pa.table(table)
+
+
+def _runs(series: Integers, times: Integers, apart: int, chains: Sequence[tuple[Entity, ...]]) -> dict[int, Runs]:
+    """First and last times of each series; where an entity has several parents, of its runs of rows.
+
+    Rows that are no more than ``apart`` ms from each other are of one run.
+    """
+    if not len(series):
+        return {}
+    there = {(chains[place][0].id, chains[place][0].parent) for place in np.unique(series).tolist()}
+    if len(there) == len({name for name, _ in there}):
+        apart = np.iinfo(np.int64).max
+    starts = np.flatnonzero(np.concatenate(([True], (np.diff(series) != 0) | (np.diff(times) > apart))))
+    ends = np.append(starts[1:], len(series)) - 1
+    found: dict[int, Runs] = {}
+    for place, first, last in zip(series[starts].tolist(), times[starts].tolist(), times[ends].tolist(), strict=True):
+        found.setdefault(place, []).append((first, last))
+    return found
 
 
 def _ahead(work: Callable[[Item], Result], items: Sequence[Item], number: int) -> Iterator[Result]:

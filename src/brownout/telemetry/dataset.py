@@ -62,7 +62,7 @@ class Dataset:
             folder=folder,
             name=str(header.get("name", folder.name)),
             metrics=tuple(_metric(name, tables.get(name, {}), catalogue) for name in columns),
-            topology=Topology.of(_entities(folder)),
+            topology=Topology.of(_placed(folder, tuple(_entities(folder)))),
             interval_s=int(header["interval_s"]) if "interval_s" in header else None,
             test_start=None if test_start is None else as_time(str(test_start)),
             task=str(header.get("task", "")),
@@ -120,7 +120,7 @@ class Dataset:
     ) -> pa.Table:
         """Samples of the entities from start until before end, in the order of the file."""
         _, places = self._index
-        found = self._groups.holding([places[name] for name in entities if name in places])
+        found = self._groups.holding({name: places[name] for name in entities if name in places})
         return read_samples(found, entities, start=start, end=end)
 
 
@@ -212,6 +212,29 @@ def _entities(folder: Path) -> Iterator[Entity]:
     for name in column.unique().to_pylist():
         if name is not None and name not in described:
             yield Entity(id=str(name))
+
+
+def _placed(folder: Path, entities: Sequence[Entity]) -> Iterator[Entity]:
+    """Entities with the parents that ``placements.csv`` gives them, each from a start on; the first one from ever."""
+    path = folder / "placements.csv"
+    placements: dict[str, dict[np.datetime64, str]] = {}
+    for number, row in enumerate(_rows(path, ("entity", "start", "parent")), start=2):
+        try:
+            own, start = placements.setdefault(row["entity"], {}), as_time(row["start"])
+        except ValueError as error:
+            msg = f"Line {number} of {path} has the start {row['start']!r}, which is no time."
+            raise DataError(msg, remedy="Write it like 2026-03-02T14:00:00Z.") from error
+        if start in own:
+            msg = f"{path} has two parents of {row['entity']!r} from {row['start']} on."
+            raise DataError(msg, remedy="Keep one row for each entity and time.")
+        own[start] = row["parent"]
+    unknown = sorted(set(placements) - {entity.id for entity in entities})
+    if unknown:
+        msg = f"{path} places {unknown}, of which entities.csv and samples.parquet know nothing."
+        raise DataError(msg, remedy="Add the entities, or remove the rows.")
+    for entity in entities:
+        own = placements.get(entity.id, {})
+        yield entity.placed(sorted(own.items())) if own else entity
 
 
 def _rows(path: Path, needed: Sequence[str]) -> Iterator[dict[str, str]]:

@@ -9,7 +9,7 @@ the file is whole.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from math import inf
 from pathlib import Path
@@ -26,6 +26,7 @@ from brownout.domain.ports import Span
 from brownout.domain.repairs import Repair, Repairs
 from brownout.telemetry.atomic import atomic_path, write_text
 from brownout.telemetry.dataset import read_samples
+from brownout.telemetry.parquet import ROWS_A_GROUP, samples_writer
 from brownout.telemetry.rowgroups import files_holding
 from brownout.telemetry.spans import merge_spans, spans_of
 
@@ -52,8 +53,6 @@ WEEK = np.timedelta64(7 * 86_400_000, "ms")
 HOURS = np.timedelta64(6 * 3_600_000, "ms")
 """What is read of a live source at a time: small enough for memory, large enough for columns."""
 MONDAY = np.datetime64("1970-01-05", "ms")
-ROWS_A_GROUP = 65_536
-"""Rows of a row group: small enough that reading a shard skips most of a file."""
 NOTE = b"brownout"
 
 
@@ -97,7 +96,7 @@ class Description:
             "interval_s": self.interval_s,
             "watermark": None if self.watermark is None else str(self.watermark),
             "metrics": {metric.name: _plain(metric) for metric in self.metrics},
-            "entities": [asdict(entity) for entity in self.entities],
+            "entities": [_entity_table(entity) for entity in self.entities],
         }
         return json.dumps(table, indent=1, ensure_ascii=False)
 
@@ -118,8 +117,16 @@ class Description:
         )
 
 
+def _entity_table(entity: Entity) -> dict[str, Any]:
+    """Fields as JSON has them; one that never moved has no ``former``."""
+    fields = asdict(replace(entity, former=()))
+    del fields["former"]
+    return fields | ({"former": [(str(until), parent) for until, parent in entity.former]} if entity.former else {})
+
+
 def _entity(fields: Mapping[str, Any]) -> Entity:
-    return Entity(**{**fields, "named_by": tuple(fields.get("named_by", ()))})
+    former = tuple((np.datetime64(until, "ms"), parent) for until, parent in fields.get("former", ()))
+    return Entity(**{**fields, "named_by": tuple(fields.get("named_by", ())), "former": former})
 
 
 @dataclass(frozen=True)
@@ -234,7 +241,7 @@ def write_samples(
     spans: dict[str, list[int]] = {}
     repairs = Repairs()
     written = 0
-    with atomic_path(target) as part, pq.ParquetWriter(part, schema, compression="zstd") as writer:
+    with atomic_path(target) as part, samples_writer(part, schema) as writer:
         for table, made in parts:
             repairs += made
             for name, span in spans_of(table.select(["time", "entity"]), None).items():

@@ -1,50 +1,111 @@
 """Registry: the entities that tags name while a slice is read, and what is configured for them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from brownout.domain.entities import Entity
 
-__all__ = ["Registry", "merged"]
+__all__ = ["Registry", "Sighting", "merged", "placements_of"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Sighting:
+    """An entity seen at a parent from ``first`` to ``last``, ms."""
+
+    first: int
+    last: int
+    parent: str
 
 
 @dataclass(eq=False)
 class Registry:
-    """Entities seen so far; what an entity's own measurement says wins over what another mentions, then the latest."""
+    """Entities seen so far; what an entity's own measurement says wins over what another mentions, then the latest.
 
-    found: dict[str, tuple[tuple[int, int], Entity]] = field(default_factory=dict)
+    ``slot_ms`` is the width of a slot: an entity that moves is at its new parent from the first slot on that it shares
+    with no row of the old one.
+    """
+
+    slot_ms: int
+    found: dict[tuple[str, str], tuple[tuple[int, int], Entity]] = field(default_factory=dict)
+    seen: dict[str, dict[int, list[Sighting]]] = field(default_factory=dict)
     facts: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
 
-    def add(self, chain: Sequence[Entity], last: int, facts: Mapping[str, str]) -> None:
-        """Enter an entity and its ancestors, seen last at a time, with labels that hold for the entity since then.
+    def add(
+        self,
+        chain: Sequence[Entity],
+        runs: Sequence[tuple[int, int]],
+        facts: Mapping[str, str],
+        *,
+        hearsay: bool = False,
+    ) -> None:
+        """Enter an entity and its ancestors, seen in runs of first to last time, with labels that hold since then.
 
-        A label of no text says that the entity no longer has it.
+        A label of no text says that the entity no longer has it. ``hearsay`` places an entity only where nothing else
+        does: configuration is written down of guests that are not running too.
         """
+        last = runs[-1][1]
         for depth, entity in enumerate(chain):
             rank = (-depth, last)
-            known = self.found.get(entity.id)
+            known = self.found.get((entity.id, entity.parent))
             if known is None or rank >= known[0]:
-                self.found[entity.id] = (rank, entity)
+                self.found[entity.id, entity.parent] = (rank, entity)
+            how = self.seen.setdefault(entity.id, {}).setdefault(len(chain) if hearsay else depth, [])
+            how += [Sighting(first, until, entity.parent) for first, until in runs]
         for label, value in facts.items():
             key = (chain[0].id, label)
             if key not in self.facts or last >= self.facts[key][0]:
                 self.facts[key] = (last, value)
 
     def entities(self) -> tuple[Entity, ...]:
-        """All of them by kind and id."""
+        """All of them by kind and id, with the parents that each had one after the other."""
         labels: dict[str, dict[str, str]] = {}
         for (entity, label), (_, value) in self.facts.items():
             labels.setdefault(entity, {})[label] = value
-        whole = (replace(e, labels={**labels.get(e.id, {}), **e.labels}) for _, e in self.found.values())
+        placed = (self._placed(name, how[min(how)]) for name, how in self.seen.items())
+        whole = (replace(e, labels={**labels.get(e.id, {}), **e.labels}) for e in placed)
         return tuple(sorted(whole, key=lambda e: (e.kind, e.id)))
 
+    def _placed(self, name: str, sightings: Iterable[Sighting]) -> Entity:
+        placements = placements_of(sightings, self.slot_ms)
+        times = [(np.datetime64(start, "ms"), parent) for start, parent in placements]
+        return self.found[name, placements[-1][1]][1].placed(times)
 
-def merged(known: Entity | None, found: Entity) -> Entity:
+
+def placements_of(sightings: Iterable[Sighting], slot_ms: int) -> list[tuple[int, str]]:
+    """Parents with the start (ms) of the slot that each is the parent from, in order.
+
+    A parent goes on until it is no longer seen: what is seen elsewhere meanwhile takes over then, or never does. While
+    a guest migrates, its old host and its new one write about it.
+    """
+    first, *others = sorted(sightings)
+    placements, last = [(first.first // slot_ms * slot_ms, first.parent)], first.last
+    for sighting in others:
+        if sighting.parent != placements[-1][1] and sighting.last > last:
+            start = max(sighting.first // slot_ms, last // slot_ms + 1) * slot_ms
+            placements.append((start, sighting.parent))
+        if sighting.parent == placements[-1][1]:
+            last = max(last, sighting.last)
+    return placements
+
+
+def merged(known: Entity | None, found: Entity, since: np.datetime64 | None = None) -> Entity:
     """What is known of an entity with what was found later: labels, and a parent where one is named.
 
-    Labels stay until they are found with another value; one found without any text goes.
+    Labels stay until they are found with another value; one found without any text goes. What was found says where the
+    entity was ``since`` a time; without one it says all.
     """
     if known is None:
         return replace(found, labels={name: value for name, value in found.labels.items() if value})
     labels = {name: value for name, value in {**known.labels, **found.labels}.items() if value}
-    return replace(found, parent=found.parent or known.parent, labels=labels)
+    if not found.parent:
+        return replace(found, parent=known.parent, former=known.former, labels=labels)
+    if since is None:
+        return replace(found, labels=labels)
+    moment = np.timedelta64(1, "ms")
+    placements = [(since - moment, known.parent_at(since - moment)), (since, found.parent_at(since))]
+    placements += [(until, found.parent_at(until)) for until, _ in found.former if until > since]
+    before = tuple((until, parent) for until, parent in known.former if until < since)
+    later = found.placed([(start, parent) for start, parent in placements if parent])
+    return replace(later, former=before + later.former, labels=labels)

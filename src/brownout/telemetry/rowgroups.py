@@ -5,7 +5,7 @@ by the places of rows where those are known.
 """
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -52,6 +52,10 @@ def _ranges_of(path: Path, _age: int, _inode: int) -> Mapping[int, tuple[str, st
     except (pa.ArrowInvalid, OSError) as error:
         msg = f"{path} cannot be read: {error}."
         raise HistoryError(msg, remedy="The file is damaged: remove the history folder and sync again.") from error
+    return _names_in(metadata)
+
+
+def _names_in(metadata: pq.FileMetaData) -> Mapping[int, tuple[str, str]]:
     column = metadata.schema.names.index("entity")
     found = {}
     for group in range(metadata.num_row_groups):
@@ -85,13 +89,16 @@ class RowGroups:
         (self._whole,) = pads.dataset(path).get_fragments()
         self._whole.ensure_complete_metadata()
         self._ends = np.cumsum([group.num_rows for group in self._whole.row_groups])
+        self._names = _names_in(self._whole.metadata)
 
-    def holding(self, places: Collection[tuple[int, int]]) -> pads.Dataset:
-        """A data set of those that hold rows from the first to the last of any of the places."""
+    def holding(self, places: Mapping[str, tuple[int, int]]) -> pads.Dataset:
+        """A data set of those that can hold rows of the entities, each known to lie between a first and a last row."""
         needed = np.zeros(len(self._ends), bool)
-        for first, last in places:
+        for name, (first, last) in places.items():
             begin, end = np.searchsorted(self._ends, [first, last], side="right")
-            needed[begin : end + 1] = True
+            for group in range(begin, end + 1):
+                low, high = self._names[group]
+                needed[group] |= low <= name <= high
         groups = np.flatnonzero(needed).tolist()
         parts = [self._whole.subset(row_group_ids=groups)] if groups else []
         return pads.FileSystemDataset(

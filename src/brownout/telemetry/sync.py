@@ -69,7 +69,7 @@ def _bring(
         rows, repairs = rows + written, repairs + made
         description = replace(
             description,
-            entities=_with(description.entities, found.entities),
+            entities=_with(description.entities, found.entities, start),
             watermark=max(min(start + source.slice_length, end), description.watermark or start),
         )
         write_description(folder, description)
@@ -91,11 +91,11 @@ def _describe(source: Source, known: Description | None) -> Description:
     )
 
 
-def _with(known: Sequence[Entity], found: Sequence[Entity]) -> tuple[Entity, ...]:
-    """Entities by id with what was found of each later, in the order in which they were first seen."""
+def _with(known: Sequence[Entity], found: Sequence[Entity], since: np.datetime64 | None = None) -> tuple[Entity, ...]:
+    """Entities by id with what was found of each since a time, in the order in which they were first seen."""
     table = {entity.id: entity for entity in known}
     for entity in found:
-        table[entity.id] = merged(table.get(entity.id), entity)
+        table[entity.id] = merged(table.get(entity.id), entity, since)
     return tuple(table.values())
 
 

@@ -20,6 +20,7 @@ from brownout.planning.actions import LATENCY, plan_breach
 from brownout.planning.remedies import Remedies
 from brownout.reporting.write import write_report
 from brownout.settings import Settings
+from brownout.usecases.calendars import calendar_of
 from brownout.usecases.charts import latency_chart
 from brownout.usecases.horizon import NightSpan, with_limits
 from brownout.usecases.investigate import Investigation
@@ -97,7 +98,7 @@ def night_of(store: SampleStore, settings: Settings, findings: Findings) -> Nigh
         quiet=tuple(sorted(quiet, key=lambda one: (one.episode.start, one.episode.entity))),
         verdicts=tuple(findings.verdicts),
         shifts=tuple(sorted((s for shard in shards for s in shard.shifts), key=lambda one: (one.at, one.series))),
-        maintenance=settings.calendar.announced(store.topology, span.window, span.end),
+        maintenance=calendar_of(settings).announced(store.topology, span.window, span.end),
     )
 
 
@@ -135,6 +136,7 @@ def _quality(store: SampleStore, span: NightSpan, shards: Iterable[ShardFindings
     spans = store.spans()
     silent = [entity.id for entity in store.topology if entity.id not in spans or spans[entity.id].last < span.window]
     return Quality(
+        by_peers=tuple(sorted({name for shard in shards for name in shard.by_peers})),
         repairs=repairs,
         coverage={name: present[name] / slots[name] for name in sorted(slots) if slots[name]},
         silent=tuple(np.unique(silent).tolist()),

@@ -12,6 +12,7 @@ from brownout.settings import InfluxSettings, Settings
 from brownout.telemetry.dataset import Dataset
 from brownout.telemetry.mapping import MeasurementSource, TelegrafMapping
 from brownout.telemetry.raw import MeasurementSchema, TelemetryDatabase
+from brownout.usecases.calendars import calendar_of
 from brownout.usecases.coverage import cost_of, lost_at, whole_cost
 from brownout.usecases.sources import mapping_of
 
@@ -47,7 +48,7 @@ def examine(settings: Settings, now: np.datetime64) -> Iterator[Check]:
     """Check settings, connection, permissions, measurements and freshness, in the order of a night's needs."""
     if settings.dataset is not None:
         yield _dataset(settings)
-        yield from _maintenance(settings)
+    yield from _maintenance(settings)
     if settings.influxdb is not None:
         yield from _influxdb(settings.influxdb, now)
     if settings.dataset is None and settings.influxdb is None:
@@ -75,10 +76,17 @@ def _dataset(settings: Settings) -> Check:
 def _maintenance(settings: Settings) -> Iterator[Check]:
     """Windows that name something that is not there: a typing error would leave what was meant watched."""
     try:
-        topology = Dataset.open(settings.dataset).topology  # type: ignore[arg-type]
+        windows = calendar_of(settings).windows
+    except BrownoutError as error:
+        yield Check(state=State.BAD, about="maintenance", found=error.what, do=error.remedy)
+        return
+    if settings.dataset is None:
+        return
+    try:
+        topology = Dataset.open(settings.dataset).topology
     except BrownoutError:
         return
-    for window in settings.calendar.windows:
+    for window in windows:
         unknown = window.unknown(topology)
         if unknown:
             found = f"window {window.name!r}: nothing is called {', '.join(unknown)}"

@@ -1,6 +1,5 @@
 """Judge the detector on a data set: every sample is scored before it is learned."""
 
-import json
 import math
 import time
 from collections.abc import Sequence
@@ -25,10 +24,11 @@ from brownout.evaluation.detection import event_scores, point_scores
 from brownout.evaluation.incidents import AlarmTrack, incident_scores
 from brownout.evaluation.volume import volume_under_pr
 from brownout.settings import Settings
-from brownout.telemetry.atomic import atomic_path, write_text
+from brownout.telemetry.atomic import atomic_path
 from brownout.telemetry.clean import clean
 from brownout.telemetry.dataset import Dataset
 from brownout.telemetry.grid import ShardPlan, plan_shards, read_shard
+from brownout.telemetry.plain import write_json
 from brownout.usecases.evaluate_alarms import judge_alarms
 from brownout.usecases.horizon import NightSpan
 from brownout.usecases.own_nights import OwnNights, can_be_diagnosed, nights_of, own_nights
@@ -118,7 +118,7 @@ def evaluate_detect(
     elif dataset.incidents:
         tracks = [AlarmTrack(j.entity, j.interval_s, j.times.astype("datetime64[ms]"), j.alarms) for j in judged]
         result["incidents"] = incident_scores(tracks, dataset.incidents, dataset.topology)
-    write_text(out / "scores.json", json.dumps(result, indent=1))
+    write_json(out / "scores.json", result)
     return result
 
 

@@ -1,6 +1,5 @@
 """Judge the diagnosis on labelled incidents: each is ranked from the samples of its group alone."""
 
-import json
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -18,8 +17,9 @@ from brownout.domain.findings import Cause, Diagnosis
 from brownout.domain.ports import Progress, no_progress
 from brownout.domain.truth import Incident
 from brownout.evaluation.diagnosis import FAMILIES, answers, diagnosis_scores, judge
-from brownout.telemetry.atomic import atomic_path, write_text
+from brownout.telemetry.atomic import atomic_path
 from brownout.telemetry.dataset import Dataset
+from brownout.telemetry.plain import write_json
 from brownout.usecases.incidents import BASELINE, GroupPanels, window_of
 
 __all__ = ["Judging", "evaluate_diagnose", "write_rankings"]
@@ -43,11 +43,13 @@ def evaluate_diagnose(
     for done, incident in enumerate(dataset.incidents):
         window = window_of(incident, dataset, delay_s)
         past = [panel.between(window.start - BASELINE, window.end) for panel in panels[incident.group]]
-        rankings.append((incident, judging.answers(diagnoser.diagnose(window, past, dataset.topology))))
+        rankings.append(
+            (incident, judging.answers(diagnoser.diagnose(window, past, dataset.topology.at(window.start))))
+        )
         progress("diagnose", (done + 1) / len(dataset.incidents))
     result = {"delay_s": delay_s, "seconds": round(time.monotonic() - started, 1)} | judging.scores(rankings)
     write_rankings(out / "ranking.parquet", rankings)
-    write_text(out / "scores.json", json.dumps(result, indent=1))
+    write_json(out / "scores.json", result)
     return result
 
 

@@ -1,10 +1,10 @@
 """Judge a forecaster on a data set: train before the test share, predict it, compare with seasonal-naive."""
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -14,14 +14,18 @@ from brownout.domain.errors import DataError
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.panel import Panel
 from brownout.domain.ports import Progress, SampleStore, no_progress
-from brownout.evaluation.breaches import BreachScores, windows_of
-from brownout.evaluation.forecast import BacktestScores, rolling_origins, window_forecasts
+from brownout.evaluation.breaches import BreachScores, Windows, windows_of
+from brownout.evaluation.forecast import BacktestScores, rolling_origins
+from brownout.forecasting.cold_start import forecast_by_peers
 from brownout.forecasting.naive import SeasonalNaive, seasonal_scale
+from brownout.forecasting.odds import base_rates
 from brownout.forecasting.rows import day_steps
 from brownout.forecasting.selected import Beside, SelectedForecaster
 from brownout.forecasting.settings import LstmSettings
-from brownout.telemetry.atomic import atomic_path, write_text
+from brownout.telemetry.atomic import atomic_path
 from brownout.telemetry.grid import shards
+from brownout.telemetry.plain import write_json
+from brownout.usecases.walk import walk
 
 __all__ = ["ForecastEvaluation", "evaluate_forecast"]
 
@@ -54,7 +58,7 @@ def evaluate_forecast(
     started = time.monotonic()
     forecaster = _forecaster(panels, test_start, options, progress)
     trained = time.monotonic() - started
-    judge = _Judge(BacktestScores(), BreachScores())
+    judge = _Judge(BacktestScores(), BreachScores(), set())
     with atomic_path(out / "predictions.parquet") as part:
         _predict(forecaster, panels, test_start, options, part=part, judge=judge, progress=progress)
     result: dict[str, object] = {
@@ -63,12 +67,13 @@ def evaluate_forecast(
         "prediction_seconds": round(time.monotonic() - started - trained, 1),
         "settings": asdict(forecaster.settings),
         "makers": dict(forecaster.makers_),
+        "by_peers": sorted(judge.by_peers),
         "scores": judge.losses.summary(),
         "by_kind": judge.losses.by_kind(),
         "by_horizon": judge.losses.by_horizon(),
         "breaches": judge.breaches.summary(),
     }
-    write_text(out / "scores.json", json.dumps(result, indent=1))
+    write_json(out / "scores.json", result)
     return result
 
 
@@ -93,22 +98,40 @@ def _predict(  # noqa: PLR0913 - the protocol and its two outputs
     progress: Progress,
 ) -> None:
     schema, fleet = _schema(), Beside(forecaster, panels)
+    horizon, stride = options.horizon, options.stride
+    origins = [rolling_origins(panel, test_start, horizon=horizon, stride=stride) for panel in panels]
+    facts = [_Facts.of(panel, test_start, options.season) for panel in panels]
+    chances: list[list[Windows]] = [[] for _ in panels]
+    rows, total = 0, sum(len(panel.entities) * len(slots) for panel, slots in zip(panels, origins, strict=True))
     with pq.ParquetWriter(part, schema, compression="zstd") as writer:
-        for done, panel in enumerate(panels):
-            season = options.season or day_steps(panel.interval_s)
-            origins = rolling_origins(panel, test_start, horizon=options.horizon, stride=options.stride)
-            scale = seasonal_scale(panel, season, end=max(panel.slot(test_start), 0))
-            places = _places(panel, scale)
-            kind, chances = panel.entities[0].kind, []
-            for forecasts, actual in window_forecasts(fleet, panel, origins, horizon=options.horizon):
-                starts = sorted({panel.slot(origin) for origin in forecasts.origins})
-                naive = SeasonalNaive(season).predict(panel, starts, options.horizon)
-                rows = np.array([places[s.entity, s.metric] for s in forecasts.series])
-                judge.losses.add(forecasts, naive, actual, rows, kind=kind)
-                chances.append(windows_of(panel, forecasts))
-                writer.write_table(_table(forecasts, schema))
-            judge.breaches.add(panel, chances)
-            progress("predict", (done + 1) / len(panels))
+        for place, forecasts, actual in walk(fleet, panels, origins, horizon):
+            panel, known = panels[place], facts[place]
+            starts = sorted({panel.slot(origin) for origin in forecasts.origins})
+            naive = SeasonalNaive(known.season).predict(panel, starts, horizon)
+            scale = np.array([known.scale[s.entity, s.metric] for s in forecasts.series])
+            judge.by_peers.update(forecast_by_peers(forecasts))
+            judge.losses.add(forecasts, naive, actual, scale, kind=panel.entities[0].kind)
+            chances[place].append(windows_of(panel, forecasts))
+            writer.write_table(_table(forecasts, schema))
+            rows += len(panel.entities) * len(starts)
+            progress("predict", rows / total)
+    rates = base_rates([panel.between(panel.start, test_start) for panel in panels], horizon)
+    for panel, made in zip(panels, chances, strict=True):
+        judge.breaches.add(panel, made, rates)
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What the judge knows of a panel: slots of a season, and seasonal-naive's error by entity and metric."""
+
+    season: int
+    scale: Mapping[tuple[str, str], float]
+
+    @classmethod
+    def of(cls, panel: Panel, test_start: np.datetime64, season: int | None) -> Self:
+        """Of what lies before the test."""
+        slots = season or day_steps(panel.interval_s)
+        return cls(slots, _places(panel, seasonal_scale(panel, slots, end=max(panel.slot(test_start), 0))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +140,7 @@ class _Judge:
 
     losses: BacktestScores
     breaches: BreachScores
+    by_peers: set[str]
 
 
 def _places(panel: Panel, scale: np.ndarray) -> Mapping[tuple[str, str], float]:

@@ -1,6 +1,5 @@
 """Judge what a user gets: the product's own episodes, grouped and investigated as in a night, against the truth."""
 
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,8 +10,8 @@ from brownout.domain.findings import UNKNOWN, Cause, Diagnosis
 from brownout.domain.ports import Progress, no_progress
 from brownout.evaluation.findings import false_causes, match
 from brownout.settings import Settings
-from brownout.telemetry.atomic import write_text
 from brownout.telemetry.dataset import Dataset
+from brownout.telemetry.plain import write_json
 from brownout.usecases.evaluate_diagnose import Judging, write_rankings
 from brownout.usecases.own_nights import nights_of, own_nights
 
@@ -40,7 +39,7 @@ def evaluate_own(
     }
     if any(incident.start >= span[0] for incident in dataset.incidents):
         result |= _against_truth(dataset, [*own.diagnoses, *own.artefacts], span[0], out)
-    write_text(out / "scores.json", json.dumps(result, indent=1))
+    write_json(out / "scores.json", result)
     return result
 
 

@@ -12,6 +12,7 @@ from brownout.domain.panel import Panel
 from brownout.domain.ports import SampleStore
 from brownout.settings import ForecastSettings, Settings
 from brownout.telemetry.grid import ShardPlan, read_shard
+from brownout.usecases.calendars import calendar_of
 
 __all__ = [
     "NightSpan",
@@ -59,7 +60,7 @@ def with_limits(metrics: Mapping[str, Metric], settings: ForecastSettings) -> di
 
 def usual_panel(store: SampleStore, plan: ShardPlan, settings: Settings) -> Panel:
     """A shard without what was measured in windows of maintenance: what may be learned from."""
-    return settings.calendar.without(read_shard(store, plan).panel, store.topology)
+    return calendar_of(settings).without(read_shard(store, plan).panel, store.topology)
 
 
 def forecast_panel(panel: Panel, settings: ForecastSettings) -> Panel:

@@ -15,13 +15,14 @@ BASELINE = np.timedelta64(7, "D")
 
 
 class GroupPanels:
-    """Panels of a group of entities, read when asked for; where no entity has that group, of all entities."""
+    """Panels of all that has ever been of a group, read when asked for; where nothing has, of all entities."""
 
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
         self._members: dict[str, list[str]] = {}
         for entity in dataset.topology:
-            self._members.setdefault(entity.group, []).append(entity.id)
+            for group in dataset.topology.groups(entity.id):
+                self._members.setdefault(group, []).append(entity.id)
         self._last: tuple[str | None, list[Panel]] = (None, [])
 
     def __getitem__(self, group: str) -> list[Panel]:
@@ -44,7 +45,7 @@ def _trimmed(panel: Panel) -> Panel:
 def window_of(incident: Incident, dataset: Dataset, delay_s: float) -> IncidentWindow:
     """The span and the entities to diagnose; ``delay_s`` pretends that detection came so much later."""
     start = incident.start + np.timedelta64(round(delay_s * 1000), "ms")
-    members = [e.id for e in dataset.topology if e.group == incident.group]
+    members = [e.id for e in dataset.topology.at(start) if e.group == incident.group]
     return IncidentWindow(
         id=incident.id,
         start=start,

@@ -78,8 +78,9 @@ def investigate(store: SampleStore, batch: Sequence[IncidentWindow], settings: S
     for window in batch:
         own = [_of(panel, window, past) for panel in panels]
         measured = [panel for panel in own if panel.entities]
-        diagnose = partial(diagnose_phases, diagnoser, panels=measured, topology=topology)
-        sifted = sift(window, diagnose, diagnoser.knowledge, topology)
+        then = topology.at(window.start)
+        diagnose = partial(diagnose_phases, diagnoser, panels=measured, topology=then)
+        sifted = sift(window, diagnose, diagnoser.knowledge, then)
         quiet += sifted.quiet
         artefacts += sifted.artefacts
         for part, diagnosis in zip(sifted.windows, sifted.diagnoses, strict=True):

@@ -17,6 +17,7 @@ from brownout.domain.ports import Progress, SampleStore, no_progress
 from brownout.evaluation.incidents import AlarmTrack
 from brownout.settings import Settings
 from brownout.telemetry.grid import plan_shards, read_shard
+from brownout.usecases.calendars import calendar_of
 from brownout.usecases.chance import sort_by_chance
 from brownout.usecases.horizon import LEARNED_SHARE, NightSpan, days
 from brownout.usecases.investigate import group_incidents, investigate
@@ -24,7 +25,7 @@ from brownout.usecases.search import search
 from brownout.usecases.training import fit_detector
 from brownout.usecases.watch import DETECTOR_PAST_DAYS
 
-__all__ = ["OwnNights", "can_be_diagnosed", "nights_of", "own_nights"]
+__all__ = ["OwnNights", "can_be_diagnosed", "held_over", "nights_of", "own_nights"]
 
 Times = npt.NDArray[np.datetime64]
 Marks = npt.NDArray[np.bool_]
@@ -86,8 +87,7 @@ def own_nights(
     for done, night in enumerate(nights):
         memory = _search(store, settings, night, memory, log)
         progress("search", (done + 1) / len(nights))
-    lone = {name: one for name, one in log.lone.items() if name not in log.episodes}
-    quiet: list[Quiet] = list(lone.values())
+    quiet = list(log.lone)
     diagnoses: list[Diagnosis] = []
     artefacts: list[Diagnosis] = []
     batches = group_incidents(store, tuple(log.episodes.values()))
@@ -98,7 +98,7 @@ def own_nights(
         artefacts += investigated.artefacts
         progress("investigate", (done + 1) / len(batches))
     return OwnNights(
-        found=(*log.episodes.values(), *(one.episode for one in lone.values())),
+        found=(*log.episodes.values(), *(one.episode for one in log.lone)),
         quiet=tuple(quiet),
         diagnoses=tuple(diagnoses),
         artefacts=tuple(artefacts),
@@ -108,10 +108,10 @@ def own_nights(
 
 @dataclass(slots=True)
 class _Log:
-    """What the searches of all nights have found: episodes and single outliers by id, marks by entity."""
+    """What the searches of all nights have found: episodes by id, single outliers, marks by entity."""
 
     episodes: dict[str, Episode] = field(default_factory=dict)
-    lone: dict[str, Quiet] = field(default_factory=dict)
+    lone: list[Quiet] = field(default_factory=list)
     marks: dict[str, list[tuple[int, Times, Marks]]] = field(default_factory=dict)
 
     def add(self, scores: AnomalyScores, marks: Marks) -> None:
@@ -137,22 +137,22 @@ def _search(store: SampleStore, settings: Settings, night: NightSpan, memory: Me
     found: list[Episode] = []
     shifts: list[Shift] = []
     for plan in plan_shards(store, size=settings.shard_size, start=start, end=night.end):
-        panel = settings.calendar.without(read_shard(store, plan).panel, store.topology)
+        panel = calendar_of(settings).without(read_shard(store, plan).panel, store.topology)
         first = min(max(panel.slot(night.window), 1), panel.values.shape[1])
         searched = search(store, panel, first, detector, memory, settings)
         levels = searched.scores.scores if searched.scores.levels is None else searched.scores.levels
-        log.add(searched.scores, _held_over(running(levels, panel.interval_s), searched.scores, searched.episodes))
-        log.lone |= {one.episode.id: one for one in searched.quiet}
+        log.add(searched.scores, held_over(running(levels, panel.interval_s), searched.scores, searched.episodes))
+        log.lone += searched.quiet
         found += searched.episodes
         shifts += searched.shifts
     told = sort_by_chance(store, found, detector, settings, memory)
-    log.lone |= {one.episode.id: one for one in told.quiet}
+    log.lone += told.quiet
     log.episodes |= {episode.id: episode for episode in told.episodes}
     alarmed = frozenset(episode.id for episode in told.episodes)
     return Memory(known=tuple(found), shifts=tuple(shifts), alarmed=alarmed)
 
 
-def _held_over(marks: Marks, scores: AnomalyScores, found: Sequence[Episode]) -> Marks:
+def held_over(marks: Marks, scores: AnomalyScores, found: Sequence[Episode]) -> Marks:
     """Marks with those of what goes on from the night before: it needs no new confirmation."""
     held = marks.copy()
     rows = {entity: row for row, entity in enumerate(scores.entities)}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from brownout.detection.newcomers import likest
+from brownout.domain.likeness import likest
 from brownout.domain.panel import Panel
 from brownout.domain.ports import SampleStore
 from brownout.settings import Settings
@@ -17,10 +17,16 @@ POOL = 64
 """Candidates that are read at most, whatever the number of newcomers."""
 
 
-def peers_of(store: SampleStore, panel: Panel, newcomers: Mapping[int, int], settings: Settings) -> Panel:
-    """What was measured, before the last newcomer came, of entities of the kind that were there a day before it.
+def peers_of(
+    store: SampleStore,
+    panel: Panel,
+    newcomers: Mapping[int, int],
+    settings: Settings,
+    until: np.datetime64 | None = None,
+) -> Panel:
+    """What was measured, until the last newcomer came or a later time, of entities of the kind that were there before.
 
-    A panel without entities where there are none.
+    Those that were there a day before the first one; a panel without entities where there are none.
     """
     none = panel.select(entities=[])
     if not newcomers:
@@ -39,5 +45,6 @@ def peers_of(store: SampleStore, panel: Panel, newcomers: Mapping[int, int], set
         and span.last >= first - days(1)
     ]
     wanted = list(dict.fromkeys(peer.id for one in own for peer in likest(one, candidates)))[:POOL]
-    plans = plan_shards(store, size=POOL, start=panel.start, end=last + np.timedelta64(1, "ms"), entities=wanted)
+    end = last + np.timedelta64(1, "ms") if until is None else until
+    plans = plan_shards(store, size=POOL, start=panel.start, end=end, entities=wanted)
     return usual_panel(store, plans[0], settings) if plans else none

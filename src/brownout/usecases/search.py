@@ -10,6 +10,7 @@ from brownout.detection.memory import Memory
 from brownout.detection.newcomers import lend, own_only, since
 from brownout.detection.outliers import outliers
 from brownout.detection.rebase import accepted, rebased, rescored
+from brownout.detection.relocation import relocated
 from brownout.detection.rules import load_rules, with_rules
 from brownout.domain.findings import AnomalyScores, Episode, Quiet, Shift
 from brownout.domain.panel import Panel
@@ -49,10 +50,12 @@ def search(  # noqa: PLR0913, PLR0917 - what is searched, from where on, by whom
     ruled = with_rules(settled.episodes, panel, load_rules())
     lone = outliers(ruled, panel)
     alone = {quiet.episode.id for quiet in lone}
+    moved = relocated([one for one in ruled if one.id not in alone], panel, store.topology.moves)
+    alone |= {quiet.episode.id for quiet in moved}
     return Searched(
         scores=scores,
         episodes=tuple(episode for episode in ruled if episode.id not in alone),
-        quiet=(*settled.quiet, *lone),
+        quiet=(*settled.quiet, *lone, *moved),
         shifts=shifts,
     )
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from brownout.detection.forest import IsolationForestDetector
 from brownout.detection.memory import Memory
+from brownout.detection.newcomers import since
 from brownout.domain.findings import Episode, Quiet, Shift
 from brownout.domain.forecasts import Breach, Forecasts, Series
 from brownout.domain.metrics import Metric, Worse
@@ -14,17 +15,21 @@ from brownout.domain.night import Chart
 from brownout.domain.panel import Panel
 from brownout.domain.ports import SampleStore
 from brownout.domain.repairs import Repairs
+from brownout.forecasting.cold_start import forecast_by_peers
 from brownout.forecasting.naive import SeasonalNaive
 from brownout.forecasting.outlook import Outlook
+from brownout.forecasting.rows import day_steps
 from brownout.forecasting.selected import SelectedForecaster
 from brownout.forecasting.surroundings import Around, surrounding
 from brownout.planning.actions import LATENCY
 from brownout.planning.saturation import breaches, exceedance
 from brownout.settings import Settings
 from brownout.telemetry.grid import ShardPlan, plan_shards, read_shard
+from brownout.usecases.calendars import calendar_of
 from brownout.usecases.charts import forecast_chart
 from brownout.usecases.horizon import NightSpan, days, forecast_panel, usual_panel, with_limits
 from brownout.usecases.later import look_later
+from brownout.usecases.peers import peers_of
 from brownout.usecases.search import search
 from brownout.usecases.write_back import Sink, forecast_points, score_points
 
@@ -54,6 +59,8 @@ class ShardFindings:
         Episodes that are not alarmed: single outliers, and what was said about their like.
     shifts
         Levels that were accepted as usual, lately or in earlier nights.
+    by_peers
+        Entities that are forecast by their peers too.
     closeness
         Chance of each charted forecast to be beyond its limit, by series: orders charts over shards.
     """
@@ -67,6 +74,7 @@ class ShardFindings:
     latency: Panel | None
     repairs: Repairs
     series: int
+    by_peers: tuple[str, ...] = ()
     quiet: tuple[Quiet, ...] = ()
     shifts: tuple[Shift, ...] = ()
 
@@ -94,13 +102,14 @@ class Watchers:
 def watch_shard(store: SampleStore, plan: ShardPlan, watchers: Watchers, settings: Settings) -> ShardFindings:
     """Forecast every series to its limit and merge what is abnormal in the window into episodes."""
     shard = read_shard(store, plan)
-    whole, span = settings.calendar.without(shard.panel, store.topology), NightSpan.of(store, settings)
+    whole, span = calendar_of(settings).without(shard.panel, store.topology), NightSpan.of(store, settings)
     coarse = forecast_panel(whole, settings.forecast)
     panel = whole.between(span.window - days(DETECTOR_PAST_DAYS), whole.end)
     first = min(max(panel.slot(span.window), 1), panel.values.shape[1])
     searched = search(store, panel, first, watchers.detector, watchers.memory, settings)
     window = shard.panel.between(span.window, span.end)
-    forecasts, naive, around = _forecast(watchers.forecaster, coarse, _beside(store, plan, coarse, settings), settings)
+    beside = _beside(store, plan, coarse, settings), _elders(store, whole, settings)
+    forecasts, naive, around = _forecast(watchers.forecaster, coarse, beside, settings)
     metrics = with_limits({metric.name: metric for metric in panel.metrics}, settings.forecast)
     if watchers.sink is not None:
         topology = store.topology
@@ -132,6 +141,7 @@ def watch_shard(store: SampleStore, plan: ShardPlan, watchers: Watchers, setting
         latency=_latency(coarse.between(span.window, coarse.end)),
         repairs=shard.repairs,
         series=len(forecasts.series) + len(chronic),
+        by_peers=forecast_by_peers(forecasts),
     )
 
 
@@ -144,14 +154,29 @@ def _beside(store: SampleStore, plan: ShardPlan, coarse: Panel, settings: Settin
     return [forecast_panel(usual_panel(store, other, settings), settings.forecast) for other in plans]
 
 
+def _elders(store: SampleStore, whole: Panel, settings: Settings) -> list[Panel]:
+    """The peers of what has less than a day of past, on the slots of the forecast."""
+    day = day_steps(whole.interval_s)
+    young = {row: first for row, first in since(whole).items() if first > whole.values.shape[1] - day}
+    peers = peers_of(store, whole, young, settings, until=whole.end)
+    return [forecast_panel(peers, settings.forecast)] if peers.entities else []
+
+
 def _forecast(
-    forecaster: SelectedForecaster, coarse: Panel, beside: Sequence[Panel], settings: Settings
+    forecaster: SelectedForecaster,
+    coarse: Panel,
+    beside: tuple[Sequence[Panel], Sequence[Panel]],
+    settings: Settings,
 ) -> tuple[Forecasts, Forecasts, Around]:
-    """The forecast of the night and seasonal-naive beside it, row by row, from the last slot that is over."""
+    """The forecast of the night and seasonal-naive beside it, row by row, from the last slot that is over.
+
+    ``beside`` are what surrounds the consoles of the panel, and the peers of what is new in it.
+    """
     origin = [coarse.values.shape[1] - 1]
     horizon = min(settings.forecast.steps, forecaster.settings.horizon)
-    around = forecaster.look_around(coarse, origin, beside, horizon)
-    return forecaster.predict(coarse, origin, horizon, around), SeasonalNaive().predict(coarse, origin, horizon), around
+    around = forecaster.look_around(coarse, origin, beside[0], horizon)
+    made = forecaster.predict(coarse, origin, horizon, around, beside[1])
+    return made, SeasonalNaive().predict(coarse, origin, horizon), around
 
 
 def _driven(

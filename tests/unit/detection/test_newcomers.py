@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from brownout.detection.newcomers import lend, likest, own_only, since
+from brownout.detection.newcomers import lend, own_only, since
 from brownout.domain.entities import Entity
 from brownout.domain.findings import AnomalyScores
+from brownout.domain.likeness import likest
 from brownout.domain.metrics import Metric
 from brownout.domain.panel import Panel
 

@@ -75,6 +75,24 @@ def test_novelty_is_the_distance_to_the_nearest_value_before_the_last_renewal() 
     assert np.isnan(found[:, : clock.period]).all()
 
 
+@pytest.mark.parametrize(("references", "start"), [(2000, 0), (60, 0), (60, 300)])
+def test_novelty_compares_with_a_sample_of_the_past(
+    references: int, start: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Values in order are kept from renewal to renewal; as the past grows every second, third … is looked at."""
+    monkeypatch.setattr("brownout.detection.past.REFERENCES", references)
+    values, clock = np.round(series(), 1), Clock(400, 1800, start)
+    values[2, 100:] = np.nan
+    found = novelty(values[:, clock.places], values, np.arange(400), clock)
+    for place, slot in enumerate(clock.places.tolist()):
+        earlier = slot // clock.period * clock.period
+        known = values[:, : earlier : max(earlier // references, 1)]
+        for row in range(len(values)):
+            distance = values[row, slot] - known[row][np.isfinite(known[row])]
+            nearest = min(distance, key=lambda one: (abs(one), one), default=np.nan)
+            np.testing.assert_array_equal(found[row, place], np.float32(nearest))
+
+
 def test_a_record_is_beyond_all_before_it_in_percent_of_their_range() -> None:
     values = np.array([[0, 10, 5, 12, 11, -5]], np.float32)
     expected = [0, 1000, 0, 20, 0, -100 * 5 / 12]

@@ -22,9 +22,7 @@ SPAN = slice(DAY * 3 + 120, DAY * 3 + 144)
 GUESTS = tuple(Entity(id=f"vm{n}", kind="vm", parent="kvm1") for n in (1, 2))
 CONSOLES = tuple(Entity(id=f"vm{n}/console", kind="console", parent=f"vm{n}") for n in (1, 2))
 HOSTS = (Entity(id="kvm1", kind="host"),)
-TOPOLOGY = Topology.of(
-    [*HOSTS, Entity(id="path", kind="link", parent="kvm1"), *GUESTS, *CONSOLES]
-)
+TOPOLOGY = Topology.of([*HOSTS, Entity(id="path", kind="link", parent="kvm1"), *GUESTS, *CONSOLES])
 CALM = {
     "vm_cpu_pct": 20.0,
     "vm_paused": 0.0,

@@ -181,3 +181,18 @@ def test_what_the_first_cause_accounts_for_makes_no_second_one() -> None:
     fleet = simulate(replace(FLEET, faults=1, only_causes=("CONT-02",), signatures=True))
     diagnosis = diagnose(fleet, fleet.incidents[0])
     assert [cause.id for cause in diagnosis.told] == ["CONT-02"]
+
+
+def test_episodes_belong_to_the_host_that_their_guest_was_on_when_they_began() -> None:
+    moved = np.datetime64("2026-03-02T01:00", "ms")
+    topology = Topology.of(
+        [
+            Entity(id="h1", kind="host"),
+            Entity(id="h2", kind="host"),
+            Entity(id="v1", kind="vm", parent="h2", former=((moved, "h1"),)),
+            Entity(id="v1/console", kind="console", parent="v1"),
+        ]
+    )
+    found = group_episodes([episode("h1", 20, 50), episode("v1/console", 30, 90), episode("v1", 75, 90)], topology)
+    assert [[e.id for e in window.episodes] for window in found] == [["h120", "v1/console30"], ["v175"]]
+    assert [window.entities for window in found] == [("h1", "v1", "v1/console"), ("h2", "v1", "v1/console")]

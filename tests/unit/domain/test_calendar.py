@@ -1,5 +1,6 @@
 """Windows of maintenance against a plain loop over minutes, across changes of the clocks."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -126,3 +127,11 @@ def test_a_time_that_the_clocks_skip_or_repeat_is_read_both_ways(
     window = Maintenance(name="w", entities=("*",), dates=(day,), opens=opens, closes=closes, zone=ZONE)
     expected = [(np.datetime64(start, "ms"), np.datetime64(end, "ms"))]
     assert window.spans(np.datetime64("2026-01-01", "ms"), np.datetime64("2026-12-31", "ms")) == expected
+
+
+def test_a_guest_is_in_the_window_of_a_host_only_while_it_is_there() -> None:
+    entities = [replace(e, parent="kvm2", former=((hour(2), "kvm1"),)) if e.id == "vm1" else e for e in TOPOLOGY]
+    window = Maintenance(name="w", entities=("kvm1",), once=(hour(1), hour(4)))
+    found = np.isnan(Calendar((window,)).without(panel(), Topology.of(entities)).values[..., 0])
+    slots = [np.flatnonzero(row).tolist() for row in found]
+    assert slots == [list(range(6, 24)), list(range(6, 12)), list(range(6, 12)), []]

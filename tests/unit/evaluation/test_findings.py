@@ -1,5 +1,7 @@
 """Diagnoses of a small fleet against its incidents, counted by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -73,3 +75,18 @@ def test_healthy_guest_days_are_counted_by_whom_a_false_cause_names(
     assert scores["false_causes"] == false
     assert scores["healthy_guest_days"] == 4
     assert scores["healthy_guest_days_given_a_cause"] == blamed / 4
+
+
+def test_a_guest_that_moved_is_ill_or_blamed_with_the_host_that_it_was_on() -> None:
+    """vm1 is on h1 on the first day and on h2 on the second."""
+    moved = [replace(e, parent="h2", former=((at(24), "h1"),)) if e.id == "vm1" else e for e in TOPOLOGY]
+    topology = Topology.of(moved)
+    scores = false_causes([diagnosis("vm3", 26, 27)], [incident("h1", 3, 5)], topology, DAYS)
+    assert scores["healthy_guest_days"] == 4  # vm1 on the second day, vm2 on the second, vm3 on both
+    assert scores["healthy_guest_days_given_a_cause"] == 1 / 4
+    assert false_causes([diagnosis("h2", 26, 27)], [incident("h1", 3, 5)], topology, DAYS)[
+        "healthy_guest_days_given_a_cause"
+    ] == pytest.approx(2 / 4)
+    then = replace(diagnosis("h1", 3, 5), entities=("h1", "vm1"))
+    assert match([then], [incident("vm1", 3, 5)], topology)[0].diagnosis is then
+    assert match([then], [incident("vm1", 27, 28)], topology)[0].diagnosis is None

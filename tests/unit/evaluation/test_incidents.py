@@ -1,5 +1,7 @@
 """Alarms of a small fleet against incidents, counted by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -55,3 +57,14 @@ def test_elsewhere_or_at_another_time_it_is_false() -> None:
     assert found["false_episodes_per_guest_day"] == pytest.approx(3 / 2)
     assert found["false_episodes_per_entity_day"] == pytest.approx(3 / 4)
     assert found["median_delay_intervals"] is None
+
+
+def test_alarms_and_incidents_meet_on_the_host_that_the_guest_was_on() -> None:
+    moved = [replace(e, parent="h2", former=((at(400), "h1"),)) if e.id == "vm1" else e for e in TOPOLOGY]
+    tracks = [track("h1"), track("vm1", (110, 120), (610, 620)), track("h2"), track("vm2")]
+    found = incident_scores(tracks, INCIDENTS, Topology.of(moved))
+    assert (found["seen"], found["false_episodes"]) == (1, 0)
+    assert incident_scores(tracks, INCIDENTS, TOPOLOGY)["seen"] == 0.5
+    late = [track("h1"), track("vm1", (410, 420)), track("h2"), track("vm2")]
+    lasting = [incident("a", "h1", 100, 450)]
+    assert incident_scores(late, lasting, Topology.of(moved))["false_episodes"] == 1

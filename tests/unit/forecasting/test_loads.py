@@ -12,7 +12,7 @@ from brownout.domain.metrics import Family, Metric, Role, Worse
 from brownout.domain.panel import Float, Panel
 from brownout.forecasting.attribution import drivers_of
 from brownout.forecasting.load_model import LoadModel, mixed
-from brownout.forecasting.load_paths import Outlook, follow, log_latency
+from brownout.forecasting.load_paths import Contributions, follow, log_latency
 from brownout.forecasting.response import Response, learn_response
 from brownout.forecasting.rows import rows_of
 from brownout.forecasting.selected import SelectedForecaster
@@ -95,7 +95,7 @@ def test_loads_are_found_at_guest_and_host_and_the_worst_disk_counts() -> None:
         (Place.GUEST, "vm_free"), (Place.HOST, "host_cpu"), (Place.HOST, "disk_wait"),
     ]  # fmt: skip
     second = panel("disk", ["x"], ["h1"], WAIT, np.full((1, SLOTS), 1000.0))
-    values = gather(panels[0].entities, measured_around(panels[0], [*panels, second]), loads, SLOTS)
+    values = gather(panels[0].entities, measured_around(panels[0], [*panels, second]), loads, panels[0].times)
     wait = loads.index(next(load for load in loads if load.metric == "disk_wait"))
     for row in range(6):  # a plain loop
         np.testing.assert_array_equal(values[row, :, 0], panels[1].values[row, :, 0])
@@ -107,9 +107,28 @@ def test_loads_are_found_at_guest_and_host_and_the_worst_disk_counts() -> None:
 def test_what_was_measured_later_or_earlier_falls_into_its_own_slot() -> None:
     panels = fleet()
     late = panels[2].between(START + 30 * panels[2].step, panels[2].end)
-    values = gather(panels[0].entities, measured_around(panels[0], [panels[1], late]), loads_in([late]), SLOTS)
+    values = gather(
+        panels[0].entities, measured_around(panels[0], [panels[1], late]), loads_in([late]), panels[0].times
+    )
     assert np.isnan(values[:, :30]).all()
     np.testing.assert_array_equal(values[:, 30:, 0], panels[2].values[:, 30:, 0])
+
+
+def test_a_guest_that_moved_feels_the_host_that_it_was_on() -> None:
+    panels = fleet()
+    moves = [(START, "h2"), (panels[0].times[10], "h3"), (panels[0].times[25], "h0")]
+    guests = tuple(entity.placed(moves) if row == 0 else entity for row, entity in enumerate(panels[1].entities))
+    panels[1] = replace(panels[1], entities=guests)
+    only = [replace(panels[0].select(entities=[0])), *panels[1:]]
+    for consoles in (panels, only):  # hosts that it has left are read for it alone, too
+        loads = loads_in(consoles)
+        around = look_around(consoles[0], [5, SLOTS - 1], consoles, seer(consoles), STEPS)
+        cpu = [load.metric for load in loads].index("host_cpu")
+        felt, hosts = around.measured(loads)[0, :, cpu], panels[2].values[..., 0]
+        np.testing.assert_array_equal(felt, np.concatenate([hosts[2, :10], hosts[3, 10:25], hosts[0, 25:]]))
+        ahead = around.forecast(loads)[0, :, :, cpu]
+        expected = [np.nanmedian(hosts[2, :6]), np.nanmedian(hosts[0])]
+        np.testing.assert_allclose(ahead, np.repeat(np.array(expected)[:, None], STEPS, axis=1), rtol=1e-6)
 
 
 def test_a_response_is_monotone_and_near_the_curve_that_was_planted() -> None:
@@ -134,7 +153,7 @@ def test_a_console_that_answers_only_to_one_load_shows_it_in_its_gains() -> None
     latency = np.stack([3 + past[0, :, 0], 3 + 2 * past[1, :, 1]]) + rng.normal(0, 0.02, (2, 400)).astype(np.float32)
     response = learn_response(loads, past, latency)
     assert response is not None
-    made = follow(response, Outlook(latency.astype(np.float32), past, np.zeros((2, STEPS, 2), np.float32)))
+    made = follow(response, Contributions(latency.astype(np.float32), past, np.zeros((2, STEPS, 2), np.float32)))
     np.testing.assert_allclose(made.gains, [[1, 0], [0, 2]], atol=0.15)
     assert made.values[:, 0, 4] == pytest.approx([3, 3], abs=0.05)
 
@@ -173,7 +192,7 @@ def test_paths_follow_what_the_loads_will_do() -> None:
     model = LoadModel.learn(panels)
     ((_, row),) = model.rows(panels[0], [SLOTS - 1], STEPS)
     usual, busy = (
-        follow(model.responses["echo"], model.outlook(row, around(panels, host_cpu=level))).values[..., 4]
+        follow(model.responses["echo"], model.contributions(row, around(panels, host_cpu=level))).values[..., 4]
         for level in (50.0, 80.0)
     )
     assert (busy - usual)[[0, 2, 4]].mean() == pytest.approx(0.03 * 30, abs=0.15)
@@ -189,7 +208,7 @@ def test_nothing_after_the_origin_is_looked_at() -> None:
 
     def made(given: list[Panel]) -> Float:
         ((_, row),) = model.rows(given[0], [origin], STEPS)
-        return follow(model.responses["echo"], model.outlook(row, around(given, origin))).values
+        return follow(model.responses["echo"], model.contributions(row, around(given, origin))).values
 
     poisoned = [replace(p, values=p.values.copy()) for p in panels]
     for p in poisoned:
@@ -317,7 +336,7 @@ def test_what_remains_besides_the_loads_is_carried_on() -> None:
     past = rng.uniform(0, 2, (1, 200, 1)).astype(np.float32)
     response = Response(tuple(loads), ((0.0, 1.0),), ((0.0, 1.0),))
     future = rng.uniform(0, 2, (1, STEPS, 1)).astype(np.float32)
-    made = follow(response, Outlook(3 + past[..., 0], past, future))
+    made = follow(response, Contributions(3 + past[..., 0], past, future))
     np.testing.assert_allclose(made.values, np.repeat(3 + future, len(QUANTILES), axis=2), atol=1e-3)
 
 
@@ -325,9 +344,9 @@ def test_before_the_first_slot_nothing_is_known() -> None:
     panels = fleet()
     model, early = LoadModel.learn(panels), 30
     ((_, row),) = model.rows(panels[0], [early], STEPS)
-    outlook = model.outlook(row, around(panels, early))
-    assert np.isfinite(outlook.latency).sum(axis=1).tolist() == [early + 1] * 6
-    assert np.isfinite(outlook.past).all(axis=2).sum(axis=1).tolist() == [early + 1] * 6
+    given = model.contributions(row, around(panels, early))
+    assert np.isfinite(given.latency).sum(axis=1).tolist() == [early + 1] * 6
+    assert np.isfinite(given.past).all(axis=2).sum(axis=1).tolist() == [early + 1] * 6
 
 
 def peaking() -> list[Panel]:

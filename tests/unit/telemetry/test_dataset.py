@@ -124,3 +124,33 @@ def test_a_damaged_folder_is_named(
     with pytest.raises(DataError, match=said) as caught:
         Dataset.open(folder)
     assert caught.value.remedy
+
+
+PLACED = "entity,start,parent\nvm1,2026-03-02T00:01:00Z,kvm2\nvm1,2026-03-01T00:00:00Z,kvm1\n"
+
+
+def placed(write_dataset: Callable[..., Path], text: str) -> Path:
+    folder = write_dataset({"m": [1, 2]}, times=T, entities=["vm1", "vm1"])
+    (folder / "entities.csv").write_text("entity,kind,parent\nvm1,vm,kvm9\nkvm1,host,\nkvm2,host,\n")
+    (folder / "placements.csv").write_text(text)
+    return folder
+
+
+def test_placements_say_where_a_guest_was_in_any_order(write_dataset: Callable[..., Path]) -> None:
+    topology = Dataset.open(placed(write_dataset, PLACED)).topology
+    assert topology["vm1"].parent == "kvm2"
+    assert [topology.root("vm1", np.datetime64(time, "ms")) for time in ("2026-01-01", *T)] == ["kvm1", "kvm1", "kvm2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (PLACED + "vm7,2026-03-02T00:00:00Z,kvm1\n", "vm7"),
+        (PLACED + "vm1,2026-03-01T00:00:00Z,kvm2\n", "two parents of 'vm1' from 2026-03-01"),
+        (PLACED + "vm1,yesterday,kvm2\n", "Line 4 of .*placements.csv.*'yesterday'"),
+        ("entity,start\nvm1,2026-03-02T00:00:00Z\n", "no column"),
+    ],
+)
+def test_placements_that_cannot_be_are_refused(write_dataset: Callable[..., Path], text: str, says: str) -> None:
+    with pytest.raises(DataError, match=says):
+        Dataset.open(placed(write_dataset, text))

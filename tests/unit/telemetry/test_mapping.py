@@ -299,3 +299,21 @@ def test_a_malformed_mapping_is_refused_with_its_reason(tmp_path: Path, text: st
     (tmp_path / "own.toml").write_text(text)
     with pytest.raises(KnowledgeError, match=says):
         TelegrafMapping.load(tmp_path / "own.toml")
+
+
+def test_a_guest_that_migrates_is_one_series_on_one_host_at_a_time() -> None:
+    """From minute 18 to 20 both hosts write about it; on the new one it is paused until it runs there."""
+    tags = [{"host": host, "domain_name": "db"} for host in ("k1", "k2")]
+    minutes = [list(range(21)), list(range(18, 60))]
+    series = np.repeat([0, 1], [len(own) for own in minutes])
+    times = START.astype(np.int64) + np.concatenate(minutes) * 60_000
+    states = np.where((series == 1) & (times <= times[20]), 3.0, 1.0)
+    database = Memory(libvirt_state=Raw(("state",), tuple(tags), series, times, states[:, None]))
+    reader = Canonicaliser(database, TelegrafMapping.load(), 60)  # type: ignore[arg-type]
+    found = reader.read(START, START + np.timedelta64(1, "h"), database.schemas())
+    (table,) = found.tables
+    assert table["entity"].to_pylist() == ["db"] * 60
+    assert table["vm_paused"].to_pylist() == [0] * 60
+    (own,) = [entity for entity in found.entities if entity.kind == "vm"]
+    assert (own.parent, own.former) == ("k2", ((START + np.timedelta64(21, "m"), "k1"),))
+    assert own.labels["host"] == "k2"

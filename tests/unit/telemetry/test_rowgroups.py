@@ -68,14 +68,15 @@ def test_groups_from_places_hold_all_rows_of_what_is_asked(
     write(path, stored)
     places = places_of(pq.read_table(path)["entity"])
     assert places == {name: (stored.index(name), len(stored) - 1 - stored[::-1].index(name)) for name in stored}
-    chosen = [places[name] for name in asked if name in places]
+    chosen = {name: places[name] for name in asked if name in places}
     condition = pads.field("entity").isin(asked)
     found = RowGroups(path).holding(chosen).to_table(filter=condition)
     assert found["load"].equals(pads.dataset(str(path), schema=SCHEMA).to_table(filter=condition)["load"])
 
 
-def test_groups_without_the_places_are_left_alone(tmp_path: Path) -> None:
-    write(tmp_path / "a.parquet", ["a", "a", "b", "b", "c", "c"])
-    (part,) = RowGroups(tmp_path / "a.parquet").holding([(2, 3)]).get_fragments()
-    assert [group.id for group in part.row_groups] == [1]
-    assert RowGroups(tmp_path / "a.parquet").holding([]).count_rows() == 0
+def test_groups_without_the_places_or_the_names_are_left_alone(tmp_path: Path) -> None:
+    write(tmp_path / "a.parquet", ["a", "a", "b", "b", "c", "c", "a", "a", "b", "b"])
+    for places, groups in (({"b": (2, 3)}, [1]), ({"a": (0, 7)}, [0, 3]), ({"b": (2, 9), "c": (4, 5)}, [1, 2, 4])):
+        (part,) = RowGroups(tmp_path / "a.parquet").holding(places).get_fragments()
+        assert [group.id for group in part.row_groups] == groups
+    assert RowGroups(tmp_path / "a.parquet").holding({}).count_rows() == 0

@@ -1,13 +1,13 @@
 """Writer: fields, counters and points of the entities of one panel."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from brownout.domain.entities import Topology
+from brownout.domain.entities import Entity, Topology
 from brownout.domain.panel import Panel
 from brownout.telemetry.lines import Points
 from brownout.telemetry.mapping import LABELLED
@@ -27,7 +27,7 @@ class Trouble:
     """What happens to collectors besides gaps.
 
     ``resets`` are times at which all counters of an entity begin anew, ``moves`` the time and the new host of guests
-    that migrate.
+    that migrate besides those that the fleet has.
     """
 
     resets: Mapping[str, np.datetime64] = field(default_factory=dict)
@@ -150,11 +150,22 @@ class Writer:
         """Series of each row; a guest that moves has another host in its tags from then on."""
         series, tags = rows.copy(), list(tags)
         for row, entity in enumerate(self.panel.entities):
-            move = self.trouble.moves.get(entity.parent if entity.kind == "console" else entity.id)
-            if move is not None:
-                series[(rows == row) & (slots >= self.panel.slot(move[0]))] = len(tags)
-                tags.append(tags[row] | {"hypervisor" if "hypervisor" in tags[row] else "host": move[1]})
+            guest = self.topology[entity.parent if entity.kind == "console" else entity.id]
+            for first, end, host in self._elsewhere(guest):
+                series[(rows == row) & (slots >= first) & (slots < end)] = len(tags)
+                tags.append(tags[row] | {"hypervisor" if "hypervisor" in tags[row] else "host": host})
         return series, tags
+
+    def _elsewhere(self, guest: Entity) -> Iterator[tuple[int, int, str]]:
+        """First slot, the one after the last, and the host, of each stay that is not at the guest's parent."""
+        first = 0
+        for until, host in guest.former:
+            slot = self.panel.slot(until)
+            yield first, slot, host
+            first = slot
+        if guest.id in self.trouble.moves:
+            time, host = self.trouble.moves[guest.id]
+            yield self.panel.slot(time), self.shape[1], host
 
 
 def whole(values: npt.NDArray[np.floating[Any]]) -> Integers:

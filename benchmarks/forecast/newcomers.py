@@ -1,0 +1,114 @@
+"""Entities with hours of past: forecast with and without their peers.
+
+    python benchmarks/forecast/newcomers.py DATASET [--night] [--every 1] [--steps 400]
+
+The forecaster learns every other entity of the first 70 %; the others, which it has never seen, are newcomers: of their
+past only the last half hour, 2, 6 or 24 hours are left before each of six origins in the rest. ``--night`` takes slots
+of 30 minutes and the metrics that have a limit, a day ahead, as a night does; else slots are those of the data, four
+hours ahead. Ratios are to seasonal-naive that knows the whole past; beside both stands our own forecast that knows it.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from brownout.domain.forecasts import Forecasts
+from brownout.domain.panel import Panel
+from brownout.evaluation.forecast import BacktestScores, actual_after
+from brownout.forecasting.cold_start import AGES_H, ColdStart
+from brownout.forecasting.naive import SeasonalNaive, seasonal_scale
+from brownout.forecasting.rows import day_steps
+from brownout.forecasting.selected import SelectedForecaster
+from brownout.forecasting.settings import LstmSettings
+from brownout.settings import ForecastSettings
+from brownout.telemetry.dataset import Dataset
+from brownout.telemetry.grid import shards
+from brownout.usecases.horizon import forecast_panel
+
+TRAIN, ORIGINS, MOST = 0.7, 6, 32
+
+
+def fleet(options: argparse.Namespace) -> list[Panel]:
+    """Panels of the data, with every so-and-so-many-th entity."""
+    panels = [shard.panel for shard in shards(Dataset.open(options.dataset))]
+    if options.night:
+        panels = [forecast_panel(panel, ForecastSettings()) for panel in panels]
+    longest = max(panel.values.shape[1] for panel in panels)
+    whole = [panel for panel in panels if panel.values.shape[1] == longest]
+    return [panel.select(entities=range(0, len(panel.entities), options.every)) for panel in whole]
+
+
+def settings_of(options: argparse.Namespace) -> LstmSettings:
+    """The network of a night, or the one of ``brownout evaluate forecast``."""
+    if options.night:
+        return LstmSettings.quick(context=336, horizon=48, steps=options.steps)
+    return LstmSettings(horizon=48, steps=options.steps)
+
+
+def cut(panel: Panel, origin: int, slots: int) -> Panel:
+    """The panel up to a slot, with nothing before the last so many."""
+    values = panel.values[:, : origin + 1].copy()
+    values[:, : origin + 1 - slots] = np.nan
+    return replace(panel, values=values)
+
+
+def judge(scores: BacktestScores, panel: Panel, made: Forecasts, origin: int, scale: np.ndarray) -> None:
+    """Add forecasts of a cut panel beside seasonal-naive of the whole one."""
+    naive = SeasonalNaive().predict(panel, [origin], made.horizon)
+    place = {series: row for row, series in enumerate(naive.series)}
+    entity = {name: row for row, name in enumerate(panel.entity_ids)}
+    metric = {name: column for column, name in enumerate(panel.metric_names)}
+    units = np.array([scale[entity[s.entity], metric[s.metric]] for s in made.series])
+    scores.add(made, naive.rows([place[series] for series in made.series]), actual_after(panel, made), units)
+
+
+def compare(
+    forecaster: SelectedForecaster, new: Panel, old: Sequence[Panel], scores: dict[str, BacktestScores]
+) -> None:
+    """Forecast newcomers of each age, with and without peers, and with their whole past."""
+    slots = new.values.shape[1]
+    start, horizon = int(TRAIN * slots), forecaster.settings.horizon
+    alone = replace(forecaster, cold_=ColdStart())
+    scale = seasonal_scale(new, day_steps(new.interval_s), end=start)
+    for origin in np.linspace(start, slots - horizon - 1, ORIGINS).astype(int).tolist():
+        judge(scores["whole past"], new, alone.predict(new, [origin], horizon), origin, scale)
+        for hours in AGES_H:
+            young = cut(new, origin, max(round(hours * 3600 / new.interval_s), 1))
+            judge(scores[f"{hours:g} h, alone"], new, alone.predict(young, [origin], horizon), origin, scale)
+            made = forecaster.predict(young, [origin], horizon, None, old)
+            judge(scores[f"{hours:g} h, with peers"], new, made, origin, scale)
+
+
+def main() -> None:
+    """Learn, cut, compare; prints a Markdown table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset", type=Path)
+    parser.add_argument("--night", action="store_true")
+    parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--steps", type=int, default=400)
+    options = parser.parse_args()
+    panels = fleet(options)
+    old = [panel.select(entities=range(0, len(panel.entities), 2)) for panel in panels]
+    new = [panel.select(entities=range(1, len(panel.entities), 2)[:MOST]) for panel in panels]
+    early = [panel.between(panel.start, panel.start + int(TRAIN * panel.values.shape[1]) * panel.step) for panel in old]
+    forecaster = SelectedForecaster(settings_of(options)).fit(early)
+    names = [f"{hours:g} h, {how}" for hours in AGES_H for how in ("alone", "with peers")]
+    scores = {name: BacktestScores() for name in (*names, "whole past")}
+    for panel in new:
+        if panel.entities:
+            compare(forecaster, panel, old, scores)
+    sys.stdout.write("| past | MASE | CRPS | coverage 50 | 80 | 90 | windows |\n|---|---|---|---|---|---|---|\n")
+    for name, part in scores.items():
+        row = part.summary()["overall"]
+        figures = [row[key] for key in ("mase", "crps", "coverage_50", "coverage", "coverage_90")]
+        sys.stdout.write(f"| {name} | {' | '.join(f'{figure:.3f}' for figure in figures)} | {row['windows']} |\n")
+    shares = {metric: row for metric, row in forecaster.cold_.shares.items() if any(row)}
+    sys.stdout.write(f"\nshares of the peers: {shares}\n")
+
+
+if __name__ == "__main__":
+    main()

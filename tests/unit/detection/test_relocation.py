@@ -1,0 +1,76 @@
+"""What is different on another host is no alarm, unless it is bad."""
+
+import numpy as np
+import pytest
+
+from brownout.detection.relocation import relocated
+from brownout.domain.entities import Entity
+from brownout.domain.findings import Episode, Mover, Why
+from brownout.domain.forecasts import Series
+from brownout.domain.metrics import Metric, Worse
+from brownout.domain.panel import Panel
+
+START = np.datetime64("2026-03-02T00:00", "ms")
+METRICS = (
+    Metric(name="wait", worse=Worse.UP, limit=50.0),
+    Metric(name="free", worse=Worse.DOWN, limit=10.0),
+    Metric(name="load"),
+)
+
+
+def at(minutes: float) -> np.datetime64:
+    return START + np.timedelta64(round(minutes), "m")
+
+
+def panel(wait: float = 30.0, free: float = 40.0, *, spikes: int = 0) -> Panel:
+    """Ten hours at 5 minutes of two guests; from hour 5 on the first one's values are those given."""
+    values = np.full((2, 120, 3), 20.0, np.float32)
+    values[0, 60:, 0], values[0, 60:, 1] = wait, free
+    values[0, 60 : 60 + spikes, 0] = 99
+    return Panel(values, START, 300, (Entity(id="vm1"), Entity(id="vm2")), METRICS)
+
+
+def episode(entity: str = "vm1", start: float = 300, *, rules: tuple[str, ...] = (), moved: str = "wait") -> Episode:
+    mover = Mover(series=Series(entity, moved), usual=2.0, peak=1.0, deviation=3.0, share=0.9, onset=at(start))
+    return Episode(
+        id=f"{entity}{start}", entity=entity, start=at(start), end=at(start + 120), open=False, severity=2.0,
+        movers=(mover,), rules=rules,
+    )  # fmt: skip
+
+
+MOVES = {"vm1": {at(310): "vm1", at(100): "other"}}
+
+
+def test_an_episode_that_begins_with_a_move_is_quiet_and_says_why() -> None:
+    (quiet,) = relocated([episode()], panel(), MOVES)
+    assert (quiet.why, quiet.because) == (Why.MOVED, "vm1")
+    assert quiet.reason == "vm1 moved to another host at 2026-03-02T05:10Z, and no limit is crossed"
+
+
+@pytest.mark.parametrize(
+    ("found", "over"),
+    [
+        (episode("vm2"), panel()),  # somebody else moved
+        (episode(start=279), panel()),  # begun long before
+        (episode(start=371), panel()),  # or long after
+        (episode(rules=("slow",)), panel()),
+        (episode(), panel(wait=51)),
+        (episode(moved="free"), panel(free=9)),
+    ],
+)
+def test_what_has_another_reason_or_does_harm_stays_an_alarm(found: Episode, over: Panel) -> None:
+    assert relocated([found], over, MOVES) == ()
+
+
+@pytest.mark.parametrize(
+    ("found", "over"),
+    [
+        (episode(start=280), panel()),
+        (episode(start=370), panel()),
+        (episode(), panel(wait=49)),
+        (episode(moved="load"), panel(wait=99)),  # not what moved
+        (episode(), panel(spikes=5)),  # beyond the limit for a while only
+    ],
+)
+def test_what_is_only_different_is_quiet(found: Episode, over: Panel) -> None:
+    assert len(relocated([found], over, MOVES)) == 1
