@@ -28,7 +28,7 @@ from brownout.forecasting.selected import SelectedForecaster
 from brownout.settings import Settings, load_settings
 from brownout.telemetry.grid import ShardPlan
 from brownout.telemetry.sync import SyncResult
-from brownout.usecases.chance import sort_by_chance
+from brownout.usecases.chance import sort_by_chance, times_a_day
 from brownout.usecases.conclude import Findings, conclude
 from brownout.usecases.investigate import Investigation, group_incidents, investigate
 from brownout.usecases.nightly import bring
@@ -119,18 +119,16 @@ def nightly(out: Path, config: Path | None = None, dataset: Path | None = None) 
     models = [future.result() for future in training]
     store = workspace.open_history()
     shards = _each(watch, "watch", plan_watch(store, settings), settings, workspace)
-    memory, detector = read_memory(workspace), IsolationForestDetector.load(workspace.detector)
-    told = sort_by_chance(store, [e for shard in shards for e in shard.episodes], detector, settings, memory)
-    batches = [quote(batch) for batch in group_incidents(store, told.episodes)]
+    episodes = [episode for shard in shards for episode in shard.episodes]
+    batches = [quote(batch) for batch in group_incidents(store, episodes)]
     causes = _each(find_causes, "investigate", batches, settings, workspace)
-    skills = SelectedForecaster.load(workspace.forecaster).skills_
+    often = times_a_day(store, episodes, IsolationForestDetector.load(workspace.detector))
     findings = Findings(
         models=models,
-        skills=skills,
+        skills=SelectedForecaster.load(workspace.forecaster).skills_,
         shards=shards,
-        investigations=causes,
-        chance=told.quiet,
-        verdicts=memory.verdicts,
+        told=sort_by_chance(causes, episodes, often, settings, read_memory(workspace)),
+        verdicts=read_memory(workspace).verdicts,
     )
     night = report(settings, workspace, cast("Findings", quote(findings)))
     if settings.influxdb is not None and settings.influxdb.write_back:

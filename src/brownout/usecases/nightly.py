@@ -10,7 +10,7 @@ from brownout.forecasting.selected import SelectedForecaster
 from brownout.settings import Settings
 from brownout.telemetry.maintenance import Keep
 from brownout.telemetry.sync import SyncResult, sync
-from brownout.usecases.chance import sort_by_chance
+from brownout.usecases.chance import sort_by_chance, times_a_day
 from brownout.usecases.conclude import Findings, conclude
 from brownout.usecases.investigate import group_incidents, investigate
 from brownout.usecases.remember import read_memory, remember
@@ -52,8 +52,8 @@ def watch_fleet(settings: Settings, workspace: Workspace, progress: Progress = n
     for done, plan in enumerate(plans):
         shards.append(watch_shard(store, plan, watchers, settings))
         progress("watch", (done + 1) / len(plans))
-    told = sort_by_chance(store, [e for shard in shards for e in shard.episodes], detector, settings, watchers.memory)
-    batches = group_incidents(store, told.episodes)
+    episodes = [episode for shard in shards for episode in shard.episodes]
+    batches = group_incidents(store, episodes)
     found = []
     for done, batch in enumerate(batches):
         found.append(investigate(store, batch, settings))
@@ -62,8 +62,7 @@ def watch_fleet(settings: Settings, workspace: Workspace, progress: Progress = n
         models=records,
         skills=forecaster.skills_,
         shards=shards,
-        investigations=found,
-        chance=told.quiet,
+        told=sort_by_chance(found, episodes, times_a_day(store, episodes, detector), settings, watchers.memory),
         verdicts=watchers.memory.verdicts,
     )
     night = conclude(store, settings, workspace.report, findings)
