@@ -218,7 +218,7 @@ def test_a_delay_hides_the_begin_of_the_incident(services: Path, tmp_path: Path)
 
 def test_own_episodes_are_judged_against_the_incidents_they_find(tmp_path: Path) -> None:
     """What the product finds by itself: a host at its limit is found with its cause, and nothing is learned from it."""
-    settings = FleetSettings(hosts=2, vms=4, days=6, interval_s=300, seed=2, faults=2, lead=0.4, only_causes=("HW-01",))
+    settings = FleetSettings(hosts=2, vms=4, days=9, interval_s=300, seed=2, faults=2, lead=0.5, only_causes=("HW-01",))
     write_dataset(simulate(settings), tmp_path / "fleet", name="fleet")
     result = evaluate_own(Dataset.open(tmp_path / "fleet"), tmp_path / "out", 60)
     assert result["delay_s"] == 60
