@@ -1,6 +1,5 @@
 """Migrations and maintenance: a guest and its load are on one host at a time, and what is done is no fault."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -28,11 +27,11 @@ HOUR = np.timedelta64(3600, "s")
 
 
 @pytest.fixture(scope="module", params=[STRETCH, 250])
-def fleet(request: pytest.FixtureRequest) -> Iterator[Fleet]:
+def fleet(request: pytest.FixtureRequest) -> Fleet:
     """The fleet at once, and stretch by stretch."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("brownout.simulation.fleet.STRETCH", request.param)
-        yield simulate(SETTINGS)
+        return simulate(SETTINGS)
 
 
 def column(fleet: Fleet, kind: str, metric: str) -> np.ndarray:
