@@ -4,7 +4,7 @@ The steps are those of a night: search, grouping, and the investigation that tel
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from brownout.evaluation.incidents import AlarmTrack
 from brownout.settings import Settings
 from brownout.telemetry.grid import plan_shards, read_shard
 from brownout.usecases.calendars import calendar_of
+from brownout.usecases.chance import sort_by_chance, times_a_day
 from brownout.usecases.horizon import LEARNED_SHARE, NightSpan, days
 from brownout.usecases.investigate import group_incidents, investigate
 from brownout.usecases.search import search
@@ -78,38 +79,49 @@ def nights_of(store: SampleStore, settings: Settings, first: np.datetime64 | Non
 
 
 def own_nights(
-    store: SampleStore, settings: Settings, nights: Sequence[NightSpan], progress: Progress = no_progress
+    store: SampleStore,
+    settings: Settings,
+    nights: Sequence[NightSpan],
+    progress: Progress = no_progress,
+    *,
+    delay_s: float = 0.0,
 ) -> OwnNights:
-    """Search all nights, group what they found, and investigate it; what goes on for nights is one episode."""
+    """Search all nights, group what they found, and investigate it; what goes on for nights is one episode.
+
+    ``delay_s`` pretends for the investigation that each episode was noticed so many seconds later.
+    """
     log = _Log()
     memory = Memory()
     for done, night in enumerate(nights):
         memory = _search(store, settings, night, memory, log)
         progress("search", (done + 1) / len(nights))
-    quiet = list(log.lone)
-    diagnoses: list[Diagnosis] = []
-    artefacts: list[Diagnosis] = []
-    batches = group_incidents(store, tuple(log.episodes.values()))
+    found = tuple(_late(episode, delay_s) for episode in log.episodes.values())
+    batches = group_incidents(store, found)
+    causes = []
     for done, batch in enumerate(batches):
-        investigated = investigate(store, batch, settings)
-        quiet += investigated.quiet
-        diagnoses += investigated.diagnoses
-        artefacts += investigated.artefacts
+        causes.append(investigate(store, batch, settings))
         progress("investigate", (done + 1) / len(batches))
+    told = sort_by_chance(causes, found, log.often, settings)
     return OwnNights(
-        found=(*log.episodes.values(), *(one.episode for one in log.lone)),
-        quiet=tuple(quiet),
-        diagnoses=tuple(diagnoses),
-        artefacts=tuple(artefacts),
+        found=(*found, *(one.episode for one in log.lone)),
+        quiet=(*log.lone, *(one for part in causes for one in part.quiet), *told.quiet),
+        diagnoses=tuple(diagnosis for part in told.investigations for diagnosis in part.diagnoses),
+        artefacts=tuple(diagnosis for part in causes for diagnosis in part.artefacts),
         tracks=log.tracks(),
     )
 
 
+def _late(episode: Episode, delay_s: float) -> Episode:
+    """An episode whose begin nobody saw; one that was over by then is noticed as it ends."""
+    return replace(episode, start=min(episode.start + np.timedelta64(round(delay_s * 1000), "ms"), episode.end))
+
+
 @dataclass(slots=True)
 class _Log:
-    """What the searches of all nights have found: episodes by id, single outliers, marks by entity."""
+    """What the searches of all nights have found: episodes by id and how often, single outliers, marks by entity."""
 
     episodes: dict[str, Episode] = field(default_factory=dict)
+    often: dict[str, float] = field(default_factory=dict)
     lone: list[Quiet] = field(default_factory=list)
     marks: dict[str, list[tuple[int, Times, Marks]]] = field(default_factory=dict)
 
@@ -152,6 +164,7 @@ def _search(store: SampleStore, settings: Settings, night: NightSpan, memory: Me
         found += searched.episodes
         shifts += searched.shifts
     log.keep(found, lone)
+    log.often |= times_a_day(store, found, detector)
     return Memory(known=(*found, *(one.episode for one in lone)), shifts=tuple(shifts))
 
 
