@@ -43,8 +43,8 @@ ECHO, ECHO_SHARE = (4 * 3600, 24), 0.25
 24 slots if that is longer."""
 CALIBRATED = 200_000
 """Slots that boundaries are set on, of evenly chosen entities."""
-FEW_DAYS = 2.0
-"""Days that tell too little: with so many the margin is doubled, with a week it is nearly the plain one."""
+FEW_DAYS, CAUTION = 2.0, 1.8
+"""Days that tell too little: with so many the margin is 1.8 times as large, with a week it is nearly the plain one."""
 FARTHEST = FEATURES.index("level_largest")
 WARM_DAYS = 2.0
 """Days at the begin of a training panel whose features are not learned: their past is too short to expect anything."""
@@ -155,7 +155,7 @@ class IsolationForestDetector:
         caution = 1 + (FEW_DAYS * 86_400 / max(watched, 1)) ** 2
         tops_of_all = np.sort(np.concatenate([part.tops for part in parts]))[::-1].astype(np.float64)
         return Boundaries(
-            level=level.farther(self.settings.margin * min(caution, 2)),
+            level=level.farther(self.settings.margin * min(caution, CAUTION)),
             surprise=surprise,
             tail=fit_tail(tops_of_all),
             watched=sum(part.watched for part in parts),
