@@ -28,6 +28,7 @@ from brownout.forecasting.selected import SelectedForecaster
 from brownout.settings import Settings, load_settings
 from brownout.telemetry.grid import ShardPlan
 from brownout.telemetry.sync import SyncResult
+from brownout.usecases.chance import sort_by_chance, times_a_day
 from brownout.usecases.conclude import Findings, conclude
 from brownout.usecases.investigate import Investigation, group_incidents, investigate
 from brownout.usecases.nightly import bring
@@ -121,9 +122,14 @@ def nightly(out: Path, config: Path | None = None, dataset: Path | None = None) 
     episodes = [episode for shard in shards for episode in shard.episodes]
     batches = [quote(batch) for batch in group_incidents(store, episodes)]
     causes = _each(find_causes, "investigate", batches, settings, workspace)
-    skills = SelectedForecaster.load(workspace.forecaster).skills_
-    verdicts = read_memory(workspace).verdicts
-    findings = Findings(models=models, skills=skills, shards=shards, investigations=causes, verdicts=verdicts)
+    often = times_a_day(store, episodes, IsolationForestDetector.load(workspace.detector))
+    findings = Findings(
+        models=models,
+        skills=SelectedForecaster.load(workspace.forecaster).skills_,
+        shards=shards,
+        told=sort_by_chance(causes, episodes, often, settings, read_memory(workspace)),
+        verdicts=read_memory(workspace).verdicts,
+    )
     night = report(settings, workspace, cast("Findings", quote(findings)))
     if settings.influxdb is not None and settings.influxdb.write_back:
         write_back(settings, cast("Night", quote(night)))

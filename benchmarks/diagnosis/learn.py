@@ -2,49 +2,79 @@
 
     python benchmarks/diagnosis/learn.py DATASET [--write]
 
-Leaves one culprit's name out at a time: weights learned on the incidents of all other names rank the incidents of this
-one, at each delay. With --write the weights learned on everything become models/knowledge/learned.toml.
+Leaves one culprit's name out at a time: weights learned on the incidents of all other names, and on the healthy spans
+before them, rank the incidents and spans of this one, at each delay. With --write the weights learned on everything
+become models/knowledge/learned.toml.
 """
 
 import argparse
 from collections import defaultdict
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from brownout.diagnosis.inference import Weights
 from brownout.diagnosis.knowledge import Knowledge
 from brownout.diagnosis.learning import Example, Learned, learn, make_example
 from brownout.diagnosis.observation import observe
 from brownout.diagnosis.rules import CauseRule
 from brownout.diagnosis.scene import Scene
+from brownout.domain.panel import Panel
 from brownout.telemetry.dataset import Dataset
 from brownout.usecases.incidents import BASELINE, GroupPanels, window_of
 
 DELAYS = (0.0, 60.0, 90.0)
 """Seconds that detection comes late; learning sees them all."""
-FEW, MARGIN = 0.02, 1.0
-"""Share of the incidents that may be less than e times as likely as unknown."""
+HEALTHY = ((1 / 2, 1.0), (2 / 3, 1.0), (1 / 2, 3 / 4))
+"""Spans before an incident that are healthy, as shares of all that was measured before it."""
 ROOT = Path(__file__).parents[2]
+Span = tuple[np.datetime64, np.datetime64]
 
 
-def examples_of(
-    dataset: Dataset, knowledge: Knowledge, causes: list[CauseRule]
-) -> dict[float, dict[str, list[Example]]]:
-    """Examples by delay and name of the culprit, without its group."""
-    found: dict[float, dict[str, list[Example]]] = {delay: defaultdict(list) for delay in DELAYS}
+@dataclass(frozen=True)
+class Told:
+    """Examples of one culprit's name: incidents by delay, and healthy spans."""
+
+    incidents: dict[float, list[Example]] = field(default_factory=lambda: {delay: [] for delay in DELAYS})
+    healthy: list[Example] = field(default_factory=list)
+
+    def all(self) -> Iterator[Example]:
+        """Everything to learn from."""
+        yield from self.healthy
+        for found in self.incidents.values():
+            yield from found
+
+
+def examples_of(dataset: Dataset, knowledge: Knowledge, causes: list[CauseRule]) -> Mapping[str, Told]:
+    """Examples by name of the culprit, without its group."""
+    told: dict[str, Told] = defaultdict(Told)
     panels = GroupPanels(dataset)
     for incident in dataset.incidents:
+        own = panels[incident.group]
+        entities = window_of(incident, dataset, 0).entities
+        name = told[incident.entity.rpartition("/")[2]]
+
+        def example(
+            span: Span,
+            right: tuple[str, str] | None,
+            own: list[Panel] = own,
+            entities: tuple[str, ...] = entities,
+        ) -> list[Example]:
+            past = [panel.between(span[0] - BASELINE, span[1]) for panel in own]
+            scene = Scene(observe(past, *span), dataset.topology)
+            carriers = [entity for entity in entities if scene.observed.generic(entity)]
+            found = make_example(knowledge, causes, carriers, scene, right)
+            return [] if found is None else [found]
+
         for delay in DELAYS:
             window = window_of(incident, dataset, delay)
-            past = [panel.between(window.start - BASELINE, window.end) for panel in panels[incident.group]]
-            scene = Scene(observe(past, window.start, window.end), dataset.topology)
-            entities = [entity for entity in window.entities if scene.observed.generic(entity)]
-            example = make_example(knowledge, causes, entities, scene, (incident.entity, incident.cause))
-            if example is not None:
-                found[delay][incident.entity.rpartition("/")[2]].append(example)
-    return found
+            name.incidents[delay].extend(example((window.start, window.end), (incident.entity, incident.cause)))
+        first = min(panel.start for panel in own)
+        for begin, end in HEALTHY:
+            span = first + (incident.start - first) * begin, first + (incident.start - first) * end
+            name.healthy.extend(example(span, None))
+    return told
 
 
 def weights_of(learned: Learned, causes: list[CauseRule]) -> np.ndarray:
@@ -53,38 +83,30 @@ def weights_of(learned: Learned, causes: list[CauseRule]) -> np.ndarray:
     return np.array(weights + [learned.priors[cause.id] for cause in causes])
 
 
-def held_out(examples: dict[float, dict[str, list[Example]]], causes: list[CauseRule]) -> None:
-    """Print AC@1 and AC@3 by delay, each name judged by weights that never saw it."""
-    names = sorted({name for by_name in examples.values() for name in by_name})
-    ranks: dict[float, list[int]] = {delay: [] for delay in DELAYS}
-    for left_out in names:
-        seen = [e for by_name in examples.values() for name, own in by_name.items() if name != left_out for e in own]
-        weights = weights_of(learn(seen, causes), causes)
-        for delay in DELAYS:
-            for example in examples[delay][left_out]:
-                scores = example.strengths @ weights
-                ranks[delay].append(int((scores > scores[example.right]).sum()) + 1)
-    for delay, found in ranks.items():
-        first, three = (np.mean(np.array(found) <= k) for k in (1, 3))
-        print(f"delay {delay:3.0f} s: {len(found)} incidents, AC@1 {first:.3f}, AC@3 {three:.3f}")
+def without_one(told: Mapping[str, Told], causes: list[CauseRule]) -> dict[str, np.ndarray]:
+    """Weights by name that never saw an incident of that name."""
+    return {
+        out: weights_of(learn([e for name, own in told.items() if name != out for e in own.all()], causes), causes)
+        for out in told
+    }
 
 
-def cautious(learned: Learned, examples: list[Example], causes: list[CauseRule]) -> Learned:
-    """Lower all priors together until only one incident in fifty is hardly likelier than ``unknown``.
-
-    Competing with each other, candidates say nothing about how likely they are at all; this does.
-    """
-    weights = weights_of(learned, causes)
-    right = np.quantile([float(example.strengths[example.right] @ weights) for example in examples], FEW)
-    shift = max(float(right) - Weights().unknown - MARGIN, 0.0)
-    return replace(learned, priors={cause: prior - shift for cause, prior in learned.priors.items()})
+def held_out(told: Mapping[str, Told], causes: list[CauseRule]) -> None:
+    """Print AC@1 and AC@3 by delay with ``unknown`` among the answers, and the healthy spans given a cause."""
+    weights = without_one(told, causes)
+    for delay in DELAYS:
+        ranks = np.array([e.rank(weights[name]) for name, own in told.items() for e in own.incidents[delay]])
+        first, three = (np.mean(ranks <= k) for k in (1, 3))
+        print(f"delay {delay:3.0f} s: {len(ranks)} incidents, AC@1 {first:.3f}, AC@3 {three:.3f}")
+    named = [e.rank(weights[name]) is not None for name, own in told.items() for e in own.healthy]
+    print(f"healthy: {len(named)} spans, {np.mean(named):.3f} given a cause")
 
 
 def write(learned: Learned, path: Path, source: str) -> None:
     """Write learned.toml."""
     lines = [
         "# Weights that were learned from labelled incidents: python benchmarks/diagnosis/learn.py DATASET --write",
-        f"# Learned from {source}, at detection delays of {', '.join(f'{d:.0f}' for d in DELAYS)} s.",
+        f"# Learned from {source}, at detection delays of {', '.join(f'{d:.0f}' for d in DELAYS)} s and healthy spans.",
         "# prior: relative to the other causes; weights: log-odds at full strength, by symptom and place.",
     ]
     for cause, table in learned.tables().items():
@@ -101,11 +123,10 @@ def main() -> None:
     arguments = parser.parse_args()
     dataset, knowledge = Dataset.open(arguments.dataset), Knowledge.load()
     causes = [cause for cause in knowledge.causes.values() if not cause.kind]
-    examples = examples_of(dataset, knowledge, causes)
-    held_out(examples, causes)
-    everything = [e for by_name in examples.values() for own in by_name.values() for e in own]
-    learned = cautious(learn(everything, causes), everything, causes)
+    told = examples_of(dataset, knowledge, causes)
+    held_out(told, causes)
     if arguments.write:
+        learned = learn([e for own in told.values() for e in own.all()], causes)
         write(learned, ROOT / "models" / "knowledge" / "learned.toml", dataset.name)
 
 

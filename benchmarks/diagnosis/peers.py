@@ -17,7 +17,6 @@ from sklearn.ensemble import RandomForestClassifier
 from brownout.diagnosis.inference import Diagnoser
 from brownout.diagnosis.knowledge import Knowledge
 from brownout.diagnosis.observation import Observations, observe
-from brownout.domain.findings import UNKNOWN
 from brownout.domain.metrics import Family, Role
 from brownout.domain.panel import Panel
 from brownout.domain.truth import Incident
@@ -83,11 +82,11 @@ def forest(scenes: list[tuple[Incident, Observations]]) -> Iterator[Ranking]:
 
 
 def ours(dataset: Dataset, panels: GroupPanels, incident: Incident, delay: float) -> Ranking:
-    """(entity, family) of the diagnosis as it ships."""
+    """(entity, family) of the diagnosis as it ships; an abstention takes its place."""
     window = window_of(incident, dataset, delay)
     past = [panel.between(window.start - BASELINE, window.end) for panel in panels[incident.group]]
     causes = Diagnoser(Knowledge.load()).diagnose(window, past, dataset.topology).causes
-    return [(cause.entity, cause.family) for cause in causes if cause.id != UNKNOWN]
+    return [(cause.entity, cause.family) for cause in causes]
 
 
 def main() -> None:

@@ -68,6 +68,8 @@ class DetectSettings(Section):
     train_days: Positive = 28
     accept_hours: Annotated[float, Field(ge=2)] = 24
     """A level that has shifted and stayed so long is accepted as the new usual one, unless it is beyond its limit."""
+    unknown_a_day: Positive = 3
+    """Incidents without a known cause are alarmed where the whole fleet shows such severe ones no more often."""
 
 
 class DiagnoseSettings(Section):

@@ -1,8 +1,9 @@
 """Evaluations: the outputs that other tools rely on, and the protocol they promise."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import Write
 
+from brownout.domain.findings import Episode
 from brownout.forecasting.rolling import RollingCalibration
 from brownout.forecasting.selected import SelectedForecaster
 from brownout.simulation import FleetSettings, simulate
@@ -20,6 +22,10 @@ from brownout.usecases.evaluate_detect import evaluate_detect
 from brownout.usecases.evaluate_diagnose import evaluate_diagnose
 from brownout.usecases.evaluate_forecast import ForecastEvaluation, evaluate_forecast
 from brownout.usecases.evaluate_own import evaluate_own
+from brownout.usecases.incidents import healthy_window
+from brownout.usecases.own_nights import _late
+
+MINUTE = np.timedelta64(1, "m")
 
 
 def strict(path: Path) -> dict[str, Any]:
@@ -206,20 +212,57 @@ def test_a_delay_hides_the_begin_of_the_incident(services: Path, tmp_path: Path)
     prompt = evaluate_diagnose(Dataset.open(services), tmp_path / "0", 0)
     late = evaluate_diagnose(Dataset.open(services), tmp_path / "60", 60)
     assert late["delay_s"] == strict(tmp_path / "60" / "scores.json")["delay_s"] == 60
+    assert prompt["healthy"] == late["healthy"] == {"spans": 1, "given_a_cause": 0.0}
     assert prompt["scores"]["ac1"] >= late["scores"]["ac1"]  # type: ignore[index]
 
 
 def test_own_episodes_are_judged_against_the_incidents_they_find(tmp_path: Path) -> None:
     """What the product finds by itself: a host at its limit is found with its cause, and nothing is learned from it."""
-    settings = FleetSettings(hosts=2, vms=4, days=6, interval_s=300, seed=2, faults=2, lead=0.4, only_causes=("HW-01",))
+    settings = FleetSettings(hosts=2, vms=4, days=9, interval_s=300, seed=2, faults=2, lead=0.5, only_causes=("HW-01",))
     write_dataset(simulate(settings), tmp_path / "fleet", name="fleet")
-    result = evaluate_own(Dataset.open(tmp_path / "fleet"), tmp_path / "out")
+    result = evaluate_own(Dataset.open(tmp_path / "fleet"), tmp_path / "out", 60)
+    assert result["delay_s"] == 60
     assert result["found"] == 1.0
     assert result["scores"]["ac1"] == 1.0  # type: ignore[index]
     ranking = pq.read_table(tmp_path / "out" / "ranking.parquet").to_pandas()
     assert set(ranking["incident"]) == {"incident-001", "incident-002"}
     assert set(ranking.loc[ranking["rank"] == 1, "cause"]) == {"HW-01"}
     assert strict(tmp_path / "out" / "scores.json")["false"]["healthy_guest_days"] > 0
+
+
+@pytest.mark.parametrize("telemetry", ["host-only", "no-probe"])
+def test_own_episodes_are_judged_on_less_telemetry_too(
+    telemetry: Literal["host-only", "no-probe"], tmp_path: Path
+) -> None:
+    settings = FleetSettings(hosts=1, vms=2, days=5, interval_s=600, seed=3, faults=1, lead=0.5, telemetry=telemetry)
+    write_dataset(simulate(replace(settings, only_causes=("HW-01",))), tmp_path / "fleet", name="fleet")
+    result = evaluate_own(Dataset.open(tmp_path / "fleet"), tmp_path / "out")
+    assert result["found"] == 1.0
+    assert strict(tmp_path / "out" / "scores.json")["families"]["cpu"]["ac1"] == 1.0
+
+
+def test_a_span_before_an_incident_is_healthy_unless_another_one_is_near(services: Path) -> None:
+    (services / "entities.csv").write_text(GROUPS)
+    (services / "incidents.csv").write_text(
+        "incident,group,start,end,entity,cause\n"
+        "i1,g1,2026-03-02T00:20:00Z,2026-03-02T00:22:00Z,g1/a,cpu\n"
+        "i2,g1,2026-03-02T00:50:00Z,2026-03-02T00:58:00Z,g1/a,cpu\n"
+        "i3,g2,2026-03-02T00:10:00Z,2026-03-02T00:40:00Z,g2/a,cpu\n"
+    )
+    dataset, first = Dataset.open(services), np.datetime64("2026-03-02T00:00", "ms")
+    one, near, long = (healthy_window(incident, dataset, first) for incident in dataset.incidents)
+    assert one is not None
+    assert (one.start, one.end, one.entities) == (first + MINUTE * 18, first + MINUTE * 20, ("g1/a", "g1/b"))
+    assert near is None
+    assert long is not None
+    assert (long.start, long.end) == (first + MINUTE * 5, first + MINUTE * 10)
+
+
+def test_an_episode_noticed_late_begins_later_but_never_after_its_end() -> None:
+    start, end = np.datetime64("2026-03-02T00:00", "ms"), np.datetime64("2026-03-02T00:10", "ms")
+    episode = Episode(id="e", entity="a", start=start, end=end, open=False, severity=1.0, movers=())
+    assert [_late(episode, delay).start for delay in (0, 90, 3600)] == [start, start + np.timedelta64(90, "s"), end]
+    assert _late(episode, 90).end == end
 
 
 def test_detect_judges_a_fleet_by_what_its_nights_alarm(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ import typer
 
 from brownout.cli.app import DatasetArgument, Out, evaluate
 from brownout.cli.talk import progress_bars
-from brownout.domain.errors import SettingsError
 
 __all__ = ["EpisodesFrom", "detect", "diagnose", "forecast"]
 
@@ -74,11 +73,9 @@ def diagnose(
     from brownout.usecases.evaluate_diagnose import evaluate_diagnose
     from brownout.usecases.evaluate_own import evaluate_own
 
-    if episodes is EpisodesFrom.OWN and delay:
-        raise SettingsError("Our own detection has its own delay.", remedy="Leave out --delay or --episodes own.")
     with progress_bars() as progress:
         if episodes is EpisodesFrom.OWN:
-            _show(evaluate_own(Dataset.open(dataset), out, progress))
+            _show(evaluate_own(Dataset.open(dataset), out, delay, progress))
         else:
             _show(evaluate_diagnose(Dataset.open(dataset), out, delay, progress))
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -16,6 +16,7 @@ from brownout.detection.news import announce, news
 from brownout.detection.ordinary import lasting, strange, tops
 from brownout.detection.past import trailing_mean
 from brownout.detection.settings import DetectorSettings
+from brownout.detection.tail import Tail, fit_tail
 from brownout.detection.threshold import Threshold, fit_threshold
 from brownout.domain.errors import DataError, ModelError, NotFittedError
 from brownout.domain.findings import AnomalyScores
@@ -25,7 +26,7 @@ from brownout.telemetry.atomic import atomic_path, write_text
 
 __all__ = ["Assessment", "Boundaries", "IsolationForestDetector", "Lesson"]
 
-FORMAT = 5
+FORMAT = 6
 BATCH = 200_000
 TRUSTED = ["sklearn.tree._tree.Tree"]
 """The one type beyond skops' own list that may be loaded; its indices are checked before use."""
@@ -60,10 +61,14 @@ class Assessment:
 
 @dataclass(frozen=True, kw_only=True)
 class Boundaries:
-    """Where levels and surprises of ordinary days end."""
+    """Where levels and surprises of ordinary days end, and how often a day a level reached how far, incidents included.
+
+    ``tail`` is None where too few days were seen.
+    """
 
     level: Threshold
     surprise: Threshold
+    tail: Tail | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -146,7 +151,14 @@ class IsolationForestDetector:
         )
         watched = max(lesson.known + lesson.features.rows.shape[1] for lesson in members) * members[0].interval_s
         caution = 1 + (FEW_DAYS * 86_400 / max(watched, 1)) ** 2
-        return Boundaries(level=level.farther(self.settings.margin * min(caution, 2)), surprise=surprise)
+        tops_of_all = np.sort(np.concatenate([part.tops for part in parts]))[::-1].astype(np.float64)
+        days = sum(part.watched for part in parts)
+        tail = fit_tail(tops_of_all)
+        return Boundaries(
+            level=level.farther(self.settings.margin * min(caution, 2)),
+            surprise=surprise,
+            tail=None if tail is None else replace(tail, peaks=tail.peaks / days),
+        )
 
     def score(self, panel: Panel, start: int = 0) -> AnomalyScores:
         """Score the slots from ``start`` on; what lies before serves as history only."""
@@ -172,6 +184,11 @@ class IsolationForestDetector:
         """How much each row of features deviates, whatever its neighbours are; NaN where nothing was measured."""
         forest, boundaries = self._own(kind)
         return boundaries.level.apply(_raw(forest, features.rows)[0])
+
+    def per_day(self, kind: str, severity: float) -> float:
+        """How often a day an entity was so severe in the days that were learned from; 0 where too few were seen."""
+        _, boundaries = self._own(kind)
+        return 0.0 if boundaries.tail is None else boundaries.tail.beyond(boundaries.level.raw(severity))
 
     def _own(self, kind: str) -> tuple[IsolationForest, Boundaries]:
         if not self.forests_:
@@ -220,8 +237,13 @@ class IsolationForestDetector:
         )
 
 
-def _boundaries(table: Mapping[str, Mapping[str, float]]) -> Boundaries:
-    return Boundaries(level=Threshold(**table["level"]), surprise=Threshold(**table["surprise"]))
+def _boundaries(table: Mapping[str, Mapping[str, float] | None]) -> Boundaries:
+    level, surprise, tail = (table[name] for name in ("level", "surprise", "tail"))
+    return Boundaries(
+        level=Threshold(**(level or {})),
+        surprise=Threshold(**(surprise or {})),
+        tail=None if tail is None else Tail(**tail),
+    )
 
 
 def _checked(forest: IsolationForest, folder: Path) -> IsolationForest:
@@ -236,11 +258,16 @@ def _checked(forest: IsolationForest, folder: Path) -> IsolationForest:
 
 @dataclass(frozen=True, eq=False)
 class _Peaks:
-    """Levels and surprises of ordinary slots, the tops of levels and the surprises that are news, the days covered."""
+    """Levels and surprises of ordinary slots, the tops of levels and the surprises that are news, the days covered.
+
+    ``tops`` are those of all ``watched`` days, incidents included.
+    """
 
     values: tuple[Float, Float]
     peaks: tuple[Float, Float]
     days: tuple[float, float]
+    tops: Float
+    watched: float
 
 
 def _peaks(forest: IsolationForest, lesson: Lesson, slots: int) -> _Peaks:
@@ -250,11 +277,18 @@ def _peaks(forest: IsolationForest, lesson: Lesson, slots: int) -> _Peaks:
     rows = whole[np.linspace(0, len(whole) - 1, entities).astype(int)]
     plain = ~strange(np.expm1(rows[..., FARTHEST]), lesson.interval_s)
     levels, surprises = _in_time(forest, rows, lesson.interval_s)
-    ordinary = np.where(plain, lasting(levels), np.nan)
+    lasted = lasting(levels)
+    ordinary = np.where(plain, lasted, np.nan)
     fresh = news(surprises - np.nanmin(surprises, initial=np.inf), lesson.known)
     values = ordinary[np.isfinite(ordinary)], surprises[np.isfinite(surprises)]
     days = len(values[0]) * lesson.interval_s / 86_400, len(values[1]) * lesson.interval_s / 86_400
-    return _Peaks(values, (tops(ordinary, lesson.interval_s), surprises[fresh]), days)
+    return _Peaks(
+        values=values,
+        peaks=(tops(ordinary, lesson.interval_s), surprises[fresh]),
+        days=days,
+        tops=tops(lasted, lesson.interval_s),
+        watched=float(np.isfinite(lasted).sum()) * lesson.interval_s / 86_400,
+    )
 
 
 def _in_time(forest: IsolationForest, rows: Float, interval_s: int) -> tuple[Float, Float]:

@@ -29,13 +29,23 @@ class Memory:
     """Episodes known from the last night and all verdicts, in the order they were given.
 
     ``incidents`` are the ids of the episodes of each incident of the last night, ``shifts`` the levels that were
-    accepted as usual.
+    accepted as usual, ``alarmed`` the ids of episodes that raised an alarm in the last night.
     """
 
     known: tuple[Episode, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     incidents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     shifts: tuple[Shift, ...] = ()
+    alarmed: frozenset[str] = frozenset()
+
+    def vouched(self, episode: Episode) -> bool:
+        """Whether people called this episode, or a like one that was no more severe, true."""
+        return any(
+            verdict.said is Said.TRUE
+            and (verdict.episode.id == episode.id or _alike(verdict.episode, episode))
+            and verdict.episode.severity <= episode.severity
+            for verdict in self.verdicts
+        )
 
     def settle(self, found: Sequence[Episode]) -> Settled:
         """Continue what was open, and mute what its like have been called false or expected for."""

@@ -4,14 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import genpareto
+
+from brownout.detection.tail import fit_tail
 
 __all__ = ["Threshold", "fit_threshold"]
 
 Levels = npt.NDArray[np.float32]
-
-TAIL = 50
-"""Highest peaks that make the tail that is extrapolated."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,29 +29,23 @@ class Threshold:
         scores: npt.NDArray[np.float32] = ((raw - self.centre) / width).astype(np.float32)
         return scores
 
+    def raw(self, score: float) -> float:
+        """The raw score that became a score."""
+        return self.centre + score * max(self.boundary - self.centre, 1e-9)
+
 
 def fit_threshold(levels: Levels, peaks: Levels, expected: float) -> Threshold:
     """Boundary that ``expected`` of as many ordinary peaks exceed; the median of the levels becomes 0.
 
-    Beyond the peaks seen, a generalised Pareto tail over the highest of them, fitted by probability-weighted moments
-    (Hosking and Wallis 1987), which do not diverge on small samples.
+    Beyond the highest peaks it is extrapolated by their tail.
     """
     centre = float(np.median(levels))
     ordered = np.sort(peaks[np.isfinite(peaks)])[::-1].astype(np.float64)
-    count = min(TAIL, len(ordered) // 2)
-    if count < 10:
-        return Threshold(centre=centre, boundary=max(float(np.max(levels)), centre + 1e-6))
-    knee = float(ordered[count])
-    if expected >= count:
-        place = min(expected, len(ordered) - 1)
-        return Threshold(
-            centre=centre, boundary=max(float(np.interp(place, np.arange(len(ordered)), ordered)), centre + 1e-6)
-        )
-    excess = ordered[:count][::-1] - knee
-    first = excess.mean()
-    second = float((excess * (1 - (np.arange(1, count + 1) - 0.35) / count)).mean())
-    shape = float(np.clip(first / max(first - 2 * second, 1e-12) - 2, -0.5, 0.5))
-    scale = max(first * (1 + shape), 1e-12)
-    # genpareto's c is minus Hosking and Wallis' k.
-    beyond = float(genpareto.isf(expected / count, -shape, scale=scale))
-    return Threshold(centre=centre, boundary=max(knee + beyond, centre + 1e-6))
+    tail = fit_tail(ordered)
+    if tail is None:
+        boundary = float(np.max(levels))
+    elif expected >= tail.peaks:
+        boundary = float(np.interp(min(expected, len(ordered) - 1), np.arange(len(ordered)), ordered))
+    else:
+        boundary = tail.level(expected)
+    return Threshold(centre=centre, boundary=max(boundary, centre + 1e-6))

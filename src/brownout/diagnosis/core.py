@@ -34,12 +34,29 @@ Times = npt.NDArray[np.datetime64]
 def diagnose_phases(
     diagnoser: Diagnoser, window: IncidentWindow, panels: Sequence[Panel], topology: Topology
 ) -> Diagnosis:
-    """The answer of the first phase that has one, else that of the whole incident."""
+    """The answer of the first phase that has one, else that of the whole incident.
+
+    An artefact is the answer only where no other phase shows a fault at the same guest: who restarts a guest to make a
+    change leaves the traces of both.
+    """
+    artefact: Diagnosis | None = None
     for phase in phases(window, panels):
         diagnosis = diagnoser.diagnose(phase, [panel.between(panel.start, phase.end) for panel in panels], topology)
-        if diagnosis.top.id != UNKNOWN:
-            break
-    return diagnosis
+        top = diagnosis.top
+        if top.id == UNKNOWN:
+            continue
+        if artefact is None and not top.artefact:
+            return diagnosis
+        if artefact is None:
+            artefact = diagnosis
+        elif not top.artefact and _guests(top.entity, topology) & _guests(artefact.top.entity, topology):
+            return diagnosis
+    return artefact or diagnosis
+
+
+def _guests(entity: str, topology: Topology) -> set[str]:
+    """The guest that an entity is, or belongs to."""
+    return {name for name in (entity, *topology.ancestors(entity)) if topology[name].kind == "vm"}
 
 
 def phases(window: IncidentWindow, panels: Sequence[Panel]) -> tuple[IncidentWindow, ...]:

@@ -61,9 +61,13 @@ def _symptom(name: str, table: Mapping[str, Any], catalogue: Catalogue) -> Sympt
     if sum(key in fields for key in ("metric", "role", "label")) != 1:
         msg = f"Symptom {name!r} names {sorted(fields)}."
         raise KnowledgeError(msg, remedy="Give it one of: a metric, roles, a label.")
-    if "metric" in fields and fields["metric"] not in catalogue.metrics:
-        msg = f"Symptom {name!r} names the unknown metric {fields['metric']!r}."
-        raise KnowledgeError(msg, remedy="Use a metric of catalogue.toml.")
+    for key in ("metric", "along"):
+        if key in fields and fields[key] not in catalogue.metrics:
+            msg = f"Symptom {name!r} names the unknown metric {fields[key]!r}."
+            raise KnowledgeError(msg, remedy="Use a metric of catalogue.toml.")
+    if (fields.get("measure") == "along") != bool({"along"} & set(fields)):
+        msg = f"Symptom {name!r} gives only one of along and the measure of that name."
+        raise KnowledgeError(msg, remedy="Give both: the metric that it is compared with, and the measure.")
     if "label" in fields:
         fields |= {"measure": "label", "direction": "either"}
     for key, allowed in (("direction", DIRECTIONS), ("measure", MEASURES)):

@@ -12,14 +12,15 @@ PLACES = (
     "consoles", "other_consoles", "anywhere", "elsewhere",
 )  # fmt: skip
 DIRECTIONS = ("up", "down", "either")
-MEASURES = ("level", "apart", "surge", "early", "label", "silence")
+MEASURES = ("level", "apart", "surge", "early", "along", "label", "silence")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Symptom:
     """What can be seen in one metric, in any metric of some roles, or in a label; see ``symptoms.toml``.
 
-    ``measure`` is what is looked at: the ``level`` against the past, or also ``apart`` from what the peers did; the
+    ``measure`` is what is looked at: the ``level`` against the past, or also ``apart`` from what the peers did; how
+    much of what the metric ``along`` did this one did too, both in usual spreads; the
     ``surge`` beyond all of the past, or an ``early`` one; one of the ``values`` of a ``label``; or the ``silence`` of
     an entity that used to be measured. A surge of ``scale`` has a strength of 0.63.
     """
@@ -30,6 +31,7 @@ class Symptom:
     label: str = ""
     values: tuple[str, ...] = ()
     measure: str = "level"
+    along: str = ""
     scale: float = 1.5
     direction: str
     low: float | None = None

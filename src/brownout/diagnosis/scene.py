@@ -19,6 +19,8 @@ LINE_SHARE = 0.3
 """How much a crossed line counts by itself, where the value is near its usual one."""
 STEADY = 0.85
 """Correlation with time from which a movement is a ramp."""
+STIRRED = (0.5, 1.5)
+"""Usual spreads that a metric must have moved for it to have gone along with another one: not at all, and fully."""
 KIND_AT = {
     "disks": "disk",
     "interfaces": "interface",
@@ -120,6 +122,8 @@ class Scene:
             return Sight(float(value in symptom.values), entity, label=value) if value else None
         if symptom.measure == "silence":
             return self._silence(symptom, entity)
+        if symptom.measure == "along":
+            return self._along(symptom, entity)
         if symptom.metric:
             found = self.observed.of(entity, symptom.metric)
             if found is not None and (entity, _matter(found)) in self.explained:
@@ -137,6 +141,13 @@ class Scene:
         if missing is None or symptom.low is None or symptom.high is None:
             return None
         return Sight(between(missing, symptom.low, symptom.high), entity)
+
+    def _along(self, symptom: Symptom, entity: str) -> Sight | None:
+        """How far a metric moved with another one; none where either is not measured or accounted for already."""
+        own, other = (self.observed.of(entity, name) for name in (symptom.metric, symptom.along))
+        if own is None or other is None or {(entity, _matter(own)), (entity, _matter(other))} & self.explained:
+            return None
+        return Sight(along_strength(symptom, own, other), entity, own)
 
     def _over_all(self, symptom: Symptom, entity: str, *, contrast: bool) -> Sight | None:
         """The strongest of all entities, or how much stronger than a candidate the strongest other one is."""
@@ -163,10 +174,14 @@ def _matter(found: Observation) -> str:
 
 
 def level_strength(symptom: Symptom, found: Observation) -> float:
-    """By lines, by deviation from the usual, or by both; by the trend too where the shape is a ramp."""
+    """By lines, by deviation from the usual, or by both; by the trend too where the shape is a ramp.
+
+    A value that is usually as far below its lines as they lie apart has deviated when it crosses them, however much it
+    strays.
+    """
     value = found.high if symptom.direction == "up" else found.low
     sign = 1 if symptom.direction == "up" else -1
-    moved = sign * (value - found.usual) / found.spread
+    moved = _moved(symptom, found)
     if symptom.measure == "apart":
         moved = max(moved, sign * found.apart[0 if symptom.direction == "up" else 1])
     deviation = between(moved, *symptom.spreads)
@@ -175,7 +190,22 @@ def level_strength(symptom: Symptom, found: Observation) -> float:
     if symptom.low is None or symptom.high is None:
         return deviation
     line = between(sign * value, sign * symptom.low, sign * symptom.high)
+    if symptom.measure == "level":
+        deviation = max(deviation, between(sign * (symptom.low - found.usual), 0, abs(symptom.high - symptom.low)))
     return line * (LINE_SHARE + (1 - LINE_SHARE) * deviation)
+
+
+def _moved(symptom: Symptom, found: Observation) -> float:
+    """Usual spreads that a metric went in the symptom's direction."""
+    rise = found.high - found.usual if symptom.direction == "up" else found.usual - found.low
+    return rise / found.spread
+
+
+def along_strength(symptom: Symptom, found: Observation, other: Observation) -> float:
+    """By the share of the other one's movement that this one made too, where it moved at all by more than chance."""
+    moved, rival = (_moved(symptom, one) for one in (found, other))
+    share = between(moved / rival, *symptom.spreads) if rival > 0 else 0.0
+    return share * between(moved, *STIRRED)
 
 
 def surge_strength(symptom: Symptom, found: Observation) -> float:

@@ -154,6 +154,7 @@ class Why(StrEnum):
     """Why an episode raises no alarm."""
 
     ARTEFACT = "artefact"
+    CHANCE = "chance"
     MOVED = "moved"
     FEEDBACK = "feedback"
     OUTLIER = "outlier"
@@ -164,7 +165,7 @@ class Quiet:
     """An episode that is kept but not alarmed.
 
     ``reason`` is the sentence a report shows; ``because`` the id of the artefact among the causes, of the episode whose
-    verdict mutes it, of the guest that moved, or the metric that had an outlier.
+    verdict mutes it, of the guest that moved, or the metric that had an outlier or moved first.
     """
 
     episode: Episode

@@ -9,7 +9,9 @@ from brownout.domain.findings import UNKNOWN, Cause
 from brownout.domain.metrics import Family
 from brownout.domain.truth import Incident
 
-__all__ = ["FAMILIES", "Verdict", "answers", "diagnosis_scores", "judge", "macro_f1"]
+__all__ = ["FAMILIES", "Scores", "Verdict", "answers", "diagnosis_scores", "judge", "macro_f1", "scores_by_family"]
+
+Scores = dict[str, float | int | None]
 
 FAMILIES = {family.value for family in Family}
 BINS = 10
@@ -23,6 +25,7 @@ class Verdict:
     ``alike`` is the rank of the right answer or of one that no evidence tells from it. ``truth`` and ``answer`` are the
     causes, ``probability`` that of the first answer, ``chance`` the odds of a blind guess among the candidates.
     ``told`` is how many causes were named together, ``told_right`` whether the right one (or its like) is among them.
+    ``truth_family`` is the family of the true cause, "" where nobody knows it.
     """
 
     both: int | None
@@ -32,6 +35,7 @@ class Verdict:
     unknown: bool
     alike: int | None = None
     truth: str = ""
+    truth_family: str = ""
     answer: str = ""
     probability: float = 0.0
     chance: float = 0.0
@@ -81,6 +85,7 @@ def judge(
         unknown=bool(ranked) and ranked[0].id == UNKNOWN,
         alike=_rank([c.entity == incident.entity and c.id in same for c in ranked]),
         truth=incident.cause,
+        truth_family=right or "",
         answer=ranked[0].id if ranked else "",
         probability=ranked[0].probability if ranked else 0.0,
         chance=chance,
@@ -89,56 +94,73 @@ def judge(
     )
 
 
-def diagnosis_scores(verdicts: Sequence[Verdict]) -> dict[str, float | int]:
+def diagnosis_scores(verdicts: Sequence[Verdict]) -> Scores:
     """AC@k: share of incidents whose right (entity, cause) is among the first k; entity and cause alone beside it.
 
-    ``ac1_alike`` counts causes that nothing tells apart as one. ``calibration_error`` is the expected gap between the
-    probability of a named first answer and how often it is right; ``lift`` is AC@1 over that of a blind guess. ``told``
-    is the share of incidents whose cause is among those named together, ``several_told`` that with more than one named.
+    Those ending in ``alike`` count causes that nothing tells apart as one. ``calibration_error`` is the expected gap
+    between the probability of a named first answer and how often it is right; ``lift`` is AC@1 over that of a blind
+    guess. ``unknown`` is the share of abstentions, ``ac1_named`` AC@1 (look-alikes as one) of the other answers.
+    ``told`` is the share of incidents whose cause is among those named together, ``several_told`` that with more than
+    one named. What there is nothing to count of is None.
     """
-    number = max(len(verdicts), 1)
-
-    def share(ranks: Sequence[int | None], first: int) -> float:
-        return round(sum(rank is not None and rank <= first for rank in ranks) / number, 4)
-
-    chance = sum(verdict.chance for verdict in verdicts) / number
-    first = share([v.both for v in verdicts], 1)
+    named = [v for v in verdicts if v.answer and not v.unknown]
+    chance = _share([v.chance for v in verdicts])
+    first = _within([v.both for v in verdicts], 1)
     return {
         "incidents": len(verdicts),
         "ac1": first,
-        "ac3": share([v.both for v in verdicts], 3),
-        "ac5": share([v.both for v in verdicts], 5),
-        "ac1_alike": share([v.alike for v in verdicts], 1),
-        "entity_ac1": share([v.entity for v in verdicts], 1),
-        "cause_ac1": share([v.cause for v in verdicts], 1),
-        "cause_ac3": share([v.cause for v in verdicts], 3),
-        "family_ac1": share([v.family for v in verdicts], 1),
-        "macro_f1": round(macro_f1([v.truth for v in verdicts], [v.answer for v in verdicts]), 4),
-        "calibration_error": round(_calibration_error(verdicts), 4),
-        "lift": round(first / chance, 1) if chance else 0.0,
-        "unknown": round(sum(v.unknown for v in verdicts) / number, 4),
-        "told": round(sum(v.told_right for v in verdicts) / number, 4),
-        "several_told": round(sum(v.told > 1 for v in verdicts) / number, 4),
+        "ac3": _within([v.both for v in verdicts], 3),
+        "ac5": _within([v.both for v in verdicts], 5),
+        "ac1_alike": _within([v.alike for v in verdicts], 1),
+        "ac3_alike": _within([v.alike for v in verdicts], 3),
+        "entity_ac1": _within([v.entity for v in verdicts], 1),
+        "cause_ac1": _within([v.cause for v in verdicts], 1),
+        "cause_ac3": _within([v.cause for v in verdicts], 3),
+        "family_ac1": _within([v.family for v in verdicts], 1),
+        "macro_f1": _rounded(macro_f1([v.truth for v in verdicts], [v.answer for v in verdicts])),
+        "calibration_error": _rounded(_calibration_error(named)),
+        "lift": round(first / chance, 1) if chance and first is not None else None,
+        "unknown": _rounded(_share([v.unknown for v in verdicts])),
+        "ac1_named": _within([v.alike for v in named], 1),
+        "told": _rounded(_share([v.told_right for v in verdicts])),
+        "several_told": _rounded(_share([v.told > 1 for v in verdicts])),
     }
 
 
-def macro_f1(truth: Sequence[str], answer: Sequence[str]) -> float:
+def scores_by_family(verdicts: Sequence[Verdict]) -> dict[str, Scores]:
+    """The same scores for the incidents of each family of causes."""
+    families = sorted({verdict.truth_family for verdict in verdicts if verdict.truth_family})
+    return {name: diagnosis_scores([v for v in verdicts if v.truth_family == name]) for name in families}
+
+
+def macro_f1(truth: Sequence[str], answer: Sequence[str]) -> float | None:
     """Mean over the true classes of the harmonic mean of precision and recall; 0 for a class never answered rightly."""
     found = []
     for name in sorted(set(truth)):
         hits = sum(t == a == name for t, a in zip(truth, answer, strict=True))
         found.append(2 * hits / (truth.count(name) + list(answer).count(name)))
-    return float(np.mean(found)) if found else 0.0
+    return float(np.mean(found)) if found else None
 
 
 def _also(cause: Cause) -> bool:
     return cause.also
 
 
-def _calibration_error(verdicts: Sequence[Verdict]) -> float:
-    named = [v for v in verdicts if not v.unknown]
+def _share(marks: Sequence[float]) -> float | None:
+    return float(np.mean(marks)) if marks else None
+
+
+def _within(ranks: Sequence[int | None], first: int) -> float | None:
+    return _rounded(_share([rank is not None and rank <= first for rank in ranks]))
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
+
+
+def _calibration_error(named: Sequence[Verdict]) -> float | None:
     if not named:
-        return 0.0
+        return None
     probability = np.array([v.probability for v in named])
     right = np.array([v.alike == 1 for v in named], float)
     place = np.minimum((probability * BINS).astype(int), BINS - 1)

@@ -63,8 +63,11 @@ def false_causes(
     incidents: Sequence[Incident],
     topology: Topology,
     span: tuple[np.datetime64, np.datetime64],
-) -> dict[str, float | int]:
-    """False diagnoses with a cause, and the share of healthy guest-days of the span that were given one."""
+) -> dict[str, float | int | None]:
+    """False diagnoses with a cause, and the share of healthy guest-days of the span that were given one.
+
+    The share is None where no guest had a healthy day.
+    """
     labelled: dict[str, list[Incident]] = {}
     for incident in incidents:
         labelled.setdefault(topology.root(incident.entity, incident.start), []).append(incident)
@@ -85,7 +88,7 @@ def false_causes(
     return {
         "false_causes": sum(len(found) for found in false.values()),
         "healthy_guest_days": healthy,
-        "healthy_guest_days_given_a_cause": round(blamed / healthy, 4) if healthy else 0.0,
+        "healthy_guest_days_given_a_cause": round(blamed / healthy, 4) if healthy else None,
     }
 
 

@@ -29,7 +29,7 @@ def interval_counts(forecasts: Forecasts, actual: Float) -> Doubles:
     truth = actual[..., None, None]
     counts = np.stack([truth < ends, truth <= ends], axis=-1).astype(np.float64)
     found: Doubles = np.where(np.isfinite(ends)[..., None], counts, np.nan).reshape(*actual.shape, -1)
-    return np.where(np.isfinite(actual)[..., None], found, 0.0)
+    return found
 
 
 def coverages(counts: Doubles, values: float) -> dict[str, float]:

@@ -48,18 +48,25 @@ class ColdStart:
 
     def blend(self, direct: Forecasts, paths: Float, ages: Index) -> Forecasts:
         """Calibrated forecasts of young rows: ``direct`` ones without peers, and what the peers' ``paths`` say."""
-        share = np.array(
-            [self.shares.get(s.metric, (0.0,) * len(AGES_H))[age] for s, age in zip(direct.series, ages, strict=True)],
-            np.float32,
-        )
+        share = self._share([series.metric for series in direct.series], ages)
         makers = tuple(f"{name}{PEERS}" if part > 0 else name for name, part in zip(direct.makers, share, strict=True))
-        mixed = replace(direct, values=_mixed(direct.values, paths, share), makers=makers, outer=None)
-        values, outer = mixed.values.copy(), np.empty((*mixed.values.shape[:2], 2), np.float32)
+        values = self.mixed([series.metric for series in direct.series], ages, direct.values, paths)
+        mixed = replace(direct, values=values, makers=makers, outer=None)
+        outer = np.empty((*values.shape[:2], 2), np.float32)
         for age in np.unique(ages).tolist():
             rows = np.flatnonzero(ages == age)
             made = self.calibrations[age].calibrated(mixed.rows(rows.tolist()))
             values[rows], outer[rows] = made.values, made.outer
         return replace(mixed, values=values, outer=outer)
+
+    def mixed(self, metrics: Sequence[str], ages: Index, direct: Float, paths: Float) -> Float:
+        """Quantiles averaged with the share of the peers' paths; rows without peers stay as they are."""
+        return _mixed(direct, paths, self._share(metrics, ages))
+
+    def _share(self, metrics: Sequence[str], ages: Index) -> Float:
+        nothing = (0.0,) * len(AGES_H)
+        pairs = zip(metrics, ages, strict=True)
+        return np.array([self.shares.get(metric, nothing)[age] for metric, age in pairs], np.float32)
 
 
 def forecast_by_peers(forecasts: Forecasts) -> tuple[str, ...]:
@@ -101,12 +108,10 @@ def learn_cold_start(panels: Sequence[Panel], origins: Sequence[Sequence[int]], 
         return ColdStart()
     metrics, ages, direct, paths, actual, scale = (np.concatenate(column) for column in zip(*parts, strict=True))
     shares = {str(metric): _shares(metrics == metric, ages, (direct, paths, actual, scale)) for metric in set(metrics)}
-    fits = []
-    for age in range(len(AGES_H)):
-        at = ages == age
-        share = np.array([shares[str(metric)][age] for metric in metrics[at]], np.float32)
-        fits.append(calibrate(metrics[at], _mixed(direct[at], paths[at], share), actual[at]))
-    return ColdStart(dict(sorted(shares.items())), tuple(fits))
+    cold = ColdStart(dict(sorted(shares.items())))
+    values = cold.mixed(metrics.tolist(), ages, direct, paths)
+    fits = [calibrate(metrics[ages == age], values[ages == age], actual[ages == age]) for age in range(len(AGES_H))]
+    return replace(cold, calibrations=tuple(fits))
 
 
 def _played(panel: Panel, origin: int, predict: Predict) -> Played:

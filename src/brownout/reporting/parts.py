@@ -69,7 +69,7 @@ class Episode(Part):
 class Quiet(Part):
     """An episode that is not alarmed, and why."""
 
-    why: Literal["artefact", "moved", "feedback", "outlier"]
+    why: Literal["artefact", "chance", "moved", "feedback", "outlier"]
     reason: str
     because: str
     """Id of the artefact among the causes, of the episode whose verdict counts, or the metric with an outlier."""

@@ -79,8 +79,9 @@ class Background:
     migrations: tuple[Migration, ...] = ()
     upkeeps: tuple[Upkeep, ...] = ()
 
-    def touches(self, host: int, first: int, last: int, margin: int) -> bool:
-        """Whether anything goes on at a host from ``margin`` slots before ``first`` until as many after ``last``."""
+    def touches(self, host: int, first: int, last: int, interval_s: int) -> bool:
+        """Whether anything goes on at a host between two slots, or less than ``QUIET_S`` before or after them."""
+        margin = max(QUIET_S // interval_s, 1)
         spans = [(m.first, m.switch) for m in self.migrations if host in (m.source, m.target)]
         spans += [(u.first, u.last) for u in self.upkeeps if u.host == host]
         return any(begin < last + margin and first - margin < end for begin, end in spans)

@@ -7,7 +7,7 @@ import numpy as np
 
 from brownout.domain.errors import SettingsError
 from brownout.domain.truth import Anomaly, Incident
-from brownout.simulation.background import QUIET_S, Background
+from brownout.simulation.background import Background
 from brownout.simulation.drivers import Drivers, of_guest, within
 from brownout.simulation.faults import SEEN, Push, Template, load_templates, profile
 from brownout.simulation.layout import MEDIA, Layout
@@ -68,7 +68,7 @@ def place(settings: FleetSettings, layout: Layout, background: Background, rng: 
         _configure(new, layout, rng)
         placed.append(new)
         if settings.pairs and not ongoing and rng.random() < settings.pairs:
-            placed += _beside(new, settings, layout, placed, rng)
+            placed += _beside(new, settings, layout, (placed, background), rng)
     return sorted(placed, key=lambda injection: injection.first)
 
 
@@ -98,13 +98,12 @@ def _place(  # noqa: PLR0913 - what a place depends on
 ) -> Injection:
     """Find a host that is quiet for long enough, with what the fault needs."""
     placed, background = there
-    margin = max(QUIET_S // settings.interval_s, 1)
     quiet = QUIET_HOURS * 3600 / settings.interval_s
     for _ in range(TRIES):
         new = _draw(settings, layout, rng, candidates=candidates, ongoing=ongoing)
         others = [other for other in placed if other.host == new.host]
         apart = all(new.first >= other.last + quiet or new.last + quiet <= other.first for other in others)
-        if not apart or background.touches(new.host, new.first, new.last, margin):
+        if not apart or background.touches(new.host, new.first, new.last, settings.interval_s):
             continue
         if _suits(load_templates()[new.cause], new, layout, free=not others):
             return new
@@ -114,9 +113,14 @@ def _place(  # noqa: PLR0913 - what a place depends on
 
 
 def _beside(
-    partner: Injection, settings: FleetSettings, layout: Layout, placed: Sequence[Injection], rng: np.random.Generator
+    partner: Injection,
+    settings: FleetSettings,
+    layout: Layout,
+    there: tuple[Sequence[Injection], Background],
+    rng: np.random.Generator,
 ) -> list[Injection]:
     """Another fault at the partner's host that begins in the first half of it; none where nothing fits."""
+    placed, background = there
     names = [name for name in _choice(settings) if name != partner.cause]
     quiet = QUIET_HOURS * 3600 / settings.interval_s
     others = [other for other in placed if other.host == partner.host and other is not partner]
@@ -136,7 +140,8 @@ def _beside(
         enough = 2 * both >= min(new.last - new.visible, partner.last - partner.visible)
         apart = all(new.first >= other.last + quiet or new.last + quiet <= other.first for other in others)
         suits = _suits(load_templates()[new.cause], new, layout, free=False)
-        if enough and apart and suits and new.last <= settings.slots:
+        calm = not background.touches(new.host, new.first, new.last, settings.interval_s)
+        if enough and apart and suits and calm and new.last <= settings.slots:
             _configure(new, layout, rng)
             return [new]
     return []

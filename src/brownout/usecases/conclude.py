@@ -21,9 +21,9 @@ from brownout.planning.remedies import Remedies
 from brownout.reporting.write import write_report
 from brownout.settings import Settings
 from brownout.usecases.calendars import calendar_of
+from brownout.usecases.chance import Sorted
 from brownout.usecases.charts import latency_chart
 from brownout.usecases.horizon import NightSpan, with_limits
-from brownout.usecases.investigate import Investigation
 from brownout.usecases.watch import ShardFindings
 
 __all__ = ["Findings", "conclude", "night_of"]
@@ -41,7 +41,7 @@ class Findings:
     models: Sequence[ModelRecord]
     skills: Sequence[Skill]
     shards: Sequence[ShardFindings]
-    investigations: Sequence[Investigation]
+    told: Sorted
     verdicts: Sequence[Verdict] = ()
 
 
@@ -54,11 +54,12 @@ def conclude(store: SampleStore, settings: Settings, folder: Path, findings: Fin
 
 def night_of(store: SampleStore, settings: Settings, findings: Findings) -> Night:
     """Everything that was found, most urgent first."""
-    shards, investigations = findings.shards, findings.investigations
+    shards, investigations = findings.shards, findings.told.investigations
     span = NightSpan.of(store, settings)
     metrics = with_limits({metric.name: metric for metric in store.metrics}, settings.forecast)
     found = sorted((b for shard in shards for b in shard.breaches), key=lambda b: (-b.probability, b.series))
-    quiet = [*(q for shard in shards for q in shard.quiet), *(q for part in investigations for q in part.quiet)]
+    quiet = [q for shard in shards for q in shard.quiet] + [q for part in investigations for q in part.quiet]
+    quiet += findings.told.quiet
     explained = {one.episode.id for one in quiet}
     episodes = sorted(
         (e for shard in shards for e in shard.episodes if e.id not in explained), key=lambda e: (e.start, e.entity)

@@ -12,19 +12,21 @@ import pyarrow.parquet as pq
 
 from brownout.diagnosis.inference import Diagnoser
 from brownout.diagnosis.knowledge import Knowledge
+from brownout.diagnosis.observation import IncidentWindow
 from brownout.domain.errors import DataError
-from brownout.domain.findings import Cause, Diagnosis
+from brownout.domain.findings import UNKNOWN, Cause, Diagnosis
+from brownout.domain.panel import Panel
 from brownout.domain.ports import Progress, no_progress
 from brownout.domain.truth import Incident
-from brownout.evaluation.diagnosis import FAMILIES, answers, diagnosis_scores, judge
+from brownout.evaluation.diagnosis import FAMILIES, answers, diagnosis_scores, judge, scores_by_family
+from brownout.evaluation.lookalikes import NOT_FOUND, within_groups
 from brownout.telemetry.atomic import atomic_path
 from brownout.telemetry.dataset import Dataset
 from brownout.telemetry.plain import write_json
-from brownout.usecases.incidents import BASELINE, GroupPanels, window_of
+from brownout.usecases.incidents import BASELINE, GroupPanels, healthy_window, window_of
 
 __all__ = ["Judging", "evaluate_diagnose", "write_rankings"]
 
-NOT_FOUND = "not found"
 Ranking = tuple[Incident, list[Cause]]
 
 
@@ -33,21 +35,34 @@ def evaluate_diagnose(
 ) -> dict[str, object]:
     """Write ``ranking.parquet`` (incident, rank, entity, cause, probability) and ``scores.json``; returns the scores.
 
-    ``delay_s`` pretends that detection came so many seconds after the true start. Where all
-    labels are families of causes, a cause's family is the answer.
+    ``delay_s`` pretends that detection came so many seconds after the true start. Where all labels are families of
+    causes, a cause's family is the answer. Beside the incidents the healthy spans before them are diagnosed.
     """
     started = time.monotonic()
     judging = Judging.of(dataset)
     diagnoser, panels = Diagnoser(judging.knowledge), GroupPanels(dataset)
     rankings: list[Ranking] = []
+    healthy: list[bool] = []
+
+    def look(window: IncidentWindow, own: Sequence[Panel]) -> Diagnosis:
+        past = [panel.between(window.start - BASELINE, window.end) for panel in own]
+        return diagnoser.diagnose(window, past, dataset.topology.at(window.start))
+
     for done, incident in enumerate(dataset.incidents):
-        window = window_of(incident, dataset, delay_s)
-        past = [panel.between(window.start - BASELINE, window.end) for panel in panels[incident.group]]
-        rankings.append(
-            (incident, judging.answers(diagnoser.diagnose(window, past, dataset.topology.at(window.start))))
-        )
+        own = panels[incident.group]
+        rankings.append((incident, judging.answers(look(window_of(incident, dataset, delay_s), own))))
+        before = healthy_window(incident, dataset, min((panel.start for panel in own), default=incident.start))
+        healthy += [look(before, own).top.id != UNKNOWN] if before is not None else []
         progress("diagnose", (done + 1) / len(dataset.incidents))
-    result = {"delay_s": delay_s, "seconds": round(time.monotonic() - started, 1)} | judging.scores(rankings)
+    result = {
+        "delay_s": delay_s,
+        "seconds": round(time.monotonic() - started, 1),
+        **judging.scores(rankings),
+        "healthy": {
+            "spans": len(healthy),
+            "given_a_cause": round(sum(healthy) / len(healthy), 4) if healthy else None,
+        },
+    }
     write_rankings(out / "ranking.parquet", rankings)
     write_json(out / "scores.json", result)
     return result
@@ -65,7 +80,10 @@ class Judging:
     def of(cls, dataset: Dataset) -> Self:
         """Raises DataError where there is nothing to judge by."""
         if not dataset.incidents:
-            raise DataError(f"{dataset.name} has no incidents.", remedy="Give a data set with incidents.csv.")
+            raise DataError(
+                f"{dataset.name} has no incidents.",
+                remedy="Add incidents.csv, or judge what is found by itself: --episodes own.",
+            )
         return cls(dataset, Knowledge.load(), all(incident.cause in FAMILIES for incident in dataset.incidents))
 
     def answers(self, diagnosis: Diagnosis | None) -> list[Cause]:
@@ -87,6 +105,8 @@ class Judging:
         return {
             "answers": "families" if self.coarse else "causes",
             "scores": diagnosis_scores(verdicts),
+            "families": scores_by_family(verdicts),
+            "look_alikes": [] if self.coarse else within_groups(verdicts, alike),
             **({"met": diagnosis_scores(met)} if met else {}),
             "confusions": [{"cause": a, "taken_for": b, "incidents": n} for (a, b), n in confused.most_common(20)],
         }

@@ -19,10 +19,16 @@ __all__ = ["evaluate_own"]
 
 
 def evaluate_own(
-    dataset: Dataset, out: Path, progress: Progress = no_progress, *, settings: Settings | None = None
+    dataset: Dataset,
+    out: Path,
+    delay_s: float = 0.0,
+    progress: Progress = no_progress,
+    *,
+    settings: Settings | None = None,
 ) -> dict[str, object]:
     """Write ``ranking.parquet`` and ``scores.json`` as ``evaluate_diagnose`` does; an incident not found has no ranks.
 
+    ``delay_s`` pretends that each episode was noticed so many seconds later: what came before counts as its past.
     Judged is what begins after the share of the data that a first night learns from. A data set without incidents is
     all healthy: then only what is false is counted.
     """
@@ -30,9 +36,10 @@ def evaluate_own(
     settings = settings or Settings()
     nights = tuple(nights_of(dataset, settings, dataset.test_start))
     span = (nights[0].window, nights[-1].end)
-    own = own_nights(dataset, settings, nights, progress)
+    own = own_nights(dataset, settings, nights, progress, delay_s=delay_s)
     result: dict[str, object] = {
         "episodes": "own",
+        "delay_s": delay_s,
         "seconds": round(time.monotonic() - started, 1),
         "diagnoses": len(own.diagnoses),
         "false": false_causes(own.diagnoses, dataset.incidents, dataset.topology, span),

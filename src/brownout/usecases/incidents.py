@@ -5,10 +5,11 @@ import numpy as np
 from brownout.diagnosis.observation import IncidentWindow
 from brownout.domain.panel import Panel
 from brownout.domain.truth import Incident
+from brownout.evaluation.incidents import AFTER
 from brownout.telemetry.dataset import Dataset
 from brownout.telemetry.grid import plan_shards, read_shard
 
-__all__ = ["BASELINE", "GroupPanels", "window_of"]
+__all__ = ["BASELINE", "GroupPanels", "healthy_window", "window_of"]
 
 BASELINE = np.timedelta64(7, "D")
 """How much of the past an incident is compared with."""
@@ -45,10 +46,24 @@ def _trimmed(panel: Panel) -> Panel:
 def window_of(incident: Incident, dataset: Dataset, delay_s: float) -> IncidentWindow:
     """The span and the entities to diagnose; ``delay_s`` pretends that detection came so much later."""
     start = incident.start + np.timedelta64(round(delay_s * 1000), "ms")
-    members = [e.id for e in dataset.topology.at(start) if e.group == incident.group]
-    return IncidentWindow(
-        id=incident.id,
-        start=start,
-        end=max(incident.end, start),
-        entities=tuple(members or [e.id for e in dataset.topology]),
-    )
+    members = _members(incident, dataset, start)
+    return IncidentWindow(id=incident.id, start=start, end=max(incident.end, start), entities=members)
+
+
+def healthy_window(incident: Incident, dataset: Dataset, first: np.datetime64) -> IncidentWindow | None:
+    """As long a span just before an incident, but no more than half of what was measured since ``first``.
+
+    None where it is empty or meets another incident of the group, or the half hour after one.
+    """
+    start = incident.start - min(incident.end - incident.start, (incident.start - first) // 2)
+    others = (other for other in dataset.incidents if other.group == incident.group and other.id != incident.id)
+    if start >= incident.start or any(o.start < incident.start and o.end + AFTER > start for o in others):
+        return None
+    members = _members(incident, dataset, start)
+    return IncidentWindow(id=f"before {incident.id}", start=start, end=incident.start, entities=members)
+
+
+def _members(incident: Incident, dataset: Dataset, time: np.datetime64) -> tuple[str, ...]:
+    """The entities of an incident's group at a time; where none has it, all."""
+    members = tuple(e.id for e in dataset.topology.at(time) if e.group == incident.group)
+    return members or tuple(e.id for e in dataset.topology)

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 
 from brownout.diagnosis.artefacts import sift
 from brownout.diagnosis.core import LEAST_SLOTS, diagnose_phases
 from brownout.diagnosis.grouping import group_episodes
-from brownout.diagnosis.inference import Diagnoser
+from brownout.diagnosis.inference import Diagnoser, Weights
 from brownout.diagnosis.knowledge import Knowledge
 from brownout.diagnosis.observation import IncidentWindow
 from brownout.domain.findings import Action, Diagnosis, Episode, EvidenceState, Quiet
@@ -27,6 +27,8 @@ from brownout.usecases.horizon import days, with_limits
 __all__ = ["Investigation", "group_incidents", "investigate"]
 
 ENTITIES_A_BATCH = 128
+DOUBT = 1.0
+"""Log-odds that episodes of our own add to ``unknown``: they are healthy more often than what somebody reports."""
 CHARTS_AN_INCIDENT = 4
 
 
@@ -68,7 +70,8 @@ def investigate(store: SampleStore, batch: Sequence[IncidentWindow], settings: S
     start, end = min(window.start for window in batch) - past, max(window.end for window in batch) + days(0.5)
     plans = plan_shards(store, size=settings.shard_size, start=start, end=end, entities=entities)
     panels = [read_shard(store, plan).panel for plan in plans]
-    diagnoser, remedies, topology = Diagnoser(Knowledge.load()), Remedies.load(), store.topology
+    diagnoser, remedies = _means()
+    topology = store.topology
     diagnoses: list[Diagnosis] = []
     actions: list[Action] = []
     charts: dict[str, Mapping[Series, Chart]] = {}
@@ -95,6 +98,12 @@ def investigate(store: SampleStore, batch: Sequence[IncidentWindow], settings: S
         quiet=tuple(quiet),
         artefacts=tuple(artefacts),
     )
+
+
+@cache
+def _means() -> tuple[Diagnoser, Remedies]:
+    """Knowledge and remedies as they ship, read once for all batches."""
+    return Diagnoser(Knowledge.load(), Weights(unknown=Weights.unknown + DOUBT)), Remedies.load()
 
 
 def _of(panel: Panel, window: IncidentWindow, past: np.timedelta64) -> Panel:

@@ -10,6 +10,7 @@ from brownout.forecasting.selected import SelectedForecaster
 from brownout.settings import Settings
 from brownout.telemetry.maintenance import Keep
 from brownout.telemetry.sync import SyncResult, sync
+from brownout.usecases.chance import sort_by_chance, times_a_day
 from brownout.usecases.conclude import Findings, conclude
 from brownout.usecases.investigate import group_incidents, investigate
 from brownout.usecases.remember import read_memory, remember
@@ -51,7 +52,8 @@ def watch_fleet(settings: Settings, workspace: Workspace, progress: Progress = n
     for done, plan in enumerate(plans):
         shards.append(watch_shard(store, plan, watchers, settings))
         progress("watch", (done + 1) / len(plans))
-    batches = group_incidents(store, [episode for shard in shards for episode in shard.episodes])
+    episodes = [episode for shard in shards for episode in shard.episodes]
+    batches = group_incidents(store, episodes)
     found = []
     for done, batch in enumerate(batches):
         found.append(investigate(store, batch, settings))
@@ -60,7 +62,7 @@ def watch_fleet(settings: Settings, workspace: Workspace, progress: Progress = n
         models=records,
         skills=forecaster.skills_,
         shards=shards,
-        investigations=found,
+        told=sort_by_chance(found, episodes, times_a_day(store, episodes, detector), settings, watchers.memory),
         verdicts=watchers.memory.verdicts,
     )
     night = conclude(store, settings, workspace.report, findings)

@@ -4,7 +4,7 @@ The steps are those of a night: search, grouping, and the investigation that tel
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from brownout.evaluation.incidents import AlarmTrack
 from brownout.settings import Settings
 from brownout.telemetry.grid import plan_shards, read_shard
 from brownout.usecases.calendars import calendar_of
+from brownout.usecases.chance import sort_by_chance, times_a_day
 from brownout.usecases.horizon import LEARNED_SHARE, NightSpan, days
 from brownout.usecases.investigate import group_incidents, investigate
 from brownout.usecases.search import search
@@ -78,44 +79,61 @@ def nights_of(store: SampleStore, settings: Settings, first: np.datetime64 | Non
 
 
 def own_nights(
-    store: SampleStore, settings: Settings, nights: Sequence[NightSpan], progress: Progress = no_progress
+    store: SampleStore,
+    settings: Settings,
+    nights: Sequence[NightSpan],
+    progress: Progress = no_progress,
+    *,
+    delay_s: float = 0.0,
 ) -> OwnNights:
-    """Search all nights, group what they found, and investigate it; what goes on for nights is one episode."""
+    """Search all nights, group what they found, and investigate it; what goes on for nights is one episode.
+
+    ``delay_s`` pretends for the investigation that each episode was noticed so many seconds later.
+    """
     log = _Log()
     memory = Memory()
     for done, night in enumerate(nights):
         memory = _search(store, settings, night, memory, log)
         progress("search", (done + 1) / len(nights))
-    quiet = list(log.lone)
-    diagnoses: list[Diagnosis] = []
-    artefacts: list[Diagnosis] = []
-    batches = group_incidents(store, tuple(log.episodes.values()))
+    found = tuple(_late(episode, delay_s) for episode in log.episodes.values())
+    batches = group_incidents(store, found)
+    causes = []
     for done, batch in enumerate(batches):
-        investigated = investigate(store, batch, settings)
-        quiet += investigated.quiet
-        diagnoses += investigated.diagnoses
-        artefacts += investigated.artefacts
+        causes.append(investigate(store, batch, settings))
         progress("investigate", (done + 1) / len(batches))
+    told = sort_by_chance(causes, found, log.often, settings)
     return OwnNights(
-        found=(*log.episodes.values(), *(one.episode for one in log.lone)),
-        quiet=tuple(quiet),
-        diagnoses=tuple(diagnoses),
-        artefacts=tuple(artefacts),
+        found=(*found, *(one.episode for one in log.lone)),
+        quiet=(*log.lone, *(one for part in causes for one in part.quiet), *told.quiet),
+        diagnoses=tuple(diagnosis for part in told.investigations for diagnosis in part.diagnoses),
+        artefacts=tuple(diagnosis for part in causes for diagnosis in part.artefacts),
         tracks=log.tracks(),
     )
 
 
+def _late(episode: Episode, delay_s: float) -> Episode:
+    """An episode whose begin nobody saw; one that was over by then is noticed as it ends."""
+    return replace(episode, start=min(episode.start + np.timedelta64(round(delay_s * 1000), "ms"), episode.end))
+
+
 @dataclass(slots=True)
 class _Log:
-    """What the searches of all nights have found: episodes by id, single outliers, marks by entity."""
+    """What the searches of all nights have found: episodes by id and how often, single outliers, marks by entity."""
 
     episodes: dict[str, Episode] = field(default_factory=dict)
+    often: dict[str, float] = field(default_factory=dict)
     lone: list[Quiet] = field(default_factory=list)
     marks: dict[str, list[tuple[int, Times, Marks]]] = field(default_factory=dict)
 
     def add(self, scores: AnomalyScores, marks: Marks) -> None:
         for row, entity in enumerate(scores.entities):
             self.marks.setdefault(entity, []).append((scores.interval_s, scores.times, marks[row]))
+
+    def keep(self, found: Sequence[Episode], lone: Sequence[Quiet]) -> None:
+        """Keep a night's episodes: what goes on is one, and alarmed where it was in any night."""
+        self.episodes |= {episode.id: episode for episode in found}
+        quiet = {one.episode.id: one for one in (*self.lone, *lone)}
+        self.lone = [one for name, one in quiet.items() if name not in self.episodes]
 
     def tracks(self) -> tuple[AlarmTrack, ...]:
         return tuple(
@@ -134,6 +152,7 @@ def _search(store: SampleStore, settings: Settings, night: NightSpan, memory: Me
     detector = fit_detector(store, settings, night)
     start = max(night.first, night.window - days(DETECTOR_PAST_DAYS))
     found: list[Episode] = []
+    lone: list[Quiet] = []
     shifts: list[Shift] = []
     for plan in plan_shards(store, size=settings.shard_size, start=start, end=night.end):
         panel = calendar_of(settings).without(read_shard(store, plan).panel, store.topology)
@@ -141,11 +160,12 @@ def _search(store: SampleStore, settings: Settings, night: NightSpan, memory: Me
         searched = search(store, panel, first, detector, memory, settings)
         levels = searched.scores.scores if searched.scores.levels is None else searched.scores.levels
         log.add(searched.scores, held_over(running(levels, panel.interval_s), searched.scores, searched.episodes))
-        log.lone += searched.quiet
+        lone += searched.quiet
         found += searched.episodes
         shifts += searched.shifts
-    log.episodes |= {episode.id: episode for episode in found}
-    return Memory(known=tuple(found), shifts=tuple(shifts))
+    log.keep(found, lone)
+    log.often |= times_a_day(store, found, detector)
+    return Memory(known=(*found, *(one.episode for one in lone)), shifts=tuple(shifts))
 
 
 def held_over(marks: Marks, scores: AnomalyScores, found: Sequence[Episode]) -> Marks:

@@ -55,6 +55,7 @@ def read_memory(workspace: Workspace) -> Memory:
         verdicts=tuple(verdicts.values()),
         incidents={name: tuple(members) for name, members in incidents.items() if name},
         shifts=tuple(_shift(item) for item in table.get("shifts", [])),
+        alarmed=frozenset(item["id"] for item in table.get("episodes", [])),
     )
 
 

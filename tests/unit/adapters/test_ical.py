@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
+from brownout.adapters.ical import IcalEvents
 from brownout.domain.entities import Entity, Topology
 from brownout.domain.errors import SettingsError
 from brownout.domain.metrics import Metric
@@ -100,6 +101,15 @@ def test_a_span_is_whole_where_it_only_overlaps(tmp_path: Path) -> None:
     inside = np.datetime64("2026-03-23T22:00", "ms"), np.datetime64("2026-03-23T23:00", "ms")
     assert spans(path, *inside) == [("2026-03-23T21:00", "2026-03-24T00:30")]
     assert spans(path, np.datetime64("2026-03-24T00:30", "ms"), np.datetime64("2026-03-24T09:00", "ms")) == []
+    # A whole day of the zone begins while it is still the day before in UTC.
+    evening = np.datetime64("2026-03-31T22:30", "ms"), np.datetime64("2026-03-31T23:00", "ms")
+    assert spans(path, *evening) == [("2026-03-31T22:00", "2026-04-01T22:00")]
+
+
+def test_only_what_overlaps_is_listed(tmp_path: Path) -> None:
+    events = IcalEvents.open(written(tmp_path), ZONE)
+    assert not events.between(np.datetime64("2026-03-24T00:30", "ms"), np.datetime64("2026-03-25", "ms"))
+    assert len(events.between(np.datetime64("2026-03-24T00:29", "ms"), np.datetime64("2026-03-25", "ms"))) == 1
 
 
 def test_what_was_measured_in_an_event_counts_as_not_measured(tmp_path: Path) -> None:

@@ -97,6 +97,15 @@ def test_long_incidents_in_the_training_do_not_move_the_boundary_of_levels() -> 
     assert level["faulty"] == pytest.approx(level["plain"], rel=0.25)
 
 
+def test_a_boundary_is_crossed_as_often_as_the_settings_say() -> None:
+    """Twelve entities and eight days are 96 ordinary days, in which about ten blocks have more."""
+    features = entity_features(waves(interval_s=INTERVAL, entities=12, days=10), 2 * DAY)
+    lesson = Lesson(features=features, interval_s=INTERVAL, known=2 * DAY)
+    detector = IsolationForestDetector(DetectorSettings(trees=30, margin=1 / (1 + 0.2**2)))
+    levels = detector.learn({"vm": [lesson]}).assess(features, "vm", INTERVAL).levels
+    assert 6 <= (tops(lasting(levels), INTERVAL) > 1).sum() <= 14
+
+
 @pytest.mark.parametrize(("interval_s", "needed"), [(10, 30), (60, 5), (300, 3), (3600, 3)])
 def test_an_episode_has_three_slots_and_five_minutes_of_evidence(interval_s: int, needed: int) -> None:
     panel = waves(interval_s=interval_s, entities=2, days=1 if interval_s < 60 else 4)

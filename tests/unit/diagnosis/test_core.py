@@ -1,16 +1,21 @@
 """The core of an incident's span: where what moved was far out."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
-from brownout.diagnosis.core import phases
+from brownout.diagnosis.core import diagnose_phases, phases
+from brownout.diagnosis.inference import Diagnoser
+from brownout.diagnosis.knowledge import Knowledge
 from brownout.diagnosis.observation import IncidentWindow
-from brownout.domain.entities import Entity
-from brownout.domain.findings import Episode, Mover
+from brownout.domain.entities import Entity, Topology
+from brownout.domain.findings import UNKNOWN, Cause, Diagnosis, Episode, Mover
 from brownout.domain.forecasts import Series
 from brownout.domain.metrics import Catalogue
 from brownout.domain.panel import Panel
+from brownout.usecases.investigate import _means
 
 START = np.datetime64("2026-03-02", "ms")
 SLOTS = 1440
@@ -83,3 +88,62 @@ def test_what_only_overlaps_is_looked_at_by_itself_worst_first() -> None:
     assert spans(phases(both, [panel])) == [(800, 830), (600, 720), (600, 1000)]
     calm = replace(both, episodes=(replace(short, movers=(), severity=3.0), replace(long, severity=1.1)))
     assert spans(phases(calm, [panel])) == [(600, 1000), (600, 720), (800, 840)]
+
+
+TOPOLOGY = Topology.of(
+    [
+        Entity(id="h", kind="host"),
+        Entity(id="vm1", kind="vm", parent="h"),
+        Entity(id="vm1/console", kind="console", parent="vm1"),
+        Entity(id="vm2", kind="vm", parent="h"),
+    ]
+)
+
+
+class Scripted(Diagnoser):
+    """Answers with one cause after the other, the last one for ever; an artefact's name begins with ART."""
+
+    def __init__(self, *script: tuple[str, str]) -> None:
+        super().__init__(Knowledge({}, {}))
+        object.__setattr__(self, "script", list(script))
+
+    def diagnose(
+        self,
+        window: IncidentWindow,
+        panels: Sequence[Panel],  # noqa: ARG002
+        topology: Topology,  # noqa: ARG002
+    ) -> Diagnosis:
+        script: list[tuple[str, str]] = self.script  # type: ignore[attr-defined]
+        name, entity = script.pop(0) if len(script) > 1 else script[0]
+        top = Cause(id=name, title="", family="cpu", entity=entity, probability=0.9, artefact=name.startswith("ART"))
+        return Diagnosis(
+            id="d", start=window.start, end=window.end, open=False, entities=window.entities, episodes=(), causes=(top,)
+        )
+
+
+@pytest.mark.parametrize(
+    ("script", "answer"),
+    [
+        ([(UNKNOWN, ""), ("VIRT-16", "vm1"), ("ART-07", "vm1")], "VIRT-16"),
+        ([(UNKNOWN, ""), ("ART-07", "vm1"), ("VIRT-16", "vm1")], "VIRT-16"),
+        ([("ART-07", "vm1"), (UNKNOWN, ""), ("HW-06", "vm1/console")], "HW-06"),
+        ([("ART-07", "vm1"), ("SW-05", "vm2"), (UNKNOWN, "")], "ART-07"),
+        ([("ART-07", "vm1"), ("HW-01", "h")], "ART-07"),
+        ([("ART-02", "h"), ("HW-01", "h")], "ART-02"),
+        ([("ART-07", "vm1"), ("ART-03", "vm1")], "ART-07"),
+        ([(UNKNOWN, "")], UNKNOWN),
+    ],
+)
+def test_an_artefact_is_the_answer_only_where_no_phase_shows_a_fault_at_the_same_guest(
+    script: list[tuple[str, str]], answer: str
+) -> None:
+    """A long incident has three phases: its core, its beginning, its whole span."""
+    panels = [panel_of(("vm_ready_pct", 900, 950, 9.0))]
+    found = diagnose_phases(Scripted(*script), window(600, 1000, "vm_ready_pct"), panels, TOPOLOGY)
+    assert found.top.id == answer
+
+
+def test_what_our_own_detection_found_needs_more_evidence_than_what_somebody_reports() -> None:
+    diagnoser, _ = _means()
+    assert diagnoser.weights.unknown > Diagnoser(diagnoser.knowledge).weights.unknown
+    assert diagnoser.knowledge.causes == Knowledge.load().causes

@@ -98,6 +98,26 @@ def test_a_cause_that_nothing_tells_from_another_must_say_so(tmp_path: Path) -> 
         Knowledge.load(folder)
 
 
+@pytest.mark.parametrize(
+    ("given", "written", "named"),
+    [
+        ('along = "vm_cpu_pct"\n', "", "asked_more"),
+        ('measure = "along"\nalong', "along", "asked_more"),
+        ('along = "vm_cpu_pct"', 'along = "vm_cpu"', "vm_cpu"),
+    ],
+)
+def test_a_symptom_beside_another_metric_names_both_or_is_refused(
+    given: str, written: str, named: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "knowledge"
+    shutil.copytree(SHIPPED, folder)
+    symptoms = (SHIPPED / "symptoms.toml").read_text()
+    assert symptoms.count(given) == 1
+    (folder / "symptoms.toml").write_text(symptoms.replace(given, written))
+    with pytest.raises(KnowledgeError, match=named):
+        Knowledge.load(folder)
+
+
 def test_causes_can_be_taken_out_of_the_data(tmp_path: Path) -> None:
     folder = tmp_path / "knowledge"
     shutil.copytree(SHIPPED, folder)

@@ -1,5 +1,8 @@
 """Scores of detectors, forecasters and diagnoses against plain counting."""
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from panels import waves
@@ -7,7 +10,7 @@ from panels import waves
 from brownout.domain.findings import Cause
 from brownout.domain.truth import Incident
 from brownout.evaluation.detection import event_scores, point_scores, runs
-from brownout.evaluation.diagnosis import Verdict, answers, diagnosis_scores, judge, macro_f1
+from brownout.evaluation.diagnosis import Verdict, answers, diagnosis_scores, judge, macro_f1, scores_by_family
 from brownout.evaluation.forecast import BacktestScores, actual_after, rolling_origins
 from brownout.forecasting.naive import SeasonalNaive
 
@@ -116,9 +119,44 @@ def test_causes_that_nothing_tells_apart_count_as_one_beside_the_strict_figure()
 
 def test_calibration_is_the_gap_between_what_is_promised_and_kept() -> None:
     def verdict(probability: float, right: int) -> Verdict:
-        return Verdict(both=right, entity=1, cause=1, family=1, unknown=False, alike=right, probability=probability)
+        return Verdict(
+            both=right, entity=1, cause=1, family=1, unknown=False, alike=right, answer="X", probability=probability
+        )
 
     kept = diagnosis_scores([verdict(0.75, 1), verdict(0.75, 1), verdict(0.75, 1), verdict(0.75, 2)])
     broken = diagnosis_scores([verdict(0.95, 2)])
     assert kept["calibration_error"] == 0
     assert broken["calibration_error"] == pytest.approx(0.95)
+
+
+def test_what_there_is_nothing_to_count_of_has_no_score_and_stays_json() -> None:
+    nothing, silent = diagnosis_scores([]), diagnosis_scores([judge([], TRUTH)])
+    assert nothing["incidents"] == 0
+    assert {value for key, value in nothing.items() if key != "incidents"} == {None}
+    assert (silent["ac1"], silent["unknown"], silent["ac1_named"], silent["calibration_error"]) == (0, 0, None, None)
+    json.dumps([nothing, silent], allow_nan=False)
+
+
+def test_an_abstention_lowers_the_share_of_right_answers_but_not_that_of_those_named() -> None:
+    ranked = [cause("X", "b", 0.9)], [cause("unknown", "", 0.9), cause("X", "b", 0.1)], [cause("Y", "b", 0.9)]
+    scores = diagnosis_scores([judge(one, TRUTH) for one in ranked])
+    assert scores["ac1"] == pytest.approx(1 / 3, abs=1e-4)
+    assert scores["ac1_named"] == 0.5
+    assert scores["ac3"] == pytest.approx(2 / 3, abs=1e-4)
+
+
+def test_each_family_is_scored_by_its_own_incidents() -> None:
+    disk = replace(TRUTH, cause="D")
+    families = {"X": "cpu", "D": "disk"}
+    found = [judge([cause("X", "b", 0.9)], one, families=families, chance=0.1) for one in (TRUTH, disk, disk)]
+    scores = scores_by_family(found)
+    assert {name: (s["incidents"], s["ac1"], s["lift"]) for name, s in scores.items()} == {
+        "cpu": (1, 1.0, 10.0),
+        "disk": (2, 0.0, 0.0),
+    }
+
+
+def test_look_alikes_count_as_one_among_the_first_three_too() -> None:
+    ranked = [cause("Z", "b", 0.4), cause("W", "b", 0.3), cause("Y", "b", 0.2), cause("X", "b", 0.1)]
+    scores = diagnosis_scores([judge(ranked, TRUTH, alike={"X": ("Y",)})])
+    assert (scores["ac3"], scores["ac3_alike"], scores["ac1_alike"]) == (0, 1, 0)

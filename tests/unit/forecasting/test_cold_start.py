@@ -181,6 +181,21 @@ def test_who_has_a_day_of_past_keeps_its_forecast_and_the_young_say_by_whom_thei
     np.testing.assert_array_equal(alone.values, direct.values[places])
 
 
+def test_each_age_has_its_own_share_and_width() -> None:
+    shares = (1.0, 0.5, 0.25, 0.0)
+    cold = ColdStart(
+        {"cpu_pct": shares}, tuple(Calibration(STEPS, {"cpu_pct": ((1.0 + age,) * 11,) * 4}) for age in range(4))
+    )
+    panel = flat(10, 10, 10, 10)
+    direct, _ = both(panel, [150])
+    made = cold.blend(direct, direct.values + 8, np.array([3, 0, 1, 2]))
+    assert made.values[:, -1, 4] - direct.values[:, -1, 4] == pytest.approx([0, 8, 4, 2], abs=1e-4)
+    assert made.makers == ("lstm", *("lstm+peers",) * 3)
+    width = made.values[..., 8] - made.values[..., 4]
+    ratio = width[:, 0] / (direct.values[..., 8] - direct.values[..., 4])[:, 0]
+    assert ratio == pytest.approx([4, 1, 2, 3], rel=1e-4)
+
+
 def newcomers(values: Float | None = None) -> Panel:
     panel = waves(entities=6)
     if values is not None:

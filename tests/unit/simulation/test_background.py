@@ -1,6 +1,5 @@
 """Migrations and maintenance: a guest and its load are on one host at a time, and what is done is no fault."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +15,7 @@ from brownout.simulation import Fleet, FleetSettings, simulate
 from brownout.simulation.dataset import stream_dataset, write_dataset
 from brownout.simulation.draws import Draws
 from brownout.simulation.drivers import Drivers
-from brownout.simulation.fleet import STRETCH, plan_fleet
+from brownout.simulation.fleet import STRETCH, Plan, plan_fleet
 from brownout.simulation.load import ar1
 from brownout.simulation.signatures import _Maker
 from brownout.telemetry.dataset import Dataset
@@ -28,11 +27,11 @@ HOUR = np.timedelta64(3600, "s")
 
 
 @pytest.fixture(scope="module", params=[STRETCH, 250])
-def fleet(request: pytest.FixtureRequest) -> Iterator[Fleet]:
+def fleet(request: pytest.FixtureRequest) -> Fleet:
     """The fleet at once, and stretch by stretch."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("brownout.simulation.fleet.STRETCH", request.param)
-        yield simulate(SETTINGS)
+        return simulate(SETTINGS)
 
 
 def column(fleet: Fleet, kind: str, metric: str) -> np.ndarray:
@@ -151,9 +150,23 @@ def test_guests_without_another_host_stay_while_theirs_is_maintained() -> None:
 
 def test_faults_stay_away_from_what_is_done_and_know_where_their_guest_is(fleet: Fleet) -> None:
     assert len(fleet.incidents) == 4
-    for incident in fleet.incidents:
-        assert fleet.topology.root(incident.entity, incident.start) == incident.group
-        for event in fleet.events:
+    _stay_away(fleet)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_second_faults_stay_away_too(seed: int) -> None:
+    plan = plan_fleet(
+        replace(SETTINGS, seed=seed, pairs=1.0, migrations=40, only_causes=("LEAK-01", "HW-01", "MAINT-01"))
+    )
+    assert len(plan.truth[0]) > 4
+    _stay_away(plan)
+
+
+def _stay_away(made: Fleet | Plan) -> None:
+    incidents = made.truth[0] if isinstance(made, Plan) else made.incidents
+    for incident in incidents:
+        assert made.topology.root(incident.entity, incident.start) == incident.group
+        for event in made.events:
             if incident.group in (event.entity, event.source, event.target):
                 assert event.end + HOUR <= incident.start or incident.end + HOUR <= event.start
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from brownout.domain.findings import AnomalyScores, Episode, Quiet, Why
 from brownout.evaluation.incidents import AlarmTrack
-from brownout.usecases.own_nights import OwnNights, held_over
+from brownout.usecases.own_nights import OwnNights, _Log, held_over
 
 START = np.datetime64("2026-03-02", "ms")
 MINUTE = np.timedelta64(60_000, "ms")
@@ -43,3 +43,18 @@ def test_alarms_are_the_marks_of_episodes_that_are_not_quiet() -> None:
         "a": [1, 2],
         "b": [6, 7],
     }
+
+
+def test_what_goes_on_quietly_is_one_episode_and_alarmed_once_it_does_harm() -> None:
+    log = _Log()
+    one, other = (
+        [Quiet(episode=episode(name, "a", 0, last), why=Why.MOVED, reason="", because="a") for last in (3, 8)]
+        for name in "12"
+    )
+    log.keep([], [one[0], other[0]])
+    log.keep([], [one[1], other[1]])
+    assert log.lone == [one[1], other[1]]
+    log.keep([episode("2", "a", 0, 9)], [])
+    log.keep([], [other[1]])
+    assert log.lone == [one[1]]
+    assert list(log.episodes) == ["2"]
