@@ -16,6 +16,7 @@ from brownout.simulation.dataset import stream_dataset, write_dataset
 from brownout.simulation.draws import Draws
 from brownout.simulation.drivers import Drivers
 from brownout.simulation.fleet import STRETCH, Plan, plan_fleet
+from brownout.simulation.injection import Injection, apply
 from brownout.simulation.load import ar1
 from brownout.simulation.signatures import _Maker
 from brownout.telemetry.dataset import Dataset
@@ -125,7 +126,11 @@ def test_a_guest_has_a_new_process_only_where_it_arrives_or_restarts() -> None:
         assert all(min(abs(slot - other) for other in arrived) <= 1 for slot in fell.tolist())
 
 
-def test_a_host_is_empty_when_it_restarts_and_says_that_it_is_maintained() -> None:
+@pytest.mark.parametrize("stretch", [STRETCH, 250])
+def test_a_host_is_empty_when_it_restarts_and_says_that_it_is_maintained(
+    stretch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("brownout.simulation.fleet.STRETCH", stretch)
     quiet = simulate(replace(SETTINGS, faults=0))
     flag, uptime = column(quiet, "host", "host_maintenance"), column(quiet, "host", "host_uptime_h")
     at, panel = whereabouts(quiet, "vm"), quiet.panels["host"]
@@ -155,9 +160,7 @@ def test_faults_stay_away_from_what_is_done_and_know_where_their_guest_is(fleet:
 
 @pytest.mark.parametrize("seed", range(2))
 def test_second_faults_stay_away_too(seed: int) -> None:
-    plan = plan_fleet(
-        replace(SETTINGS, seed=seed, pairs=1.0, migrations=40, only_causes=("LEAK-01", "HW-01", "MAINT-01"))
-    )
+    plan = plan_fleet(replace(SETTINGS, seed=seed, pairs=1.0, migrations=40, only_causes=("LEAK-01", "SW-05", "HW-01")))
     assert len(plan.truth[0]) > 4
     _stay_away(plan)
 
@@ -230,6 +233,36 @@ def test_events_of_the_last_hour_are_remembered_over_stretches() -> None:
     means = np.concatenate(found, axis=1).mean(axis=0)
     assert means[:12] == pytest.approx(100 * np.arange(1, 13), rel=0.05)
     assert means[12:] == pytest.approx(1200, rel=0.05)
+
+
+def test_memory_goes_with_the_guest() -> None:
+    """What is available at both hosts changes by what the guest holds: its memory's resident share."""
+    still, moved = (simulate(replace(SETTINGS, faults=0, **off)) for off in ({"migrations": 0, "maintenance": 0}, {}))  # type: ignore[arg-type]
+    gained = column(moved, "host", "host_memory_available_pct") - column(still, "host", "host_memory_available_pct")
+    size = np.array([float(host.labels["memory_gib"]) for host in moved.panels["host"].entities])[:, None]
+    held = np.array([0.6 * float(guest.labels["memory_gib"]) for guest in moved.panels["vm"].entities])
+    came = np.zeros(gained.shape)
+    for made, sign in ((moved, 1), (still, -1)):
+        at = whereabouts(made, "vm")
+        np.add.at(came, (at, np.broadcast_to(np.arange(at.shape[1]), at.shape)), sign * held[:, None])
+    known = np.isfinite(gained) & (np.abs(came) > 0.5)
+    assert np.nanquantile(np.abs(gained + 100 * came / size)[known], 0.95) < 4
+    assert np.nanmedian(np.abs(gained)[known]) > 2
+
+
+@pytest.mark.parametrize("cause", ["LEAK-01", "CONT-04", "VIRT-10", "HW-05"])
+def test_a_fault_goes_on_from_stretch_to_stretch(cause: str) -> None:
+    layout = plan_fleet(SETTINGS).layout
+    fault = Injection(cause=cause, host=int(layout.host[2]), vm=2, first=12, last=33, visible=12, severity=0.7, seed=5)
+    whole = Drivers.healthy(layout, 40)
+    apply(fault, layout, whole)
+    for begin in (0, 20):
+        part = Drivers.healthy(layout, 20)
+        apply(replace(fault, first=12 - begin, last=33 - begin), layout, part)
+        for name in (*Drivers.__dataclass_fields__, *whole.extra):
+            if name != "extra":
+                expected = whole.target(name, layout)[:, begin : begin + 20]
+                np.testing.assert_array_equal(part.target(name, layout), expected, err_msg=name)
 
 
 def test_a_fleet_without_events_has_no_files_of_them(tmp_path: Path) -> None:
