@@ -21,6 +21,10 @@ class Sums:
     ours: Table
     naive: Table
 
+    def whole(self) -> Table:
+        """MASE and CRPS over all entities and metrics; infinite where a forecast is."""
+        return self.ratios(np.arange(self.ours.shape[1])[None])[:, 0]
+
     def ratios(self, entities: npt.NDArray[np.int64]) -> Table:
         """MASE and CRPS over drawn entities ``[draw, entity]``, geometric mean over the metrics: ``[loss, draw]``."""
         ours, naive = (table[:, entities].sum(axis=2) for table in (self.ours, self.naive))
@@ -48,7 +52,6 @@ def deviations(one: Sums, other: Sums) -> tuple[Table, Table]:
     """Differences in MASE and CRPS of one forecaster from another, and their standard errors."""
     entities = one.ours.shape[1]
     drawn = np.random.default_rng(0).integers(0, entities, (DRAWS, entities))
-    whole = np.arange(entities)[None]
-    difference = one.ratios(whole) - other.ratios(whole)
-    error: Table = (one.ratios(drawn) - other.ratios(drawn)).std(axis=1, ddof=1)
-    return difference[:, 0], error
+    with np.errstate(invalid="ignore"):  # some forecasts are infinite
+        error: Table = (one.ratios(drawn) - other.ratios(drawn)).std(axis=1, ddof=1)
+    return one.whole() - other.whole(), error

@@ -1,6 +1,6 @@
 """Entities with hours of past: forecast with and without their peers.
 
-    python benchmarks/forecast/newcomers.py DATASET [--night] [--every 1] [--steps 400]
+    python benchmarks/forecast/newcomers.py DATASET [--night] [--every 1] [--most 32] [--steps 400] [--model FOLDER]
 
 The forecaster learns every other entity of the first 70 %; the others, which it has never seen, are newcomers: of their
 past only the last half hour, 2, 6 or 24 hours are left before each of six origins in the rest. ``--night`` takes slots
@@ -29,7 +29,7 @@ from brownout.telemetry.dataset import Dataset
 from brownout.telemetry.grid import shards
 from brownout.usecases.horizon import forecast_panel
 
-TRAIN, ORIGINS, MOST = 0.7, 6, 32
+TRAIN, ORIGINS = 0.7, 6
 
 
 def fleet(options: argparse.Namespace) -> list[Panel]:
@@ -89,13 +89,16 @@ def main() -> None:
     parser.add_argument("dataset", type=Path)
     parser.add_argument("--night", action="store_true")
     parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--most", type=int, default=32, help="newcomers of a shard")
     parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--model", type=Path, default=None, help="a stored forecaster that learned the same part")
     options = parser.parse_args()
     panels = fleet(options)
     old = [panel.select(entities=range(0, len(panel.entities), 2)) for panel in panels]
-    new = [panel.select(entities=range(1, len(panel.entities), 2)[:MOST]) for panel in panels]
+    new = [panel.select(entities=range(1, len(panel.entities), 2)[: options.most]) for panel in panels]
     early = [panel.between(panel.start, panel.start + int(TRAIN * panel.values.shape[1]) * panel.step) for panel in old]
-    forecaster = SelectedForecaster(settings_of(options)).fit(early)
+    stored = options.model and SelectedForecaster.load(options.model)
+    forecaster = stored or SelectedForecaster(settings_of(options)).fit(early)
     names = [f"{hours:g} h, {how}" for hours in AGES_H for how in ("alone", "with peers")]
     scores = {name: BacktestScores() for name in (*names, "whole past")}
     for panel in new:

@@ -95,13 +95,13 @@ class Judge:
         """A row of the table: overall ratios, differences from ours, coverage and cost."""
         scores = BacktestScores()
         scores.add(made, self.naive, self.actual, self.scale)
-        overall = scores.summary()["overall"]
         found = sums(self.rows, made, self.naive, self.actual, self.scale)
         self.ours = self.ours or found
         cells = [name]
-        for key, apart, error in zip(("mase", "crps"), *deviations(found, self.ours), strict=True):
-            cells += [f"{overall[key]:.3f}", f"{apart:+.3f} ± {error:.3f}" if found is not self.ours else ""]
-        cells += [f"{overall['coverage']:.3f}"]
+        for ratio, apart, error in zip(found.whole(), *deviations(found, self.ours), strict=True):
+            known = np.isfinite(ratio) and found is not self.ours
+            cells += [f"{ratio:.3f}", f"{apart:+.3f} ± {error:.3f}" if known else ""]
+        cells += [f"{scores.summary()['overall']['coverage']:.3f}"]
         cells += [f"{facts[key]:.0f}" if key in facts else "" for key in ("training_s", "cpu_s", "peak_mb")]
         return f"| {' | '.join(cells)} |\n"
 

@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import skops.io
@@ -21,7 +21,6 @@ from brownout.detection.threshold import Threshold, fit_threshold
 from brownout.domain.errors import DataError, ModelError, NotFittedError
 from brownout.domain.findings import AnomalyScores
 from brownout.domain.panel import Float, Panel
-from brownout.domain.ports import Progress, no_progress
 from brownout.telemetry.atomic import atomic_path, write_text
 
 __all__ = ["Assessment", "Boundaries", "IsolationForestDetector", "Lesson"]
@@ -44,8 +43,8 @@ ECHO, ECHO_SHARE = (4 * 3600, 24), 0.25
 24 slots if that is longer."""
 CALIBRATED = 200_000
 """Slots that boundaries are set on, of evenly chosen entities."""
-FEW_DAYS = 2.0
-"""Days that tell too little: with so many the margin is doubled, with a week it is nearly the plain one."""
+FEW_DAYS, CAUTION = 2.0, 1.8
+"""Days that tell too little: with so many the margin is 1.8 times as large, with a week it is nearly the plain one."""
 FARTHEST = FEATURES.index("level_largest")
 WARM_DAYS = 2.0
 """Days at the begin of a training panel whose features are not learned: their past is too short to expect anything."""
@@ -63,12 +62,13 @@ class Assessment:
 class Boundaries:
     """Where levels and surprises of ordinary days end, and how often a day a level reached how far, incidents included.
 
-    ``tail`` is None where too few days were seen.
+    ``tail`` is that of the tops of the ``watched`` days; None where too few were seen.
     """
 
     level: Threshold
     surprise: Threshold
     tail: Tail | None = None
+    watched: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -95,15 +95,17 @@ class IsolationForestDetector:
     thresholds_: Mapping[str, Boundaries] = field(default_factory=dict)
     name: ClassVar[str] = "isolation-forest"
 
-    def fit(self, panels: Sequence[Panel], progress: Progress = no_progress) -> Self:
-        """Learn what is ordinary from all slots of the panels; raises DataError where nothing was measured."""
+    def fit(self, panels: Iterable[Panel]) -> Self:
+        """Learn what is ordinary from all slots of the panels, of which one at a time is held.
+
+        Raises DataError where nothing was measured.
+        """
         lessons: dict[str, list[Lesson]] = {}
-        for done, panel in enumerate(panels):
+        for panel in panels:
             slots = panel.values.shape[1]
             warm = min(int(WARM_DAYS * 86_400 / panel.interval_s), slots // 3)
             lesson = Lesson(features=entity_features(panel, warm), interval_s=panel.interval_s, known=warm)
             lessons.setdefault(panel.entities[0].kind, []).append(lesson)
-            progress("train the detector", (done + 1) / (len(panels) + 1))
         return self.learn(lessons)
 
     def learn(self, lessons: Mapping[str, Sequence[Lesson]]) -> Self:
@@ -152,12 +154,11 @@ class IsolationForestDetector:
         watched = max(lesson.known + lesson.features.rows.shape[1] for lesson in members) * members[0].interval_s
         caution = 1 + (FEW_DAYS * 86_400 / max(watched, 1)) ** 2
         tops_of_all = np.sort(np.concatenate([part.tops for part in parts]))[::-1].astype(np.float64)
-        days = sum(part.watched for part in parts)
-        tail = fit_tail(tops_of_all)
         return Boundaries(
-            level=level.farther(self.settings.margin * min(caution, 2)),
+            level=level.farther(self.settings.margin * min(caution, CAUTION)),
             surprise=surprise,
-            tail=None if tail is None else replace(tail, peaks=tail.peaks / days),
+            tail=fit_tail(tops_of_all),
+            watched=sum(part.watched for part in parts),
         )
 
     def score(self, panel: Panel, start: int = 0) -> AnomalyScores:
@@ -188,7 +189,9 @@ class IsolationForestDetector:
     def per_day(self, kind: str, severity: float) -> float:
         """How often a day an entity was so severe in the days that were learned from; 0 where too few were seen."""
         _, boundaries = self._own(kind)
-        return 0.0 if boundaries.tail is None else boundaries.tail.beyond(boundaries.level.raw(severity))
+        if boundaries.tail is None:
+            return 0.0
+        return boundaries.tail.beyond(boundaries.level.raw(severity)) / boundaries.watched
 
     def _own(self, kind: str) -> tuple[IsolationForest, Boundaries]:
         if not self.forests_:
@@ -237,12 +240,13 @@ class IsolationForestDetector:
         )
 
 
-def _boundaries(table: Mapping[str, Mapping[str, float] | None]) -> Boundaries:
-    level, surprise, tail = (table[name] for name in ("level", "surprise", "tail"))
+def _boundaries(table: Mapping[str, Any]) -> Boundaries:
+    tail = table["tail"]
     return Boundaries(
-        level=Threshold(**(level or {})),
-        surprise=Threshold(**(surprise or {})),
-        tail=None if tail is None else Tail(**tail),
+        level=Threshold(**table["level"]),
+        surprise=Threshold(**table["surprise"]),
+        tail=None if tail is None else Tail(**{**tail, "highest": tuple(tail["highest"])}),
+        watched=table["watched"],
     )
 
 
@@ -277,8 +281,7 @@ def _peaks(forest: IsolationForest, lesson: Lesson, slots: int) -> _Peaks:
     rows = whole[np.linspace(0, len(whole) - 1, entities).astype(int)]
     plain = ~strange(np.expm1(rows[..., FARTHEST]), lesson.interval_s)
     levels, surprises = _in_time(forest, rows, lesson.interval_s)
-    lasted = lasting(levels)
-    ordinary = np.where(plain, lasted, np.nan)
+    ordinary = np.where(plain, lasting(levels), np.nan)
     fresh = news(surprises - np.nanmin(surprises, initial=np.inf), lesson.known)
     values = ordinary[np.isfinite(ordinary)], surprises[np.isfinite(surprises)]
     days = len(values[0]) * lesson.interval_s / 86_400, len(values[1]) * lesson.interval_s / 86_400
@@ -286,8 +289,8 @@ def _peaks(forest: IsolationForest, lesson: Lesson, slots: int) -> _Peaks:
         values=values,
         peaks=(tops(ordinary, lesson.interval_s), surprises[fresh]),
         days=days,
-        tops=tops(lasted, lesson.interval_s),
-        watched=float(np.isfinite(lasted).sum()) * lesson.interval_s / 86_400,
+        tops=tops(levels, lesson.interval_s),
+        watched=float(np.isfinite(levels).sum()) * lesson.interval_s / 86_400,
     )
 
 

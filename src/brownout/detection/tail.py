@@ -16,24 +16,29 @@ LEAST = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Tail:
-    """A generalised Pareto distribution of the peaks beyond the knee, of which there were ``peaks``.
+    """A generalised Pareto distribution of the peaks beyond the knee.
 
-    ``shape`` is Hosking and Wallis' k: positive = the tail ends somewhere.
+    ``shape`` is Hosking and Wallis' k: positive = the tail ends somewhere. ``highest`` are the peaks that it was fitted
+    to, highest first.
     """
 
     knee: float
     scale: float
     shape: float
-    peaks: float
+    highest: tuple[float, ...]
 
     def beyond(self, level: float) -> float:
-        """How many peaks lie beyond a level; below the knee as many as beyond the knee."""
+        """How many peaks lie beyond a level: those that were seen, or the tail's where these are more.
+
+        A few incidents far beyond a crowd of ordinary peaks are none of the tail's. Below the knee it is all of them.
+        """
         # genpareto's c is minus Hosking and Wallis' k.
-        return self.peaks * float(genpareto.sf(max(level - self.knee, 0.0), -self.shape, scale=self.scale))
+        share = float(genpareto.sf(max(level - self.knee, 0.0), -self.shape, scale=self.scale))
+        return max(len(self.highest) * share, sum(peak > level for peak in self.highest))
 
     def level(self, expected: float) -> float:
-        """The level that so many peaks lie beyond, no more than there are beyond the knee."""
-        share = min(expected / self.peaks, 1.0)
+        """The level that the tail has so many peaks beyond, no more than were seen."""
+        share = min(expected / len(self.highest), 1.0)
         return self.knee + float(genpareto.isf(share, -self.shape, scale=self.scale))
 
 
@@ -50,4 +55,4 @@ def fit_tail(ordered: npt.NDArray[np.float64]) -> Tail | None:
     first = float(excess.mean())
     second = float((excess * (1 - (np.arange(1, count + 1) - 0.35) / count)).mean())
     shape = float(np.clip(first / max(first - 2 * second, 1e-12) - 2, -0.5, 0.5))
-    return Tail(knee=knee, scale=max(first * (1 + shape), 1e-12), shape=shape, peaks=float(count))
+    return Tail(knee=knee, scale=max(first * (1 + shape), 1e-12), shape=shape, highest=tuple(ordered[:count].tolist()))

@@ -44,7 +44,7 @@ def fit_threshold(levels: Levels, peaks: Levels, expected: float) -> Threshold:
     tail = fit_tail(ordered)
     if tail is None:
         boundary = float(np.max(levels))
-    elif expected >= tail.peaks:
+    elif expected >= len(tail.highest):
         boundary = float(np.interp(min(expected, len(ordered) - 1), np.arange(len(ordered)), ordered))
     else:
         boundary = tail.level(expected)

@@ -1,6 +1,6 @@
 """Ports: what the use cases need from the outside, and what the algorithms offer. Structural types, no base classes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +83,7 @@ class Detector(Protocol):
 
     name: ClassVar[str]
 
-    def fit(self, panels: Sequence[Panel], progress: Progress = no_progress) -> "Detector":
+    def fit(self, panels: Iterable[Panel]) -> "Detector":
         """Learn from everything in the panels."""
 
     def score(self, panel: Panel, start: int = 0) -> AnomalyScores:

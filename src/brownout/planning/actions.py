@@ -1,6 +1,7 @@
 """Actions: what to do about a diagnosis or a forecast breach, and what it would change in console milliseconds."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from brownout.domain.metrics import Family, Metric, Role
 from brownout.domain.panel import Panel
 from brownout.planning.remedies import Remedies, Remedy, fill
 
-__all__ = ["LATENCY", "plan_breach", "plan_diagnosis", "predict_effect"]
+__all__ = ["LATENCY", "merged", "plan_breach", "plan_diagnosis", "predict_effect"]
 
 LATENCY = "console_update_ms"
 """The console latency that every probe measures: from a request to the first update."""
@@ -50,8 +51,20 @@ def plan_breach(breach: Breach, metrics: Mapping[str, Metric], topology: Topolog
     if driver is not None:
         metric, entity = metrics[driver.metric], driver.entity
         reason = f"{reason}, driven by {metric.label} of {entity}"
-    remedy = remedies.of_metric(metric.name, metric.family.value)
-    return _action(about, remedy.id, entity, remedy, topology, effect=None, reason=reason)
+    remedy = remedies.of_metric(metric.name, metric.family.value, topology[entity].labels)
+    place = topology.root(entity) if remedy.of_host else entity
+    return _action(about, remedy.id, place, remedy, topology, effect=None, reason=reason)
+
+
+def merged(actions: Sequence[Action]) -> tuple[Action, ...]:
+    """One action for what is to be done in one place for several reasons: the first, which says how many more."""
+    same: dict[tuple[str, str], list[Action]] = {}
+    for action in actions:
+        same.setdefault((action.entity, action.title), []).append(action)
+    return tuple(
+        replace(first, reason=f"{first.reason}, and {len(others)} more like it") if others else first
+        for first, *others in same.values()
+    )
 
 
 def predict_effect(

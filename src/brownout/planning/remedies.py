@@ -29,6 +29,8 @@ FORBIDDEN = (
 
 PLACEHOLDER = re.compile(r"\{(\w*)\}")
 PLACEHOLDERS = ("entity", "vm", "host", "device")
+UNLIMITED = ("", "-1", "0")
+"""Values of a limit's label that mean none."""
 RISKS = {"live": Risk.LIVE, "restart": Risk.RESTART, "maintenance": Risk.MAINTENANCE}
 
 
@@ -46,13 +48,31 @@ class Remedy:
     gain: tuple[float, float]
     reach: str = "own"
 
+    @property
+    def of_host(self) -> bool:
+        """Whether the command is about a host, whichever of its guests is in trouble."""
+        return set(PLACEHOLDER.findall(self.command)) == {"host"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreachRemedy:
+    """The id of the remedy for a breach of a metric; of another one where a label of the entity limits it."""
+
+    remedy: str
+    limited_by: tuple[str, ...] = ()
+    limited: str = ""
+
+    def of(self, labels: Mapping[str, str]) -> str:
+        """The id for an entity with some labels."""
+        return self.limited if any(labels.get(label, "") not in UNLIMITED for label in self.limited_by) else self.remedy
+
 
 @dataclass(frozen=True, slots=True)
 class Remedies:
     """Remedies by cause or family, and the remedy for a breach by metric."""
 
     table: Mapping[str, Remedy]
-    breaches: Mapping[str, str]
+    breaches: Mapping[str, BreachRemedy]
 
     @classmethod
     def load(cls, folder: Path | None = None) -> Self:
@@ -62,11 +82,12 @@ class Remedies:
             with path.open("rb") as file:
                 tables = tomllib.load(file)
             found = {name: _remedy(name, fields) for name, fields in tables["remedies"].items()}
-            breaches = {str(metric): str(name) for metric, name in tables["breaches"].items()}
-        except (OSError, tomllib.TOMLDecodeError, KeyError) as error:
+            breaches = {str(metric): _breach(what) for metric, what in tables["breaches"].items()}
+        except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
             msg = f"{path} cannot be read: {error}."
             raise KnowledgeError(msg, remedy="Give TOML tables [remedies.ID] and [breaches].") from error
-        missing = sorted({UNKNOWN, *breaches.values()} - set(found))
+        named = {name for breach in breaches.values() for name in (breach.remedy, breach.limited) if name}
+        missing = sorted({UNKNOWN, *named} - set(found))
         if missing:
             raise KnowledgeError(f"{path} has no remedies {missing}.", remedy="Add them, or correct [breaches].")
         return cls(found, breaches)
@@ -75,9 +96,16 @@ class Remedies:
         """The first remedy there is of a cause, its family …, else the one for ``unknown``: measure before acting."""
         return next((self.table[name] for name in names if name in self.table), self.table[UNKNOWN])
 
-    def of_metric(self, metric: str, family: str) -> Remedy:
-        """The remedy for a breach of a metric."""
-        return self.of(self.breaches.get(metric, family))
+    def of_metric(self, metric: str, family: str, labels: Mapping[str, str] | None = None) -> Remedy:
+        """The remedy for a breach of a metric of an entity with some labels."""
+        breach = self.breaches.get(metric)
+        return self.of(family if breach is None else breach.of(labels or {}))
+
+
+def _breach(what: str | Mapping[str, Any]) -> BreachRemedy:
+    if isinstance(what, str):
+        return BreachRemedy(remedy=what)
+    return BreachRemedy(remedy=what["remedy"], limited_by=tuple(what["limited_by"]), limited=what["limited"])
 
 
 def _remedy(name: str, fields: Mapping[str, Any]) -> Remedy:

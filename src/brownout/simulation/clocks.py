@@ -3,6 +3,7 @@
 The samples of the host and of its guests are stamped that much later: a gap, then values of earlier. Once the clock is
 right again, new samples replace those that already stand at their times, as a database does with points of one time. A
 counter's rate is its growth over the time between two stamps: too low across the gap, too high where the clock was set.
+Of a long fleet that is simulated stretch by stretch, a span over the edge of two is stamped as two spans.
 """
 
 import numpy as np

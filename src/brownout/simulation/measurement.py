@@ -64,6 +64,8 @@ def measure(
         if "host_clock_ahead_s" in drivers.extra and kind in OF_HOSTS:
             rates = np.isin([metric.name for metric in metrics], list(RATES))
             values = stamped(values, _ahead(kind, settings, layout, drivers), rates)
+            # A growth of many intervals in one can be more than there is of something: no reader believes it.
+            values[values > np.array([metric.upper for metric in metrics], np.float32)] = np.nan
         values[rng.random(values.shape[:2]) < GAP_SHARE] = np.nan
         values[np.broadcast_to(_silent(kind, drivers, layout, rng), values.shape[:2])] = np.nan
         panels[kind] = Panel(values, times[0], settings.interval_s, entities[kind], metrics)

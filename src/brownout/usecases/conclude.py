@@ -16,7 +16,7 @@ from brownout.domain.night import Chart, ModelRecord, Night, Quality
 from brownout.domain.panel import as_time
 from brownout.domain.ports import SampleStore
 from brownout.domain.repairs import Repairs
-from brownout.planning.actions import LATENCY, plan_breach
+from brownout.planning.actions import LATENCY, merged, plan_breach
 from brownout.planning.remedies import Remedies
 from brownout.reporting.write import write_report
 from brownout.settings import Settings
@@ -114,7 +114,7 @@ def _for_breaches(
         for breach in found
         if topology.root(breach.series.entity) not in explained
     ]
-    return list({(action.entity, action.title): action for action in reversed(actions)}.values())[::-1]
+    return list(merged(actions))
 
 
 def _nearest(shards: Sequence[ShardFindings], found: Sequence[Breach]) -> dict[Series, Chart]:

@@ -2,8 +2,8 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from brownout.detection.settings import DetectorSettings
 from brownout.domain.errors import ModelError
 from brownout.domain.forecasts import Skill
 from brownout.domain.night import ModelRecord
-from brownout.domain.panel import as_time
+from brownout.domain.panel import Panel, as_time
 from brownout.domain.ports import Progress, SampleStore, Tracker, no_progress
 from brownout.forecasting.outlook import Outlook
 from brownout.forecasting.selected import SelectedForecaster
@@ -30,7 +30,8 @@ __all__ = ["DETECTOR", "FORECASTER", "fit_detector", "read_record", "train_detec
 FORECASTER = "brownout-forecaster"
 DETECTOR = "brownout-detector"
 SHARDS_A_KIND = 2
-"""A forest sees at most 40,000 rows: two shards of a kind, evenly chosen, hold more than enough of them."""
+ENTITIES_A_SHARD = 32
+"""A forest sees at most 40,000 rows and boundaries 200,000: so many entities, evenly chosen, have more than enough."""
 
 
 def train_forecaster(
@@ -89,8 +90,13 @@ def fit_detector(
     """Learn what is usual from the last ``train_days`` before the window of a night."""
     start = _learned_from(span, settings)
     plans = _evenly(plan_shards(store, size=settings.shard_size, start=start, end=span.window))
-    detector = IsolationForestDetector(DetectorSettings(seed=settings.seed))
-    return detector.fit([usual_panel(store, plan, settings) for plan in plans], progress)
+
+    def panels() -> Iterator[Panel]:
+        for done, plan in enumerate(plans):
+            yield usual_panel(store, plan, settings)
+            progress("train the detector", (done + 1) / len(plans))
+
+    return IsolationForestDetector(DetectorSettings(seed=settings.seed)).fit(panels())
 
 
 def _learned_from(span: NightSpan, settings: Settings) -> np.datetime64:
@@ -171,5 +177,12 @@ def _evenly(plans: Sequence[ShardPlan]) -> list[ShardPlan]:
     chosen = []
     for members in kinds.values():
         places = np.unique(np.linspace(0, len(members) - 1, min(SHARDS_A_KIND, len(members))).astype(int))
-        chosen += [members[place] for place in places]
+        chosen += [_fewer(members[place]) for place in places]
     return chosen
+
+
+def _fewer(plan: ShardPlan) -> ShardPlan:
+    """A plan with evenly chosen entities, no more than are needed."""
+    count = min(len(plan.entities), ENTITIES_A_SHARD)
+    places = np.linspace(0, len(plan.entities) - 1, count).astype(int).tolist()
+    return replace(plan, entities=tuple(plan.entities[place] for place in places))

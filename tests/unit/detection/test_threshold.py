@@ -35,7 +35,7 @@ def test_what_lies_beyond_a_level_is_what_other_peaks_of_the_kind_count() -> Non
     fresh = np.random.default_rng(5).exponential(1.0, 4_000_000)
     for level in (5.0, 6.0, 7.0):
         assert tail.beyond(level) == pytest.approx((fresh > level).mean() * len(peaks), rel=0.5)
-        assert tail.level(tail.beyond(level)) == pytest.approx(level)
+    assert tail.beyond(tail.level(0.01)) == pytest.approx(0.01)
 
 
 def test_a_tail_falls_and_does_not_grow_below_its_knee() -> None:
@@ -45,6 +45,13 @@ def test_a_tail_falls_and_does_not_grow_below_its_knee() -> None:
     assert all(one >= other for one, other in pairwise(chances))
     assert chances[0] == pytest.approx(50)
     assert chances[-1] < 0.1
+
+
+def test_incidents_far_beyond_a_crowd_of_peaks_are_counted_not_smoothed_away() -> None:
+    crowd = np.random.default_rng(1).normal(1, 0.05, 400)
+    tail = fit_tail(np.sort(np.concatenate([crowd, [5.0, 5.5, 6.0]]))[::-1])
+    assert tail is not None
+    assert [tail.beyond(level) for level in (4.9, 5.2, 5.9)] == pytest.approx([3, 2, 1], abs=0.9)
 
 
 def test_few_peaks_have_no_tail() -> None:

@@ -9,7 +9,7 @@ from scipy.stats import norm
 from brownout.domain.entities import Entity, Topology
 from brownout.domain.forecasts import QUANTILES, Breach, Driver, Forecasts, Odds, Series
 from brownout.domain.metrics import Catalogue, Metric, Worse
-from brownout.planning.actions import plan_breach
+from brownout.planning.actions import merged, plan_breach
 from brownout.planning.remedies import Remedies
 from brownout.planning.saturation import PathModel, breaches, exceedance
 
@@ -113,6 +113,22 @@ def test_what_is_done_about_a_slow_console_is_done_about_the_load_that_drives_it
     assert mostly.reason.endswith("is forecast to cross 150 ms, driven by Host CPU busy of kvm1")
     assert (partly.entity, partly.about) == ("vm1/console", mostly.about)
     assert "driven" not in partly.reason
+
+
+def waiting(guest: str) -> Breach:
+    return replace(driven(0.1), series=Series(guest, "vm_ready_pct"), drivers=None)
+
+
+def test_guests_that_will_wait_for_a_cpu_move_off_their_host_unless_a_quota_holds_them_back() -> None:
+    metrics, remedies = Catalogue.load().metrics, Remedies.load()
+    quotas = {"vm1": {}, "vm2": {"vcpu_quota": "-1", "emulator_quota": "0"}, "vm3": {"vcpu_quota": "50000"}}
+    guests = [Entity(id=name, kind="vm", parent="kvm1", labels=labels) for name, labels in quotas.items()]
+    topology = Topology.of([Entity(id="kvm1", kind="host"), *guests])
+    planned = [plan_breach(waiting(guest), metrics, topology, remedies) for guest in ("vm1", "vm3", "vm2")]
+    moved, quota = merged(planned)
+    assert (moved.entity, moved.cause, moved.about) == ("kvm1", "HW-01", "vm1 vm_ready_pct")
+    assert moved.reason == "Guest waiting for a CPU of vm1 is forecast to cross 150 %, and 1 more like it"
+    assert (quota.entity, quota.cause, quota.reason) == ("vm3", "VIRT-04", planned[1].reason)
 
 
 def test_corrected_odds_move_the_chance_the_dates_and_the_time_beyond() -> None:

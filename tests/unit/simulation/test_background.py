@@ -178,6 +178,7 @@ def test_a_folder_says_where_guests_were_and_what_was_done(fleet: Fleet, tmp_pat
         assert (tmp_path / "whole" / file).read_bytes() == (tmp_path / "stream" / file).read_bytes()
     opened = Dataset.open(tmp_path / "whole").topology
     assert [(e.id, e.parent, e.former) for e in opened] == [(e.id, e.parent, e.former) for e in fleet.topology]
+    assert all(e.group == opened.root(e.id) for e in opened)
     assert sum(len(entity.former) for entity in opened) == len(migrations(fleet)) > 14
     lines = (tmp_path / "whole" / "events.csv").read_text().splitlines()
     assert len(lines) == len(fleet.events) + 1
