@@ -28,12 +28,18 @@ class Odds:
 
     ``surprise`` is the chance that a limit is crossed within the horizon although no forecast shows it, ``lapse`` that
     it is not although every forecast does; ``intercept`` and ``slope`` are applied to the log-odds between them.
+    ``limit`` is the one that they were learned for, None for any: they say nothing about another.
     """
 
     surprise: float = 0.0
     lapse: float = 0.0
     intercept: float = 0.0
     slope: float = 1.0
+    limit: float | None = None
+
+    def speaks_of(self, limit: float) -> bool:
+        """Whether the odds are about a limit."""
+        return self.limit is None or self.limit == limit
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -75,14 +75,14 @@ def odds_of(  # noqa: PLR0913 - what is forecast, by whom, what is known, and fr
     """Odds by metric, from the windows that calibrate, or from all of them; ``rates`` are base rates by metric."""
     given = Chances(persistence)
     events: dict[str, list[Events]] = {}
-    families = {metric.name: metric.family.value for panel, _ in held_out for metric in panel.metrics}
+    metrics = {metric.name: metric for panel, _ in held_out for metric in panel.metrics}
     stories = stories_of([panel for panel, _ in held_out])
     for (_, table), share in zip(held_out, stories, strict=True):
         values = chosen_values(table, calibration, choice.makers)
         for chosen in (table.calibrates, ~table.calibrates) if whole else (table.calibrates,):
             for metric, part in _events(table, chosen, values, given).items():
                 events.setdefault(metric, []).append(replace(part, weight=part.weight * share))
-    return learn_odds(events, {metric: rate for metric, rate in rates.items() if metric in families}, families)
+    return learn_odds(events, {name: rate for name, rate in rates.items() if name in metrics}, metrics)
 
 
 def with_brier(

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from brownout.domain.entities import Topology
 from brownout.domain.forecasts import Odds
-from brownout.domain.metrics import Worse
+from brownout.domain.metrics import Metric, Worse
 from brownout.domain.panel import Panel
 from brownout.domain.paths import PathModel
 
@@ -88,14 +88,15 @@ def base_rates(panels: Sequence[Panel], horizon: int) -> Mapping[str, float]:
 
 
 def learn_odds(
-    events: Mapping[str, Sequence[Events]], rates: Mapping[str, float], families: Mapping[str, str]
+    events: Mapping[str, Sequence[Events]], rates: Mapping[str, float], metrics: Mapping[str, Metric]
 ) -> Mapping[str, Odds]:
     """By metric the linear pool of the forecast's chance and the base rate that has the least Brier score.
 
     The share of the base rate has a closed form, as the score is a parabola of it. A metric borrows ``BORROWED``
     windows from the mean of its family, and a family one metric from the mean of all: few windows that say nothing in
-    particular leave it there. ``rates`` name the metrics that have a limit, ``families`` those of all of them.
+    particular leave it there. ``rates`` name the metrics that have a limit, ``metrics`` say what they are.
     """
+    families = {name: metric.family for name, metric in metrics.items()}
     sums = {metric: _parabola(events[metric], rates[metric]) for metric in rates if events.get(metric)}
     sums = {metric: part for metric, part in sums.items() if part[2] > 0}
     if not sums:
@@ -108,7 +109,7 @@ def learn_odds(
         lent = np.mean([*akin, overall], axis=0)
         cross, square, _ = sums.get(metric, np.zeros(3)) + BORROWED * lent
         share = float(np.clip(-cross / square, 0, 1)) if square > 0 else 0.0
-        odds[metric] = Odds(surprise=share * rate, lapse=share * (1 - rate))
+        odds[metric] = Odds(surprise=share * rate, lapse=share * (1 - rate), limit=metrics[metric].limit)
     return odds
 
 

@@ -48,7 +48,7 @@ def breaches(
         beyond = crossed(chance[row], model or _model_of(chosen, row))
         series = chosen.series[row]
         last = now.get(series, float("nan"))
-        breach = _breach(chosen, row, beyond, float(limits[row]), last)
+        breach = _breach(chosen, row, beyond, kinds[row].limit or 0.0, last)
         if breach.probability >= min_probability:
             exceeded = last > limits[row] if upwards[row] else last < limits[row]
             found.append(replace(breach, exceeded=bool(exceeded)))
@@ -63,7 +63,8 @@ def _model_of(forecasts: Forecasts, row: int) -> PathModel:
 def _breach(forecasts: Forecasts, row: int, beyond: Marks, limit: float, now: float) -> Breach:
     drawn = np.maximum.accumulate(beyond, axis=1).mean(axis=0)
     elapsed = np.arange(1, forecasts.horizon + 1) / forecasts.horizon
-    by_then = drawn if forecasts.odds is None else corrected(drawn, [forecasts.odds[row]], elapsed)
+    odds = None if forecasts.odds is None else forecasts.odds[row]
+    by_then = corrected(drawn, [odds], elapsed) if odds is not None and odds.speaks_of(limit) else drawn
     correction = float(by_then[-1] / drawn[-1]) if drawn[-1] > 0 else 1.0
     times = forecasts.times(row)
 

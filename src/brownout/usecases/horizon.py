@@ -64,9 +64,14 @@ def usual_panel(store: SampleStore, plan: ShardPlan, settings: Settings) -> Pane
 
 
 def forecast_panel(panel: Panel, settings: ForecastSettings) -> Panel:
-    """The panel on the slots of the forecast, and only what has a limit; where nothing has one everything is kept."""
+    """The panel on the slots of the forecast with the limits of the settings, and only what has one.
+
+    Where nothing has a limit everything is kept.
+    """
     coarse = _coarse(panel, settings.step_minutes)
-    limited = [i for i, m in enumerate(panel.metrics) if settings.limits.get(m.name, m.limit) is not None]
+    metrics = tuple(with_limits({metric.name: metric for metric in coarse.metrics}, settings).values())
+    limited = [i for i, metric in enumerate(metrics) if metric.limit is not None]
+    coarse = replace(coarse, metrics=metrics)
     return coarse.select(metrics=limited) if limited else coarse
 
 

@@ -8,12 +8,22 @@ from panels import waves
 
 from brownout.domain.forecasts import Odds
 from brownout.domain.losses import brier
+from brownout.domain.metrics import Family, Metric, Worse
 from brownout.domain.panel import Panel
 from brownout.domain.paths import corrected
 from brownout.forecasting.odds import BORROWED, EXPECTED, Events, base_rates, learn_odds, stories_of
 
 RNG = np.random.default_rng(0)
-CPU = {"cpu_pct": "cpu"}
+
+
+def metrics(families: dict[str, Family]) -> dict[str, Metric]:
+    return {
+        name: Metric(name=name, unit="%", family=family, lower=0, upper=100, limit=90, worse=Worse.UP)
+        for name, family in families.items()
+    }
+
+
+CPU = metrics({"cpu_pct": Family.CPU})
 
 
 def events(rows: int, rate: float, skill: float, weight: float = 1.0) -> Events:
@@ -57,14 +67,14 @@ def test_useless_chances_give_way_to_the_base_rate_and_good_ones_do_not(
 
 
 def test_a_metric_with_few_windows_is_corrected_as_its_family_is() -> None:
-    families = {"a": "cpu", "b": "cpu", "c": "disk", "d": "disk"}
+    families = {"a": Family.CPU, "b": Family.CPU, "c": Family.DISK, "d": Family.DISK}
     rates = dict.fromkeys(families, 0.1)
     made = {
         "a": [events(4000, 0.1, 0.0)],
         "b": [events(4000, 0.1, 1.0, weight=BORROWED / 4e6)],
         "c": [events(4000, 0.1, 1.0)],
     }
-    found = learn_odds(made, rates, families)
+    found = learn_odds(made, rates, metrics(families))
     assert share_of(found["b"]) > 0.3
     assert share_of(found["a"]) > 0.97
     assert share_of(found["c"]) < 0.1
@@ -74,7 +84,7 @@ def test_a_metric_with_few_windows_is_corrected_as_its_family_is() -> None:
 def test_without_windows_nothing_is_corrected() -> None:
     assert learn_odds({}, {"cpu_pct": 0.1}, CPU) == {}
     sure = Events(np.full(10, 0.3), np.zeros(10, bool), 1.0)
-    assert learn_odds({"cpu_pct": [sure]}, {"cpu_pct": 0.3}, CPU) == {"cpu_pct": Odds()}
+    assert learn_odds({"cpu_pct": [sure]}, {"cpu_pct": 0.3}, CPU) == {"cpu_pct": Odds(limit=90)}
 
 
 def crossing(panel: Panel) -> Panel:
