@@ -175,6 +175,17 @@ def test_a_level_counts_a_deviation_from_its_second_slot_on() -> None:
     np.testing.assert_allclose(_settled(plain, now), expected, atol=1e-6)
 
 
+def test_a_level_adds_a_tenth_of_how_far_one_metric_and_all_together_are_to_the_forest() -> None:
+    from brownout.detection.forest import FEATURES, _raw
+
+    panel = waves(interval_s=INTERVAL)
+    forest = MAKE["isolation-forest"]().fit([panel]).forests_["vm"]  # type: ignore[attr-defined]
+    rows = np.random.default_rng(0).uniform(0, 3, (2, 5, len(FEATURES))).astype(np.float32)
+    added = sum(0.1 * rows[..., FEATURES.index(name)] for name in ("now_largest", "hour_largest", "level_power"))
+    expected = added - forest.score_samples(rows.reshape(10, -1)).reshape(2, 5)
+    np.testing.assert_allclose(_raw(forest, rows)[0], expected, rtol=1e-4)
+
+
 def test_an_episode_at_the_end_of_the_data_is_open() -> None:
     panel = waves(interval_s=INTERVAL, seed=2)
     panel.values[2, -24:, 0] = 99.5
