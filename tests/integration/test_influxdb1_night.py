@@ -132,7 +132,7 @@ def checks(settings: Settings) -> dict[str, list[tuple[State, str, str]]]:
 def test_the_doctor_finds_a_complete_server_healthy(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BROWNOUT_INFLUXDB_PASSWORD", PASSWORD)
     found = checks(load_settings(config))
-    assert {state for rows in found.values() for state, _, _ in rows} == {State.GOOD}
+    assert [row for rows in found.values() for row in rows if row[0] is not State.GOOD] == []
     assert "1.6.7" in found["server"][0][1]
     assert "✔" in ran("doctor", "--config", config).stdout
 

@@ -12,7 +12,7 @@ from brownout.domain.panel import Float, Panel
 from brownout.domain.paths import PathModel, crossing, exceedance, likelihood
 from brownout.forecasting.calibration import Calibration
 from brownout.forecasting.choice import Choice, HeldOut, chosen_values
-from brownout.forecasting.odds import Chances, Events, learn_odds, stories_of
+from brownout.forecasting.odds import Chances, Events, learn_odds, stories_of, surprises
 
 __all__ = ["learn_persistence", "odds_of", "persistence_of", "with_brier"]
 
@@ -63,35 +63,61 @@ def persistence_of(tables: Sequence[HeldOut], calibration: Calibration) -> Mappi
     return found
 
 
-def odds_of(  # noqa: PLR0913 - what is forecast, by whom, what is known, and from which windows
+def odds_of(
     held_out: Sequence[tuple[Panel, HeldOut]],
-    rates: Mapping[str, float],
-    choice: Choice,
+    history: Sequence[Panel],
     calibration: Calibration,
     persistence: Mapping[str, float],
-    *,
-    whole: bool,
 ) -> Mapping[str, Odds]:
-    """Odds by metric, from the windows that calibrate, or from all of them; ``rates`` are base rates by metric."""
+    """Odds by metric of the LSTM's chances, from the windows that calibrate; a family learns together.
+
+    ``history`` is what lies before: it says how often limits were crossed out of the blue.
+    """
     given = Chances(persistence)
-    events: dict[str, list[Events]] = {}
+    by_family: dict[str, list[Events]] = {}
     metrics = {metric.name: metric for panel, _ in held_out for metric in panel.metrics}
-    stories = stories_of([panel for panel, _ in held_out])
-    for (_, table), share in zip(held_out, stories, strict=True):
-        values = chosen_values(table, calibration, choice.makers)
-        for chosen in (table.calibrates, ~table.calibrates) if whole else (table.calibrates,):
-            for metric, part in _events(table, chosen, values, given).items():
-                events.setdefault(metric, []).append(replace(part, weight=part.weight * share))
-    return learn_odds(events, {name: rate for name, rate in rates.items() if name in metrics}, metrics)
+    families = {name: metric.family.value for name, metric in metrics.items()}
+    for (_, table), stories in zip(held_out, stories_of([panel for panel, _ in held_out]), strict=True):
+        values = calibration.apply(table.lstm)
+        for metric, events in _events(table, table.calibrates, values, given).items():
+            by_family.setdefault(families[metric], []).append(replace(events, weight=events.weight * stories))
+    seen = _seen(history, calibration.horizon, families)
+    learned = {family: learn_odds(parts, seen.get(family, (0, 0))) for family, parts in by_family.items()}
+    return {
+        name: replace(learned[family], limit=metrics[name].limit)
+        for name, family in families.items()
+        if family in learned
+    }
+
+
+def _seen(history: Sequence[Panel], horizon: int, families: Mapping[str, str]) -> dict[str, tuple[int, int]]:
+    """Surprises and quiet windows by family."""
+    found: dict[str, tuple[int, int]] = {}
+    for panel in history:
+        for metric, (crossed, quiet) in surprises(panel, horizon).items():
+            before = found.get(families.get(metric, ""), (0, 0))
+            found[families.get(metric, "")] = before[0] + crossed, before[1] + quiet
+    return found
 
 
 def with_brier(
     choice: Choice, tables: Sequence[HeldOut], calibration: Calibration, chances: Chances
-) -> tuple[Skill, ...]:
-    """Skills with the Brier score at the metric's limit of what was chosen, on the windows that choose."""
+) -> tuple[tuple[Skill, ...], Chances]:
+    """Skills with the Brier score at the metric's limit of what was chosen, on the windows that choose.
+
+    A correction of the odds that makes the Brier score of its metric worse there is dropped.
+    """
     made = [chosen_values(table, calibration, choice.makers) for table in tables]
-    events = [_events(table, ~table.calibrates, values, chances) for table, values in zip(tables, made, strict=True)]
-    return tuple(_judged(s, [part[s.metric] for part in events if s.metric in part]) for s in choice.skills)
+
+    def judged(given: Chances) -> dict[str, Skill]:
+        events = [_events(table, ~table.calibrates, values, given) for table, values in zip(tables, made, strict=True)]
+        return {s.metric: _judged(s, [part[s.metric] for part in events if s.metric in part]) for s in choice.skills}
+
+    plain, corrected = judged(Chances(chances.persistence)), judged(chances)
+    # Where nothing can be judged the correction stays.
+    better = {m: odds for m, odds in chances.odds.items() if m in plain and not corrected[m].brier > plain[m].brier}
+    skills = tuple(corrected[metric] if metric in better else skill for metric, skill in plain.items())
+    return skills, Chances(chances.persistence, better)
 
 
 def _events(table: HeldOut, chosen: Marks, values: Float, chances: Chances) -> dict[str, Events]:

@@ -1,25 +1,30 @@
-"""Chances that are as good as they say: the forecast's own, pooled with how often a limit is crossed anyhow."""
+"""Chances that are as good as they say: a correction of log-odds, learned from what held-out windows did."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import minimize
+from scipy.special import expit, logit
 
 from brownout.domain.entities import Topology
 from brownout.domain.forecasts import Odds
-from brownout.domain.metrics import Metric, Worse
+from brownout.domain.metrics import Worse
 from brownout.domain.panel import Panel
-from brownout.domain.paths import PathModel
+from brownout.domain.paths import PathModel, corrected
 
-__all__ = ["Chances", "Events", "base_rates", "learn_odds", "stories_of"]
+__all__ = ["Chances", "Events", "base_rates", "learn_odds", "stories_of", "surprises"]
 
 Doubles = npt.NDArray[np.float64]
 
-BORROWED = 3.0
-"""Windows that a metric borrows from its family: with less of its own it is corrected as its family is."""
+DOUBT = np.array([1.0, 1.0, 1.0, 0.5])
+"""How far the log-odds of a surprise and of a lapse, intercept and slope may be from what is expected (standard
+deviations) before there is data: few events move little."""
+RARE = (1, 100)
+"""Surprises, or lapses, and windows to expect where nothing else is known: one in a hundred."""
 EXPECTED = (0.1, 2.0)
-"""Crossings and windows to expect where nothing else is known: one in twenty."""
+"""Crossings and windows that a base rate starts from: one in twenty."""
 PARTS = 12
 """Origins a horizon that a base rate is counted from."""
 
@@ -87,40 +92,55 @@ def base_rates(panels: Sequence[Panel], horizon: int) -> Mapping[str, float]:
     }
 
 
-def learn_odds(
-    events: Mapping[str, Sequence[Events]], rates: Mapping[str, float], metrics: Mapping[str, Metric]
-) -> Mapping[str, Odds]:
-    """By metric the linear pool of the forecast's chance and the base rate that has the least Brier score.
+def surprises(panel: Panel, horizon: int) -> Mapping[str, tuple[int, int]]:
+    """By limited metric how many windows crossed the limit after one that did not, and how many did not before.
 
-    The share of the base rate has a closed form, as the score is a parabola of it. A metric borrows ``BORROWED``
-    windows from the mean of its family, and a family one metric from the mean of all: few windows that say nothing in
-    particular leave it there. ``rates`` name the metrics that have a limit, ``metrics`` say what they are.
+    Windows follow each other from the end of the panel; what was beyond the limit a window ago is no surprise.
     """
-    families = {name: metric.family for name, metric in metrics.items()}
-    sums = {metric: _parabola(events[metric], rates[metric]) for metric in rates if events.get(metric)}
-    sums = {metric: part for metric, part in sums.items() if part[2] > 0}
-    if not sums:
-        return {}
-    means = {metric: part / part[2] for metric, part in sums.items()}
-    overall = np.mean(list(means.values()), axis=0)
-    odds = {}
-    for metric, rate in rates.items():
-        akin = [mean for other, mean in means.items() if families[other] == families[metric]]
-        lent = np.mean([*akin, overall], axis=0)
-        cross, square, _ = sums.get(metric, np.zeros(3)) + BORROWED * lent
-        share = float(np.clip(-cross / square, 0, 1)) if square > 0 else 0.0
-        odds[metric] = Odds(surprise=share * rate, lapse=share * (1 - rate), limit=metrics[metric].limit)
-    return odds
+    windows = panel.values.shape[1] // horizon
+    found = {}
+    for column, metric in enumerate(panel.metrics):
+        if metric.limit is None or metric.worse is Worse.NONE:
+            continue
+        side = 1 if metric.worse is Worse.UP else -1
+        values = side * panel.values[:, panel.values.shape[1] - windows * horizon :, column]
+        crossed = (values > side * metric.limit).reshape(len(values), windows, horizon)
+        beyond = np.asarray(crossed.any(axis=2), np.bool_)
+        known = np.isfinite(values).reshape(crossed.shape)
+        quiet = ~beyond[:, :-1] & np.asarray(known.any(axis=2), np.bool_)[:, 1:]
+        found[metric.name] = int((quiet & beyond[:, 1:]).sum()), int(quiet.sum())
+    return found
 
 
-def _parabola(parts: Sequence[Events], rate: float) -> Doubles:
-    """Sums of error times what a full share of the rate would change, of the square of that, and of weights."""
-    sums = np.zeros(3)
-    for part in parts:
-        change = rate - part.likely
-        error = part.likely - part.happened
-        sums += part.weight * np.array([(error * change).sum(), (change**2).sum(), len(change)])
-    return sums
+def learn_odds(parts: Sequence[Events], seen: tuple[int, int] = (0, 0)) -> Odds:
+    """The most probable odds, given what happened and the prior that little needs correcting.
+
+    ``seen`` are surprises and quiet windows of the history, which say what rate of surprises to expect.
+
+    Between a rate of surprises and one of lapses the log-odds are stretched and moved, as in a psychometric function:
+    one stretch alone would pay for surprises with the chances that were right. Expected is a rate of surprises half
+    way, in log-odds, from what is rare to that of the history, of which the forecasts foresee some.
+    """
+    likely = np.concatenate([part.likely for part in parts])
+    happened = np.concatenate([part.happened for part in parts])
+    weight = np.concatenate([np.full(len(part.likely), part.weight) for part in parts])
+
+    rare = float(logit(RARE[0] / RARE[1]))
+    lately = float(logit((seen[0] + RARE[0]) / (seen[1] + RARE[1])))
+    prior = np.array([(lately + rare) / 2, rare, 0.0, 1.0])
+
+    def loss(point: Doubles) -> float:
+        chance = np.clip(corrected(likely, [_odds(point)]), 1e-9, 1 - 1e-9)
+        surprised = -(weight * np.log(np.where(happened, chance, 1 - chance))).sum()
+        return float(surprised + 0.5 * (((point - prior) / DOUBT) ** 2).sum())
+
+    return _odds(minimize(loss, prior, method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-6}).x)
+
+
+def _odds(point: Doubles) -> Odds:
+    """A higher chance stays the higher one: the slope is not negative, and the rates leave room between them."""
+    surprise, lapse, intercept, slope = point.tolist()
+    return Odds(min(float(expit(surprise)), 0.5), min(float(expit(lapse)), 0.5), intercept, max(slope, 0.0))
 
 
 def _any_after(marks: npt.NDArray[np.bool_], origins: npt.NDArray[np.int64], horizon: int) -> npt.NDArray[np.bool_]:

@@ -24,7 +24,7 @@ from brownout.forecasting.load_model import LoadModel
 from brownout.forecasting.lstm import LstmForecaster
 from brownout.forecasting.medians import MedianLevel
 from brownout.forecasting.naive import Naive, SeasonalNaive, WeeklyNaive, seasonal_scale
-from brownout.forecasting.odds import Chances, base_rates
+from brownout.forecasting.odds import Chances
 from brownout.forecasting.rows import Rows, clip_to_bounds, day_steps, rows_of
 from brownout.forecasting.settings import LstmSettings
 from brownout.forecasting.smoothing import Smoothing
@@ -98,12 +98,8 @@ class SelectedForecaster:
         hang = persistence_of(tables, self.calibration_)
         chosen = choose(tables, self.calibration_)
         self.bands_ = chosen.makers
-        pairs = [(panel, table) for (panel, _), table in zip(known, tables, strict=True)]
-        odds = partial(odds_of, pairs, choice=chosen, calibration=self.calibration_, persistence=hang)
-        # Judged are chances that know nothing of the windows that choose; those of the nights to come know all.
-        judged = Chances(hang, odds(base_rates(early, self.settings.horizon), whole=False))
-        self.skills_ = with_brier(chosen, tables, self.calibration_, judged)
-        self.chances_ = Chances(hang, odds(base_rates(panels, self.settings.horizon), whole=True))
+        chances = Chances(hang, odds_of(known, early, self.calibration_, hang))
+        self.skills_, self.chances_ = with_brier(chosen, tables, self.calibration_, chances)
         self.cold_ = learn_cold_start(
             [panel for panel, _ in known],
             [_calibrating(panel, table) for panel, table in known],

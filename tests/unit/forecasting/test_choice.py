@@ -15,7 +15,7 @@ from brownout.domain.paths import PathModel, corrected, crossing, exceedance
 from brownout.forecasting.breach_skill import CANDIDATES, learn_persistence, with_brier
 from brownout.forecasting.calibration import Calibration
 from brownout.forecasting.choice import HeldOut, choose
-from brownout.forecasting.odds import Chances
+from brownout.forecasting.odds import Chances, Events, learn_odds, surprises
 from brownout.forecasting.selected import origins_for
 
 ROWS, STEPS = 120, 24
@@ -117,10 +117,10 @@ def test_windows_that_begin_beyond_the_limit_are_no_news_and_do_not_count() -> N
     zero = np.zeros((ROWS, STEPS), np.float32)
     table = held_out(zero, zero, noise())
     choice = choose([table], PLAIN)
-    found = with_brier(choice, [table], PLAIN, Chances({"cpu_pct": 0.0}))[1]
+    found = with_brier(choice, [table], PLAIN, Chances({"cpu_pct": 0.0}))[0][1]
     assert found.brier == pytest.approx(found.brier_base, abs=0.01)  # every window is alike
     beyond = replace(table, now=np.full(ROWS, 3.0, np.float32))
-    assert np.isnan(with_brier(choice, [beyond], PLAIN, Chances())[1].brier)
+    assert np.isnan(with_brier(choice, [beyond], PLAIN, Chances())[0][1].brier)
 
 
 def test_a_reliability_diagram_counts_as_a_loop_does() -> None:
@@ -133,6 +133,34 @@ def test_a_reliability_diagram_counts_as_a_loop_does() -> None:
         assert said == pytest.approx(sum(likely[i] for i in inside))
 
 
+def events(rows: int, surprise: float, slope: float, weight: float = 1.0, lapse: float = 0.0) -> Events:
+    """Chances that are stretched by ``slope`` too little, and crossings that nothing shows or that do not come."""
+    said = RNG.normal(-2, 1.5, rows)
+    likely = 1 / (1 + np.exp(-said))
+    true = surprise + (1 - surprise - lapse) / (1 + np.exp(-slope * said))
+    return Events(likely, RNG.uniform(size=rows) < true, weight)
+
+
+@pytest.mark.parametrize(("surprise", "slope"), [(0.0, 1.0), (0.1, 1.0), (0.05, 1.7), (0.0, 0.6)])
+def test_the_odds_that_chances_were_spoilt_with_are_found_again(surprise: float, slope: float) -> None:
+    found = learn_odds([events(20_000, surprise, slope), events(20_000, surprise, slope)])
+    assert found.surprise == pytest.approx(surprise, abs=0.02)
+    assert found.slope == pytest.approx(slope, abs=0.12)
+    assert found.intercept == pytest.approx(0, abs=0.15)
+
+
+def test_corrected_chances_are_better_on_other_windows() -> None:
+    odds, other = learn_odds([events(4000, 0.15, 1.0)]), events(4000, 0.15, 1.0)
+    assert brier(corrected(other.likely, [odds]), other.happened) < 0.95 * brier(other.likely, other.happened)
+
+
+def test_few_events_move_the_odds_little_and_windows_that_overlap_are_few() -> None:
+    few, overlapping = (learn_odds([events(rows, 0.2, 1.0, weight)]) for rows, weight in ((5, 1.0), (500, 0.01)))
+    for found in (few, overlapping):
+        assert found.surprise < 0.07
+        assert found.slope == pytest.approx(1, abs=0.35)
+
+
 def test_corrected_chances_keep_their_order_and_surprises_come_evenly() -> None:
     chances = np.array([0.0, 0.2, 0.5, 1.0])
     odds = [Odds(0.1, 0.02, -0.3, 1.2)]
@@ -141,6 +169,40 @@ def test_corrected_chances_keep_their_order_and_surprises_come_evenly() -> None:
     assert (whole[0], half[0]) == pytest.approx((0.1, 0.05), abs=0.003)
     assert whole[-1] == pytest.approx(0.98, abs=0.003)
     assert corrected(chances, [Odds()]) == pytest.approx(chances, abs=1.1e-3)  # as 1,000 paths can tell
+
+
+def test_surprises_are_crossings_after_a_window_without_one() -> None:
+    panel = waves(entities=2, days=6, interval_s=21_600)  # four slots a day
+    values = np.full_like(panel.values, 50)
+    values[0, 8:10, 0] = 95  # cpu_pct crosses 90 on the third day, out of the blue, and on the fourth
+    values[0, 13, 0] = 95
+    values[1, 22, 1] = 5  # free_pct falls below 10 on the last day
+    found = surprises(replace(panel, values=values), 4)
+    assert found == {"cpu_pct": (1, 8), "free_pct": (1, 10)}
+
+
+def test_a_history_of_surprises_is_expected_to_go_on_half_as_often_in_log_odds() -> None:
+    quiet = Events(np.full(10, 1e-3), np.zeros(10, bool), 0.01)
+    often, seldom = (learn_odds([quiet], seen).surprise for seen in ((1000, 9000), (0, 900)))
+    assert often == pytest.approx(0.0325, abs=0.004)  # half way between 1 % and 10 %
+    assert seldom < 0.005
+
+
+def test_warnings_that_do_not_come_true_are_lapses() -> None:
+    sure = RNG.choice([0.01, 0.99], 4000)
+    happened = RNG.uniform(size=4000) < np.where(sure > 0.5, 0.8, 0.01)
+    assert learn_odds([Events(sure, happened, 1.0)]).lapse == pytest.approx(0.2, abs=0.05)
+
+
+def test_a_correction_that_makes_chances_worse_is_dropped() -> None:
+    zero = np.zeros((ROWS, STEPS), np.float32)
+    table = held_out(zero - 3, zero - 3, noise() - 3)  # never near the limit of 2
+    choice = choose([table], PLAIN)
+    worse, harmless = Odds(surprise=0.4), Odds(slope=1.01)
+    for odds, kept in ((worse, {}), (harmless, {"cpu_pct": harmless})):
+        skills, chances = with_brier(choice, [table], PLAIN, Chances({"cpu_pct": 0.0}, {"cpu_pct": odds}))
+        assert chances.odds == kept
+        assert skills[1].brier < 0.01
 
 
 @pytest.mark.parametrize(("entities", "origins"), [(4, 24), (2500, 12), (60_000, 8)])

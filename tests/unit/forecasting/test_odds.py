@@ -1,4 +1,4 @@
-"""Chances pooled with base rates: closed forms against a search, and never worse than what was known before."""
+"""Base rates, and how many independent stories entities tell."""
 
 from dataclasses import replace
 
@@ -6,85 +6,8 @@ import numpy as np
 import pytest
 from panels import waves
 
-from brownout.domain.forecasts import Odds
-from brownout.domain.losses import brier
-from brownout.domain.metrics import Family, Metric, Worse
 from brownout.domain.panel import Panel
-from brownout.domain.paths import corrected
-from brownout.forecasting.odds import BORROWED, EXPECTED, Events, base_rates, learn_odds, stories_of
-
-RNG = np.random.default_rng(0)
-
-
-def metrics(families: dict[str, Family]) -> dict[str, Metric]:
-    return {
-        name: Metric(name=name, unit="%", family=family, lower=0, upper=100, limit=90, worse=Worse.UP)
-        for name, family in families.items()
-    }
-
-
-CPU = metrics({"cpu_pct": Family.CPU})
-
-
-def events(rows: int, rate: float, skill: float, weight: float = 1.0) -> Events:
-    """Chances that are right with a share ``skill`` of the windows, and anything for the others."""
-    happened = RNG.random(rows) < rate
-    likely = np.where(RNG.random(rows) < skill, np.where(happened, 0.95, 0.05), RNG.random(rows))
-    return Events(likely, happened, weight)
-
-
-def share_of(odds: Odds) -> float:
-    return odds.surprise + odds.lapse
-
-
-def test_the_share_of_the_base_rate_is_the_one_that_a_search_finds() -> None:
-    part = events(3000, 0.2, 0.5)
-    found = share_of(learn_odds({"cpu_pct": [part]}, {"cpu_pct": 0.2}, CPU)["cpu_pct"])
-    shares = np.linspace(0, 1, 1001)
-    scores = [brier((1 - w) * part.likely + w * 0.2, part.happened) for w in shares]
-    assert found == pytest.approx(shares[int(np.argmin(scores))], abs=2e-3)
-    assert 0.2 < found < 0.8
-
-
-def test_chances_are_pooled_linearly() -> None:
-    odds = learn_odds({"cpu_pct": [events(3000, 0.2, 0.5)]}, {"cpu_pct": 0.2}, CPU)["cpu_pct"]
-    chances = np.array([0.05, 0.5, 0.9])
-    expected = (1 - share_of(odds)) * chances + share_of(odds) * 0.2
-    np.testing.assert_allclose(corrected(chances, [odds]), expected, atol=1e-6)
-
-
-@pytest.mark.parametrize(("skill", "least", "most"), [(0.0, 0.97, 1.0), (1.0, 0.0, 0.05)])
-def test_useless_chances_give_way_to_the_base_rate_and_good_ones_do_not(
-    skill: float, least: float, most: float
-) -> None:
-    odds = learn_odds({"cpu_pct": [events(4000, 0.1, skill)]}, {"cpu_pct": 0.1}, CPU)["cpu_pct"]
-    assert least <= share_of(odds) <= most
-    other = events(4000, 0.1, skill)
-    known = brier(np.full(4000, 0.1), other.happened)
-    pooled = brier(corrected(other.likely, [odds]), other.happened)
-    assert pooled < 1.01 * known
-    assert pooled <= brier(other.likely, other.happened) * 1.05
-
-
-def test_a_metric_with_few_windows_is_corrected_as_its_family_is() -> None:
-    families = {"a": Family.CPU, "b": Family.CPU, "c": Family.DISK, "d": Family.DISK}
-    rates = dict.fromkeys(families, 0.1)
-    made = {
-        "a": [events(4000, 0.1, 0.0)],
-        "b": [events(4000, 0.1, 1.0, weight=BORROWED / 4e6)],
-        "c": [events(4000, 0.1, 1.0)],
-    }
-    found = learn_odds(made, rates, metrics(families))
-    assert share_of(found["b"]) > 0.3
-    assert share_of(found["a"]) > 0.97
-    assert share_of(found["c"]) < 0.1
-    assert 0 < share_of(found["d"]) < share_of(found["b"])  # no window of its own: as the disk it is
-
-
-def test_without_windows_nothing_is_corrected() -> None:
-    assert learn_odds({}, {"cpu_pct": 0.1}, CPU) == {}
-    sure = Events(np.full(10, 0.3), np.zeros(10, bool), 1.0)
-    assert learn_odds({"cpu_pct": [sure]}, {"cpu_pct": 0.3}, CPU) == {"cpu_pct": Odds(limit=90)}
+from brownout.forecasting.odds import EXPECTED, base_rates, stories_of
 
 
 def crossing(panel: Panel) -> Panel:

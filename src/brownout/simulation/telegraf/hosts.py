@@ -70,7 +70,12 @@ def _load(writer: Writer, tags: list[dict[str, str]]) -> Iterator[Points]:
 
 def _memory(writer: Writer, tags: list[dict[str, str]]) -> Iterator[Points]:
     total = writer.spread(writer.label("memory_gib") * 2**30)
-    memory: dict[str, Array | Integers] = {"available_percent": writer["host_memory_available_pct"], "total": total}
+    available = writer["host_memory_available_pct"]
+    memory: dict[str, Array | Integers] = {
+        "available_percent": available,
+        "available": whole(available / 100 * total),
+        "total": total,
+    }
     if "host_dirty_pct" in writer:
         memory |= {"dirty": whole(writer["host_dirty_pct"] / 100 * total), "write_back": np.zeros_like(total)}
     yield writer.points("mem", tags, memory)

@@ -15,6 +15,11 @@ MEMBERS = 8
 SMART_S = 600
 """Seconds between two readings of SMART attributes."""
 
+PACKET_BYTES = 800
+"""Mean size of a packet, between an acknowledgement and a full frame."""
+TTL = 61
+"""Linux answers with 64, and three routers lie between."""
+
 
 def disks(writer: Writer) -> Iterator[Points]:
     """Inputs diskio, smart and mdstat; an array and its disks are one here, and every disk may be an array."""
@@ -73,6 +78,7 @@ def interfaces(writer: Writer) -> Iterator[Points]:
     if "net_err_per_s" in writer:
         errors = writer["net_err_per_s"]
         fields |= {"err_in": writer.counter(errors), "err_out": writer.counter(np.zeros_like(errors))}
+    fields["packets_recv"] = writer.counter(writer["net_rx_kbs"] * 1024 / PACKET_BYTES)
     yield writer.points("net", tags, fields)
     if "net_slaves_down" in writer:
         down = whole(writer["net_slaves_down"])
@@ -90,5 +96,6 @@ def links(writer: Writer) -> Iterator[Points]:
             "average_response_ms": writer["link_rtt_ms"],
             "standard_deviation_ms": writer["link_jitter_ms"],
             "percent_packet_loss": writer["link_loss_pct"],
+            "ttl": whole(np.where(np.isfinite(writer["link_rtt_ms"]), TTL, np.nan)),
         },
     )
