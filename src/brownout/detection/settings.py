@@ -55,7 +55,7 @@ class EpisodeSettings:
     clear: float = 0.8
     clear_minutes: float = 30.0
     least_slots: int = 3
-    least_minutes: float = 5.0
+    least_minutes: float = 3.0
     obvious: float = 1.6
     mover: float = 4.0
     movers: int = 8
