@@ -12,7 +12,7 @@ from brownout.domain.forecasts import QUANTILES, Forecasts, Odds, Series
 from brownout.domain.losses import brier, reliability
 from brownout.domain.panel import Float
 from brownout.domain.paths import PathModel, corrected, crossing, exceedance
-from brownout.forecasting.breach_skill import CANDIDATES, learn_persistence, with_brier
+from brownout.forecasting.breach_skill import CANDIDATES, learn_persistence, odds_of, with_brier
 from brownout.forecasting.calibration import Calibration
 from brownout.forecasting.choice import HeldOut, choose
 from brownout.forecasting.odds import Chances, Events, learn_odds, surprises
@@ -192,6 +192,15 @@ def test_warnings_that_do_not_come_true_are_lapses() -> None:
     sure = RNG.choice([0.01, 0.99], 4000)
     happened = RNG.uniform(size=4000) < np.where(sure > 0.5, 0.8, 0.01)
     assert learn_odds([Events(sure, happened, 1.0)]).lapse == pytest.approx(0.2, abs=0.05)
+
+
+def test_a_correction_knows_the_limit_that_it_was_learned_for() -> None:
+    zero = np.zeros((ROWS, STEPS), np.float32)
+    panel = waves(entities=2, days=2)
+    odds = odds_of([(panel, held_out(zero, zero, noise()))], [panel], PLAIN, {})
+    assert odds["cpu_pct"].limit == 90
+    assert odds["cpu_pct"].speaks_of(90)
+    assert not odds["cpu_pct"].speaks_of(80)
 
 
 def test_a_correction_that_makes_chances_worse_is_dropped() -> None:

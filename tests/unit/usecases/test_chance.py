@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -10,12 +11,20 @@ from panels import waves
 
 from brownout.detection.forest import IsolationForestDetector
 from brownout.detection.memory import Memory
+from brownout.domain.entities import Entity, Topology
 from brownout.domain.feedback import Said, Verdict
 from brownout.domain.findings import UNKNOWN, Action, Cause, Diagnosis, Episode, Mover, Risk, Why
 from brownout.domain.forecasts import Series
+from brownout.domain.ports import SampleStore
 from brownout.settings import DetectSettings, Settings
-from brownout.usecases.chance import sort_by_chance
+from brownout.simulation import FleetSettings, simulate
+from brownout.simulation.dataset import write_dataset
+from brownout.telemetry.dataset import Dataset
+from brownout.telemetry.grid import plan_shards
+from brownout.usecases.chance import sort_by_chance, times_a_day
+from brownout.usecases.horizon import NightSpan
 from brownout.usecases.investigate import Investigation
+from brownout.usecases.training import ENTITIES_A_SHARD, _evenly, fit_detector
 
 START = np.datetime64("2026-03-16T10:00", "ms")
 END = START + np.timedelta64(3_600_000, "ms")
@@ -106,3 +115,25 @@ def test_how_often_a_day_is_counted_in_the_days_learned_from_incidents_included(
     detector.save(tmp_path)
     assert IsolationForestDetector.load(tmp_path).per_day("vm", 0.5) == detector.per_day("vm", 0.5)
     assert detector.per_day("vm", 3 * max(reached)) < often / 5
+
+
+def test_a_fleet_shows_what_each_of_its_entities_shows() -> None:
+    """How often a day: once for each entity that is measured, by the tail of the episode's own kind."""
+    topology = Topology.of([Entity(id="vm", kind="vm"), Entity(id="kvm", kind="host"), Entity(id="gone", kind="vm")])
+    store = cast("SampleStore", SimpleNamespace(spans=lambda: {"vm": None, "kvm": None}, topology=topology))
+    rates = {("vm", 1.4): 0.5, ("host", 2.0): 0.01}
+    detector = cast("IsolationForestDetector", SimpleNamespace(per_day=lambda kind, severity: rates[kind, severity]))
+    often = times_a_day(store, [episode("a"), episode("b", "kvm", severity=2.0)], detector)
+    assert often == {"a": pytest.approx(1.0), "b": pytest.approx(0.02)}
+
+
+def test_a_detector_learns_from_every_kind_a_few_entities_of_each(tmp_path: Path) -> None:
+    made = FleetSettings(hosts=2, vms=40, days=3, interval_s=1800, seed=1, faults=0)
+    write_dataset(simulate(made), tmp_path / "fleet", name="fleet")
+    dataset = Dataset.open(tmp_path / "fleet")
+    seen: dict[str, int] = {}
+    fitted = fit_detector(dataset, Settings(), NightSpan.of(dataset, Settings()), lambda _stage, _share: None)
+    for plan in _evenly(plan_shards(dataset, size=64)):
+        seen[plan.kind] = seen.get(plan.kind, 0) + len(plan.entities)
+    assert set(fitted.forests_) == {entity.kind for entity in dataset.topology}
+    assert (seen["vm"], seen["host"]) == (ENTITIES_A_SHARD, 2)
