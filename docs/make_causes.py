@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from brownout.diagnosis.coverage import losses
-from brownout.diagnosis.knowledge import CauseRule, Knowledge
+from brownout.diagnosis.knowledge.cause_coverage import losses
+from brownout.diagnosis.knowledge.knowledge_base import CauseRule, Knowledge
 from brownout.domain.findings import EvidenceRole
-from brownout.telemetry.mapping import TelegrafMapping
+from brownout.ingest.mapping import TelegrafMapping
 
 DOCS = Path(__file__).parent
 COLOURS = {

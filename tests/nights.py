@@ -6,7 +6,6 @@ import numpy as np
 
 from brownout.domain.calendar import Announced
 from brownout.domain.entities import Entity, Topology
-from brownout.domain.feedback import Said, Verdict
 from brownout.domain.findings import (
     Action,
     Cause,
@@ -26,6 +25,7 @@ from brownout.domain.forecasts import Breach, Driver, Series, Skill
 from brownout.domain.metrics import Catalogue
 from brownout.domain.night import Chart, ModelRecord, Night, Quality
 from brownout.domain.repairs import Repair, Repairs
+from brownout.domain.verdicts import Said, Verdict
 
 START = np.datetime64("2026-03-16T00:00", "ms")
 HOSTILE = "vm<script>alert(1)</script>`|*\"'&[x](javascript:y)"

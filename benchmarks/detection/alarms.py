@@ -9,11 +9,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from brownout.evaluate.evaluate_alarms import judge_alarms
+from brownout.evaluate.replay import nights_of, own_nights
+from brownout.nightly.context import NightSpan
 from brownout.settings import Settings
-from brownout.telemetry.dataset import Dataset
-from brownout.usecases.evaluate_alarms import judge_alarms
-from brownout.usecases.horizon import NightSpan
-from brownout.usecases.own_nights import nights_of, own_nights
+from brownout.store.dataset import Dataset
 
 LEARNED = 0.25
 

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from brownout.detection.episodes import episodes
-from brownout.detection.forest import IsolationForestDetector
-from brownout.detection.newcomers import lend, own_only
+from brownout.detection.baseline.newcomers import lend, own_only
+from brownout.detection.episodes.segmentation import episodes
+from brownout.detection.forest.detector import IsolationForestDetector
 from brownout.domain.findings import Episode
 from brownout.domain.panel import Panel
-from brownout.telemetry.dataset import Dataset
-from brownout.telemetry.grid import plan_shards, read_shard
+from brownout.store.dataset import Dataset
+from brownout.store.shards import plan_shards, read_shard
 
 LEARNED = 0.25
 DAY = np.timedelta64(1, "D")

@@ -19,12 +19,12 @@ import numpy as np
 from brownout.domain.entities import Topology
 from brownout.domain.findings import UNKNOWN, Episode
 from brownout.domain.truth import Event
+from brownout.evaluate.replay import nights_of, own_nights
 from brownout.settings import Settings
 from brownout.simulation import FleetSettings
-from brownout.simulation.dataset import stream_dataset
 from brownout.simulation.fleet import plan_fleet
-from brownout.telemetry.dataset import Dataset
-from brownout.usecases.own_nights import nights_of, own_nights
+from brownout.simulation.fleet_dataset import stream_dataset
+from brownout.store.dataset import Dataset
 
 HOUR = np.timedelta64(3_600_000, "ms")
 

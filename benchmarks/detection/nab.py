@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 from gaussian import windowed_gaussian
 
 from brownout.domain.truth import Anomaly
+from brownout.evaluate.evaluate_detect import evaluate_detect
 from brownout.evaluation.nab import MOST_PROBATION, Judgement, NabFile, judge_corpus
-from brownout.telemetry.dataset import Dataset
-from brownout.usecases.evaluate_detect import evaluate_detect
+from brownout.store.dataset import Dataset
 
 __all__ = ["corpus", "gaussian_scores", "windows_of"]
 

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-from brownout.detection.episodes import episodes
-from brownout.detection.forest import IsolationForestDetector
-from brownout.detection.rebase import rescored
+from brownout.detection.baseline.level_shifts import rescored
+from brownout.detection.episodes.segmentation import episodes
+from brownout.detection.forest.detector import IsolationForestDetector
 from brownout.domain.findings import Episode
 from brownout.domain.metrics import Worse
 from brownout.domain.panel import Panel
-from brownout.telemetry.dataset import Dataset
-from brownout.telemetry.grid import plan_shards, read_shard
+from brownout.store.dataset import Dataset
+from brownout.store.shards import plan_shards, read_shard
 
 HOURS = 24.0
 MOVED, AGAIN, LONG = (np.timedelta64(hours, "h") for hours in (84, 36, 2))

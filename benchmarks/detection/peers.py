@@ -22,11 +22,11 @@ from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
 
 from brownout.domain.panel import Panel
-from brownout.evaluation.detection import point_scores
+from brownout.evaluate.evaluate_detect import evaluate_detect
+from brownout.evaluation.detection_scores import point_scores
 from brownout.evaluation.volume import volume_under_pr
-from brownout.telemetry.dataset import Dataset
-from brownout.telemetry.grid import plan_shards, read_shard
-from brownout.usecases.evaluate_detect import evaluate_detect
+from brownout.store.dataset import Dataset
+from brownout.store.shards import plan_shards, read_shard
 
 Values = npt.NDArray[np.float64]
 

@@ -17,18 +17,18 @@ import numpy as np
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from brownout.detection.features import entity_features
-from brownout.detection.forest import WEIGHTS
-from brownout.detection.past import trailing_mean
-from brownout.detection.settings import DetectorSettings
+from brownout.detection.baseline.seasonal_baseline import trailing_mean
+from brownout.detection.detector_settings import DetectorSettings
+from brownout.detection.features.feature_table import entity_features
+from brownout.detection.forest.detector import WEIGHTS
 from brownout.domain.panel import Float, Panel
-from brownout.evaluation.detection import runs
-from brownout.forecasting.selected import SelectedForecaster
-from brownout.forecasting.settings import LstmSettings
+from brownout.evaluation.detection_scores import runs
+from brownout.forecasting.fleet_forecaster import SelectedForecaster
+from brownout.forecasting.lstm_settings import LstmSettings
+from brownout.nightly.context import forecast_panel
 from brownout.settings import ForecastSettings
-from brownout.telemetry.dataset import Dataset
-from brownout.telemetry.grid import plan_shards, read_shard
-from brownout.usecases.horizon import forecast_panel
+from brownout.store.dataset import Dataset
+from brownout.store.shards import plan_shards, read_shard
 
 FORECAST_SHARE, TEST_SHARE = 0.36, 0.57
 """Shares of the time axis after which the forecaster has learned, and the forests; with a ``test_start`` half and all

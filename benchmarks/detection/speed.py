@@ -10,7 +10,7 @@ from importlib.util import find_spec
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from brownout.detection.forest import IsolationForestDetector
+from brownout.detection.forest.detector import IsolationForestDetector
 from brownout.domain.entities import Entity
 from brownout.domain.metrics import Metric
 from brownout.domain.panel import Panel

@@ -20,25 +20,25 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "integration")]
 from influx import influxd
 
 from brownout.adapters.influx.influxql import InfluxQlDatabase
-from brownout.diagnosis.inference import Diagnoser
-from brownout.diagnosis.knowledge import Knowledge
-from brownout.diagnosis.observation import IncidentWindow
+from brownout.diagnosis.evidence.observation import IncidentWindow
+from brownout.diagnosis.inference.cause_ranking import Diagnoser
+from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.entities import Topology
 from brownout.domain.findings import Cause
 from brownout.domain.panel import Panel
 from brownout.domain.truth import Incident
-from brownout.evaluation.diagnosis import diagnosis_scores, judge
+from brownout.evaluation.diagnosis_scores import diagnosis_scores, judge
+from brownout.ingest.canonical import Canonicaliser
+from brownout.ingest.line_protocol import batches
+from brownout.ingest.mapping import TelegrafMapping
+from brownout.operate.sources import DatabaseSource
+from brownout.operate.sync import sync
 from brownout.simulation import FleetSettings, simulate
 from brownout.simulation.fleet import Fleet
 from brownout.simulation.signatures import SIGNATURES
 from brownout.simulation.telegraf import telegraf_points
-from brownout.telemetry.canonical import Canonicaliser
-from brownout.telemetry.grid import plan_shards, read_shard
-from brownout.telemetry.history import History
-from brownout.telemetry.lines import batches
-from brownout.telemetry.mapping import TelegrafMapping
-from brownout.telemetry.source import DatabaseSource
-from brownout.telemetry.sync import sync
+from brownout.store.history import History
+from brownout.store.shards import plan_shards, read_shard
 
 WEEK = np.timedelta64(7, "D")
 KNOWLEDGE = Knowledge.load()

@@ -15,14 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
-from brownout.diagnosis.knowledge import Knowledge
-from brownout.diagnosis.learning import Example, Learned, learn, make_example
-from brownout.diagnosis.observation import observe
-from brownout.diagnosis.rules import CauseRule
-from brownout.diagnosis.scene import Scene
+from brownout.diagnosis.evidence.observation import observe
+from brownout.diagnosis.evidence.symptoms import Scene
+from brownout.diagnosis.inference.weight_learning import Example, Learned, learn, make_example
+from brownout.diagnosis.knowledge.evidence_rules import CauseRule
+from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.panel import Panel
-from brownout.telemetry.dataset import Dataset
-from brownout.usecases.incidents import BASELINE, GroupPanels, window_of
+from brownout.evaluate.labelled_incidents import BASELINE, GroupPanels, window_of
+from brownout.store.dataset import Dataset
 
 DELAYS = (0.0, 60.0, 90.0)
 """Seconds that detection comes late; learning sees them all."""

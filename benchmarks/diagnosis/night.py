@@ -14,10 +14,10 @@ import time
 from pathlib import Path
 
 from brownout.domain.findings import UNKNOWN, Why
+from brownout.evaluate.replay import nights_of, own_nights
+from brownout.nightly.diagnose import group_incidents, investigate
 from brownout.settings import Settings
-from brownout.telemetry.dataset import Dataset
-from brownout.usecases.investigate import group_incidents, investigate
-from brownout.usecases.own_nights import nights_of, own_nights
+from brownout.store.dataset import Dataset
 
 
 def main() -> None:

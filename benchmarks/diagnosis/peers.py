@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 
-from brownout.diagnosis.inference import Diagnoser
-from brownout.diagnosis.knowledge import Knowledge
-from brownout.diagnosis.observation import Observations, observe
+from brownout.diagnosis.evidence.observation import Observations, observe
+from brownout.diagnosis.inference.cause_ranking import Diagnoser
+from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.metrics import Family, Role
 from brownout.domain.panel import Panel
 from brownout.domain.truth import Incident
-from brownout.telemetry.dataset import Dataset
-from brownout.usecases.incidents import BASELINE, GroupPanels, window_of
+from brownout.evaluate.labelled_incidents import BASELINE, GroupPanels, window_of
+from brownout.store.dataset import Dataset
 
 FAMILY = {
     Role.CPU: "cpu", Role.MEMORY: "memory", Role.DISK_READ: "disk", Role.DISK_WRITE: "disk", Role.NETWORK_IN: "network",

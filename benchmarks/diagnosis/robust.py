@@ -16,17 +16,17 @@ from pathlib import Path
 import numpy as np
 from learn import examples_of, without_one
 
-from brownout.diagnosis.knowledge import Knowledge
-from brownout.diagnosis.learning import PRIOR_WEIGHT, Example, make_example
-from brownout.diagnosis.observation import observe
-from brownout.diagnosis.rules import CauseRule
-from brownout.diagnosis.scene import Scene
+from brownout.diagnosis.evidence.observation import observe
+from brownout.diagnosis.evidence.symptoms import Scene
+from brownout.diagnosis.inference.weight_learning import PRIOR_WEIGHT, Example, make_example
+from brownout.diagnosis.knowledge.evidence_rules import CauseRule
+from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.findings import EvidenceRole
 from brownout.domain.metrics import Role
 from brownout.domain.panel import Panel
 from brownout.domain.truth import Incident
-from brownout.telemetry.dataset import Dataset
-from brownout.usecases.incidents import GroupPanels
+from brownout.evaluate.labelled_incidents import GroupPanels
+from brownout.store.dataset import Dataset
 
 Change = Callable[[Panel, Incident], Panel]
 

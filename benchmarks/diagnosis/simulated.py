@@ -15,15 +15,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from simulated_peers import Scored, baro, forest, strengths
 
-from brownout.diagnosis.inference import Diagnoser
-from brownout.diagnosis.knowledge import Knowledge
-from brownout.diagnosis.observation import IncidentWindow
+from brownout.diagnosis.evidence.observation import IncidentWindow
+from brownout.diagnosis.inference.cause_ranking import Diagnoser
+from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.findings import UNKNOWN, Cause
 from brownout.domain.panel import Panel
 from brownout.domain.truth import Incident
-from brownout.evaluation.diagnosis import Verdict, answers, diagnosis_scores, judge
+from brownout.evaluation.diagnosis_scores import Verdict, answers, diagnosis_scores, judge
 from brownout.simulation import FleetSettings, simulate
-from brownout.simulation.faults import load_templates
+from brownout.simulation.events.fault_definitions import load_templates
 from brownout.simulation.fleet import Fleet
 
 FLEET = FleetSettings(hosts=10, vms=60, days=12, interval_s=120, faults=70, signatures=True)

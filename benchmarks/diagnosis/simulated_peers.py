@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 
-from brownout.diagnosis.knowledge import Knowledge
-from brownout.diagnosis.observation import observe
-from brownout.diagnosis.scene import Scene
+from brownout.diagnosis.evidence.observation import observe
+from brownout.diagnosis.evidence.symptoms import Scene
+from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.entities import Topology
 from brownout.domain.panel import Panel
 from brownout.domain.truth import Incident

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from brownout.diagnosis.stages import Bottleneck
-from brownout.evaluation.diagnosis import macro_f1
+from brownout.diagnosis.evidence.display_stages import Bottleneck
+from brownout.evaluation.diagnosis_scores import macro_f1
 
 FOLDS = 5
 

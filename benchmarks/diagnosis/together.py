@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from simulated import panels_of, ranking
 
-from brownout.diagnosis.knowledge import Knowledge
+from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.findings import Cause
 from brownout.domain.truth import Incident
 from brownout.simulation import FleetSettings, simulate

@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from brownout.domain.forecasts import Forecasts
-from brownout.domain.losses import path_losses
 from brownout.domain.panel import Float
-from brownout.forecasting.rows import Rows
+from brownout.forecasting.series_rows import Rows
+from brownout.numerics.losses import path_losses
 
 DRAWS = 1000
 Table = npt.NDArray[np.float64]

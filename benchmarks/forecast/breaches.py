@@ -20,22 +20,22 @@ import numpy as np
 
 from brownout.domain.entities import Topology
 from brownout.domain.forecasts import Forecasts
-from brownout.domain.losses import path_losses, skill_ratio
 from brownout.domain.metrics import Worse
 from brownout.domain.panel import Panel
-from brownout.evaluation.breaches import BreachScores, windows_of
-from brownout.evaluation.forecast import actual_after
-from brownout.forecasting.naive import SeasonalNaive, seasonal_scale
-from brownout.forecasting.odds import base_rates
-from brownout.forecasting.rows import day_steps
-from brownout.forecasting.selected import SelectedForecaster
-from brownout.forecasting.settings import LstmSettings
+from brownout.evaluation.backtest import actual_after
+from brownout.evaluation.breach_scores import BreachScores, windows_of
+from brownout.forecasting.baselines.naive import SeasonalNaive, seasonal_scale
+from brownout.forecasting.exceedance.chance_correction import base_rates
+from brownout.forecasting.fleet_forecaster import SelectedForecaster
+from brownout.forecasting.lstm_settings import LstmSettings
+from brownout.forecasting.series_rows import day_steps
+from brownout.nightly.context import forecast_panel
+from brownout.numerics.losses import path_losses, skill_ratio
 from brownout.settings import ForecastSettings
 from brownout.simulation import FleetSettings, simulate
-from brownout.simulation.dataset import write_dataset
-from brownout.telemetry.dataset import Dataset
-from brownout.telemetry.grid import shards
-from brownout.usecases.horizon import forecast_panel
+from brownout.simulation.fleet_dataset import write_dataset
+from brownout.store.dataset import Dataset
+from brownout.store.shards import shards
 
 TRAIN = 0.7
 LATENCIES = ("console_connect_ms", "console_mainloop_ms", "console_update_ms", "console_echo_ms")

@@ -18,16 +18,16 @@ import numpy as np
 
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.panel import Panel
-from brownout.evaluation.forecast import BacktestScores, actual_after
-from brownout.forecasting.cold_start import AGES_H, ColdStart
-from brownout.forecasting.naive import SeasonalNaive, seasonal_scale
-from brownout.forecasting.rows import day_steps
-from brownout.forecasting.selected import SelectedForecaster
-from brownout.forecasting.settings import LstmSettings
+from brownout.evaluation.backtest import BacktestScores, actual_after
+from brownout.forecasting.baselines.naive import SeasonalNaive, seasonal_scale
+from brownout.forecasting.cold_start.newcomer_forecasts import AGES_H, ColdStart
+from brownout.forecasting.fleet_forecaster import SelectedForecaster
+from brownout.forecasting.lstm_settings import LstmSettings
+from brownout.forecasting.series_rows import day_steps
+from brownout.nightly.context import forecast_panel
 from brownout.settings import ForecastSettings
-from brownout.telemetry.dataset import Dataset
-from brownout.telemetry.grid import shards
-from brownout.usecases.horizon import forecast_panel
+from brownout.store.dataset import Dataset
+from brownout.store.shards import shards
 
 TRAIN, ORIGINS = 0.7, 6
 

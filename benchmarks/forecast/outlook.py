@@ -15,19 +15,19 @@ from pathlib import Path
 
 import numpy as np
 
+from brownout.domain.exceedance import PathModel, crossing, exceedance
 from brownout.domain.forecasts import Forecasts
-from brownout.domain.losses import brier
 from brownout.domain.metrics import Worse
 from brownout.domain.panel import Float, Panel
-from brownout.domain.paths import PathModel, crossing, exceedance
-from brownout.evaluation.forecast import BacktestScores, actual_after
-from brownout.forecasting.naive import Naive, SeasonalNaive, seasonal_scale
+from brownout.evaluation.backtest import BacktestScores, actual_after
+from brownout.forecasting.baselines.naive import Naive, SeasonalNaive, seasonal_scale
 from brownout.forecasting.outlook import RISING, Outlook
-from brownout.forecasting.rows import day_steps, rows_of
+from brownout.forecasting.series_rows import day_steps, rows_of
+from brownout.nightly.context import forecast_panel, outlook_panel, outlook_steps
+from brownout.numerics.losses import brier
 from brownout.settings import Settings
-from brownout.telemetry.dataset import Dataset
-from brownout.telemetry.grid import shards
-from brownout.usecases.horizon import forecast_panel, outlook_panel, outlook_steps
+from brownout.store.dataset import Dataset
+from brownout.store.shards import shards
 
 
 def events(panel: Panel, made: Forecasts, actual: Float) -> Iterator[tuple[str, float, bool]]:

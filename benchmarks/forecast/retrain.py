@@ -16,9 +16,9 @@ import time
 from pathlib import Path
 
 from brownout.adapters.tracking import MlflowTracker
+from brownout.nightly.train import train_forecaster
 from brownout.settings import Settings
-from brownout.telemetry.dataset import Dataset
-from brownout.usecases.training import train_forecaster
+from brownout.store.dataset import Dataset
 
 
 def train(dataset: Path, folder: Path) -> dict[str, float]:

@@ -28,15 +28,15 @@ from bootstrap import Sums, deviations, sums
 
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.panel import Float, Panel
-from brownout.evaluation.forecast import BacktestScores, actual_after
-from brownout.forecasting.medians import MedianLevel
-from brownout.forecasting.naive import Naive, SeasonalNaive, WeeklyNaive, seasonal_scale
-from brownout.forecasting.rows import clip_to_bounds, day_steps, rows_of
-from brownout.forecasting.selected import SelectedForecaster
-from brownout.forecasting.settings import LstmSettings
-from brownout.forecasting.smoothing import Smoothing
-from brownout.telemetry.dataset import Dataset
-from brownout.telemetry.grid import shards
+from brownout.evaluation.backtest import BacktestScores, actual_after
+from brownout.forecasting.baselines.medians import MedianLevel
+from brownout.forecasting.baselines.naive import Naive, SeasonalNaive, WeeklyNaive, seasonal_scale
+from brownout.forecasting.baselines.smoothing import Smoothing
+from brownout.forecasting.fleet_forecaster import SelectedForecaster
+from brownout.forecasting.lstm_settings import LstmSettings
+from brownout.forecasting.series_rows import clip_to_bounds, day_steps, rows_of
+from brownout.store.dataset import Dataset
+from brownout.store.shards import shards
 
 HERE = Path(__file__).parent
 HORIZON = 48

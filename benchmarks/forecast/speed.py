@@ -25,12 +25,12 @@ from brownout.domain.entities import Entity
 from brownout.domain.metrics import Family, Metric
 from brownout.domain.panel import Panel
 from brownout.domain.ports import no_progress
-from brownout.forecasting.block import block_of
-from brownout.forecasting.lstm import LstmForecaster
-from brownout.forecasting.network import build, pinball
-from brownout.forecasting.settings import LstmSettings
-from brownout.forecasting.training import draw, train
-from brownout.forecasting.windows import CHANNELS, STATICS, Windows, windows
+from brownout.forecasting.lstm_settings import LstmSettings
+from brownout.forecasting.network.architecture import build, pinball
+from brownout.forecasting.network.lstm import LstmForecaster
+from brownout.forecasting.network.series_block import block_of
+from brownout.forecasting.network.training import draw, train
+from brownout.forecasting.network.windows import CHANNELS, STATICS, Windows, windows
 
 ALONE = {"OMP_NUM_THREADS": "1"}
 """One thread, so that none spends processor time on waiting for another."""

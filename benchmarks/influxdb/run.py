@@ -30,7 +30,9 @@ from brownout.adapters.influx.influxql import InfluxQlDatabase  # noqa: E402
 from brownout.domain.entities import Entity  # noqa: E402
 from brownout.domain.metrics import Metric  # noqa: E402
 from brownout.domain.repairs import Repairs  # noqa: E402
-from brownout.telemetry.history import (  # noqa: E402
+from brownout.ingest.line_protocol import Points, batches  # noqa: E402
+from brownout.ingest.raw import Request  # noqa: E402
+from brownout.store.history import (  # noqa: E402
     HOURS,
     WEEK,
     Description,
@@ -40,8 +42,6 @@ from brownout.telemetry.history import (  # noqa: E402
     write_description,
     write_samples,
 )
-from brownout.telemetry.lines import Points, batches  # noqa: E402
-from brownout.telemetry.raw import Request  # noqa: E402
 
 HOSTS, TIMES = 100, 20_000
 START = np.datetime64("2026-01-05", "ms")

@@ -12,18 +12,18 @@ import pytest
 from conftest import Write
 
 from brownout.domain.findings import Episode
-from brownout.forecasting.rolling import RollingCalibration
-from brownout.forecasting.selected import SelectedForecaster
+from brownout.evaluate.evaluate_detect import evaluate_detect
+from brownout.evaluate.evaluate_diagnose import evaluate_diagnose
+from brownout.evaluate.evaluate_forecast import ForecastEvaluation, evaluate_forecast
+from brownout.evaluate.evaluate_own import evaluate_own
+from brownout.evaluate.labelled_incidents import healthy_window
+from brownout.evaluate.replay import _late
+from brownout.forecasting.fleet_forecaster import SelectedForecaster
+from brownout.forecasting.selection.rolling_calibration import RollingCalibration
 from brownout.simulation import FleetSettings, simulate
-from brownout.simulation.dataset import write_dataset
-from brownout.telemetry.dataset import Dataset
-from brownout.telemetry.grid import shards
-from brownout.usecases.evaluate_detect import evaluate_detect
-from brownout.usecases.evaluate_diagnose import evaluate_diagnose
-from brownout.usecases.evaluate_forecast import ForecastEvaluation, evaluate_forecast
-from brownout.usecases.evaluate_own import evaluate_own
-from brownout.usecases.incidents import healthy_window
-from brownout.usecases.own_nights import _late
+from brownout.simulation.fleet_dataset import write_dataset
+from brownout.store.dataset import Dataset
+from brownout.store.shards import shards
 
 MINUTE = np.timedelta64(1, "m")
 
@@ -58,8 +58,8 @@ def waves(write_dataset: Write) -> Path:
 def test_forecast_writes_every_quantile_of_every_step_from_every_origin(
     waves: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import brownout.usecases.evaluate_forecast as module
-    from brownout.forecasting.settings import LstmSettings
+    import brownout.evaluate.evaluate_forecast as module
+    from brownout.forecasting.lstm_settings import LstmSettings
 
     monkeypatch.setattr(module, "LstmSettings", lambda **given: LstmSettings(**given, context=96, steps=20, hidden=16))
     result = evaluate_forecast(Dataset.open(waves), tmp_path, ForecastEvaluation(horizon=24, stride=24))
@@ -83,8 +83,8 @@ def test_forecast_writes_every_quantile_of_every_step_from_every_origin(
 def test_forecasts_of_metrics_with_a_limit_are_judged_as_warnings_too(
     waves: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import brownout.usecases.evaluate_forecast as module
-    from brownout.forecasting.settings import LstmSettings
+    import brownout.evaluate.evaluate_forecast as module
+    from brownout.forecasting.lstm_settings import LstmSettings
 
     monkeypatch.setattr(module, "LstmSettings", lambda **given: LstmSettings(**given, context=96, steps=20, hidden=16))
     header = (waves / "dataset.toml").read_text() + 'limit = 65\nworse = "up"\n'
@@ -106,8 +106,8 @@ def test_a_forecast_knows_nothing_of_what_comes_after_its_origin(
 
     Origins lie so close that most forecasts are half measured when the next ones are calibrated by them.
     """
-    import brownout.usecases.evaluate_forecast as module
-    from brownout.forecasting.settings import LstmSettings
+    import brownout.evaluate.evaluate_forecast as module
+    from brownout.forecasting.lstm_settings import LstmSettings
 
     monkeypatch.setattr(module, "LstmSettings", lambda **given: LstmSettings(**given, context=96, steps=20, hidden=16))
     model, tables = None, []

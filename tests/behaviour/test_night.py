@@ -10,12 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from brownout.domain.errors import HistoryError, ModelError, SettingsError
+from brownout.nightly.run import bring, train_models, watch_fleet
+from brownout.nightly.workspace import Workspace
+from brownout.operate.demo import prepare_demo
 from brownout.settings import Settings, load_settings
 from brownout.simulation import FleetSettings, simulate
-from brownout.simulation.dataset import write_dataset
-from brownout.usecases.demo import prepare_demo
-from brownout.usecases.nightly import bring, train_models, watch_fleet
-from brownout.usecases.workspace import Workspace
+from brownout.simulation.fleet_dataset import write_dataset
 
 NAB = Path(__file__).parents[1] / "data" / "nab-aws"
 QUICK = {"train_steps": 20}

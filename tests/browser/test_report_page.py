@@ -9,7 +9,7 @@ import pytest
 from nights import HOSTILE, driven, night
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 
-from brownout.reporting.write import write_report
+from brownout.reporting.render import write_report
 
 CHROMIUM = os.environ.get("BROWNOUT_CHROMIUM") or shutil.which("chromium") or ""
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium: apt install chromium, or set BROWNOUT_CHROMIUM")

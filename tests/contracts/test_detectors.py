@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from panels import waves
 
-from brownout.detection.episodes import episodes
-from brownout.detection.forest import IsolationForestDetector
-from brownout.detection.settings import DetectorSettings
+from brownout.detection.detector_settings import DetectorSettings
+from brownout.detection.episodes.segmentation import episodes
+from brownout.detection.forest.detector import IsolationForestDetector
 from brownout.domain.errors import ModelError, NotFittedError
 from brownout.domain.ports import Detector
 
@@ -125,7 +125,7 @@ def test_a_damaged_detector_is_refused(damage: str, tmp_path: Path) -> None:
 
 def test_a_tree_that_points_beyond_its_nodes_is_refused(tmp_path: Path) -> None:
     """Whoever changes a forest can change its hash too; scikit-learn would read outside of its arrays."""
-    from brownout.detection.forest import _checked
+    from brownout.detection.forest.detector import _checked
 
     detector = MAKE["isolation-forest"]().fit([waves(interval_s=INTERVAL)])
     assert isinstance(detector, IsolationForestDetector)
@@ -154,7 +154,7 @@ def test_episodes_hold_the_step_with_its_mover_first() -> None:
 
 
 def test_a_surprise_after_odd_hours_counts_for_more() -> None:
-    from brownout.detection.forest import ECHO_SHARE, _echoed
+    from brownout.detection.forest.detector import ECHO_SHARE, _echoed
 
     surprises = np.random.default_rng(0).random((2, 200)).astype(np.float32)
     surprises[0, 50:60] = np.nan
@@ -166,7 +166,7 @@ def test_a_surprise_after_odd_hours_counts_for_more() -> None:
 
 
 def test_a_level_counts_a_deviation_from_its_second_slot_on() -> None:
-    from brownout.detection.forest import DEVIATING, _settled
+    from brownout.detection.forest.detector import DEVIATING, _settled
 
     weight = DEVIATING["now_largest"]
     now = np.array([[2, 0, 5, 1, 4, 4, np.nan, 3]], np.float32)
@@ -176,7 +176,7 @@ def test_a_level_counts_a_deviation_from_its_second_slot_on() -> None:
 
 
 def test_a_level_adds_a_tenth_of_how_far_one_metric_and_all_together_are_to_the_forest() -> None:
-    from brownout.detection.forest import FEATURES, _raw
+    from brownout.detection.forest.detector import FEATURES, _raw
 
     panel = waves(interval_s=INTERVAL)
     forest = MAKE["isolation-forest"]().fit([panel]).forests_["vm"]  # type: ignore[attr-defined]

@@ -16,15 +16,15 @@ from brownout.domain.errors import BrownoutError, DataError, ModelError, NotFitt
 from brownout.domain.forecasts import QUANTILES, Forecasts, Series
 from brownout.domain.panel import Panel
 from brownout.domain.ports import Forecaster
-from brownout.forecasting.lstm import LstmForecaster
-from brownout.forecasting.medians import MedianLevel
-from brownout.forecasting.naive import Naive, SeasonalNaive, WeeklyNaive
+from brownout.forecasting.baselines.daily_deciles import Usual
+from brownout.forecasting.baselines.medians import MedianLevel
+from brownout.forecasting.baselines.naive import Naive, SeasonalNaive, WeeklyNaive
+from brownout.forecasting.baselines.smoothing import Smoothing
+from brownout.forecasting.baselines.trend import Trend
+from brownout.forecasting.fleet_forecaster import SelectedForecaster
+from brownout.forecasting.lstm_settings import LstmSettings
+from brownout.forecasting.network.lstm import LstmForecaster
 from brownout.forecasting.outlook import Outlook
-from brownout.forecasting.selected import SelectedForecaster
-from brownout.forecasting.settings import LstmSettings
-from brownout.forecasting.smoothing import Smoothing
-from brownout.forecasting.trend import Trend
-from brownout.forecasting.usual import Usual
 
 TINY = LstmSettings(context=96, horizon=24, hidden=16, steps=40, batch=32)
 MAKE: dict[str, Callable[[], Forecaster]] = {
@@ -221,7 +221,7 @@ def test_training_with_drifts_makes_a_steady_rise_go_on(monkeypatch: pytest.Monk
         return float(np.median(after.values[rows, 11, 4] - before.values[rows, 11, 4]))
 
     with_drifts = rise()
-    monkeypatch.setattr("brownout.forecasting.drift.SHARE", 0.0)
+    monkeypatch.setattr("brownout.forecasting.network.augmentation.SHARE", 0.0)
     without = rise()
     assert with_drifts > 1.3 * without, (with_drifts, without)
 

@@ -3,7 +3,7 @@
 import importlib.util
 from pathlib import Path
 
-from brownout.diagnosis.knowledge import Knowledge
+from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 
 DOCS = Path(__file__).parents[2] / "docs"
 

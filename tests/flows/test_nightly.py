@@ -14,7 +14,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """One temporary Prefect server for this module, with a database of its own."""
     patch = pytest.MonkeyPatch()
     patch.setenv("PREFECT_HOME", str(tmp_path_factory.mktemp("prefect")))
-    from brownout.pipelines.runtime import prefect_environment
+    from brownout_pipelines.runtime import prefect_environment
 
     with prefect_environment(state=None):
         yield
@@ -36,7 +36,7 @@ class Flaky:
 
 @pytest.fixture
 def without_delay(monkeypatch: pytest.MonkeyPatch) -> Any:
-    from brownout.pipelines import nightly
+    from brownout_pipelines import nightly
 
     monkeypatch.setattr(nightly.sync_history, "retry_delay_seconds", 0)
     return nightly

@@ -11,10 +11,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from panels import waves
 
-from brownout.forecasting.lstm import LstmForecaster
+from brownout.forecasting.fleet_forecaster import SelectedForecaster
+from brownout.forecasting.lstm_settings import LstmSettings
+from brownout.forecasting.network.lstm import LstmForecaster
 from brownout.forecasting.outlook import Outlook
-from brownout.forecasting.selected import SelectedForecaster
-from brownout.forecasting.settings import LstmSettings
 
 FOLDER = Path(__file__).parent / "forecaster-3"
 

@@ -9,7 +9,7 @@ import node
 import pytest
 import yaml
 
-from brownout.telemetry.mapping import TelegrafMapping
+from brownout.ingest.mapping import TelegrafMapping
 
 GENERATIONS = ("influxdb1", "influxdb2")
 OPTIONS = "./node_modules/@grafana/schema/dist/types/raw/composable/timeseries/panelcfg/x/types.gen"

@@ -12,21 +12,21 @@ import pytest
 from influx import PASSWORD, Influx
 
 from brownout.adapters.influx.influxql import InfluxQlDatabase
-from brownout.diagnosis.inference import Diagnoser
-from brownout.diagnosis.knowledge import Knowledge
-from brownout.diagnosis.observation import IncidentWindow
+from brownout.diagnosis.evidence.observation import IncidentWindow
+from brownout.diagnosis.inference.cause_ranking import Diagnoser
+from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.panel import Panel
 from brownout.domain.repairs import Repair
+from brownout.ingest.canonical import Canonicaliser
+from brownout.ingest.line_protocol import Points, batches
+from brownout.ingest.mapping import TelegrafMapping
+from brownout.operate.sources import DatabaseSource
+from brownout.operate.sync import SyncResult, sync
 from brownout.simulation.fleet import Fleet, simulate
-from brownout.simulation.settings import FleetSettings
+from brownout.simulation.fleet_settings import FleetSettings
 from brownout.simulation.telegraf import Trouble, telegraf_points
-from brownout.telemetry.canonical import Canonicaliser
-from brownout.telemetry.grid import plan_shards, read_shard, shards
-from brownout.telemetry.history import History
-from brownout.telemetry.lines import Points, batches
-from brownout.telemetry.mapping import TelegrafMapping
-from brownout.telemetry.source import DatabaseSource
-from brownout.telemetry.sync import SyncResult, sync
+from brownout.store.history import History
+from brownout.store.shards import plan_shards, read_shard, shards
 
 RARE = ("ART-06", "MAINT-02", "MAINT-05", "NET-05", "NET-08", "VIRT-04")
 """Causes whose metrics are 0 on a healthy fleet; the seed has the first five of them."""
@@ -211,10 +211,10 @@ from pathlib import Path
 import numpy as np
 from brownout.adapters.influx.http import Connection
 from brownout.adapters.influx.influxql import InfluxQlDatabase
-from brownout.telemetry.canonical import Canonicaliser
-from brownout.telemetry.mapping import TelegrafMapping
-from brownout.telemetry.source import DatabaseSource
-from brownout.telemetry.sync import sync
+from brownout.ingest.canonical import Canonicaliser
+from brownout.ingest.mapping import TelegrafMapping
+from brownout.operate.sources import DatabaseSource
+from brownout.operate.sync import sync
 
 url, password, folder, start, end = sys.argv[1:]
 database = InfluxQlDatabase(Connection(url=url), database="corpus", user="admin", password=password, version="1.6.7")

@@ -16,13 +16,13 @@ from servers import free_port
 from brownout.adapters.influx.http import Connection
 from brownout.adapters.influx.influxql import InfluxQlDatabase
 from brownout.domain.errors import DatabaseError, HistoryError
-from brownout.telemetry.canonical import Canonicaliser
-from brownout.telemetry.history import History
-from brownout.telemetry.lines import Points, batches
-from brownout.telemetry.mapping import TelegrafMapping
-from brownout.telemetry.raw import Request
-from brownout.telemetry.source import DatabaseSource
-from brownout.telemetry.sync import sync
+from brownout.ingest.canonical import Canonicaliser
+from brownout.ingest.line_protocol import Points, batches
+from brownout.ingest.mapping import TelegrafMapping
+from brownout.ingest.raw import Request
+from brownout.operate.sources import DatabaseSource
+from brownout.operate.sync import sync
+from brownout.store.history import History
 
 START = np.datetime64("2026-03-02T00:00", "ms")
 HOUR = np.timedelta64(3_600_000, "ms")

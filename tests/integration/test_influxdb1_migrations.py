@@ -6,15 +6,15 @@ import numpy as np
 from influx import Influx
 
 from brownout.domain.truth import Event
+from brownout.ingest.canonical import Canonicaliser
+from brownout.ingest.line_protocol import batches
+from brownout.ingest.mapping import TelegrafMapping
+from brownout.operate.sources import DatabaseSource
+from brownout.operate.sync import sync
 from brownout.simulation import FleetSettings, simulate
 from brownout.simulation.telegraf import telegraf_points
-from brownout.telemetry.canonical import Canonicaliser
-from brownout.telemetry.grid import plan_shards, read_shard
-from brownout.telemetry.history import History
-from brownout.telemetry.lines import batches
-from brownout.telemetry.mapping import TelegrafMapping
-from brownout.telemetry.source import DatabaseSource
-from brownout.telemetry.sync import sync
+from brownout.store.history import History
+from brownout.store.shards import plan_shards, read_shard
 
 FLEET = FleetSettings(
     hosts=3,

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from influx import PASSWORD, Influx
 
+from brownout.nightly.workspace import Workspace
+from brownout.operate.doctor import State, examine
+from brownout.operate.open_sources import clock
 from brownout.settings import Settings, load_settings
-from brownout.usecases.doctor import State, examine
-from brownout.usecases.sources import clock
-from brownout.usecases.workspace import Workspace
 
 BROWNOUT = Path(sys.executable).with_name("brownout")
 MEASUREMENTS = {

@@ -22,8 +22,8 @@ from servers import free_port, served
 from brownout.adapters.influx.flux import FluxDatabase, literal, newest_text, query_text, schema_text
 from brownout.adapters.influx.http import Connection
 from brownout.domain.errors import DatabaseError
-from brownout.telemetry.lines import Points, batches
-from brownout.telemetry.raw import Request
+from brownout.ingest.line_protocol import Points, batches
+from brownout.ingest.raw import Request
 
 TOKEN = "token-of-the-tests"  # noqa: S105 - of no server
 START = np.datetime64("2026-03-02", "ms")

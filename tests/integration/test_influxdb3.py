@@ -19,8 +19,8 @@ from scripted import Answer, Script, scripted
 from brownout.adapters.influx.http import Connection
 from brownout.adapters.influx.sql import SqlDatabase
 from brownout.domain.errors import DatabaseError
-from brownout.telemetry.lines import Points, batches
-from brownout.telemetry.raw import Request
+from brownout.ingest.line_protocol import Points, batches
+from brownout.ingest.raw import Request
 
 TOKEN = "token-of-the-tests"  # noqa: S105 - of no server
 START = np.datetime64("2026-03-02", "ms")

@@ -10,8 +10,8 @@ from servers import free_port, served
 
 from brownout.adapters.tracking import MlflowTracker
 from brownout.domain.errors import ModelError
-from brownout.forecasting.lstm import LstmForecaster
-from brownout.forecasting.settings import LstmSettings
+from brownout.forecasting.lstm_settings import LstmSettings
+from brownout.forecasting.network.lstm import LstmForecaster
 
 
 @pytest.fixture(scope="module")

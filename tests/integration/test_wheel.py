@@ -26,7 +26,7 @@ def test_the_wheel_carries_definitions_flows_templates_and_the_lock(wheel: Path)
     for name in (
         "brownout/definitions/catalogue.toml",
         "brownout/definitions/knowledge/causes.toml",
-        "brownout/pipelines/nightly.py",
+        "brownout_pipelines/nightly.py",
         "brownout/reporting/assets/index.html.j2",
         "brownout/reporting/assets/uPlot.iife.min.js",
         "brownout/constraints.txt",

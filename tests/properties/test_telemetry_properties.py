@@ -9,9 +9,9 @@ from brownout.domain.entities import Topology
 from brownout.domain.metrics import Metric, MetricKind
 from brownout.domain.panel import Panel
 from brownout.domain.repairs import Repair
-from brownout.telemetry.clean import clean
-from brownout.telemetry.grid import ShardPlan, to_panel
-from brownout.telemetry.spans import spans_of
+from brownout.ingest.clean import clean
+from brownout.ingest.spans import spans_of
+from brownout.store.shards import ShardPlan, to_panel
 
 NAMES = ("a", "b", "<script>")
 values = st.one_of(st.floats(-20, 120, width=32), st.sampled_from([float("nan"), float("inf"), float("-inf")]))

@@ -64,13 +64,13 @@ def demo(
     *, out: Out = Path("demo"), seed: Annotated[int, typer.Option(help="Seed of the simulated fleet.")] = 7
 ) -> None:
     """Simulate a small fleet with faults and run the nightly flow on it; needs no server."""
-    from brownout.pipelines.runtime import prefect_environment
-    from brownout.usecases.demo import prepare_demo
+    from brownout.operate.demo import prepare_demo
+    from brownout_pipelines.runtime import prefect_environment
 
     say(f"simulate: a small fleet into {out / 'fleet'}")
     config = prepare_demo(out, seed=seed)
     with prefect_environment(state=out / "prefect"):
-        from brownout.pipelines.nightly import nightly
+        from brownout_pipelines.nightly import nightly
 
         _announce(Path(nightly(out=out, config=config)))
 
@@ -78,11 +78,11 @@ def demo(
 @app.command("nightly")
 def nightly_command(*, out: Out, config: Config = None, dataset: DatasetFolder = None) -> None:
     """Sync, train, forecast, detect, diagnose, plan and report: the main job, as a Prefect flow."""
-    from brownout.pipelines.runtime import prefect_environment
+    from brownout_pipelines.runtime import prefect_environment
 
     _settings(config, dataset)
     with prefect_environment(state=None):
-        from brownout.pipelines.nightly import nightly
+        from brownout_pipelines.nightly import nightly
 
         _announce(Path(nightly(out=out, config=config, dataset=dataset)))
 
@@ -90,8 +90,8 @@ def nightly_command(*, out: Out, config: Config = None, dataset: DatasetFolder =
 @app.command()
 def sync(*, out: Out, config: Config = None, dataset: DatasetFolder = None, as_json: Json = False) -> None:
     """Bring what is new into the history."""
-    from brownout.usecases.nightly import bring
-    from brownout.usecases.workspace import Workspace
+    from brownout.nightly.run import bring
+    from brownout.nightly.workspace import Workspace
 
     with progress_bars() as progress:
         result = bring(_settings(config, dataset), Workspace(out), progress)
@@ -104,8 +104,8 @@ def sync(*, out: Out, config: Config = None, dataset: DatasetFolder = None, as_j
 @app.command()
 def train(*, out: Out, config: Config = None) -> None:
     """Train the models on the history and log them in MLflow."""
-    from brownout.usecases.nightly import train_models
-    from brownout.usecases.workspace import Workspace
+    from brownout.nightly.run import train_models
+    from brownout.nightly.workspace import Workspace
 
     with progress_bars() as progress:
         for trained in train_models(load_settings(config), Workspace(out), progress):
@@ -115,8 +115,8 @@ def train(*, out: Out, config: Config = None) -> None:
 @app.command()
 def watch(*, out: Out, config: Config = None) -> None:
     """Forecast, detect, diagnose, plan and report with the models of the last training."""
-    from brownout.usecases.nightly import watch_fleet
-    from brownout.usecases.workspace import Workspace
+    from brownout.nightly.run import watch_fleet
+    from brownout.nightly.workspace import Workspace
 
     with progress_bars() as progress:
         _announce(watch_fleet(load_settings(config), Workspace(out), progress))
@@ -134,9 +134,9 @@ def doctor(
     """Check settings, server, permissions, measurements and their freshness; say what to do about each finding."""
     from dataclasses import asdict
 
-    from brownout.cli.checks import show_checks
-    from brownout.usecases.doctor import State, examine
-    from brownout.usecases.sources import clock
+    from brownout.cli.doctor_table import show_checks
+    from brownout.operate.doctor import State, examine
+    from brownout.operate.open_sources import clock
 
     if telegraf_conf:
         _print_telegraf_conf()
@@ -153,8 +153,8 @@ def doctor(
 
 
 def _print_telegraf_conf() -> None:
-    from brownout.telemetry.mapping import TelegrafMapping
-    from brownout.usecases.coverage import telegraf_conf
+    from brownout.ingest.mapping import TelegrafMapping
+    from brownout.operate.telemetry_coverage import telegraf_conf
 
     typer.echo(telegraf_conf(TelegrafMapping.load()), nl=False)
 
@@ -213,10 +213,10 @@ def _simulate(settings: "FleetSettings", folder: Path | None, to_influxdb: Path 
     """A fleet that ends now where a database is filled with it."""
     from dataclasses import replace
 
+    from brownout.operate.fill import fill, start_for
     from brownout.simulation import simulate as run
-    from brownout.simulation.dataset import stream_dataset
     from brownout.simulation.fleet import plan_fleet
-    from brownout.usecases.fill import fill, start_for
+    from brownout.simulation.fleet_dataset import stream_dataset
 
     if to_influxdb is not None:
         settings = replace(settings, start=start_for(settings.days, settings.interval_s))

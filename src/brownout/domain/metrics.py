@@ -8,9 +8,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
+from brownout.domain.definitions import definitions_folder
 from brownout.domain.errors import KnowledgeError
 
-__all__ = ["Catalogue", "Family", "Metric", "MetricKind", "Role", "Worse", "definitions_folder"]
+__all__ = ["Catalogue", "Family", "Metric", "MetricKind", "Role", "Worse"]
 
 
 class Family(StrEnum):
@@ -153,8 +154,3 @@ class Catalogue:
     def select(self, names: Iterable[str]) -> tuple[Metric, ...]:
         """Metrics by name; a name that is not in the catalogue becomes a metric of unknown role."""
         return tuple(self.metrics.get(name, Metric(name=name)) for name in names)
-
-
-def definitions_folder() -> Path:
-    """Folder of the reviewed definitions (the repository's ``models/``, shipped inside the wheel)."""
-    return Path(__file__).parent.parent / "definitions"

@@ -7,12 +7,12 @@ import numpy as np
 
 from brownout.domain.calendar import Announced
 from brownout.domain.entities import Topology
-from brownout.domain.feedback import Verdict
 from brownout.domain.findings import Action, Diagnosis, Episode, Quiet, Shift
 from brownout.domain.forecasts import Breach, Series, Skill
 from brownout.domain.metrics import Metric
 from brownout.domain.panel import Float, Times
 from brownout.domain.repairs import Repairs
+from brownout.domain.verdicts import Verdict
 
 __all__ = ["Chart", "ModelRecord", "Night", "Quality"]
 

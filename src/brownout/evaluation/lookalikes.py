@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from brownout.evaluation.diagnosis import Verdict
+from brownout.evaluation.diagnosis_scores import Verdict
 
 __all__ = ["groups_of", "within_groups"]
 

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from brownout.evaluation.detection import runs
+from brownout.evaluation.detection_scores import runs
 
 __all__ = ["WIDEST", "volume_under_pr"]
 

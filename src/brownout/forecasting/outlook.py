@@ -14,19 +14,19 @@ import numpy as np
 import numpy.typing as npt
 
 from brownout.domain.errors import NotFittedError
+from brownout.domain.exceedance import PathModel
 from brownout.domain.forecasts import QUANTILES, Forecasts, Series
-from brownout.domain.losses import path_losses, skill_ratio
 from brownout.domain.panel import Float, Panel
-from brownout.domain.paths import PathModel
 from brownout.domain.ports import Forecaster, Progress, no_progress
-from brownout.forecasting.breach_skill import learn_persistence
-from brownout.forecasting.calibration import Calibration, calibrate
-from brownout.forecasting.naive import Naive, SeasonalNaive, seasonal_scale
-from brownout.forecasting.rows import Rows, clip_to_bounds, day_steps, rows_of
-from brownout.forecasting.smoothing import Smoothing
-from brownout.forecasting.store import read_card, write_card
-from brownout.forecasting.trend import Trend, rises
-from brownout.forecasting.usual import Usual
+from brownout.forecasting.baselines.daily_deciles import Usual
+from brownout.forecasting.baselines.naive import Naive, SeasonalNaive, seasonal_scale
+from brownout.forecasting.baselines.smoothing import Smoothing
+from brownout.forecasting.baselines.trend import Trend, rises
+from brownout.forecasting.exceedance.breach_skill import learn_persistence
+from brownout.forecasting.model_files import read_card, write_card
+from brownout.forecasting.selection.calibration import Calibration, calibrate
+from brownout.forecasting.series_rows import Rows, clip_to_bounds, day_steps, rows_of
+from brownout.numerics.losses import path_losses, skill_ratio
 
 __all__ = ["Outlook", "sampled"]
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from brownout.domain.definitions import definitions_folder
 from brownout.domain.entities import Topology
 from brownout.domain.errors import KnowledgeError
 from brownout.domain.findings import UNKNOWN, Risk
-from brownout.domain.metrics import definitions_folder
 
 __all__ = ["FORBIDDEN", "Remedies", "Remedy", "fill"]
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from brownout.domain.exceedance import PathModel, corrected, crossed, exceedance
 from brownout.domain.forecasts import Breach, Forecasts, Series
 from brownout.domain.metrics import Metric, Worse
-from brownout.domain.paths import PathModel, corrected, crossed, exceedance
 
 __all__ = ["PathModel", "breaches", "exceedance"]
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from brownout.reporting.parts import Episode, Maintenance, Mover, Part, Quiet, Shift, Verdict
+from brownout.reporting.episode_schema import Episode, Maintenance, Mover, Part, Quiet, Shift, Verdict
 from brownout.reporting.skill_schema import Driver, Judgement, Skill
 
 __all__ = [

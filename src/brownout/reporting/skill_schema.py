@@ -1,6 +1,6 @@
 """The part of ``report.json`` that says how good the forecasts are."""
 
-from brownout.reporting.parts import Part
+from brownout.reporting.episode_schema import Part
 
 __all__ = ["Bin", "Chances", "Coverage", "Driver", "Fallback", "Judgement", "Skill"]
 

@@ -8,7 +8,7 @@ from brownout.domain.findings import UNKNOWN, Diagnosis
 from brownout.domain.forecasts import Breach
 from brownout.domain.night import Night
 from brownout.reporting import schema
-from brownout.reporting.episodes import first_of
+from brownout.reporting.episode_views import first_of
 from brownout.reporting.numbers import clock, iso, known, percent, span
 
 __all__ = ["summary_of"]

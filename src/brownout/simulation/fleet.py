@@ -9,17 +9,17 @@ import numpy as np
 from brownout.domain.entities import Topology
 from brownout.domain.panel import Panel
 from brownout.domain.truth import Anomaly, Event, Incident
-from brownout.simulation.background import CLUSTER, Background, apply_background, draw_background, events_of
-from brownout.simulation.configuration import draw_labels
-from brownout.simulation.console import simulate_consoles, simulate_guests
-from brownout.simulation.demand import draw_demand
-from brownout.simulation.draws import Draws
-from brownout.simulation.drivers import Drivers
-from brownout.simulation.host import simulate_hosts
-from brownout.simulation.injection import Injection, apply, place, truth
-from brownout.simulation.layout import Indices, Layout, make_layout
+from brownout.simulation.events.injection import Injection, apply, place, truth
+from brownout.simulation.events.operations import CLUSTER, Background, apply_background, draw_background, events_of
+from brownout.simulation.fleet_settings import FleetSettings
+from brownout.simulation.layout.configuration import draw_labels
+from brownout.simulation.layout.fleet_layout import Indices, Layout, make_layout
 from brownout.simulation.measurement import kinds_measured, measure
-from brownout.simulation.settings import FleetSettings
+from brownout.simulation.physics.consoles import simulate_consoles, simulate_guests
+from brownout.simulation.physics.demand import draw_demand
+from brownout.simulation.physics.draws import Draws
+from brownout.simulation.physics.drivers import Drivers
+from brownout.simulation.physics.hosts import simulate_hosts
 
 __all__ = ["Fleet", "Plan", "plan_fleet", "simulate", "stream"]
 

@@ -5,15 +5,15 @@ import numpy.typing as npt
 
 from brownout.domain.metrics import Catalogue
 from brownout.domain.panel import Panel
-from brownout.simulation.clocks import RATES, stamped
-from brownout.simulation.console import Consoles, Guests
-from brownout.simulation.demand import Demand
-from brownout.simulation.draws import Draws
-from brownout.simulation.drivers import Drivers
-from brownout.simulation.host import Hosts
-from brownout.simulation.layout import Layout
-from brownout.simulation.load import Array, ar1
-from brownout.simulation.settings import FleetSettings
+from brownout.simulation.fleet_settings import FleetSettings
+from brownout.simulation.layout.fleet_layout import Layout
+from brownout.simulation.physics.consoles import Consoles, Guests
+from brownout.simulation.physics.demand import Demand
+from brownout.simulation.physics.draws import Draws
+from brownout.simulation.physics.drivers import Drivers
+from brownout.simulation.physics.host_clocks import RATES, stamped
+from brownout.simulation.physics.hosts import Hosts
+from brownout.simulation.physics.load import Array, ar1
 from brownout.simulation.signatures import signatures
 
 __all__ = ["kinds_measured", "measure"]

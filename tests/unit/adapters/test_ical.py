@@ -13,9 +13,9 @@ from brownout.domain.entities import Entity, Topology
 from brownout.domain.errors import SettingsError
 from brownout.domain.metrics import Metric
 from brownout.domain.panel import Panel
+from brownout.nightly.calendars import calendar_of
+from brownout.operate.doctor import State, examine
 from brownout.settings import load_settings
-from brownout.usecases.calendars import calendar_of
-from brownout.usecases.doctor import State, examine
 
 ZONE = ZoneInfo("Europe/Zurich")
 START, END = np.datetime64("2026-03-20", "ms"), np.datetime64("2026-04-12", "ms")

@@ -9,7 +9,7 @@ import pytest
 from brownout.adapters.influx import flux, sql
 from brownout.adapters.influx.annotated import FluxError, parse_annotated
 from brownout.adapters.influx.http import seconds_to_wait
-from brownout.telemetry.raw import Request
+from brownout.ingest.raw import Request
 
 HEAD = (
     "#datatype,string,long,dateTime:RFC3339,double,string,string,string\r\n"

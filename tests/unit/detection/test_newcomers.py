@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from brownout.detection.newcomers import lend, own_only, since
+from brownout.detection.baseline.newcomers import lend, own_only, since
 from brownout.domain.entities import Entity
 from brownout.domain.findings import AnomalyScores
-from brownout.domain.likeness import likest
 from brownout.domain.metrics import Metric
 from brownout.domain.panel import Panel
+from brownout.domain.similarity import likest
 
 START = np.datetime64("2026-03-16", "ms")
 DAY = 24

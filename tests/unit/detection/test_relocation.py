@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from brownout.detection.relocation import relocated
+from brownout.detection.episodes.relocation import relocated
 from brownout.domain.entities import Entity
 from brownout.domain.findings import Episode, Mover, Why
 from brownout.domain.forecasts import Series

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from brownout.diagnosis.artefacts import Sifted, sift
-from brownout.diagnosis.grouping import group_episodes
-from brownout.diagnosis.inference import Diagnoser
-from brownout.diagnosis.knowledge import Knowledge
-from brownout.diagnosis.observation import IncidentWindow
+from brownout.diagnosis.evidence.observation import IncidentWindow
+from brownout.diagnosis.incidents.artefacts import Sifted, sift
+from brownout.diagnosis.incidents.grouping import group_episodes
+from brownout.diagnosis.inference.cause_ranking import Diagnoser
+from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.entities import Entity, Topology
 from brownout.domain.findings import Cause, Diagnosis, Episode, Mover, Why
 from brownout.domain.forecasts import Series

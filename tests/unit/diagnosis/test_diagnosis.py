@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from brownout.diagnosis.grouping import group_episodes
-from brownout.diagnosis.inference import Diagnoser
-from brownout.diagnosis.knowledge import Knowledge
-from brownout.diagnosis.observation import IncidentWindow, observe
+from brownout.diagnosis.evidence.observation import IncidentWindow, observe
+from brownout.diagnosis.incidents.grouping import group_episodes
+from brownout.diagnosis.inference.cause_ranking import Diagnoser
+from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.entities import Entity, Topology
 from brownout.domain.errors import KnowledgeError
 from brownout.domain.findings import UNKNOWN, Diagnosis, Episode, EvidenceState

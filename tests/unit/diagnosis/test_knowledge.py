@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from brownout.diagnosis.explaining import decider, summarise
-from brownout.diagnosis.inference import Diagnoser
-from brownout.diagnosis.knowledge import Knowledge
-from brownout.diagnosis.observation import IncidentWindow
+from brownout.diagnosis.evidence.observation import IncidentWindow
+from brownout.diagnosis.inference.cause_ranking import Diagnoser
+from brownout.diagnosis.inference.explanation import decider, summarise
+from brownout.diagnosis.knowledge.knowledge_base import Knowledge
+from brownout.domain.definitions import definitions_folder
 from brownout.domain.entities import Entity, Topology
 from brownout.domain.errors import KnowledgeError
 from brownout.domain.findings import UNKNOWN, Cause, Diagnosis, Evidence, EvidenceRole, EvidenceState
-from brownout.domain.metrics import Catalogue, definitions_folder
+from brownout.domain.metrics import Catalogue
 from brownout.domain.panel import Panel
 from brownout.simulation import FleetSettings, simulate
 from brownout.simulation.fleet import Fleet

@@ -3,9 +3,9 @@
 import pytest
 from second_fleet import FAULTS, make
 
-from brownout.diagnosis.inference import Diagnoser
-from brownout.diagnosis.knowledge import Knowledge
-from brownout.diagnosis.observation import IncidentWindow
+from brownout.diagnosis.evidence.observation import IncidentWindow
+from brownout.diagnosis.inference.cause_ranking import Diagnoser
+from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.findings import UNKNOWN
 
 

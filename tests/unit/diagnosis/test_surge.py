@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from brownout.diagnosis.surge import EARLY, LOOKBACK, PEER_SHARE, surges
+from brownout.diagnosis.evidence.surge import EARLY, LOOKBACK, PEER_SHARE, surges
 from brownout.domain.entities import Entity
 from brownout.domain.metrics import Metric, Role
 from brownout.domain.panel import Panel

@@ -1,7 +1,7 @@
 """Look-alikes: which causes belong together, and what was answered for them."""
 
-from brownout.diagnosis.knowledge import Knowledge
-from brownout.evaluation.diagnosis import Verdict
+from brownout.diagnosis.knowledge.knowledge_base import Knowledge
+from brownout.evaluation.diagnosis_scores import Verdict
 from brownout.evaluation.lookalikes import groups_of, within_groups
 
 

@@ -9,10 +9,10 @@ from panels import waves
 
 from brownout.domain.findings import Cause
 from brownout.domain.truth import Incident
-from brownout.evaluation.detection import event_scores, point_scores, runs
-from brownout.evaluation.diagnosis import Verdict, answers, diagnosis_scores, judge, macro_f1, scores_by_family
-from brownout.evaluation.forecast import BacktestScores, actual_after, rolling_origins
-from brownout.forecasting.naive import SeasonalNaive
+from brownout.evaluation.backtest import BacktestScores, actual_after, rolling_origins
+from brownout.evaluation.detection_scores import event_scores, point_scores, runs
+from brownout.evaluation.diagnosis_scores import Verdict, answers, diagnosis_scores, judge, macro_f1, scores_by_family
+from brownout.forecasting.baselines.naive import SeasonalNaive
 
 
 def marks(text: str) -> np.ndarray:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from brownout.evaluation.detection import point_scores, runs
+from brownout.evaluation.detection_scores import point_scores, runs
 from brownout.evaluation.volume import LEVELS, volume_under_pr
 
 

@@ -6,7 +6,7 @@ from scipy.stats import norm
 
 from brownout.domain.forecasts import QUANTILES, Forecasts, Series
 from brownout.domain.panel import Float
-from brownout.forecasting.calibration import BANDS, bands_of, calibrate
+from brownout.forecasting.selection.calibration import BANDS, bands_of, calibrate
 
 ROWS, STEPS = 1200, 24
 RNG = np.random.default_rng(0)

@@ -11,12 +11,12 @@ from scipy.stats import norm
 from brownout.domain.entities import Entity
 from brownout.domain.forecasts import QUANTILES, Forecasts
 from brownout.domain.panel import Float, Panel
-from brownout.forecasting.calibration import Calibration
-from brownout.forecasting.cold_start import AGES_H, ColdStart, by_peers, learn_cold_start, young_rows
-from brownout.forecasting.peer_paths import FLOOR, Elders, elders_of, peer_paths
-from brownout.forecasting.rows import rows_of
-from brownout.forecasting.selected import SelectedForecaster
-from brownout.forecasting.settings import LstmSettings
+from brownout.forecasting.cold_start.newcomer_forecasts import AGES_H, ColdStart, by_peers, learn_cold_start, young_rows
+from brownout.forecasting.cold_start.sibling_paths import FLOOR, Elders, elders_of, peer_paths
+from brownout.forecasting.fleet_forecaster import SelectedForecaster
+from brownout.forecasting.lstm_settings import LstmSettings
+from brownout.forecasting.selection.calibration import Calibration
+from brownout.forecasting.series_rows import rows_of
 
 STEPS, DAY = 24, 48
 LADDER = norm.ppf(QUANTILES).astype(np.float32)
@@ -120,9 +120,9 @@ def test_a_gain_that_is_hardly_one_is_none(monkeypatch: pytest.MonkeyPatch) -> N
     calm = fleet(np.random.default_rng(2), alike=False).values
     panel.values[1::4] = calm[1::4]
     given = [panel], [[panel.values.shape[1] - 1 - STEPS]], both
-    monkeypatch.setattr("brownout.forecasting.cold_start.GAIN", 1.0)
+    monkeypatch.setattr("brownout.forecasting.cold_start.newcomer_forecasts.GAIN", 1.0)
     assert max(learn_cold_start(*given).shares["cpu_pct"]) > 0
-    monkeypatch.setattr("brownout.forecasting.cold_start.GAIN", 0.3)
+    monkeypatch.setattr("brownout.forecasting.cold_start.newcomer_forecasts.GAIN", 0.3)
     assert max(learn_cold_start(*given).shares["cpu_pct"]) == 0
 
 

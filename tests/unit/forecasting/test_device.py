@@ -16,11 +16,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from brownout.forecasting import lstm, training
-from brownout.forecasting.device import fastest
-from brownout.forecasting.lstm import LstmForecaster
-from brownout.forecasting.network import QuantileLstm
-from brownout.forecasting.settings import LstmSettings
+from brownout.forecasting.lstm_settings import LstmSettings
+from brownout.forecasting.network import lstm, training
+from brownout.forecasting.network.architecture import QuantileLstm
+from brownout.forecasting.network.device import fastest
+from brownout.forecasting.network.lstm import LstmForecaster
 
 TINY = LstmSettings(context=96, horizon=24, hidden=8, steps=4, batch=8)
 

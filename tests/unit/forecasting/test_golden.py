@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from panels import waves
 
-from brownout.forecasting.lstm import LstmForecaster
+from brownout.forecasting.fleet_forecaster import SelectedForecaster
+from brownout.forecasting.network.lstm import LstmForecaster
 from brownout.forecasting.outlook import Outlook
-from brownout.forecasting.selected import SelectedForecaster
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 

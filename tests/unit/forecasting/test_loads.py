@@ -10,14 +10,22 @@ from brownout.domain.entities import Entity
 from brownout.domain.forecasts import QUANTILES, Forecasts, Series
 from brownout.domain.metrics import Family, Metric, Role, Worse
 from brownout.domain.panel import Float, Panel
-from brownout.forecasting.attribution import drivers_of
-from brownout.forecasting.load_model import LoadModel, mixed
-from brownout.forecasting.load_paths import Contributions, follow, log_latency
-from brownout.forecasting.response import Response, learn_response
-from brownout.forecasting.rows import rows_of
-from brownout.forecasting.selected import SelectedForecaster
-from brownout.forecasting.settings import LstmSettings
-from brownout.forecasting.surroundings import Around, Load, Place, gather, loads_in, look_around, measured_around
+from brownout.forecasting.covariates.console_covariates import (
+    Around,
+    Load,
+    Place,
+    gather,
+    loads_in,
+    look_around,
+    measured_around,
+)
+from brownout.forecasting.covariates.load_attribution import drivers_of
+from brownout.forecasting.covariates.load_model import LoadModel, mixed
+from brownout.forecasting.covariates.load_paths import Contributions, follow, log_latency
+from brownout.forecasting.covariates.response import Response, learn_response
+from brownout.forecasting.fleet_forecaster import SelectedForecaster
+from brownout.forecasting.lstm_settings import LstmSettings
+from brownout.forecasting.series_rows import rows_of
 
 DAY, DAYS, STEPS = 24, 20, 24
 SLOTS = DAY * DAYS

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from brownout.forecasting.medians import MedianLevel, median_day
-from brownout.forecasting.smoothing import Smoothing
+from brownout.forecasting.baselines.medians import MedianLevel, median_day
+from brownout.forecasting.baselines.smoothing import Smoothing
 
 LEVELS = np.arange(1, 10) / 10
 

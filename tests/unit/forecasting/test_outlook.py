@@ -7,11 +7,11 @@ from panels import METRICS
 from brownout.domain.entities import Entity
 from brownout.domain.forecasts import QUANTILES
 from brownout.domain.panel import Float, Panel
-from brownout.evaluation.forecast import actual_after
-from brownout.forecasting.naive import Naive
+from brownout.evaluation.backtest import actual_after
+from brownout.forecasting.baselines.daily_deciles import Usual
+from brownout.forecasting.baselines.naive import Naive
+from brownout.forecasting.baselines.trend import Trend, slope_of
 from brownout.forecasting.outlook import REACH, RISING, Outlook, sampled
-from brownout.forecasting.trend import Trend, slope_of
-from brownout.forecasting.usual import Usual
 
 DAY = 4
 """Slots of six hours."""

@@ -7,11 +7,11 @@ from panels import METRICS, waves
 from brownout.domain.entities import Entity
 from brownout.domain.forecasts import QUANTILES
 from brownout.domain.panel import Panel
-from brownout.forecasting.block import MATES, block_of
-from brownout.forecasting.naive import seasonal_scale
-from brownout.forecasting.profiles import DAYS, HOURS, day_slots, empirical, hour_slots
-from brownout.forecasting.settings import LstmSettings
-from brownout.forecasting.windows import ANCHORS, CHANNELS, windows
+from brownout.forecasting.baselines.naive import seasonal_scale
+from brownout.forecasting.lstm_settings import LstmSettings
+from brownout.forecasting.network.profiles import DAYS, HOURS, day_slots, empirical, hour_slots
+from brownout.forecasting.network.series_block import MATES, block_of
+from brownout.forecasting.network.windows import ANCHORS, CHANNELS, windows
 
 
 def test_empirical_quantiles_are_those_of_numpy_with_gaps_left_out() -> None:

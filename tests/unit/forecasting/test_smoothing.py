@@ -6,7 +6,7 @@ from panels import METRICS
 
 from brownout.domain.entities import Entity
 from brownout.domain.panel import Panel
-from brownout.forecasting.smoothing import WEIGHTS, Smoothing, _levels
+from brownout.forecasting.baselines.smoothing import WEIGHTS, Smoothing, _levels
 
 
 def panel(values: list[float]) -> Panel:

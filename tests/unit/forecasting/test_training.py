@@ -8,12 +8,12 @@ import torch
 from panels import waves
 
 from brownout.domain.ports import no_progress
-from brownout.forecasting import training
-from brownout.forecasting.block import block_of
-from brownout.forecasting.lstm import LstmForecaster
-from brownout.forecasting.scaling import Scale
-from brownout.forecasting.settings import LstmSettings
-from brownout.forecasting.training import importance_of, train
+from brownout.forecasting.lstm_settings import LstmSettings
+from brownout.forecasting.network import training
+from brownout.forecasting.network.lstm import LstmForecaster
+from brownout.forecasting.network.scaling import Scale
+from brownout.forecasting.network.series_block import block_of
+from brownout.forecasting.network.training import importance_of, train
 
 TINY = LstmSettings(context=96, horizon=24, hidden=16, steps=40, batch=32)
 

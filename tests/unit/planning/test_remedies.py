@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brownout.diagnosis.knowledge import Knowledge
+from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.entities import Entity, Topology
 from brownout.domain.errors import KnowledgeError
 from brownout.domain.findings import UNKNOWN, Cause, Diagnosis

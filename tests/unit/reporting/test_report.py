@@ -14,11 +14,11 @@ from nights import HOSTILE, driven, hours, night
 
 from brownout.domain.findings import Mover
 from brownout.domain.forecasts import Series
-from brownout.reporting.data import report_of
 from brownout.reporting.markdown import escape_markdown, inline_code
 from brownout.reporting.numbers import clock, figure, percent, span
+from brownout.reporting.render import first_actions, render_html, render_markdown, write_report
+from brownout.reporting.report_data import report_of
 from brownout.reporting.schema import Report
-from brownout.reporting.write import first_actions, render_html, render_markdown, write_report
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "report.md"
 

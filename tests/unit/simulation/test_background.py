@@ -12,14 +12,14 @@ from scipy.signal import lfilter
 from brownout.domain.errors import SettingsError
 from brownout.domain.truth import Event
 from brownout.simulation import Fleet, FleetSettings, simulate
-from brownout.simulation.dataset import stream_dataset, write_dataset
-from brownout.simulation.draws import Draws
-from brownout.simulation.drivers import Drivers
+from brownout.simulation.events.injection import Injection, apply
 from brownout.simulation.fleet import STRETCH, Plan, plan_fleet
-from brownout.simulation.injection import Injection, apply
-from brownout.simulation.load import ar1
+from brownout.simulation.fleet_dataset import stream_dataset, write_dataset
+from brownout.simulation.physics.draws import Draws
+from brownout.simulation.physics.drivers import Drivers
+from brownout.simulation.physics.load import ar1
 from brownout.simulation.signatures import _Maker
-from brownout.telemetry.dataset import Dataset
+from brownout.store.dataset import Dataset
 
 SETTINGS = FleetSettings(
     hosts=6, vms=24, days=4, interval_s=300, seed=8, migrations=14, maintenance=2, faults=4, signatures=True

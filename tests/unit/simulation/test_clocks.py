@@ -7,7 +7,7 @@ import pytest
 
 from brownout.domain.metrics import Catalogue
 from brownout.simulation import FleetSettings, simulate
-from brownout.simulation.clocks import RATES, stamped
+from brownout.simulation.physics.host_clocks import RATES, stamped
 
 
 def naive(true: np.ndarray, ahead: list[int]) -> list[tuple[float, float]]:

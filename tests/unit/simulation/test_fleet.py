@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from brownout.diagnosis.knowledge import Knowledge
+from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.errors import SettingsError
 from brownout.domain.panel import Panel
 from brownout.simulation import FleetSettings, simulate
-from brownout.simulation.faults import load_templates
-from brownout.simulation.injection import PLAIN
+from brownout.simulation.events.fault_definitions import load_templates
+from brownout.simulation.events.injection import PLAIN
 
 QUIET = FleetSettings(hosts=3, vms=12, days=6, interval_s=120, seed=3)
 

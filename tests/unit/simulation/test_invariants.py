@@ -9,11 +9,11 @@ import pytest
 
 from brownout.domain.panel import Panel
 from brownout.simulation import FleetSettings, simulate
-from brownout.simulation.dataset import stream_dataset, write_dataset
-from brownout.simulation.faults import load_templates
+from brownout.simulation.events.fault_definitions import load_templates
+from brownout.simulation.events.injection import PLAIN
 from brownout.simulation.fleet import PART, Fleet, plan_fleet, stream
-from brownout.simulation.injection import PLAIN
-from brownout.simulation.layout import MEDIA
+from brownout.simulation.fleet_dataset import stream_dataset, write_dataset
+from brownout.simulation.layout.fleet_layout import MEDIA
 from brownout.simulation.signatures import SIGNATURES
 
 SETTINGS = FleetSettings(hosts=3, vms=18, days=9, interval_s=300, seed=8, faults=10, signatures=True)

@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from brownout.diagnosis.domain_xml import parse_domain, read_domain, vcpus_of
+from brownout.adapters.hypervisor.domain_xml import parse_domain, read_domain, vcpus_of
 from brownout.domain.errors import BrownoutError
 
 __all__ = ["Guest", "Virsh"]

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from brownout.adapters.influx.assemble import from_long
-from brownout.telemetry.raw import Raw
+from brownout.ingest.raw import Raw
 
 __all__ = ["FluxError", "blocks_of", "parse_annotated", "text_column"]
 

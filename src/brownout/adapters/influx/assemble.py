@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from brownout.telemetry.raw import Raw
+from brownout.ingest.raw import Raw
 
 __all__ = ["from_long", "from_series", "from_wide", "series_of"]
 

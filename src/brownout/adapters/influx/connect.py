@@ -10,8 +10,8 @@ from brownout.adapters.influx.http import Connection, HttpServer
 from brownout.adapters.influx.influxql import InfluxQlDatabase
 from brownout.adapters.influx.sql import SqlDatabase
 from brownout.domain.errors import DatabaseError, SettingsError
+from brownout.ingest.raw import TelemetryDatabase
 from brownout.settings import InfluxSettings
-from brownout.telemetry.raw import TelemetryDatabase
 
 __all__ = ["SECRETS", "Server", "connect", "identify", "secret"]
 

@@ -13,7 +13,7 @@ from urllib3.exceptions import HTTPError
 from brownout.adapters.influx.annotated import FluxError, parse_annotated
 from brownout.adapters.influx.http import IN_MEMORY, Connection, RefusalError, explain, patiently, seconds_to_wait
 from brownout.domain.errors import DatabaseError
-from brownout.telemetry.raw import MeasurementSchema, Raw, Request
+from brownout.ingest.raw import MeasurementSchema, Raw, Request
 
 __all__ = ["FluxDatabase", "literal", "newest_text", "query_text", "schema_text"]
 

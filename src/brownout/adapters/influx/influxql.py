@@ -18,7 +18,7 @@ import pyarrow.csv as pacsv
 from brownout.adapters.influx.assemble import from_series
 from brownout.adapters.influx.http import Connection, HttpServer
 from brownout.domain.errors import DatabaseError
-from brownout.telemetry.raw import MeasurementSchema, Raw, Request
+from brownout.ingest.raw import MeasurementSchema, Raw, Request
 
 __all__ = ["InfluxQlDatabase", "parse_answer", "query_text", "quoted", "tags_of"]
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from brownout.adapters.influx.assemble import from_wide
 from brownout.adapters.influx.http import Connection, HttpServer
 from brownout.domain.errors import DatabaseError
-from brownout.telemetry.raw import MeasurementSchema, Raw, Request
+from brownout.ingest.raw import MeasurementSchema, Raw, Request
 
 __all__ = ["SqlDatabase", "parse_parquet", "query_text", "quoted"]
 

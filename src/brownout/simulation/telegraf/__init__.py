@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from brownout.domain.ports import Progress, no_progress
+from brownout.ingest.line_protocol import Points
 from brownout.simulation.fleet import Fleet
-from brownout.simulation.telegraf.consoles import consoles
-from brownout.simulation.telegraf.guests import guests
-from brownout.simulation.telegraf.hosts import hosts
-from brownout.simulation.telegraf.parts import disks, interfaces, links, paths
+from brownout.simulation.telegraf.console_points import consoles
+from brownout.simulation.telegraf.guest_points import guests
+from brownout.simulation.telegraf.host_points import hosts
+from brownout.simulation.telegraf.part_points import disks, interfaces, links, paths
 from brownout.simulation.telegraf.writer import Trouble, Writer
-from brownout.telemetry.lines import Points
 
 __all__ = ["Trouble", "telegraf_points"]
 

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from brownout.domain.entities import Entity, Topology
 from brownout.domain.panel import Panel
-from brownout.telemetry.lines import Points
-from brownout.telemetry.mapping import LABELLED
+from brownout.ingest.line_protocol import Points
+from brownout.ingest.mapping import LABELLED
 
 __all__ = ["Array", "Integers", "Trouble", "Writer", "whole"]
 

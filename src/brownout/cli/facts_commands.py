@@ -1,0 +1,56 @@
+"""``brownout facts`` and ``brownout labels``: what libvirt knows about guests."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from brownout.cli.app import app
+from brownout.cli.talk import complain
+
+__all__ = ["facts", "labels"]
+
+ANNOUNCEMENT = Path("/var/lib/brownout/maintenance")
+
+
+@app.command()
+def facts(
+    *,
+    connect: Annotated[
+        str, typer.Option(help="libvirt URI of another host: guests alone, nothing of the kernel.")
+    ] = "",
+    host: Annotated[str, typer.Option(help="The tag host, where it is not that of the Telegraf that runs this.")] = "",
+    maintenance: Annotated[
+        Path, typer.Option(help="File that announces maintenance while it is there.")
+    ] = ANNOUNCEMENT,
+) -> None:
+    """Print what Telegraf does not gather about this hypervisor and its guests, as line protocol for inputs.exec."""
+    from brownout.adapters.hypervisor.kernel import Kernel
+    from brownout.adapters.hypervisor.virsh import Virsh
+    from brownout.operate.hypervisor_facts import guest_facts, host_facts
+
+    tags = {"host": host} if host else {}
+    kernel = None if connect else Kernel()
+    if kernel:
+        for line in host_facts(kernel, tags, maintenance):
+            typer.echo(line)
+    for line in guest_facts(Virsh(connect), tags, kernel, complain):
+        typer.echo(line)
+
+
+@app.command()
+def labels(
+    domains: Annotated[list[Path], typer.Argument(help="Files with what `virsh dumpxml` printed.", exists=True)],
+) -> None:
+    """Print the configuration of guests, from libvirt's XML, as CSV columns for a data set's entities.csv."""
+    from brownout.adapters.hypervisor.domain_xml import LABELS, read_domain
+
+    table = io.StringIO()
+    writer = csv.DictWriter(table, ("entity", *LABELS), lineterminator="\n", restval="")
+    writer.writeheader()
+    for path in domains:
+        name, found = read_domain(path.read_text(encoding="utf-8"))
+        writer.writerow({"entity": name, **found})
+    typer.echo(table.getvalue(), nl=False)

@@ -1,0 +1,238 @@
+"""What the past of each series tells: its usual level at this time of day, and how far it usually strays.
+
+Series are rows ``[series, slot]``. Everything here looks back only. Statistics that are costly are renewed every few
+hours from what lies before, so that a shift of level is the new normal after a day and a change of spread after a few.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from brownout.detection.baseline.time_blocks import DAYS, Clock
+from brownout.domain.panel import Float
+from brownout.numerics.arrays import Index
+
+__all__ = [
+    "at_places",
+    "novelty",
+    "past_quantiles",
+    "quantiles",
+    "record",
+    "seasonal",
+    "spread",
+    "trailing_mean",
+    "trailing_sum",
+    "usual_of_day",
+]
+
+REFERENCES = 2000
+"""Earlier slots that a value is compared with, evenly chosen."""
+RANGED = 200
+"""Earlier slots that a range is told from, evenly chosen."""
+
+
+def seasonal(blocks: Float, clock: Clock) -> tuple[Float, Float, Float]:
+    """Levels that the past leads to expect of blocks ``[series, block]``, NaN where it is too short.
+
+    The ways: the median of the same time of the last seven days, the same time a week ago, the median of the last day.
+    """
+    earlier = _earlier(blocks, clock)
+    return _median(earlier), earlier[DAYS - 1], _last_day(blocks, clock.day, range(blocks.shape[1]))
+
+
+def usual_of_day(blocks: Float, clock: Clock) -> Float:
+    """The first way of :func:`seasonal`, or where there is none the last one."""
+    usual = _median(_earlier(blocks, clock))
+    missing = np.isnan(usual)
+    wanted = np.flatnonzero(missing.any(axis=0))
+    return np.where(missing, _last_day(blocks, clock.day, wanted.tolist()), usual)
+
+
+def _earlier(blocks: Float, clock: Clock) -> list[Float]:
+    """The same time on each of the last days."""
+    return [_shift(blocks, clock.day * k) for k in range(1, DAYS + 1)]
+
+
+def _last_day(blocks: Float, day: int, wanted: Iterable[int]) -> Float:
+    """Median of the last day's blocks, renewed 24 times a day, for the parts of the day that have wanted blocks."""
+    recent = np.full_like(blocks, np.nan)
+    every = max(day // 24, 1)
+    for first in sorted({block // every * every for block in wanted}):
+        recent[:, first : first + every] = quantiles(blocks[:, max(first - day, 0) : first], (0.5,))[0][:, None]
+    return recent
+
+
+def past_quantiles(values: Float, levels: Sequence[float], clock: Clock) -> list[Float]:
+    """Quantiles of all that lies before each renewal, each ``[series, renewal]``; NaN where nothing does."""
+    found = [quantiles(values[:, : end : max(end // RANGED, 1)], levels) for end in clock.renewals.tolist()]
+    return [np.stack(level, axis=1) for level in zip(*found, strict=True)]
+
+
+def at_places(blocks: Float, clock: Clock) -> Float:
+    """Values of blocks at each of the places in them."""
+    return np.take(blocks, clock.places // clock.block, axis=1)
+
+
+def spread(residuals: Float, clock: Clock) -> Float:
+    """Usual size of residuals ``[series, place]`` on the days before each renewal due; NaN where unknown.
+
+    Of a day, the 90 % quantile in units of a normal deviation, or a quarter of the 99 % quantile where that is more:
+    movements that come every few hours are usual, however flat the series is between them. Of the last seven days the
+    median, so that an incident on some of them does not hide the next one.
+    """
+    sampled = np.flatnonzero(clock.places % clock.pace == 0)
+    slots = clock.places[sampled]
+    sizes = np.abs(np.take(residuals, sampled, axis=1))
+    a_day = max(clock.day_slots // clock.period, 1)
+    first = max(clock.first_due - (DAYS - 1) * a_day, 0)
+    daily = []
+    for end in clock.renewals[first:].tolist():
+        begin, last = np.searchsorted(slots, (end - clock.day_slots, end)).tolist()
+        high, highest = quantiles(sizes[:, begin:last], (0.9, 0.99))
+        daily.append(np.fmax(high / 1.645, highest / 4))
+    stack = np.stack(daily, axis=1)
+    return _median([_shift(stack, a_day * k) for k in range(DAYS)])[:, clock.first_due - first :]
+
+
+def novelty(asked: Float, known: Float, slots: Index, clock: Clock) -> Float:
+    """Distance at each place to the nearest value known before its last renewal, signed; NaN where none was.
+
+    ``asked [series, place]`` are the values at the places, ``known [series, k]`` those at ``slots [k]``, in order.
+    """
+    places = clock.places
+    found = np.full(asked.shape, np.nan, np.float32)
+    edges = [*clock.renewals.tolist(), clock.slots]
+    ordered, count, pace = known[:, :0], 0, 0
+    for first, last in pairwise(edges[1:]):
+        begin, end = np.searchsorted(places, (first, last)).tolist()
+        if begin < end:
+            earlier = int(np.searchsorted(slots, first))
+            if pace != max(earlier // REFERENCES, 1):
+                ordered, count, pace = known[:, :0], 0, max(earlier // REFERENCES, 1)
+            ordered = _merged(ordered, known[:, count * pace : earlier : pace])
+            count = ordered.shape[1]
+            found[:, begin:end] = _to_nearest(ordered, asked[:, begin:end])
+    return found
+
+
+def _merged(ordered: Float, new: Float) -> Float:
+    """Values in order, NaN last, with new ones among them; a stable sort only merges, four times as quick as anew."""
+    both = np.concatenate([ordered, new], axis=1)
+    both.sort(axis=1, kind="stable" if ordered.shape[1] else None)
+    return both
+
+
+def _to_nearest(known: Float, asked: Float) -> Float:
+    """Signed distance of what is asked to the nearest known value; ``known [series, value]`` is in order, NaN last."""
+    width = known.shape[1]
+    above = _search(known, asked)
+    base = np.arange(len(known))[:, None] * width
+    flat = known.ravel()
+    up = asked - np.take(flat, base + np.minimum(above, width - 1))
+    down = asked - np.take(flat, base + np.maximum(above - 1, 0))
+    closer = np.isnan(up) | (np.abs(down) < np.abs(up))
+    nearest: Float = np.where(closer, down, up)
+    return nearest
+
+
+def _search(known: Float, asked: Float) -> Index:
+    """Place of the first known value that is not below each asked one; NaN in ``known`` is above everything."""
+    bits = known.shape[1].bit_length()
+    padded = np.full((len(known), 1 << bits), np.inf, np.float32)
+    padded[:, : known.shape[1]] = known
+    if np.isnan(known[:, -1]).any():
+        padded[np.isnan(padded)] = np.inf
+    flat = padded.ravel()
+    before = np.repeat(np.arange(len(known))[:, None] * padded.shape[1] - 1, asked.shape[1], axis=1)
+    start = before[:, :1] + 1
+    for bit in range(bits - 1, -1, -1):
+        step = 1 << bit
+        before += step * (np.take(flat, before + step) < asked)
+    place: Index = before + 1 - start
+    return place
+
+
+def record(values: Float, floor: Float, start: int) -> Float:
+    """How far a value lies beyond all that was measured before it, signed, in percent of the range until then.
+
+    For the slots from ``start`` on; ``floor`` has the shape of the result.
+    """
+    highest = np.fmax.accumulate(values, axis=1)[:, max(start - 1, 0) : -1]
+    lowest = np.fmin.accumulate(values, axis=1)[:, max(start - 1, 0) : -1]
+    if not start:
+        highest, lowest = (np.concatenate([values[:, :1], past], axis=1) for past in (highest, lowest))
+    now = values[:, start:]
+    beyond = np.fmax(now - highest, 0) + np.fmin(now - lowest, 0)
+    share: Float = 100 * beyond / np.fmax(highest - lowest, 10 * floor)
+    return share
+
+
+def quantiles(values: Float, levels: Sequence[float]) -> list[Float]:
+    """Quantiles of what is measured of each series, each ``[series]``; NaN where nothing is."""
+    if not values.shape[1]:
+        return [np.full(len(values), np.nan, np.float32) for _ in levels]
+    ordered = np.sort(values, axis=1)  # NaN sorts last
+    count = np.full(len(values), values.shape[1])
+    if np.isnan(ordered[:, -1]).any():
+        count -= np.isnan(ordered).sum(axis=1)
+    rows = np.arange(len(values))
+    # Where nothing is measured, the first in order is NaN too.
+    return [ordered[rows, np.round(level * np.maximum(count - 1, 0)).astype(np.int64)] for level in levels]
+
+
+def trailing_mean(values: Float, width: int) -> Float:
+    """Mean of what was measured in the last ``width`` slots; NaN where the slot itself is a gap."""
+    if width == 1:
+        return values
+    seen = np.isfinite(values)
+    total = trailing_sum(np.where(seen, values, 0), width)
+    count = trailing_sum(seen, width)
+    return np.where(seen, total / np.maximum(count, 1), np.nan).astype(np.float32)
+
+
+def trailing_sum(values: npt.NDArray[np.generic], width: int) -> npt.NDArray[np.float64]:
+    """Sum over the last ``width`` slots (axis 1), over fewer at the begin."""
+    total = np.cumsum(values, axis=1, dtype=np.float64)
+    total[:, width:] -= total[:, :-width].copy()
+    return total
+
+
+def _shift(values: Float, columns: int) -> Float:
+    """Values ``columns`` earlier, NaN before the first."""
+    shifted = np.full_like(values, np.nan)
+    if columns < values.shape[1]:
+        shifted[:, columns:] = values[:, : values.shape[1] - columns]
+    return shifted
+
+
+def _median(layers: Sequence[Float]) -> Float:
+    """Median over an odd number of layers of what is measured, NaN where nothing is.
+
+    What is missing is filled with the two infinities in turn, so the median stays in the middle; the layers are put in
+    order by a network of minima and maxima (odd-even transposition), several times quicker than sorting sevens.
+    """
+    ordered, odd = _filled(layers)
+    count = len(ordered)
+    for turn in range(count):
+        for low in range(turn % 2, count - 1, 2):
+            least = np.minimum(ordered[low], ordered[low + 1])
+            np.maximum(ordered[low], ordered[low + 1], out=ordered[low + 1])
+            ordered[low] = least
+    middle, above = ordered[count // 2], ordered[count // 2 + 1]
+    with np.errstate(invalid="ignore"):  # of both infinities, where nothing is measured
+        found = np.where(odd, (middle + above) / 2, middle)
+    found[~np.isfinite(found)] = np.nan
+    return found
+
+
+def _filled(layers: Sequence[Float]) -> tuple[list[Float], npt.NDArray[np.bool_]]:
+    """Layers with minus and plus infinity in turn for what is missing, and where an odd number is."""
+    odd = np.zeros(layers[0].shape, bool)
+    filled = []
+    for layer in layers:
+        missing = np.isnan(layer)
+        filled.append(np.where(missing, np.where(odd, np.float32(np.inf), np.float32(-np.inf)), layer))
+        odd ^= missing
+    return filled, odd

@@ -1,0 +1,95 @@
+"""The time axis of a panel: its blocks and days, when statistics are renewed, and the slots that are looked at."""
+
+from dataclasses import dataclass
+from math import gcd
+
+import numpy as np
+
+from brownout.domain.panel import Float
+from brownout.numerics.arrays import Index
+
+__all__ = ["DAYS", "Clock"]
+
+
+DAY_S, HOUR_S = 86_400, 3600
+BLOCK_S = 900
+"""Levels are kept by the quarter of an hour: fine enough for a day's shape, coarse enough to be quick."""
+DAYS = 7
+RENEW_S = 6 * HOUR_S
+"""Spreads are renewed every six hours."""
+SAMPLES = 56
+"""Slots of a day, at least, that its spread is measured on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The time axis of a panel in slots: its length, and the first slot that is asked for.
+
+    What lies before ``start`` serves as past: only a sample of it is looked at, the same one whatever ``start`` is.
+    """
+
+    slots: int
+    interval_s: int
+    start: int = 0
+
+    @property
+    def block(self) -> int:
+        """Slots of a block: a quarter of an hour, or less where the panel spans less than a day."""
+        span = self.slots * self.interval_s
+        return max(int(min(BLOCK_S, span // 96)) // self.interval_s, 1)
+
+    @property
+    def day(self) -> int:
+        """Blocks of a day."""
+        return max(round(DAY_S / (self.block * self.interval_s)), 1)
+
+    @property
+    def day_slots(self) -> int:
+        """Slots of a day."""
+        return max(DAY_S // self.interval_s, 1)
+
+    def window(self, seconds: int, least: int) -> int:
+        """Slots of a window that is at least ``least`` slots wide."""
+        return max(seconds // self.interval_s, least)
+
+    @property
+    def period(self) -> int:
+        """Slots from one renewal of spreads to the next."""
+        return self.window(RENEW_S, 12)
+
+    @property
+    def renewals(self) -> Index:
+        """Slots at which spreads are renewed; the first is 0."""
+        return np.arange(0, self.slots, self.period)
+
+    @property
+    def first_due(self) -> int:
+        """Number of the last renewal at or before ``start``."""
+        return self.start // self.period
+
+    @property
+    def pace(self) -> int:
+        """Slots from one sampled slot to the next.
+
+        It shares no factor with the hour, or what comes on the hour would always be sampled, or never.
+        """
+        hour = max(HOUR_S // self.interval_s, 1)
+        widest = max(self.day_slots // SAMPLES, 1)
+        return next(pace for pace in range(widest, 0, -1) if gcd(pace, hour) == 1)
+
+    @property
+    def places(self) -> Index:
+        """Slots whose residuals are known: sampled ones of the days that spreads look back to, and all from start."""
+        reach = self.start - (DAYS * self.day_slots + self.period)
+        first = max(-(-reach // self.pace) * self.pace, 0)
+        return np.concatenate([np.arange(first, self.start, self.pace), np.arange(self.start, self.slots)])
+
+    @property
+    def asked(self) -> int:
+        """Number of the places before ``start``."""
+        return len(self.places) - (self.slots - self.start)
+
+    def from_renewals(self, statistics: Float) -> Float:
+        """Statistics ``[series, renewal]`` of those due at every slot from ``start`` on, each from its last renewal."""
+        which = np.arange(self.start, self.slots) // self.period - self.first_due
+        return np.take(statistics, which, axis=1)

@@ -1,0 +1,1 @@
+"""From scores to episodes: spans, threshold rules, outliers, and the metrics that moved."""

@@ -1,0 +1,132 @@
+"""What a rule looks at besides the value itself: how far it rose, how it compares with its usual, when it runs out."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from brownout.detection.baseline.seasonal_baseline import trailing_sum
+from brownout.domain.panel import Float
+
+__all__ = ["MEASURES", "beyond_usual", "measured"]
+
+HOUR_S, DAYS = 3600, 7
+PARTS = 12
+"""Means of equal parts of the span that a trend is told from."""
+SIGNIFICANT = 2.326
+"""Normal deviate of a one-sided p of 0.01 in the Mann-Kendall test."""
+MAD = 1.4826
+
+
+def rise(values: Float, interval_s: int, span_s: float) -> Float:
+    """Value minus the least of the span up to it, ``[entity, time]``."""
+    return -drop(-values, interval_s, span_s)
+
+
+def drop(values: Float, interval_s: int, span_s: float) -> Float:
+    """Value minus the greatest of the span up to it: negative where it fell."""
+    width = max(round(span_s / interval_s), 1)
+    filled = np.where(np.isfinite(values), values, -np.inf)
+    padded = np.pad(filled, ((0, 0), (width - 1, 0)), constant_values=-np.inf)
+    highest = np.lib.stride_tricks.sliding_window_view(padded, width, axis=1).max(axis=-1)
+    fallen: Float = (values - highest).astype(np.float32)
+    return fallen
+
+
+def shift(values: Float, interval_s: int, span_s: float) -> Float:
+    """Value minus the median of the span before its hour, ``[entity, time]``; NaN where less than half is known."""
+    width = max(HOUR_S // interval_s, 1)
+    span = max(round(span_s / interval_s), 1)
+    moved = np.full(values.shape, np.nan, np.float32)
+    for first in range(width, values.shape[1], width):
+        before = values[:, max(first - span, 0) : first]
+        known = np.isfinite(before).sum(axis=1) >= span / 2
+        if known.any():
+            usual = np.nanmedian(before[known], axis=1, keepdims=True)
+            moved[known, first : first + width] = values[known, first : first + width] - usual
+    return moved
+
+
+def times(values: Float, interval_s: int, span_s: float) -> Float:
+    """Value over the median of the same hour on the last seven days; NaN where that is not known or not positive."""
+    del span_s
+    usual, _ = _usual(values, interval_s)
+    ratio: Float = np.divide(values, usual, out=np.full_like(values, np.nan), where=usual > 0)
+    return ratio
+
+
+def beyond_usual(values: Float, interval_s: int, spreads: float) -> Float:
+    """The line so many usual spreads (1.4826 MAD) above the same hour of the last seven days; NaN = unknown."""
+    usual, spread = _usual(values, interval_s)
+    line: Float = usual + np.float32(spreads) * spread
+    return line
+
+
+def hours_left(values: Float, interval_s: int, span_s: float) -> Float:
+    """Hours until zero by the Theil-Sen slope of twelve means over the span, infinite unless Mann-Kendall finds a fall.
+
+    NaN where a mean is missing. Told anew after each twelfth of the span, and kept until the next.
+    """
+    part = max(round(span_s / PARTS / interval_s), 1)
+    count = values.shape[1] // part
+    left = np.full(values.shape, np.nan, np.float32)
+    if count < PARTS:
+        return left
+    blocks = values[:, : count * part].reshape(len(values), count, part)
+    seen = np.isfinite(blocks).sum(axis=2)
+    sums = np.where(np.isfinite(blocks), blocks, 0).sum(axis=2, dtype=np.float64)
+    means = np.where(seen >= part / 2, sums / np.maximum(seen, 1), np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(means, PARTS, axis=1)
+    first, second = np.triu_indices(PARTS, 1)
+    rises = windows[..., second] - windows[..., first]
+    slope = np.median(rises / ((second - first) * part * interval_s / HOUR_S), axis=-1)
+    score = np.sign(rises).sum(axis=-1)
+    deviate = (score + 1) / np.sqrt(PARTS * (PARTS - 1) * (2 * PARTS + 5) / 18)
+    falls = (slope < 0) & (deviate <= -SIGNIFICANT)
+    last = np.maximum(windows[..., -1], 0)
+    until = np.where(falls, last / np.where(falls, -slope, 1), np.inf)
+    until[~np.isfinite(windows).all(axis=-1)] = np.nan
+    # Known from the end of the window's last part on.
+    known = np.repeat(until, part, axis=1).astype(np.float32)
+    begin = PARTS * part - 1
+    length = min(values.shape[1] - begin, known.shape[1])
+    left[:, begin : begin + length] = known[:, :length]
+    return left
+
+
+def _usual(values: Float, interval_s: int) -> tuple[Float, Float]:
+    """Median and spread of the same hour of the day on up to seven days before, at each slot; NaN before the second."""
+    width = max(HOUR_S // interval_s, 1)
+    day = round(86_400 / (width * interval_s))
+    count = -(-values.shape[1] // width)
+    padded = np.full((len(values), count * width), np.nan, np.float32)
+    padded[:, : values.shape[1]] = values
+    hours = padded.reshape(len(values), count, width)
+    usual, spread = (np.full((len(values), count), np.nan, np.float32) for _ in range(2))
+    for hour in range(day, count):
+        before = hours[:, [hour - day * back for back in range(1, DAYS + 1) if hour >= day * back]]
+        pool = before.reshape(len(values), -1)
+        rows = np.isfinite(pool).sum(axis=1) >= pool.shape[1] / 2
+        if rows.any():
+            middle = np.nanmedian(pool[rows], axis=1)
+            usual[rows, hour] = middle
+            spread[rows, hour] = MAD * np.nanmedian(np.abs(pool[rows] - middle[:, None]), axis=1)
+    slots = np.arange(values.shape[1]) // width
+    return usual[:, slots], spread[:, slots]
+
+
+def measured(name: str, values: Float, interval_s: int, span_s: float) -> Float:
+    """What a measure says ``[entity, time]``; NaN where less than 80 % of its span was measured."""
+    found = MEASURES[name](values, interval_s, span_s)
+    width = max(round(span_s / interval_s), 1)
+    covered = trailing_sum(np.isfinite(values), width) >= 0.8 * width
+    return np.where(covered, found, np.float32(np.nan))
+
+
+MEASURES: Mapping[str, Callable[[Float, int, float], Float]] = {
+    "value": lambda values, _interval, _span: values,
+    "rise": rise,
+    "drop": drop,
+    "shift": shift,
+    "times": times,
+    "hours_left": hours_left,
+}

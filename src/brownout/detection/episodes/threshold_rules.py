@@ -1,0 +1,190 @@
+"""Threshold rules: fixed lines with a span to hold, hysteresis and coverage, read from data, evaluated vectorised."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import IntEnum, StrEnum
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from brownout.detection.baseline.seasonal_baseline import trailing_mean, trailing_sum
+from brownout.detection.episodes.rule_measures import MEASURES, beyond_usual, measured
+from brownout.domain.definitions import definitions_folder
+from brownout.domain.errors import KnowledgeError
+from brownout.domain.findings import Episode
+from brownout.domain.panel import Panel
+
+__all__ = ["Line", "Rule", "RuleSeverity", "RuleState", "evaluate", "load_rules", "with_rules"]
+
+States = npt.NDArray[np.int8]
+Marks = npt.NDArray[np.bool_]
+
+
+class RuleState(IntEnum):
+    """What a rule says about a slot: what was not measured well enough is unknown, never false."""
+
+    UNKNOWN = -1
+    FALSE = 0
+    RAISED = 1
+
+
+class RuleSeverity(StrEnum):
+    """How loudly a rule speaks."""
+
+    INFO = "info"
+    WARN = "warn"
+    CRIT = "crit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A line: ``metric op value``; with ``hits`` at least so many of the last ``of`` samples present, else the last.
+
+    ``measure`` says what of the metric is compared, over ``span_s`` seconds: value | rise | drop (against the least,
+    the greatest of the span) | shift (against its median before) | times (its usual) | hours_left (until zero). With
+    ``spreads`` a value must also lie so many usual spreads above the same hour of the last seven days; where those are
+    not known the test is unknown.
+    """
+
+    metric: str
+    op: Literal["<", ">"]
+    value: float
+    hits: int = 1
+    of: int = 1
+    measure: str = "value"
+    span_s: float = 0.0
+    spreads: float | None = None
+
+    @property
+    def can_be_meant(self) -> bool:
+        """Whether anything could satisfy it."""
+        plain = self.measure in {"value", "times"} or self.span_s > 0
+        own = self.spreads is None or (self.op == ">" and self.measure == "value")
+        return self.op in {"<", ">"} and 1 <= self.hits <= self.of and self.measure in MEASURES and plain and own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """Tests that must all hold over ``for_s`` seconds, and tests that must all hold over ``clear_s`` to end it.
+
+    ``window_s`` is the span of the mean that tests look at (0 = the sample); ``min_coverage`` the share of ``for_s``
+    (and of the window) that must be measured. ``where`` are labels that an entity must have, each with one of the
+    values: for others the rule is unknown.
+    """
+
+    id: str
+    title: str
+    tests: tuple[Line, ...]
+    window_s: float = 0.0
+    for_s: float = 0.0
+    clear: tuple[Line, ...] = ()
+    clear_s: float = 0.0
+    min_coverage: float = 0.8
+    severity: RuleSeverity = RuleSeverity.WARN
+    source: str = ""
+    where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any]) -> Self:
+        """Build from a TOML table; unknown keys and values are errors."""
+        name = table.get("id", "without id")
+        try:
+            lists = {key: tuple(Line(**test) for test in table.get(key, ())) for key in ("tests", "clear")}
+            where = {label: tuple(values) for label, values in table.get("where", {}).items()}
+            severity = RuleSeverity(table.get("severity", "warn"))
+            rule = cls(**{**table, **lists, "severity": severity, "where": where})
+        except (TypeError, ValueError) as error:
+            msg = f"Rule {name!r} cannot be read: {error}."
+            raise KnowledgeError(msg, remedy="Correct its table in rules.toml.") from error
+        wrong = [test for test in (*rule.tests, *rule.clear) if not test.can_be_meant]
+        if wrong or not rule.tests:
+            msg = f"Rule {name!r} has no tests, or one that nothing can satisfy: {wrong}."
+            ways = ", ".join(MEASURES)
+            raise KnowledgeError(
+                msg, remedy=f'Give op "<" or ">", hits from 1 to of, a measure ({ways}) and its span_s.'
+            )
+        return rule
+
+
+def load_rules(path: Path | None = None) -> tuple[Rule, ...]:
+    """Read ``rules.toml``, by default the one that ships with brownout; two rules with one id are an error."""
+    path = path or definitions_folder() / "rules.toml"
+    with path.open("rb") as file:
+        rules = tuple(Rule.from_table(table) for table in tomllib.load(file)["rules"])
+    ids = [rule.id for rule in rules]
+    twice = sorted({name for name in ids if ids.count(name) > 1})
+    if twice:
+        msg = f"Rules {twice} are defined twice in {path}."
+        raise KnowledgeError(msg, remedy="Keep one table for each id.")
+    return rules
+
+
+def evaluate(rule: Rule, panel: Panel) -> States | None:
+    """State of a rule ``[entity, time]``; None where the panel lacks one of its metrics. Looks back only."""
+    names = panel.metric_names
+    if any(test.metric not in names for test in (*rule.tests, *rule.clear)):
+        return None
+    holds, covered = _hold(rule, rule.tests, rule.for_s, panel)
+    cleared = _hold(rule, rule.clear, rule.clear_s, panel)[0] if rule.clear else covered & ~holds
+    slots = np.arange(holds.shape[1])
+    raised = np.maximum.accumulate(np.where(holds, slots, -1), axis=1)
+    ended = np.maximum.accumulate(np.where(cleared & ~holds, slots, -1), axis=1)
+    states = np.where(covered, RuleState.FALSE, RuleState.UNKNOWN)
+    states = np.where(raised > ended, RuleState.RAISED, states)
+    meant = [all(e.labels.get(label) in values for label, values in rule.where.items()) for e in panel.entities]
+    return np.where(np.array(meant, bool)[:, None], states, RuleState.UNKNOWN).astype(np.int8)
+
+
+def with_rules(found: Sequence[Episode], panel: Panel, rules: Sequence[Rule]) -> tuple[Episode, ...]:
+    """Episodes with the rules that were raised on their entity within; ``panel`` holds their entities."""
+    places = {entity: row for row, entity in enumerate(panel.entity_ids)}
+    rows = sorted({places[episode.entity] for episode in found})
+    part = panel.select(entities=rows)
+    states = {rule.id: evaluate(rule, part) for rule in rules} if rows else {}
+    named = []
+    for episode in found:
+        row = rows.index(places[episode.entity])
+        first, last = (min(max(panel.slot(time), 0), panel.values.shape[1]) for time in (episode.start, episode.end))
+        raised = [
+            name
+            for name, state in states.items()
+            if state is not None and (state[row, first:last] == RuleState.RAISED).any()
+        ]
+        named.append(replace(episode, rules=tuple(raised)))
+    return tuple(named)
+
+
+def _hold(rule: Rule, tests: Sequence[Line], seconds: float, panel: Panel) -> tuple[Marks, Marks]:
+    """Whether all tests held over the span, and whether enough of it was measured; both ``[entity, time]``."""
+    width = max(round(seconds / panel.interval_s), 1)
+    held = np.ones(panel.values.shape[:2], bool)
+    covered = held.copy()
+    for test in tests:
+        passed, known = _passed(rule, test, panel)
+        count = trailing_sum(known, width)
+        failed = trailing_sum(known & ~passed, width)
+        covered &= count >= rule.min_coverage * width
+        held &= failed == 0
+    return held & covered, covered
+
+
+def _passed(rule: Rule, test: Line, panel: Panel) -> tuple[Marks, Marks]:
+    """Whether a test is satisfied at each slot, and whether there was enough to tell."""
+    values = panel.values[..., [panel.metric_names.index(test.metric)]]
+    width = max(round(rule.window_s / panel.interval_s), 1)
+    enough = trailing_sum(np.isfinite(values), width)[..., 0] >= rule.min_coverage * width
+    mean = trailing_mean(values, width)[..., 0]
+    shown = mean if test.measure == "value" else measured(test.measure, mean, panel.interval_s, test.span_s)
+    known = ~np.isnan(shown) & enough
+    passed = (shown > test.value) if test.op == ">" else (shown < test.value)
+    if test.spreads is not None:
+        line = beyond_usual(mean, panel.interval_s, test.spreads)
+        known, passed = known & np.isfinite(line), passed & (mean > line)
+    if test.of > 1:
+        hits = trailing_sum(passed & known, test.of)
+        known = trailing_sum(known, test.of) >= max(test.hits, rule.min_coverage * test.of)
+        passed = hits >= test.hits
+    return passed & known, known

@@ -1,0 +1,1 @@
+"""What the isolation forests read: views of metrics, reduced to named columns."""

@@ -1,0 +1,93 @@
+"""Features of an entity at a slot: what its metrics look like in each view, reduced over metrics, each one named."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from brownout.detection.features.views import VIEWS, views
+from brownout.domain.panel import Float, Panel
+
+__all__ = ["FEATURES", "Features", "entity_features", "features_without"]
+
+SHARES = (0.75, 0.5)
+REDUCTIONS = ("largest", "third", "quarter", "half", "power")
+"""Over the metrics of an entity: the largest deviation, the third largest, those that a quarter and half of the metrics
+reach, and the mean square of deviations cut at ten spreads."""
+FEATURES = (*(f"{view}_{reduction}" for view in VIEWS for reduction in REDUCTIONS), "missing")
+"""Columns of the forest, e.g. ``level_largest``; ``missing`` is the share of an entity's metrics that is not there."""
+MEAN_CAP = 10.0
+SHOWN = "level"
+"""The view that explanations are made of."""
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """Features of the slots of a panel.
+
+    ``rows`` is float32 ``[entity, time, feature]``, logarithms of deviations, NaN where nothing was measured;
+    ``deviations [entity, time, metric]`` those of the view ``level``, signed, in usual spreads.
+    """
+
+    rows: Float
+    deviations: Float
+
+    def between(self, first: int, last: int) -> Self:
+        """The slots from first until before last."""
+        return type(self)(self.rows[:, first:last], self.deviations[:, first:last])
+
+
+def entity_features(panel: Panel, start: int = 0) -> Features:
+    """Features of the slots from ``start`` on; every one looks back only."""
+    measured = np.flatnonzero(np.isfinite(panel.values).any(axis=(0, 1))).tolist()
+    own = panel.select(metrics=measured)
+    known = np.isfinite(own.values)
+    carried = np.maximum(np.maximum.accumulate(known, axis=1).sum(axis=-1), 1)[:, start:]
+    rows = np.zeros((len(panel.entities), panel.values.shape[1] - start, len(FEATURES)), np.float32)
+    deviations = np.full((*rows.shape[:2], len(panel.metrics)), np.nan, np.float32)
+    width = len(REDUCTIONS)
+    for place, (view, signed) in enumerate(views(own, start)):
+        rows[..., place * width : (place + 1) * width] = _reduce(np.abs(signed), carried)
+        if view == SHOWN:
+            deviations[..., measured] = signed
+    present = known[:, start:].sum(axis=-1)
+    rows[..., -1] = 1 - present / np.maximum(np.maximum.accumulate(known.sum(axis=-1), axis=1)[:, start:], 1)
+    rows[present == 0] = np.nan
+    return Features(rows, deviations)
+
+
+def features_without(panel: Panel, rows: Sequence[int], slots: Sequence[int]) -> Features:
+    """Features at places of a panel, as they are and with each metric in turn as usual in every view.
+
+    ``rows`` of the result is ``[place, 1 + metric, feature]``; its ``deviations`` are those of the places.
+    """
+    known = np.isfinite(panel.values)
+    count = len(panel.metrics)
+    kept = np.concatenate([np.ones((1, count), np.float32), 1 - np.eye(count, dtype=np.float32)])
+    carried = np.maximum(np.maximum.accumulate(known, axis=1).sum(axis=-1), 1)[rows, slots]
+    table = np.zeros((len(rows), count + 1, len(FEATURES)), np.float32)
+    deviations = np.zeros((len(rows), count + 1, count), np.float32)
+    start = min(slots)
+    width = len(REDUCTIONS)
+    for place, (view, signed) in enumerate(views(panel, start)):
+        here = np.nan_to_num(signed[rows, np.asarray(slots) - start])
+        layer = np.abs(here[:, None] * kept)
+        table[..., place * width : (place + 1) * width] = _reduce(layer, np.repeat(carried[:, None], count + 1, axis=1))
+        if view == SHOWN:
+            deviations[:] = here[:, None]
+    most = np.maximum.accumulate(known.sum(axis=-1), axis=1)[rows, slots]
+    table[..., -1] = (1 - known[rows, slots].sum(axis=-1) / np.maximum(most, 1))[:, None]
+    return Features(table, deviations)
+
+
+def _reduce(layer: Float, carried: npt.NDArray[np.int64]) -> Float:
+    """Reductions over metrics ``[entity, time, reduction]``; ``carried [entity, time]`` the metrics known by then."""
+    ordered = np.sort(np.nan_to_num(layer), axis=-1)[..., ::-1]
+    places = [carried - 1 - (share * (carried - 1)).astype(np.int64) for share in SHARES]
+    quarter, half = (np.take_along_axis(ordered, place[..., None], axis=-1)[..., 0] for place in places)
+    third = ordered[..., 2] if layer.shape[-1] >= 3 else np.zeros(layer.shape[:2], np.float32)
+    power = (np.minimum(ordered, MEAN_CAP) ** 2).sum(axis=-1) / carried
+    reduced: Float = np.stack([ordered[..., 0], third, quarter, half, power], axis=-1)
+    return np.log1p(reduced, dtype=np.float32)

@@ -1,0 +1,1 @@
+"""Isolation forests, their alarm boundary, and alarms raised once."""

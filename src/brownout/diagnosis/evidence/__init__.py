@@ -1,0 +1,1 @@
+"""What was measured in an incident, as symptoms with a strength."""

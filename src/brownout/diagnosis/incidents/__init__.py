@@ -1,0 +1,1 @@
+"""From episodes to incidents, and which of them are artefacts."""

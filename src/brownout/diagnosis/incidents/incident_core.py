@@ -1,0 +1,121 @@
+"""The core of an incident: the part of its span in which what moved was at least half as far out as at its worst.
+
+Episodes last until everything has been quiet for a while, and those of one host are put together: a fault of twenty
+minutes is often found as a span of an hour and a half, most of which is ordinary.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from brownout.diagnosis.evidence.observation import IncidentWindow
+from brownout.diagnosis.evidence.surge import smooth
+from brownout.diagnosis.inference.cause_ranking import Diagnoser
+from brownout.domain.entities import Topology
+from brownout.domain.findings import UNKNOWN, Diagnosis, Mover
+from brownout.domain.metrics import Worse
+from brownout.domain.panel import Float, Panel
+
+__all__ = ["LEAST_SLOTS", "diagnose_phases", "phases"]
+
+HALF = 0.5
+LEAST_SLOTS = 5
+"""A core is no shorter than this, so that one strange sample is no symptom."""
+
+BEGINNING = np.timedelta64(2 * 3_600_000, "ms")
+WORST = 4
+"""Episodes of an incident that are looked at by themselves."""
+Span = tuple[np.datetime64, np.datetime64]
+Times = npt.NDArray[np.datetime64]
+
+
+def diagnose_phases(
+    diagnoser: Diagnoser, window: IncidentWindow, panels: Sequence[Panel], topology: Topology
+) -> Diagnosis:
+    """The answer of the first phase that has one, else that of the whole incident.
+
+    An artefact is the answer only where no other phase shows a fault at the same guest: who restarts a guest to make a
+    change leaves the traces of both.
+    """
+    artefact: Diagnosis | None = None
+    for phase in phases(window, panels):
+        diagnosis = diagnoser.diagnose(phase, [panel.between(panel.start, phase.end) for panel in panels], topology)
+        top = diagnosis.top
+        if top.id == UNKNOWN:
+            continue
+        if artefact is None and not top.artefact:
+            return diagnosis
+        if artefact is None:
+            artefact = diagnosis
+        elif not top.artefact and _guests(top.entity, topology) & _guests(artefact.top.entity, topology):
+            return diagnosis
+    return artefact or diagnosis
+
+
+def _guests(entity: str, topology: Topology) -> set[str]:
+    """The guest that an entity is, or belongs to."""
+    return {name for name in (entity, *topology.ancestors(entity)) if topology[name].kind == "vm"}
+
+
+def phases(window: IncidentWindow, panels: Sequence[Panel]) -> tuple[IncidentWindow, ...]:
+    """The same incident as its core, its beginning where it is long, its worst episodes, and its whole span.
+
+    What starts with a restart can stay unusual for a day after the harm is over; then the beginning tells most. What
+    has nothing to do with each other can overlap on one host; then one of the episodes does. No span comes twice.
+    """
+    step = min((panel.step for panel in panels), default=window.end - window.start)
+    last = max((panel.end for panel in panels), default=window.end)
+    spans = [_widened(_core(window, panels, step), step, last)]
+    if window.end - window.start >= 2 * BEGINNING:
+        spans.append((window.start, window.start + BEGINNING))
+    if len(window.episodes) > 1:
+        for episode in sorted(window.episodes, key=lambda episode: -episode.severity)[:WORST]:
+            alone = replace(window, start=episode.start, end=episode.end, episodes=(episode,))
+            spans.append(_widened(_core(alone, panels, step), step, last))
+    if spans[0][1] - spans[0][0] <= window.end - window.start:
+        spans.append((window.start, window.end))
+    return tuple(replace(window, start=start, end=end) for start, end in dict.fromkeys(spans))
+
+
+def _core(window: IncidentWindow, panels: Sequence[Panel], step: np.timedelta64) -> Span:
+    movers = list({mover.series: mover for episode in window.episodes for mover in episode.movers}.values())
+    found = [part for panel in panels if (part := _activity(panel, window, movers)) is not None]
+    if not found:
+        return window.start, window.end
+    grid = np.arange(window.start, window.end, step)
+    total = np.sum([_on(grid, times, values) for times, values in found], axis=0)
+    busy = np.flatnonzero(total >= HALF * total.max())
+    return grid[busy[0]], min(grid[busy[-1]] + step, window.end)
+
+
+def _widened(span: Span, step: np.timedelta64, last: np.datetime64) -> Span:
+    """At least ``LEAST_SLOTS`` long."""
+    start, end = span
+    missing = LEAST_SLOTS - int((end - start) / step)
+    if missing <= 0:
+        return span
+    return start - (missing // 2) * step, min(end + (missing - missing // 2) * step, max(last, end))
+
+
+def _activity(panel: Panel, window: IncidentWindow, movers: Sequence[Mover]) -> tuple[Times, Float] | None:
+    """Sum over a panel's movers of how far each is out, from 0 to its weight, ``[time]``; None where it has none."""
+    rows = {entity: row for row, entity in enumerate(panel.entity_ids)}
+    columns = {metric.name: place for place, metric in enumerate(panel.metrics) if metric.worse is not Worse.NONE}
+    own = [m for m in movers if m.series.entity in rows and m.series.metric in columns]
+    part = panel.between(window.start, window.end)
+    if not own or part.values.shape[1] < 2:
+        return None
+    places = [rows[m.series.entity] for m in own], [columns[m.series.metric] for m in own]
+    values = smooth(part.values)[places[0], :, places[1]]
+    away = np.nan_to_num(np.abs(values - np.array([m.usual for m in own], np.float32)[:, None]))
+    weight = np.log1p(np.abs([m.deviation for m in own])).astype(np.float32)
+    peak = np.maximum(away.max(axis=1, keepdims=True), 1e-9)
+    return part.times, (weight[:, None] * away / peak).sum(axis=0)
+
+
+def _on(grid: Times, times: Times, values: Float) -> npt.NDArray[np.float64]:
+    """Values of a coarser grid on a finer one, each held until the next."""
+    place = np.searchsorted(times, grid, side="right") - 1
+    return np.where(place >= 0, values[np.maximum(place, 0)], 0.0).astype(np.float64)

@@ -1,0 +1,1 @@
+"""From symptoms to ranked causes, and the sentences that explain them."""

@@ -1,0 +1,194 @@
+"""Inference: from evidence to the probability of each (cause, entity), ``unknown`` among them.
+
+The odds of a candidate are its prior times a factor for each piece of evidence, by its strength: a log-linear
+model.
+Necessary evidence that is absent all but rules a candidate out; strong and supporting evidence speak for it as far as
+they are present, excluding evidence against it; what is missing speaks neither way, except that a cause whose necessary
+evidence is missing cannot be told from unknown. A weight that was learned from labelled incidents takes the place of
+the weight of a role. The candidates and ``unknown``, which stands for everything that is not in the knowledge, share
+the probability.
+
+Several causes can be at work at once. What the first one accounts for is then taken away: a further cause is named
+when what is left speaks for it more clearly than for ``unknown``, by a margin for how seldom two incidents meet.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from brownout.diagnosis.evidence.observation import IncidentWindow, Observations, observe
+from brownout.diagnosis.evidence.statements import explain
+from brownout.diagnosis.evidence.symptoms import Scene, Sight
+from brownout.diagnosis.inference.explanation import against, decider, summarise
+from brownout.diagnosis.knowledge.evidence_rules import CauseRule, EvidenceRule
+from brownout.diagnosis.knowledge.knowledge_base import Knowledge
+from brownout.domain.entities import Topology
+from brownout.domain.findings import UNKNOWN, Cause, Diagnosis, Evidence, EvidenceRole
+from brownout.domain.panel import Panel
+
+__all__ = ["Candidate", "Diagnoser", "Weights"]
+
+CLEAR = 0.6
+"""Strength from which a symptom counts in full."""
+MOST = 3
+"""Causes named for one incident at most."""
+CLAIMED = 0.5
+"""Probability from which a further cause is named."""
+HOPELESS = -12.0
+"""Log-odds from which on nothing can make a candidate likely: the rest of its evidence is not looked at."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """Log-odds of evidence: at full strength (``present``) and at none (``absent``).
+
+    ``unknown`` is the log-odds that an incident has a cause outside of the knowledge, on the scale of a candidate
+    with a prior of 1 and no evidence; ``another`` those of a second incident at the same place and time. Modelling
+    assumptions, the same for all causes.
+    """
+
+    necessary: tuple[float, float] = (4.0, -9.0)
+    strong: tuple[float, float] = (3.0, -1.5)
+    supporting: tuple[float, float] = (1.2, -0.4)
+    excluding: tuple[float, float] = (-5.0, 0.1)
+    missing_necessary: float = -5.0
+    unknown: float = 2.5
+    another: float = -1.5
+
+    def of(self, role: EvidenceRole) -> tuple[float, float]:
+        """Present and absent weight of a role."""
+        found: tuple[float, float] = getattr(self, role.value)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A cause at an entity, with its log-odds."""
+
+    cause: CauseRule
+    entity: str
+    odds: float
+
+
+@dataclass(frozen=True)
+class Diagnoser:
+    """Ranks causes of an incident."""
+
+    knowledge: Knowledge
+    weights: Weights = field(default_factory=Weights)
+    keep: int = 10
+
+    def diagnose(self, window: IncidentWindow, panels: Sequence[Panel], topology: Topology) -> Diagnosis:
+        """Rank the causes at the window's entities; ``panels`` hold the window and its past."""
+        observed = observe(panels, window.start, window.end)
+        ranked = self.rank(window.entities, observed, topology)
+        rivals = (cause if cause.also else replace(cause, against=against(cause)) for cause in ranked[1:])
+        causes = (ranked[0], *rivals)
+        return Diagnosis(
+            id=window.id,
+            start=window.start,
+            end=window.end,
+            open=window.open,
+            entities=window.entities,
+            episodes=tuple(episode.id for episode in window.episodes),
+            causes=causes,
+            summary=summarise(causes, self.knowledge),
+            decider=decider(causes, self.knowledge),
+        )
+
+    def rank(self, entities: Iterable[str], observed: Observations, topology: Topology) -> tuple[Cause, ...]:
+        """Most probable first; each (cause, entity) at most once, ``unknown`` always among them."""
+        scene = Scene(observed, topology)
+        candidates = self.candidates(entities, scene)
+        odds = np.array([candidate.odds for candidate in candidates] + [self.weights.unknown])
+        share = np.exp(odds - odds.max())
+        share /= share.sum()
+        unknown = Cause(id=UNKNOWN, title="Unknown", family=UNKNOWN, entity="", probability=float(share[-1]))
+        also = self._further(candidates, scene) if len(candidates) and odds[0] > odds[-1] else {}
+        told = [*candidates[: len(also) and 1], *also]
+        rest = [
+            self._cause(candidate, float(probability), scene)
+            for candidate, probability in zip(candidates[: self.keep], share, strict=False)
+            if candidate not in told
+        ]
+        first = [
+            self._cause(candidate, also.get(candidate, float(share[0])), scene, also=candidate in also)
+            for candidate in told
+        ]
+        return (*first, *sorted([*rest, unknown], key=lambda cause: -cause.probability))
+
+    def _further(self, candidates: Sequence[Candidate], scene: Scene) -> dict[Candidate, float]:
+        """Causes that are needed beside the first candidate, with the probability of each given those before it.
+
+        Only entities of a kind are looked at: between others, effects travel along ways that nobody knows.
+        """
+        last, *others = [c for c in candidates if c.cause.kind and c.odds > self.weights.unknown] or [candidates[0]]
+        explained: set[tuple[str, str]] = set()
+        found: dict[Candidate, float] = {}
+        while others and len(found) < MOST - 1:
+            explained |= scene.accounted(last.cause.evidence, self.knowledge.symptoms, last.entity)
+            rest = Scene(scene.observed, scene.topology, frozenset(explained))
+            odds = [self._odds(c.cause, c.entity, rest, against=scene) - self.weights.unknown for c in others]
+            best = int(np.argmax(odds))
+            probability = float(1 / (1 + np.exp(-odds[best] - self.weights.another)))
+            if probability < CLAIMED:
+                break
+            last = others.pop(best)
+            found[last] = probability
+        return found
+
+    def _cause(self, candidate: Candidate, probability: float, scene: Scene, *, also: bool = False) -> Cause:
+        return Cause(
+            id=candidate.cause.id,
+            title=candidate.cause.title,
+            family=candidate.cause.family.value,
+            entity=candidate.entity,
+            probability=probability,
+            evidence=self._path(candidate, scene),
+            also=also,
+            artefact=candidate.cause.artefact,
+        )
+
+    def candidates(self, entities: Iterable[str], scene: Scene) -> list[Candidate]:
+        """All causes at all entities that carry them and that measured anything, most likely first."""
+        measured = scene.observed.metrics
+        found = [
+            Candidate(rule, entity, self._odds(rule, entity, scene))
+            for entity in entities
+            for rule in self.knowledge.causes.values()
+            if _may(rule, entity, scene, measured)
+        ]
+        return sorted(found, key=lambda candidate: (-candidate.odds, candidate.cause.id, candidate.entity))
+
+    def _odds(self, cause: CauseRule, entity: str, scene: Scene, *, against: Scene | None = None) -> float:
+        """Log-odds of a cause at an entity; what speaks ``against`` it can be looked for in another scene."""
+        total = float(np.log(cause.prior))
+        for rule in cause.evidence:
+            seen = scene if against is None or rule.role is not EvidenceRole.EXCLUDING else against
+            total += self._weigh(rule, seen.see(rule, self.knowledge.symptoms[rule.symptom], entity))
+            if rule.role is EvidenceRole.NECESSARY and rule.weight is None and total < HOPELESS:
+                break
+        return total
+
+    def _weigh(self, rule: EvidenceRule, sight: Sight | None) -> float:
+        if sight is None:
+            return self.weights.missing_necessary if rule.role is EvidenceRole.NECESSARY else 0.0
+        if rule.weight is not None:
+            return rule.weight * sight.strength
+        present, absent = self.weights.of(rule.role)
+        return absent + (present - absent) * min(sight.strength / CLEAR, 1.0)
+
+    def _path(self, candidate: Candidate, scene: Scene) -> tuple[Evidence, ...]:
+        symptoms = self.knowledge.symptoms
+        return tuple(
+            explain(rule, symptoms[rule.symptom], scene.see(rule, symptoms[rule.symptom], candidate.entity))
+            for rule in candidate.cause.evidence
+        )
+
+
+def _may(rule: CauseRule, entity: str, scene: Scene, measured: Mapping[str, list[str]]) -> bool:
+    """Whether an entity can be the culprit: of the cause's kind, or with metrics known by their role only."""
+    if rule.kind:
+        return scene.topology[entity].kind == rule.kind
+    return entity in measured and scene.observed.generic(entity)

@@ -1,0 +1,1 @@
+"""Symptoms, evidence rules and causes as data, checked when read."""

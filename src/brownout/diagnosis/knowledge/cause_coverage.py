@@ -1,0 +1,52 @@
+"""Coverage: which causes can be told from what is measured, and what those that cannot are taken for."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from brownout.diagnosis.knowledge.evidence_rules import CauseRule
+from brownout.diagnosis.knowledge.knowledge_base import Knowledge
+from brownout.domain.findings import EvidenceRole
+
+__all__ = ["Loss", "losses"]
+
+FOR = (EvidenceRole.NECESSARY, EvidenceRole.STRONG, EvidenceRole.SUPPORTING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """A cause that lacks evidence: it cannot be named where some of it is necessary, else it is told less surely.
+
+    ``taken_for`` are causes that the rest of its evidence speaks for as well.
+    """
+
+    cause: CauseRule
+    named: bool
+    taken_for: tuple[CauseRule, ...]
+
+
+def losses(knowledge: Knowledge, lost: Collection[str]) -> Iterator[Loss]:
+    """What it costs that some metrics and labels are not measured; causes known by roles alone do not count."""
+    for cause in knowledge.causes.values():
+        if not cause.kind:
+            continue
+        gone = {
+            rule.role
+            for rule in cause.evidence
+            if knowledge.symptoms[rule.symptom].about in lost and rule.role in FOR[:2]
+        }
+        if gone:
+            named = EvidenceRole.NECESSARY not in gone
+            yield Loss(cause=cause, named=named, taken_for=tuple(_alike(cause, knowledge, lost)))
+
+
+def _alike(cause: CauseRule, knowledge: Knowledge, lost: Collection[str]) -> Iterator[CauseRule]:
+    """Causes whose necessary evidence is there, and nothing that excludes them, when only this cause is."""
+    shown = {s for s in _symptoms(cause, *FOR) if knowledge.symptoms[s].about not in lost}
+    for other in knowledge.causes.values():
+        fits = _symptoms(other, EvidenceRole.NECESSARY) <= shown
+        if other.kind and other.id != cause.id and fits and not _symptoms(other, EvidenceRole.EXCLUDING) & shown:
+            yield other
+
+
+def _symptoms(cause: CauseRule, *roles: EvidenceRole) -> set[str]:
+    return {rule.symptom for rule in cause.evidence if rule.role in roles}

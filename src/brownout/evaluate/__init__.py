@@ -1,0 +1,1 @@
+"""Protocols that judge the product on data with truth."""

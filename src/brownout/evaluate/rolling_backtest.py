@@ -1,0 +1,64 @@
+"""Walk: forecast panels side by side through time, each origin calibrated by what came of the earlier ones."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from brownout.domain.forecasts import Forecasts
+from brownout.domain.panel import Float, Panel
+from brownout.domain.ports import Forecaster
+from brownout.evaluation.backtest import actual_after
+from brownout.forecasting.selection.calibration import outer_of
+from brownout.forecasting.selection.rolling_calibration import RollingCalibration
+from brownout.forecasting.series_rows import clip_to_bounds, rows_of
+
+__all__ = ["walk"]
+
+AT_ONCE = 8
+"""Origins whose forecasts are made together, so that memory stays small and panels are read a few times only."""
+
+Made = tuple[int, Forecasts, Float]
+
+
+def walk(
+    forecaster: Forecaster, panels: Sequence[Panel], origins: Sequence[Sequence[int]], horizon: int
+) -> Iterator[Made]:
+    """Place of the panel, its forecasts from some origins, and what came ``[row, step]``.
+
+    ``origins`` are slots of each panel. Panels of one interval teach each other how wide their intervals should be.
+    """
+    for interval in dict.fromkeys(panel.interval_s for panel in panels):
+        alike = [place for place, panel in enumerate(panels) if panel.interval_s == interval]
+        slots = {place: {panels[place].start + o * panels[place].step: o for o in origins[place]} for place in alike}
+        times = sorted({time for table in slots.values() for time in table})
+        rolling = RollingCalibration()
+        for first in range(0, len(times), AT_ONCE):
+            given = times[first : first + AT_ONCE]
+            chosen = {p: [table[time] for time in given if time in table] for p, table in slots.items()}
+            made = {p: forecaster.predict(panels[p], starts, horizon) for p, starts in chosen.items() if starts}
+            for place, forecasts in _calibrated(rolling, panels, made, given).items():
+                yield place, forecasts, actual_after(panels[place], forecasts)
+
+
+def _calibrated(
+    rolling: RollingCalibration, panels: Sequence[Panel], made: Mapping[int, Forecasts], times: Sequence[np.datetime64]
+) -> dict[int, Forecasts]:
+    """One origin after the other: first the forecasts of all panels from it, then what is learned of them."""
+    came = {place: actual_after(panels[place], forecasts) for place, forecasts in made.items()}
+    values = {place: forecasts.values.copy() for place, forecasts in made.items()}
+    outer = {place: outer_of(forecasts).copy() for place, forecasts in made.items()}
+    for time in times:
+        factors, learned = rolling.factors(time), []
+        for place, forecasts in made.items():
+            rows = np.flatnonzero(forecasts.origins == time)
+            if not len(rows):
+                continue
+            raw = replace(forecasts.rows(rows.tolist()), outer=outer[place][rows])
+            moved = factors.calibrated(raw)
+            bounds = rows_of(panels[place], [panels[place].slot(time)], raw.horizon)
+            values[place][rows] = clip_to_bounds(moved.values, bounds)
+            outer[place][rows] = clip_to_bounds(outer_of(moved), bounds)
+            learned.append((raw, came[place][rows]))
+        rolling.learn(learned)
+    return {p: replace(forecasts, values=values[p], outer=outer[p]) for p, forecasts in made.items()}

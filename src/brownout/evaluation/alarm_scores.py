@@ -1,0 +1,71 @@
+"""What a night alarms against the truth: which faults, how late, and what is alarmed that is none.
+
+Artefacts should be left quiet: an alarm about one is false. An episode is judged as ``evaluation/incidents.py`` says.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+
+from brownout.domain.entities import Topology
+from brownout.domain.truth import Incident
+from brownout.evaluation.alarm_tracks import AlarmTrack, Sighting, incident_scores, sightings
+
+__all__ = ["alarm_scores"]
+
+
+def alarm_scores(
+    found: Sequence[AlarmTrack],
+    alarmed: Sequence[AlarmTrack],
+    incidents: Sequence[Incident],
+    topology: Topology,
+    harmless: Collection[str],
+) -> dict[str, object]:
+    """Counts of faults and artefacts, found by detection and alarmed in the end, and false episodes before and after.
+
+    ``found`` are tracks of all episodes, ``alarmed`` of those left after sifting; ``harmless`` the causes that are
+    artefacts. Shares are None where there is nothing to have a share of.
+    """
+    faults = [incident for incident in incidents if incident.cause not in harmless]
+    artefacts = [incident for incident in incidents if incident.cause in harmless]
+    before, after = (incident_scores(tracks, faults, topology) for tracks in (found, alarmed))
+    first, last = (sightings(tracks, faults, topology) for tracks in (found, alarmed))
+    return {
+        "faults": len(last),
+        "found": before["seen"],
+        "alarmed": after["seen"],
+        "alarmed_at_culprit": after["seen_at_culprit"],
+        "median_delay_intervals": after["median_delay_intervals"],
+        "by_cause": _by_cause(last),
+        "missed": [
+            _named(one) | {"found": earlier.seen} for earlier, one in zip(first, last, strict=True) if not one.seen
+        ],
+        "artefacts": _seen_of(sightings(found, artefacts, topology), sightings(alarmed, artefacts, topology)),
+        "false_episodes": after["false_episodes"],
+        "false_episodes_per_guest_day": after["false_episodes_per_guest_day"],
+        "false_episodes_per_guest_day_before_sifting": before["false_episodes_per_guest_day"],
+    }
+
+
+def _by_cause(seen: Sequence[Sighting]) -> dict[str, dict[str, int]]:
+    faults = Counter(one.incident.cause for one in seen)
+    alarmed = Counter(one.incident.cause for one in seen if one.seen)
+    return {cause: {"faults": faults[cause], "alarmed": alarmed[cause]} for cause in sorted(faults)}
+
+
+def _named(one: Sighting) -> dict[str, object]:
+    incident = one.incident
+    return {
+        "incident": incident.id,
+        "cause": incident.cause,
+        "entity": incident.entity,
+        "start": f"{incident.start.astype('datetime64[s]')}Z",
+        "end": f"{incident.end.astype('datetime64[s]')}Z",
+    }
+
+
+def _seen_of(found: Sequence[Sighting], alarmed: Sequence[Sighting]) -> dict[str, int]:
+    return {
+        "judged": len(found),
+        "found": sum(one.seen for one in found),
+        "alarmed": sum(one.seen for one in alarmed),
+    }

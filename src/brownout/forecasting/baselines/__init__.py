@@ -1,0 +1,1 @@
+"""Forecasters that learn nothing beforehand."""

@@ -1,0 +1,60 @@
+"""Forecasters that learn nothing beforehand: what they say of a series they read off its past."""
+
+from collections.abc import Sequence
+from typing import Protocol, Self
+
+import numpy as np
+
+from brownout.domain.forecasts import QUANTILES, Forecasts
+from brownout.domain.panel import Float, Panel
+from brownout.domain.ports import Progress, no_progress
+from brownout.forecasting.series_rows import Rows, clip_to_bounds, day_steps, rows_of
+
+__all__ = ["Classical", "pasts"]
+
+
+class Classical(Protocol):
+    """What they share: fitting nothing, and predicting origin by origin."""
+
+    @property
+    def season(self) -> int | None:
+        """Slots of a season, None for a day."""
+
+    @property
+    def memory(self) -> int:
+        """How many seasons of the past are read, beside the first."""
+
+    @property
+    def name(self) -> str:
+        """The maker's name."""
+
+    def paths(self, past: Float, season: int, horizon: int) -> Float:
+        """Quantile paths ``[row, step, quantile]`` after a past ``[row, slot]``."""
+        ...
+
+    def fit(self, panels: Sequence[Panel], progress: Progress = no_progress) -> Self:
+        """Nothing to learn."""
+        del panels, progress
+        return self
+
+    def predict(self, panel: Panel, origins: Sequence[int], horizon: int) -> Forecasts:
+        """Predict all series that were measured by an origin."""
+        season = self.season or day_steps(panel.interval_s)
+        rows = rows_of(panel, origins, horizon)
+        values = np.empty((len(rows), horizon, len(QUANTILES)), np.float32)
+        for part, past in pasts(rows, (self.memory + 1) * season):
+            values[part] = self.paths(past, season, horizon)
+        return rows.forecasts(clip_to_bounds(values, rows), self.name)
+
+
+def pasts(rows: Rows, slots: int) -> list[tuple[slice, Float]]:
+    """For each origin its rows and their past ``[row, slot]`` up to it, of at most so many slots."""
+    series = rows.panel.values.transpose(0, 2, 1)
+    bounds = np.flatnonzero(np.diff(rows.origins, prepend=-1, append=-1))
+    parts = []
+    for first, last in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+        part = slice(first, last)
+        origin = int(rows.origins[first])
+        start = max(origin + 1 - slots, 0)
+        parts.append((part, series[rows.entities[part], rows.metrics[part], start : origin + 1]))
+    return parts

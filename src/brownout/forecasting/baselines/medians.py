@@ -1,0 +1,76 @@
+"""A classical forecast that no spike moves: the median of the last hours on top of the median day.
+
+Latencies and I/O have heavy tails: one spike moves a mean, and with it an exponentially smoothed level or a mean day,
+for days; a median it does not move at all (Huber, Robust Statistics, 1981).
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from brownout.domain.panel import Float
+from brownout.forecasting.baselines.classical import Classical
+from brownout.forecasting.baselines.smoothing import filled, spreads
+
+__all__ = ["MedianLevel", "median_day"]
+
+MEMORY = 14
+"""Seasons that the median day and the errors are taken from."""
+LATELY = 6
+"""The level is the median of the last so-many-th of a season: of a day, four hours."""
+NEIGHBOURS = 48
+"""A phase of the day is averaged with those as far as this part of a season before and after it."""
+SAMPLED = 24
+"""Errors are measured from about so many origins a season, a slot farther apart: they never keep step with the hour."""
+
+
+@dataclass(frozen=True)
+class MedianLevel(Classical):
+    """Median of late plus median day, with the empirical deciles of past errors at the same distance."""
+
+    season: int | None = None
+    memory: int = MEMORY
+    name: ClassVar[str] = "median"
+
+    def paths(self, past: Float, season: int, horizon: int) -> Float:
+        """Quantile paths after a past."""
+        slots = past.shape[1]
+        day = median_day(past, season)
+        phase = np.arange(slots + horizon) % season
+        adjusted = past - day[:, phase[:slots]]
+        window = min(max(season // LATELY, 1), slots)
+        ends = np.arange(slots - 1, window - 2, -(season // SAMPLED + 1))[::-1]
+        late = sliding_window_view(filled(adjusted), window, axis=1)[:, ends - window + 1]
+        levels = np.median(late, axis=2)
+
+        def misses(step: int) -> Float:
+            known = ends + step < slots
+            missed: Float = adjusted[:, ends[known] + step] - levels[:, known]
+            return missed
+
+        middle = levels[:, -1:] + day[:, phase[slots:]]
+        paths: Float = (middle[..., None] + spreads(misses, horizon, slots)).astype(np.float32)
+        return paths
+
+
+def median_day(past: Float, season: int) -> Float:
+    """Median of each phase less that of them all, phase 0 at the first slot: ``[row, phase]``; 0 where unknown."""
+    rows, slots = past.shape
+    padded = np.full((rows, -(-slots // season) * season), np.nan, np.float32)
+    padded[:, :slots] = past
+    day = _medians(padded.reshape(rows, -1, season).transpose(0, 2, 1).reshape(rows * season, -1)).reshape(rows, season)
+    day = np.nan_to_num(day - _medians(day)[:, None])
+    reach = season // NEIGHBOURS
+    around = np.concatenate([day[:, season - reach :], day, day[:, :reach]], axis=1)
+    smooth: Float = sliding_window_view(around, 2 * reach + 1, axis=1).mean(axis=2, dtype=np.float32)
+    return smooth
+
+
+def _medians(values: Float) -> Float:
+    """Median of what was measured in each row; NaN where nothing was."""
+    ordered = np.sort(values, axis=1)  # NaN sorts last
+    count = np.isfinite(values).sum(axis=1)
+    low, high = (np.take_along_axis(ordered, np.maximum(count + k, 0)[:, None] // 2, axis=1)[:, 0] for k in (-1, 0))
+    return np.where(count > 0, (low + high) / 2, np.float32(np.nan)).astype(np.float32)

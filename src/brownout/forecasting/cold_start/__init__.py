@@ -1,0 +1,1 @@
+"""Forecasts of entities that have only hours of past."""

@@ -1,0 +1,1 @@
+"""Loads of guest and host as inputs of console latency."""

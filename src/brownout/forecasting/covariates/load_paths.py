@@ -1,0 +1,103 @@
+"""Paths of console latency that follow the forecast loads, anchored at what the console itself showed lately."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from brownout.domain.panel import Float
+from brownout.forecasting.baselines.naive import deciles
+from brownout.forecasting.covariates.console_covariates import Load
+from brownout.forecasting.covariates.response import Response
+
+__all__ = ["Contributions", "Followed", "follow", "groups_of", "latency_of", "log_latency"]
+
+TRUST = 1.0
+"""How far a console's response may differ from that of all (standard deviation of its gain around 1)."""
+FRESH = 16
+"""Slots that count as one independent observation: neighbours tell nearly the same."""
+ROUNDS = 3
+"""Times that the noise is measured again, with the gains found last: with everybody's it looks too large."""
+MOST_GAIN = 4.0
+LEAST = 24
+"""Slots with a known latency below which a console is taken to respond like all."""
+
+Index = npt.NDArray[np.int64]
+Doubles = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Contributions:
+    """Rows to forecast: what was seen before each origin, and what the loads are forecast to add.
+
+    ``latency`` log ``[row, past slot]`` and ``past`` ``[row, past slot, load]`` end at the origin; ``future`` is
+    ``[row, step, load]``. Both hold contributions to log latency, not loads.
+    """
+
+    latency: Float
+    past: Float
+    future: Float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Followed:
+    """Quantiles of log latency ``[row, step, quantile]``, and each row's gains ``[row, load]`` on the contributions."""
+
+    values: Float
+    gains: Float
+
+
+def log_latency(milliseconds: Float) -> Float:
+    """What contributions add up in; below a millisecond differences do not matter to anybody."""
+    values: Float = np.log1p(np.maximum(milliseconds, 0)).astype(np.float32)
+    return values
+
+
+def latency_of(logarithms: Float) -> Float:
+    """Milliseconds again."""
+    values: Float = np.expm1(np.maximum(logarithms, 0)).astype(np.float32)
+    return values
+
+
+def groups_of(loads: Sequence[Load]) -> tuple[tuple[tuple[str, str], ...], Index]:
+    """Place and family of each group of loads, and the group of each load."""
+    keys = [(load.place.value, load.family.value) for load in loads]
+    names = tuple(dict.fromkeys(keys))
+    return names, np.array([names.index(key) for key in keys], np.int64)
+
+
+def follow(response: Response, given: Contributions) -> Followed:
+    """What remains of the past once its loads are taken off, with the forecast loads put on."""
+    names, group = groups_of(response.loads)
+    by_group = np.stack([given.past[..., group == place].sum(axis=-1) for place in range(len(names))], -1)
+    gains = _gains(given.latency.astype(np.float64), by_group.astype(np.float64))[:, group].astype(np.float32)
+    rest = given.latency - (given.past * gains[:, None]).sum(axis=-1)
+    ahead = (given.future * gains[:, None]).sum(axis=-1)
+    values = ahead[..., None] + deciles(rest)[:, None, :]
+    return Followed(values.astype(np.float32), gains)
+
+
+def _gains(latency: Doubles, parts: Doubles) -> Doubles:
+    """Each row's gains around 1 by ridge regression on its own past: ``[row, group]``.
+
+    What is left after everybody's response is explained by the deviations of the gains; the noise of the rest against
+    ``TRUST`` says how much a row's own past is believed.
+    """
+    seen = np.isfinite(latency)
+    count = seen.sum(axis=1)
+    enough = np.maximum(count, 1)[:, None]
+    centred = np.where(seen[..., None], parts, 0)
+    centred -= np.where(seen[..., None], (centred.sum(axis=1) / enough)[:, None], 0)
+    rest = np.where(seen, latency, 0)
+    rest -= np.where(seen, rest.sum(axis=1, keepdims=True) / enough, 0)
+    rest -= centred.sum(axis=-1)
+    gains = np.ones((len(parts), parts.shape[-1]))
+    for _ in range(ROUNDS):
+        noise = ((rest - np.einsum("rtg,rg->rt", centred, gains - 1)) ** 2).sum(axis=1) / enough[:, 0]
+        noise = FRESH * np.maximum(noise, 1e-6)
+        square = np.einsum("rtg,rth->rgh", centred, centred) / noise[:, None, None] + np.eye(gains.shape[1]) / TRUST**2
+        pull = np.einsum("rtg,rt->rg", centred, rest) / noise[:, None]
+        moved = np.linalg.solve(square, pull[..., None])[..., 0]
+        gains = np.where((count >= LEAST)[:, None], np.clip(1 + moved, 0, MOST_GAIN), 1.0)
+    return gains

@@ -1,0 +1,1 @@
+"""Chances to cross a limit, and their correction."""

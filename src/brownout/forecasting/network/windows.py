@@ -1,0 +1,193 @@
+"""From series and origins to what the network reads, vectorised over a batch."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from brownout.domain.forecasts import QUANTILES
+from brownout.forecasting.lstm_settings import LstmSettings
+from brownout.forecasting.network.augmentation import Drift, no_drift
+from brownout.forecasting.network.profiles import day_slots, empirical, hour_slots
+from brownout.forecasting.network.scaling import Scale, scale_of
+from brownout.forecasting.network.series_block import MATES, SeriesBlock
+
+__all__ = ["ANCHORS", "CHANNELS", "STATICS", "Windows", "spread_of", "windows"]
+
+LONG_SEASON = 7
+"""The long season is so many short ones: a week of days."""
+RECENT = (3, 6, 12)
+"""Slots whose means stand for the level of late."""
+LATELY = 48
+"""Slots whose empirical quantiles stand for the distribution of late."""
+TREND = 8
+"""Slots that the straight line is drawn through."""
+PROFILES = (0, 4, 8)
+"""Quantiles of the day's and the hour's profile that the network reads: low, middle, high."""
+CHANNELS = 8 + 2 * len(PROFILES) + len(MATES)
+"""Inputs a slot: value, one and two short and one long season earlier, each with its presence; profiles; mates."""
+STATICS = 10
+"""Inputs a patch beside its slots: time of hour, day and week, place, level, spread and gaps of the window."""
+ANCHORS = 6 + len(RECENT) + 4
+"""What a forecast leans on: the level, the last value, one, two and seven seasons earlier, the straight line and the
+means of late as points; the context, its end, the day's and the hour's profile as distributions."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Windows:
+    """A batch of inputs.
+
+    ``slots`` is float32 ``[row, patch, slot of the patch × channel]``, ``statics`` ``[row, patch, statics]``,
+    ``family`` and ``role`` int64 ``[row]``, ``anchors`` ``[row, step, candidate, quantile]`` scaled, never decreasing
+    along the last axis.
+    """
+
+    slots: Tensor
+    statics: Tensor
+    family: Tensor
+    role: Tensor
+    anchors: Tensor
+    scale: Scale
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _View:
+    """Rows of a block seen from their origins: steps count from there, and none after it (0) is read."""
+
+    block: SeriesBlock
+    rows: Tensor
+    origins: Tensor
+    drift: Drift
+
+    def at(self, steps: Tensor) -> Tensor:
+        """Values of ``[row, ...]`` at steps ``[step]`` or ``[row, ...]``; NaN after the origin."""
+        steps = steps.expand(len(self.rows), -1) if steps.dim() == 1 else steps
+        flat = steps.flatten(1)
+        values = self.drift.added(self.block.take(self.rows, self.origins[:, None] + flat), flat)
+        return torch.where(flat <= 0, values, torch.nan).view(steps.shape)
+
+    def mates(self, steps: Tensor) -> Tensor:
+        """Other series of the rows' entities at steps ``[step]``, each on its scale: ``[row, step, mate]``, gaps 0.
+
+        Rows of one entity share their mates: each series is read once for an origin.
+        """
+        mates = self.block.mates[self.rows]
+        mates = torch.where(mates == self.rows[:, None], -1, mates)  # its own would give a drift away
+        slots = self.block.length.max()
+        pairs, places = torch.unique(mates * slots + self.origins[:, None], return_inverse=True)
+        rows, origins = pairs.div(slots, rounding_mode="floor"), pairs.remainder(slots)
+        values = self.block.take(rows.clamp(min=0), origins[:, None] + steps)
+        scaled = scale_of(values).apply(values).nan_to_num() * (rows >= 0)[:, None]
+        beside: Tensor = scaled[places].transpose(1, 2)
+        return beside
+
+
+def windows(
+    block: SeriesBlock, rows: Tensor, origins: Tensor, settings: LstmSettings, drift: Drift | None = None
+) -> Windows:
+    """Inputs of series ``rows`` at slots ``origins`` (the last seen), both int64 ``[row]``; reads nothing later.
+
+    ``drift`` is what training adds to the values.
+    """
+    view = _View(block, rows, origins, drift or no_drift(rows))
+    past = settings.context_patches * settings.patch
+    future = settings.horizon_patches * settings.patch
+    steps = torch.arange(1 - past, future + 1)
+    season = block.season[rows]
+    context = view.at(steps[:past])
+    lags = [view.at(earlier(steps, season, k)) for k in (1, 2, LONG_SEASON)]
+    scale = scale_of(context, lags)
+    recent, scaled = scale.apply(context), [scale.apply(lag) for lag in lags]
+    last = _last_value(recent)
+    spreads = _distributions(view, recent, scale, steps[past:])
+    points = _points(context, recent, [lag[:, past:] for lag in scaled], scale)
+    anchors = torch.cat([points[..., None].expand(-1, -1, -1, len(QUANTILES)), spreads], 2)
+    anchors = torch.where(anchors.isnan(), last[:, None, None, None], anchors)
+    unknown = recent.new_full((len(rows), future), torch.nan)
+    channels = [part for values in (torch.cat([recent, unknown], 1), *scaled) for part in _with_presence(values)]
+    known = anchors[:, :, -2:, list(PROFILES)].flatten(2)
+    inputs = torch.cat(
+        [torch.stack(channels, 2), _padded(known, past, 0), _padded(view.mates(steps[:past]), 0, future)], 2
+    )
+    return Windows(
+        slots=inputs.reshape(len(rows), -1, settings.patch * CHANNELS),
+        statics=_statics(block, rows, origins, steps[:: settings.patch], (context, scale)),
+        family=block.family[rows],
+        role=block.role[rows],
+        anchors=anchors,
+        scale=scale,
+    )
+
+
+def spread_of(block: SeriesBlock, rows: Tensor, origins: Tensor, slots: int) -> Tensor:
+    """Mean absolute deviation of the slots up to the origins, ``[row]``; 0 where nothing was measured."""
+    recent = block.take(rows, origins[:, None] + torch.arange(1 - slots, 1))
+    level = recent.nanmedian(1, keepdim=True).values
+    return (recent - level).abs().nanmean(1).nan_to_num()
+
+
+def earlier(steps: Tensor, season: Tensor, seasons: int) -> Tensor:
+    """Steps ``[row, step]`` at the same phase, at least ``seasons`` earlier and never after the origin (step 0)."""
+    needed = -(-steps.clamp(min=0)[None] // season[:, None])
+    return steps[None] - needed.clamp(min=seasons) * season[:, None]
+
+
+def _points(context: Tensor, recent: Tensor, lags: list[Tensor], scale: Scale) -> Tensor:
+    """Single values that a step may turn out like: ``[row, step, candidate]``, NaN where unknown."""
+    future = lags[0].shape[1]
+    levels = [torch.zeros_like(recent[:, 0]), _last_value(recent), *(recent[:, -k:].nanmean(1) for k in RECENT)]
+    line = scale.apply(_straight_on(context[:, -TREND:], future))
+    return torch.stack([*(level[:, None].expand(-1, future) for level in levels), *lags, line], 2)
+
+
+def _distributions(view: _View, recent: Tensor, scale: Scale, ahead: Tensor) -> Tensor:
+    """Empirical quantiles of values that resemble a step: ``[row, step, candidate, quantile]``, NaN where unknown."""
+    beat = (3600 // view.block.interval[view.rows]).clamp(min=1)
+    constant = [empirical(part)[:, None].expand(-1, len(ahead), -1) for part in (recent, recent[:, -LATELY:])]
+    first = ahead[: int(beat.max())]  # the hour's profile repeats itself
+    day, hour = (
+        empirical(scale.apply(view.at(places)))
+        for places in (day_slots(ahead, view.block.season[view.rows]), hour_slots(first, beat))
+    )
+    again = ((ahead[None] - 1) % beat[:, None])[..., None].expand(-1, -1, hour.shape[2])
+    return torch.stack([*constant, day, hour.gather(1, again)], 2)
+
+
+def _straight_on(recent: Tensor, future: int) -> Tensor:
+    """The line through what was measured lately, carried on for ``future`` steps; NaN where less than two are."""
+    seen = recent.isfinite()
+    time = torch.arange(1 - recent.shape[1], 1).expand_as(recent).float()
+    count = seen.sum(1, keepdim=True).clamp(min=1)
+    values, times = recent.nan_to_num(), time * seen
+    middle, center = values.sum(1, keepdim=True) / count, times.sum(1, keepdim=True) / count
+    away = (time - center) * seen
+    slope = (away * (values - middle)).sum(1, keepdim=True) / (away**2).sum(1, keepdim=True)
+    return middle + slope * (torch.arange(1, future + 1) - center)
+
+
+def _with_presence(values: Tensor) -> tuple[Tensor, Tensor]:
+    return values.nan_to_num(), values.isfinite().float()
+
+
+def _padded(values: Tensor, before: int, after: int) -> Tensor:
+    """``[row, step, channel]`` with so many steps of zeros before and after."""
+    return torch.nn.functional.pad(values, (0, 0, before, after))
+
+
+def _last_value(values: Tensor) -> Tensor:
+    """Last finite value of each row, 0 where there is none."""
+    order = torch.arange(1, values.shape[1] + 1) * values.isfinite()
+    place = order.max(1, keepdim=True).indices
+    return values.gather(1, place)[:, 0].nan_to_num()
+
+
+def _statics(block: SeriesBlock, rows: Tensor, origins: Tensor, starts: Tensor, window: tuple[Tensor, Scale]) -> Tensor:
+    context, scale = window
+    seconds = block.clock[rows, None] + (origins[:, None] + starts) * block.interval[rows, None]
+    hour, day, week = (2 * torch.pi * (seconds % period).float() / period for period in (3_600, 86_400, 604_800))
+    clock = [wave for phase in (hour, day, week) for wave in (phase.sin(), phase.cos())]
+    place = (starts.float() / starts.abs().max().clamp(min=1)).expand(len(rows), -1)
+    spread = torch.log10(scale.spread / (scale.level.abs() + scale.spread)).expand_as(place)
+    gaps = context.isnan().float().mean(1, keepdim=True).expand_as(place)
+    level = torch.log10(scale.level.abs() + scale.spread).expand_as(place)
+    return torch.stack([*clock, place, spread, level / 4, gaps], 2)

@@ -1,0 +1,1 @@
+"""Which forecaster predicts what, and how wide its intervals are."""

@@ -1,0 +1,1 @@
+"""What collectors write, as canonical samples: schemas, identity, cleaning, counted repairs."""

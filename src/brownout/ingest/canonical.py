@@ -1,0 +1,292 @@
+"""From raw telemetry to canonical samples: one row for each entity and slot, one column a metric."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from brownout.domain.entities import Entity
+from brownout.domain.repairs import Repair, Repairs
+from brownout.ingest.counters import LONGEST_GAP_MS
+from brownout.ingest.entity_registry import Registry, Sighting, placements_of
+from brownout.ingest.mapping import MeasurementSource, Names, TelegrafMapping
+from brownout.ingest.raw import MeasurementSchema, Raw, Request, TelemetryDatabase
+from brownout.ingest.slot_frame import RawFrame, held, latest_before
+
+__all__ = ["Canonical", "Canonicaliser"]
+
+Integers = npt.NDArray[np.int64]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Runs = list[tuple[int, int]]
+
+APART = 3
+"""Slots without a row after which an entity may have been somewhere else meanwhile."""
+AHEAD = 2
+"""Measurements that are read while one is worked on."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Canonical:
+    """Samples of one slice.
+
+    Attributes
+    ----------
+    tables
+        One for each kind of entity: ``time`` (start of the slot, ms, UTC), ``entity`` and the kind's metrics, sorted.
+    entities
+        Every entity that the tags name, with its latest parent.
+    """
+
+    tables: tuple[pa.Table, ...]
+    entities: tuple[Entity, ...]
+    repairs: Repairs
+
+
+@dataclass(eq=False)
+class Column:
+    """Values of one metric by entity (an index into ``names``) and slot."""
+
+    kind: str
+    metric: str
+    names: Sequence[str]
+    owners: Integers
+    slots: Integers
+    values: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Canonicaliser:
+    """Reads slices of a database through a mapping."""
+
+    database: TelemetryDatabase
+    mapping: TelegrafMapping
+    interval_s: int
+    names: Names = field(default_factory=Names)
+
+    def read(self, start: np.datetime64, end: np.datetime64, schemas: Mapping[str, MeasurementSchema]) -> Canonical:
+        """All metrics from start until before end, whole slots; what nobody writes is left out."""
+        lead = start - np.timedelta64(LONGEST_GAP_MS, "ms")
+        registry, columns, repairs = Registry(self.interval_s * 1000), list[Column](), Repairs()
+        foreign: dict[str, Raw] = {}
+        wanted = {name: sources for name, sources in self.mapping.measurements.items() if name in schemas}
+        answers = _ahead(lambda item: self._fetch(item[0], item[1], schemas, (lead, end)), list(wanted.items()), AHEAD)
+        for sources, raw in zip(wanted.values(), answers, strict=True):
+            repairs += Repairs(rows=int((raw.times >= _ms(start)).sum()))
+            for source in sources:
+                for name, _ in source.foreign:
+                    if name in schemas and name not in foreign:
+                        foreign[name] = self._fetch_foreign(name, schemas, (lead, end))
+                frame, owners = self._frame(source, raw, foreign, registry)
+                made, counted = _evaluate(source, frame, owners, (self._slot(start), self._slot(end), self.interval_s))
+                columns += made
+                repairs += counted
+        return Canonical(tuple(self._tables(columns)), registry.entities(), repairs)
+
+    def _fetch(
+        self,
+        measurement: str,
+        sources: Sequence[MeasurementSource],
+        schemas: Mapping[str, MeasurementSchema],
+        span: tuple[np.datetime64, np.datetime64],
+    ) -> Raw:
+        """One request for all sources of a measurement; tag values that all ask for are left to the server."""
+        there = set(schemas[measurement].fields)
+        fields = tuple(dict.fromkeys(name for source in sources for name in source.needs if name in there))
+        if not fields:
+            return Raw.empty(())
+        where = {
+            tag: value for tag, value in sources[0].where.items() if all(s.where.get(tag) == value for s in sources)
+        }
+        every = self.interval_s if all(source.averages for source in sources) else None
+        return self.database.read(
+            Request(measurement=measurement, fields=fields, start=span[0], end=span[1], where=where, every_s=every)
+        )
+
+    def _fetch_foreign(
+        self, name: str, schemas: Mapping[str, MeasurementSchema], span: tuple[np.datetime64, np.datetime64]
+    ) -> Raw:
+        wanted = {column for s in self.mapping.sources for measurement, column in s.foreign if measurement == name}
+        fields = tuple(sorted(wanted & set(schemas[name].fields)))
+        if not fields:
+            return Raw.empty(())
+        return self.database.read(Request(measurement=name, fields=fields, start=span[0], end=span[1]))
+
+    def _frame(
+        self, source: MeasurementSource, raw: Raw, foreign: Mapping[str, Raw], registry: Registry
+    ) -> tuple[RawFrame, list[str]]:
+        """Rows that the source takes, with the entity of each series; returns the names of the entities too."""
+        aliased = [self._aliased(found) for found in raw.tags]
+        tags = [found | {tag: rule.value(found) for tag, rule in source.capture.items()} for found in aliased]
+        chains = [
+            source.entities(named) if self._takes(source, found, named) else ()
+            for found, named in zip(aliased, tags, strict=True)
+        ]
+        places: dict[str, int] = {}
+        owner = np.array([places.setdefault(c[0].id, len(places)) if c else -1 for c in chains], np.int64)
+        keep = owner[raw.series] >= 0 if len(raw) else np.zeros(0, bool)
+        raw = replace(raw, tags=tuple(tags))
+        for (measurement, name), values in source.only.items():
+            state = self._latest(raw, foreign.get(measurement), name)
+            keep &= np.isnan(state) | np.isin(state, values)
+        seen = _runs(raw.series[keep], raw.times[keep], APART * self.interval_s * 1000, chains)
+        for place, runs in seen.items():
+            registry.add(chains[place], runs, source.facts(tags[place]), hearsay=bool(source.labels))
+        keep[keep] = self._at_home(raw.series[keep], raw.times[keep], seen, chains)
+        series, times = raw.series[keep], raw.times[keep]
+        own = {column: place for place, column in enumerate(raw.fields)}
+        fields = {name: raw.values[keep, own[name]] for name in raw.fields}
+        fields |= {alias: fields[name] for alias, name in source.fields.items() if name in fields}
+        kept = Raw(raw.fields, raw.tags, series, times, raw.values[keep])
+        frame = RawFrame(
+            fields=fields,
+            series=series,
+            times=times,
+            slots=times // (self.interval_s * 1000),
+            owner=owner,
+            lookup=lambda measurement, name: self._latest(kept, foreign.get(measurement), name),
+        )
+        return frame, list(places)
+
+    def _at_home(
+        self, series: Integers, times: Integers, runs: Mapping[int, Runs], chains: Sequence[tuple[Entity, ...]]
+    ) -> npt.NDArray[np.bool_]:
+        """Rows that were written where their entity was: while a guest migrates, two hosts write about it."""
+        sightings: dict[str, list[Sighting]] = {}
+        for place, own in runs.items():
+            name, parent = chains[place][0].id, chains[place][0].parent
+            sightings.setdefault(name, []).extend(Sighting(first, last, parent) for first, last in own)
+        home = np.ones(len(series), bool)
+        slot_ms = self.interval_s * 1000
+        for name, found in sightings.items():
+            if len({sighting.parent for sighting in found}) > 1:
+                placements = placements_of(found, slot_ms)
+                starts = np.array([start for start, _ in placements])
+                for place in (place for place in runs if chains[place][0].id == name):
+                    rows = np.flatnonzero(series == place)
+                    there = np.searchsorted(starts, times[rows] // slot_ms * slot_ms, side="right") - 1
+                    own_parent = chains[place][0].parent
+                    home[rows] = np.array([parent == own_parent for _, parent in placements])[there]
+        return home
+
+    def _aliased(self, tags: Mapping[str, str]) -> dict[str, str]:
+        return {tag: self.names.aliases.get(tag, {}).get(value, value) for tag, value in tags.items()}
+
+    def _takes(self, source: MeasurementSource, found: Mapping[str, str], named: Mapping[str, str]) -> bool:
+        """Whether a series is one of the source's, by the tags found, and of the site's hosts, by all its tags."""
+        host = source.entities(named)[-1:] if self.names.hosts else ()
+        wanted = not host or host[0].kind != "host" or any(fnmatchcase(host[0].id, p) for p in self.names.hosts)
+        return wanted and source.takes(found)
+
+    def _latest(self, raw: Raw, other: Raw | None, name: str) -> npt.NDArray[np.float64]:
+        """The other measurement's field of the same tags, as far as both have them, by row of the first."""
+        if other is None or name not in other.fields or not len(other) or not len(raw):
+            return np.full(len(raw), np.nan)
+        shared = sorted(set(raw.tags[0]) & set(other.tags[0]))
+        places: dict[tuple[str, ...], int] = {}
+        groups = [places.setdefault(tuple(found.get(tag, "") for tag in shared), len(places)) for found in other.tags]
+        wanted = np.array([places.get(tuple(found.get(tag, "") for tag in shared), -1) for found in raw.tags])
+        # What is gathered at one time may be written in any order: one slot later is not the future.
+        slack = self.interval_s * 1000
+        return latest_before(
+            (np.array(groups)[other.series], other.times),
+            other.values[:, other.fields.index(name)],
+            (wanted[raw.series], raw.times + slack),
+            max_age_ms=LONGEST_GAP_MS + slack,
+        )
+
+    def _slot(self, time: np.datetime64) -> int:
+        return _ms(time) // (self.interval_s * 1000)
+
+    def _tables(self, columns: Sequence[Column]) -> Iterator[pa.Table]:
+        """Join the columns of each kind on entity and slot."""
+        for kind in sorted({column.kind for column in columns}):
+            yield from self._table([column for column in columns if column.kind == kind])
+
+    def _table(self, columns: Sequence[Column]) -> Iterator[pa.Table]:
+        names = sorted({name for column in columns for name in column.names})
+        places = {name: place for place, name in enumerate(names)}
+        base = min(int(column.slots.min()) for column in columns)
+        width = max(int(column.slots.max()) for column in columns) - base + 1
+        keyed = [
+            np.array([places[name] for name in column.names])[column.owners] * width + (column.slots - base)
+            for column in columns
+        ]
+        keys = np.unique(np.concatenate(keyed))
+        table: dict[str, pa.Array] = {
+            "time": pa.array((keys % width + base) * self.interval_s * 1000, pa.timestamp("ms", "UTC")),
+            "entity": pa.DictionaryArray.from_arrays(pa.array((keys // width).astype(np.int32)), pa.array(names)),
+        }
+        for metric in dict.fromkeys(column.metric for column in columns):
+            values = np.full(len(keys), np.nan)
+            for column, own in zip(columns, keyed, strict=True):
+                if column.metric == metric:
+                    values[np.searchsorted(keys, own)] = column.values
+            table[metric] = pa.array(values, from_pandas=True)
+        yield pa.table(table)
+
+
+def _runs(series: Integers, times: Integers, apart: int, chains: Sequence[tuple[Entity, ...]]) -> dict[int, Runs]:
+    """First and last times of each series; where an entity has several parents, of its runs of rows.
+
+    Rows that are no more than ``apart`` ms from each other are of one run.
+    """
+    if not len(series):
+        return {}
+    there = {(chains[place][0].id, chains[place][0].parent) for place in np.unique(series).tolist()}
+    if len(there) == len({name for name, _ in there}):
+        apart = np.iinfo(np.int64).max
+    starts = np.flatnonzero(np.concatenate(([True], (np.diff(series) != 0) | (np.diff(times) > apart))))
+    ends = np.append(starts[1:], len(series)) - 1
+    found: dict[int, Runs] = {}
+    for place, first, last in zip(series[starts].tolist(), times[starts].tolist(), times[ends].tolist(), strict=True):
+        found.setdefault(place, []).append((first, last))
+    return found
+
+
+def _ahead(work: Callable[[Item], Result], items: Sequence[Item], number: int) -> Iterator[Result]:
+    """Results in the order of the items, with the work on a few items ahead going on meanwhile."""
+    with ThreadPoolExecutor(number) as pool:
+        waiting = deque(pool.submit(work, item) for item in items[:number])
+        for item in items[number:]:
+            yield waiting.popleft().result()
+            waiting.append(pool.submit(work, item))
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _evaluate(
+    source: MeasurementSource, frame: RawFrame, owners: Sequence[str], span: tuple[int, int, int]
+) -> tuple[list[Column], Repairs]:
+    """The source's metrics for slots of a span: first, end and their seconds.
+
+    Resets are counted once a sample, whatever its fields.
+    """
+    if not len(frame.series):
+        return [], Repairs()
+    first, end, interval_s = span
+    columns = []
+    kind = source.entity[0].kind
+    for metric, expression in source.metrics.items():
+        values = expression(frame).values
+        known = np.isfinite(values)
+        cells = frame.cell_owner[known], frame.cell_slot[known], values[known]
+        if source.hold_s > interval_s:
+            cells = held(*cells, reach=source.hold_s // interval_s, end=end)
+        good = cells[1] >= first
+        if good.any():
+            columns.append(Column(kind, metric, owners, cells[0][good], cells[1][good], cells[2][good]))
+    reset = np.unique(np.concatenate(frame.resets)) if frame.resets else np.empty(0, np.int64)
+    reset = reset[frame.slots[reset] >= first]
+    lost = [owners[place] for place in frame.owner[frame.series[reset]].tolist()]
+    return columns, Repairs.count(Repair.COUNTER_RESET, lost)
+
+
+def _ms(time: np.datetime64) -> int:
+    return int(time.astype("datetime64[ms]").astype(np.int64))

@@ -1,0 +1,140 @@
+"""Raw rows to trustworthy rows: sorted, distinct, finite, in range, counters as rates; every repair is counted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from brownout.domain.metrics import Metric, MetricKind
+from brownout.domain.panel import Float
+from brownout.domain.repairs import Repair, Repairs
+from brownout.ingest.counters import rates
+from brownout.ingest.spans import entity_codes, epoch_ms
+
+__all__ = ["Rows", "clean"]
+
+Integers = npt.NDArray[np.int64]
+Doubles = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Samples as arrays, sorted by entity and time, distinct.
+
+    Attributes
+    ----------
+    codes
+        int64 ``[row]``: index into ``entities``.
+    times
+        int64 ``[row]``: milliseconds since the epoch, UTC.
+    values
+        float32 ``[row, metric]``; NaN = not measured.
+    """
+
+    entities: tuple[str, ...]
+    metrics: tuple[Metric, ...]
+    codes: Integers
+    times: Integers
+    values: Float
+
+    def between(self, start: np.datetime64, end: np.datetime64) -> "Rows":
+        """Rows from start until before end."""
+        first, last = (int(t.astype("datetime64[ms]").astype(np.int64)) for t in (start, end))
+        keep = (self.times >= first) & (self.times < last)
+        if keep.all():
+            return self
+        return replace(self, codes=self.codes[keep], times=self.times[keep], values=self.values[keep])
+
+    def to_table(self) -> pa.Table:
+        """Columns ``time`` (ms, UTC), ``entity`` (dictionary) and one float32 column a metric; NaN becomes null."""
+        columns: dict[str, pa.Array] = {
+            "time": pa.array(self.times, pa.timestamp("ms", "UTC")),
+            "entity": pa.DictionaryArray.from_arrays(
+                pa.array(self.codes, pa.int32()), pa.array(self.entities, pa.string())
+            ),
+        }
+        for column, metric in enumerate(self.metrics):
+            columns[metric.name] = pa.array(np.ascontiguousarray(self.values[:, column]), from_pandas=True)
+        return pa.table(columns)
+
+
+def clean(table: pa.Table, entities: Sequence[str], metrics: Sequence[Metric]) -> tuple[Rows, Repairs]:
+    """Repair the rows of the given entities; columns that are not among the metrics are ignored.
+
+    Returns
+    -------
+    Rows
+        Sorted by the order of ``entities`` and time.
+    Repairs
+        What was wrong, by kind and entity; the metrics of the rows returned are all gauges.
+    """
+    codes, times = _identify(table, entities)
+    values = _values(table, metrics)
+    total = len(codes)
+    valid = (codes >= 0) & (times > np.iinfo(np.int64).min)
+    repairs = _count(Repair.NO_TIME, np.full(int((~valid).sum()), -1), entities)
+    if not valid.all():
+        codes, times, values = codes[valid], times[valid], values[valid]
+
+    backwards = (np.diff(times) < 0) & (np.diff(codes) == 0)
+    repairs += _count(Repair.UNORDERED, codes[1:][backwards], entities)
+    if backwards.any() or (np.diff(codes) < 0).any():
+        order = np.lexsort((times, codes))  # stable: of two rows with one time the later row of the input stays later
+        codes, times, values = codes[order], times[order], values[order]
+
+    superseded = np.append((np.diff(codes) == 0) & (np.diff(times) == 0), np.zeros(min(len(codes), 1), bool))
+    repairs += _count(Repair.DUPLICATE, codes[superseded], entities)
+    if superseded.any():
+        codes, times, values = codes[~superseded], times[~superseded], values[~superseded]
+
+    for column, metric in enumerate(metrics):
+        repairs += _repair_column(values[:, column], metric, codes, times, entities)
+    gauges = tuple(replace(metric, kind=MetricKind.GAUGE) for metric in metrics)
+    return Rows(tuple(entities), gauges, codes, times, values.astype(np.float32)), replace(repairs, rows=total)
+
+
+def _identify(table: pa.Table, entities: Sequence[str]) -> tuple[Integers, Integers]:
+    found, names = entity_codes(table["entity"])
+    places = {name: place for place, name in enumerate(entities)}
+    lookup = np.array([places.get(name, -1) for name in names] + [-1])
+    return lookup[found], epoch_ms(table["time"])
+
+
+def _values(table: pa.Table, metrics: Sequence[Metric]) -> Doubles:
+    """float64 ``[row, metric]``: a counter of many digits keeps its last ones until it is a rate."""
+    values = np.full((len(metrics), table.num_rows), np.nan).T  # a column lies together: columns are what is worked on
+    for column, metric in enumerate(metrics):
+        if metric.name in table.column_names:
+            numbers = pc.cast(table[metric.name], pa.float64())
+            values[:, column] = pc.fill_null(numbers, float("nan")).to_numpy()
+    return values
+
+
+def _repair_column(
+    column: Doubles, metric: Metric, codes: Integers, times: Integers, entities: Sequence[str]
+) -> Repairs:
+    """Repair one metric in place."""
+    infinite = np.isinf(column)
+    repairs = _count(Repair.NON_FINITE, codes[infinite], entities)
+    column[infinite] = np.nan
+    if metric.kind is MetricKind.COUNTER:
+        repairs += _count(Repair.COUNTER_RESET, codes[_to_rates(column, codes, times)], entities)
+    outside = (column < metric.lower) | (column > metric.upper)
+    repairs += _count(Repair.OUT_OF_RANGE, codes[outside], entities)
+    column[outside] = np.nan
+    return repairs
+
+
+def _to_rates(column: Doubles, codes: Integers, times: Integers) -> Integers:
+    """Replace a counter by its rate a second in place; returns the rows where it was reset."""
+    column[:], resets = rates(column, times, codes)
+    return resets
+
+
+def _count(repair: Repair, codes: npt.NDArray[np.integer], entities: Sequence[str]) -> Repairs:
+    found, numbers = np.unique(codes, return_counts=True)
+    names = (entities[code] if code >= 0 else "" for code in found.tolist())
+    return Repairs({(repair, name): int(number) for name, number in zip(names, numbers, strict=True)})

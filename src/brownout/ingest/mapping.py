@@ -1,0 +1,234 @@
+"""The mapping from measurements to canonical metrics: ``models/telegraf.toml`` and what a site puts over it."""
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+from brownout.domain.definitions import definitions_folder
+from brownout.domain.entities import Entity
+from brownout.domain.errors import KnowledgeError
+from brownout.domain.metrics import Catalogue, Metric
+from brownout.ingest.expressions import Expression, parse
+
+__all__ = ["Capture", "EntityRule", "MeasurementSource", "Names", "TelegrafMapping"]
+
+ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
+LABELLED = "known"
+"""Field of measurements whose tags are labels: a series needs one to be there."""
+PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class EntityRule:
+    """How tags name an entity, e.g. ``{host}/{name}``."""
+
+    kind: str
+    id: str
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Tags in the name."""
+        return tuple(PLACEHOLDER.findall(self.id))
+
+    def name(self, tags: Mapping[str, str]) -> str:
+        """The entity's id; "" where a tag is missing."""
+        if any(not tags.get(tag) for tag in self.tags):
+            return ""
+        return PLACEHOLDER.sub(lambda found: tags[found[1]], self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """A tag that is the first group of a pattern found in another tag; what systemd escaped in it is read."""
+
+    tag: str
+    pattern: re.Pattern[str]
+
+    def value(self, tags: Mapping[str, str]) -> str:
+        """The captured text, "" where the pattern is not found."""
+        found = self.pattern.search(tags.get(self.tag, ""))
+        return _unescaped(found[1]) if found else ""
+
+
+def _unescaped(name: str) -> str:
+    r"""A name whose bytes other than letters and digits systemd wrote as ``\x2d``."""
+    if "\\x" not in name:
+        return name
+    parts = ESCAPED.split(name.encode())
+    raw = b"".join(part if place % 2 == 0 else bytes([int(part, 16)]) for place, part in enumerate(parts))
+    return raw.decode(errors="replace")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasurementSource:
+    """Canonical metrics made of one measurement for one kind of entity; see the head of ``telegraf.toml``."""
+
+    measurement: str
+    entity: tuple[EntityRule, ...]
+    metrics: Mapping[str, Expression]
+    input: str = ""
+    advice: str = ""
+    where: Mapping[str, str] = field(default_factory=dict)
+    exclude: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
+    capture: Mapping[str, Capture] = field(default_factory=dict)
+    only: Mapping[tuple[str, str], tuple[float, ...]] = field(default_factory=dict)
+    fields: Mapping[str, str] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
+    hold_s: int = 0
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Fields as the database names them."""
+        named = [name for expression in self.metrics.values() for name in expression.fields]
+        named += [LABELLED] if self.labels else []
+        return tuple(dict.fromkeys(self.fields.get(name, name) for name in named))
+
+    @property
+    def foreign(self) -> tuple[tuple[str, str], ...]:
+        """Measurement and field of others that it needs."""
+        found = [pair for expression in self.metrics.values() for pair in expression.foreign]
+        return tuple(dict.fromkeys([*found, *self.only]))
+
+    @property
+    def averages(self) -> bool:
+        """Whether means over a slot serve as well as samples."""
+        return not self.only and not self.labels and all(expression.averages for expression in self.metrics.values())
+
+    def takes(self, tags: Mapping[str, str]) -> bool:
+        """Whether a series is one of these."""
+        return all(tags.get(tag, "") == value for tag, value in self.where.items()) and not any(
+            pattern.search(tags.get(tag, "")) for tag, pattern in self.exclude.items()
+        )
+
+    def entities(self, tags: Mapping[str, str]) -> tuple[Entity, ...]:
+        """The entity of a series and its ancestors, as far up as the tags name them; empty where they name none."""
+        chain: list[Entity] = []
+        for rule in reversed(self.entity):
+            name = rule.name(tags)
+            if name:
+                labels = {tag: tags[tag] for tag in sorted(rule.tags)}
+                parent = chain[-1] if chain else Entity(id="")
+                own = {**parent.labels, **labels}
+                named = tuple(sorted(own))
+                chain.append(Entity(id=name, kind=rule.kind, parent=parent.id, labels=own, named_by=named))
+        chain.reverse()
+        return tuple(chain) if chain and chain[0].kind == self.entity[0].kind else ()
+
+    def facts(self, tags: Mapping[str, str]) -> dict[str, str]:
+        """Labels that a series gives its entity; "" for those that it has no tag for."""
+        return {label: tags.get(label, "") for label in self.labels}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """What a site calls things, over what the mapping says.
+
+    Attributes
+    ----------
+    ids
+        Id template by kind of entity, e.g. ``vm = "{host}/{domain_name}"`` where names repeat on several hosts.
+    aliases
+        By tag: other names for its values, e.g. ``url = {"10.0.8.21" = "kvm1"}``.
+    hosts
+        Patterns (``kvm*``) of the hypervisors' ``host`` tags; empty = all. Keeps agents inside guests apart.
+    """
+
+    ids: Mapping[str, str] = field(default_factory=dict)
+    aliases: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TelegrafMapping:
+    """All sources, checked against the catalogue."""
+
+    sources: tuple[MeasurementSource, ...]
+
+    @classmethod
+    def load(cls, site: Path | None = None, *, names: Names | None = None) -> Self:
+        """Read the mapping that ships with brownout, then a site's own file of the same form.
+
+        A metric that the site's file maps is no longer taken from where brownout would have it from.
+        """
+        shipped = _read(definitions_folder() / "telegraf.toml")
+        own = _read(site) if site is not None else ()
+        taken = {name for source in own for name in source.metrics}
+        kept = [_without(source, taken) for source in shipped]
+        sources = (*(source for source in kept if source.metrics or source.labels), *own)
+        ids = names.ids if names else {}
+        return cls(tuple(_renamed(source, ids) for source in sources))
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """Metrics that the sources make, in the order of the catalogue, those it does not know last."""
+        made = {name for source in self.sources for name in source.metrics}
+        catalogue = Catalogue.load()
+        known = [metric for name, metric in catalogue.metrics.items() if name in made]
+        return (*known, *(Metric(name=name) for name in sorted(made - set(catalogue.metrics))))
+
+    @property
+    def measurements(self) -> Mapping[str, tuple[MeasurementSource, ...]]:
+        """Sources by measurement."""
+        table: dict[str, list[MeasurementSource]] = {}
+        for source in self.sources:
+            table.setdefault(source.measurement, []).append(source)
+        return {name: tuple(sources) for name, sources in table.items()}
+
+
+def _read(path: Path) -> tuple[MeasurementSource, ...]:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise KnowledgeError(f"The mapping {path} cannot be read: {error}.", remedy="Correct the file.") from error
+    if set(table) - {"sources"}:
+        msg = f"{path} has unknown tables {sorted(set(table) - {'sources'})}."
+        raise KnowledgeError(msg, remedy="Write [[sources]] tables, as models/telegraf.toml does.")
+    return tuple(_source(fields, path) for fields in table.get("sources", []))
+
+
+def _source(table: Mapping[str, Any], path: Path) -> MeasurementSource:
+    where = f"The source {table.get('measurement')!r} in {path.name}"
+    unknown = sorted(set(table) - set(MeasurementSource.__dataclass_fields__))
+    missing = sorted({"measurement", "entity"} - set(table)) + (
+        [] if {"metrics", "labels"} & set(table) else ["metrics"]
+    )
+    if unknown or missing:
+        msg = f"{where} has unknown keys {unknown} and lacks {missing}."
+        raise KnowledgeError(msg, remedy="Correct its keys; models/telegraf.toml says what they mean.")
+    try:
+        return MeasurementSource(
+            measurement=str(table["measurement"]),
+            input=str(table.get("input", "")),
+            advice=str(table.get("advice", "")),
+            entity=tuple(EntityRule(kind=rule["kind"], id=rule["id"]) for rule in table["entity"]),
+            metrics={name: parse(text) for name, text in table.get("metrics", {}).items()},
+            where=dict(table.get("where", {})),
+            exclude={tag: re.compile(pattern) for tag, pattern in table.get("exclude", {}).items()},
+            capture={
+                tag: Capture(rule["tag"], re.compile(rule["pattern"])) for tag, rule in table.get("capture", {}).items()
+            },
+            only={_pair(name): tuple(map(float, values)) for name, values in table.get("only", {}).items()},
+            fields=dict(table.get("fields", {})),
+            labels=tuple(table.get("labels", ())),
+            hold_s=int(table.get("hold_s", 0)),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, re.error) as error:
+        msg = f"{where} cannot be read: {error}."
+        raise KnowledgeError(msg, remedy="Correct it; models/telegraf.toml shows the form.") from error
+
+
+def _pair(name: str) -> tuple[str, str]:
+    measurement, _, column = name.partition(".")
+    return measurement, column
+
+
+def _without(source: MeasurementSource, names: set[str]) -> MeasurementSource:
+    return replace(source, metrics={name: made for name, made in source.metrics.items() if name not in names})
+
+
+def _renamed(source: MeasurementSource, ids: Mapping[str, str]) -> MeasurementSource:
+    rules: Sequence[EntityRule] = [EntityRule(rule.kind, ids.get(rule.kind, rule.id)) for rule in source.entity]
+    return replace(source, entity=tuple(rules))

@@ -1,0 +1,140 @@
+"""Samples of one measurement on slots: what expressions are evaluated on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from brownout.ingest.counters import growth, rates
+from brownout.ingest.expressions import TIME, Cells
+
+__all__ = ["RawFrame", "held", "latest_before"]
+
+Integers = npt.NDArray[np.int64]
+Doubles = npt.NDArray[np.float64]
+
+
+@dataclass(eq=False)
+class RawFrame:
+    """Rows sorted by series and time, with the entity of each series.
+
+    Attributes
+    ----------
+    fields
+        float64 ``[row]`` by name.
+    owner
+        int64 ``[series]``: index of the entity that a series belongs to.
+    slots
+        int64 ``[row]``: number of the slot that a row falls into.
+    lookup
+        The latest value of another measurement's field, by row.
+    """
+
+    fields: dict[str, Doubles]
+    series: Integers
+    times: Integers
+    slots: Integers
+    owner: Integers
+    lookup: Callable[[str, str], Doubles]
+
+    def __post_init__(self) -> None:
+        # Rows of one series and slot follow each other; pairs of one cell are found by sorting their keys once.
+        changed = (np.diff(self.series) != 0) | (np.diff(self.slots) != 0)
+        starts = np.flatnonzero(np.concatenate(([True], changed))) if len(self.series) else np.empty(0, np.int64)
+        self._pair_of_row = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(self.series))))
+        owners, slots = self.owner[self.series[starts]], self.slots[starts]
+        base = int(slots.min()) if len(slots) else 0
+        width = int(slots.max()) - base + 1 if len(slots) else 1
+        keys, self._cell_of_pair = np.unique(owners * width + (slots - base), return_inverse=True)
+        self.cell_owner: Integers = keys // width
+        self.cell_slot: Integers = keys % width + base
+        self.resets: list[Integers] = []
+
+    def field(self, name: str) -> Doubles:
+        """Values of a field by row; all absent where nobody writes it. ``time`` is the row's, in seconds."""
+        if name == TIME:
+            return self.times / 1000
+        found = self.fields.get(name)
+        return np.full(len(self.series), np.nan) if found is None else found
+
+    def foreign(self, measurement: str, name: str) -> Doubles:
+        """The latest value of another measurement's field, by row."""
+        return self.lookup(measurement, name)
+
+    def rate(self, name: str) -> Doubles:
+        """Rate a second of a counter; the rows of resets are remembered."""
+        values, reset = rates(self.field(name), self.times, self.series)
+        self.resets.append(reset)
+        return values
+
+    def hourly(self, name: str) -> Doubles:
+        """Growth of a counter over the last hour; the rows of resets are remembered."""
+        values, reset = growth(self.field(name), self.times, self.series)
+        self.resets.append(reset)
+        return values
+
+    def reduce(self, values: Doubles, how: str) -> Cells:
+        """Average rows of a series within a slot, then take the mean, sum or peak over the series of an entity.
+
+        A pool is the mean over all rows instead.
+        """
+        rows, number = np.broadcast_to(values, len(self.series)), len(self.cell_owner)
+        if how == "pool":
+            return Cells(_means(rows, self._cell_of_pair[self._pair_of_row], number))
+        means = _means(rows, self._pair_of_row, len(self._cell_of_pair))
+        if how == "mean":
+            return Cells(_means(means, self._cell_of_pair, number))
+        known = np.isfinite(means)
+        if how == "sum":
+            total = np.bincount(self._cell_of_pair[known], weights=means[known], minlength=number)
+            seen = np.bincount(self._cell_of_pair[known], minlength=number) > 0
+            return Cells(np.where(seen, total, np.nan))
+        peaks = np.full(number, np.nan)
+        np.fmax.at(peaks, self._cell_of_pair, means)
+        return Cells(peaks)
+
+
+def _means(values: Doubles, groups: Integers, number: int) -> Doubles:
+    known = np.isfinite(values)
+    count = np.bincount(groups[known], minlength=number)
+    total = np.bincount(groups[known], weights=values[known], minlength=number)
+    means: Doubles = np.divide(total, count, out=np.full(number, np.nan), where=count > 0)
+    return means
+
+
+def latest_before(
+    keys: tuple[Integers, Integers], values: Doubles, wanted: tuple[Integers, Integers], *, max_age_ms: int
+) -> Doubles:
+    """For each (group, time) wanted, the last known value of the group at or before the time; NaN where there is none.
+
+    ``keys`` need not be sorted; times are milliseconds.
+    """
+    known = np.isfinite(values)
+    groups, times, values = keys[0][known], keys[1][known], values[known]
+    result = np.full(len(wanted[0]), np.nan)
+    if not len(values) or not len(result):
+        return result
+    base = int(min(times.min(), wanted[1].min()))
+    width = int(max(times.max(), wanted[1].max())) - base + 1
+    order = np.argsort(groups * width + (times - base), kind="stable")
+    table = (groups * width + (times - base))[order]
+    place = np.searchsorted(table, wanted[0] * width + (wanted[1] - base), side="right") - 1
+    found = order[np.maximum(place, 0)]
+    good = (place >= 0) & (groups[found] == wanted[0]) & (wanted[1] - times[found] <= max_age_ms)
+    result[good] = values[found[good]]
+    return result
+
+
+def held(
+    owners: Integers, slots: Integers, values: Doubles, *, reach: int, end: int
+) -> tuple[Integers, Integers, Doubles]:
+    """Cells, sorted by owner and slot, with each value repeated until the owner's next one.
+
+    ``reach`` is for how many slots a value holds, its own included; ``end`` the first slot that nothing reaches.
+    """
+    same = np.diff(owners, append=-1) == 0
+    until = np.where(same, np.append(slots[1:], end), end)
+    count = np.clip(np.minimum(until - slots, reach), 1, None)
+    offset = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+    return np.repeat(owners, count), np.repeat(slots, count) + offset, np.repeat(values, count)

@@ -1,0 +1,1 @@
+"""The one night: its context, its stages, and how it is run."""

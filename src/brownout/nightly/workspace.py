@@ -1,0 +1,62 @@
+"""Where a run keeps what it makes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from brownout.adapters.tracking import MlflowTracker
+from brownout.settings import Settings
+from brownout.store.history import History
+
+__all__ = ["Workspace"]
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The folders below ``--out``."""
+
+    out: Path
+
+    @property
+    def history(self) -> Path:
+        """The Parquet history."""
+        return self.out / "history"
+
+    @property
+    def forecaster(self) -> Path:
+        """The forecaster in use."""
+        return self.out / "models" / "forecaster"
+
+    @property
+    def outlook(self) -> Path:
+        """The outlook in use, learned with the forecaster."""
+        return self.forecaster / "outlook"
+
+    @property
+    def detector(self) -> Path:
+        """The detector in use."""
+        return self.out / "models" / "detector"
+
+    @property
+    def report(self) -> Path:
+        """The latest report."""
+        return self.out / "report"
+
+    @property
+    def episodes(self) -> Path:
+        """What the last night found."""
+        return self.out / "episodes.json"
+
+    @property
+    def ledger(self) -> Path:
+        """What was said about episodes."""
+        return self.out / "feedback.jsonl"
+
+    def open_history(self) -> History:
+        """The history as it is now; raises HistoryError where there is none."""
+        return History.open(self.history)
+
+    def tracker(self, settings: Settings) -> MlflowTracker:
+        """MLflow, in a sqlite file of this folder where the settings name no store."""
+        uri = settings.tracking.uri or f"sqlite:///{(self.out / 'mlflow.db').resolve()}"
+        self.out.mkdir(parents=True, exist_ok=True)
+        return MlflowTracker(uri, settings.tracking.experiment, self.out / "mlflow-artifacts")

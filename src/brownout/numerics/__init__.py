@@ -1,0 +1,1 @@
+"""Arithmetic that several parts share: each routine once, each checked against a plain loop."""

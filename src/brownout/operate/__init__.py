@@ -1,0 +1,1 @@
+"""What operators do beside the night: sync, doctor, feedback, facts, the demo."""

@@ -1,0 +1,236 @@
+"""Doctor: can a night be made of these settings, and if not, what to do about it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from brownout.adapters.influx.connect import SECRETS, connect, secret
+from brownout.domain.errors import BrownoutError
+from brownout.ingest.mapping import MeasurementSource, TelegrafMapping
+from brownout.ingest.raw import MeasurementSchema, TelemetryDatabase
+from brownout.nightly.calendars import calendar_of
+from brownout.operate.open_sources import mapping_of
+from brownout.operate.telemetry_coverage import cost_of, lost_at, whole_cost
+from brownout.settings import InfluxSettings, Settings
+from brownout.store.dataset import Dataset
+
+__all__ = ["Check", "State", "examine"]
+
+STALE_S = 900
+"""Older than this a measurement has stopped: Telegraf gathers every ten to sixty seconds."""
+STALE_LABELS_S = 3600
+"""The same of configuration, which need not be looked at so often."""
+AHEAD = np.timedelta64(2 * 60_000, "ms")
+"""Further in the future than this a clock is wrong."""
+
+
+class State(StrEnum):
+    """How a check went."""
+
+    GOOD = "good"
+    WARNING = "warning"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One finding: about what, what was found, and what to do about it."""
+
+    state: State
+    about: str
+    found: str
+    do: str = ""
+
+
+def examine(settings: Settings, now: np.datetime64) -> Iterator[Check]:
+    """Check settings, connection, permissions, measurements and freshness, in the order of a night's needs."""
+    if settings.dataset is not None:
+        yield _dataset(settings)
+    yield from _maintenance(settings)
+    if settings.influxdb is not None:
+        yield from _influxdb(settings.influxdb, now)
+    if settings.dataset is None and settings.influxdb is None:
+        yield Check(
+            state=State.BAD,
+            about="settings",
+            found="neither dataset nor [influxdb] is set",
+            do="Set one of them; see examples/.",
+        )
+
+
+def _dataset(settings: Settings) -> Check:
+    try:
+        data = Dataset.open(settings.dataset)  # type: ignore[arg-type]
+        spans = data.spans().values()
+    except BrownoutError as error:
+        return Check(state=State.BAD, about="dataset", found=error.what, do=error.remedy)
+    if not spans:
+        return Check(state=State.BAD, about="dataset", found=f"{data.name} has no samples", do="Give one that has.")
+    first, last = min(s.first for s in spans), max(s.last for s in spans)
+    found = f"{data.name}: {len(spans)} entities, {len(data.metrics)} metrics, {first} to {last}"
+    return Check(state=State.GOOD, about="dataset", found=found)
+
+
+def _maintenance(settings: Settings) -> Iterator[Check]:
+    """Windows that name something that is not there: a typing error would leave what was meant watched."""
+    try:
+        windows = calendar_of(settings).windows
+    except BrownoutError as error:
+        yield Check(state=State.BAD, about="maintenance", found=error.what, do=error.remedy)
+        return
+    if settings.dataset is None:
+        return
+    try:
+        topology = Dataset.open(settings.dataset).topology
+    except BrownoutError:
+        return
+    for window in windows:
+        unknown = window.unknown(topology)
+        if unknown:
+            found = f"window {window.name!r}: nothing is called {', '.join(unknown)}"
+            do = "Correct its entities; * and ? stand for any text and any sign."
+            yield Check(state=State.WARNING, about="maintenance", found=found, do=do)
+
+
+def _influxdb(settings: InfluxSettings, now: np.datetime64) -> Iterator[Check]:
+    if secret(settings):
+        yield Check(state=State.GOOD, about="secret", found="a password or token is there")
+    else:
+        do = f"Set {' or '.join(SECRETS)}, or secret_file, if the server asks for one."
+        yield Check(state=State.WARNING, about="secret", found="no password or token", do=do)
+    try:
+        database = connect(settings)
+        yield Check(state=State.GOOD, about="server", found=database.label)
+        schemas = database.schemas()
+    except BrownoutError as error:
+        yield Check(state=State.BAD, about="server", found=error.what, do=error.remedy)
+        return
+    yield Check(state=State.GOOD, about="read", found=f"{len(schemas)} measurements can be listed")
+    if settings.write_back:
+        yield _may_write(database)
+    mapping, _ = mapping_of(settings)
+    yield from _measurements(database, mapping, schemas, now)
+
+
+def _may_write(database: TelemetryDatabase) -> Check:
+    """A comment is a valid write of no points: it asks for the permission and changes nothing."""
+    try:
+        database.write(["# brownout doctor\n"])
+    except BrownoutError as error:
+        do = f"{error.remedy} Or set write_back = false."
+        return Check(state=State.BAD, about="write", found=error.what, do=do)
+    return Check(state=State.GOOD, about="write", found="findings may be written back")
+
+
+def _measurements(
+    database: TelemetryDatabase, mapping: TelegrafMapping, schemas: Mapping[str, MeasurementSchema], now: np.datetime64
+) -> Iterator[Check]:
+    needed = _needed(mapping)
+    for measurement, fields in needed.items():
+        sources = mapping.measurements.get(measurement, ())
+        advice = _advice(mapping, measurement)
+        lost = lost_at(mapping, schemas, measurement)
+        cost = f"; {cost_of(lost)}" if cost_of(lost) else ""
+        schema = schemas.get(measurement)
+        if schema is None:
+            found = _without(sources) + cost
+            yield Check(state=State.WARNING, about=measurement, found=f"not there; {found}", do=advice)
+            continue
+        present = tuple(name for name in fields if name in schema.fields)
+        yield _freshness(database, measurement, present, now, _patience(sources))
+        texts = [name for name in fields if name in schema.texts]
+        if texts:
+            found = f"fields {texts} hold text in some shards and cannot be read as numbers"
+            yield Check(state=State.BAD, about=measurement, found=found, do="Find who writes them as text; drop those.")
+        absent = [name for name in fields if name not in (*schema.fields, *schema.texts)]
+        if absent:
+            found = f"fields {absent} are not there{_why(measurement, absent)}{cost}"
+            yield Check(state=State.WARNING, about=measurement, found=found, do=advice)
+
+    number, blind = whole_cost(mapping, schemas)
+    found = f"{number} can be named" + (f"; not: {'; '.join(blind)}" if blind else "")
+    do = "Add the inputs named above; `brownout doctor --telegraf-conf` prints them all." if blind else ""
+    yield Check(state=State.WARNING if blind else State.GOOD, about="causes", found=found, do=do)
+
+
+def _without(sources: Sequence[MeasurementSource]) -> str:
+    metrics = [name for source in sources for name in source.metrics]
+    if metrics:
+        return f"without it: no {', '.join(metrics)}"
+    return "without it: no configuration" if sources else "guests that are shut off cannot be told"
+
+
+def _patience(sources: Sequence[MeasurementSource]) -> np.timedelta64:
+    """How old the newest sample of a measurement may be."""
+    seconds = max((STALE_LABELS_S if s.labels and not s.metrics else s.hold_s for s in sources), default=0)
+    return np.timedelta64(max(seconds, STALE_S) * 1000, "ms")
+
+
+def _freshness(
+    database: TelemetryDatabase,
+    measurement: str,
+    fields: tuple[str, ...],
+    now: np.datetime64,
+    patience: np.timedelta64,
+) -> Check:
+    try:
+        newest = database.newest(measurement, fields)
+    except BrownoutError as error:
+        return Check(state=State.BAD, about=measurement, found=error.what, do=error.remedy)
+    if newest is None:
+        return Check(
+            state=State.WARNING, about=measurement, found="has no recent samples", do="See that Telegraf runs."
+        )
+    age = now - newest
+    if age > patience:
+        found = f"newest sample is {_span(age)} old"
+        return Check(
+            state=State.WARNING, about=measurement, found=found, do="See that Telegraf runs: its log says why."
+        )
+    if -age > AHEAD:
+        found = f"newest sample is {_span(-age)} in the future"
+        do = "Correct the clock of the host that writes it (chronyc tracking)."
+        return Check(state=State.WARNING, about=measurement, found=found, do=do)
+    return Check(state=State.GOOD, about=measurement, found=f"newest sample is {_span(max(age, age * 0))} old")
+
+
+def _needed(mapping: TelegrafMapping) -> dict[str, tuple[str, ...]]:
+    """Fields by measurement, those that only serve other measurements last."""
+    table: dict[str, list[str]] = {}
+    for source in mapping.sources:
+        table.setdefault(source.measurement, []).extend(source.needs)
+    for source in mapping.sources:
+        for measurement, name in source.foreign:
+            table.setdefault(measurement, []).append(name)
+    return {measurement: tuple(dict.fromkeys(names)) for measurement, names in table.items()}
+
+
+def _advice(mapping: TelegrafMapping, measurement: str) -> str:
+    own = mapping.measurements.get(measurement, ())
+    inputs = {source.input for source in own} or {measurement.partition("_")[0]}
+    return _first_advice(own) or _first_advice([s for s in mapping.sources if s.input in inputs])
+
+
+def _first_advice(sources: Sequence[MeasurementSource]) -> str:
+    return next((source.advice for source in sources if source.advice), "")
+
+
+def _why(measurement: str, absent: Sequence[str]) -> str:
+    """What an absent field usually means."""
+    if measurement == "libvirt_balloon" and {"usable", "available"} & set(absent):
+        return ": balloon statistics are not polled"
+    if measurement == "diskio" and "io_await" in absent:
+        return ": Telegraf is older than 1.33, or no request completed"
+    if measurement == "nstat":
+        return ": the kernel's TCP counters are under name=snmp"
+    return ""
+
+
+def _span(age: np.timedelta64) -> str:
+    seconds = int(age / np.timedelta64(1, "s"))
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"

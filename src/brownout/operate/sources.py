@@ -1,0 +1,211 @@
+"""Sources of a sync: a dataset folder, or a database that Telegraf writes to."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from brownout.domain.entities import Entity
+from brownout.domain.metrics import Metric, MetricKind
+from brownout.domain.ports import SampleStore
+from brownout.domain.repairs import Repairs
+from brownout.ingest.canonical import Canonicaliser
+from brownout.ingest.counters import LONGEST_GAP_MS
+from brownout.ingest.raw import MeasurementSchema
+from brownout.store.history import HOURS, WEEK
+
+CELLS = 2**26
+"""Values of a data set that are read at a time: 256 MB of float32."""
+
+__all__ = ["DatabaseSource", "DatasetSource", "DatasetTables", "Slice", "Source"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Slice:
+    """What a source has of a slice; rows before its start are there for the first rates only.
+
+    ``tables`` have columns ``time``, ``entity`` and metrics, each with entities of its own; they may be read only when
+    iterated, and may be gone through twice.
+    """
+
+    tables: Iterable[pa.Table]
+    entities: tuple[Entity, ...]
+    repairs: Repairs
+
+
+class Source(Protocol):
+    """Where a history is made from."""
+
+    @property
+    def name(self) -> str:
+        """What the history is made from; another name is another history."""
+
+    @property
+    def interval_s(self) -> int | None:
+        """Seconds between samples where the source states one."""
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """All metrics."""
+
+    @property
+    def slice_length(self) -> np.timedelta64:
+        """How much is read at a time."""
+
+    @property
+    def lookback(self) -> np.timedelta64:
+        """How far before the watermark a late point may still arrive."""
+
+    def described(self) -> tuple[Entity, ...]:
+        """Entities that are known before any slice is read."""
+
+    def range(self) -> tuple[np.datetime64, np.datetime64] | None:
+        """From the first time that may have samples until before the end; None where there is nothing."""
+
+    def read(self, start: np.datetime64, end: np.datetime64) -> Slice:
+        """Everything from start until before end."""
+
+
+@dataclass(frozen=True)
+class DatasetSource:
+    """A dataset folder, week by week."""
+
+    dataset: SampleStore
+    slice_length: np.timedelta64 = WEEK
+    lookback: np.timedelta64 = field(default=np.timedelta64(0, "ms"))
+
+    @property
+    def name(self) -> str:
+        """Name of the data set."""
+        return self.dataset.name
+
+    @property
+    def interval_s(self) -> int | None:
+        """Seconds between samples where the data set states one."""
+        return self.dataset.interval_s
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """All columns."""
+        return self.dataset.metrics
+
+    def described(self) -> tuple[Entity, ...]:
+        """All entities."""
+        return tuple(self.dataset.topology)
+
+    def range(self) -> tuple[np.datetime64, np.datetime64] | None:
+        """From the first sample until just after the last."""
+        spans = self.dataset.spans().values()
+        if not spans:
+            return None
+        return min(s.first for s in spans), max(s.last for s in spans) + np.timedelta64(1, "ms")
+
+    def read(self, start: np.datetime64, end: np.datetime64) -> Slice:
+        """Tables of a few entities of one kind; where there are counters they begin an hour early."""
+        counters = any(metric.kind is MetricKind.COUNTER for metric in self.metrics)
+        lead = start - np.timedelta64(LONGEST_GAP_MS, "ms") if counters else start
+        return Slice(DatasetTables(self.dataset, lead, end), (), Repairs())
+
+
+@dataclass(frozen=True)
+class DatasetTables:
+    """Samples of a data set, some entities at a time in its own order, read anew by each iteration.
+
+    A table has entities of one kind and only columns with a value: a fleet's columns are mostly those of other kinds.
+    """
+
+    dataset: SampleStore
+    start: np.datetime64
+    end: np.datetime64
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        kinds = {entity.id: entity.kind for entity in self.dataset.topology}
+        for names in self._batches():
+            table = self.dataset.read(names, start=self.start, end=self.end)
+            found = table["entity"].cast(pa.string())
+            for kind in sorted({kinds[name] for name in names}):
+                own = pc.is_in(found, pa.array([name for name in names if kinds[name] == kind]))
+                part = table.filter(own)
+                if part.num_rows:
+                    yield part.drop_columns(_empty_columns(part))
+
+    def _batches(self) -> Iterator[tuple[str, ...]]:
+        """Names of entities that have at most ``CELLS`` values together, or of one that has more."""
+        names: list[str] = []
+        cells = 0
+        for name, span in self.dataset.spans().items():
+            slots = int((self.end - self.start) / np.timedelta64(span.interval_s, "s")) + 1
+            own = min(span.rows, slots) * len(self.dataset.metrics)
+            if names and cells + own > CELLS:
+                yield tuple(names)
+                names, cells = [], 0
+            names.append(name)
+            cells += own
+        if names:
+            yield tuple(names)
+
+
+def _empty_columns(table: pa.Table) -> list[str]:
+    """Metrics without any value; of a table of nothing else, all."""
+    return [
+        name
+        for name in table.column_names
+        if name not in ("time", "entity") and pc.all(pc.is_null(table[name], nan_is_null=True)).as_py()
+    ]
+
+
+@dataclass(frozen=True)
+class DatabaseSource:
+    """A database, six hours at a time, until now.
+
+    ``since`` is where a history without a watermark begins.
+    """
+
+    reader: Canonicaliser
+    since: np.datetime64
+    now: np.datetime64
+    lookback: np.timedelta64
+    slice_length: np.timedelta64 = HOURS
+
+    @property
+    def name(self) -> str:
+        """The database, wherever its server is."""
+        return self.reader.database.name
+
+    @property
+    def interval_s(self) -> int:
+        """Seconds of a slot."""
+        return self.reader.interval_s
+
+    @cached_property
+    def metrics(self) -> tuple[Metric, ...]:
+        """What the mapping makes of the measurements that are there."""
+        there = {name for name, source in self._made() if source in self._schemas}
+        return tuple(metric for metric in self.reader.mapping.metrics if metric.name in there)
+
+    def _made(self) -> Iterator[tuple[str, str]]:
+        for source in self.reader.mapping.sources:
+            yield from ((name, source.measurement) for name in source.metrics)
+
+    @cached_property
+    def _schemas(self) -> dict[str, MeasurementSchema]:
+        return dict(self.reader.database.schemas())
+
+    def described(self) -> tuple[Entity, ...]:
+        """None: tags name them."""
+        return ()
+
+    def range(self) -> tuple[np.datetime64, np.datetime64] | None:
+        """Until the end of the last slot that is over."""
+        step = self.interval_s * 1000
+        until = int(self.now.astype("datetime64[ms]").astype(np.int64)) // step * step
+        return self.since, np.datetime64(until, "ms")
+
+    def read(self, start: np.datetime64, end: np.datetime64) -> Slice:
+        """A table for each kind of entity."""
+        found = self.reader.read(start, end, self._schemas)
+        return Slice(found.tables, found.entities, found.repairs)

@@ -1,0 +1,117 @@
+"""Sync: bring what is new from a source into the history, slice by slice."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from fcntl import LOCK_EX, LOCK_NB, flock
+from pathlib import Path
+
+import numpy as np
+
+from brownout.domain.entities import Entity
+from brownout.domain.errors import HistoryError
+from brownout.domain.metrics import Metric, MetricKind
+from brownout.domain.ports import Progress, no_progress
+from brownout.domain.repairs import Repairs
+from brownout.ingest.entity_registry import merged
+from brownout.operate.slices import SliceWriter
+from brownout.operate.sources import Source
+from brownout.store.history import Description, History, slice_of, write_description
+from brownout.store.retention import Keep, maintain
+
+__all__ = ["SyncResult", "sync"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncResult:
+    """What a sync brought: rows now in the slices that it wrote, and the watermark after it."""
+
+    slices: int
+    rows: int
+    watermark: np.datetime64 | None
+    repairs: Repairs
+
+
+def sync(source: Source, folder: Path, *, keep: Keep | None = None, progress: Progress = no_progress) -> SyncResult:
+    """Bring the slices from the watermark on, less the look-back; slices that are there are read again.
+
+    Killed at any moment, the next sync repeats the slice it was in and ends in the same data. Raises HistoryError where
+    another sync is running, or the history was made from another source.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with _exclusive(folder / "sync.lock"):
+        known = History.open(folder).description if (folder / "history.json").exists() else None
+        if known is not None and known.source != source.name:
+            msg = f"The history in {folder} was made from {known.source!r}, not from {source.name!r}."
+            raise HistoryError(msg, remedy="Give each source a folder of its own.")
+        description = _describe(source, known)
+        result, description = _bring(source, folder, description, progress)
+        maintain(folder, description, keep or Keep(), closed=_closed(source, description))
+        return result
+
+
+def _bring(
+    source: Source, folder: Path, description: Description, progress: Progress
+) -> tuple[SyncResult, Description]:
+    span = source.range()
+    if span is None:
+        write_description(folder, description)
+        return SyncResult(slices=0, rows=0, watermark=description.watermark, repairs=Repairs()), description
+    first, end = span
+    if description.watermark is not None:
+        first = max(first, description.watermark - source.lookback)
+    starts = np.arange(slice_of(first, source.slice_length), end, source.slice_length)
+    writer = SliceWriter(source, folder)
+    rows, repairs = 0, Repairs()
+    for done, start in enumerate(starts):
+        found = source.read(start, min(start + source.slice_length, end))
+        written, made = writer.write(start, found)
+        rows, repairs = rows + written, repairs + made
+        description = replace(
+            description,
+            entities=_with(description.entities, found.entities, start),
+            watermark=max(min(start + source.slice_length, end), description.watermark or start),
+        )
+        write_description(folder, description)
+        progress("sync", (done + 1) / len(starts))
+    result = SyncResult(slices=len(starts), rows=rows, watermark=description.watermark, repairs=repairs)
+    return result, description
+
+
+def _describe(source: Source, known: Description | None) -> Description:
+    """The source's metrics and entities, and those known before that it no longer names."""
+    gauges: dict[str, Metric] = {m.name: m for m in known.metrics} if known else {}
+    gauges |= {metric.name: replace(metric, kind=MetricKind.GAUGE) for metric in source.metrics}
+    return Description(
+        source=source.name,
+        interval_s=source.interval_s,
+        metrics=tuple(gauges.values()),
+        entities=_with(known.entities if known else (), source.described()),
+        watermark=known.watermark if known else None,
+    )
+
+
+def _with(known: Sequence[Entity], found: Sequence[Entity], since: np.datetime64 | None = None) -> tuple[Entity, ...]:
+    """Entities by id with what was found of each since a time, in the order in which they were first seen."""
+    table = {entity.id: entity for entity in known}
+    for entity in found:
+        table[entity.id] = merged(table.get(entity.id), entity, since)
+    return tuple(table.values())
+
+
+def _closed(source: Source, description: Description) -> np.datetime64 | None:
+    """The time before which no slice is read again."""
+    if description.watermark is None:
+        return None
+    return slice_of(description.watermark - source.lookback, source.slice_length)
+
+
+@contextmanager
+def _exclusive(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        try:
+            flock(file, LOCK_EX | LOCK_NB)
+        except BlockingIOError as error:
+            msg = f"Another sync is writing to {path.parent}."
+            raise HistoryError(msg, remedy="Wait until it is done.") from error
+        yield

@@ -1,0 +1,1 @@
+"""What happens to a fleet: faults, migrations, maintenance."""

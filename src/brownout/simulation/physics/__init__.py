@@ -1,0 +1,1 @@
+"""Equations of hosts, guests and consoles."""

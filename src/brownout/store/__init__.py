@@ -1,0 +1,1 @@
+"""Samples on disk: the Parquet history, dataset folders, retention, and files that are whole or not there."""

@@ -1,0 +1,108 @@
+"""Upkeep of a history: hours become weeks, old weeks become coarse, very old ones go."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.dataset as pads
+import pyarrow.parquet as pq
+
+from brownout.domain.repairs import Repairs
+from brownout.ingest.clean import Rows, clean
+from brownout.store.history import (
+    WEEK,
+    Description,
+    current_files,
+    file_of,
+    is_week,
+    note_of,
+    repairs_in,
+    samples_schema,
+    slice_start,
+    week_of,
+    write_samples,
+)
+
+__all__ = ["Keep", "maintain"]
+
+ENTITIES_AT_A_TIME = 256
+"""Entities whose rows of a week are sorted in memory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keep:
+    """How long a history keeps what, counted back from its watermark; a week is treated whole.
+
+    Weeks older than ``thin_after_days`` keep only means over ``thin_to_s`` seconds, those older than ``days`` go.
+    """
+
+    days: float = 800.0
+    thin_after_days: float = 60.0
+    thin_to_s: int = 300
+
+
+def maintain(folder: Path, description: Description, keep: Keep, *, closed: np.datetime64 | None) -> None:
+    """Compact weeks that end before ``closed``, thin and remove old ones. Repeating it changes nothing.
+
+    Each step replaces or removes whole files; killed between two, the next call goes on.
+    """
+    if description.watermark is None or closed is None:
+        return
+    for path in (folder / "samples").glob("*.parquet"):
+        if week_of(slice_start(path)) + WEEK <= description.watermark - _days(keep.days):
+            path.unlink()
+    coarse_before = description.watermark - _days(keep.thin_after_days)
+    files = current_files(folder)
+    for week in sorted({week_of(slice_start(path)) for path in files}):
+        own = [path for path in files if week_of(slice_start(path)) == week]
+        coarse = keep.thin_to_s if week + WEEK <= coarse_before else None
+        known = note_of(own[0])["coarse_s"] or 0
+        if week + WEEK <= closed and (not is_week(own[0]) or (coarse or 0) > known):
+            _rewrite(folder, week, own, description, coarse)
+    _remove_superseded(folder)
+
+
+def _rewrite(
+    folder: Path, week: np.datetime64, files: Sequence[Path], description: Description, coarse_s: int | None
+) -> None:
+    """One file for a week, sorted by entity and time, a few entities at a time."""
+    columns = {name for path in files for name in pq.read_schema(path).names}
+    metrics = [metric for metric in description.metrics if metric.name in columns]
+    samples = pads.dataset([str(path) for path in files], schema=samples_schema(metrics))
+    names = [entity.id for entity in description.entities]
+
+    def parts() -> Iterator[tuple[pa.Table, Repairs]]:
+        repairs = sum((repairs_in(note_of(path)) for path in files), Repairs())
+        for first in range(0, len(names), ENTITIES_AT_A_TIME):
+            some = names[first : first + ENTITIES_AT_A_TIME]
+            rows, _ = clean(samples.to_table(filter=pads.field("entity").isin(some)), some, metrics)
+            if len(rows.times):
+                yield (rows if coarse_s is None else _thinned(rows, coarse_s)).to_table(), repairs
+                repairs = Repairs()
+
+    write_samples(file_of(folder, week, WEEK), samples.schema, parts(), coarse_s=coarse_s)
+
+
+def _thinned(rows: Rows, interval_s: int) -> Rows:
+    """Means over slots; rows stay sorted by entity and time."""
+    slots = rows.times // (interval_s * 1000)
+    starts = np.flatnonzero(np.concatenate(([True], (np.diff(rows.codes) != 0) | (np.diff(slots) != 0))))
+    known = np.isfinite(rows.values)
+    count = np.add.reduceat(known, starts, axis=0, dtype=np.int64)
+    total = np.add.reduceat(np.where(known, rows.values, 0), starts, axis=0, dtype=np.float64)
+    means = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    times = slots[starts] * interval_s * 1000
+    return replace(rows, codes=rows.codes[starts], times=times, values=means.astype(np.float32))
+
+
+def _remove_superseded(folder: Path) -> None:
+    current = set(current_files(folder))
+    for path in (folder / "samples").glob("*.parquet"):
+        if path not in current:
+            path.unlink()
+
+
+def _days(number: float) -> np.timedelta64:
+    return np.timedelta64(round(number * 86_400_000), "ms")

@@ -1,1 +1,0 @@
-"""From raw samples to panels: dataset folders, resampling with counted repairs, the Parquet history, sync."""

@@ -1,1 +1,0 @@
-"""What brownout does: take ports, return results."""

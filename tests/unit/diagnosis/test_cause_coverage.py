@@ -1,0 +1,66 @@
+"""What it costs that something is not measured."""
+
+import tomllib
+
+from brownout.diagnosis.knowledge.cause_coverage import losses
+from brownout.diagnosis.knowledge.knowledge_base import Knowledge
+from brownout.domain.metrics import Catalogue
+from brownout.ingest.mapping import TelegrafMapping
+from brownout.ingest.raw import MeasurementSchema
+from brownout.operate.telemetry_coverage import cost_of, lost_at, telegraf_conf, whole_cost
+
+MAPPING = TelegrafMapping.load()
+KNOWLEDGE = Knowledge.load()
+WHOLE = {
+    name: MeasurementSchema(
+        tags=tuple({label for source in sources for label in source.labels}),
+        fields=tuple(field for source in MAPPING.sources for m, field in source.foreign if m == name)
+        + tuple(field for source in sources for field in source.needs),
+    )
+    for name, sources in MAPPING.measurements.items()
+} | {"libvirt_vcpu_total": MeasurementSchema(tags=(), fields=("current",))}
+
+
+def test_with_everything_every_cause_can_be_named() -> None:
+    assert whole_cost(MAPPING, WHOLE) == (77, ())
+    assert all(lost_at(MAPPING, WHOLE, name) == () for name in MAPPING.measurements)
+
+
+def test_a_cause_without_necessary_evidence_says_what_it_is_taken_for() -> None:
+    found = {loss.cause.id: loss for loss in losses(KNOWLEDGE, ["disk_degraded"])}
+    assert set(found) == {"MAINT-03"}
+    assert not found["MAINT-03"].named
+    assert "HW-05" in [cause.id for cause in found["MAINT-03"].taken_for]
+
+
+def test_a_cause_without_strong_evidence_is_told_less_surely() -> None:
+    (loss,) = losses(KNOWLEDGE, ["disk_bad_sectors"])
+    assert (loss.cause.id, loss.named) == ("MAINT-02", True)
+
+
+def test_the_loss_of_a_measurement_or_a_field_is_that_of_its_metrics_and_labels() -> None:
+    poor = {name: schema for name, schema in WHOLE.items() if name != "mdstat"}
+    assert lost_at(MAPPING, poor, "mdstat") == ("disk_degraded",)
+    assert "Array degraded or rebuilding (may be taken for: " in cost_of(lost_at(MAPPING, poor, "mdstat"))
+    assert whole_cost(MAPPING, poor) == (76, ("Array degraded or rebuilding",))
+    aliased = {**WHOLE, "cgroup": MeasurementSchema(tags=(), fields=("cpu.stat.nr_periods",))}
+    assert lost_at(MAPPING, aliased, "cgroup") == ("vm_throttled_pct",)
+    alone = {name: schema for name, schema in WHOLE.items() if name != "libvirt_vcpu_total"}
+    assert "vm_cpu_pct" in lost_at(MAPPING, alone, "libvirt_cpu")
+    assert "disk_bus" in lost_at(MAPPING, {}, "vm_config")
+    assert cost_of(()) == ""
+
+
+def test_every_symptom_is_something_that_the_mapping_makes() -> None:
+    made = {metric.name for metric in MAPPING.metrics} | {name for s in MAPPING.sources for name in s.labels}
+    asked = {symptom.about for symptom in KNOWLEDGE.symptoms.values() if not symptom.role}
+    assert asked <= made
+    assert set(Catalogue.load().metrics) <= made
+
+
+def test_the_telegraf_conf_is_toml_with_every_input() -> None:
+    conf = tomllib.loads(telegraf_conf(MAPPING))
+    own = {"console probe", "brownout facts", "an agent in the guest"}
+    assert set(conf["inputs"]) == {source.input for source in MAPPING.sources} - own | {"exec"}
+    assert conf["inputs"]["exec"][0]["commands"] == ["brownout facts"]
+    assert conf["inputs"]["cpu"][0]["percpu"] is True

@@ -1,0 +1,85 @@
+"""The scene: how clearly a symptom is seen, by lines, by the usual, and beside another metric."""
+
+import pytest
+
+from brownout.diagnosis.evidence.observation import Observation, Observations
+from brownout.diagnosis.evidence.symptoms import Scene, level_strength
+from brownout.diagnosis.knowledge.evidence_rules import EvidenceRule, Symptom
+from brownout.domain.entities import Entity, Topology
+from brownout.domain.findings import EvidenceRole
+from brownout.domain.metrics import Catalogue
+
+CATALOGUE = Catalogue.load().metrics
+TOPOLOGY = Topology.of([Entity(id="h", kind="host"), Entity(id="v", kind="vm", parent="h")])
+BUSY = Symptom(id="busy", metric="host_cpu_busy_pct", direction="up", low=70, high=90, says="", source="")
+ASKED = Symptom(
+    id="asked",
+    metric="vm_net_rx_kbs",
+    along="vm_cpu_pct",
+    measure="along",
+    direction="up",
+    spreads=(0.4, 0.6),
+    says="",
+    source="",
+)
+RULE = EvidenceRule(symptom="asked", where="self", role=EvidenceRole.EXCLUDING)
+
+
+def seen(metric: str, *, usual: float, spread: float, high: float) -> Observation:
+    return Observation(metric=CATALOGUE[metric], usual=usual, spread=spread, high=high, low=usual, trend=0.0)
+
+
+@pytest.mark.parametrize(
+    ("usual", "spread", "high", "strength"),
+    [
+        (30, 2, 95, 1.0),  # far from its usual, and beyond the line
+        (30, 40, 95, 1.0),  # strays much, but is usually two lines' width below the line
+        (60, 40, 95, 0.3 + 0.7 * 0.5),  # half of that
+        (75, 40, 95, 0.3),  # often near the line anyway
+        (30, 2, 60, 0.0),  # far from its usual, and below the line
+    ],
+)
+def test_a_value_far_below_its_line_has_deviated_when_it_crosses_it(
+    usual: float, spread: float, high: float, strength: float
+) -> None:
+    found = seen("host_cpu_busy_pct", usual=usual, spread=spread, high=high)
+    assert level_strength(BUSY, found) == pytest.approx(strength)
+
+
+def test_a_fall_below_its_line_is_measured_the_other_way_round() -> None:
+    low = Symptom(id="low", metric="host_freq_ratio", direction="down", low=0.9, high=0.8, says="", source="")
+    found = Observation(metric=CATALOGUE["host_freq_ratio"], usual=1.0, spread=9, high=1.0, low=0.7, trend=0.0)
+    assert level_strength(low, found) == pytest.approx(1.0)
+    near = Observation(metric=CATALOGUE["host_freq_ratio"], usual=0.9, spread=9, high=0.9, low=0.7, trend=0.0)
+    assert level_strength(low, near) == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize(
+    ("network", "cpu", "strength"),
+    [
+        (160, 60, 1.0),  # both by three spreads
+        (115, 40, 0.25),  # most of what little the CPU did: half by chance
+        (150, 90, 0.083333),  # 2.5 of six spreads
+        (160, 20, 0.0),  # the CPU did not rise at all
+        (100, 60, 0.0),
+    ],
+)
+def test_a_metric_goes_along_with_another_by_the_share_of_its_movement(
+    network: float, cpu: float, strength: float
+) -> None:
+    found = {
+        ("v", "vm_net_rx_kbs"): seen("vm_net_rx_kbs", usual=100, spread=20, high=network),
+        ("v", "vm_cpu_pct"): seen("vm_cpu_pct", usual=30, spread=10, high=cpu),
+    }
+    sight = Scene(Observations(found, ("v",)), TOPOLOGY).see(RULE, ASKED, "v")
+    assert sight is not None
+    assert sight.observation is found["v", "vm_net_rx_kbs"]
+    assert sight.strength == pytest.approx(strength, abs=1e-5)
+
+
+def test_beside_a_metric_that_is_not_measured_or_explained_nothing_is_seen() -> None:
+    own, other = (seen(name, usual=1, spread=1, high=9) for name in ("vm_net_rx_kbs", "vm_cpu_pct"))
+    both = Observations({("v", "vm_net_rx_kbs"): own, ("v", "vm_cpu_pct"): other}, ("v",))
+    alone = Observations({("v", "vm_net_rx_kbs"): own}, ("v",))
+    assert Scene(alone, TOPOLOGY).see(RULE, ASKED, "v") is None
+    assert Scene(both, TOPOLOGY, frozenset({("v", "cpu")})).see(RULE, ASKED, "v") is None

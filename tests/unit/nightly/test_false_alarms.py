@@ -1,0 +1,139 @@
+"""Chance: what has no cause and is often that odd in a fleet is quiet; everything else is told."""
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from panels import waves
+
+from brownout.detection.alert_state import Memory
+from brownout.detection.forest.detector import IsolationForestDetector
+from brownout.domain.entities import Entity, Topology
+from brownout.domain.findings import UNKNOWN, Action, Cause, Diagnosis, Episode, Mover, Risk, Why
+from brownout.domain.forecasts import Series
+from brownout.domain.ports import SampleStore
+from brownout.domain.verdicts import Said, Verdict
+from brownout.nightly.context import NightSpan
+from brownout.nightly.diagnose import Investigation
+from brownout.nightly.false_alarms import sort_by_chance, times_a_day
+from brownout.nightly.train import ENTITIES_A_SHARD, _evenly, fit_detector
+from brownout.settings import DetectSettings, Settings
+from brownout.simulation import FleetSettings, simulate
+from brownout.simulation.fleet_dataset import write_dataset
+from brownout.store.dataset import Dataset
+from brownout.store.shards import plan_shards
+
+START = np.datetime64("2026-03-16T10:00", "ms")
+END = START + np.timedelta64(3_600_000, "ms")
+SETTINGS = Settings(detect=DetectSettings(unknown_a_day=3))
+
+
+def episode(name: str, entity: str = "vm", severity: float = 1.4) -> Episode:
+    mover = Mover(series=Series(entity, "vm_cpu_pct"), usual=1, peak=9, deviation=8, onset=START)
+    return Episode(id=name, entity=entity, start=START, end=END, open=False, severity=severity, movers=(mover,))
+
+
+def investigation(*parts: tuple[str, tuple[str, ...]]) -> Investigation:
+    """One incident for each cause and its episodes, each with an action."""
+    diagnoses = tuple(
+        Diagnosis(
+            id=f"incident {number}",
+            start=START,
+            end=END,
+            open=False,
+            entities=("kvm",),
+            episodes=episodes,
+            causes=(Cause(id=cause, title=cause, family="cpu", entity="kvm", probability=0.7, evidence=()),),
+        )
+        for number, (cause, episodes) in enumerate(parts)
+    )
+    words: dict[str, Any] = dict.fromkeys(("cause", "entity", "title", "command", "confirm", "verify", "rollback"), "x")
+    actions = tuple(Action(about=d.id, risk=Risk.LIVE, effect=None, **words) for d in diagnoses)
+    return Investigation(diagnoses=diagnoses, actions=actions, charts={d.id: {} for d in diagnoses})
+
+
+def test_what_has_no_cause_and_is_often_so_odd_is_quiet_with_all_that_belongs_to_it() -> None:
+    found = investigation((UNKNOWN, ("a",)), (UNKNOWN, ("b",)))
+    told = sort_by_chance([found], [episode("a"), episode("b")], {"a": 40.0, "b": 3.0}, SETTINGS)
+    assert [(one.episode.id, one.why) for one in told.quiet] == [("a", Why.CHANCE)]
+    assert "40 times a day" in told.quiet[0].reason
+    (left,) = told.investigations
+    assert [d.id for d in left.diagnoses] == [a.about for a in left.actions] == list(left.charts) == ["incident 1"]
+
+
+@pytest.mark.parametrize(
+    ("cause", "episodes", "often"),
+    [
+        ("HW-01", ("a",), (40.0,)),
+        (UNKNOWN, ("a", "b"), (40.0, 2.0)),
+        (UNKNOWN, ("a", "b", "c"), (40.0, 40.0, 40.0)),
+    ],
+    ids=["with a cause", "one episode is rare", "three entities at one time"],
+)
+def test_what_is_told_whatever_chance_says(cause: str, episodes: tuple[str, ...], often: tuple[float, ...]) -> None:
+    own = [episode(name, entity=name) for name in episodes]
+    told = sort_by_chance([investigation((cause, episodes))], own, dict(zip(episodes, often, strict=True)), SETTINGS)
+    assert told.quiet == ()
+    assert len(told.investigations[0].diagnoses) == 1
+
+
+def test_two_entities_at_one_time_or_one_three_times_can_be_chance() -> None:
+    found = investigation((UNKNOWN, ("a", "b")), (UNKNOWN, ("c", "d", "e")))
+    own = [episode("a", "vm1"), episode("b", "vm2"), *(episode(name) for name in "cde")]
+    told = sort_by_chance([found], own, dict.fromkeys("abcde", 40.0), SETTINGS)
+    assert {one.episode.id for one in told.quiet} == set("abcde")
+
+
+def test_what_was_alarmed_last_night_or_is_like_a_true_one_is_told() -> None:
+    found, own = investigation((UNKNOWN, ("a",))), [episode("a", severity=1.4)]
+    often = {"a": 40.0}
+    assert not sort_by_chance([found], own, often, SETTINGS, Memory(alarmed=frozenset({"a"}))).quiet
+    assert sort_by_chance([found], own, often, SETTINGS, Memory(alarmed=frozenset({"b"}))).quiet
+    for severity, said, quiet in ((1.3, Said.TRUE, 0), (1.5, Said.TRUE, 1), (1.3, Said.FALSE, 1)):
+        verdict = Verdict(episode=episode("old", severity=severity), said=said, at=START)
+        memory = Memory(verdicts=(verdict,))
+        assert len(sort_by_chance([found], own, often, SETTINGS, memory).quiet) == quiet
+
+
+def test_how_often_a_day_is_counted_in_the_days_learned_from_incidents_included(tmp_path: Path) -> None:
+    """One entity in four deviates for three hours on three of ten days; each may be the top of one block or of two."""
+    panel = waves(entities=4, days=12)
+    values = panel.values.copy()
+    for day in (4, 7, 10):
+        values[1, day * 48 + 20 : day * 48 + 26, 0] -= 30
+    panel = replace(panel, values=values)
+    detector = IsolationForestDetector().fit([panel])
+    levels = detector.score(panel, 96).levels
+    assert levels is not None
+    reached = [float(np.nanmax(levels[1, (day - 2) * 48 + 20 : (day - 2) * 48 + 30])) for day in (4, 7, 10)]
+    often = detector.per_day("vm", min(reached) - 0.02)
+    assert often == pytest.approx(4.5 / 40, rel=0.4)
+    assert detector.per_day("vm", 0.5) > 3 * often
+    detector.save(tmp_path)
+    assert IsolationForestDetector.load(tmp_path).per_day("vm", 0.5) == detector.per_day("vm", 0.5)
+    assert detector.per_day("vm", 3 * max(reached)) < often / 5
+
+
+def test_a_fleet_shows_what_each_of_its_entities_shows() -> None:
+    """How often a day: once for each entity that is measured, by the tail of the episode's own kind."""
+    topology = Topology.of([Entity(id="vm", kind="vm"), Entity(id="kvm", kind="host"), Entity(id="gone", kind="vm")])
+    store = cast("SampleStore", SimpleNamespace(spans=lambda: {"vm": None, "kvm": None}, topology=topology))
+    rates = {("vm", 1.4): 0.5, ("host", 2.0): 0.01}
+    detector = cast("IsolationForestDetector", SimpleNamespace(per_day=lambda kind, severity: rates[kind, severity]))
+    often = times_a_day(store, [episode("a"), episode("b", "kvm", severity=2.0)], detector)
+    assert often == {"a": pytest.approx(1.0), "b": pytest.approx(0.02)}
+
+
+def test_a_detector_learns_from_every_kind_a_few_entities_of_each(tmp_path: Path) -> None:
+    made = FleetSettings(hosts=2, vms=40, days=3, interval_s=1800, seed=1, faults=0)
+    write_dataset(simulate(made), tmp_path / "fleet", name="fleet")
+    dataset = Dataset.open(tmp_path / "fleet")
+    seen: dict[str, int] = {}
+    fitted = fit_detector(dataset, Settings(), NightSpan.of(dataset, Settings()), lambda _stage, _share: None)
+    for plan in _evenly(plan_shards(dataset, size=64)):
+        seen[plan.kind] = seen.get(plan.kind, 0) + len(plan.entities)
+    assert set(fitted.forests_) == {entity.kind for entity in dataset.topology}
+    assert (seen["vm"], seen["host"]) == (ENTITIES_A_SHARD, 2)
