@@ -66,7 +66,7 @@ def assemble_night(context: NightContext, shards: Sequence[ShardResult], inciden
         models=records,
         quality=_quality(context, shards),
         latency=latency_chart([s.latency for s in shards if s.latency is not None], context.metrics.get(LATENCY)),
-        series=sum(len(part.forecasts.series) for part in forecasts),
+        series=sum(part.series for part in forecasts),
         suppressed=tuple(sorted(suppressed, key=lambda one: (one.episode.start, one.episode.entity))),
         verdicts=context.state.verdicts,
         shifts=tuple(

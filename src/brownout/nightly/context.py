@@ -80,7 +80,7 @@ class NightContext:
     late_s: float = 0.0
 
     @classmethod
-    def build(
+    def build(  # noqa: PLR0913 - each is something that a night reads
         cls,
         store: SampleStore,
         settings: Settings,
@@ -88,6 +88,7 @@ class NightContext:
         created: np.datetime64,
         calendar: Calendar | None = None,
         state: AlertState | None = None,
+        keep_points: bool = False,
     ) -> Self:
         """Read what the settings, the store and the definitions say; raises HistoryError where there are no samples."""
         return cls(
@@ -102,6 +103,7 @@ class NightContext:
             diagnoser=Diagnoser(Knowledge.load(), Weights(unknown=Weights.unknown + DOUBT)),
             remedies=Remedies.load(),
             created=created,
+            keep_points=keep_points,
         )
 
     def with_models(self, models: NightModels) -> Self:

@@ -1,7 +1,9 @@
 """Detection of a night: the episodes of one shard, from scores, rules, known levels and what people said."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from brownout.detection.baseline.level_shifts import accepted, rebased, rescored
 from brownout.detection.baseline.newcomers import lend, own_only, since
@@ -24,10 +26,10 @@ class ShardDetection:
     """What was detected in a shard.
 
     ``episodes`` are to be diagnosed, ``suppressed`` ones raise no alarm; ``shifts`` are all levels that are accepted as
-    usual, lately or in earlier nights.
+    usual, lately or in earlier nights. ``scores`` are None where the context keeps no points.
     """
 
-    scores: AnomalyScores
+    scores: AnomalyScores | None
     episodes: tuple[Episode, ...]
     suppressed: tuple[SuppressedEpisode, ...]
     shifts: tuple[Shift, ...]
@@ -49,11 +51,16 @@ def detect(context: NightContext, panel: Panel, first: int) -> ShardDetection:
     moved = relocated([episode for episode in ruled if episode.id not in left_out], panel, context.topology.moves)
     left_out |= {suppressed.episode.id for suppressed in moved}
     return ShardDetection(
-        scores=scores,
+        scores=_without_deviations(scores) if context.keep_points else None,
         episodes=tuple(episode for episode in ruled if episode.id not in left_out),
         suppressed=(*settled.suppressed, *single, *moved),
         shifts=shifts,
     )
+
+
+def _without_deviations(scores: AnomalyScores) -> AnomalyScores:
+    """Scores without what each metric did, which is most of their size."""
+    return replace(scores, metrics=(), deviations=np.empty((*scores.scores.shape, 0), np.float32))
 
 
 def _explained(

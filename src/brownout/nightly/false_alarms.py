@@ -1,4 +1,4 @@
-"""Expected false alarms: what nothing explains, and a fleet of this size shows often enough, is kept but not alarmed."""
+"""Expected false alarms: what nothing explains, and such a fleet shows often, is kept but not alarmed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

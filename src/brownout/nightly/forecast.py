@@ -39,8 +39,10 @@ class ShardForecast:
 
     Attributes
     ----------
+    series
+        How many series were forecast, chronic ones included.
     forecasts
-        Of every series, chronic ones included.
+        Of all of them; None where the context keeps no points.
     chronic
         Series that were beyond their limit for most of the window: no breach is forecast for them.
     closeness
@@ -49,7 +51,8 @@ class ShardForecast:
         Entities that are forecast by their siblings too.
     """
 
-    forecasts: Forecasts
+    series: int
+    forecasts: Forecasts | None
     breaches: tuple[Breach, ...]
     chronic: tuple[Series, ...]
     charts: Mapping[Series, Chart]
@@ -83,7 +86,8 @@ def forecast(context: NightContext, plan: ShardPlan, panel: Panel) -> ShardForec
     known = {*chronic, *(breach.series for breach in found)}
     later = None if outlook is None else forecast_long_horizon(outlook, coarse, known, metrics, settings)
     return ShardForecast(
-        forecasts=every,
+        series=len(every.series),
+        forecasts=every if context.keep_points else None,
         breaches=(*found, *(later.breaches if later else ())),
         chronic=chronic,
         charts={**charts, **(later.charts if later else {})},
@@ -93,7 +97,7 @@ def forecast(context: NightContext, plan: ShardPlan, panel: Panel) -> ShardForec
 
 
 def _neighbours(context: NightContext, plan: ShardPlan, coarse: Panel) -> list[Panel]:
-    """Guests and hosts of the consoles of a shard, whose loads drive the latency; nothing for a shard of anything else."""
+    """Guests and hosts of the consoles of a shard, whose loads drive the latency; none for other kinds."""
     if plan.kind != "console":
         return []
     wanted = covariate_entities(coarse.entities, context.topology)

@@ -22,7 +22,9 @@ R = TypeVar("R")
 class Map(Protocol):
     """Applies the work of a stage to its items, here or elsewhere, and returns the results in the items' order."""
 
-    def __call__(self, stage: str, work: Callable[[T], R], items: Sequence[T], progress: Progress) -> list[R]: ...
+    def __call__(self, stage: str, work: Callable[[T], R], items: Sequence[T], progress: Progress) -> list[R]:
+        """Results of a stage, which is named for people."""
+        ...
 
 
 def serial_map(stage: str, work: Callable[[T], R], items: Sequence[T], progress: Progress) -> list[R]:

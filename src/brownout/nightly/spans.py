@@ -38,8 +38,3 @@ class NightSpan:
         end = max(span.last for span in spans) + np.timedelta64(1, "ms")
         learned = first + (end - first) * LEARNED_SHARE
         return cls(first=first, window=max(end - days(settings.detect.window_days), learned), end=end)
-
-    @property
-    def created(self) -> str:
-        """End of the data as a name for folders, e.g. ``2026-03-16T0215Z``."""
-        return str(self.end.astype("datetime64[m]")).replace(":", "") + "Z"
