@@ -29,7 +29,7 @@ from brownout.forecasting.exceedance.chance_correction import base_rates
 from brownout.forecasting.fleet_forecaster import SelectedForecaster
 from brownout.forecasting.lstm_settings import LstmSettings
 from brownout.forecasting.series_rows import day_steps
-from brownout.nightly.context import forecast_panel
+from brownout.nightly.panels import forecast_panel
 from brownout.numerics.losses import path_losses, skill_ratio
 from brownout.settings import ForecastSettings
 from brownout.simulation import FleetSettings, simulate

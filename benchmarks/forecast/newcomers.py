@@ -24,7 +24,7 @@ from brownout.forecasting.cold_start.newcomer_forecasts import AGES_H, ColdStart
 from brownout.forecasting.fleet_forecaster import SelectedForecaster
 from brownout.forecasting.lstm_settings import LstmSettings
 from brownout.forecasting.series_rows import day_steps
-from brownout.nightly.context import forecast_panel
+from brownout.nightly.panels import forecast_panel
 from brownout.settings import ForecastSettings
 from brownout.store.dataset import Dataset
 from brownout.store.shards import shards

@@ -24,6 +24,7 @@ __all__ = [
     "HistorySettings",
     "InfluxSettings",
     "MaintenanceSettings",
+    "ReportSettings",
     "Settings",
     "TrackingSettings",
     "load_settings",
@@ -84,6 +85,12 @@ class HistorySettings(Section):
     keep_days: Positive = 800
     thin_after_days: Positive = 60
     """Weeks older than this keep means over five minutes only."""
+
+
+class ReportSettings(Section):
+    """How long the reports of earlier nights are kept."""
+
+    archive_days: Positive = 400
 
 
 class InfluxSettings(Section):
@@ -230,6 +237,7 @@ class Settings(BaseSettings):
     detect: DetectSettings = DetectSettings()
     diagnose: DiagnoseSettings = DiagnoseSettings()
     history: HistorySettings = HistorySettings()
+    report: ReportSettings = ReportSettings()
     tracking: TrackingSettings = TrackingSettings()
     maintenance: tuple[MaintenanceSettings, ...] = ()
 
