@@ -19,6 +19,7 @@ from brownout.domain.panel import as_time
 from brownout.domain.ports import Span
 from brownout.domain.truth import Anomaly, Incident
 from brownout.ingest.spans import spans_of
+from brownout.numerics.slots import epoch_ms
 from brownout.store.row_groups import RowGroups, places_of
 
 __all__ = ["Dataset"]
@@ -132,7 +133,7 @@ def read_samples(
     kind = samples.schema.field("time").type
     for bound, after in ((start, True), (end, False)):
         if bound is not None:
-            time = pa.scalar(int(bound.astype("datetime64[ms]").astype(np.int64)), pa.timestamp("ms", "UTC"))
+            time = pa.scalar(epoch_ms(bound), pa.timestamp("ms", "UTC"))
             limit = time.cast(kind) if kind.tz else time.cast(pa.timestamp("ms")).cast(kind)
             condition &= pads.field("time") >= limit if after else pads.field("time") < limit
     try:

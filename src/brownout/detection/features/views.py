@@ -19,7 +19,8 @@ from brownout.detection.baseline.time_blocks import Clock
 from brownout.domain.metrics import Worse
 from brownout.domain.panel import Float, Panel
 from brownout.numerics.arrays import Index
-from brownout.numerics.rolling import Sums
+from brownout.numerics.rolling import RollingSums
+from brownout.numerics.slots import whole_slots
 
 __all__ = ["CAP", "VIEWS", "views"]
 
@@ -79,7 +80,7 @@ class _Ruler:
         """Series as ``[entity, time, metric]``."""
         return np.moveaxis(series.reshape(*self.shape, series.shape[1]), 1, 2)
 
-    def scatter(self, sums: Sums, width: int, ends: Index) -> Float:
+    def scatter(self, sums: RollingSums, width: int, ends: Index) -> Float:
         """Logarithm of the scatter in the windows of ``width`` slots that end at ``ends``."""
         least = RANGE_FLOOR * self.range[:, ends // self.clock.period] + 1e-9
         scatter: Float = np.log(sums.std(width, ends) + least)
@@ -98,11 +99,13 @@ def views(panel: Panel, start: int = 0) -> Iterator[tuple[str, Float]]:
     """
     slots = panel.values.shape[1]
     clock, values = Clock(slots, panel.interval_s, start), np.moveaxis(panel.values, 1, 2).reshape(-1, slots)
-    ruler, sums, places = _ruler(panel, values, clock), Sums.of(values), clock.places
-    quarter, half, hour, three = (clock.window(*window) for window in (QUARTER, HALF, HOUR, THREE_HOURS))
-    ways = [at_places(way, clock) for way in seasonal(sums.blocks(clock.block), clock)]
+    ruler, sums, places = _ruler(panel, values, clock), RollingSums.of(values), clock.places
+    quarter, half, hour, three = (
+        whole_slots(seconds, panel.interval_s, least=least) for seconds, least in (QUARTER, HALF, HOUR, THREE_HOURS)
+    )
+    ways = [at_places(way, clock) for way in seasonal(sums.block_means(clock.block), clock)]
     usual = np.where(np.isnan(ways[0]), ways[2], ways[0])
-    now, hourly = np.take(values, places, axis=1), sums.trimmed(hour, places)
+    now, hourly = np.take(values, places, axis=1), sums.trimmed_mean(hour, places)
     yield "now", ruler.measure(now - usual, ruler.least)
     yield "level", ruler.measure(sums.mean(quarter, places) - usual, ruler.least)
     yield "hour", ruler.measure(_nearest(hourly, ways), ruler.least)
@@ -121,7 +124,7 @@ def views(panel: Panel, start: int = 0) -> Iterator[tuple[str, Float]]:
     yield "record", ruler.unfold(record(values, clock.from_renewals(ruler.least), start))
 
 
-def _calm(sums: Sums, width: int, ruler: _Ruler) -> Float:
+def _calm(sums: RollingSums, width: int, ruler: _Ruler) -> Float:
     """How much more or less than usual at this time of day a series scatters, by the logarithm.
 
     What is usual of a block is the scatter at its end.
