@@ -12,7 +12,7 @@
     Names for types of arrays.
 """
 
-from brownout.numerics.order_statistics import median, median_of_layers, quantiles
+from brownout.numerics.order_statistics import median, median_of_layers, quantile, quantiles
 from brownout.numerics.rolling import RollingSums, largest_since, rolling_extreme, rolling_mean, rolling_sum
 from brownout.numerics.slots import (
     days,
@@ -36,6 +36,7 @@ __all__ = [
     "median",
     "median_of_layers",
     "nearest_slots",
+    "quantile",
     "quantiles",
     "rolling_extreme",
     "rolling_mean",

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from brownout.domain.panel import Float
 
-__all__ = ["Method", "median", "median_of_layers", "quantiles"]
+__all__ = ["Method", "median", "median_of_layers", "quantile", "quantiles"]
 
 Real = TypeVar("Real", np.float32, np.float64)
 Method = Literal["nearest", "lower", "linear"]
@@ -35,6 +35,13 @@ def quantiles(
         return [_between(ordered, level * last, axis) for level in levels]
     to_integer = np.round if method == "nearest" else np.floor
     return [_at(ordered, to_integer(level * last).astype(np.int64), axis) for level in levels]
+
+
+def quantile(
+    values: npt.NDArray[Real], level: float, *, axis: int = 1, method: Method = "nearest"
+) -> npt.NDArray[Real]:
+    """One quantile along an axis, as ``quantiles`` gives several."""
+    return quantiles(values, (level,), axis=axis, method=method)[0]
 
 
 def median(values: npt.NDArray[Real], *, axis: int = -1) -> npt.NDArray[Real]:

@@ -11,7 +11,7 @@ from brownout.detection.forest.deduplication import HELD, LEAST_QUIET, QUIET_SHA
 from brownout.domain.entities import Entity
 from brownout.domain.metrics import Metric, Worse
 from brownout.domain.panel import Panel
-from brownout.numerics.order_statistics import quantiles
+from brownout.numerics.order_statistics import quantile
 
 RNG = np.random.default_rng(0)
 
@@ -72,7 +72,7 @@ def test_the_same_time_of_the_last_days_is_expected() -> None:
         assert np.isnan(day[~known, slot]).all()
         np.testing.assert_array_equal(week[:, slot], same[:, 6])
         hour = slot // 2 * 2
-        np.testing.assert_array_equal(last[:, slot], quantiles(values[:, max(hour - 48, 0) : hour], (0.5,))[0])
+        np.testing.assert_array_equal(last[:, slot], quantile(values[:, max(hour - 48, 0) : hour], 0.5))
     np.testing.assert_array_equal(usual_of_day(values, clock), np.where(np.isnan(day), last, day))
 
 

@@ -17,7 +17,7 @@ from brownout.domain.findings import AnomalyScores, Episode, Mover, Shift
 from brownout.domain.forecasts import Series
 from brownout.domain.metrics import Worse
 from brownout.domain.panel import Float, Panel
-from brownout.numerics.order_statistics import median, quantiles
+from brownout.numerics.order_statistics import median, quantile
 from brownout.numerics.slots import HOUR_S, nearest_slots, slots_per_day
 
 __all__ = ["accepted", "rebased", "rescored", "shifts_of"]
@@ -93,7 +93,7 @@ def _before(series: Float, onset: int, width: int, interval_s: int) -> Float:
     slots = np.arange(onset, onset + width)
     days = [slots - day * lag for lag in range(first, first + LAGS)]
     stack = np.stack([np.where(place >= 0, series[np.maximum(place, 0)], np.nan) for place in days])
-    return quantiles(stack, (0.5,), axis=0, method="lower")[0]
+    return quantile(stack, 0.5, axis=0, method="lower")
 
 
 def _beyond(level: float, limit: float | None, worse: Worse) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 from brownout.detection.baseline.time_blocks import DAYS, Clock
 from brownout.domain.panel import Float
 from brownout.numerics.arrays import Index
-from brownout.numerics.order_statistics import median_of_layers, quantiles
+from brownout.numerics.order_statistics import median_of_layers, quantile, quantiles
 
 __all__ = [
     "at_places",
@@ -57,7 +57,7 @@ def _last_day(blocks: Float, day: int, wanted: Iterable[int]) -> Float:
     recent = np.full_like(blocks, np.nan)
     every = max(day // 24, 1)
     for first in sorted({block // every * every for block in wanted}):
-        recent[:, first : first + every] = quantiles(blocks[:, max(first - day, 0) : first], (0.5,))[0][:, None]
+        recent[:, first : first + every] = quantile(blocks[:, max(first - day, 0) : first], 0.5)[:, None]
     return recent
 
 
