@@ -16,19 +16,20 @@ from brownout.domain.metrics import Catalogue
 from brownout.domain.ports import Progress, SampleStore, no_progress
 from brownout.evaluation.alarm_tracks import AlarmTrack
 from brownout.nightly.calendars import calendar_of
-from brownout.nightly.context import LEARNED_SHARE, NightSpan, days
+from brownout.nightly.context import LEARNED_SHARE, NightSpan
 from brownout.nightly.detect import search
 from brownout.nightly.diagnose import group_incidents, investigate
 from brownout.nightly.false_alarms import expected_per_day, suppress_expected
 from brownout.nightly.forecast import DETECTOR_PAST_DAYS
 from brownout.nightly.train import fit_detector
+from brownout.numerics.arrays import Marks
+from brownout.numerics.slots import days
 from brownout.settings import Settings
 from brownout.store.shards import plan_shards, read_shard
 
 __all__ = ["OwnNights", "can_be_diagnosed", "held_over", "nights_of", "own_nights"]
 
 Times = npt.NDArray[np.datetime64]
-Marks = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

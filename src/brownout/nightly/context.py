@@ -11,12 +11,12 @@ from brownout.domain.metrics import Metric
 from brownout.domain.panel import Panel
 from brownout.domain.ports import SampleStore
 from brownout.nightly.calendars import calendar_of
+from brownout.numerics.slots import days
 from brownout.settings import ForecastSettings, Settings
 from brownout.store.shards import ShardPlan, read_shard
 
 __all__ = [
     "NightSpan",
-    "days",
     "forecast_panel",
     "outlook_panel",
     "outlook_steps",
@@ -26,11 +26,6 @@ __all__ = [
 
 LEARNED_SHARE = 0.3
 """Share of a short history that is only learned from, before the window searched for episodes begins."""
-
-
-def days(number: float) -> np.timedelta64:
-    """A span of days in milliseconds."""
-    return np.timedelta64(round(number * 86_400_000), "ms")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

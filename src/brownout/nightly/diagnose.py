@@ -18,7 +18,8 @@ from brownout.domain.night import Chart
 from brownout.domain.panel import Panel
 from brownout.domain.ports import SampleStore
 from brownout.nightly.charts import incident_charts
-from brownout.nightly.context import days, with_limits
+from brownout.nightly.context import with_limits
+from brownout.numerics.slots import days
 from brownout.planning.actions import LATENCY, plan_diagnosis
 from brownout.planning.remedies import Remedies
 from brownout.settings import Settings

@@ -20,14 +20,14 @@ from brownout.forecasting.cold_start.newcomer_forecasts import forecast_by_peers
 from brownout.forecasting.covariates.console_covariates import ConsoleCovariates, covariate_entities
 from brownout.forecasting.fleet_forecaster import SelectedForecaster
 from brownout.forecasting.outlook import Outlook
-from brownout.forecasting.series_rows import day_steps
 from brownout.nightly.calendars import calendar_of
 from brownout.nightly.charts import forecast_chart
-from brownout.nightly.context import NightSpan, days, forecast_panel, usual_panel, with_limits
+from brownout.nightly.context import NightSpan, forecast_panel, usual_panel, with_limits
 from brownout.nightly.detect import search
 from brownout.nightly.long_horizon import look_later
 from brownout.nightly.siblings import peers_of
 from brownout.nightly.write_back import Sink, forecast_points, score_points
+from brownout.numerics.slots import days, slots_per_day
 from brownout.planning.actions import LATENCY
 from brownout.planning.saturation import breaches, exceedance
 from brownout.settings import Settings
@@ -156,7 +156,7 @@ def _beside(store: SampleStore, plan: ShardPlan, coarse: Panel, settings: Settin
 
 def _elders(store: SampleStore, whole: Panel, settings: Settings) -> list[Panel]:
     """The peers of what has less than a day of past, on the slots of the forecast."""
-    day = day_steps(whole.interval_s)
+    day = slots_per_day(whole.interval_s)
     young = {row: first for row, first in since(whole).items() if first > whole.values.shape[1] - day}
     peers = peers_of(store, whole, young, settings, until=whole.end)
     return [forecast_panel(peers, settings.forecast)] if peers.entities else []

@@ -7,7 +7,8 @@ import numpy as np
 from brownout.domain.panel import Panel
 from brownout.domain.ports import SampleStore
 from brownout.domain.similarity import most_similar
-from brownout.nightly.context import days, usual_panel
+from brownout.nightly.context import usual_panel
+from brownout.numerics.slots import days
 from brownout.settings import Settings
 from brownout.store.shards import plan_shards
 

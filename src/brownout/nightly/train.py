@@ -19,8 +19,9 @@ from brownout.domain.ports import Progress, SampleStore, Tracker, no_progress
 from brownout.forecasting.fleet_forecaster import SelectedForecaster
 from brownout.forecasting.lstm_settings import LstmSettings
 from brownout.forecasting.outlook import Outlook
-from brownout.nightly.context import NightSpan, days, forecast_panel, outlook_panel, outlook_steps, usual_panel
+from brownout.nightly.context import NightSpan, forecast_panel, outlook_panel, outlook_steps, usual_panel
 from brownout.nightly.version_hashes import environment_hash, lock_hash
+from brownout.numerics.slots import days
 from brownout.settings import Settings
 from brownout.store.atomic import write_text
 from brownout.store.shards import ShardPlan, plan_shards

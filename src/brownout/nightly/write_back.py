@@ -17,6 +17,7 @@ from brownout.domain.forecasts import Forecasts
 from brownout.domain.metrics import Metric
 from brownout.domain.night import Night
 from brownout.ingest.line_protocol import Points, batches
+from brownout.numerics.slots import epoch_ms
 from brownout.settings import Settings
 
 __all__ = ["Sink", "forecast_points", "night_points", "score_points", "sink_of"]
@@ -166,12 +167,12 @@ def _tags(topology: Topology, entity: str) -> dict[str, str]:
 
 
 def _ms(times: Sequence[np.datetime64] | npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:
-    millis: npt.NDArray[np.int64] = np.asarray(times, "datetime64[ms]").astype(np.int64)
+    millis: npt.NDArray[np.int64] = epoch_ms(np.asarray(times, "datetime64[ms]"))
     return millis
 
 
 def _moment(time: np.datetime64 | None) -> float:
-    return np.nan if time is None else float(time.astype("datetime64[ms]").astype(np.int64))
+    return np.nan if time is None else float(epoch_ms(time))
 
 
 def _or_nan(value: float | None) -> float:

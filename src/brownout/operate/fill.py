@@ -6,6 +6,7 @@ from brownout.adapters.influx.connect import connect
 from brownout.domain.errors import SettingsError
 from brownout.domain.ports import Progress, no_progress
 from brownout.ingest.line_protocol import batches
+from brownout.numerics.slots import days as days_of
 from brownout.operate.open_sources import clock
 from brownout.settings import Settings
 from brownout.simulation.fleet import Fleet
@@ -17,7 +18,7 @@ __all__ = ["fill", "start_for"]
 def start_for(days: float, interval_s: int) -> np.datetime64:
     """When a fleet of so many days begins so that it ends now."""
     step = interval_s * 1000
-    start = clock() - np.timedelta64(round(days * 86_400_000), "ms")
+    start = clock() - days_of(days)
     return np.datetime64(int(start.astype(np.int64)) // step * step, "ms")
 
 

@@ -10,7 +10,7 @@ from brownout.domain.panel import as_time
 from brownout.ingest.canonical import Canonicaliser
 from brownout.ingest.mapping import Names, TelegrafMapping
 from brownout.ingest.raw import TelemetryDatabase
-from brownout.nightly.context import days
+from brownout.numerics.slots import days
 from brownout.operate.sources import DatabaseSource, DatasetSource, Source
 from brownout.settings import InfluxSettings, Settings
 from brownout.store.dataset import Dataset
