@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 import pyarrow as pa
 
-from brownout.domain.entities import Entity
+from brownout.domain.entities import Entity, EntityKind
 from brownout.domain.repairs import Repair, Repairs
 from brownout.ingest.counters import LONGEST_GAP_MS
 from brownout.ingest.entity_registry import Registry, Sighting, placements_of
@@ -181,7 +181,9 @@ class Canonicaliser:
     def _takes(self, source: MeasurementSource, found: Mapping[str, str], named: Mapping[str, str]) -> bool:
         """Whether a series is one of the source's, by the tags found, and of the site's hosts, by all its tags."""
         host = source.entities(named)[-1:] if self.names.hosts else ()
-        wanted = not host or host[0].kind != "host" or any(fnmatchcase(host[0].id, p) for p in self.names.hosts)
+        wanted = (
+            not host or host[0].kind != EntityKind.HOST or any(fnmatchcase(host[0].id, p) for p in self.names.hosts)
+        )
         return wanted and source.takes(found)
 
     def _latest(self, raw: Raw, other: Raw | None, name: str) -> Doubles:

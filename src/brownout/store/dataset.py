@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as pads
 
-from brownout.domain.entities import Entity, Topology
+from brownout.domain.entities import Entity, EntityKind, Topology
 from brownout.domain.errors import DataError
 from brownout.domain.metrics import Catalogue, Metric, Role, Worse
 from brownout.domain.panel import as_time
@@ -203,7 +203,7 @@ def _entities(folder: Path) -> Iterator[Entity]:
         described.add(row["entity"])
         yield Entity(
             id=row["entity"],
-            kind=row.get("kind") or "entity",
+            kind=row.get("kind") or EntityKind.ENTITY,
             parent=row.get("parent") or "",
             site=row.get("site") or "",
             group=row.get("group") or "",

@@ -65,7 +65,7 @@ def _shift(panel: Panel, mover: Mover, moved: np.datetime64, width: int) -> Shif
     by, factor = _steady(within - before), False
     if by is None and np.nanmin(within) > 0 and np.nanmin(before, initial=np.inf) > 0:
         by, factor = _steady(np.log(within) - np.log(before)), True
-    if by is None or _beyond(level, metric.limit, metric.worse):
+    if by is None or metric.exceeds(level):
         return None
     usual = level / float(np.exp(by)) if factor else level - by
     if metric.worse is Worse.UP and not median(before):
@@ -94,12 +94,6 @@ def _before(series: Float, onset: int, width: int, interval_s: int) -> Float:
     days = [slots - day * lag for lag in range(first, first + LAGS)]
     stack = np.stack([np.where(place >= 0, series[np.maximum(place, 0)], np.nan) for place in days])
     return quantile(stack, 0.5, axis=0, method="lower")
-
-
-def _beyond(level: float, limit: float | None, worse: Worse) -> bool:
-    if limit is None or worse is Worse.NONE:
-        return False
-    return bool(level > limit) if worse is Worse.UP else bool(level < limit)
 
 
 def rebased(panel: Panel, shifts: Sequence[Shift]) -> Panel:

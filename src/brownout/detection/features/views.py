@@ -16,7 +16,7 @@ from brownout.detection.baseline.seasonal_baseline import (
     usual_of_day,
 )
 from brownout.detection.baseline.time_blocks import Clock
-from brownout.domain.metrics import Worse
+from brownout.domain.metrics import Worse, shipped_catalogue
 from brownout.domain.panel import Float, Panel
 from brownout.numerics.arrays import Index
 from brownout.numerics.rolling import RollingSums
@@ -39,9 +39,6 @@ FLOOR = 0.02
 """Least spread as a share of the level: movements of 2 % are nobody's incident."""
 RANGE_FLOOR = 0.05
 """Least spread as a share of how far the series usually ranges."""
-UNIT_FLOORS = {"%": 0.3, "ms": 0.3, "1/h": 1.0, "h": 24.0}
-"""Least spread of a unit: a third of a percent point or of a millisecond is nobody's incident, nor is an event an hour,
-nor that something has been up for a day longer than usual."""
 LOG_FLOOR = 0.15
 """Least spread of a logarithm of scatter."""
 NOVEL_FLOOR = 0.2
@@ -140,8 +137,13 @@ def _ruler(panel: Panel, values: Float, clock: Clock) -> _Ruler:
     lowest, low, middle, high, highest = past_quantiles(values, (0.01, 0.05, 0.5, 0.95, 0.99), clock)
     ranged = np.nan_to_num(np.fmax((high - low) / 3.29, (highest - lowest) / 10), nan=1.0)
     entities = len(panel.entities)
-    units = _a_series(np.array([UNIT_FLOORS.get(metric.unit, 0.0) for metric in panel.metrics]), entities)
-    floor = np.fmax(np.fmax(FLOOR * np.abs(np.nan_to_num(middle)), RANGE_FLOOR * ranged), units) + 1e-6
+    floors = [shipped_catalogue().detection_floor(metric) for metric in panel.metrics]
+    floor = (
+        np.fmax(
+            np.fmax(FLOOR * np.abs(np.nan_to_num(middle)), RANGE_FLOOR * ranged), _a_series(np.array(floors), entities)
+        )
+        + 1e-6
+    )
     up = np.array([BENIGN if metric.worse is Worse.DOWN else 1.0 for metric in panel.metrics])
     down = np.array([BENIGN if metric.worse is Worse.UP else 1.0 for metric in panel.metrics])
     return _Ruler(
