@@ -100,7 +100,7 @@ def source_of(settings: "InfluxSettings", database: "TelemetryDatabase", now: np
     """A database as a source of telemetry, read through the mapping of the site."""
     from brownout.ingest.canonical import Canonicaliser
     from brownout.ingest.mapping import Names, TelegrafMapping
-    from brownout.nightly.spans import days
+    from brownout.numerics.slots import days
     from brownout.operate.sources import DatabaseSource
 
     names = Names(ids=settings.ids, aliases=settings.aliases, hosts=settings.hosts)

@@ -9,13 +9,14 @@ import numpy as np
 from brownout.domain.findings import Episode, Shift, SuppressedEpisode, SuppressionReason
 from brownout.domain.night import Night
 from brownout.domain.verdicts import ABOUT, Said, Verdict
+from brownout.numerics.slots import days
 
 __all__ = ["AlertState", "Settled"]
 
 GAP = np.timedelta64(30 * 60_000, "ms")
 """An episode that begins so soon after a known open one goes on with it."""
 NONE = np.timedelta64(0, "ms")
-DAY = np.timedelta64(86_400_000, "ms")
+DAY = days(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,13 +5,26 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
 
 from brownout.domain.definitions import definitions_folder
 from brownout.domain.errors import KnowledgeError
 
-__all__ = ["Catalogue", "Family", "Metric", "MetricKind", "Role", "Worse"]
+__all__ = [
+    "Catalogue",
+    "Family",
+    "Metric",
+    "MetricKind",
+    "Role",
+    "SpreadFloor",
+    "Worse",
+    "shipped_catalogue",
+]
 
 
 class Family(StrEnum):
@@ -108,6 +121,28 @@ class Metric:
         """Title for people, or the name where there is none."""
         return self.title or self.name
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether the metric has a limit and a direction in which it is crossed."""
+        return self.limit is not None and self.worse is not Worse.NONE
+
+    @property
+    def is_console_latency(self) -> bool:
+        """Whether the metric is how long a person at a console waits."""
+        return self.family is Family.CONSOLE and self.role is Role.LATENCY
+
+    def exceeds(self, values: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+        """Whether each value is beyond the limit, in the direction that is worse: the shape of the values.
+
+        A value at the limit is not beyond it, nor is one that was not measured (NaN), nor any of a metric without a
+        limit or a direction. Values are compared in their own precision.
+        """
+        array = np.asarray(values)
+        if self.limit is None or self.worse is Worse.NONE:
+            return np.zeros(array.shape, bool)
+        beyond: npt.NDArray[np.bool_] = array > self.limit if self.worse is Worse.UP else array < self.limit
+        return beyond
+
     @classmethod
     def from_table(cls, name: str, table: Mapping[str, Any]) -> Self:
         """Build from a TOML table; unknown keys and values are errors."""
@@ -133,19 +168,70 @@ class Metric:
         return cls(name=name, **fields)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpreadFloor:
+    """The least spread that deviations of some metrics are measured in: smaller movements are nobody's incident.
+
+    It holds for metrics of the unit, family and role stated, each "" for any. ``detection`` is the floor where
+    anomalies are looked for, ``diagnosis`` where evidence is weighed, both in the metric's unit; None where it says
+    nothing.
+    """
+
+    unit: str = ""
+    family: str = ""
+    role: str = ""
+    detection: float | None = None
+    diagnosis: float | None = None
+
+    def covers(self, metric: Metric) -> bool:
+        """Whether the floor holds for a metric."""
+        return self.unit in {"", metric.unit} and self.family in {"", metric.family} and self.role in {"", metric.role}
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any]) -> Self:
+        """Build from a TOML table; unknown keys, families and roles are errors."""
+        try:
+            floor = cls(**table)
+            Family(floor.family or Family.OTHER)
+            Role(floor.role or Role.UNKNOWN)
+        except (TypeError, ValueError) as error:
+            msg = f"The spread floor {dict(table)} cannot be read: {error}."
+            raise KnowledgeError(msg, remedy="Correct its table in catalogue.toml.") from error
+        return floor
+
+
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All metrics brownout knows by name, in the order of the file."""
+    """All metrics brownout knows by name, in the order of the file.
+
+    Attributes
+    ----------
+    console_latency
+        Name of the metric that stands for console latency where one figure is shown.
+    spread_floors
+        The first one that covers a metric and says something about a purpose holds.
+    """
 
     metrics: Mapping[str, Metric]
+    console_latency: str = ""
+    spread_floors: tuple[SpreadFloor, ...] = ()
 
     @classmethod
     def load(cls, path: Path | None = None) -> Self:
-        """Read ``catalogue.toml``, by default the one that ships with brownout."""
+        """Read ``catalogue.toml``, by default the one that ships with brownout; unknown keys and names are errors."""
         path = path or definitions_folder() / "catalogue.toml"
         with path.open("rb") as file:
             tables = tomllib.load(file)
-        return cls({name: Metric.from_table(name, table) for name, table in tables["metrics"].items()})
+        unknown = sorted(set(tables) - {"metrics", "console_latency", "spread_floors"})
+        if unknown:
+            msg = f"{path} has unknown tables {unknown}."
+            raise KnowledgeError(msg, remedy="Use only metrics, console_latency and spread_floors.")
+        metrics = {name: Metric.from_table(name, table) for name, table in tables["metrics"].items()}
+        latency = tables.get("console_latency", "")
+        if latency and latency not in metrics:
+            msg = f"The console_latency of {path} is {latency!r}, which is none of its metrics."
+            raise KnowledgeError(msg, remedy="Name a metric of the file.")
+        return cls(metrics, latency, tuple(map(SpreadFloor.from_table, tables.get("spread_floors", []))))
 
     def of_kind(self, entity_kind: str) -> tuple[Metric, ...]:
         """Metrics that entities of a kind carry."""
@@ -154,3 +240,17 @@ class Catalogue:
     def select(self, names: Iterable[str]) -> tuple[Metric, ...]:
         """Metrics by name; a name that is not in the catalogue becomes a metric of unknown role."""
         return tuple(self.metrics.get(name, Metric(name=name)) for name in names)
+
+    def detection_floor(self, metric: Metric) -> float:
+        """Least spread of a metric where anomalies are looked for, 0 where none is stated."""
+        return next((f.detection for f in self.spread_floors if f.detection is not None and f.covers(metric)), 0.0)
+
+    def diagnosis_floor(self, metric: Metric) -> float:
+        """Least spread of a metric where evidence is weighed, 0 where none is stated."""
+        return next((f.diagnosis for f in self.spread_floors if f.diagnosis is not None and f.covers(metric)), 0.0)
+
+
+@lru_cache(maxsize=1)
+def shipped_catalogue() -> Catalogue:
+    """The catalogue that ships with brownout, read once."""
+    return Catalogue.load()

@@ -18,8 +18,9 @@ from brownout.domain.ports import Progress, SampleStore, no_progress
 from brownout.evaluation.alarm_tracks import AlarmTrack
 from brownout.nightly.context import NightContext, NightModels
 from brownout.nightly.run import NightResult, run
-from brownout.nightly.spans import LEARNED_SHARE, NightSpan, days
+from brownout.nightly.spans import LEARNED_SHARE, NightSpan
 from brownout.nightly.train import fit_detector
+from brownout.numerics.slots import days
 from brownout.settings import Settings
 from brownout.store.as_of import StoreAsOf
 

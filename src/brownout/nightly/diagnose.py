@@ -16,7 +16,7 @@ from brownout.domain.night import Chart
 from brownout.domain.panel import Panel
 from brownout.nightly.charts import incident_charts
 from brownout.nightly.context import NightContext
-from brownout.nightly.spans import days
+from brownout.numerics.slots import days
 from brownout.planning.actions import LATENCY, plan_diagnosis
 from brownout.store.shards import plan_shards, read_shard
 

@@ -14,13 +14,12 @@ from brownout.forecasting.baselines.naive import SeasonalNaive
 from brownout.forecasting.cold_start.newcomer_forecasts import forecast_by_peers
 from brownout.forecasting.covariates.console_covariates import ConsoleCovariates, covariate_entities
 from brownout.forecasting.fleet_forecaster import SelectedForecaster
-from brownout.forecasting.series_rows import day_steps
 from brownout.nightly.charts import forecast_chart
 from brownout.nightly.context import NightContext
 from brownout.nightly.long_horizon import forecast_long_horizon
 from brownout.nightly.panels import forecast_panel, with_limits
 from brownout.nightly.siblings import sibling_panel
-from brownout.nightly.spans import days
+from brownout.numerics.slots import days, slots_per_day
 from brownout.planning.saturation import breaches, exceedance
 from brownout.store.shards import ShardPlan, plan_shards
 
@@ -108,7 +107,7 @@ def _neighbours(context: NightContext, plan: ShardPlan, coarse: Panel) -> list[P
 
 def _siblings(context: NightContext, panel: Panel) -> list[Panel]:
     """Siblings of what has less than a day of past, on the slots of the forecast."""
-    day = day_steps(panel.interval_s)
+    day = slots_per_day(panel.interval_s)
     young = {row: first for row, first in since(panel).items() if first > panel.values.shape[1] - day}
     siblings = sibling_panel(context, panel, young, until=panel.end)
     return [forecast_panel(siblings, context.settings.forecast)] if siblings.entities else []

@@ -11,7 +11,7 @@ from brownout.nightly.context import NightContext
 from brownout.nightly.detect import ShardDetection, detect
 from brownout.nightly.forecast import ShardForecast, forecast
 from brownout.nightly.panels import forecast_panel
-from brownout.nightly.spans import days
+from brownout.numerics.slots import days
 from brownout.planning.actions import LATENCY
 from brownout.store.shards import ShardPlan, plan_shards, read_shard
 

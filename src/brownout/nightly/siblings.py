@@ -7,7 +7,7 @@ import numpy as np
 from brownout.domain.panel import Panel
 from brownout.domain.similarity import most_similar
 from brownout.nightly.context import NightContext
-from brownout.nightly.spans import days
+from brownout.numerics.slots import days
 from brownout.store.shards import plan_shards
 
 __all__ = ["sibling_panel"]

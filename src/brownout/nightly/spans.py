@@ -7,17 +7,13 @@ import numpy as np
 
 from brownout.domain.errors import HistoryError
 from brownout.domain.ports import SampleStore
+from brownout.numerics.slots import days
 from brownout.settings import Settings
 
-__all__ = ["LEARNED_SHARE", "NightSpan", "days"]
+__all__ = ["LEARNED_SHARE", "NightSpan"]
 
 LEARNED_SHARE = 0.3
 """Share of a short history that is only learned from, before the window searched for episodes begins."""
-
-
-def days(number: float) -> np.timedelta64:
-    """A span of days in milliseconds."""
-    return np.timedelta64(round(number * 86_400_000), "ms")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from brownout.forecasting.lstm_settings import LstmSettings
 from brownout.forecasting.outlook import Outlook
 from brownout.nightly.context import NightContext
 from brownout.nightly.panels import forecast_panel, outlook_panel, outlook_steps
-from brownout.nightly.spans import days
+from brownout.numerics.slots import days
 from brownout.settings import ForecastSettings
 from brownout.store.shards import ShardPlan, plan_shards
 

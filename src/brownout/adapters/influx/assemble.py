@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from brownout.ingest.raw import Raw
+from brownout.numerics.arrays import Doubles
 
 __all__ = ["from_long", "from_series", "from_wide", "series_of"]
 
 Integers = npt.NDArray[np.int64]
-Doubles = npt.NDArray[np.float64]
 
 
 def series_of(columns: Mapping[str, pa.ChunkedArray]) -> tuple[Integers, tuple[Mapping[str, str], ...]]:

@@ -19,6 +19,7 @@ from brownout.adapters.influx.assemble import from_series
 from brownout.adapters.influx.http import Connection, HttpServer
 from brownout.domain.errors import DatabaseError
 from brownout.ingest.raw import MeasurementSchema, Raw, Request
+from brownout.numerics.slots import epoch_ms
 
 __all__ = ["InfluxQlDatabase", "parse_answer", "query_text", "quoted", "tags_of"]
 
@@ -202,4 +203,4 @@ def _source(measurement: str, policy: str) -> str:
 
 
 def _ms(time: np.datetime64) -> int:
-    return int(time.astype("datetime64[ms]").astype(np.int64))
+    return epoch_ms(time)

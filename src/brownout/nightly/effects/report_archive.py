@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from brownout.domain.night import Night
-from brownout.nightly.spans import days
+from brownout.numerics.slots import days
 from brownout.reporting.render import write_report
 from brownout.store.atomic import atomic_path
 from brownout.store.workspace import Workspace
