@@ -1,15 +1,13 @@
 """Metrics: what a column of a panel means."""
 
 import math
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
-from brownout.domain.definitions import definitions_folder
-from brownout.domain.errors import KnowledgeError
+from brownout.domain.definitions import ENTITY_KINDS, Definition, read_definitions
 
 __all__ = ["Catalogue", "Family", "Metric", "MetricKind", "Role", "Worse"]
 
@@ -109,28 +107,34 @@ class Metric:
         return self.title or self.name
 
     @classmethod
-    def from_table(cls, name: str, table: Mapping[str, Any]) -> Self:
-        """Build from a TOML table; unknown keys and values are errors."""
-        converters = {
-            "kind": MetricKind,
-            "family": Family,
-            "role": Role,
-            "worse": Worse,
+    def from_table(cls, name: str, table: Mapping[str, Any], *, file: Path = Path("dataset.toml")) -> Self:
+        """Build from a table ``[metrics.NAME]`` of a file; unknown keys and values are errors."""
+        return cls.from_definition(Definition(section="metrics", id=name, fields=table, file=file))
+
+    @classmethod
+    def from_definition(cls, definition: Definition) -> Self:
+        """Build from a definition; unknown keys and values are errors."""
+        converters: Mapping[str, Callable[[Any], Any]] = {
             "entity_kinds": tuple,
             **dict.fromkeys(("lower", "upper", "capacity", "limit"), float),
         }
-        unknown = sorted(set(table) - set(cls.__dataclass_fields__))
-        if unknown:
-            msg = f"Metric {name!r} has unknown keys {unknown}."
-            raise KnowledgeError(msg, remedy=f"Use only {sorted(set(cls.__dataclass_fields__) - {'name'})}.")
-        try:
-            fields = {key: converters.get(key, str)(value) for key, value in table.items()}
-        except (TypeError, ValueError) as error:
-            msg = f"Metric {name!r} cannot be read: {error}."
-            raise KnowledgeError(msg, remedy="Correct the value in its TOML table.") from error
+        definition.check_keys(key for key in cls.__dataclass_fields__ if key != "name")
+        fields: dict[str, Any] = {}
+        for key, value in definition.fields.items():
+            choices = CHOICES.get(key)
+            if choices is not None and value not in list(choices):
+                raise definition.unknown(key, value, choices)
+            try:
+                fields[key] = choices(value) if choices else converters.get(key, str)(value)
+            except (TypeError, ValueError) as error:
+                what = f"{key} = {value!r} cannot be read: {error}."
+                raise definition.error(what, remedy="Correct the value.") from error
         if "role" in fields and "family" not in fields:
             fields["family"] = FAMILY_OF_ROLE.get(fields["role"], Family.OTHER)
-        return cls(name=name, **fields)
+        return cls(name=definition.id, **fields)
+
+
+CHOICES: Mapping[str, type[StrEnum]] = {"kind": MetricKind, "family": Family, "role": Role, "worse": Worse}
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +144,22 @@ class Catalogue:
     metrics: Mapping[str, Metric]
 
     @classmethod
-    def load(cls, path: Path | None = None) -> Self:
-        """Read ``catalogue.toml``, by default the one that ships with brownout."""
-        path = path or definitions_folder() / "catalogue.toml"
-        with path.open("rb") as file:
-            tables = tomllib.load(file)
-        return cls({name: Metric.from_table(name, table) for name, table in tables["metrics"].items()})
+    def load(cls, site: Path | None = None, *, shipped: Path | None = None) -> Self:
+        """Read ``catalogue.toml``: the one that ships with brownout, and a site's own over it.
+
+        Raises KnowledgeError naming file, table and value of what is wrong.
+        """
+        metrics = {}
+        for name, definition in read_definitions("metrics", site=site, shipped=shipped).items():
+            metric = Metric.from_definition(definition)
+            for kind in metric.entity_kinds:
+                if kind not in ENTITY_KINDS:
+                    raise definition.unknown("kind of entity", kind, ENTITY_KINDS)
+            if metric.limit is not None and metric.worse is Worse.NONE:
+                raise definition.error(f"limit = {metric.limit:g}, but no direction.", remedy="Say what is worse.")
+            if definition.enabled:
+                metrics[name] = metric
+        return cls(metrics)
 
     def of_kind(self, entity_kind: str) -> tuple[Metric, ...]:
         """Metrics that entities of a kind carry."""
