@@ -30,6 +30,7 @@ FILES: Mapping[str, str] = {
     "remedies": "knowledge/remedies.toml",
     "breaches": "knowledge/remedies.toml",
     "faults": "simulation/faults.toml",
+    "plain": "simulation/faults.toml",
     "drivers": "simulation/drivers.toml",
     "measurements": "simulation/measurements.toml",
 }
