@@ -37,6 +37,8 @@ FILES: Mapping[str, str] = {
 """File of each section below ``models/``; a site's folder holds them side by side."""
 OPTIONAL = frozenset({"learned"})
 """Sections that need not ship."""
+MAPPING = "telegraf.toml"
+"""A site's mapping of collectors may lie in the same folder; the settings name it as ``influxdb.mapping``."""
 
 
 def definitions_folder() -> Path:
@@ -134,7 +136,7 @@ def _site_entries(section: str, site: Path | None) -> list[tuple[str, Any, bool]
         raise KnowledgeError(
             f"The knowledge folder {site} is not a folder.", remedy="Correct `knowledge` in the settings."
         )
-    names = {Path(file).name for file in FILES.values()}
+    names = {MAPPING, *(Path(file).name for file in FILES.values())}
     for path in sorted(site.glob("*.toml")):
         if path.name not in names:
             raise KnowledgeError(f"{path} is no definition file.", remedy=nearest(path.name, names))
