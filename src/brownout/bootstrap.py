@@ -16,6 +16,7 @@ from brownout.domain.calendar import Calendar, Maintenance
 from brownout.domain.errors import BrownoutError, SettingsError
 
 if TYPE_CHECKING:
+    from brownout.domain.metrics import Catalogue
     from brownout.domain.ports import Tracker
     from brownout.ingest.line_protocol import Points
     from brownout.ingest.raw import TelemetryDatabase
@@ -81,6 +82,7 @@ def _window(section: "MaintenanceSettings") -> Maintenance:
 
 def open_source(settings: "Settings", now: np.datetime64) -> "Source":
     """The data set or database of the settings; raises SettingsError where they name none or both."""
+    from brownout.domain.metrics import Catalogue
     from brownout.operate.sources import DatasetSource
     from brownout.store.dataset import Dataset
 
@@ -89,14 +91,16 @@ def open_source(settings: "Settings", now: np.datetime64) -> "Source":
         remedy = "Give --dataset DIR, or --config FILE with either dataset or [influxdb] in it."
         raise SettingsError(f"{what} where the telemetry is.", remedy=remedy)
     if settings.dataset is not None:
-        return DatasetSource(Dataset.open(settings.dataset))
+        return DatasetSource(Dataset.open(settings.dataset, catalogue=Catalogue.load(settings.knowledge)))
     influx = settings.influxdb
     if influx is None:
         raise SettingsError("Nothing says where the telemetry is.", remedy="Give --dataset DIR or --config FILE.")
-    return source_of(influx, open_database(influx), now)
+    return source_of(influx, open_database(influx), now, Catalogue.load(settings.knowledge))
 
 
-def source_of(settings: "InfluxSettings", database: "TelemetryDatabase", now: np.datetime64) -> "DatabaseSource":
+def source_of(
+    settings: "InfluxSettings", database: "TelemetryDatabase", now: np.datetime64, catalogue: "Catalogue | None" = None
+) -> "DatabaseSource":
     """A database as a source of telemetry, read through the mapping of the site."""
     from brownout.ingest.canonical import Canonicaliser
     from brownout.ingest.mapping import Names, TelegrafMapping
@@ -104,7 +108,7 @@ def source_of(settings: "InfluxSettings", database: "TelemetryDatabase", now: np
     from brownout.operate.sources import DatabaseSource
 
     names = Names(ids=settings.ids, aliases=settings.aliases, hosts=settings.hosts)
-    mapping = TelegrafMapping.load(settings.mapping, names=names)
+    mapping = TelegrafMapping.load(settings.mapping, names=names, catalogue=catalogue)
     return DatabaseSource(
         Canonicaliser(database, mapping, settings.interval_s, names),
         since=now - days(settings.history_days),

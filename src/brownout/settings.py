@@ -233,6 +233,8 @@ class Settings(BaseSettings):
     influxdb: InfluxSettings | None = None
     seed: int = 0
     shard_size: Count = 64
+    knowledge: Path | None = None
+    """Folder of a site's own metrics, rules, symptoms, causes and remedies, over those that ship in models/."""
     forecast: ForecastSettings = ForecastSettings()
     detect: DetectSettings = DetectSettings()
     diagnose: DiagnoseSettings = DiagnoseSettings()

@@ -190,6 +190,10 @@ def simulate(  # noqa: PLR0913 - each option of a fleet is an option of the comm
     exclude_causes: Annotated[str, typer.Option(help="Causes never injected, separated by commas.")] = "",
     only_causes: Annotated[str, typer.Option(help="The only causes injected, separated by commas.")] = "",
     telemetry: Annotated[Telemetry, typer.Option(help="How much is measured.")] = Telemetry.FULL,
+    knowledge: Annotated[
+        Path | None,
+        typer.Option(help="Folder of a site's own metrics, drivers, faults and measurements.", file_okay=False),
+    ] = None,
 ) -> None:
     """Simulate a fleet into a dataset folder, with the truth about its faults, or into an InfluxDB like Telegraf."""
     from brownout.simulation import FleetSettings
@@ -212,15 +216,16 @@ def simulate(  # noqa: PLR0913 - each option of a fleet is an option of the comm
         telemetry=telemetry.value,
         signatures=True,
     )
-    _simulate(settings, folder, to_influxdb)
+    _simulate(settings, folder, to_influxdb, knowledge)
 
 
-def _simulate(settings: "FleetSettings", folder: Path | None, to_influxdb: Path | None) -> None:
+def _simulate(settings: "FleetSettings", folder: Path | None, to_influxdb: Path | None, knowledge: Path | None) -> None:
     """A fleet that ends now where a database is filled with it."""
     from dataclasses import replace
 
     from brownout.bootstrap import clock, open_database
     from brownout.operate.fill import fill, start_for
+    from brownout.simulation import SimulationDefinitions
     from brownout.simulation import simulate as run
     from brownout.simulation.fleet import plan_fleet
     from brownout.simulation.fleet_dataset import stream_dataset
@@ -231,12 +236,13 @@ def _simulate(settings: "FleetSettings", folder: Path | None, to_influxdb: Path 
         influx = load_settings(to_influxdb).influxdb
         if influx is None:
             raise SettingsError("The settings name no InfluxDB.", remedy="Add [influxdb] with its url; see examples/.")
+    definitions = SimulationDefinitions.load(knowledge)
     with progress_bars() as progress:
         if folder is not None:
-            stream_dataset(plan_fleet(settings), folder, name=folder.name, progress=progress)
+            stream_dataset(plan_fleet(settings, definitions), folder, name=folder.name, progress=progress)
             typer.echo(folder)
         if influx is not None:
-            lines = fill(open_database(influx), run(settings), progress)
+            lines = fill(open_database(influx), run(settings, definitions), progress)
             typer.echo(f"{lines:,} lines written")
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from brownout.domain.errors import DataError
 
-__all__ = ["Entity", "EntityKind", "Topology"]
+__all__ = ["NAMED_KINDS", "Entity", "EntityKind", "Topology"]
 
 
 class EntityKind(StrEnum):
@@ -30,6 +30,10 @@ class EntityKind(StrEnum):
     """A network path from a place of measurement to a host."""
     ENTITY = "entity"
     """Anything whose kind nobody stated."""
+
+
+NAMED_KINDS = tuple(kind for kind in EntityKind if kind is not EntityKind.ENTITY)
+"""Kinds of entities that definitions can name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,10 +7,9 @@ from typing import Self
 import numpy as np
 
 from brownout.detection.alert_state import AlertState
-from brownout.detection.episodes.threshold_rules import Rule, load_rules
+from brownout.detection.episodes.threshold_rules import Rule
 from brownout.detection.forest.detector import IsolationForestDetector
 from brownout.diagnosis.inference.cause_ranking import Diagnoser, Weights
-from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.calendar import Calendar
 from brownout.domain.entities import Topology
 from brownout.domain.errors import ModelError
@@ -24,6 +23,7 @@ from brownout.nightly.panels import with_limits
 from brownout.nightly.spans import NightSpan
 from brownout.planning.remedies import Remedies
 from brownout.settings import Settings
+from brownout.site_knowledge import load_definitions
 from brownout.store.shards import ShardPlan, read_shard
 
 __all__ = ["NightContext", "NightModels"]
@@ -91,6 +91,7 @@ class NightContext:
         keep_points: bool = False,
     ) -> Self:
         """Read what the settings, the store and the definitions say; raises HistoryError where there are no samples."""
+        definitions = load_definitions(settings.knowledge)
         return cls(
             store=store,
             settings=settings,
@@ -99,9 +100,9 @@ class NightContext:
             metrics=with_limits({metric.name: metric for metric in store.metrics}, settings.forecast),
             calendar=calendar or Calendar(),
             state=state or AlertState(),
-            rules=load_rules(),
-            diagnoser=Diagnoser(Knowledge.load(), Weights(unknown=Weights.unknown + DOUBT)),
-            remedies=Remedies.load(),
+            rules=definitions.rules,
+            diagnoser=Diagnoser(definitions.knowledge, Weights(unknown=Weights.unknown + DOUBT)),
+            remedies=definitions.remedies,
             created=created,
             keep_points=keep_points,
         )
