@@ -57,6 +57,7 @@ class Workspace:
 
     def tracker(self, settings: Settings) -> MlflowTracker:
         """MLflow, in a sqlite file of this folder where the settings name no store."""
-        uri = settings.tracking.uri or f"sqlite:///{(self.out / 'mlflow.db').resolve()}"
-        self.out.mkdir(parents=True, exist_ok=True)
-        return MlflowTracker(uri, settings.tracking.experiment, self.out / "mlflow-artifacts")
+        tracking = settings.tracking
+        if not tracking.uri:
+            return MlflowTracker.in_folder(self.out, tracking.experiment)
+        return MlflowTracker(tracking.uri, tracking.experiment, self.out / "mlflow-artifacts")
