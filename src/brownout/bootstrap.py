@@ -139,9 +139,10 @@ def open_tracker(settings: "Settings", workspace: "Workspace") -> "Tracker":
     """MLflow, in a sqlite file of the output folder where the settings name no store."""
     from brownout.adapters.tracking import MlflowTracker
 
-    uri = settings.tracking.uri or f"sqlite:///{workspace.mlflow.resolve()}"
-    workspace.out.mkdir(parents=True, exist_ok=True)
-    return MlflowTracker(uri, settings.tracking.experiment, workspace.mlflow_artifacts)
+    tracking = settings.tracking
+    if not tracking.uri:
+        return MlflowTracker.in_folder(workspace.out, tracking.experiment)
+    return MlflowTracker(tracking.uri, tracking.experiment, workspace.out / "mlflow-artifacts")
 
 
 def model_folder(model: str, out: Path, settings: "Settings") -> Path:

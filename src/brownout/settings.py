@@ -149,10 +149,15 @@ class InfluxSettings(Section):
 
 
 class TrackingSettings(Section):
-    """Where MLflow keeps the trainings; without ``uri`` in a sqlite file of the output folder."""
+    """Where MLflow keeps the trainings; without ``uri`` in a sqlite file of the output folder.
+
+    Only from that file are trainings removed once they are ``keep_days`` old; versions with an alias and the newest three
+    of each model stay.
+    """
 
     uri: str = ""
     experiment: str = "brownout"
+    keep_days: Annotated[float, Field(gt=0)] = 14.0
 
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

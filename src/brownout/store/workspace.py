@@ -59,16 +59,6 @@ class Workspace:
         return self.out / "archive"
 
     @property
-    def mlflow(self) -> Path:
-        """The file of MLflow's own store."""
-        return self.out / "mlflow.db"
-
-    @property
-    def mlflow_artifacts(self) -> Path:
-        """Where that store keeps artifacts."""
-        return self.out / "mlflow-artifacts"
-
-    @property
     def prefect(self) -> Path:
         """Where Prefect keeps what it must."""
         return self.out / "prefect"
