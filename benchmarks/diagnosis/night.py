@@ -13,7 +13,7 @@ import resource
 import time
 from pathlib import Path
 
-from brownout.domain.findings import UNKNOWN, Why
+from brownout.domain.findings import UNKNOWN, SuppressionReason
 from brownout.evaluate.replay import nights_of, own_nights
 from brownout.nightly.diagnose import group_incidents, investigate
 from brownout.settings import Settings
@@ -27,7 +27,7 @@ def main() -> None:
     dataset, settings = Dataset.open(parser.parse_args().fleet), Settings()
     last = tuple(nights_of(dataset, settings, dataset.test_start))[-1]
     own = own_nights(dataset, settings, (last,))
-    alone = {quiet.episode.id for quiet in own.quiet if quiet.why is not Why.ARTEFACT}
+    alone = {quiet.episode.id for quiet in own.suppressed if quiet.why is not SuppressionReason.ARTEFACT}
     episodes = [episode for episode in own.found if episode.id not in alone]
     before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
     batches = group_incidents(dataset, episodes)

@@ -122,7 +122,7 @@ def judge(options: argparse.Namespace, seed: int, scores: tuple[BreachScores, Br
     rates = base_rates([panel.between(panel.start, start) for panel in panels], horizon)
     for panel in panels:
         slots = list(range(panel.slot(start) - 1, panel.values.shape[1] - horizon, options.every))
-        around = forecaster.look_around(panel, slots, panels, horizon)
+        around = forecaster.covariates_ahead(panel, slots, panels, horizon)
         made = forecaster.predict(panel, slots, horizon, around)
         scores[0].add(panel, [windows_of(panel, made)], rates)
         scores[1].add(panel, [windows_of(panel, replace(made, odds=None))], rates)

@@ -27,10 +27,10 @@ from brownout.forecasting.fleet_forecaster import SelectedForecaster
 from brownout.forecasting.outlook import Outlook
 from brownout.nightly.assemble import Findings, conclude
 from brownout.nightly.diagnose import Investigation, group_incidents, investigate
-from brownout.nightly.false_alarms import sort_by_chance, times_a_day
+from brownout.nightly.false_alarms import expected_per_day, suppress_expected
 from brownout.nightly.forecast import ShardFindings, Watchers, plan_watch, watch_shard
 from brownout.nightly.run import bring
-from brownout.nightly.state_file import read_memory, remember
+from brownout.nightly.state_file import read_alert_state, remember
 from brownout.nightly.train import train_detector, train_forecaster
 from brownout.nightly.workspace import Workspace
 from brownout.nightly.write_back import night_points, sink_of
@@ -82,7 +82,7 @@ def watch(plan: ShardPlan, settings: Settings, workspace: Workspace) -> ShardFin
     forecaster = SelectedForecaster.load(workspace.forecaster)
     detector = IsolationForestDetector.load(workspace.detector)
     watchers = Watchers(
-        forecaster, Outlook.load(workspace.outlook), detector, sink_of(settings), read_memory(workspace)
+        forecaster, Outlook.load(workspace.outlook), detector, sink_of(settings), read_alert_state(workspace)
     )
     return watch_shard(workspace.open_history(), plan, watchers, settings)
 
@@ -122,13 +122,13 @@ def nightly(out: Path, config: Path | None = None, dataset: Path | None = None) 
     episodes = [episode for shard in shards for episode in shard.episodes]
     batches = [quote(batch) for batch in group_incidents(store, episodes)]
     causes = _each(find_causes, "investigate", batches, settings, workspace)
-    often = times_a_day(store, episodes, IsolationForestDetector.load(workspace.detector))
+    often = expected_per_day(store, episodes, IsolationForestDetector.load(workspace.detector))
     findings = Findings(
         models=models,
         skills=SelectedForecaster.load(workspace.forecaster).skills_,
         shards=shards,
-        told=sort_by_chance(causes, episodes, often, settings, read_memory(workspace)),
-        verdicts=read_memory(workspace).verdicts,
+        told=suppress_expected(causes, episodes, often, settings, read_alert_state(workspace)),
+        verdicts=read_alert_state(workspace).verdicts,
     )
     night = report(settings, workspace, cast("Findings", quote(findings)))
     if settings.influxdb is not None and settings.influxdb.write_back:

@@ -98,9 +98,11 @@ def corrected(likely: Doubles, odds: Sequence[Odds], elapsed: Doubles | float = 
     ``elapsed`` is the part of it that the chances are for, 0 … 1. Nothing is ever quite certain: chances are drawn from
     1,000 paths.
     """
-    surprise, lapse, intercept, slope = np.array([(o.surprise, o.lapse, o.intercept, o.slope) for o in odds]).T
+    miss_rate, false_alarm_rate, intercept, slope = np.array(
+        [(o.miss_rate, o.false_alarm_rate, o.intercept, o.slope) for o in odds]
+    ).T
     foreseen = expit(intercept + slope * logit(np.clip(likely, RESOLUTION, 1 - RESOLUTION)))
-    found: Doubles = surprise * elapsed + (1 - surprise * elapsed - lapse) * foreseen
+    found: Doubles = miss_rate * elapsed + (1 - miss_rate * elapsed - false_alarm_rate) * foreseen
     return found
 
 

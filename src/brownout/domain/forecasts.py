@@ -26,13 +26,14 @@ class Series:
 class Odds:
     """From the chance that a forecast gives to the one that held-out windows bear out.
 
-    ``surprise`` is the chance that a limit is crossed within the horizon although no forecast shows it, ``lapse`` that
-    it is not although every forecast does; ``intercept`` and ``slope`` are applied to the log-odds between them.
+    ``miss_rate`` is the chance that a limit is crossed within the horizon although no forecast shows it,
+    ``false_alarm_rate`` that it is not although every forecast does; ``intercept`` and ``slope`` are applied to the
+    log-odds between them.
     ``limit`` is the one that they were learned for, None for any: they say nothing about another.
     """
 
-    surprise: float = 0.0
-    lapse: float = 0.0
+    miss_rate: float = 0.0
+    false_alarm_rate: float = 0.0
     intercept: float = 0.0
     slope: float = 1.0
     limit: float | None = None

@@ -20,7 +20,7 @@ from brownout.evaluation.breach_scores import BreachScores, Windows, windows_of
 from brownout.forecasting.baselines.naive import SeasonalNaive, seasonal_scale
 from brownout.forecasting.cold_start.newcomer_forecasts import forecast_by_peers
 from brownout.forecasting.exceedance.chance_correction import base_rates
-from brownout.forecasting.fleet_forecaster import Beside, SelectedForecaster
+from brownout.forecasting.fleet_forecaster import FleetForecaster, SelectedForecaster
 from brownout.forecasting.lstm_settings import LstmSettings
 from brownout.forecasting.series_rows import day_steps
 from brownout.store.atomic import atomic_path
@@ -97,7 +97,7 @@ def _predict(  # noqa: PLR0913 - the protocol and its two outputs
     judge: "_Judge",
     progress: Progress,
 ) -> None:
-    schema, fleet = _schema(), Beside(forecaster, panels)
+    schema, fleet = _schema(), FleetForecaster(forecaster, panels)
     horizon, stride = options.horizon, options.stride
     origins = [rolling_origins(panel, test_start, horizon=horizon, stride=stride) for panel in panels]
     facts = [_Facts.of(panel, test_start, options.season) for panel in panels]

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from brownout.detection.alert_state import Memory
+from brownout.detection.alert_state import AlertState
 from brownout.detection.episodes.segmentation import running
-from brownout.domain.findings import AnomalyScores, Diagnosis, Episode, Quiet, Shift
+from brownout.domain.findings import AnomalyScores, Diagnosis, Episode, Shift, SuppressedEpisode
 from brownout.domain.metrics import Catalogue
 from brownout.domain.ports import Progress, SampleStore, no_progress
 from brownout.evaluation.alarm_tracks import AlarmTrack
@@ -19,7 +19,7 @@ from brownout.nightly.calendars import calendar_of
 from brownout.nightly.context import LEARNED_SHARE, NightSpan, days
 from brownout.nightly.detect import search
 from brownout.nightly.diagnose import group_incidents, investigate
-from brownout.nightly.false_alarms import sort_by_chance, times_a_day
+from brownout.nightly.false_alarms import expected_per_day, suppress_expected
 from brownout.nightly.forecast import DETECTOR_PAST_DAYS
 from brownout.nightly.train import fit_detector
 from brownout.settings import Settings
@@ -46,7 +46,7 @@ class OwnNights:
     """
 
     found: tuple[Episode, ...]
-    quiet: tuple[Quiet, ...]
+    suppressed: tuple[SuppressedEpisode, ...]
     diagnoses: tuple[Diagnosis, ...]
     artefacts: tuple[Diagnosis, ...]
     tracks: tuple[AlarmTrack, ...]
@@ -54,7 +54,7 @@ class OwnNights:
     @property
     def alarmed(self) -> tuple[Episode, ...]:
         """Episodes that raise an alarm."""
-        muted = {one.episode.id for one in self.quiet}
+        muted = {one.episode.id for one in self.suppressed}
         return tuple(episode for episode in self.found if episode.id not in muted)
 
     def alarms(self) -> tuple[AlarmTrack, ...]:
@@ -91,7 +91,7 @@ def own_nights(
     ``delay_s`` pretends for the investigation that each episode was noticed so many seconds later.
     """
     log = _Log()
-    memory = Memory()
+    memory = AlertState()
     for done, night in enumerate(nights):
         memory = _search(store, settings, night, memory, log)
         progress("search", (done + 1) / len(nights))
@@ -101,10 +101,10 @@ def own_nights(
     for done, batch in enumerate(batches):
         causes.append(investigate(store, batch, settings))
         progress("investigate", (done + 1) / len(batches))
-    told = sort_by_chance(causes, found, log.often, settings)
+    told = suppress_expected(causes, found, log.often, settings)
     return OwnNights(
         found=(*found, *(one.episode for one in log.lone)),
-        quiet=(*log.lone, *(one for part in causes for one in part.quiet), *told.quiet),
+        suppressed=(*log.lone, *(one for part in causes for one in part.suppressed), *told.suppressed),
         diagnoses=tuple(diagnosis for part in told.investigations for diagnosis in part.diagnoses),
         artefacts=tuple(diagnosis for part in causes for diagnosis in part.artefacts),
         tracks=log.tracks(),
@@ -122,14 +122,14 @@ class _Log:
 
     episodes: dict[str, Episode] = field(default_factory=dict)
     often: dict[str, float] = field(default_factory=dict)
-    lone: list[Quiet] = field(default_factory=list)
+    lone: list[SuppressedEpisode] = field(default_factory=list)
     marks: dict[str, list[tuple[int, Times, Marks]]] = field(default_factory=dict)
 
     def add(self, scores: AnomalyScores, marks: Marks) -> None:
         for row, entity in enumerate(scores.entities):
             self.marks.setdefault(entity, []).append((scores.interval_s, scores.times, marks[row]))
 
-    def keep(self, found: Sequence[Episode], lone: Sequence[Quiet]) -> None:
+    def keep(self, found: Sequence[Episode], lone: Sequence[SuppressedEpisode]) -> None:
         """Keep a night's episodes: what goes on is one, and alarmed where it was in any night."""
         self.episodes |= {episode.id: episode for episode in found}
         quiet = {one.episode.id: one for one in (*self.lone, *lone)}
@@ -147,12 +147,12 @@ class _Log:
         )
 
 
-def _search(store: SampleStore, settings: Settings, night: NightSpan, memory: Memory, log: _Log) -> Memory:
+def _search(store: SampleStore, settings: Settings, night: NightSpan, memory: AlertState, log: _Log) -> AlertState:
     """Search one night as a watch does; returns what the next one remembers."""
     detector = fit_detector(store, settings, night)
     start = max(night.first, night.window - days(DETECTOR_PAST_DAYS))
     found: list[Episode] = []
-    lone: list[Quiet] = []
+    lone: list[SuppressedEpisode] = []
     shifts: list[Shift] = []
     for plan in plan_shards(store, size=settings.shard_size, start=start, end=night.end):
         panel = calendar_of(settings).without(read_shard(store, plan).panel, store.topology)
@@ -160,12 +160,12 @@ def _search(store: SampleStore, settings: Settings, night: NightSpan, memory: Me
         searched = search(store, panel, first, detector, memory, settings)
         levels = searched.scores.scores if searched.scores.levels is None else searched.scores.levels
         log.add(searched.scores, held_over(running(levels, panel.interval_s), searched.scores, searched.episodes))
-        lone += searched.quiet
+        lone += searched.suppressed
         found += searched.episodes
         shifts += searched.shifts
     log.keep(found, lone)
-    log.often |= times_a_day(store, found, detector)
-    return Memory(known=(*found, *(one.episode for one in lone)), shifts=tuple(shifts))
+    log.often |= expected_per_day(store, found, detector)
+    return AlertState(known=(*found, *(one.episode for one in lone)), shifts=tuple(shifts))
 
 
 def held_over(marks: Marks, scores: AnomalyScores, found: Sequence[Episode]) -> Marks:

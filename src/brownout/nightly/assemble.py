@@ -58,8 +58,8 @@ def night_of(store: SampleStore, settings: Settings, findings: Findings) -> Nigh
     span = NightSpan.of(store, settings)
     metrics = with_limits({metric.name: metric for metric in store.metrics}, settings.forecast)
     found = sorted((b for shard in shards for b in shard.breaches), key=lambda b: (-b.probability, b.series))
-    quiet = [q for shard in shards for q in shard.quiet] + [q for part in investigations for q in part.quiet]
-    quiet += findings.told.quiet
+    quiet = [q for shard in shards for q in shard.suppressed] + [q for part in investigations for q in part.suppressed]
+    quiet += findings.told.suppressed
     explained = {one.episode.id for one in quiet}
     episodes = sorted(
         (e for shard in shards for e in shard.episodes if e.id not in explained), key=lambda e: (e.start, e.entity)
@@ -94,7 +94,7 @@ def night_of(store: SampleStore, settings: Settings, findings: Findings) -> Nigh
         quality=_quality(store, span, shards),
         latency=latency_chart([s.latency for s in shards if s.latency is not None], metrics.get(LATENCY)),
         series=sum(shard.series for shard in shards),
-        quiet=tuple(sorted(quiet, key=lambda one: (one.episode.start, one.episode.entity))),
+        suppressed=tuple(sorted(quiet, key=lambda one: (one.episode.start, one.episode.entity))),
         verdicts=tuple(findings.verdicts),
         shifts=tuple(sorted((s for shard in shards for s in shard.shifts), key=lambda one: (one.at, one.series))),
         maintenance=calendar_of(settings).announced(store.topology, span.window, span.end),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from brownout.detection.alert_state import Memory
+from brownout.detection.alert_state import AlertState
 from brownout.detection.baseline.level_shifts import accepted, rebased, rescored
 from brownout.detection.baseline.newcomers import lend, own_only, since
 from brownout.detection.episodes.metric_shares import explained
@@ -12,7 +12,7 @@ from brownout.detection.episodes.relocation import relocated
 from brownout.detection.episodes.segmentation import episodes
 from brownout.detection.episodes.threshold_rules import load_rules, with_rules
 from brownout.detection.forest.detector import IsolationForestDetector
-from brownout.domain.findings import AnomalyScores, Episode, Quiet, Shift
+from brownout.domain.findings import AnomalyScores, Episode, Shift, SuppressedEpisode
 from brownout.domain.panel import Panel
 from brownout.domain.ports import SampleStore
 from brownout.nightly.siblings import peers_of
@@ -27,7 +27,7 @@ class Searched:
 
     scores: AnomalyScores
     episodes: tuple[Episode, ...]
-    quiet: tuple[Quiet, ...]
+    suppressed: tuple[SuppressedEpisode, ...]
     shifts: tuple[Shift, ...]
 
 
@@ -36,7 +36,7 @@ def search(  # noqa: PLR0913, PLR0917 - what is searched, from where on, by whom
     panel: Panel,
     first: int,
     detector: IsolationForestDetector,
-    memory: Memory,
+    memory: AlertState,
     settings: Settings,
 ) -> Searched:
     """Search the slots of a panel from ``first`` on; what lies before serves as history only."""
@@ -55,7 +55,7 @@ def search(  # noqa: PLR0913, PLR0917 - what is searched, from where on, by whom
     return Searched(
         scores=scores,
         episodes=tuple(episode for episode in ruled if episode.id not in alone),
-        quiet=(*settled.quiet, *lone, *moved),
+        suppressed=(*settled.suppressed, *lone, *moved),
         shifts=shifts,
     )
 

@@ -12,7 +12,7 @@ from brownout.diagnosis.incidents.grouping import group_episodes
 from brownout.diagnosis.incidents.incident_core import LEAST_SLOTS, diagnose_phases
 from brownout.diagnosis.inference.cause_ranking import Diagnoser, Weights
 from brownout.diagnosis.knowledge.knowledge_base import Knowledge
-from brownout.domain.findings import Action, Diagnosis, Episode, EvidenceState, Quiet
+from brownout.domain.findings import Action, Diagnosis, Episode, EvidenceState, SuppressedEpisode
 from brownout.domain.forecasts import Series
 from brownout.domain.night import Chart
 from brownout.domain.panel import Panel
@@ -36,13 +36,13 @@ CHARTS_AN_INCIDENT = 4
 class Investigation:
     """What was found out about a batch of incidents.
 
-    ``quiet`` are the episodes that an artefact explains, ``artefacts`` the diagnoses that say so: no alarms.
+    ``suppressed`` are the episodes that an artefact explains, ``artefacts`` the diagnoses that say so: no alarms.
     """
 
     diagnoses: tuple[Diagnosis, ...]
     actions: tuple[Action, ...]
     charts: Mapping[str, Mapping[Series, Chart]]
-    quiet: tuple[Quiet, ...] = ()
+    suppressed: tuple[SuppressedEpisode, ...] = ()
     artefacts: tuple[Diagnosis, ...] = ()
 
 
@@ -75,7 +75,7 @@ def investigate(store: SampleStore, batch: Sequence[IncidentWindow], settings: S
     diagnoses: list[Diagnosis] = []
     actions: list[Action] = []
     charts: dict[str, Mapping[Series, Chart]] = {}
-    quiet: list[Quiet] = []
+    suppressed: list[SuppressedEpisode] = []
     artefacts: list[Diagnosis] = []
     metrics = with_limits({metric.name: metric for metric in store.metrics}, settings.forecast)
     for window in batch:
@@ -84,7 +84,7 @@ def investigate(store: SampleStore, batch: Sequence[IncidentWindow], settings: S
         then = topology.at(window.start)
         diagnose = partial(diagnose_phases, diagnoser, panels=measured, topology=then)
         sifted = sift(window, diagnose, diagnoser.knowledge, then)
-        quiet += sifted.quiet
+        suppressed += sifted.suppressed
         artefacts += sifted.artefacts
         for part, diagnosis in zip(sifted.windows, sifted.diagnoses, strict=True):
             seen = [panel.between(panel.start, diagnosis.end) for panel in own]
@@ -95,7 +95,7 @@ def investigate(store: SampleStore, batch: Sequence[IncidentWindow], settings: S
         diagnoses=tuple(diagnoses),
         actions=tuple(actions),
         charts=charts,
-        quiet=tuple(quiet),
+        suppressed=tuple(suppressed),
         artefacts=tuple(artefacts),
     )
 

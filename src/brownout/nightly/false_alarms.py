@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from brownout.detection.alert_state import Memory
+from brownout.detection.alert_state import AlertState
 from brownout.detection.forest.detector import IsolationForestDetector
-from brownout.domain.findings import UNKNOWN, Diagnosis, Episode, Quiet, Why
+from brownout.domain.findings import UNKNOWN, Diagnosis, Episode, SuppressedEpisode, SuppressionReason
 from brownout.domain.ports import SampleStore
 from brownout.nightly.diagnose import Investigation
 from brownout.settings import Settings
 
-__all__ = ["Sorted", "sort_by_chance", "times_a_day"]
+__all__ = ["Sorted", "expected_per_day", "suppress_expected"]
 
 TOGETHER = 3
 """Entities of one host that deviate at one time: so many are no chance, however little each of them does."""
@@ -21,10 +21,12 @@ class Sorted:
     """Investigations without what chance explains, and the episodes of that."""
 
     investigations: tuple[Investigation, ...]
-    quiet: tuple[Quiet, ...]
+    suppressed: tuple[SuppressedEpisode, ...]
 
 
-def times_a_day(store: SampleStore, found: Sequence[Episode], detector: IsolationForestDetector) -> dict[str, float]:
+def expected_per_day(
+    store: SampleStore, found: Sequence[Episode], detector: IsolationForestDetector
+) -> dict[str, float]:
     """How often a day any entity of the fleet is as severe as each episode, by its id.
 
     From the tail of the days that the detector has learned from, as if all entities were of the episode's kind.
@@ -33,21 +35,21 @@ def times_a_day(store: SampleStore, found: Sequence[Episode], detector: Isolatio
     return {e.id: fleet * detector.per_day(topology[e.entity].kind, e.severity) for e in found}
 
 
-def sort_by_chance(
+def suppress_expected(
     found: Sequence[Investigation],
     episodes: Sequence[Episode],
     often: Mapping[str, float],
     settings: Settings,
-    memory: Memory | None = None,
+    memory: AlertState | None = None,
 ) -> Sorted:
     """Leave out incidents without a cause that the fleet shows more than ``detect.unknown_a_day`` times a day.
 
     An incident counts by its rarest episode. Kept are incidents with a cause, those of several entities, what was
     alarmed the night before, and what people called true.
     """
-    memory = memory or Memory()
+    memory = memory or AlertState()
     known = {episode.id: episode for episode in episodes}
-    quiet: list[Quiet] = []
+    suppressed: list[SuppressedEpisode] = []
     kept = []
     for part in found:
         chance: set[str] = set()
@@ -57,13 +59,15 @@ def sort_by_chance(
             if rarest <= settings.detect.unknown_a_day or _is_told(diagnosis, own, memory):
                 continue
             reason = f"no cause is known, and something as odd is seen {rarest:.0f} times a day in this fleet"
-            quiet += [Quiet(episode=e, why=Why.CHANCE, reason=reason, because=e.lead) for e in own]
+            suppressed += [
+                SuppressedEpisode(episode=e, why=SuppressionReason.CHANCE, reason=reason, because=e.lead) for e in own
+            ]
             chance.add(diagnosis.id)
         kept.append(_without(part, chance))
-    return Sorted(investigations=tuple(kept), quiet=tuple(quiet))
+    return Sorted(investigations=tuple(kept), suppressed=tuple(suppressed))
 
 
-def _is_told(diagnosis: Diagnosis, own: Sequence[Episode], memory: Memory) -> bool:
+def _is_told(diagnosis: Diagnosis, own: Sequence[Episode], memory: AlertState) -> bool:
     """Whether an incident is told whatever chance says."""
     return (
         diagnosis.top.id != UNKNOWN

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from brownout.detection.alert_state import Memory
+from brownout.detection.alert_state import AlertState
 from brownout.detection.baseline.newcomers import since
 from brownout.detection.forest.detector import IsolationForestDetector
-from brownout.domain.findings import Episode, Quiet, Shift
+from brownout.domain.findings import Episode, Shift, SuppressedEpisode
 from brownout.domain.forecasts import Breach, Forecasts, Series
 from brownout.domain.metrics import Metric, Worse
 from brownout.domain.night import Chart
@@ -17,7 +17,7 @@ from brownout.domain.ports import SampleStore
 from brownout.domain.repairs import Repairs
 from brownout.forecasting.baselines.naive import SeasonalNaive
 from brownout.forecasting.cold_start.newcomer_forecasts import forecast_by_peers
-from brownout.forecasting.covariates.console_covariates import Around, surrounding
+from brownout.forecasting.covariates.console_covariates import ConsoleCovariates, covariate_entities
 from brownout.forecasting.fleet_forecaster import SelectedForecaster
 from brownout.forecasting.outlook import Outlook
 from brownout.forecasting.series_rows import day_steps
@@ -75,7 +75,7 @@ class ShardFindings:
     repairs: Repairs
     series: int
     by_peers: tuple[str, ...] = ()
-    quiet: tuple[Quiet, ...] = ()
+    suppressed: tuple[SuppressedEpisode, ...] = ()
     shifts: tuple[Shift, ...] = ()
 
 
@@ -96,7 +96,7 @@ class Watchers:
     outlook: Outlook
     detector: IsolationForestDetector
     sink: Sink | None = None
-    memory: Memory = field(default_factory=Memory)
+    memory: AlertState = field(default_factory=AlertState)
 
 
 def watch_shard(store: SampleStore, plan: ShardPlan, watchers: Watchers, settings: Settings) -> ShardFindings:
@@ -133,7 +133,7 @@ def watch_shard(store: SampleStore, plan: ShardPlan, watchers: Watchers, setting
         breaches=(*found, *later.breaches),
         chronic=chronic,
         episodes=searched.episodes,
-        quiet=searched.quiet,
+        suppressed=searched.suppressed,
         shifts=searched.shifts,
         charts={**charts, **later.charts},
         closeness={series: closeness[series] for series in charts},
@@ -149,7 +149,7 @@ def _beside(store: SampleStore, plan: ShardPlan, coarse: Panel, settings: Settin
     """What surrounds the consoles of a shard; nothing beside a shard of anything else."""
     if plan.kind != "console":
         return []
-    wanted = surrounding(coarse.entities, store.topology)
+    wanted = covariate_entities(coarse.entities, store.topology)
     plans = plan_shards(store, size=settings.shard_size, start=plan.start, end=plan.end, entities=wanted)
     return [forecast_panel(usual_panel(store, other, settings), settings.forecast) for other in plans]
 
@@ -167,20 +167,20 @@ def _forecast(
     coarse: Panel,
     beside: tuple[Sequence[Panel], Sequence[Panel]],
     settings: Settings,
-) -> tuple[Forecasts, Forecasts, Around]:
+) -> tuple[Forecasts, Forecasts, ConsoleCovariates]:
     """The forecast of the night and seasonal-naive beside it, row by row, from the last slot that is over.
 
     ``beside`` are what surrounds the consoles of the panel, and the peers of what is new in it.
     """
     origin = [coarse.values.shape[1] - 1]
     horizon = min(settings.forecast.steps, forecaster.settings.horizon)
-    around = forecaster.look_around(coarse, origin, beside[0], horizon)
+    around = forecaster.covariates_ahead(coarse, origin, beside[0], horizon)
     made = forecaster.predict(coarse, origin, horizon, around, beside[1])
     return made, SeasonalNaive().predict(coarse, origin, horizon), around
 
 
 def _driven(
-    found: Sequence[Breach], forecasts: Forecasts, forecaster: SelectedForecaster, around: Around
+    found: Sequence[Breach], forecasts: Forecasts, forecaster: SelectedForecaster, around: ConsoleCovariates
 ) -> tuple[Breach, ...]:
     """Breaches with what drives them, where that is known: those of console latency."""
     if not found or not around.ahead:

@@ -9,9 +9,9 @@ from brownout.forecasting.fleet_forecaster import SelectedForecaster
 from brownout.forecasting.outlook import Outlook
 from brownout.nightly.assemble import Findings, conclude
 from brownout.nightly.diagnose import group_incidents, investigate
-from brownout.nightly.false_alarms import sort_by_chance, times_a_day
+from brownout.nightly.false_alarms import expected_per_day, suppress_expected
 from brownout.nightly.forecast import Watchers, plan_watch, watch_shard
-from brownout.nightly.state_file import read_memory, remember
+from brownout.nightly.state_file import read_alert_state, remember
 from brownout.nightly.train import read_record, train_detector, train_forecaster
 from brownout.nightly.workspace import Workspace
 from brownout.nightly.write_back import night_points, sink_of
@@ -47,7 +47,7 @@ def watch_fleet(settings: Settings, workspace: Workspace, progress: Progress = n
     forecaster = SelectedForecaster.load(workspace.forecaster)
     detector = IsolationForestDetector.load(workspace.detector)
     plans, sink = plan_watch(store, settings), sink_of(settings)
-    watchers = Watchers(forecaster, Outlook.load(workspace.outlook), detector, sink, read_memory(workspace))
+    watchers = Watchers(forecaster, Outlook.load(workspace.outlook), detector, sink, read_alert_state(workspace))
     shards = []
     for done, plan in enumerate(plans):
         shards.append(watch_shard(store, plan, watchers, settings))
@@ -62,7 +62,7 @@ def watch_fleet(settings: Settings, workspace: Workspace, progress: Progress = n
         models=records,
         skills=forecaster.skills_,
         shards=shards,
-        told=sort_by_chance(found, episodes, times_a_day(store, episodes, detector), settings, watchers.memory),
+        told=suppress_expected(found, episodes, expected_per_day(store, episodes, detector), settings, watchers.memory),
         verdicts=watchers.memory.verdicts,
     )
     night = conclude(store, settings, workspace.report, findings)

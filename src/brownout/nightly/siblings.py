@@ -6,7 +6,7 @@ import numpy as np
 
 from brownout.domain.panel import Panel
 from brownout.domain.ports import SampleStore
-from brownout.domain.similarity import likest
+from brownout.domain.similarity import most_similar
 from brownout.nightly.context import days, usual_panel
 from brownout.settings import Settings
 from brownout.store.shards import plan_shards
@@ -44,7 +44,7 @@ def peers_of(
         and span.first <= first - days(1)
         and span.last >= first - days(1)
     ]
-    wanted = list(dict.fromkeys(peer.id for one in own for peer in likest(one, candidates)))[:POOL]
+    wanted = list(dict.fromkeys(peer.id for one in own for peer in most_similar(one, candidates)))[:POOL]
     end = last + np.timedelta64(1, "ms") if until is None else until
     plans = plan_shards(store, size=POOL, start=panel.start, end=end, entities=wanted)
     return usual_panel(store, plans[0], settings) if plans else none

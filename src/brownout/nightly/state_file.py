@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from brownout.detection.alert_state import Memory
+from brownout.detection.alert_state import AlertState
 from brownout.domain.errors import DataError
 from brownout.domain.findings import Episode, Mover, Shift
 from brownout.domain.forecasts import Series
@@ -17,10 +17,10 @@ from brownout.domain.verdicts import Said, Verdict
 from brownout.nightly.workspace import Workspace
 from brownout.store.atomic import write_text
 
-__all__ = ["give_feedback", "read_memory", "remember", "take_back"]
+__all__ = ["give_feedback", "read_alert_state", "remember", "take_back"]
 
 UNDO = "undo"
-KEPT = ("episodes", "quiet", "muted")
+KEPT = ("episodes", "suppressed", "muted")
 """Lists of a night's file; earlier versions called what is quiet muted."""
 
 
@@ -29,16 +29,16 @@ def remember(workspace: Workspace, night: Night) -> None:
     incident = {episode: diagnosis.id for diagnosis in night.diagnoses for episode in diagnosis.episodes}
     table = {
         "episodes": [_to_table(episode) | {"incident": incident.get(episode.id, "")} for episode in night.episodes],
-        "quiet": [
+        "suppressed": [
             _to_table(quiet.episode) | {"why": quiet.why.value, "reason": quiet.reason, "because_of": quiet.because}
-            for quiet in night.quiet
+            for quiet in night.suppressed
         ],
         "shifts": [_shift_to_table(shift) for shift in night.shifts],
     }
     write_text(workspace.episodes, json.dumps(table, indent=1))
 
 
-def read_memory(workspace: Workspace) -> Memory:
+def read_alert_state(workspace: Workspace) -> AlertState:
     """Episodes of the last night and verdicts so far; empty where there was none. Raises DataError where damaged."""
     table = _episodes(workspace.episodes)
     verdicts: dict[str, Verdict] = {}
@@ -50,7 +50,7 @@ def read_memory(workspace: Workspace) -> Memory:
     incidents: dict[str, list[str]] = {}
     for item in table.get("episodes", []):
         incidents.setdefault(item.get("incident", ""), []).append(item["id"])
-    return Memory(
+    return AlertState(
         known=tuple(_episode(item) for part in KEPT for item in table.get(part, [])),
         verdicts=tuple(verdicts.values()),
         incidents={name: tuple(members) for name, members in incidents.items() if name},
@@ -64,7 +64,7 @@ def give_feedback(workspace: Workspace, name: str, said: Said, at: np.datetime64
 
     Raises DataError where nothing of that name is known.
     """
-    memory = read_memory(workspace)
+    memory = read_alert_state(workspace)
     found = _find(memory, name)
     standing = {verdict.episode.id: verdict.said for verdict in memory.verdicts}
     new = [episode for episode in found if standing.get(episode.id) is not said]
@@ -74,7 +74,7 @@ def give_feedback(workspace: Workspace, name: str, said: Said, at: np.datetime64
 
 def take_back(workspace: Workspace, name: str, at: np.datetime64) -> tuple[Episode, ...]:
     """Take back what was said about an episode or an incident; raises DataError where nothing was."""
-    memory = read_memory(workspace)
+    memory = read_alert_state(workspace)
     names = memory.incidents.get(name, (name,))
     judged = tuple(verdict.episode for verdict in memory.verdicts if verdict.episode.id in names)
     if not judged:
@@ -84,7 +84,7 @@ def take_back(workspace: Workspace, name: str, at: np.datetime64) -> tuple[Episo
     return judged
 
 
-def _find(memory: Memory, name: str) -> tuple[Episode, ...]:
+def _find(memory: AlertState, name: str) -> tuple[Episode, ...]:
     candidates = {e.id: e for e in (*(verdict.episode for verdict in memory.verdicts), *memory.known)}
     found = tuple(candidates[member] for member in memory.incidents.get(name, (name,)) if member in candidates)
     if not found:

@@ -83,7 +83,7 @@ def night_points(night: Night) -> Iterator[Points]:
     """Breaches, episodes and causes."""
     if night.breaches:
         yield _breaches(night)
-    if night.episodes or night.quiet:
+    if night.episodes or night.suppressed:
         yield _episodes(night)
     if night.diagnoses:
         yield _causes(night)
@@ -92,8 +92,8 @@ def night_points(night: Night) -> Iterator[Points]:
 def _episodes(night: Night) -> Points:
     """Episodes with the incident they belong to; those that are not alarmed have ``alarm`` 0 and say why."""
     incident = {episode: diagnosis.id for diagnosis in night.diagnoses for episode in diagnosis.episodes}
-    reasons = {one.episode.id: one.reason for one in night.quiet}
-    found = [*night.episodes, *(one.episode for one in night.quiet)]
+    reasons = {one.episode.id: one.reason for one in night.suppressed}
+    found = [*night.episodes, *(one.episode for one in night.suppressed)]
     return Points(
         measurement="brownout_episode",
         tags=[_tags(night.topology, episode.entity) for episode in found],

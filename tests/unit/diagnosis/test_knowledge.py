@@ -166,8 +166,8 @@ def test_look_alikes_name_the_measurement_that_decides() -> None:
     assert {cause.id for cause in found.causes[:2]} == {"CONT-04", "HW-03"}
     assert "maximum memory" in found.decider
     assert found.decider in found.summary
-    assert found.causes[0].against == ""
-    assert all(cause.against for cause in found.causes[1:] if cause.id != UNKNOWN)
+    assert found.causes[0].counter_evidence == ""
+    assert all(cause.counter_evidence for cause in found.causes[1:] if cause.id != UNKNOWN)
     sure = replace(found.causes[0], probability=0.99)
     assert decider((sure, *found.causes[1:]), Knowledge.load()) == ""
 

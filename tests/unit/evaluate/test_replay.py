@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from brownout.domain.findings import AnomalyScores, Episode, Quiet, Why
+from brownout.domain.findings import AnomalyScores, Episode, SuppressedEpisode, SuppressionReason
 from brownout.evaluate.replay import OwnNights, _Log, held_over
 from brownout.evaluation.alarm_tracks import AlarmTrack
 
@@ -30,10 +30,10 @@ def test_alarms_are_the_marks_of_episodes_that_are_not_quiet() -> None:
     marks = np.zeros(10, bool)
     marks[[1, 2, 6, 7]] = True
     first, second, other = episode("1", "a", 0, 3), episode("2", "a", 5, 8), episode("3", "b", 5, 8)
-    muted = Quiet(episode=second, why=Why.ARTEFACT, reason="", because="ART-01")
+    muted = SuppressedEpisode(episode=second, why=SuppressionReason.ARTEFACT, reason="", because="ART-01")
     nights = OwnNights(
         found=(first, second, other),
-        quiet=(muted,),
+        suppressed=(muted,),
         diagnoses=(),
         artefacts=(),
         tracks=(AlarmTrack("a", 60.0, TIMES, marks), AlarmTrack("b", 60.0, TIMES, marks)),
@@ -48,7 +48,10 @@ def test_alarms_are_the_marks_of_episodes_that_are_not_quiet() -> None:
 def test_what_goes_on_quietly_is_one_episode_and_alarmed_once_it_does_harm() -> None:
     log = _Log()
     one, other = (
-        [Quiet(episode=episode(name, "a", 0, last), why=Why.MOVED, reason="", because="a") for last in (3, 8)]
+        [
+            SuppressedEpisode(episode=episode(name, "a", 0, last), why=SuppressionReason.MOVED, reason="", because="a")
+            for last in (3, 8)
+        ]
         for name in "12"
     )
     log.keep([], [one[0], other[0]])

@@ -145,7 +145,7 @@ def test_placeholders_follow_the_topology() -> None:
 def test_every_cause_told_gets_an_action_and_the_nearest_rival_after_them() -> None:
     causes = [
         Cause(id="HW-01", title="", family="cpu", entity="h", probability=0.7),
-        Cause(id="LEAK-01", title="", family="memory", entity="vm", probability=0.9, also=True),
+        Cause(id="LEAK-01", title="", family="memory", entity="vm", probability=0.9, contributing=True),
         Cause(id="CONT-01", title="", family="cpu", entity="vm", probability=0.28),
         Cause(id=UNKNOWN, title="", family=UNKNOWN, entity="", probability=0.02),
     ]

@@ -11,7 +11,7 @@ import numpy as np
 
 from brownout.domain.findings import AnomalyScores
 from brownout.domain.panel import Float, Panel
-from brownout.domain.similarity import likest
+from brownout.domain.similarity import most_similar
 
 __all__ = ["lend", "own_only", "since"]
 
@@ -40,7 +40,7 @@ def lend(panel: Panel, peers: Panel, newcomers: Mapping[int, int]) -> Panel:
     day = max(DAY_S // panel.interval_s, 1)
     ids = [entity.id for entity in peers.entities]
     for row, first in newcomers.items():
-        chosen = [ids.index(entity.id) for entity in likest(panel.entities[row], peers.entities)]
+        chosen = [ids.index(entity.id) for entity in most_similar(panel.entities[row], peers.entities)]
         slots = np.arange(first)
         lender = np.array(chosen)[((first - 1 - slots) // day) % len(chosen)]
         carried = np.logical_or.reduce(np.isfinite(panel.values[row]), axis=0)

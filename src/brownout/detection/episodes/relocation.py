@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from brownout.domain.findings import Episode, Quiet, Why
+from brownout.domain.findings import Episode, SuppressedEpisode, SuppressionReason
 from brownout.domain.metrics import Metric, Worse
 from brownout.domain.panel import Panel
 
@@ -16,7 +16,7 @@ BEFORE, AFTER = np.timedelta64(30, "m"), np.timedelta64(60, "m")
 
 def relocated(
     found: Sequence[Episode], panel: Panel, moves: Mapping[str, Mapping[np.datetime64, str]]
-) -> tuple[Quiet, ...]:
+) -> tuple[SuppressedEpisode, ...]:
     """Episodes that began when something moved, with no rule raised and no mover beyond its limit within.
 
     ``moves`` are times of moves and who moved, by the entities that feel them; ``panel`` holds the episodes.
@@ -31,7 +31,7 @@ def relocated(
         if near and not episode.rules and not _harmful(episode, panel):
             time, mover = min(near, key=lambda one: abs(one[0] - episode.start))
             reason = f"{mover} moved to another host at {time.astype('datetime64[m]')}Z, and no limit is crossed"
-            quiet.append(Quiet(episode=episode, why=Why.MOVED, reason=reason, because=mover))
+            quiet.append(SuppressedEpisode(episode=episode, why=SuppressionReason.MOVED, reason=reason, because=mover))
     return tuple(quiet)
 
 

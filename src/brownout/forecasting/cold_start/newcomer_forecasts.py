@@ -10,7 +10,7 @@ import numpy.typing as npt
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.panel import Float, Panel
 from brownout.forecasting.baselines.naive import seasonal_scale
-from brownout.forecasting.cold_start.sibling_paths import Elders, Predict, elders_of, peer_paths
+from brownout.forecasting.cold_start.sibling_paths import Predict, SiblingForecasts, peer_paths, siblings_with_past
 from brownout.forecasting.selection.calibration import Calibration, calibrate
 from brownout.forecasting.series_rows import Rows, day_steps, rows_of
 from brownout.numerics.losses import path_losses
@@ -122,7 +122,7 @@ def _played(panel: Panel, origin: int, predict: Predict) -> Played:
     known = np.flatnonzero(seen[:, -day:].any(axis=1) & seen[:, :-day].any(axis=1))
     new, old = known[1::2][:NEWCOMERS], known[::2][:ELDERS]
     elders = past.select(entities=old.tolist())
-    peers = Elders(elders, origin, predict(elders, [origin])[1])
+    peers = SiblingForecasts(elders, origin, predict(elders, [origin])[1])
     slots = min(day, origin + 1)
     lately = past.values[new, origin + 1 - slots :]
     values = np.repeat(lately[None], len(AGES_H), axis=0)
@@ -160,7 +160,7 @@ def by_peers(
     for origin in np.unique(rows.origins[young]).tolist():
         at = np.flatnonzero((rows.origins == origin) & young)
         new = [panel.entities[row] for row in np.unique(rows.entities[at]).tolist()]
-        elders = elders_of(new, panel.start + origin * panel.step, panels, predict)
+        elders = siblings_with_past(new, panel.start + origin * panel.step, panels, predict)
         if elders:
             some = Rows(panel, rows.origins[at], rows.entities[at], rows.metrics[at])
             paths = peer_paths(some, min(day_steps(panel.interval_s), origin + 1), elders)

@@ -9,10 +9,10 @@ import numpy.typing as npt
 from brownout.domain.entities import Entity
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.panel import Float, Panel
-from brownout.domain.similarity import PEERS, likest
+from brownout.domain.similarity import PEERS, most_similar
 from brownout.forecasting.series_rows import Rows
 
-__all__ = ["Elders", "Predict", "elders_of", "peer_paths"]
+__all__ = ["Predict", "SiblingForecasts", "peer_paths", "siblings_with_past"]
 
 FLOOR = 0.02
 """Share of the peers' level that is added to levels before they are compared: an idle peer is no measure."""
@@ -28,7 +28,7 @@ Predict = Callable[[Panel, Sequence[int]], tuple[Forecasts, Forecasts]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Elders:
+class SiblingForecasts:
     """Entities with a past: their panel, the slot of the origin in it, and their forecasts from there."""
 
     panel: Panel
@@ -58,10 +58,10 @@ class Elders:
         return found
 
 
-def elders_of(
+def siblings_with_past(
     newcomers: Sequence[Entity], at: np.datetime64, panels: Sequence[Panel], predict: Predict
-) -> tuple[Elders, ...]:
-    """The likest peers of some newcomers of one kind that were measured a day before, with their forecasts."""
+) -> tuple[SiblingForecasts, ...]:
+    """The most similar peers of some newcomers of one kind that were measured a day before, with their forecasts."""
     step = np.timedelta64(86_400_000, "ms")
     old: dict[str, tuple[int, int]] = {}
     names = {entity.id for entity in newcomers}
@@ -75,18 +75,18 @@ def elders_of(
                 if entity.kind == newcomers[0].kind and entity.id not in names:
                     old.setdefault(entity.id, (place, row))
     candidates = [panels[place].entities[row] for place, row in old.values()]
-    wanted = list(dict.fromkeys(peer.id for one in newcomers for peer in likest(one, candidates)))[:POOL]
+    wanted = list(dict.fromkeys(peer.id for one in newcomers for peer in most_similar(one, candidates)))[:POOL]
     found = []
     for place, panel in enumerate(panels):
         rows = [old[name][1] for name in wanted if old[name][0] == place]
         if rows:
             chosen = panel.select(entities=rows)
-            found.append(Elders(chosen, panel.slot(at), predict(chosen, [panel.slot(at)])[1]))
+            found.append(SiblingForecasts(chosen, panel.slot(at), predict(chosen, [panel.slot(at)])[1]))
     return tuple(found)
 
 
-def peer_paths(rows: Rows, slots: int, elders: Sequence[Elders]) -> Float:
-    """What the likest peers of each row are forecast to do, at the row's own level: ``[row, step, quantile]``.
+def peer_paths(rows: Rows, slots: int, elders: Sequence[SiblingForecasts]) -> Float:
+    """What the most similar peers of each row are forecast to do, at the row's own level: ``[row, step, quantile]``.
 
     Rows are of one origin; their level and that of a peer is the median of those of the last ``slots`` in which the row
     was measured. A peer's path is stretched by the ratio of the levels; the row's is the median over peers, NaN where
@@ -113,11 +113,11 @@ def peer_paths(rows: Rows, slots: int, elders: Sequence[Elders]) -> Float:
 
 
 def _peers(newcomers: Sequence[Entity], elders: Sequence[Entity]) -> Index:
-    """Places of the likest elders of each entity, ``[entity, PEERS]``, -1 where there are fewer."""
+    """Places of the most similar peers of each entity, ``[entity, PEERS]``, -1 where there are fewer."""
     place = {entity.id: row for row, entity in enumerate(elders)}
     found = np.full((len(newcomers), PEERS), -1, np.int64)
     for row, entity in enumerate(newcomers):
-        chosen = likest(entity, elders)
+        chosen = most_similar(entity, elders)
         found[row, : len(chosen)] = [place[other.id] for other in chosen]
     return found
 

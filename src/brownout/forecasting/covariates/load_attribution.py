@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from brownout.domain.forecasts import Driver, Forecasts
 from brownout.domain.panel import Float
-from brownout.forecasting.covariates.console_covariates import Around, Load
+from brownout.forecasting.covariates.console_covariates import ConsoleCovariates, Load
 from brownout.forecasting.covariates.load_model import LoadModel, Row
 from brownout.forecasting.covariates.load_paths import Contributions, follow, groups_of, log_latency
 from brownout.forecasting.series_rows import day_steps
@@ -39,7 +39,7 @@ class _Rise:
 
 
 def drivers_of(
-    model: LoadModel, forecasts: Forecasts, chance: Doubles, around: Around
+    model: LoadModel, forecasts: Forecasts, chance: Doubles, around: ConsoleCovariates
 ) -> tuple[tuple[Driver, ...] | None, ...]:
     """Drivers of each row of forecasts from the origin looked around from; ``chance [row, step]`` to be beyond.
 
@@ -63,7 +63,9 @@ def drivers_of(
     return tuple(found)
 
 
-def _of_metric(model: LoadModel, row: Row, around: Around, likely: tuple[Doubles, Float]) -> list[tuple[Driver, ...]]:
+def _of_metric(
+    model: LoadModel, row: Row, around: ConsoleCovariates, likely: tuple[Doubles, Float]
+) -> list[tuple[Driver, ...]]:
     response = model.responses[row.metric]
     given = model.contributions(row, around)
     gains = follow(response, given).gains
