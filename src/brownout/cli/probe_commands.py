@@ -65,7 +65,8 @@ def probe(  # noqa: PLR0913 - each setting of a probe is an option of the comman
     as_json: Annotated[bool, typer.Option("--json", help="Print the baseline as JSON.")] = False,
 ) -> None:
     """Measure VNC and SPICE consoles as a viewer would, without disturbing one."""
-    from brownout.operate.probing import Destination, ProbeRequest, probe_consoles
+    from brownout.bootstrap_probe import ProbeRequest, influx_writer, probe_run
+    from brownout.operate.probing import Destination, probe_consoles
     from brownout.probe.baseline import Baseline
     from brownout.probe.probe_settings import ProbeSettings
 
@@ -82,11 +83,13 @@ def probe(  # noqa: PLR0913 - each setting of a probe is an option of the comman
         anonymous_tls=anonymous_tls,
         every_round=baseline,
     )
-    request = ProbeRequest(
-        targets=tuple(targets or ()), command=command, password_file=password_file, ca_file=ca_file
+    request = ProbeRequest(targets=tuple(targets or ()), command=command, password_file=password_file, ca_file=ca_file)
+    destination = Destination(
+        write=None if config is None else influx_writer(config),
+        execd=None if execd is None else execd.value,
+        baseline=judged,
     )
-    destination = Destination(config=config, execd=None if execd is None else execd.value, baseline=judged)
-    probe_consoles(settings, request, destination, complain)
+    probe_consoles(probe_run(settings, request, complain), destination, complain)
     if judged:
         _show(judged, as_json=as_json)
 

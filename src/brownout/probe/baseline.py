@@ -10,7 +10,7 @@ from brownout.probe.points import Point
 __all__ = ["LIMIT_MS", "Baseline", "Verdict"]
 
 LIMIT_MS = 150.0
-"""Mean below which a baseline is accepted: the crisp band of Tolia, Andersen and Satyanarayanan (Computer 39(3), 2006)."""
+"""Mean below which a baseline is accepted: crisp response (Tolia, Andersen, Satyanarayanan, Computer 39(3), 2006)."""
 ENOUGH = 0.8
 """Share of probes that must have succeeded: 48 of 60."""
 
@@ -69,5 +69,7 @@ def _latency(point: Point) -> float | None:
     """Milliseconds of a success."""
     if point.result != "success":
         return None
-    names = ("update_latency_ms",) if point.mode == "update" else ("tcp_connect_ms", "auth_ms", "banner_ms", "negotiate_ms")
+    names = (
+        ("update_latency_ms",) if point.mode == "update" else ("tcp_connect_ms", "auth_ms", "banner_ms", "negotiate_ms")
+    )
     return sum(float(point.fields.get(name, 0.0)) for name in names)

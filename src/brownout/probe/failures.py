@@ -25,7 +25,7 @@ CODES = {
     "unresolved": 6,
     "unreachable": 7,
 }
-"""``result_code`` by ``result``. What failed in the probe itself (``probe_error``) has none: it says nothing of the console."""
+"""``result_code`` by ``result``. What failed in the probe itself (``probe_error``) has none: not of the console."""
 
 UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN})
 
@@ -62,21 +62,22 @@ class AuthFailedError(ProbeFailure):
     result = "auth_failed"
 
 
-def result_of(error: BaseException) -> str:
+def result_of(error: Exception) -> str:
     """The tag ``result`` of an error; ``probe_error`` where it is the probing machine that lacks something."""
-    match error:
-        case ProbeFailure():
-            return error.result
-        case TimeoutError():
-            return "timeout"
-        case socket.gaierror():
-            return "unresolved"
-        case ConnectionRefusedError() | FileNotFoundError():
-            return "refused"
-        case ConnectionError():
-            return "reset"
-        case ssl.SSLError():
-            return "auth_failed" if isinstance(error, ssl.SSLCertVerificationError) else "protocol_error"
-        case OSError() if error.errno in UNREACHABLE:
-            return "unreachable"
-    return "probe_error"
+    if isinstance(error, ProbeFailure):
+        return error.result
+    if isinstance(error, OSError) and error.errno in UNREACHABLE:
+        return "unreachable"
+    return next((result for kind, result in RESULTS if isinstance(error, kind)), "probe_error")
+
+
+RESULTS: tuple[tuple[type[Exception], str], ...] = (
+    (TimeoutError, "timeout"),
+    (socket.gaierror, "unresolved"),
+    (ConnectionRefusedError, "refused"),
+    (FileNotFoundError, "refused"),
+    (ConnectionError, "reset"),
+    (ssl.SSLCertVerificationError, "auth_failed"),
+    (ssl.SSLError, "protocol_error"),
+)
+"""The first kind that an error is of says its result."""

@@ -7,6 +7,7 @@ from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 from websockets.frames import Frame, Opcode
 from websockets.protocol import State
+from websockets.typing import Origin, Subprotocol
 from websockets.uri import WebSocketURI
 
 from brownout.probe.failures import AuthFailedError, ClosedError, ProtocolError, RefusedError
@@ -137,8 +138,8 @@ class WebSocketLayer:
         host = f"[{uri.host}]" if ":" in uri.host else uri.host
         self._protocol = ClientProtocol(
             uri,
-            origin=f"{scheme}://{host}{port}",  # type: ignore[arg-type] - a NewType of str
-            subprotocols=["binary"],  # type: ignore[list-item] - a NewType of str
+            origin=Origin(f"{scheme}://{host}{port}"),
+            subprotocols=[Subprotocol("binary")],
             max_size=most,
         )
         request = self._protocol.connect()

@@ -31,8 +31,8 @@ class Outbox:
         together_s: float = TOGETHER_S,
         most: int = MOST,
     ) -> None:
-        self.broken = threading.Event()
-        """Set once nobody reads any more."""
+        self._broken = False
+        self._tell_broken: Callable[[], object] = lambda: None
         self._write, self._complain, self._together_s = write, complain, together_s
         self._lines: deque[str] = deque(maxlen=most)
         self._dropped = 0
@@ -40,6 +40,14 @@ class Outbox:
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="outbox", daemon=True)
         self._thread.start()
+
+    def when_broken(self, tell: Callable[[], object]) -> None:
+        """Call this, from another thread, once nobody reads any more."""
+        with self._wake:
+            self._tell_broken = tell
+            broken = self._broken
+        if broken:
+            tell()
 
     def put(self, lines: Sequence[str]) -> None:
         """Take lines; never waits."""
@@ -57,7 +65,7 @@ class Outbox:
         self._thread.join(patience_s)
 
     def _work(self) -> None:
-        while not self.broken.is_set():
+        while not self._broken:
             with self._wake:
                 self._wake.wait_for(lambda: self._lines or self._closed)
                 if not self._lines:
@@ -75,4 +83,7 @@ class Outbox:
             except BrownoutError as error:
                 self._complain(error)
             except (OSError, ValueError):  # a pipe without a reader; a file closed under us
-                self.broken.set()
+                with self._wake:
+                    self._broken = True
+                    tell = self._tell_broken
+                tell()

@@ -158,7 +158,7 @@ def _span(reached: Mapping[Stage, Mark], start: Stage, end: Stage, name: str) ->
 
 
 def _window(record: Record) -> Fields:
-    """Frames of a window: their number, their spread, bytes a second. A rate needs a window that was not cut to nothing."""
+    """Frames of a window: their number, their spread, bytes a second; rates only where it was not cut to nothing."""
     start = next(mark for mark in record.marks if mark.stage is Stage.WINDOW)
     frames = [mark for mark in record.marks if mark.stage is Stage.FRAME]
     seconds = (record.ended or start.at) - start.at

@@ -1,4 +1,4 @@
-"""Names to addresses: looked up in threads of their own, so that a slow DNS delays nobody else's probe, and kept a while."""
+"""Names to addresses: looked up in threads of their own, so that a slow DNS delays no other probe, and kept a while."""
 
 import asyncio
 import ipaddress

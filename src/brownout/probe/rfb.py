@@ -263,4 +263,3 @@ def _request(width: int, height: int, *, incremental: bool = False) -> Write:
 def _key(symbol: int) -> bytes:
     """Down and up."""
     return struct.pack(">BBxxIBBxxI", 4, 1, symbol, 4, 0, symbol)
-

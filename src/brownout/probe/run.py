@@ -36,9 +36,9 @@ class Run:
 
     settings: ProbeSettings
     consoles: Consoles
-    deliver: Callable[[list[Point]], None]
     complain: Callable[[BrownoutError], None]
     trust: ssl.SSLContext
+    deliver: Callable[[list[Point]], None]
     begin: Callable[[], Awaitable[bool]] | None = None
 
     async def until(self, stop: asyncio.Event) -> None:

@@ -96,12 +96,25 @@ def parse_target(text: str) -> Target:
         raise SettingsError("A target is empty.", remedy=EXAMPLE)
     target = _address(words[0])
     for word in words[1:]:
-        key, separator, value = word.partition("=")
-        if key not in {"domain_name", "hypervisor", "vantage", "user", "password_file"} or not separator:
-            msg = f"The target {target.address} has {key!r}, which means nothing."
-            raise SettingsError(msg, remedy="Known are domain_name, hypervisor, vantage, user and password_file.")
-        target = replace(target, **{key: Path(value) if key == "password_file" else value})
+        key, _, value = word.partition("=")
+        target = _with(target, key, value)
     return target
+
+
+def _with(target: Target, key: str, value: str) -> Target:
+    match key:
+        case "domain_name":
+            return replace(target, domain_name=value)
+        case "hypervisor":
+            return replace(target, hypervisor=value)
+        case "vantage":
+            return replace(target, vantage=value)
+        case "user":
+            return replace(target, user=value)
+        case "password_file":
+            return replace(target, password_file=Path(value))
+    msg = f"The target {target.address} has {key!r}, which means nothing."
+    raise SettingsError(msg, remedy="Known are domain_name, hypervisor, vantage, user and password_file.")
 
 
 def read_targets(text: str, where: str) -> list[Target]:
@@ -122,7 +135,7 @@ def _address(text: str) -> Target:
     if scheme in {"http", "https"} and NOVNC.search(parts.path):
         return _of_page(text)
     if scheme not in SCHEMES:
-        raise SettingsError(f"The target begins with {scheme or text.split(':')[0]!r}.", remedy=EXAMPLE)
+        raise SettingsError(f"The target begins with {scheme or text.partition(':')[0]!r}.", remedy=EXAMPLE)
     if parts.password:
         raise SettingsError(
             f"The address of {parts.hostname} holds a password.",

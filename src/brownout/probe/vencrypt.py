@@ -27,7 +27,7 @@ class Login:
 
 
 def vencrypt(login: Login) -> Steps[int]:
-    """Agree on a subtype and go into TLS; returns the security type that follows inside, 1 or 2, or 256 done already."""
+    """Agree on a subtype and go into TLS; returns the security type that follows inside: 1, 2, or 256, done already."""
     if (yield Read(2)) < VERSION:
         raise ProtocolError("a VeNCrypt before 0.2")
     yield Write(VERSION)

@@ -1,7 +1,7 @@
 """Protocols without input and output: a protocol is a generator of steps, and a conversation feeds it bytes.
 
-A protocol says what it wants next (``Read``, ``Skip``, ``Write``, ``Reached`` …) and never sees a socket or a clock. So the
-same code runs against a server, a test's bytes and a fuzzer, however the bytes are cut.
+A protocol says what it wants next (``Read``, ``Skip``, ``Write``, ``Reached`` …) and never sees a socket or a clock. So
+the same code runs against a server, a test's bytes and a fuzzer, however the bytes are cut.
 """
 
 from collections.abc import Generator
@@ -126,7 +126,7 @@ class Conversation:
 
     @property
     def appetite(self) -> int:
-        """Bytes to take at once: many where they are skipped, else few, so that a flood of small messages holds nobody up."""
+        """Bytes to take at once: many where they are skipped, else few: a flood of small messages holds nobody up."""
         return LARGE if isinstance(self._wanted, Skip) else SMALL
 
     def start(self, at: float) -> None:
