@@ -102,7 +102,7 @@ class Connector:
             # A window ends by time or volume, which is how it should.
             if conversation.softened is None or not isinstance(error, TimeoutError | TooMuchDataError):
                 record.result = result_of(error)
-                record.failed_at = run.waiting_for
+                record.failed_at = run.awaited
                 record.detail = str(error) or type(error).__name__
         record.ended = asyncio.get_running_loop().time()
         record.marks = conversation.marks
@@ -120,6 +120,12 @@ class _Run:
     waiting_for: str = "dns"
     stack: Stack = field(default_factory=Stack)
     securing: bool = False
+
+    @property
+    def awaited(self) -> str:
+        """The stage that is being waited for."""
+        marks = self.conversation.marks
+        return FOLLOWING[marks[-1].stage] if marks and not self.securing else self.waiting_for
 
     async def all(self, access: Access, patience: asyncio.Timeout) -> None:
         loop = asyncio.get_running_loop()
@@ -213,8 +219,6 @@ class _Run:
             self.conversation.secured(now)
         if data:
             self.conversation.receive(data, now)
-        if self.conversation.marks:
-            self.waiting_for = FOLLOWING[self.conversation.marks[-1].stage]
         if self.conversation.secure is not None:
             self._secure(verified=self.conversation.secure.verified)
 
