@@ -118,7 +118,9 @@ class InfluxSettings(Section):
     """How late points may arrive."""
     timeout_s: Positive = 60
     budget_s: Positive = 180
-    """Longest time for all tries of one request."""
+    """Longest time for one request: all tries, pauses and reading."""
+    answer_mib: Positive = 24
+    """Memory that the samples of one answer may take; what is longer is asked for in parts."""
     write_back: bool = True
     """Whether the findings of a night are written to the same database."""
     mapping: Path | None = None
