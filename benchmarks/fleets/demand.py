@@ -31,7 +31,7 @@ PEAK = {"desk": 0.34, "web": 0.45, "db": 0.42, "ci": 0.4, "batch": 0.15, "idle":
 """CPU use at rest and at full activity, share of the vCPUs."""
 IOPS = {"desk": 22, "web": 18, "db": 90, "ci": 45, "batch": 30, "idle": 3}
 KBS = {"desk": 80, "web": 900, "db": 500, "ci": 700, "batch": 300, "idle": 6}
-VIEWERS = {"desk": 1.0, "web": 0.08, "db": 0.05, "ci": 0.12, "batch": 0.03, "idle": 0.03}
+VIEWERS = {"desk": 1.5, "web": 0.08, "db": 0.05, "ci": 0.12, "batch": 0.03, "idle": 0.03}
 
 
 def season(role: str, axis: Axis, *, weekly: float = 1.0) -> Floats:
@@ -93,7 +93,7 @@ def _wants(layout: Layout, axis: Axis, streams: Streams, activity: Floats, busy:
     screen = np.clip(0.5 * np.minimum(activity, 1) * noisy("demand.screen", 0.5, 900), 0.004, 0.95)
     return Demand(
         activity=activity,
-        cores=np.minimum(share, 0.97) * layout.vcpus[:, None],
+        cores=np.minimum(share, 0.84) * layout.vcpus[:, None],
         iops=iops,
         read_kbs=iops * size * reads,
         write_kbs=iops * size * (1 - reads),

@@ -64,13 +64,19 @@ def accepted(layout: Layout, plan: Plan) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def scale_of(values: Floats) -> float:
-    """Robust standard deviation of a healthy series, floored by 2 % of its level."""
-    finite = values[np.isfinite(values)]
-    if not len(finite):
+def scale_of(values: Floats, axis: Axis) -> float:
+    """Robust standard deviation of a healthy series about its median at the hour, floored by 0.5 % of its level."""
+    known = np.isfinite(values)
+    if not known.any():
         return 1.0
-    middle = float(np.median(finite))
-    return max(1.4826 * float(np.median(np.abs(finite - middle))), 0.02 * abs(middle), 1e-3)
+    bins = axis.hour[: len(values)].astype(int) + 24 * axis.free[: len(values)]
+    away = np.full(len(values), np.nan)
+    for group in np.unique(bins):
+        own = (bins == group) & known
+        if own.any():
+            away[own] = np.abs(values[own] - np.median(values[own]))
+    middle = float(np.median(values[known]))
+    return max(1.4826 * float(np.nanmedian(away)), 0.005 * abs(middle), 1e-3)
 
 
 def effects_of(
@@ -91,14 +97,14 @@ def _effect(
 ) -> Effect:
     found, healthy = measured
     active = np.flatnonzero(level > 0.02) + plan.start
+    active = active[active < axis.seen]
     if plan.shape == "ramp":
         active = active[len(active) // 2 :]
-    active = active[active < axis.seen]
     best = Effect(entity="", metric=symptom.metric, worse=symptom.worse, shift=0.0, seen_from=None)
     sign = 1 if symptom.worse == "up" else -1
     for entity, row in _rows(layout, done, plan, symptom):
         usual = healthy[symptom.metric][row, : axis.seen]
-        scale = scale_of(usual)
+        scale = scale_of(usual, axis)
         moved = sign * (found[symptom.metric][row] - healthy[symptom.metric][row]) / scale
         shift = float(np.nanmedian(moved[active])) if np.isfinite(moved[active]).any() else 0.0
         if shift > best.shift or not best.entity:

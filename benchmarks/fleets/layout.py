@@ -86,6 +86,8 @@ class Guest:
 
 ROLES = {"desk": 0.38, "web": 0.2, "db": 0.14, "ci": 0.1, "batch": 0.08, "idle": 0.1}
 """Share of the guests of each role."""
+CROWDED = {"desk": 0.36, "web": 0.5, "db": 0.48, "ci": 0.43, "batch": 0.95, "idle": 0.05}
+"""Share of its vCPUs that a guest of a role takes when it is busiest: what hosts are sized by."""
 
 
 @dataclass(frozen=True)
@@ -152,9 +154,9 @@ def _guest(rng: np.random.Generator, number: int, role: str, home: int) -> Guest
 
 def _host(rng: np.random.Generator, number: int, hosts: int, guests: tuple[Guest, ...]) -> Host:
     own = [guest for guest in guests if guest.host == number]
-    vcpus, memory = sum(g.vcpus for g in own), sum(g.mem_gib for g in own)
+    peak, memory = sum(g.vcpus * CROWDED[g.role] for g in own), sum(g.mem_gib for g in own)
     far = hosts >= 4 and number >= hosts - hosts // 3
-    cores = max(8, 4 * round(vcpus * rng.uniform(0.5, 0.72) / 4))
+    cores = max(12, 4 * round(peak / rng.uniform(0.42, 0.56) / 4))
     medium = str(rng.choice(list(MEDIA), p=[0.45, 0.35, 0.2]))
     return Host(
         name=f"kvm{number + 1:02d}",

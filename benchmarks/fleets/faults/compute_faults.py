@@ -36,9 +36,9 @@ def _vcpu_quota(impact: Impact) -> None:
 
 def _emulator_quota(impact: Impact) -> None:
     """QEMU's own threads are held; the vCPUs are not touched. Mean wait of a period of 100 ms: L²/200."""
-    held = 100 * np.clip(0.25 + 0.65 * impact.level, 0, 0.95) * impact.on
+    held = 100 * np.clip(0.06 + 0.85 * impact.level, 0, 0.93) * impact.on
     impact.at_guest("emulator_wait_ms", held**2 / 200)
-    impact.at_guest("emulator_throttled", np.clip(0.15 + 0.75 * impact.level, 0, 0.98) * impact.on)
+    impact.at_guest("emulator_throttled", np.clip(0.02 + 0.9 * impact.level, 0, 0.98) * impact.on)
 
 
 def _heat(impact: Impact) -> None:
@@ -56,8 +56,8 @@ def _power_cap(impact: Impact) -> None:
 def _housekeeping(impact: Impact) -> None:
     """Same-page merging and compaction: cores lost, stalls of milliseconds in all guests."""
     noise = impact.rng.lognormal(0, 0.4, len(impact.level)).astype(np.float32)
-    impact.at_host("reclaim", 900 * impact.level * noise)
-    impact.at_host("stall_ms", 16 * impact.level * noise)
+    impact.at_host("reclaim", 900 * impact.level**1.5 * noise)
+    impact.at_host("stall_ms", 16 * impact.level**1.5 * noise)
     impact.at_host("cpu_cores", 1.4 * impact.level)
 
 

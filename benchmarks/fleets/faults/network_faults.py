@@ -16,7 +16,7 @@ def _longer(impact: Impact) -> None:
 def _lossy(impact: Impact) -> None:
     """Packets are lost, in clusters."""
     clusters = impact.rng.gamma(0.9, 1 / 0.9, len(impact.level))
-    impact.at_host("loss", np.clip((0.004 + 0.07 * impact.level) * clusters * impact.on, 0, 0.5))
+    impact.at_host("loss", np.clip((0.001 + 0.07 * impact.level**1.5) * clusters * impact.on, 0, 0.5))
 
 
 def _dead(impact: Impact) -> None:
@@ -27,8 +27,8 @@ def _dead(impact: Impact) -> None:
 def _jittery(impact: Impact) -> None:
     """Delay varies while the fastest packets are as fast as before."""
     wild = impact.rng.lognormal(0, 0.35, len(impact.level))
-    impact.at_host("jitter_ms", (2 + 55 * impact.level) * wild * impact.on)
-    impact.at_host("rtt_ms", (1 + 20 * impact.level) * wild * impact.on)
+    impact.at_host("jitter_ms", (0.3 + 55 * impact.level**1.5) * wild * impact.on)
+    impact.at_host("rtt_ms", 20 * impact.level**1.5 * wild * impact.on)
 
 
 def _room_kbs(impact: Impact) -> float:
@@ -55,8 +55,8 @@ def _slow_link(impact: Impact) -> None:
 def _cable(impact: Impact) -> None:
     """Frames arrive broken."""
     clusters = impact.rng.gamma(1.5, 1 / 1.5, len(impact.level))
-    impact.at_host("err_ppm", (60 + 6000 * impact.level) * clusters * impact.on)
-    impact.at_host("loss", (0.0005 + 0.015 * impact.level) * clusters * impact.on)
+    impact.at_host("err_ppm", (20 + 6000 * impact.level**1.6) * clusters * impact.on)
+    impact.at_host("loss", 0.015 * impact.level**1.5 * clusters * impact.on)
 
 
 def _bond(impact: Impact) -> None:

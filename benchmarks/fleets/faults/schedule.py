@@ -43,7 +43,7 @@ MODES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """One fault: its kind, host and guest (-1 where it has none), slots, shape and severity 0.15 to 1."""
+    """One fault: its kind, host and guest (-1 where it has none), slots, shape and severity 0.05 to 1."""
 
     id: str
     kind: FaultKind
@@ -102,7 +102,7 @@ def _draw(
     if shape == "intermittent" and hours < 2:
         shape = kind.shapes[0]
     severity = float(
-        rng.choice([rng.uniform(0.15, 0.4), rng.uniform(0.4, 0.75), rng.uniform(0.75, 1)], p=[0.15, 0.35, 0.5])
+        rng.choice([rng.uniform(0.05, 0.3), rng.uniform(0.4, 0.75), rng.uniform(0.75, 1)], p=[0.15, 0.35, 0.5])
     )
     return Plan(id=name, kind=kind, host=host, guest=guest, start=start, end=end, shape=shape, severity=severity)
 

@@ -76,7 +76,7 @@ def _no_iothread(impact: Impact) -> None:
     """A guest with disk work that QEMU's main loop does itself."""
     impact.at_guest("iops", (25 + 60 * impact.level) * impact.on)
     impact.at_guest("write_kbs", (400 + 900 * impact.level) * impact.on)
-    impact.at_guest("loop_ms_per_iops", (0.04 + 0.4 * impact.level) * impact.on)
+    impact.at_guest("loop_ms_per_iops", (0.015 + 0.4 * impact.level) * impact.on)
 
 
 def _writeback(impact: Impact) -> None:
@@ -84,7 +84,7 @@ def _writeback(impact: Impact) -> None:
     seconds = np.arange(len(impact.level)) * impact.axis.interval_s
     swing = np.clip(0.75 + 0.35 * np.sin(seconds / 190) + 0.1 * impact.rng.standard_normal(len(seconds)), 0.2, 1.3)
     impact.at_host("dirty_pct", (3 + 14 * impact.level * swing) * impact.on)
-    impact.at_host("disk_write_kbs", _medium(impact).mib_s * 1024 * (0.5 + 0.6 * impact.level) * swing * impact.on)
+    impact.at_host("disk_write_kbs", _medium(impact).mib_s * 1024 * (0.75 + 0.55 * impact.level) * swing * impact.on)
 
 
 STORAGE = (

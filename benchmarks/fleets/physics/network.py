@@ -79,7 +79,8 @@ def _interfaces(world: World, up: Floats, down: Floats, state: tuple[Floats, Flo
     lever = world.levers.get
     packets = (up + down) / 0.9
     errors = packets * lever("host.err_ppm") / 1e6
-    drops = np.floor(packets * 0.0004 * full + world.uniform("net_drop_per_s", "host") * 0.9 * (load > 0.3))
+    stray = world.uniform("net_drop_per_s", "host")
+    drops = packets * 0.0004 * full * (0.5 + stray) + (stray < 0.01 + 0.1 * full) / world.axis.interval_s
     again = 0.03 + 45 * gone + 0.00035 * lever("host.err_ppm") + 1.2 * full
     speed = world.layout.host_column("link_mbits") * lever("host.link_speed") * (1 - 0.5 * lever("host.slaves_down"))
     held = np.broadcast_to(np.round(speed), world.host_shape)
@@ -98,7 +99,7 @@ def _interfaces(world: World, up: Floats, down: Floats, state: tuple[Floats, Flo
         "net_speed_mbits": held,
         "net_slaves_down": np.round(lever("host.slaves_down")) * np.ones(world.host_shape, np.float32),
         "host_retrans_pct": np.clip(again * np.exp(0.4 * world.noise("host_retrans_pct", "host")), 0, 60),
-        "host_softirq_pct": np.clip(2 + packets / 9000 * 6 + world.noise("host_softirq_pct", "host") * 0.5, 0.2, 100),
+        "host_softirq_pct": np.clip(2 + packets / 15_000 + world.noise("host_softirq_pct", "host") * 0.5, 0.2, 92),
         "host_tcp_established": np.round(45 + 3 * people + 2 * world.noise("host_tcp_established", "host")),
         "host_conntrack_pct": np.clip(
             flows + 0.4 * world.noise("host_conntrack_pct", "host") + lever("host.conntrack_pct"), 0, 100
