@@ -1,12 +1,13 @@
-"""The one place that takes something from brownout: limits of metrics, and opening a dataset folder to check it."""
+"""The one place that takes something from brownout: limits, opening a dataset folder, scoring of nights."""
 
 import importlib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from fleets.crossings import Limit
 
-__all__ = ["limits", "open_dataset"]
+__all__ = ["limits", "nights", "open_dataset"]
 
 
 def limits() -> list[Limit]:
@@ -22,3 +23,9 @@ def limits() -> list[Limit]:
 def open_dataset(folder: Path) -> Any:
     """A dataset folder as the product opens it."""
     return importlib.import_module("brownout.store.dataset").Dataset.open(folder)
+
+
+def nights() -> SimpleNamespace:
+    """The scoring of nightly reports, with the types that its truth is made of."""
+    names = vars(importlib.import_module("brownout.evaluation.nights"))
+    return SimpleNamespace(**names, Incident=importlib.import_module("brownout.domain.truth").Incident)
