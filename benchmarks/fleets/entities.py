@@ -25,7 +25,7 @@ def kind_of(metric: str) -> str:
     """The kind of entity that a metric is of."""
     if metric == "disk_used_pct":
         return "path"
-    prefix = metric.split("_")[0]
+    prefix = metric.split("_", maxsplit=1)[0]
     return {"net": "interface"}.get(prefix, prefix)
 
 

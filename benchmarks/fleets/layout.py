@@ -99,7 +99,7 @@ class Layout:
 
     @cached_property
     def vcpus(self) -> npt.NDArray[np.float32]:
-        """vCPUs of each guest."""
+        """VCPUs of each guest."""
         return np.array([guest.vcpus for guest in self.guests], np.float32)
 
     @cached_property

@@ -99,7 +99,7 @@ def test_a_harmless_event_may_be_told_by_its_name_but_not_alarmed() -> None:
 ])  # fmt: skip
 def test_open_means_that_it_goes_on_on_the_night(
     told_open: bool, end: float, ongoing: bool, right: float | None
-) -> None:  # noqa: FBT001 - a table of cases
+) -> None:
     lines = [line(24, "a", "vm1", 3, open=told_open)]
     assert judged(lines, [label("vm1", 3, end, ongoing=ongoing)])[1]["state_right"] == right
 
