@@ -10,7 +10,7 @@ import numpy as np
 
 from brownout.domain.findings import Action, Diagnosis
 from brownout.domain.forecasts import Breach, Series, Skill
-from brownout.domain.metrics import Metric
+from brownout.domain.metrics import Metric, shipped_catalogue
 from brownout.domain.night import Chart, ModelRecord, Night, Quality
 from brownout.domain.panel import as_time
 from brownout.domain.ports import SampleStore
@@ -21,7 +21,7 @@ from brownout.nightly.charts import latency_chart
 from brownout.nightly.context import NightSpan, with_limits
 from brownout.nightly.false_alarms import Sorted
 from brownout.nightly.forecast import ShardFindings
-from brownout.planning.actions import LATENCY, merged, plan_breach
+from brownout.planning.actions import merged, plan_breach
 from brownout.planning.remedies import Remedies
 from brownout.reporting.render import write_report
 from brownout.settings import Settings
@@ -92,7 +92,9 @@ def night_of(store: SampleStore, settings: Settings, findings: Findings) -> Nigh
         },
         models=tuple(findings.models),
         quality=_quality(store, span, shards),
-        latency=latency_chart([s.latency for s in shards if s.latency is not None], metrics.get(LATENCY)),
+        latency=latency_chart(
+            [s.latency for s in shards if s.latency is not None], metrics.get(shipped_catalogue().console_latency)
+        ),
         series=sum(shard.series for shard in shards),
         suppressed=tuple(sorted(quiet, key=lambda one: (one.episode.start, one.episode.entity))),
         verdicts=tuple(findings.verdicts),

@@ -14,13 +14,14 @@ from brownout.diagnosis.inference.cause_ranking import Diagnoser, Weights
 from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.findings import Action, Diagnosis, Episode, EvidenceState, SuppressedEpisode
 from brownout.domain.forecasts import Series
+from brownout.domain.metrics import shipped_catalogue
 from brownout.domain.night import Chart
 from brownout.domain.panel import Panel
 from brownout.domain.ports import SampleStore
 from brownout.nightly.charts import incident_charts
 from brownout.nightly.context import with_limits
 from brownout.numerics.slots import days
-from brownout.planning.actions import LATENCY, plan_diagnosis
+from brownout.planning.actions import plan_diagnosis
 from brownout.planning.remedies import Remedies
 from brownout.settings import Settings
 from brownout.store.shards import plan_shards, read_shard
@@ -125,13 +126,14 @@ def _telling(diagnosis: Diagnosis, window: IncidentWindow, panels: Sequence[Pane
 
 def _slowest(window: IncidentWindow, panels: Sequence[Panel]) -> Series | None:
     """Console latency where its median within the incident is highest."""
+    latency = shipped_catalogue().console_latency
     found: list[tuple[float, Series]] = []
     for panel in panels:
-        if LATENCY not in panel.metric_names:
+        if latency not in panel.metric_names:
             continue
-        values = panel.between(window.start, window.end).values[..., panel.metric_names.index(LATENCY)]
+        values = panel.between(window.start, window.end).values[..., panel.metric_names.index(latency)]
         found += [
-            (float(np.nanmedian(values[row])), Series(panel.entity_ids[row], LATENCY))
+            (float(np.nanmedian(values[row])), Series(panel.entity_ids[row], latency))
             for row in np.flatnonzero(np.isfinite(values).any(axis=1)).tolist()
         ]
     return max(found, default=(0.0, None))[1]

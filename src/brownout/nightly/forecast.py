@@ -8,9 +8,10 @@ import numpy as np
 from brownout.detection.alert_state import AlertState
 from brownout.detection.baseline.newcomers import since
 from brownout.detection.forest.detector import IsolationForestDetector
+from brownout.domain.entities import EntityKind
 from brownout.domain.findings import Episode, Shift, SuppressedEpisode
 from brownout.domain.forecasts import Breach, Forecasts, Series
-from brownout.domain.metrics import Metric, Worse
+from brownout.domain.metrics import Metric, Worse, shipped_catalogue
 from brownout.domain.night import Chart
 from brownout.domain.panel import Panel
 from brownout.domain.ports import SampleStore
@@ -28,7 +29,6 @@ from brownout.nightly.long_horizon import look_later
 from brownout.nightly.siblings import peers_of
 from brownout.nightly.write_back import Sink, forecast_points, score_points
 from brownout.numerics.slots import days, slots_per_day
-from brownout.planning.actions import LATENCY
 from brownout.planning.saturation import breaches, exceedance
 from brownout.settings import Settings
 from brownout.store.shards import ShardPlan, plan_shards, read_shard
@@ -147,7 +147,7 @@ def watch_shard(store: SampleStore, plan: ShardPlan, watchers: Watchers, setting
 
 def _beside(store: SampleStore, plan: ShardPlan, coarse: Panel, settings: Settings) -> list[Panel]:
     """What surrounds the consoles of a shard; nothing beside a shard of anything else."""
-    if plan.kind != "console":
+    if plan.kind != EntityKind.CONSOLE:
         return []
     wanted = covariate_entities(coarse.entities, store.topology)
     plans = plan_shards(store, size=settings.shard_size, start=plan.start, end=plan.end, entities=wanted)
@@ -198,11 +198,10 @@ def _chronic(window: Panel, metrics: Mapping[str, Metric]) -> tuple[Series, ...]
     """Series that were beyond their limit for most of the slots measured in the window."""
     found = []
     for column, name in enumerate(window.metric_names):
-        limit, worse = metrics[name].limit, metrics[name].worse
-        if limit is None or worse is Worse.NONE:
+        if not metrics[name].is_limited:
             continue
         values = window.values[..., column]
-        beyond = (values > limit) if worse is Worse.UP else (values < limit)
+        beyond = metrics[name].exceeds(values)
         share = beyond.sum(axis=1) / np.maximum(np.isfinite(values).sum(axis=1), 1)
         found += [Series(window.entity_ids[row], name) for row in np.flatnonzero(share >= CHRONIC).tolist()]
     return tuple(found)
@@ -250,6 +249,7 @@ def _measured(window: Panel) -> dict[str, tuple[int, int]]:
 
 
 def _latency(window: Panel) -> Panel | None:
-    if LATENCY not in window.metric_names:
+    latency = shipped_catalogue().console_latency
+    if latency not in window.metric_names:
         return None
-    return window.select(metrics=[window.metric_names.index(LATENCY)])
+    return window.select(metrics=[window.metric_names.index(latency)])
