@@ -10,7 +10,7 @@ import pytest
 from panels import waves
 
 from brownout.detection.detector_settings import DetectorSettings
-from brownout.detection.episodes.segmentation import episodes
+from brownout.detection.episodes.segmentation import find_episodes
 from brownout.detection.forest.detector import IsolationForestDetector
 from brownout.domain.errors import ModelError, NotFittedError
 from brownout.domain.ports import Detector
@@ -139,7 +139,7 @@ def test_episodes_hold_the_step_with_its_mover_first() -> None:
     panel = waves(interval_s=INTERVAL, seed=2)
     first = 10 * DAY + 100
     panel.values[2, first : first + 24, 0] = 99.5
-    found = [e for e in episodes(fitted("isolation-forest").score(panel, 8 * DAY), panel) if e.entity == "vm2"]
+    found = [e for e in find_episodes(fitted("isolation-forest").score(panel, 8 * DAY), panel) if e.entity == "vm2"]
     start, end = panel.times[first], panel.times[first + 24]
     overlapping = [e for e in found if e.start < end and e.end > start]
     assert len(overlapping) == 1
@@ -189,6 +189,6 @@ def test_a_level_adds_a_tenth_of_how_far_one_metric_and_all_together_are_to_the_
 def test_an_episode_at_the_end_of_the_data_is_open() -> None:
     panel = waves(interval_s=INTERVAL, seed=2)
     panel.values[2, -24:, 0] = 99.5
-    last = [e for e in episodes(fitted("isolation-forest").score(panel, 8 * DAY), panel) if e.entity == "vm2"][-1]
+    last = [e for e in find_episodes(fitted("isolation-forest").score(panel, 8 * DAY), panel) if e.entity == "vm2"][-1]
     assert last.open
     assert last.end == panel.end

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brownout.detection.alert_state import AlertState
-from brownout.detection.episodes.segmentation import running
+from brownout.detection.episodes.segmentation import in_progress
 from brownout.domain.findings import AnomalyScores, Diagnosis, Episode, Shift, SuppressedEpisode
 from brownout.domain.metrics import Catalogue
 from brownout.domain.ports import Progress, SampleStore, no_progress
@@ -160,7 +160,7 @@ def _search(store: SampleStore, settings: Settings, night: NightSpan, memory: Al
         first = min(max(panel.slot(night.window), 1), panel.values.shape[1])
         searched = search(store, panel, first, detector, memory, settings)
         levels = searched.scores.scores if searched.scores.levels is None else searched.scores.levels
-        log.add(searched.scores, held_over(running(levels, panel.interval_s), searched.scores, searched.episodes))
+        log.add(searched.scores, held_over(in_progress(levels, panel.interval_s), searched.scores, searched.episodes))
         lone += searched.suppressed
         found += searched.episodes
         shifts += searched.shifts

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from brownout.detection.alert_state import AlertState
-from brownout.detection.baseline.newcomers import since
+from brownout.detection.baseline.newcomers import newcomers_in
 from brownout.detection.forest.detector import IsolationForestDetector
 from brownout.domain.entities import EntityKind
 from brownout.domain.findings import Episode, Shift, SuppressedEpisode
@@ -157,7 +157,7 @@ def _beside(store: SampleStore, plan: ShardPlan, coarse: Panel, settings: Settin
 def _elders(store: SampleStore, whole: Panel, settings: Settings) -> list[Panel]:
     """The peers of what has less than a day of past, on the slots of the forecast."""
     day = slots_per_day(whole.interval_s)
-    young = {row: first for row, first in since(whole).items() if first > whole.values.shape[1] - day}
+    young = {row: first for row, first in newcomers_in(whole).items() if first > whole.values.shape[1] - day}
     peers = peers_of(store, whole, young, settings, until=whole.end)
     return [forecast_panel(peers, settings.forecast)] if peers.entities else []
 

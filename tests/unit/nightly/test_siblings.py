@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from brownout.detection.baseline.newcomers import since
+from brownout.detection.baseline.newcomers import newcomers_in
 from brownout.domain.panel import Panel
 from brownout.nightly.siblings import peers_of
 from brownout.settings import load_settings
@@ -41,7 +41,7 @@ def guests(fleet: Dataset) -> Panel:
 def test_peers_are_of_the_kind_and_were_there_a_day_before(fleet: Dataset) -> None:
     panel, settings = guests(fleet), load_settings()
     row = panel.entity_ids.index("new")
-    found = peers_of(fleet, panel, {row: since(panel)[row]}, settings)
+    found = peers_of(fleet, panel, {row: newcomers_in(panel)[row]}, settings)
     assert set(found.entity_ids) == {"old1", "old2"}
     assert (found.start, found.end) == (panel.start, panel.start + 73 * panel.step)
 

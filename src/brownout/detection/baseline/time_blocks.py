@@ -9,7 +9,7 @@ from brownout.domain.panel import Float
 from brownout.numerics.arrays import Index
 from brownout.numerics.slots import HOUR_S, slots_per_day, whole_slots
 
-__all__ = ["DAYS", "Clock"]
+__all__ = ["DAYS", "TimeAxis"]
 
 BLOCK_S = 900
 """Levels are kept by the quarter of an hour: fine enough for a day's shape, coarse enough to be quick."""
@@ -21,7 +21,7 @@ SAMPLES = 56
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
+class TimeAxis:
     """The time axis of a panel in slots: its length, and the first slot that is asked for.
 
     What lies before ``start`` serves as past: only a sample of it is looked at, the same one whatever ``start`` is.

@@ -11,10 +11,10 @@ from brownout.domain.forecasts import Series
 from brownout.domain.panel import Float, Panel
 from brownout.numerics.arrays import Marks
 
-__all__ = ["episodes", "running"]
+__all__ = ["find_episodes", "in_progress"]
 
 
-def episodes(scores: AnomalyScores, panel: Panel, settings: EpisodeSettings | None = None) -> tuple[Episode, ...]:
+def find_episodes(scores: AnomalyScores, panel: Panel, settings: EpisodeSettings | None = None) -> tuple[Episode, ...]:
     """Episodes of all entities in order of their start; ``panel`` holds the scored slots and their past."""
     settings = settings or EpisodeSettings()
     levels = _levels(scores)
@@ -25,7 +25,7 @@ def episodes(scores: AnomalyScores, panel: Panel, settings: EpisodeSettings | No
     return tuple(sorted(found, key=lambda episode: (episode.start, episode.entity)))
 
 
-def running(levels: Float, interval_s: int, settings: EpisodeSettings | None = None) -> Marks:
+def in_progress(levels: Float, interval_s: int, settings: EpisodeSettings | None = None) -> Marks:
     """Slots ``[entity, time]`` at which an episode is known to be going on: from its confirmation until it has cleared.
 
     Looks back only: an episode is confirmed by the slot that gives it enough evidence, and has cleared when the level

@@ -7,15 +7,15 @@ import numpy as np
 import numpy.typing as npt
 
 from brownout.detection.baseline.seasonal_baseline import (
-    at_places,
-    novelty,
-    past_quantiles,
-    record,
-    seasonal,
-    spread,
-    usual_of_day,
+    at_sampled_slots,
+    beyond_record,
+    distance_to_nearest,
+    history_quantiles,
+    seasonal_levels,
+    usual_at_this_time,
+    usual_spread,
 )
-from brownout.detection.baseline.time_blocks import Clock
+from brownout.detection.baseline.time_blocks import TimeAxis
 from brownout.domain.metrics import Worse, shipped_catalogue
 from brownout.domain.panel import Float, Panel
 from brownout.numerics.arrays import Index
@@ -59,7 +59,7 @@ class _Ruler:
     ``up`` and ``down [series, 1]`` the weights of the two directions; ``shape`` is that of entities and metrics.
     """
 
-    clock: Clock
+    clock: TimeAxis
     shape: tuple[int, int]
     floor: Float
     range: Float
@@ -68,7 +68,7 @@ class _Ruler:
 
     def measure(self, residuals: Float, floor: Float) -> Float:
         """Residuals ``[series, place]`` from ``start`` on in usual spreads, weighted by direction, capped."""
-        usual = np.fmax(spread(residuals, self.clock), floor)
+        usual = np.fmax(usual_spread(residuals, self.clock), floor)
         scaled = residuals[:, self.clock.asked :] / self.clock.from_renewals(usual)
         scaled *= np.where(scaled > 0, self.up, self.down)
         return self.unfold(np.clip(scaled, -CAP, CAP, out=scaled))
@@ -95,12 +95,12 @@ def views(panel: Panel, start: int = 0) -> Iterator[tuple[str, Float]]:
     A deviation in the direction that is not worse counts less. Every slot looks at itself and back only.
     """
     slots = panel.values.shape[1]
-    clock, values = Clock(slots, panel.interval_s, start), np.moveaxis(panel.values, 1, 2).reshape(-1, slots)
+    clock, values = TimeAxis(slots, panel.interval_s, start), np.moveaxis(panel.values, 1, 2).reshape(-1, slots)
     ruler, sums, places = _ruler(panel, values, clock), RollingSums.of(values), clock.places
     quarter, half, hour, three = (
         whole_slots(seconds, panel.interval_s, least=least) for seconds, least in (QUARTER, HALF, HOUR, THREE_HOURS)
     )
-    ways = [at_places(way, clock) for way in seasonal(sums.block_means(clock.block), clock)]
+    ways = [at_sampled_slots(way, clock) for way in seasonal_levels(sums.block_means(clock.block), clock)]
     usual = np.where(np.isnan(ways[0]), ways[2], ways[0])
     now, hourly = np.take(values, places, axis=1), sums.trimmed_mean(hour, places)
     yield "now", ruler.measure(now - usual, ruler.least)
@@ -113,12 +113,15 @@ def views(panel: Panel, start: int = 0) -> Iterator[tuple[str, Float]]:
     yield "calm3", _calm(sums, three, ruler)
     every, sampled = np.arange(slots), np.arange(0, slots, clock.pace)
     least, log_least = NOVEL_FLOOR * ruler.least, np.full_like(ruler.least, NOVEL_FLOOR * LOG_FLOOR)
-    yield "novel", ruler.measure(novelty(now, values, every, clock), least)
+    yield "novel", ruler.measure(distance_to_nearest(now, values, every, clock), least)
     known = sums.mean(three, sampled)
-    yield "novel3", ruler.measure(novelty(sums.mean(three, places), known, sampled, clock), least)
+    yield "novel3", ruler.measure(distance_to_nearest(sums.mean(three, places), known, sampled, clock), least)
     known = ruler.scatter(sums, hour, sampled)
-    yield "stir", ruler.measure(novelty(ruler.scatter(sums, hour, places), known, sampled, clock), log_least)
-    yield "record", ruler.unfold(record(values, clock.from_renewals(ruler.least), start))
+    yield (
+        "stir",
+        ruler.measure(distance_to_nearest(ruler.scatter(sums, hour, places), known, sampled, clock), log_least),
+    )
+    yield "record", ruler.unfold(beyond_record(values, clock.from_renewals(ruler.least), start))
 
 
 def _calm(sums: RollingSums, width: int, ruler: _Ruler) -> Float:
@@ -128,13 +131,13 @@ def _calm(sums: RollingSums, width: int, ruler: _Ruler) -> Float:
     """
     clock, slots = ruler.clock, sums.values.shape[1]
     ends = np.minimum(np.arange(clock.block, slots + clock.block, clock.block), slots) - 1
-    usual = usual_of_day(ruler.scatter(sums, width, ends), clock)
+    usual = usual_at_this_time(ruler.scatter(sums, width, ends), clock)
     here = ruler.scatter(sums, width, clock.places)
-    return ruler.measure(here - at_places(usual, clock), np.full_like(ruler.least, LOG_FLOOR))
+    return ruler.measure(here - at_sampled_slots(usual, clock), np.full_like(ruler.least, LOG_FLOOR))
 
 
-def _ruler(panel: Panel, values: Float, clock: Clock) -> _Ruler:
-    lowest, low, middle, high, highest = past_quantiles(values, (0.01, 0.05, 0.5, 0.95, 0.99), clock)
+def _ruler(panel: Panel, values: Float, clock: TimeAxis) -> _Ruler:
+    lowest, low, middle, high, highest = history_quantiles(values, (0.01, 0.05, 0.5, 0.95, 0.99), clock)
     ranged = np.nan_to_num(np.fmax((high - low) / 3.29, (highest - lowest) / 10), nan=1.0)
     entities = len(panel.entities)
     floors = [shipped_catalogue().detection_floor(metric) for metric in panel.metrics]

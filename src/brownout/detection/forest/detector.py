@@ -11,11 +11,11 @@ import numpy as np
 import skops.io
 from sklearn.ensemble import IsolationForest
 
-from brownout.detection.baseline.normal_periods import lasting, strange, tops
+from brownout.detection.baseline.normal_periods import block_peaks, sustained, unusual
 from brownout.detection.detector_settings import DetectorSettings
 from brownout.detection.features.feature_table import FEATURES, Features, entity_features
 from brownout.detection.forest.alarm_threshold import Threshold, fit_threshold
-from brownout.detection.forest.deduplication import announce, news
+from brownout.detection.forest.deduplication import deduplicated, new_alarms
 from brownout.detection.forest.peak_tail import Tail, fit_tail
 from brownout.domain.errors import DataError, ModelError, NotFittedError
 from brownout.domain.findings import AnomalyScores
@@ -24,7 +24,7 @@ from brownout.numerics.rolling import rolling_mean
 from brownout.numerics.slots import HOUR_S, whole_slots
 from brownout.store.atomic import atomic_path, write_text
 
-__all__ = ["Assessment", "Boundaries", "IsolationForestDetector", "Lesson"]
+__all__ = ["Assessment", "Boundaries", "IsolationForestDetector", "TrainingSet"]
 
 FORMAT = 6
 BATCH = 200_000
@@ -73,7 +73,7 @@ class Boundaries:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Lesson:
+class TrainingSet:
     """Features that a detector learns from, and how many slots were watched before the first."""
 
     features: Features
@@ -101,15 +101,15 @@ class IsolationForestDetector:
 
         Raises DataError where nothing was measured.
         """
-        lessons: dict[str, list[Lesson]] = {}
+        lessons: dict[str, list[TrainingSet]] = {}
         for panel in panels:
             slots = panel.values.shape[1]
             warm = min(int(WARM_DAYS * DAY_S / panel.interval_s), slots // 3)
-            lesson = Lesson(features=entity_features(panel, warm), interval_s=panel.interval_s, known=warm)
+            lesson = TrainingSet(features=entity_features(panel, warm), interval_s=panel.interval_s, known=warm)
             lessons.setdefault(panel.entities[0].kind, []).append(lesson)
         return self.learn(lessons)
 
-    def learn(self, lessons: Mapping[str, Sequence[Lesson]]) -> Self:
+    def learn(self, lessons: Mapping[str, Sequence[TrainingSet]]) -> Self:
         """Learn from features by kind of entity; raises DataError where nothing was measured."""
         forests: dict[str, IsolationForest] = {}
         thresholds: dict[str, Boundaries] = {}
@@ -140,7 +140,7 @@ class IsolationForestDetector:
             parts.append(rows[np.isfinite(rows).all(axis=1)][:share])
         return np.concatenate(parts)
 
-    def _boundaries(self, forest: IsolationForest, members: Sequence[Lesson]) -> Boundaries:
+    def _boundaries(self, forest: IsolationForest, members: Sequence[TrainingSet]) -> Boundaries:
         """Boundaries that ordinary days cross at the rates of the settings."""
         parts = [_peaks(forest, lesson, CALIBRATED // len(members)) for lesson in members]
         rates = (self.settings.strays_a_day, self.settings.news_a_day)
@@ -171,7 +171,7 @@ class IsolationForestDetector:
             metrics=panel.metric_names,
             times=panel.times[start:],
             interval_s=panel.interval_s,
-            scores=announce(assessed.surprises, start),
+            scores=deduplicated(assessed.surprises, start),
             deviations=features.deviations,
             levels=assessed.levels,
         )
@@ -275,22 +275,22 @@ class _Peaks:
     watched: float
 
 
-def _peaks(forest: IsolationForest, lesson: Lesson, slots: int) -> _Peaks:
+def _peaks(forest: IsolationForest, lesson: TrainingSet, slots: int) -> _Peaks:
     """What is learned about boundaries from whole entities of a lesson, evenly chosen, about ``slots`` together."""
     whole = lesson.features.rows
     entities = max(min(len(whole), slots // max(whole.shape[1], 1)), 1)
     rows = whole[np.linspace(0, len(whole) - 1, entities).astype(int)]
-    plain = ~strange(np.expm1(rows[..., FARTHEST]), lesson.interval_s)
+    plain = ~unusual(np.expm1(rows[..., FARTHEST]), lesson.interval_s)
     levels, surprises = _in_time(forest, rows, lesson.interval_s)
-    ordinary = np.where(plain, lasting(levels), np.nan)
-    fresh = news(surprises - np.nanmin(surprises, initial=np.inf), lesson.known)
+    ordinary = np.where(plain, sustained(levels), np.nan)
+    fresh = new_alarms(surprises - np.nanmin(surprises, initial=np.inf), lesson.known)
     values = ordinary[np.isfinite(ordinary)], surprises[np.isfinite(surprises)]
     days = len(values[0]) * lesson.interval_s / DAY_S, len(values[1]) * lesson.interval_s / DAY_S
     return _Peaks(
         values=values,
-        peaks=(tops(ordinary, lesson.interval_s), surprises[fresh]),
+        peaks=(block_peaks(ordinary, lesson.interval_s), surprises[fresh]),
         days=days,
-        tops=tops(levels, lesson.interval_s),
+        tops=block_peaks(levels, lesson.interval_s),
         watched=float(np.isfinite(levels).sum()) * lesson.interval_s / DAY_S,
     )
 
