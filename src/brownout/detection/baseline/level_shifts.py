@@ -154,7 +154,7 @@ def _made_anew(
     """Scores of the entities of shifts, from each acceptance on by the panel with all shifts accepted until then."""
     if scores.levels is None:
         return scores
-    levels, surprises, deviations = scores.levels.copy(), scores.scores.copy(), scores.deviations.copy()
+    levels, novelties, deviations = scores.levels.copy(), scores.scores.copy(), scores.deviations.copy()
     first = panel.slot(scores.times[0])
     for at in sorted({shift.at for shift in shifts}):
         until = [shift for shift in shifts if shift.at <= at]
@@ -166,6 +166,6 @@ def _made_anew(
         own = moved_to_new_level(panel, until).select(entities=rows)
         again = detector.score(own, begin)
         levels[rows, begin - first :] = again.scores if again.levels is None else again.levels
-        surprises[rows, begin - first :] = again.scores
+        novelties[rows, begin - first :] = again.scores
         deviations[rows, begin - first :] = again.deviations
-    return replace(scores, levels=levels, scores=surprises, deviations=deviations)
+    return replace(scores, levels=levels, scores=novelties, deviations=deviations)

@@ -52,11 +52,11 @@ def without_peer_slots(scores: AnomalyScores, panel: Panel, newcomers: Mapping[i
     if not newcomers or scores.levels is None:
         return scores
     begin = panel.slot(scores.times[0])
-    levels, surprises = scores.levels.copy(), scores.scores.copy()
+    levels, novelties = scores.levels.copy(), scores.scores.copy()
     for row, first in newcomers.items():
         levels[row, : max(first - begin, 0)] = np.nan
-        surprises[row, : max(first - begin, 0)] = np.nan
-    return replace(scores, levels=levels, scores=surprises)
+        novelties[row, : max(first - begin, 0)] = np.nan
+    return replace(scores, levels=levels, scores=novelties)
 
 
 def _aligned(panel: Panel, peers: Panel) -> Float:

@@ -14,10 +14,10 @@ LEAST_QUIET = 12
 """Slots that an alarm silences like ones at least."""
 WORSE = 1.1
 """How much higher a level must be than those lately to be news within the quiet time."""
-HELD = 0.75
+MUTED_FROM = 0.75
 """Levels above this share of the boundary that are no news are pressed below it, in their order."""
-PRESSED = 0.8
-"""Share of ``HELD`` below which ordinary levels are scaled."""
+MUTED_SCALE = 0.8
+"""Share of ``MUTED_FROM`` below which ordinary levels are scaled."""
 
 
 def deduplicated(levels: Float, known: int) -> Float:
@@ -26,8 +26,10 @@ def deduplicated(levels: Float, known: int) -> Float:
     ``levels`` have the boundary at 1.0, NaN = not scored; ``known`` is the number of slots watched before the first.
     """
     fresh = new_alarms(levels, known)
-    above = levels - HELD
-    pressed = np.where(above < 0, PRESSED * levels, HELD * (PRESSED + (1 - PRESSED) * above / (above + 1)))
+    above = levels - MUTED_FROM
+    pressed = np.where(
+        above < 0, MUTED_SCALE * levels, MUTED_FROM * (MUTED_SCALE + (1 - MUTED_SCALE) * above / (above + 1))
+    )
     scores: Float = np.where(fresh & (above >= 0), levels, pressed).astype(np.float32)
     return scores
 
