@@ -7,7 +7,7 @@ import numpy as np
 
 from brownout.diagnosis.evidence.observation import Observation, Observations
 from brownout.diagnosis.knowledge.evidence_rules import EvidenceRule, Symptom
-from brownout.domain.entities import Topology
+from brownout.domain.entities import EntityKind, Topology
 from brownout.domain.findings import EvidenceRole
 from brownout.domain.metrics import Family
 
@@ -94,8 +94,8 @@ class Scene:
         if where in KIND_AT:
             found = [e for e in below if self.topology[e].kind == KIND_AT[where]]
             return [e for e in found if e != entity] if where in {"others", "other_guest"} else found
-        own = self._descendants(entity) if self.topology[entity].kind == "vm" else below
-        consoles = [e for e in below if self.topology[e].kind == "console"]
+        own = self._descendants(entity) if self.topology[entity].kind == EntityKind.VM else below
+        consoles = [e for e in below if self.topology[e].kind == EntityKind.CONSOLE]
         return [e for e in consoles if (e in own) == (where == "consoles")]
 
     def _descendants(self, entity: str) -> tuple[str, ...]:
