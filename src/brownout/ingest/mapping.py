@@ -149,9 +149,7 @@ class TelegrafMapping:
     catalogue: Catalogue
 
     @classmethod
-    def load(
-        cls, site: Path | None = None, *, names: Names | None = None, catalogue: Catalogue | None = None
-    ) -> Self:
+    def load(cls, site: Path | None = None, *, names: Names | None = None, catalogue: Catalogue | None = None) -> Self:
         """Read the mapping that ships with brownout, then a site's own file of the same form.
 
         A metric that the site's file maps is no longer taken from where brownout would have it from. Without a
