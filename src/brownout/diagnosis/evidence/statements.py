@@ -1,20 +1,22 @@
 """Evidence: the sentence that says what was seen, or that nobody looked."""
 
 from brownout.diagnosis.evidence.symptoms import Sight
-from brownout.diagnosis.knowledge.evidence_rules import EvidenceRule, Symptom
+from brownout.diagnosis.knowledge.evidence_rules import PLACES, EvidenceRule, Symptom
 from brownout.domain.findings import Evidence, EvidenceState
 from brownout.domain.forecasts import Series
 
-__all__ = ["PRESENT", "explain"]
+__all__ = ["NOT_MEASURED", "PRESENT", "explain"]
 
 PRESENT = 0.5
 """Strength from which a report calls a symptom present."""
+NOT_MEASURED = "not measured: "
+"""How the statement of missing evidence begins."""
 
 
 def explain(rule: EvidenceRule, symptom: Symptom, sight: Sight | None) -> Evidence:
     """One step of the path from measurements to a cause."""
     if sight is None:
-        return _step(rule, symptom, EvidenceState.MISSING, f"not measured: {symptom.about} ({_words(rule.where)})")
+        return _step(rule, symptom, EvidenceState.MISSING, f"{NOT_MEASURED}{symptom.described} {PLACES[rule.where]}")
     state = EvidenceState.PRESENT if sight.strength >= PRESENT else EvidenceState.ABSENT
     found = sight.observation
     if found is None:
@@ -45,10 +47,6 @@ def _step(
         statement=statement,
         source=symptom.source,
     )
-
-
-def _words(where: str) -> str:
-    return where.replace("_", " ")
 
 
 def figure(value: float) -> str:
