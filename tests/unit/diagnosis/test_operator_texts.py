@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from brownout.diagnosis.evidence.statements import explain
-from brownout.diagnosis.evidence.symptoms import Sight
+from brownout.diagnosis.evidence.symptoms import SymptomMatch
 from brownout.site_knowledge import load_definitions
 
 DEFINITIONS = load_definitions()
@@ -64,6 +64,6 @@ def test_a_statement_fills_in_every_placeholder() -> None:
         assert set(re.findall(r"\{(\w+)\}", symptom.says)) <= {"entity", "observed", "usual", "unit"}, symptom.id
     cause = DEFINITIONS.knowledge.causes["VIRT-05"]
     rule = next(rule for rule in cause.evidence if rule.symptom == "disk_emulated")
-    seen = explain(rule, DEFINITIONS.knowledge.symptoms[rule.symptom], Sight(1.0, "vm7", label="ide"))
+    seen = explain(rule, DEFINITIONS.knowledge.symptoms[rule.symptom], SymptomMatch(1.0, "vm7", label="ide"))
     assert "vm7" in seen.statement
     assert "ide" in seen.statement
