@@ -13,16 +13,15 @@ from typing import Any
 
 from brownout.domain.errors import KnowledgeError
 
-__all__ = ["ENTITY_KINDS", "Definition", "definitions_folder", "lock_file", "nearest", "read_definitions"]
+__all__ = ["Definition", "definitions_folder", "lock_file", "nearest", "read_definitions"]
 
 PACKAGE = Path(__file__).parents[1]
 CHECKOUT = Path(__file__).parents[3]
 
-ENTITY_KINDS = ("host", "vm", "console", "disk", "path", "interface", "link")
-"""Kinds of entities that definitions can name."""
-
 FILES: Mapping[str, str] = {
     "metrics": "catalogue.toml",
+    "figures": "catalogue.toml",
+    "spread_floors": "catalogue.toml",
     "rules": "rules.toml",
     "symptoms": "knowledge/symptoms.toml",
     "causes": "knowledge/causes.toml",

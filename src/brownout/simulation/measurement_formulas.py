@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from brownout.domain.definitions import ENTITY_KINDS, Definition, read_definitions
+from brownout.domain.definitions import Definition, read_definitions
+from brownout.domain.entities import NAMED_KINDS
 from brownout.domain.metrics import Catalogue
 from brownout.simulation.measured_state import GUEST_KINDS, STATES, MeasuredState
 from brownout.simulation.physics.drivers import Driver
@@ -127,8 +128,8 @@ def read_formulas(
 def _formula(definition: Definition, drivers: Mapping[str, Driver]) -> Formula:
     definition.check_keys(KEYS, required=("kind",))
     fields = dict(definition.fields)
-    if fields["kind"] not in ENTITY_KINDS:
-        raise definition.unknown("kind of entity", fields["kind"], ENTITY_KINDS)
+    if fields["kind"] not in NAMED_KINDS:
+        raise definition.unknown("kind of entity", fields["kind"], NAMED_KINDS)
     if fields.get("model") and fields["model"] not in MODELS:
         raise definition.unknown("model", fields["model"], MODELS)
     sources = _sources(fields["kind"], drivers)

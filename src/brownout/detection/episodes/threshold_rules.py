@@ -9,17 +9,18 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from brownout.detection.baseline.seasonal_baseline import trailing_mean, trailing_sum
 from brownout.detection.episodes.rule_measures import MEASURES, beyond_usual, measured
 from brownout.domain.definitions import Definition, read_definitions
 from brownout.domain.findings import Episode
 from brownout.domain.metrics import Catalogue
 from brownout.domain.panel import Panel
+from brownout.numerics.arrays import Marks
+from brownout.numerics.rolling import rolling_mean, rolling_sum
+from brownout.numerics.slots import nearest_slots
 
 __all__ = ["Line", "Rule", "RuleSeverity", "RuleState", "evaluate", "load_rules", "with_rules"]
 
 States = npt.NDArray[np.int8]
-Marks = npt.NDArray[np.bool_]
 
 
 class RuleState(IntEnum):
@@ -170,13 +171,13 @@ def with_rules(found: Sequence[Episode], panel: Panel, rules: Sequence[Rule]) ->
 
 def _hold(rule: Rule, tests: Sequence[Line], seconds: float, panel: Panel) -> tuple[Marks, Marks]:
     """Whether all tests held over the span, and whether enough of it was measured; both ``[entity, time]``."""
-    width = max(round(seconds / panel.interval_s), 1)
+    width = nearest_slots(seconds, panel.interval_s)
     held = np.ones(panel.values.shape[:2], bool)
     covered = held.copy()
     for test in tests:
         passed, known = _passed(rule, test, panel)
-        count = trailing_sum(known, width)
-        failed = trailing_sum(known & ~passed, width)
+        count = rolling_sum(known, width)
+        failed = rolling_sum(known & ~passed, width)
         covered &= count >= rule.min_coverage * width
         held &= failed == 0
     return held & covered, covered
@@ -185,9 +186,9 @@ def _hold(rule: Rule, tests: Sequence[Line], seconds: float, panel: Panel) -> tu
 def _passed(rule: Rule, test: Line, panel: Panel) -> tuple[Marks, Marks]:
     """Whether a test is satisfied at each slot, and whether there was enough to tell."""
     values = panel.values[..., [panel.metric_names.index(test.metric)]]
-    width = max(round(rule.window_s / panel.interval_s), 1)
-    enough = trailing_sum(np.isfinite(values), width)[..., 0] >= rule.min_coverage * width
-    mean = trailing_mean(values, width)[..., 0]
+    width = nearest_slots(rule.window_s, panel.interval_s)
+    enough = rolling_sum(np.isfinite(values), width)[..., 0] >= rule.min_coverage * width
+    mean = rolling_mean(values, width)[..., 0]
     shown = mean if test.measure == "value" else measured(test.measure, mean, panel.interval_s, test.span_s)
     known = ~np.isnan(shown) & enough
     passed = (shown > test.value) if test.op == ">" else (shown < test.value)
@@ -195,7 +196,7 @@ def _passed(rule: Rule, test: Line, panel: Panel) -> tuple[Marks, Marks]:
         line = beyond_usual(mean, panel.interval_s, test.spreads)
         known, passed = known & np.isfinite(line), passed & (mean > line)
     if test.of > 1:
-        hits = trailing_sum(passed & known, test.of)
-        known = trailing_sum(known, test.of) >= max(test.hits, rule.min_coverage * test.of)
+        hits = rolling_sum(passed & known, test.of)
+        known = rolling_sum(known, test.of) >= max(test.hits, rule.min_coverage * test.of)
         passed = hits >= test.hits
     return passed & known, known

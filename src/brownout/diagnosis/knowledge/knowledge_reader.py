@@ -14,7 +14,8 @@ from brownout.diagnosis.knowledge.evidence_rules import (
     EvidenceRule,
     Symptom,
 )
-from brownout.domain.definitions import ENTITY_KINDS, Definition
+from brownout.domain.definitions import Definition
+from brownout.domain.entities import NAMED_KINDS
 from brownout.domain.findings import EvidenceRole
 from brownout.domain.metrics import Catalogue, Family, Role
 
@@ -117,7 +118,7 @@ def _cause(definition: Definition, symptoms: Definitions, catalogue: Catalogue) 
     table = definition.fields
     definition.check_keys(CAUSE_KEYS, required=CAUSE_REQUIRED)
     if table["kind"]:
-        _one_of(definition, "kind", table["kind"], ENTITY_KINDS)
+        _one_of(definition, "kind", table["kind"], NAMED_KINDS)
     for metric in table.get("alone", ()):
         if metric not in catalogue.metrics:
             raise definition.unknown("metric in alone", metric, catalogue.metrics)

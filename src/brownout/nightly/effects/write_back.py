@@ -5,21 +5,19 @@ points. See ``docs/influxdb.md`` for the measurements.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
 
-from brownout.adapters.influx.connect import connect
 from brownout.domain.entities import Topology
 from brownout.domain.findings import AnomalyScores
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.metrics import Metric
 from brownout.domain.night import Night
-from brownout.ingest.line_protocol import Points, batches
-from brownout.settings import Settings
+from brownout.ingest.line_protocol import Points
+from brownout.nightly.run import NightResult
 
-__all__ = ["Sink", "forecast_points", "night_points", "score_points", "sink_of"]
+__all__ = ["Sink", "forecast_points", "night_points", "score_points", "write_back"]
 
 Sink = Callable[[Iterable[Points]], int]
 """Takes points, returns the number of lines written."""
@@ -28,13 +26,19 @@ SCORE_SLOT_S = 300
 """Scores are written as the highest of five minutes."""
 
 
-def sink_of(settings: Settings) -> Sink | None:
-    """Writes into the database of the settings; None where there is none or it is not to be written to."""
-    influx = settings.influxdb
-    if influx is None or not influx.write_back:
-        return None
-    database = connect(influx)
-    return lambda points: database.write(chain.from_iterable(batches(part) for part in points))
+def write_back(result: NightResult, metrics: Mapping[str, Metric], sink: Sink) -> int:
+    """Write forecasts, scores, breaches, episodes and causes of a night; returns the number of lines written."""
+    return sink(_points(result, metrics))
+
+
+def _points(result: NightResult, metrics: Mapping[str, Metric]) -> Iterator[Points]:
+    topology = result.night.topology
+    for shard in result.shards:
+        if shard.forecast is not None and shard.forecast.forecasts is not None:
+            yield forecast_points(shard.forecast.forecasts, metrics, topology)
+        if shard.detection.scores is not None:
+            yield score_points(shard.detection.scores, topology)
+    yield from night_points(result.night)
 
 
 def forecast_points(forecasts: Forecasts, metrics: Mapping[str, Metric], topology: Topology) -> Points:

@@ -14,17 +14,17 @@ from brownout.domain.forecasts import Series
 from brownout.domain.night import Night
 from brownout.domain.panel import as_time
 from brownout.domain.verdicts import Said, Verdict
-from brownout.nightly.workspace import Workspace
 from brownout.store.atomic import write_text
+from brownout.store.workspace import Workspace
 
-__all__ = ["give_feedback", "read_alert_state", "remember", "take_back"]
+__all__ = ["give_feedback", "read_alert_state", "take_back", "write_alert_state"]
 
 UNDO = "undo"
 KEPT = ("episodes", "suppressed", "muted")
 """Lists of a night's file; earlier versions called what is quiet muted."""
 
 
-def remember(workspace: Workspace, night: Night) -> None:
+def write_alert_state(workspace: Workspace, night: Night) -> None:
     """Keep what a night found, so that the next one goes on with what is open."""
     incident = {episode: diagnosis.id for diagnosis in night.diagnoses for episode in diagnosis.episodes}
     table = {

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from brownout.adapters.tracking import MlflowTracker
-from brownout.settings import Settings
 from brownout.store.history import History
 
 __all__ = ["Workspace"]
@@ -55,8 +53,12 @@ class Workspace:
         """The history as it is now; raises HistoryError where there is none."""
         return History.open(self.history)
 
-    def tracker(self, settings: Settings) -> MlflowTracker:
-        """MLflow, in a sqlite file of this folder where the settings name no store."""
-        uri = settings.tracking.uri or f"sqlite:///{(self.out / 'mlflow.db').resolve()}"
-        self.out.mkdir(parents=True, exist_ok=True)
-        return MlflowTracker(uri, settings.tracking.experiment, self.out / "mlflow-artifacts")
+    @property
+    def archive(self) -> Path:
+        """Reports of earlier nights, a folder each."""
+        return self.out / "archive"
+
+    @property
+    def prefect(self) -> Path:
+        """Where Prefect keeps what it must."""
+        return self.out / "prefect"
