@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import brownout
+from brownout.cli.night_commands import alone_in, run_night
 from brownout.cli.talk import progress_bars, say
 from brownout.domain.errors import SettingsError
 from brownout.settings import Settings, load_settings
@@ -65,26 +66,19 @@ def demo(
 ) -> None:
     """Simulate a small fleet with faults and run the nightly flow on it; needs no server."""
     from brownout.operate.demo import prepare_demo
-    from brownout_pipelines.runtime import prefect_environment
 
-    say(f"simulate: a small fleet into {out / 'fleet'}")
-    config = prepare_demo(out, seed=seed)
-    with prefect_environment(state=out / "prefect"):
-        from brownout_pipelines.nightly import nightly
-
-        _announce(Path(nightly(out=out, config=config)))
+    with alone_in(out, "demo"):
+        say(f"simulate: a small fleet into {out / 'fleet'}")
+        config = prepare_demo(out, seed=seed)
+        _announce(run_night(out, config, None))
 
 
 @app.command("nightly")
 def nightly_command(*, out: Out, config: Config = None, dataset: DatasetFolder = None) -> None:
     """Sync, train, forecast, detect, diagnose, plan and report: the main job, as a Prefect flow."""
-    from brownout_pipelines.runtime import prefect_environment
-
     _settings(config, dataset)
-    with prefect_environment(state=None):
-        from brownout_pipelines.nightly import nightly
-
-        _announce(Path(nightly(out=out, config=config, dataset=dataset)))
+    with alone_in(out, "nightly"):
+        _announce(run_night(out, config, dataset))
 
 
 @app.command()
@@ -107,7 +101,7 @@ def train(*, out: Out, config: Config = None) -> None:
     from brownout.nightly.run import train_models
     from brownout.nightly.workspace import Workspace
 
-    with progress_bars() as progress:
+    with alone_in(out, "train"), progress_bars() as progress:
         for trained in train_models(load_settings(config), Workspace(out), progress):
             typer.echo(f"{trained.name}\t{trained.uri}")
 
@@ -118,7 +112,7 @@ def watch(*, out: Out, config: Config = None) -> None:
     from brownout.nightly.run import watch_fleet
     from brownout.nightly.workspace import Workspace
 
-    with progress_bars() as progress:
+    with alone_in(out, "watch"), progress_bars() as progress:
         _announce(watch_fleet(load_settings(config), Workspace(out), progress))
 
 
