@@ -36,7 +36,7 @@ def test_every_implementation_is_under_contract() -> None:
     import brownout.detection as package
 
     found = set()
-    for path in Path(package.__path__[0]).glob("*.py"):
+    for path in Path(package.__path__[0]).rglob("*.py"):
         found |= {
             line.split("=")[1].strip().strip('"') for line in path.read_text().splitlines() if "name: ClassVar" in line
         }

@@ -20,11 +20,11 @@ __all__ = [
     "EvidenceRole",
     "EvidenceState",
     "Mover",
-    "Quiet",
     "Risk",
     "Shape",
     "Shift",
-    "Why",
+    "SuppressedEpisode",
+    "SuppressionReason",
 ]
 
 UNKNOWN = "unknown"
@@ -150,7 +150,7 @@ class Episode:
         return self.movers[0].series.metric if self.movers else ""
 
 
-class Why(StrEnum):
+class SuppressionReason(StrEnum):
     """Why an episode raises no alarm."""
 
     ARTEFACT = "artefact"
@@ -161,7 +161,7 @@ class Why(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quiet:
+class SuppressedEpisode:
     """An episode that is kept but not alarmed.
 
     ``reason`` is the sentence a report shows; ``because`` the id of the artefact among the causes, of the episode whose
@@ -169,7 +169,7 @@ class Quiet:
     """
 
     episode: Episode
-    why: Why
+    why: SuppressionReason
     reason: str
     because: str
 
@@ -209,9 +209,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """A candidate explanation, ``unknown`` included; ``against`` says why it is not likelier, "" for those told.
+    """A candidate explanation of an incident; ``unknown`` is one too.
 
-    ``also`` marks a cause that is at work beside the first: its probability is that of what the first leaves
+    ``counter_evidence`` says why it is not more probable, "" for the causes that are reported as the answer.
+    ``contributing`` marks a cause that is at work beside the first: its probability is that of what the first leaves
     unexplained. ``artefact`` marks what looks like a fault and is none.
     """
 
@@ -221,8 +222,8 @@ class Cause:
     entity: str
     probability: float
     evidence: tuple[Evidence, ...] = ()
-    against: str = ""
-    also: bool = False
+    counter_evidence: str = ""
+    contributing: bool = False
     artefact: bool = False
 
 
@@ -253,7 +254,7 @@ class Diagnosis:
     @property
     def told(self) -> tuple[Cause, ...]:
         """The causes that are told: the most probable, and those at work beside it."""
-        return (self.top, *(cause for cause in self.causes if cause.also))
+        return (self.top, *(cause for cause in self.causes if cause.contributing))
 
 
 class Risk(StrEnum):

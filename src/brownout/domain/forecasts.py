@@ -1,8 +1,8 @@
 """Forecasts and the breaches read off them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -26,13 +26,14 @@ class Series:
 class Odds:
     """From the chance that a forecast gives to the one that held-out windows bear out.
 
-    ``surprise`` is the chance that a limit is crossed within the horizon although no forecast shows it, ``lapse`` that
-    it is not although every forecast does; ``intercept`` and ``slope`` are applied to the log-odds between them.
+    ``miss_rate`` is the chance that a limit is crossed within the horizon although no forecast shows it,
+    ``false_alarm_rate`` that it is not although every forecast does; ``intercept`` and ``slope`` are applied to the
+    log-odds between them.
     ``limit`` is the one that they were learned for, None for any: they say nothing about another.
     """
 
-    surprise: float = 0.0
-    lapse: float = 0.0
+    miss_rate: float = 0.0
+    false_alarm_rate: float = 0.0
     intercept: float = 0.0
     slope: float = 1.0
     limit: float | None = None
@@ -40,6 +41,12 @@ class Odds:
     def speaks_of(self, limit: float) -> bool:
         """Whether the odds are about a limit."""
         return self.limit is None or self.limit == limit
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any]) -> Self:
+        """Build from what a model's card says; cards of version 0.1 called the two rates surprise and lapse."""
+        former = {"surprise": "miss_rate", "lapse": "false_alarm_rate"}
+        return cls(**{former.get(key, key): value for key, value in table.items()})
 
 
 @dataclass(frozen=True, slots=True, eq=False)

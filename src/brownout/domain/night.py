@@ -7,7 +7,7 @@ import numpy as np
 
 from brownout.domain.calendar import Announced
 from brownout.domain.entities import Topology
-from brownout.domain.findings import Action, Diagnosis, Episode, Quiet, Shift
+from brownout.domain.findings import Action, Diagnosis, Episode, Shift, SuppressedEpisode
 from brownout.domain.forecasts import Breach, Series, Skill
 from brownout.domain.metrics import Metric
 from brownout.domain.panel import Float, Times
@@ -79,7 +79,7 @@ class Night:
     start, end
         The window searched for episodes; ``end`` is the end of the data and the origin of the forecasts.
     episodes, diagnoses
-        What is alarmed; ``quiet`` are the episodes that are not.
+        What is alarmed; ``suppressed`` are the episodes that are not.
     verdicts
         What people said about episodes of this and earlier nights.
     maintenance
@@ -122,7 +122,7 @@ class Night:
     quality: Quality
     latency: Chart | None = None
     series: int = 0
-    quiet: tuple[Quiet, ...] = ()
+    suppressed: tuple[SuppressedEpisode, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     maintenance: tuple[Announced, ...] = ()
     shifts: tuple[Shift, ...] = ()

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Episode", "Maintenance", "Mover", "Part", "Quiet", "Shift", "Verdict"]
+__all__ = ["Episode", "Maintenance", "Mover", "Part", "Shift", "SuppressedEpisode", "Verdict"]
 
 
 class Part(BaseModel):
@@ -66,7 +66,7 @@ class Episode(Part):
     """Levels that shifted within and were accepted as usual since."""
 
 
-class Quiet(Part):
+class SuppressedEpisode(Part):
     """An episode that is not alarmed, and why."""
 
     why: Literal["artefact", "chance", "moved", "feedback", "outlier"]

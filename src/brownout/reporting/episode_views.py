@@ -75,9 +75,9 @@ def maintenance_of(window: calendar.Announced) -> schema.Maintenance:
     )
 
 
-def quiet_of(quiet: findings.Quiet, found: night.Night) -> schema.Quiet:
+def quiet_of(quiet: findings.SuppressedEpisode, found: night.Night) -> schema.SuppressedEpisode:
     """An episode that is not alarmed, and why."""
-    return schema.Quiet(
+    return schema.SuppressedEpisode(
         why=quiet.why.value, reason=quiet.reason, because=quiet.because, episode=episode_of(quiet.episode, found)
     )
 
@@ -92,5 +92,7 @@ def verdict_of(verdict: verdicts.Verdict, found: night.Night) -> schema.Verdict:
         said=verdict.said.value,
         at=iso(verdict.at),
         effect=verdict.effect,
-        muted=sum(one.why is findings.Why.FEEDBACK and one.because == episode.id for one in found.quiet),
+        muted=sum(
+            one.why is findings.SuppressionReason.FEEDBACK and one.because == episode.id for one in found.suppressed
+        ),
     )

@@ -58,7 +58,7 @@ def report_of(found: night.Night) -> schema.Report:
         incidents=[_incident(diagnosis, found, actions.get(diagnosis.id, [])) for diagnosis in found.diagnoses],
         actions=[action for about, members in actions.items() if about not in ids for action in members],
         episodes=[episode_of(episode, found) for episode in found.episodes],
-        quiet=[quiet_of(one, found) for one in found.quiet],
+        suppressed=[quiet_of(one, found) for one in found.suppressed],
         shifts=[shift_of(shift, found) for shift in found.shifts],
         verdicts=[verdict_of(verdict, found) for verdict in found.verdicts],
         maintenance=[maintenance_of(window) for window in found.maintenance],
@@ -122,8 +122,8 @@ def _cause(cause: findings.Cause) -> schema.Cause:
         family=cause.family,
         entity=cause.entity,
         probability=round(cause.probability, 4),
-        against=cause.against,
-        also=cause.also,
+        counter_evidence=cause.counter_evidence,
+        contributing=cause.contributing,
         artefact=cause.artefact,
         evidence=[
             schema.Evidence(

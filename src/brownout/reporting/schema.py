@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from brownout.reporting.episode_schema import Episode, Maintenance, Mover, Part, Quiet, Shift, Verdict
+from brownout.reporting.episode_schema import Episode, Maintenance, Mover, Part, Shift, SuppressedEpisode, Verdict
 from brownout.reporting.skill_schema import Driver, Judgement, Skill
 
 __all__ = [
@@ -22,13 +22,13 @@ __all__ = [
     "Model",
     "Mover",
     "Quality",
-    "Quiet",
     "Repair",
     "Report",
     "Root",
     "Shift",
     "Skill",
     "Summary",
+    "SuppressedEpisode",
     "Verdict",
     "Window",
 ]
@@ -59,7 +59,7 @@ class Summary(Part):
     """What comes next."""
     incidents_open: int
     incidents_over: int
-    quiet: int = 0
+    suppressed: int = 0
     """Episodes that are not alarmed."""
     breaches: int
     exceeded: int
@@ -163,9 +163,9 @@ class Cause(Part):
     entity: str
     probability: float
     evidence: list[Evidence]
-    against: str = ""
+    counter_evidence: str = ""
     """Why it is not likelier; empty for those that are told."""
-    also: bool = False
+    contributing: bool = False
     """At work beside the first cause; the probability is that given what the first accounts for."""
     artefact: bool = False
     """Whether it looks like a fault and is none."""
@@ -286,7 +286,7 @@ class Report(Part):
     actions: list[Action]
     """What to do about breaches that no open incident explains; an incident carries its own."""
     episodes: list[Episode]
-    quiet: list[Quiet] = Field(default_factory=list)
+    suppressed: list[SuppressedEpisode] = Field(default_factory=list)
     verdicts: list[Verdict] = Field(default_factory=list)
     maintenance: list[Maintenance] = Field(default_factory=list)
     shifts: list[Shift] = Field(default_factory=list)

@@ -33,7 +33,7 @@ def summary_of(night: Night) -> schema.Summary:
         + _otherwise(night),
         incidents_open=len(ongoing),
         incidents_over=len(night.diagnoses) - len(ongoing),
-        quiet=len(night.quiet),
+        suppressed=len(night.suppressed),
         breaches=len(night.breaches),
         exceeded=exceeded,
         consoles_at_risk=len(_at_risk(night, ongoing) & set(consoles)),
@@ -111,9 +111,9 @@ def _already(exceeded: Sequence[Breach], night: Night) -> list[str]:
 
 def _otherwise(night: Night) -> list[str]:
     sentences = []
-    if night.quiet:
-        are = "is" if len(night.quiet) == 1 else "are"
-        sentences.append(f"{_count(len(night.quiet), 'episode')} {are} not alarmed, for stated reasons.")
+    if night.suppressed:
+        are = "is" if len(night.suppressed) == 1 else "are"
+        sentences.append(f"{_count(len(night.suppressed), 'episode')} {are} not alarmed, for stated reasons.")
     if night.quality.silent:
         sentences.append(f"{_count(len(night.quality.silent), 'entity')} sent no data in the window.")
     return sentences

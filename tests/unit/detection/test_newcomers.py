@@ -9,7 +9,7 @@ from brownout.domain.entities import Entity
 from brownout.domain.findings import AnomalyScores
 from brownout.domain.metrics import Metric
 from brownout.domain.panel import Panel
-from brownout.domain.similarity import likest
+from brownout.domain.similarity import most_similar
 
 START = np.datetime64("2026-03-16", "ms")
 DAY = 24
@@ -73,8 +73,8 @@ def test_peers_are_those_of_its_group_site_and_parent_and_then_with_its_labels()
     far = Entity(id="a", parent="h2", site="b", group="x", labels={"os": "linux"})
     near = Entity(id="b", parent="h1", site="a", group="g", labels={"os": "windows"})
     alike = replace(near, id="c", labels={"os": "linux"})
-    assert [e.id for e in likest(new, [far, near, alike])] == ["c", "b", "a"]
-    assert len(likest(new, [replace(far, id=f"{n}") for n in range(20)])) == 7
+    assert [e.id for e in most_similar(new, [far, near, alike])] == ["c", "b", "a"]
+    assert len(most_similar(new, [replace(far, id=f"{n}") for n in range(20)])) == 7
 
 
 def test_what_was_lent_is_not_scored() -> None:

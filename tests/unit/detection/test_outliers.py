@@ -5,7 +5,7 @@ import pytest
 
 from brownout.detection.episodes.outliers import outliers
 from brownout.domain.entities import Entity
-from brownout.domain.findings import Episode, Mover, Why
+from brownout.domain.findings import Episode, Mover, SuppressionReason
 from brownout.domain.forecasts import Series
 from brownout.domain.metrics import Metric
 from brownout.domain.panel import Panel
@@ -32,7 +32,7 @@ def found(  # noqa: PLR0913 - what tests vary
         id="e", entity="nic", start=start, end=end, open=False, severity=2.5, movers=(mover,), rules=rules
     )
     quiet = outliers([episode], panel)
-    assert all((one.why, one.because) == (Why.OUTLIER, "errors") for one in quiet)
+    assert all((one.why, one.because) == (SuppressionReason.OUTLIER, "errors") for one in quiet)
     return [one.reason for one in quiet]
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from brownout.detection.episodes.relocation import relocated
 from brownout.domain.entities import Entity
-from brownout.domain.findings import Episode, Mover, Why
+from brownout.domain.findings import Episode, Mover, SuppressionReason
 from brownout.domain.forecasts import Series
 from brownout.domain.metrics import Metric, Worse
 from brownout.domain.panel import Panel
@@ -43,7 +43,7 @@ MOVES = {"vm1": {at(310): "vm1", at(100): "other"}}
 
 def test_an_episode_that_begins_with_a_move_is_quiet_and_says_why() -> None:
     (quiet,) = relocated([episode()], panel(), MOVES)
-    assert (quiet.why, quiet.because) == (Why.MOVED, "vm1")
+    assert (quiet.why, quiet.because) == (SuppressionReason.MOVED, "vm1")
     assert quiet.reason == "vm1 moved to another host at 2026-03-02T05:10Z, and no limit is crossed"
 
 

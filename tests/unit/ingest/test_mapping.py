@@ -22,7 +22,7 @@ INPUTS = {
 }  # fmt: skip
 
 
-class Memory:
+class AlertState:
     """A database in memory: raw telemetry by measurement."""
 
     name = label = "memory"
@@ -47,7 +47,7 @@ def raw(tags: list[dict[str, str]], minutes: list[int], **fields: list[float]) -
 
 
 def read(mapping: TelegrafMapping, names: Names | None = None, **tables: Raw) -> dict[tuple[str, str], list[float]]:
-    database = Memory(**tables)
+    database = AlertState(**tables)
     reader = Canonicaliser(database, mapping, 60, names or Names())  # type: ignore[arg-type]
     found = reader.read(START, START + np.timedelta64(1, "h"), database.schemas())
     return {
@@ -213,8 +213,8 @@ def labels_of(*series: tuple[dict[str, str], list[int]]) -> dict[str, dict[str, 
     times = np.concatenate([START.astype(np.int64) + np.array(minutes) * 60_000 for _, minutes in series])
     places = np.repeat(np.arange(len(series)), [len(minutes) for _, minutes in series])
     config = Raw(("known",), tuple(tags for tags, _ in series), places, times, np.ones((len(times), 1)))
-    reader = Canonicaliser(Memory(vm_config=config), TelegrafMapping.load(), 60)  # type: ignore[arg-type]
-    found = reader.read(START, START + np.timedelta64(1, "h"), Memory(vm_config=config).schemas())
+    reader = Canonicaliser(AlertState(vm_config=config), TelegrafMapping.load(), 60)  # type: ignore[arg-type]
+    found = reader.read(START, START + np.timedelta64(1, "h"), AlertState(vm_config=config).schemas())
     assert found.tables == ()
     return {entity.id: dict(entity.labels) for entity in found.entities}
 
@@ -308,7 +308,7 @@ def test_a_guest_that_migrates_is_one_series_on_one_host_at_a_time() -> None:
     series = np.repeat([0, 1], [len(own) for own in minutes])
     times = START.astype(np.int64) + np.concatenate(minutes) * 60_000
     states = np.where((series == 1) & (times <= times[20]), 3.0, 1.0)
-    database = Memory(libvirt_state=Raw(("state",), tuple(tags), series, times, states[:, None]))
+    database = AlertState(libvirt_state=Raw(("state",), tuple(tags), series, times, states[:, None]))
     reader = Canonicaliser(database, TelegrafMapping.load(), 60)  # type: ignore[arg-type]
     found = reader.read(START, START + np.timedelta64(1, "h"), database.schemas())
     (table,) = found.tables

@@ -20,7 +20,7 @@ import numpy as np
 from brownout.diagnosis.evidence.observation import IncidentWindow, Observations, observe
 from brownout.diagnosis.evidence.statements import explain
 from brownout.diagnosis.evidence.symptoms import Scene, Sight
-from brownout.diagnosis.inference.explanation import against, decider, summarise
+from brownout.diagnosis.inference.explanation import counter_evidence, decider, summarise
 from brownout.diagnosis.knowledge.evidence_rules import CauseRule, EvidenceRule
 from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.entities import Topology
@@ -83,7 +83,10 @@ class Diagnoser:
         """Rank the causes at the window's entities; ``panels`` hold the window and its past."""
         observed = observe(panels, window.start, window.end)
         ranked = self.rank(window.entities, observed, topology)
-        rivals = (cause if cause.also else replace(cause, against=against(cause)) for cause in ranked[1:])
+        rivals = (
+            cause if cause.contributing else replace(cause, counter_evidence=counter_evidence(cause))
+            for cause in ranked[1:]
+        )
         causes = (ranked[0], *rivals)
         return Diagnosis(
             id=window.id,
@@ -113,7 +116,7 @@ class Diagnoser:
             if candidate not in told
         ]
         first = [
-            self._cause(candidate, also.get(candidate, float(share[0])), scene, also=candidate in also)
+            self._cause(candidate, also.get(candidate, float(share[0])), scene, contributing=candidate in also)
             for candidate in told
         ]
         return (*first, *sorted([*rest, unknown], key=lambda cause: -cause.probability))
@@ -138,7 +141,7 @@ class Diagnoser:
             found[last] = probability
         return found
 
-    def _cause(self, candidate: Candidate, probability: float, scene: Scene, *, also: bool = False) -> Cause:
+    def _cause(self, candidate: Candidate, probability: float, scene: Scene, *, contributing: bool = False) -> Cause:
         return Cause(
             id=candidate.cause.id,
             title=candidate.cause.title,
@@ -146,7 +149,7 @@ class Diagnoser:
             entity=candidate.entity,
             probability=probability,
             evidence=self._path(candidate, scene),
-            also=also,
+            contributing=contributing,
             artefact=candidate.cause.artefact,
         )
 
@@ -162,7 +165,7 @@ class Diagnoser:
         return sorted(found, key=lambda candidate: (-candidate.odds, candidate.cause.id, candidate.entity))
 
     def _odds(self, cause: CauseRule, entity: str, scene: Scene, *, against: Scene | None = None) -> float:
-        """Log-odds of a cause at an entity; what speaks ``against`` it can be looked for in another scene."""
+        """Log-odds of a cause at an entity; what speaks ``counter_evidence`` it can be looked for in another scene."""
         total = float(np.log(cause.prior))
         for rule in cause.evidence:
             seen = scene if against is None or rule.role is not EvidenceRole.EXCLUDING else against

@@ -14,16 +14,16 @@ from brownout.domain.metrics import Family, Metric, Worse
 from brownout.domain.panel import Float, Panel
 
 __all__ = [
-    "Around",
+    "ConsoleCovariates",
     "Load",
     "Place",
     "Predict",
+    "covariate_entities",
+    "covariates_ahead",
     "gather",
     "is_latency",
     "loads_in",
-    "look_around",
-    "measured_around",
-    "surrounding",
+    "measured_covariates",
 ]
 
 Predict = Callable[[Panel, Sequence[int]], Forecasts]
@@ -85,7 +85,7 @@ def loads_in(panels: Sequence[Panel]) -> tuple[Load, ...]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Around:
+class ConsoleCovariates:
     """What surrounds the consoles of a panel at some origins.
 
     ``starts`` are the slots of the origins in the panel; ``past`` holds what was measured in the panel's slots,
@@ -113,9 +113,9 @@ class Around:
         return _owners(self.panel.entities, self.past)[place]
 
 
-def look_around(
+def covariates_ahead(
     panel: Panel, origins: Sequence[int], beside: Sequence[Panel], predict: Predict, horizon: int
-) -> Around:
+) -> ConsoleCovariates:
     """What is measured and forecast around a panel of consoles; panels of other consoles or intervals do not count."""
     starts = tuple(sorted(set(origins)))
     times = [panel.start + start * panel.step for start in starts]
@@ -124,10 +124,10 @@ def look_around(
         slots = [slot for time in times if 0 <= (slot := other.slot(time)) < other.values.shape[1]]
         if slots:
             ahead.append(_medians(other, predict(other, slots), times, horizon))
-    return Around(panel, starts, horizon, measured_around(panel, beside), tuple(ahead))
+    return ConsoleCovariates(panel, starts, horizon, measured_covariates(panel, beside), tuple(ahead))
 
 
-def measured_around(panel: Panel, beside: Sequence[Panel]) -> tuple[Block, ...]:
+def measured_covariates(panel: Panel, beside: Sequence[Panel]) -> tuple[Block, ...]:
     """What the panels beside measured in the slots of a panel."""
     return tuple(_past(panel, other) for other in _near(panel, beside))
 
@@ -155,7 +155,7 @@ def gather(
     return found
 
 
-def surrounding(consoles: Sequence[Entity], topology: Topology) -> set[str]:
+def covariate_entities(consoles: Sequence[Entity], topology: Topology) -> set[str]:
     """Ids of the guests and hosts of consoles, and of what belongs to these hosts."""
     above = {entity for console in consoles for entity in topology.ever(console.id)}
     parts = {part for host in above for part in topology.children.get(host, ()) if topology[part].kind not in CROWD}
@@ -185,7 +185,7 @@ def _near(panel: Panel, beside: Sequence[Panel]) -> list[Panel]:
     """What surrounds the consoles of a panel, of the panels on slots of the same width."""
     others = [p for p in beside if p.interval_s == panel.interval_s and p.entities and p.entities[0].kind != "console"]
     topology = Topology.of({e.id: e for p in (*others, panel) for e in p.entities}.values())
-    wanted = surrounding(panel.entities, topology)
+    wanted = covariate_entities(panel.entities, topology)
     kept = [[row for row, entity in enumerate(other.entities) if entity.id in wanted] for other in others]
     return [other.select(entities=rows) for other, rows in zip(others, kept, strict=True) if rows]
 
