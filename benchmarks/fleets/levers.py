@@ -101,12 +101,12 @@ class Levers:
 
     def _array(self, name: str) -> Floats:
         if name not in self._values:
-            rows = self._rows[name.split(".")[0]]
+            rows = self._rows[name.partition(".")[0]]
             self._values[name] = np.full((rows, self._slots), LEVERS[name], np.float32)
         return self._values[name]
 
     def copy(self) -> "Levers":
         """An independent copy."""
         other = Levers(self._rows["host"], self._rows["vm"], self._slots)
-        other._values = {name: values.copy() for name, values in self._values.items()}  # noqa: SLF001 - its own kind
+        other._values = {name: values.copy() for name, values in self._values.items()}
         return other

@@ -1,4 +1,4 @@
-"""Make a fleet with its truth: python benchmarks/fleets/make.py OUT --seed 1 --hosts 6 --vms 60 --days 16 --faults 20."""
+"""Make a fleet with its truth: python benchmarks/fleets/make.py OUT --seed 1 --hosts 6 --vms 60 --days 16."""
 
 import argparse
 import sys

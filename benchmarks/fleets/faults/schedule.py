@@ -7,9 +7,8 @@ import numpy as np
 
 from fleets.clock import Axis
 from fleets.faults import KINDS, FaultKind, Impact
-from fleets.layout import Layout
 from fleets.levers import Levers
-from fleets.operations import Operations, restart_guest
+from fleets.operations import Scene, restart_guest
 from fleets.physics.world import Readings
 from fleets.streams import Floats, Streams, smooth
 
@@ -21,13 +20,18 @@ TOGETHER = 2
 """Faults on one host at once, at most."""
 
 
+SEVERITIES = ((0.05, 0.3), (0.4, 0.75), (0.75, 1.0))
+"""Faint, moderate and strong."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Mode:
-    """What a fleet is for: which kinds of fault, how many of them go on at the end, how much weeks differ."""
+    """What a fleet is for: kinds of fault, the share that goes on at the end, how much weeks differ, severities."""
 
     kinds: tuple[str, ...]
     ongoing: float = 0.2
     longest_h: float = 400
+    severity: tuple[float, float] | None = None
     weekly: float = 1.0
 
 
@@ -55,16 +59,14 @@ class Plan:
     severity: float
 
 
-def plan_faults(
-    layout: Layout, axis: Axis, streams: Streams, done: Operations, *, number: int, mode: Mode
-) -> list[Plan]:
+def plan_faults(scene: Scene, streams: Streams, *, number: int, mode: Mode) -> list[Plan]:
     """Draw faults; each kind once before any comes again, as far as the fleet has what it needs."""
     rng = streams.of("faults")
     plans: list[Plan] = []
     for name in _names(rng, mode, number):
         for _ in range(60):
-            plan = _draw(layout, axis, rng, done, KINDS[name], mode, f"f{len(plans) + 1:02d}")
-            if plan is not None and not _collides(layout, axis, done, plans, plan):
+            plan = _draw(scene, rng, KINDS[name], mode, f"f{len(plans) + 1:02d}")
+            if plan is not None and not _collides(scene, plans, plan):
                 plans.append(plan)
                 break
         if len(plans) == number:
@@ -78,9 +80,8 @@ def _names(rng: np.random.Generator, mode: Mode, number: int) -> Iterator[str]:
             yield from (str(name) for name in rng.permutation(mode.kinds))
 
 
-def _draw(
-    layout: Layout, axis: Axis, rng: np.random.Generator, done: Operations, kind: FaultKind, mode: Mode, name: str
-) -> Plan | None:
+def _draw(scene: Scene, rng: np.random.Generator, kind: FaultKind, mode: Mode, name: str) -> Plan | None:
+    axis = scene.axis
     shortest, longest = kind.hours
     hours = float(np.exp(rng.uniform(np.log(shortest), np.log(max(min(longest, mode.longest_h), shortest)))))
     length = min(axis.span(3600 * hours), int(0.55 * axis.seen))
@@ -95,31 +96,32 @@ def _draw(
             return None
         start = int(rng.uniform(first * axis.seen, latest))
         end = start + length
-    host, guest = _victim(layout, rng, done, kind, start)
+    host, guest = _victim(scene, rng, kind, start)
     if host < 0:
         return None
     shape = str(rng.choice(kind.shapes))
     if shape == "intermittent" and hours < 2:
         shape = kind.shapes[0]
-    severity = float(
-        rng.choice([rng.uniform(0.05, 0.3), rng.uniform(0.4, 0.75), rng.uniform(0.75, 1)], p=[0.15, 0.35, 0.5])
-    )
+    drawn = SEVERITIES[int(rng.choice(len(SEVERITIES), p=[0.15, 0.35, 0.5]))]
+    severity = float(rng.uniform(*(mode.severity or drawn)))
     return Plan(id=name, kind=kind, host=host, guest=guest, start=start, end=end, shape=shape, severity=severity)
 
 
-def _victim(layout: Layout, rng: np.random.Generator, done: Operations, kind: FaultKind, start: int) -> tuple[int, int]:
+def _victim(scene: Scene, rng: np.random.Generator, kind: FaultKind, start: int) -> tuple[int, int]:
+    layout = scene.layout
     if kind.target in ("vm", "console"):
         fit = [g for g, guest in enumerate(layout.guests) if not kind.fits or guest.role in kind.fits]
         if not fit:
             return -1, -1
         guest = int(rng.choice(fit))
-        return done.host_at(layout, guest, start), guest
+        return scene.done.host_at(layout, guest, start), guest
     fit = [h for h, host in enumerate(layout.hosts) if not kind.fits or host.medium in kind.fits]
     return (int(rng.choice(fit)), -1) if fit else (-1, -1)
 
 
-def _collides(layout: Layout, axis: Axis, done: Operations, plans: Sequence[Plan], plan: Plan) -> bool:
+def _collides(scene: Scene, plans: Sequence[Plan], plan: Plan) -> bool:
     """Whether an operation on the same entity, or too many or the same faults, are too near."""
+    layout, axis, done = scene.layout, scene.axis, scene.done
     margin = axis.span(MARGIN_S)
     names = {layout.hosts[plan.host].name} if plan.guest < 0 else {layout.guests[plan.guest].name}
     if plan.guest >= 0:
@@ -165,17 +167,15 @@ def _due(plan: Plan, axis: Axis) -> int:
     return int((axis.seen - plan.start) * 1.25) + axis.span(3 * 3600)
 
 
-def act(
-    layout: Layout, axis: Axis, streams: Streams, world: tuple[Levers, Operations, Readings], plans: Sequence[Plan]
-) -> list[Floats]:
-    """Let all faults act; returns the course of each one. ``world`` is levers, operations, and metrics without faults."""
-    levers, done, healthy = world
+def act(scene: Scene, streams: Streams, levers: Levers, healthy: Readings, plans: Sequence[Plan]) -> list[Floats]:
+    """Let all faults act; returns the course of each one. ``healthy`` are the metrics without faults."""
+    layout, axis = scene.layout, scene.axis
     courses = []
     for plan in plans:
         rng = streams.of(f"fault {plan.id}")
         level = course(plan, axis, rng)
         if plan.kind.restarts:
-            restart_guest(layout, axis, levers, done, (plan.guest, plan.start - axis.span(300)))
+            restart_guest(layout, axis, levers, scene.done, (plan.guest, plan.start - axis.span(300)))
         plan.kind.act(
             Impact(
                 layout=layout, axis=axis, levers=levers, healthy=healthy, rng=rng, host=plan.host, guest=plan.guest,

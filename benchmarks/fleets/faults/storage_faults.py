@@ -84,7 +84,7 @@ def _writeback(impact: Impact) -> None:
     seconds = np.arange(len(impact.level)) * impact.axis.interval_s
     swing = np.clip(0.75 + 0.35 * np.sin(seconds / 190) + 0.1 * impact.rng.standard_normal(len(seconds)), 0.2, 1.3)
     impact.at_host("dirty_pct", (3 + 14 * impact.level * swing) * impact.on)
-    impact.at_host("disk_write_kbs", _medium(impact).mib_s * 1024 * (0.75 + 0.55 * impact.level) * swing * impact.on)
+    impact.at_host("disk_write_kbs", _medium(impact).mib_s * 1024 * (0.95 + 0.45 * impact.level) * swing * impact.on)
 
 
 STORAGE = (
