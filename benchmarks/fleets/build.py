@@ -4,16 +4,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fleets.clock import DAY_S, Axis
-from fleets.demand import demand_of
-from fleets.events import Event
 from fleets.faults.schedule import MODES, Plan, act, plan_faults
-from fleets.jobs import run_jobs
-from fleets.layout import Layout, lay_out
-from fleets.levers import Levers
-from fleets.operations import Operations, Scene, operate
+from fleets.life.events import Event
+from fleets.life.jobs import run_jobs
+from fleets.life.operations import Operations, Scene, operate
 from fleets.physics import Readings, World, measure
-from fleets.streams import Floats, Streams
+from fleets.site.clock import DAY_S, Axis
+from fleets.site.demand import demand_of
+from fleets.site.layout import Layout, lay_out
+from fleets.site.levers import Levers
+from fleets.site.streams import Floats, Streams
 
 __all__ = ["Fleet", "Order", "build"]
 
@@ -54,7 +54,7 @@ class Fleet:
 def build(order: Order) -> Fleet:
     """Everything of a fleet; the same order gives the same numbers."""
     streams, mode = Streams(order.seed), MODES[order.mode]
-    mode = replace(mode, kinds=order.kinds or mode.kinds, severity=order.severity)
+    mode = replace(mode, kinds=order.kinds or mode.kinds, severity=order.severity or mode.severity)
     axis = _axis(order, streams)
     layout = lay_out(streams, order.hosts, order.vms)
     levers = Levers(order.hosts, order.vms, axis.slots)

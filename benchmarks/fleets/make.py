@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from fleets.build import Order, build
 from fleets.faults import KINDS
 from fleets.faults.schedule import MODES
-from fleets.folder import write_folder
+from fleets.outcome.folder import write_folder
 from fleets.product import limits
 
 

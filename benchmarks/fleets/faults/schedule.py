@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fleets.clock import Axis
 from fleets.faults import KINDS, FaultKind, Impact
-from fleets.levers import Levers
-from fleets.operations import Scene, restart_guest
+from fleets.life.events import Event
+from fleets.life.operations import Scene, restart_guest
 from fleets.physics.world import Readings
-from fleets.streams import Floats, Streams, smooth
+from fleets.site.clock import Axis
+from fleets.site.levers import Levers
+from fleets.site.streams import Floats, Streams, smooth
 
 __all__ = ["MODES", "Mode", "Plan", "act", "plan_faults"]
 
@@ -38,7 +39,7 @@ class Mode:
 RAMPS = ("guest-leak", "pool-fills", "conntrack-fills", "host-swaps", "qemu-leak", "sessions-pile-up")
 MODES = {
     "mixed": Mode(kinds=tuple(KINDS)),
-    "ramps": Mode(kinds=(*RAMPS[:4], "guest-leak", "pool-fills", *RAMPS), ongoing=0.45),
+    "ramps": Mode(kinds=(*RAMPS[:4], "guest-leak", "pool-fills", *RAMPS), ongoing=0.45, severity=(0.5, 1.0)),
     "one-offs": Mode(kinds=tuple(n for n, k in KINDS.items() if "ramp" not in k.shapes[0]), ongoing=0, longest_h=6),
     "healthy": Mode(kinds=()),
     "weekly": Mode(kinds=tuple(KINDS), weekly=1.6),
@@ -127,19 +128,24 @@ def _collides(scene: Scene, plans: Sequence[Plan], plan: Plan) -> bool:
     if plan.guest >= 0:
         names |= {layout.hosts[plan.host].name}
         names |= {e.target for e in done.events if e.kind == "renamed" and e.source in names}
-    for event in done.events:
-        long_ago = event.kind in ("new", "removed", "renamed") and event.entity in names
-        near = event.start - margin < plan.end and plan.start < event.end + margin
-        if event.entity in names and (near or (long_ago and plan.start < event.end and event.kind != "removed")):
-            return True
-        if event.kind == "removed" and event.entity in names and plan.end > event.start:
-            return True
+    if any(event.entity in names and _disturbs(event, plan, margin) for event in done.events):
+        return True
     near_plans = [p for p in plans if p.start - margin < plan.end and plan.start < p.end + margin]
     if any(p.guest == plan.guest >= 0 for p in near_plans):
         return True
     if any(p.host == plan.host and p.kind.name == plan.kind.name for p in near_plans):
         return True
     return sum(p.host == plan.host for p in near_plans) >= TOGETHER
+
+
+def _disturbs(event: Event, plan: Plan, margin: int) -> bool:
+    """Whether an event hides a fault's begin, ends it, or takes its victim away."""
+    if event.kind in ("new", "renamed"):
+        return plan.start < event.end + margin
+    if event.kind == "removed":
+        return plan.end > event.start
+    end = plan.start if event.kind in ("gap", "probe-outage", "clock-set") else plan.end
+    return event.start - margin < end + margin and plan.start < event.end + margin
 
 
 def course(plan: Plan, axis: Axis, rng: np.random.Generator) -> Floats:

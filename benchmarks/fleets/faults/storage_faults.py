@@ -3,7 +3,7 @@
 import numpy as np
 
 from fleets.faults.kinds import FaultKind, Impact, Symptom
-from fleets.layout import MEDIA, Medium
+from fleets.site.layout import MEDIA, Medium
 
 __all__ = ["STORAGE"]
 
@@ -61,7 +61,7 @@ def _noisy(impact: Impact) -> None:
 def _fills(impact: Impact) -> None:
     """Images, snapshots or logs grow day by day."""
     used = impact.usual("disk_used_pct", impact.host)
-    impact.at_host("fill_pct", (99.4 - used) * (0.62 + 0.38 * impact.severity) * impact.level / impact.severity)
+    impact.at_host("fill_pct", (99.4 - used) * (0.72 + 0.28 * impact.severity) * impact.level / impact.severity)
 
 
 def _emulated_bus(impact: Impact) -> None:

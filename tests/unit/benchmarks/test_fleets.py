@@ -1,6 +1,7 @@
 """The second generator: same seed same fleet, truth that the samples bear out, physics that holds."""
 
 import json
+import tomllib
 from functools import cache
 from pathlib import Path
 
@@ -8,14 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from fleets.build import Fleet, Order, build
-from fleets.crossings import Limit, beyond, crossings
-from fleets.entities import kind_of
 from fleets.faults import KINDS
-from fleets.folder import write_folder
 from fleets.judge import truth_of as read_truth
+from fleets.life.events import TELLABLE
+from fleets.outcome.crossings import Limit, beyond, crossings
+from fleets.outcome.folder import write_folder
+from fleets.outcome.truth import truth_of
 from fleets.product import limits, nights, open_dataset
-from fleets.truth import truth_of
+from fleets.site.entities import kind_of
 
+from brownout.domain.definitions import definitions_folder
 from brownout.domain.metrics import Catalogue
 
 SMALL = Order(seed=3, hosts=3, vms=15, days=6, interval_s=300, faults=6)
@@ -100,6 +103,15 @@ def test_a_quota_of_the_emulator_does_not_make_the_vcpus_wait() -> None:
     assert np.array_equal(
         broken.readings["vm_ready_pct"][plan.guest, when], broken.healthy["vm_ready_pct"][plan.guest, when]
     )
+
+
+def test_causes_and_families_are_those_of_the_knowledge() -> None:
+    known = tomllib.loads((definitions_folder() / "knowledge" / "causes.toml").read_text(encoding="utf-8"))["causes"]
+    assert len({kind.cause for kind in KINDS.values()}) >= 20
+    for kind in KINDS.values():
+        assert known[kind.cause]["family"] == kind.family, kind.name
+        assert set(kind.also) <= set(known), kind.name
+    assert {cause for causes in TELLABLE.values() for cause in causes} <= set(known)
 
 
 def test_values_lie_in_the_ranges_of_the_catalogue() -> None:
@@ -213,8 +225,8 @@ def test_a_report_that_tells_the_truth_scores_full_and_one_that_tells_nothing_sc
     limits_of = rules.Tolerance()
     rows = [
         {
-            "night": night, "incident": label.incident.id, "entity": label.incident.entity, "cause": label.incident.cause,
-            "probability": 0.9, "start": label.incident.start, "open": label.ongoing or label.incident.end > night,
+            "night": night, "incident": label.incident.id, "entity": label.incident.entity,
+            "cause": label.incident.cause, "probability": 0.9, "start": label.incident.start, "open": label.ongoing or label.incident.end > night,
             "alarmed": True, "rank": 1,
         }
         for night in replayed for label in truth.labels if limits_of.due(label, night)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from fleets.layout import Layout
+from fleets.site.layout import Layout
 
 __all__ = ["Column", "columns_of", "kind_of", "rows_of"]
 

@@ -4,12 +4,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fleets.clock import Axis
-from fleets.events import Event
-from fleets.layout import Layout
-from fleets.levers import Levers
+from fleets.life.events import Event
 from fleets.physics.world import Stay
-from fleets.streams import Streams
+from fleets.site.clock import Axis
+from fleets.site.layout import Layout
+from fleets.site.levers import Levers
+from fleets.site.streams import Streams
 
 __all__ = ["Operations", "Scene", "Wrong", "operate", "restart_guest"]
 
@@ -67,7 +67,7 @@ class Scene:
 def operate(layout: Layout, axis: Axis, streams: Streams, levers: Levers) -> Operations:
     """Draw and carry out the operations of a fleet; they are about as frequent as at a calm site."""
     done, rng = Operations(), streams.of("operations")
-    days, hosts, guests = axis.slots * axis.interval_s / 86_400, len(layout.hosts), len(layout.guests)
+    days, hosts, guests = axis.seen * axis.interval_s / 86_400, len(layout.hosts), len(layout.guests)
     for _ in range(rng.poisson(guests * days / 110)):
         _reboot_guest(layout, axis, rng, levers, done)
     for _ in range(rng.poisson(hosts * days / 55)):
@@ -86,7 +86,7 @@ def operate(layout: Layout, axis: Axis, streams: Streams, levers: Levers) -> Ope
 
 
 def _slot(axis: Axis, rng: np.random.Generator, share: float = 0.05) -> int:
-    return int(rng.integers(int(share * axis.slots), axis.slots - axis.span(7200)))
+    return int(rng.integers(int(share * axis.seen), axis.seen - axis.span(7200)))
 
 
 def _free(done: Operations, entity: str, start: int, end: int, room: int) -> bool:

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from fleets.streams import Streams
+from fleets.site.streams import Streams
 
 __all__ = ["MEDIA", "Guest", "Host", "Layout", "lay_out"]
 

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fleets.clock import Axis
-from fleets.entities import kind_of, rows_of
 from fleets.faults import Symptom
 from fleets.faults.schedule import Plan
-from fleets.layout import Layout
-from fleets.operations import Scene
+from fleets.life.operations import Scene
 from fleets.physics.world import Readings
-from fleets.streams import Floats
+from fleets.site.clock import Axis
+from fleets.site.entities import kind_of, rows_of
+from fleets.site.layout import Layout
+from fleets.site.streams import Floats
 
 __all__ = ["Effect", "accepted", "culprit", "effects_of", "scale_of"]
 

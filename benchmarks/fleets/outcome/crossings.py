@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fleets.clock import DAY_S, Axis
-from fleets.streams import Floats
+from fleets.site.clock import DAY_S, Axis
+from fleets.site.streams import Floats
 
 __all__ = ["CALM_S", "Crossing", "Limit", "Marks", "beyond", "crossings", "recurs"]
 

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from fleets.build import Fleet
-from fleets.crossings import Crossing, Limit, Marks, beyond, crossings, recurs
-from fleets.effects import Effect, accepted, culprit, effects_of
-from fleets.entities import columns_of, kind_of
-from fleets.events import TELLABLE
 from fleets.faults.schedule import Plan
-from fleets.operations import Scene
+from fleets.life.events import TELLABLE
+from fleets.life.operations import Scene
+from fleets.outcome.crossings import Crossing, Limit, Marks, beyond, crossings, recurs
+from fleets.outcome.effects import Effect, accepted, culprit, effects_of
+from fleets.site.entities import columns_of, kind_of
 
 __all__ = ["truth_of"]
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from fleets.streams import Floats
+from fleets.site.streams import Floats
 
 __all__ = ["LEVERS", "Levers"]
 
