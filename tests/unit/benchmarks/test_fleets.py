@@ -226,8 +226,8 @@ def test_a_report_that_tells_the_truth_scores_full_and_one_that_tells_nothing_sc
     rows = [
         {
             "night": night, "incident": label.incident.id, "entity": label.incident.entity,
-            "cause": label.incident.cause, "probability": 0.9, "start": label.incident.start, "open": label.ongoing or label.incident.end > night,
-            "alarmed": True, "rank": 1,
+            "cause": label.incident.cause, "probability": 0.9, "start": label.incident.start,
+            "open": label.ongoing or label.incident.end > night, "alarmed": True, "rank": 1,
         }
         for night in replayed for label in truth.labels if limits_of.due(label, night)
     ]  # fmt: skip
