@@ -2,18 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 
 from brownout.domain.findings import Episode, Shift, SuppressedEpisode, SuppressionReason
+from brownout.domain.night import Night
 from brownout.domain.verdicts import ABOUT, Said, Verdict
+from brownout.numerics.slots import days
 
 __all__ = ["AlertState", "Settled"]
 
 GAP = np.timedelta64(30 * 60_000, "ms")
 """An episode that begins so soon after a known open one goes on with it."""
 NONE = np.timedelta64(0, "ms")
-DAY = np.timedelta64(86_400_000, "ms")
+DAY = days(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +40,17 @@ class AlertState:
     incidents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     shifts: tuple[Shift, ...] = ()
     alarmed: frozenset[str] = frozenset()
+
+    @classmethod
+    def after(cls, night: Night) -> Self:
+        """What the next night must know of a night."""
+        return cls(
+            known=(*night.episodes, *(suppressed.episode for suppressed in night.suppressed)),
+            verdicts=night.verdicts,
+            incidents={diagnosis.id: diagnosis.episodes for diagnosis in night.diagnoses},
+            shifts=night.shifts,
+            alarmed=frozenset(episode.id for episode in night.episodes),
+        )
 
     def vouched(self, episode: Episode) -> bool:
         """Whether people called this episode, or a like one that was no more severe, true."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from brownout.domain.errors import SettingsError
+from brownout.numerics.slots import nearest_slots
 
 __all__ = ["DetectorSettings", "EpisodeSettings"]
 
@@ -62,8 +63,8 @@ class EpisodeSettings:
 
     def evidence(self, interval_s: int) -> int:
         """Slots above the boundary that an episode must have."""
-        return max(self.least_slots, round(self.least_minutes * 60 / interval_s))
+        return nearest_slots(self.least_minutes * 60, interval_s, least=self.least_slots)
 
     def patience(self, interval_s: int) -> int:
         """Slots below the clearing line after which an episode is over."""
-        return max(round(self.clear_minutes * 60 / interval_s), 1)
+        return nearest_slots(self.clear_minutes * 60, interval_s)

@@ -10,6 +10,7 @@ from brownout.domain.exceedance import likelihood
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.metrics import Metric, Worse
 from brownout.domain.panel import Panel
+from brownout.numerics.arrays import Doubles, Marks
 from brownout.numerics.losses import brier, reliability
 
 __all__ = ["BreachScores", "Windows", "first_crossings", "windows_of"]
@@ -20,9 +21,6 @@ CALM_S = 7200
 """Time below the limit after which crossing it is a new breach: flapping is one."""
 EARLY_S = 3600.0
 """A warning is early when it comes so long before."""
-
-Doubles = npt.NDArray[np.float64]
-Marks = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

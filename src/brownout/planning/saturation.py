@@ -4,15 +4,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from brownout.domain.exceedance import PathModel, corrected, crossed, exceedance
 from brownout.domain.forecasts import Breach, Forecasts, Series
 from brownout.domain.metrics import Metric, Worse
+from brownout.numerics.arrays import Marks
 
 __all__ = ["PathModel", "breaches", "exceedance"]
-
-Marks = npt.NDArray[np.bool_]
 
 
 def breaches(

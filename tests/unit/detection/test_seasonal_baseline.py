@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from panels import waves
 
-from brownout.detection.baseline.seasonal_baseline import novelty, quantiles, record, seasonal, spread, usual_of_day
+from brownout.detection.baseline.seasonal_baseline import novelty, record, seasonal, spread, usual_of_day
 from brownout.detection.baseline.time_blocks import Clock
 from brownout.detection.features.views import VIEWS, views
 from brownout.detection.forest.deduplication import HELD, LEAST_QUIET, QUIET_SHARE, WORSE, announce, news
 from brownout.domain.entities import Entity
 from brownout.domain.metrics import Metric, Worse
 from brownout.domain.panel import Panel
-from brownout.numerics.rolling import Sums
+from brownout.numerics.order_statistics import quantile
 
 RNG = np.random.default_rng(0)
 
@@ -20,48 +20,6 @@ def series(slots: int = 400, gaps: float = 0.1) -> np.ndarray:
     values = RNG.normal(0, 1, (6, slots)).astype(np.float32)
     values[RNG.random(values.shape) < gaps] = np.nan
     return values
-
-
-@pytest.mark.parametrize("gaps", [0.0, 0.1])
-@pytest.mark.parametrize("width", [1, 3, 12])
-def test_trailing_mean_and_scatter_are_those_of_what_was_measured(width: int, gaps: float) -> None:
-    values = series(gaps=gaps) + 100
-    ends = np.array([-1, 0, 2, 57, 399])
-    sums = Sums.of(values)
-    mean, scatter = sums.mean(width, ends), sums.std(width, ends)
-    assert np.isnan(mean[:, 0]).all()
-    for place, slot in enumerate(ends.tolist()[1:], start=1):
-        window = values[:, max(slot - width + 1, 0) : slot + 1]
-        here = np.isfinite(values[:, slot])
-        np.testing.assert_array_equal(np.isfinite(mean[:, place]), here)
-        np.testing.assert_allclose(mean[:, place][here], np.nanmean(window[here], axis=1), rtol=1e-5)
-        np.testing.assert_allclose(scatter[:, place][here], np.nanstd(window[here], axis=1), atol=1e-4)
-
-
-@pytest.mark.parametrize("width", [2, 3, 12, 60])
-def test_a_trimmed_mean_leaves_out_the_highest_and_the_lowest(width: int) -> None:
-    values = series(gaps=0.4)
-    ends = np.array([0, 1, 2, 57, 399])
-    found = Sums.of(values).trimmed(width, ends)
-    for place, slot in enumerate(ends.tolist()):
-        for row in range(len(values)):
-            window = values[row, max(slot - width + 1, 0) : slot + 1]
-            kept = np.sort(window[np.isfinite(window)])
-            kept = kept[1:-1] if len(kept) > 2 else kept
-            expected = kept.mean() if np.isfinite(values[row, slot]) else np.nan
-            assert found[row, place] == pytest.approx(expected, abs=1e-5, nan_ok=True)
-
-
-@pytest.mark.parametrize("size", [1, 3, 7])
-def test_blocks_are_means_of_what_was_measured_in_them(size: int) -> None:
-    values = series(gaps=0.5)
-    found = Sums.of(values).blocks(size)
-    for block in range(found.shape[1]):
-        part = values[:, block * size : (block + 1) * size]
-        some = np.isfinite(part).any(axis=1)
-        np.testing.assert_array_equal(np.isfinite(found[:, block]), some)
-        np.testing.assert_allclose(found[some, block], np.nanmean(part[some], axis=1), atol=1e-5)
-    assert found.shape[1] == -(-400 // size)
 
 
 def test_novelty_is_the_distance_to_the_nearest_value_before_the_last_renewal() -> None:
@@ -101,16 +59,6 @@ def test_a_record_is_beyond_all_before_it_in_percent_of_their_range() -> None:
         np.testing.assert_allclose(found, expected[start:], rtol=1e-5)
 
 
-def test_quantiles_are_those_of_what_was_measured() -> None:
-    values = series(gaps=0.3)
-    values[2] = np.nan
-    for level, found in zip((0.1, 0.5, 0.99), quantiles(values, (0.1, 0.5, 0.99)), strict=True):
-        for row in (0, 1, 5):
-            known = np.sort(values[row][np.isfinite(values[row])])
-            assert found[row] == known[round(level * (len(known) - 1))]
-        assert np.isnan(found[2])
-
-
 def test_the_same_time_of_the_last_days_is_expected() -> None:
     values, clock = series(11 * 48, gaps=0.4), Clock(11 * 48, 1800)
     day, week, last = seasonal(values, clock)
@@ -124,7 +72,7 @@ def test_the_same_time_of_the_last_days_is_expected() -> None:
         assert np.isnan(day[~known, slot]).all()
         np.testing.assert_array_equal(week[:, slot], same[:, 6])
         hour = slot // 2 * 2
-        np.testing.assert_array_equal(last[:, slot], quantiles(values[:, max(hour - 48, 0) : hour], (0.5,))[0])
+        np.testing.assert_array_equal(last[:, slot], quantile(values[:, max(hour - 48, 0) : hour], 0.5))
     np.testing.assert_array_equal(usual_of_day(values, clock), np.where(np.isnan(day), last, day))
 
 

@@ -17,6 +17,8 @@ from brownout.domain.findings import AnomalyScores, Episode, Mover, Shift
 from brownout.domain.forecasts import Series
 from brownout.domain.metrics import Worse
 from brownout.domain.panel import Float, Panel
+from brownout.numerics.order_statistics import median, quantile
+from brownout.numerics.slots import HOUR_S, nearest_slots, slots_per_day
 
 __all__ = ["accepted", "rebased", "rescored", "shifts_of"]
 
@@ -28,7 +30,6 @@ SIDE = 0.9
 """Share of samples that must lie beyond half of the shift."""
 MEASURED = 0.5
 """Share of samples that must be there."""
-DAY_S = 86_400
 PASSES = 3
 """A level that shifts again after it was accepted is found in another pass."""
 
@@ -39,7 +40,7 @@ def shifts_of(found: Sequence[Episode], panel: Panel, hours: float) -> tuple[Shi
     Never accepted are levels beyond their metric's limit, and levels of what there was nothing of before and should be
     nothing of: a degraded array does not become usual.
     """
-    width = max(round(hours * 3600 / panel.interval_s), 2)
+    width = nearest_slots(hours * HOUR_S, panel.interval_s, least=2)
     slack = np.timedelta64(round(EpisodeSettings().clear_minutes * 60_000), "ms")
     first: dict[Series, Shift] = {}
     for episode in sorted(found, key=lambda one: one.start):
@@ -60,14 +61,14 @@ def _shift(panel: Panel, mover: Mover, moved: np.datetime64, width: int) -> Shif
     if onset < 0 or len(within) < width or np.isfinite(within).mean() < MEASURED:
         return None
     before = _before(panel.values[row, :, column], onset, width, panel.interval_s)
-    level = float(np.nanmedian(within))
+    level = float(median(within))
     by, factor = _steady(within - before), False
     if by is None and np.nanmin(within) > 0 and np.nanmin(before, initial=np.inf) > 0:
         by, factor = _steady(np.log(within) - np.log(before)), True
-    if by is None or _beyond(level, metric.limit, metric.worse):
+    if by is None or metric.exceeds(level):
         return None
     usual = level / float(np.exp(by)) if factor else level - by
-    if metric.worse is Worse.UP and not np.nanmedian(before):
+    if metric.worse is Worse.UP and not median(before):
         return None
     at = moved + width * panel.step
     return Shift(series=mover.series, onset=moved, at=at, usual=usual, level=level, factor=factor)
@@ -87,21 +88,12 @@ def _steady(change: Float) -> float | None:
 
 def _before(series: Float, onset: int, width: int, interval_s: int) -> Float:
     """Median of the same times on the days before the onset, ``[time]``."""
-    day = max(DAY_S // interval_s, 1)
+    day = slots_per_day(interval_s)
     first = -(-width // day)
     slots = np.arange(onset, onset + width)
     days = [slots - day * lag for lag in range(first, first + LAGS)]
     stack = np.stack([np.where(place >= 0, series[np.maximum(place, 0)], np.nan) for place in days])
-    ordered = np.sort(stack, axis=0)
-    count = np.isfinite(ordered).sum(axis=0)
-    chosen: Float = np.take_along_axis(ordered, (np.maximum(count - 1, 0) // 2)[None], axis=0)[0]
-    return chosen
-
-
-def _beyond(level: float, limit: float | None, worse: Worse) -> bool:
-    if limit is None or worse is Worse.NONE:
-        return False
-    return bool(level > limit) if worse is Worse.UP else bool(level < limit)
+    return quantile(stack, 0.5, axis=0, method="lower")
 
 
 def rebased(panel: Panel, shifts: Sequence[Shift]) -> Panel:

@@ -10,14 +10,13 @@ from dataclasses import replace
 import numpy as np
 
 from brownout.domain.findings import AnomalyScores
-from brownout.domain.panel import Float, Panel
+from brownout.domain.panel import DAY_S, Float, Panel
 from brownout.domain.similarity import most_similar
 
 __all__ = ["lend", "own_only", "since"]
 
 LEAST_DAYS = 0.5
 """Days of past that an entity must lack to be a newcomer."""
-DAY_S = 86_400
 
 
 def since(panel: Panel) -> Mapping[int, int]:
@@ -37,7 +36,7 @@ def lend(panel: Panel, peers: Panel, newcomers: Mapping[int, int]) -> Panel:
         return panel
     table = _aligned(panel, peers)
     values = panel.values.copy()
-    day = max(DAY_S // panel.interval_s, 1)
+    day = panel.slots_per_day
     ids = [entity.id for entity in peers.entities]
     for row, first in newcomers.items():
         chosen = [ids.index(entity.id) for entity in most_similar(panel.entities[row], peers.entities)]

@@ -7,11 +7,10 @@ import numpy as np
 
 from brownout.domain.panel import Float
 from brownout.numerics.arrays import Index
+from brownout.numerics.slots import HOUR_S, slots_per_day, whole_slots
 
 __all__ = ["DAYS", "Clock"]
 
-
-DAY_S, HOUR_S = 86_400, 3600
 BLOCK_S = 900
 """Levels are kept by the quarter of an hour: fine enough for a day's shape, coarse enough to be quick."""
 DAYS = 7
@@ -36,26 +35,22 @@ class Clock:
     def block(self) -> int:
         """Slots of a block: a quarter of an hour, or less where the panel spans less than a day."""
         span = self.slots * self.interval_s
-        return max(int(min(BLOCK_S, span // 96)) // self.interval_s, 1)
+        return whole_slots(min(BLOCK_S, span // 96), self.interval_s)
 
     @property
     def day(self) -> int:
         """Blocks of a day."""
-        return max(round(DAY_S / (self.block * self.interval_s)), 1)
+        return slots_per_day(self.block * self.interval_s)
 
     @property
     def day_slots(self) -> int:
         """Slots of a day."""
-        return max(DAY_S // self.interval_s, 1)
-
-    def window(self, seconds: int, least: int) -> int:
-        """Slots of a window that is at least ``least`` slots wide."""
-        return max(seconds // self.interval_s, least)
+        return slots_per_day(self.interval_s)
 
     @property
     def period(self) -> int:
         """Slots from one renewal of spreads to the next."""
-        return self.window(RENEW_S, 12)
+        return whole_slots(RENEW_S, self.interval_s, least=12)
 
     @property
     def renewals(self) -> Index:
@@ -73,7 +68,7 @@ class Clock:
 
         It shares no factor with the hour, or what comes on the hour would always be sampled, or never.
         """
-        hour = max(HOUR_S // self.interval_s, 1)
+        hour = whole_slots(HOUR_S, self.interval_s)
         widest = max(self.day_slots // SAMPLES, 1)
         return next(pace for pace in range(widest, 0, -1) if gcd(pace, hour) == 1)
 

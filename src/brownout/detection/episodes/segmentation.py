@@ -3,17 +3,15 @@
 import hashlib
 
 import numpy as np
-import numpy.typing as npt
 
 from brownout.detection.detector_settings import EpisodeSettings
 from brownout.detection.episodes.movement_shape import shape_of
 from brownout.domain.findings import AnomalyScores, Episode, Mover, Shape
 from brownout.domain.forecasts import Series
 from brownout.domain.panel import Float, Panel
+from brownout.numerics.arrays import Marks
 
 __all__ = ["episodes", "running"]
-
-Marks = npt.NDArray[np.bool_]
 
 
 def episodes(scores: AnomalyScores, panel: Panel, settings: EpisodeSettings | None = None) -> tuple[Episode, ...]:
@@ -91,7 +89,7 @@ def _shape(scores: AnomalyScores, panel: Panel, row: int, span: tuple[int, int],
     first, last = span
     column = scores.metrics.index(lead.series.metric)
     begin = panel.slot(scores.times[first])
-    day = max(86_400 // scores.interval_s, 1)
+    day = panel.slots_per_day
     series = panel.values[row, :, column]
     within, before = series[begin : begin + last - first], series[max(begin - day, 0) : begin]
     return shape_of(within, before, scores.deviations[row, first:last, column], line)
@@ -120,7 +118,7 @@ def _movers(
     strength = np.abs(deviation)[peak, np.arange(deviation.shape[1])]
     ranked = [column for column in np.argsort(-strength).tolist() if strength[column] >= settings.mover]
     shift = panel.slot(scores.times[0])
-    day = max(86_400 // scores.interval_s, 1)
+    day = panel.slots_per_day
     past = panel.values[row, max(shift + begin - day, 0) : max(shift + begin, 1)]
     movers = []
     for column in ranked[: settings.movers]:

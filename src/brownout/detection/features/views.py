@@ -16,10 +16,11 @@ from brownout.detection.baseline.seasonal_baseline import (
     usual_of_day,
 )
 from brownout.detection.baseline.time_blocks import Clock
-from brownout.domain.metrics import Worse
+from brownout.domain.metrics import Worse, shipped_catalogue
 from brownout.domain.panel import Float, Panel
 from brownout.numerics.arrays import Index
-from brownout.numerics.rolling import Sums
+from brownout.numerics.rolling import RollingSums
+from brownout.numerics.slots import whole_slots
 
 __all__ = ["CAP", "VIEWS", "views"]
 
@@ -38,9 +39,6 @@ FLOOR = 0.02
 """Least spread as a share of the level: movements of 2 % are nobody's incident."""
 RANGE_FLOOR = 0.05
 """Least spread as a share of how far the series usually ranges."""
-UNIT_FLOORS = {"%": 0.3, "ms": 0.3, "1/h": 1.0, "h": 24.0}
-"""Least spread of a unit: a third of a percent point or of a millisecond is nobody's incident, nor is an event an hour,
-nor that something has been up for a day longer than usual."""
 LOG_FLOOR = 0.15
 """Least spread of a logarithm of scatter."""
 NOVEL_FLOOR = 0.2
@@ -79,7 +77,7 @@ class _Ruler:
         """Series as ``[entity, time, metric]``."""
         return np.moveaxis(series.reshape(*self.shape, series.shape[1]), 1, 2)
 
-    def scatter(self, sums: Sums, width: int, ends: Index) -> Float:
+    def scatter(self, sums: RollingSums, width: int, ends: Index) -> Float:
         """Logarithm of the scatter in the windows of ``width`` slots that end at ``ends``."""
         least = RANGE_FLOOR * self.range[:, ends // self.clock.period] + 1e-9
         scatter: Float = np.log(sums.std(width, ends) + least)
@@ -98,11 +96,13 @@ def views(panel: Panel, start: int = 0) -> Iterator[tuple[str, Float]]:
     """
     slots = panel.values.shape[1]
     clock, values = Clock(slots, panel.interval_s, start), np.moveaxis(panel.values, 1, 2).reshape(-1, slots)
-    ruler, sums, places = _ruler(panel, values, clock), Sums.of(values), clock.places
-    quarter, half, hour, three = (clock.window(*window) for window in (QUARTER, HALF, HOUR, THREE_HOURS))
-    ways = [at_places(way, clock) for way in seasonal(sums.blocks(clock.block), clock)]
+    ruler, sums, places = _ruler(panel, values, clock), RollingSums.of(values), clock.places
+    quarter, half, hour, three = (
+        whole_slots(seconds, panel.interval_s, least=least) for seconds, least in (QUARTER, HALF, HOUR, THREE_HOURS)
+    )
+    ways = [at_places(way, clock) for way in seasonal(sums.block_means(clock.block), clock)]
     usual = np.where(np.isnan(ways[0]), ways[2], ways[0])
-    now, hourly = np.take(values, places, axis=1), sums.trimmed(hour, places)
+    now, hourly = np.take(values, places, axis=1), sums.trimmed_mean(hour, places)
     yield "now", ruler.measure(now - usual, ruler.least)
     yield "level", ruler.measure(sums.mean(quarter, places) - usual, ruler.least)
     yield "hour", ruler.measure(_nearest(hourly, ways), ruler.least)
@@ -121,7 +121,7 @@ def views(panel: Panel, start: int = 0) -> Iterator[tuple[str, Float]]:
     yield "record", ruler.unfold(record(values, clock.from_renewals(ruler.least), start))
 
 
-def _calm(sums: Sums, width: int, ruler: _Ruler) -> Float:
+def _calm(sums: RollingSums, width: int, ruler: _Ruler) -> Float:
     """How much more or less than usual at this time of day a series scatters, by the logarithm.
 
     What is usual of a block is the scatter at its end.
@@ -137,8 +137,13 @@ def _ruler(panel: Panel, values: Float, clock: Clock) -> _Ruler:
     lowest, low, middle, high, highest = past_quantiles(values, (0.01, 0.05, 0.5, 0.95, 0.99), clock)
     ranged = np.nan_to_num(np.fmax((high - low) / 3.29, (highest - lowest) / 10), nan=1.0)
     entities = len(panel.entities)
-    units = _a_series(np.array([UNIT_FLOORS.get(metric.unit, 0.0) for metric in panel.metrics]), entities)
-    floor = np.fmax(np.fmax(FLOOR * np.abs(np.nan_to_num(middle)), RANGE_FLOOR * ranged), units) + 1e-6
+    floors = [shipped_catalogue().detection_floor(metric) for metric in panel.metrics]
+    floor = (
+        np.fmax(
+            np.fmax(FLOOR * np.abs(np.nan_to_num(middle)), RANGE_FLOOR * ranged), _a_series(np.array(floors), entities)
+        )
+        + 1e-6
+    )
     up = np.array([BENIGN if metric.worse is Worse.DOWN else 1.0 for metric in panel.metrics])
     down = np.array([BENIGN if metric.worse is Worse.UP else 1.0 for metric in panel.metrics])
     return _Ruler(

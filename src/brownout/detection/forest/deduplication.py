@@ -1,9 +1,10 @@
 """What is news: an alarm is raised once, and again only when it gets clearly worse or has been quiet for a while."""
 
 import numpy as np
-import numpy.typing as npt
 
 from brownout.domain.panel import Float
+from brownout.numerics.arrays import Marks
+from brownout.numerics.rolling import largest_since
 
 __all__ = ["announce", "news"]
 
@@ -17,8 +18,6 @@ HELD = 0.75
 """Levels above this share of the boundary that are no news are pressed below it, in their order."""
 PRESSED = 0.8
 """Share of ``HELD`` below which ordinary levels are scaled."""
-
-Marks = npt.NDArray[np.bool_]
 
 
 def announce(levels: Float, known: int) -> Float:
@@ -39,21 +38,5 @@ def news(levels: Float, known: int) -> Marks:
     slots = np.arange(levels.shape[1])
     quiet = np.maximum((QUIET_SHARE * (slots + known)).astype(np.int64), LEAST_QUIET)
     first = np.maximum(slots - quiet, 0)
-    marks: Marks = filled > WORSE * _window_max(filled, first)
+    marks: Marks = filled > WORSE * largest_since(filled, first)
     return marks
-
-
-def _window_max(values: Float, first: npt.NDArray[np.int64]) -> Float:
-    """Largest value from ``first[t]`` until before ``t``, 0 where that is empty; by doubling windows."""
-    slots = np.arange(values.shape[1])
-    length = slots - first
-    found = np.zeros_like(values)
-    doubled, width = values, 1
-    while width <= length.max(initial=0):
-        # doubled[t] = max of values[t - width + 1 .. t]; two of them cover every window of width to 2 width - 1.
-        at = np.flatnonzero((length >= width) & (length < 2 * width))
-        found[:, at] = np.maximum(doubled[:, first[at] + width - 1], doubled[:, at - 1])
-        wider = doubled.copy()
-        wider[:, width:] = np.maximum(doubled[:, width:], doubled[:, :-width])
-        doubled, width = wider, 2 * width
-    return found

@@ -12,7 +12,6 @@ import skops.io
 from sklearn.ensemble import IsolationForest
 
 from brownout.detection.baseline.normal_periods import lasting, strange, tops
-from brownout.detection.baseline.seasonal_baseline import trailing_mean
 from brownout.detection.detector_settings import DetectorSettings
 from brownout.detection.features.feature_table import FEATURES, Features, entity_features
 from brownout.detection.forest.alarm_threshold import Threshold, fit_threshold
@@ -20,7 +19,9 @@ from brownout.detection.forest.deduplication import announce, news
 from brownout.detection.forest.peak_tail import Tail, fit_tail
 from brownout.domain.errors import DataError, ModelError, NotFittedError
 from brownout.domain.findings import AnomalyScores
-from brownout.domain.panel import Float, Panel
+from brownout.domain.panel import DAY_S, Float, Panel
+from brownout.numerics.rolling import rolling_mean
+from brownout.numerics.slots import HOUR_S, whole_slots
 from brownout.store.atomic import atomic_path, write_text
 
 __all__ = ["Assessment", "Boundaries", "IsolationForestDetector", "Lesson"]
@@ -38,7 +39,7 @@ SURPRISING = {
 clearly makes a level, of which episodes are made; what was never seen makes a surprise, of which news is made."""
 WEIGHTS = np.array([[part.get(name, 0.0) for name in FEATURES] for part in (DEVIATING, SURPRISING)], np.float32)
 NOW = FEATURES.index("now_largest")
-ECHO, ECHO_SHARE = (4 * 3600, 24), 0.25
+ECHO, ECHO_SHARE = (4 * HOUR_S, 24), 0.25
 """A surprise after hours that were odd too counts for more: the share in it of the mean of the last four hours, or of
 24 slots if that is longer."""
 CALIBRATED = 200_000
@@ -103,7 +104,7 @@ class IsolationForestDetector:
         lessons: dict[str, list[Lesson]] = {}
         for panel in panels:
             slots = panel.values.shape[1]
-            warm = min(int(WARM_DAYS * 86_400 / panel.interval_s), slots // 3)
+            warm = min(int(WARM_DAYS * DAY_S / panel.interval_s), slots // 3)
             lesson = Lesson(features=entity_features(panel, warm), interval_s=panel.interval_s, known=warm)
             lessons.setdefault(panel.entities[0].kind, []).append(lesson)
         return self.learn(lessons)
@@ -152,7 +153,7 @@ class IsolationForestDetector:
             for which, rate in enumerate(rates)
         )
         watched = max(lesson.known + lesson.features.rows.shape[1] for lesson in members) * members[0].interval_s
-        caution = 1 + (FEW_DAYS * 86_400 / max(watched, 1)) ** 2
+        caution = 1 + (FEW_DAYS * DAY_S / max(watched, 1)) ** 2
         tops_of_all = np.sort(np.concatenate([part.tops for part in parts]))[::-1].astype(np.float64)
         return Boundaries(
             level=level.farther(self.settings.margin * min(caution, CAUTION)),
@@ -284,13 +285,13 @@ def _peaks(forest: IsolationForest, lesson: Lesson, slots: int) -> _Peaks:
     ordinary = np.where(plain, lasting(levels), np.nan)
     fresh = news(surprises - np.nanmin(surprises, initial=np.inf), lesson.known)
     values = ordinary[np.isfinite(ordinary)], surprises[np.isfinite(surprises)]
-    days = len(values[0]) * lesson.interval_s / 86_400, len(values[1]) * lesson.interval_s / 86_400
+    days = len(values[0]) * lesson.interval_s / DAY_S, len(values[1]) * lesson.interval_s / DAY_S
     return _Peaks(
         values=values,
         peaks=(tops(ordinary, lesson.interval_s), surprises[fresh]),
         days=days,
         tops=tops(levels, lesson.interval_s),
-        watched=float(np.isfinite(levels).sum()) * lesson.interval_s / 86_400,
+        watched=float(np.isfinite(levels).sum()) * lesson.interval_s / DAY_S,
     )
 
 
@@ -309,8 +310,8 @@ def _settled(levels: Float, now: Float) -> Float:
 
 def _echoed(surprises: Float, interval_s: int) -> Float:
     """Surprises with their share of the mean of those of the last hours, as far as these are there."""
-    width = max(ECHO[0] // interval_s, ECHO[1])
-    echoed: Float = (1 - ECHO_SHARE) * surprises + ECHO_SHARE * trailing_mean(surprises, width)
+    width = whole_slots(ECHO[0], interval_s, least=ECHO[1])
+    echoed: Float = (1 - ECHO_SHARE) * surprises + ECHO_SHARE * rolling_mean(surprises, width)
     return echoed
 
 

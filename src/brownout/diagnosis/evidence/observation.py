@@ -10,6 +10,8 @@ from brownout.diagnosis.evidence.surge import Surge, surges
 from brownout.domain.findings import Episode
 from brownout.domain.metrics import Family, Metric, Role
 from brownout.domain.panel import Float, Panel
+from brownout.numerics.order_statistics import quantile, quantiles
+from brownout.numerics.slots import DAY_S, HOUR_S, second_of_day, whole_slots
 
 __all__ = ["IncidentWindow", "Observation", "Observations", "observe"]
 
@@ -112,7 +114,7 @@ def observe(panels: Sequence[Panel], start: np.datetime64, end: np.datetime64) -
             continue
         silence |= _silence(past, within)
         usual, spread, known = _baseline(past, start, end)
-        high, low = _quantile(within.values, UPPER), _quantile(within.values, LOWER)
+        high, low = quantiles(within.values, (UPPER, LOWER))
         covered = np.isfinite(within.values).mean(axis=1) >= LEAST_COVERAGE
         # A leak that was stopped within the incident climbed before it: both views count.
         trends = _trend(panel, start + (end - start) // 4), _trend(panel, end)
@@ -140,13 +142,13 @@ def _apart(past: Panel, within: Panel, span: tuple[np.datetime64, np.datetime64]
         return np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     before, now = (replace(part, values=part.values - _middle(part.values)) for part in (past, within))
     usual, spread, known = _baseline(before, *span)
-    high, low = _quantile(now.values, UPPER), _quantile(now.values, LOWER)
+    high, low = quantiles(now.values, (UPPER, LOWER))
     return np.where(known, (high - usual) / spread, 0), np.where(known, (low - usual) / spread, 0)
 
 
 def _middle(values: Float) -> Float:
     """Median over entities of each slot, ``[1, time, metric]``."""
-    return _quantile(values.swapaxes(0, 1), 0.5)[None]
+    return quantile(values.swapaxes(0, 1), 0.5)[None]
 
 
 def _silence(past: Panel, within: Panel) -> dict[tuple[str, str], float]:
@@ -164,17 +166,17 @@ def _silence(past: Panel, within: Panel) -> dict[tuple[str, str], float]:
 def _baseline(past: Panel, start: np.datetime64, end: np.datetime64) -> tuple[Float, Float, np.ndarray]:
     """Median and spread of the past ``[entity, metric]``, of the same hours of the day where there are days of it."""
     values = past.values
-    days = values.shape[1] * past.interval_s / 86_400
+    days = values.shape[1] * past.interval_s / DAY_S
     span_h = float((end - start) / np.timedelta64(3_600_000, "ms"))
     if days >= SAME_HOURS_DAYS and span_h < 12:
-        hour = (past.times.astype("datetime64[s]").astype(np.int64) % 86_400) / 3600
-        first = float(start.astype("datetime64[s]").astype(np.int64) % 86_400) / 3600
+        hour = second_of_day(past.times) / HOUR_S
+        first = float(second_of_day(np.array([start]))[0]) / HOUR_S
         near = (hour - first + 1) % 24 <= span_h + 2
         values = values[:, near]
     known = np.isfinite(values).sum(axis=1) >= LEAST_PAST
-    usual = _quantile(values, 0.5)
-    spread = 1.4826 * _quantile(np.abs(values - usual[:, None]), 0.5)
-    wide = (_quantile(values, 0.85) - _quantile(values, 0.15)) / 2.07
+    low, usual, high = quantiles(values, (0.15, 0.5, 0.85))
+    spread = 1.4826 * quantile(np.abs(values - usual[:, None]), 0.5)
+    wide = (high - low) / 2.07
     floors = np.array([_floor(metric) for metric in past.metrics], np.float32)
     spread = np.maximum(np.maximum(spread, 0.5 * wide), np.maximum(FLOOR * np.abs(usual), floors))
     return usual, np.maximum(spread, 1e-6), known
@@ -186,22 +188,13 @@ def _floor(metric: Metric) -> float:
     return DISK_FLOOR_MS if (metric.family, metric.unit) == (Family.DISK, "ms") else UNIT_FLOORS.get(metric.unit, 0.0)
 
 
-def _quantile(values: Float, level: float) -> Float:
-    """Quantile over time of what is measured, ``[entity, metric]``; NaN where nothing is."""
-    ordered = np.sort(values, axis=1)  # NaN sorts last
-    count = np.isfinite(ordered).sum(axis=1)
-    place = np.round(level * np.maximum(count - 1, 0)).astype(np.int64)
-    found = np.take_along_axis(ordered, place[:, None], axis=1)[:, 0]
-    return np.where(count > 0, found, np.nan).astype(np.float32)
-
-
 def _trend(panel: Panel, end: np.datetime64) -> Float:
     """Correlation with time of hourly means over the hours before ``end``, 0 where there are fewer than six.
 
     A step correlates with time as well, but does in an hour or two what a ramp does in all of them: it counts as none.
     """
     hours = panel.between(end - np.timedelta64(int(RAMP_HOURS * 3_600_000), "ms"), end)
-    factor = max(3600 // panel.interval_s, 1)
+    factor = whole_slots(HOUR_S, panel.interval_s)
     if hours.values.shape[1] < 6:
         return np.zeros((len(panel.entities), len(panel.metrics)), np.float32)
     values = hours.coarsen(factor).values if factor * 6 <= hours.values.shape[1] else hours.values
@@ -218,7 +211,7 @@ def _trend(panel: Panel, end: np.datetime64) -> Float:
 
 def _gradual(values: Float) -> Float:
     """1 where no single slot's change is much of the whole range, 0 where one or two make most of it."""
-    low, high = _quantile(values, 0.0), _quantile(values, 1.0)
+    low, high = quantiles(values, (0.0, 1.0))
     jumps = np.abs(np.diff(values, axis=1))
     largest = np.max(np.where(np.isfinite(jumps), jumps, 0), axis=1)
     share = np.divide(largest, high - low, out=np.zeros_like(largest), where=(high - low) > 1e-9)

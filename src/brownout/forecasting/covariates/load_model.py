@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.panel import Float, Panel
@@ -20,11 +19,12 @@ from brownout.forecasting.covariates.console_covariates import (
 from brownout.forecasting.covariates.load_paths import Contributions, follow, latency_of, log_latency
 from brownout.forecasting.covariates.response import Response, learn_response
 from brownout.forecasting.selection.calibration import Calibration, bands_of
-from brownout.forecasting.series_rows import day_steps, rows_of
+from brownout.forecasting.series_rows import rows_of
+from brownout.numerics.arrays import Index
+from brownout.numerics.slots import slots_per_day
 
 __all__ = ["LoadModel", "Row", "mixed"]
 
-Index = npt.NDArray[np.int64]
 MOST = 1_000_000
 """Slots of consoles that are enough to learn from: a thousand consoles for three weeks of half-hours."""
 AT_MOST = 2.0
@@ -94,7 +94,7 @@ class LoadModel:
     def contributions(self, row: Row, around: ConsoleCovariates) -> Contributions:
         """What was seen before the rows' origins and what the forecast loads will add."""
         response = self.responses[row.metric]
-        slots = min(PAST_DAYS * day_steps(row.panel.interval_s), row.panel.values.shape[1])
+        slots = min(PAST_DAYS * slots_per_day(row.panel.interval_s), row.panel.values.shape[1])
         window = row.origins[:, None] + np.arange(1 - slots, 1)
         latency = log_latency(row.panel.values[row.consoles[:, None], window, row.column])
         past = response.parts(around.measured(response.loads))[row.consoles[:, None], window]

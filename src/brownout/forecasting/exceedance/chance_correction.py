@@ -13,10 +13,10 @@ from brownout.domain.exceedance import PathModel, corrected
 from brownout.domain.forecasts import Odds
 from brownout.domain.metrics import Worse
 from brownout.domain.panel import Panel
+from brownout.numerics.arrays import Doubles
 
 __all__ = ["Chances", "Events", "base_rates", "learn_odds", "stories_of", "surprises"]
 
-Doubles = npt.NDArray[np.float64]
 
 DOUBT = np.array([1.0, 1.0, 1.0, 0.5])
 """How far the log-odds of the miss rate and of the false-alarm rate, intercept and slope may be from what is expected
