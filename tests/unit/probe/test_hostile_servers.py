@@ -7,8 +7,8 @@ import struct
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from types import SimpleNamespace
 from socket import SHUT_WR, SO_LINGER, SOL_SOCKET, socket
+from types import SimpleNamespace
 
 import pytest
 from rfb_server import frame, init, listening, session

@@ -107,7 +107,9 @@ def test_a_refusal_is_told_with_the_servers_words(version: bytes) -> None:
 
 
 def test_messages_between_are_passed_over() -> None:
-    between = b"\x02" + b"\x01\0" + struct.pack(">HH", 0, 2) + bytes(12) + b"\x03\0\0\0" + struct.pack(">I", 5) + b"hello"
+    between = (
+        b"\x02" + b"\x01\0" + struct.pack(">HH", 0, 2) + bytes(12) + b"\x03\0\0\0" + struct.pack(">I", 5) + b"hello"
+    )
     empty = struct.pack(">BxH", 0, 0)
     heard = converse(rfb(UPDATE, RfbReport()), session(between, empty, frame()))
     assert heard.conversation.done
