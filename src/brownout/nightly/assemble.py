@@ -17,13 +17,13 @@ from brownout.domain.ports import SampleStore
 from brownout.domain.repairs import Repairs
 from brownout.domain.verdicts import Verdict
 from brownout.nightly.calendars import calendar_of
-from brownout.nightly.charts import latency_chart
+from brownout.nightly.charts import console_levels, latency_chart
 from brownout.nightly.context import NightSpan, with_limits
 from brownout.nightly.false_alarms import Sorted
 from brownout.nightly.forecast import ShardFindings
 from brownout.planning.actions import LATENCY, merged, plan_breach
 from brownout.planning.remedies import Remedies
-from brownout.reporting.render import write_report
+from brownout.reporting import render
 from brownout.settings import Settings
 
 __all__ = ["Findings", "conclude", "night_of"]
@@ -48,7 +48,7 @@ class Findings:
 def conclude(store: SampleStore, settings: Settings, folder: Path, findings: Findings) -> Night:
     """Assemble the night and write ``index.html``, ``report.md`` and ``report.json`` into the folder."""
     night = night_of(store, settings, findings)
-    write_report(night, folder)
+    render(night, folder)
     return night
 
 
@@ -69,6 +69,7 @@ def night_of(store: SampleStore, settings: Settings, findings: Findings) -> Nigh
         (d for i in investigations for d in i.diagnoses),
         key=lambda d: (not d.open, -max(severity[episode] for episode in d.episodes), d.id),
     )
+    latencies = [shard.latency for shard in shards if shard.latency is not None]
     order = {diagnosis.id: place for place, diagnosis in enumerate(diagnoses)}
     planned = sorted((a for i in investigations for a in i.actions), key=lambda action: order[action.about])
     return Night(
@@ -92,7 +93,8 @@ def night_of(store: SampleStore, settings: Settings, findings: Findings) -> Nigh
         },
         models=tuple(findings.models),
         quality=_quality(store, span, shards),
-        latency=latency_chart([s.latency for s in shards if s.latency is not None], metrics.get(LATENCY)),
+        latency=latency_chart(latencies, metrics.get(LATENCY)),
+        consoles=console_levels(latencies, metrics.get(LATENCY), span.end),
         series=sum(shard.series for shard in shards),
         suppressed=tuple(sorted(quiet, key=lambda one: (one.episode.start, one.episode.entity))),
         verdicts=tuple(findings.verdicts),

@@ -6,17 +6,19 @@ import numpy as np
 
 from brownout.domain.findings import Diagnosis
 from brownout.domain.forecasts import Forecasts, Series
-from brownout.domain.metrics import Metric
-from brownout.domain.night import Chart
+from brownout.domain.metrics import Metric, Worse
+from brownout.domain.night import Chart, ConsoleLevel
 from brownout.domain.panel import Float, Panel, Times
 
-__all__ = ["CHART_SLOTS", "forecast_chart", "incident_charts", "latency_chart", "past_chart"]
+__all__ = ["CHART_SLOTS", "console_levels", "forecast_chart", "incident_charts", "latency_chart", "past_chart"]
 
 CHART_SLOTS = 500
 """A chart shows about this many measured values: more than a screen has pixels for helps nobody."""
 
 CONTEXT = np.timedelta64(12 * 3_600_000, "ms")
 """How much is shown before and after an incident."""
+LATELY = np.timedelta64(30 * 60_000, "ms")
+"""A console is as slow now as it was over this long before the end of the data: a single slow answer is none yet."""
 NO_TIMES: Times = np.empty(0, "datetime64[ms]")
 NO_VALUES: Float = np.empty(0, np.float32)
 
@@ -105,3 +107,24 @@ def latency_chart(panels: Sequence[Panel], metric: Metric | None) -> Chart | Non
         naive=NO_VALUES,
         limit=metric.limit,
     )
+
+
+def console_levels(panels: Sequence[Panel], metric: Metric | None, end: np.datetime64) -> tuple[ConsoleLevel, ...]:
+    """The latency of each console now, slowest first: its median over the half hour before the end of the data.
+
+    Panels hold that one metric; a console without a value in that time is left out.
+    """
+    if metric is None:
+        return ()
+    levels = []
+    for panel in panels:
+        recent = panel.between(end - LATELY, end)
+        values = recent.values[..., :1].reshape(len(recent.entities), -1)
+        for entity, row in zip(recent.entity_ids, values, strict=True):
+            measured = row[np.isfinite(row)]
+            if len(measured):
+                now = float(np.median(measured))
+                beyond = metric.limit is not None and metric.worse is Worse.UP and now > metric.limit
+                series = Series(entity, metric.name)
+                levels.append(ConsoleLevel(series=series, now=now, limit=metric.limit, exceeded=beyond))
+    return tuple(sorted(levels, key=lambda level: (-level.now, level.series)))
