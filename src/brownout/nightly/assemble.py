@@ -17,7 +17,7 @@ from brownout.domain.ports import SampleStore
 from brownout.domain.repairs import Repairs
 from brownout.domain.verdicts import Verdict
 from brownout.nightly.calendars import calendar_of
-from brownout.nightly.charts import console_levels, latency_chart
+from brownout.nightly.charts import latency_chart
 from brownout.nightly.context import NightSpan, with_limits
 from brownout.nightly.false_alarms import Sorted
 from brownout.nightly.forecast import ShardFindings
@@ -94,7 +94,7 @@ def night_of(store: SampleStore, settings: Settings, findings: Findings) -> Nigh
         models=tuple(findings.models),
         quality=_quality(store, span, shards),
         latency=latency_chart(latencies, metrics.get(LATENCY)),
-        consoles=console_levels(latencies, metrics.get(LATENCY), span.end),
+        consoles=tuple(sorted((c for s in shards for c in s.consoles), key=lambda c: (-c.now, c.series))),
         series=sum(shard.series for shard in shards),
         suppressed=tuple(sorted(quiet, key=lambda one: (one.episode.start, one.episode.entity))),
         verdicts=tuple(findings.verdicts),

@@ -109,22 +109,20 @@ def latency_chart(panels: Sequence[Panel], metric: Metric | None) -> Chart | Non
     )
 
 
-def console_levels(panels: Sequence[Panel], metric: Metric | None, end: np.datetime64) -> tuple[ConsoleLevel, ...]:
+def console_levels(panel: Panel | None, metric: Metric | None, end: np.datetime64) -> tuple[ConsoleLevel, ...]:
     """The latency of each console now, slowest first: its median over the half hour before the end of the data.
 
-    Panels hold that one metric; a console without a value in that time is left out.
+    The panel holds that one metric; a console without a value in that time is left out.
     """
-    if metric is None:
+    if panel is None or metric is None:
         return ()
     levels = []
-    for panel in panels:
-        recent = panel.between(end - LATELY, end)
-        values = recent.values[..., :1].reshape(len(recent.entities), -1)
-        for entity, row in zip(recent.entity_ids, values, strict=True):
-            measured = row[np.isfinite(row)]
-            if len(measured):
-                now = float(np.median(measured))
-                beyond = metric.limit is not None and metric.worse is Worse.UP and now > metric.limit
-                series = Series(entity, metric.name)
-                levels.append(ConsoleLevel(series=series, now=now, limit=metric.limit, exceeded=beyond))
+    recent = panel.between(end - LATELY, end)
+    for entity, values in zip(recent.entity_ids, recent.values[..., 0], strict=True):
+        measured = values[np.isfinite(values)]
+        if len(measured):
+            now = float(np.median(measured))
+            beyond = metric.limit is not None and metric.worse is Worse.UP and now > metric.limit
+            series = Series(entity, metric.name)
+            levels.append(ConsoleLevel(series=series, now=now, limit=metric.limit, exceeded=beyond))
     return tuple(sorted(levels, key=lambda level: (-level.now, level.series)))

@@ -11,7 +11,7 @@ from brownout.detection.forest.detector import IsolationForestDetector
 from brownout.domain.findings import Episode, Shift, SuppressedEpisode
 from brownout.domain.forecasts import Breach, Forecasts, Series
 from brownout.domain.metrics import Metric, Worse
-from brownout.domain.night import Chart
+from brownout.domain.night import Chart, ConsoleLevel
 from brownout.domain.panel import Panel
 from brownout.domain.ports import SampleStore
 from brownout.domain.repairs import Repairs
@@ -22,7 +22,7 @@ from brownout.forecasting.fleet_forecaster import SelectedForecaster
 from brownout.forecasting.outlook import Outlook
 from brownout.forecasting.series_rows import day_steps
 from brownout.nightly.calendars import calendar_of
-from brownout.nightly.charts import forecast_chart
+from brownout.nightly.charts import console_levels, forecast_chart
 from brownout.nightly.context import NightSpan, days, forecast_panel, usual_panel, with_limits
 from brownout.nightly.detect import search
 from brownout.nightly.long_horizon import look_later
@@ -53,6 +53,8 @@ class ShardFindings:
         By metric name: slots of the window with a value, and all slots of the entities that carry the metric.
     latency
         Console latency in the window on forecast slots, one entity a row; None where the shard has no consoles.
+    consoles
+        How slow each console of the shard is now.
     chronic
         Series that were beyond their limit for most of the window: no breach is forecast for them.
     quiet
@@ -72,6 +74,7 @@ class ShardFindings:
     closeness: Mapping[Series, float]
     measured: Mapping[str, tuple[int, int]]
     latency: Panel | None
+    consoles: tuple[ConsoleLevel, ...]
     repairs: Repairs
     series: int
     by_peers: tuple[str, ...] = ()
@@ -139,6 +142,7 @@ def watch_shard(store: SampleStore, plan: ShardPlan, watchers: Watchers, setting
         closeness={series: closeness[series] for series in charts},
         measured=_measured(window),
         latency=_latency(coarse.between(span.window, coarse.end)),
+        consoles=console_levels(_latency(window), metrics.get(LATENCY), span.end),
         repairs=shard.repairs,
         series=len(forecasts.series) + len(chronic),
         by_peers=forecast_by_peers(forecasts),

@@ -158,10 +158,9 @@ def _default(field: Field[Any]) -> object:
 
 
 def _instant(time: np.datetime64, context: Context) -> str:
-    """ISO 8601 in UTC: ``2026-03-17T04:30:00Z``, with milliseconds only where there are any."""
-    del context
+    """ISO 8601 in UTC: ``2026-03-17T04:30:00Z``, with milliseconds where there are any and nothing is rounded."""
     whole = time.astype("datetime64[s]")
-    return f"{whole if whole == time else time.astype('datetime64[ms]')}Z"
+    return f"{whole if whole == time or context.digits is not None else time.astype('datetime64[ms]')}Z"
 
 
 def _number(value: float, context: Context) -> float | None:
