@@ -237,4 +237,5 @@ def driven(made: Night) -> Night:
         ),
     )  # fmt: skip
     lonely = replace(coming, series=Series(console, "console_echo_ms"), limit=300.0, drivers=())
-    return replace(made, breaches=(*made.breaches, coming, lonely))
+    calm = ConsoleLevel(series=coming.series, now=44.0, limit=150.0, exceeded=False)
+    return replace(made, breaches=(*made.breaches, coming, lonely), consoles=(calm,))

@@ -12,7 +12,7 @@ from brownout.domain.night import Night
 
 __all__ = ["Blank", "blank_names", "blanks_of"]
 
-WORD = re.compile(r"(?<![\w/.-])[A-Z][A-Z_]+(?![\w])")
+WORD = re.compile(r"(?<!\w)[A-Z][A-Z_]+(?!\w)")
 FEW = 6
 """Candidates that a card names."""
 

@@ -48,7 +48,7 @@ def report_of(night: Night) -> Report:
 
     Numbers are rounded first, so that a report made from a stored night says the same to the last digit.
     """
-    night = decode_json(Night, encode(night, digits=DIGITS, indent=None))
+    night = _with_present(decode_json(Night, encode(night, digits=DIGITS, indent=None)))
     actions: dict[str, list[Action]] = {}
     for action in night.actions:
         actions.setdefault(action.about, []).append(action)
@@ -112,6 +112,16 @@ def _as_night(stored: Mapping[str, Any]) -> dict[str, Any]:
         "actions": [*stored.get("actions", ()), *own],
         "charts": {incident["id"]: incident["charts"] for incident in incidents if incident["charts"]},
     }
+
+
+def _with_present(night: Night) -> Night:
+    """The night in which breaches of console latency have the level of now that the consoles have."""
+    levels = {level.series: level for level in night.consoles}
+    present = tuple(
+        replace(breach, now=level.now, exceeded=level.exceeded) if (level := levels.get(breach.series)) else breach
+        for breach in night.breaches
+    )
+    return replace(night, breaches=present)
 
 
 def _named(charts: Mapping[Series, Chart], prefix: str) -> dict[Series, Chart]:

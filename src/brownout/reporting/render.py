@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from brownout.domain.encoding import visible
+from brownout.domain.metrics import Catalogue
 from brownout.domain.night import Night
 from brownout.reporting.document import report_json, report_of
 from brownout.reporting.glossary import Glossary
@@ -30,11 +31,9 @@ def render(night: Night, folder: Path) -> Report:
     All three are made before the first one is put in place, and each is put in place whole.
     """
     report = report_of(night)
-    texts = {
-        "index.html": render_html(report),
-        "report.md": render_markdown(report),
-        "report.json": report_json(report),
-    }
+    text = report_json(report)
+    data = json.loads(text)
+    texts = {"index.html": _page(data), "report.md": _text(data), "report.json": text}
     with ExitStack() as stack:
         parts = {name: stack.enter_context(atomic_path(folder / name)) for name in texts}
         for name, part in parts.items():
@@ -44,9 +43,18 @@ def render(night: Night, folder: Path) -> Report:
 
 def render_html(report: Report) -> str:
     """One self-contained page: style, script and data are inside, nothing is loaded from anywhere."""
+    return _page(json.loads(report_json(report)))
+
+
+def render_markdown(report: Report) -> str:
+    """The same for a terminal, a mail or a ticket; without charts."""
+    return _text(json.loads(report_json(report)))
+
+
+def _page(data: Mapping[str, Any]) -> str:
+    """The page of what ``report.json`` holds: what it shows cannot differ from that."""
     script = _asset("uPlot.iife.min.js") + "\n" + _asset("report.js")
     style = _asset("uPlot.min.css") + "\n" + _asset("report.css")
-    data = json.loads(report_json(report))
     template = _environment(data, html=True).get_template("index.html.j2")
     return template.render(
         report=data,
@@ -58,15 +66,14 @@ def render_html(report: Report) -> str:
     )
 
 
-def render_markdown(report: Report) -> str:
-    """The same for a terminal, a mail or a ticket; without charts."""
-    data = json.loads(report_json(report))
+def _text(data: Mapping[str, Any]) -> str:
     return _environment(data, html=False).get_template("report.md.j2").render(report=data)
 
 
 def _environment(data: Mapping[str, Any], *, html: bool) -> Environment:
     """Templates in which names are text, metrics have titles, and terms are explained."""
-    glossary = Glossary({name: metric.get("title", name) for name, metric in data["metrics"].items()})
+    known = {name: metric.label for name, metric in Catalogue.load().metrics.items()}
+    glossary = Glossary(known | {name: metric.get("title", name) for name, metric in data["metrics"].items()})
     environment = Environment(
         loader=PackageLoader("brownout.reporting", "assets"),
         autoescape=html,  # noqa: S701 - Markdown has an escape of its own, in finalize

@@ -83,6 +83,8 @@ def test_a_blank_says_what_it_is_how_to_find_it_and_what_fits_here() -> None:
     text = render_markdown(report)
     assert "`GUEST` is the guest to act on: virsh list on the host shows its guests" in text
     assert "; here vm1, vm2." in text
+    within = replace(made.actions[1], command="virsh migrate GUEST qemu+ssh://TARGET/system")
+    assert [b.name for b in report_of(replace(made, actions=(within,))).first[0].blanks] == ["GUEST", "TARGET"]
     assert "Here: kvm3" in render_html(report)
 
 
@@ -90,6 +92,6 @@ def test_every_blank_of_the_remedies_is_explained() -> None:
     with (definitions_folder() / "knowledge" / "remedies.toml").open("rb") as file:
         remedies = tomllib.load(file)["remedies"].values()
     texts = [remedy[key] for remedy in remedies for key in ("command", "confirm", "rollback")]
-    words = {word for text in texts for word in re.findall(r"(?<![\w/.-])[A-Z][A-Z_]+(?![\w])", text)}
+    words = {word for text in texts for word in re.findall(r"(?<![\w-])[A-Z][A-Z_]+(?!\w)", text)}
     no_blanks = {"ALL", "CPU", "DEV", "I", "LLC", "MTU", "NIC", "NUMA", "QEMU", "SPICE", "XML", "FF", "RR"}
     assert words - blank_names() - no_blanks == set()

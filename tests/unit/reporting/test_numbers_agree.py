@@ -133,3 +133,16 @@ def test_where_nothing_was_measured_lately_the_tile_says_so_and_claims_no_health
     tile = Page(render_html(report)).text("tile-consoles")
     assert tile == "consoles now – none of 6 was measured in the last half hour"
     assert not any("too slow" in sentence for sentence in report.summary.sentences)
+
+
+def test_a_breach_of_console_latency_has_the_level_that_its_console_has() -> None:
+    """The forecast's last slot may be half an hour old: what is shown as now is one number."""
+    made = busy_night()
+    coming = next(breach for breach in made.breaches if breach.series.metric == "console_update_ms")
+    name = coming.series.entity
+    stale = replace(coming, now=270.0, exceeded=True)
+    level = ConsoleLevel(series=coming.series, now=31.5, limit=150.0, exceeded=False)
+    report = report_of(replace(made, breaches=(stale,), consoles=(level,)))
+    assert [(b.now, b.outlook) for b in report.breaches] == [(31.5, "possible")]
+    assert (report.summary.exceeded, report.summary.possible) == (0, 1)
+    assert f"| {name} | Console latency (first update) | 31.5 ms | 150 ms |" in render_markdown(report)
