@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from brownout.domain.night import ConsoleLevel
 from brownout.domain.panel import Panel
 from brownout.domain.repairs import Repairs
+from brownout.nightly.charts import console_levels
 from brownout.nightly.context import NightContext
 from brownout.nightly.detect import ShardDetection, detect
 from brownout.nightly.forecast import ShardForecast, forecast
@@ -30,6 +32,8 @@ class ShardResult:
         By metric name: slots of the window with a value, and all slots of the entities that carry the metric.
     latency
         Console latency in the window on forecast slots, one entity a row; None where the shard has no consoles.
+    consoles
+        How slow each console of the shard is now.
     forecast
         None where nothing was to be forecast.
     """
@@ -38,6 +42,7 @@ class ShardResult:
     forecast: ShardForecast | None
     measured: Mapping[str, tuple[int, int]]
     latency: Panel | None
+    consoles: tuple[ConsoleLevel, ...]
     repairs: Repairs
 
 
@@ -66,6 +71,7 @@ def score_shard(context: NightContext, plan: ShardPlan) -> ShardResult:
         forecast=forecast(context, plan, whole),
         measured=_measured(window),
         latency=_latency(context, forecast_panel(whole, context.settings.forecast).between(span.window, whole.end)),
+        consoles=console_levels(_latency(context, window), context.metrics.get(context.console_latency), span.end),
         repairs=shard.repairs,
     )
 
