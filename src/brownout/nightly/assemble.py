@@ -14,7 +14,6 @@ from brownout.nightly.false_alarms import AlarmedIncidents
 from brownout.nightly.forecast import ShardForecast
 from brownout.nightly.plan import plan_breaches
 from brownout.nightly.score_shard import ShardResult
-from brownout.planning.actions import LATENCY
 
 __all__ = ["assemble_night"]
 
@@ -65,7 +64,9 @@ def assemble_night(context: NightContext, shards: Sequence[ShardResult], inciden
         charts={d.id: charts[d.id] for d in diagnoses[:INCIDENT_CHARTS] if charts.get(d.id)},
         models=records,
         quality=_quality(context, shards),
-        latency=latency_chart([s.latency for s in shards if s.latency is not None], context.metrics.get(LATENCY)),
+        latency=latency_chart(
+            [s.latency for s in shards if s.latency is not None], context.metrics.get(context.console_latency)
+        ),
         series=sum(part.series for part in forecasts),
         suppressed=tuple(sorted(suppressed, key=lambda one: (one.episode.start, one.episode.entity))),
         verdicts=context.state.verdicts,

@@ -12,7 +12,6 @@ from brownout.nightly.detect import ShardDetection, detect
 from brownout.nightly.forecast import ShardForecast, forecast
 from brownout.nightly.panels import forecast_panel
 from brownout.numerics.slots import days
-from brownout.planning.actions import LATENCY
 from brownout.store.shards import ShardPlan, plan_shards, read_shard
 
 __all__ = ["DETECTOR_PAST_DAYS", "ShardResult", "plan_night", "score_shard"]
@@ -66,7 +65,7 @@ def score_shard(context: NightContext, plan: ShardPlan) -> ShardResult:
         detection=detect(context, panel, first),
         forecast=forecast(context, plan, whole),
         measured=_measured(window),
-        latency=_latency(forecast_panel(whole, context.settings.forecast).between(span.window, whole.end)),
+        latency=_latency(context, forecast_panel(whole, context.settings.forecast).between(span.window, whole.end)),
         repairs=shard.repairs,
     )
 
@@ -81,7 +80,7 @@ def _measured(window: Panel) -> dict[str, tuple[int, int]]:
     }
 
 
-def _latency(window: Panel) -> Panel | None:
-    if LATENCY not in window.metric_names:
+def _latency(context: NightContext, window: Panel) -> Panel | None:
+    if context.console_latency not in window.metric_names:
         return None
-    return window.select(metrics=[window.metric_names.index(LATENCY)])
+    return window.select(metrics=[window.metric_names.index(context.console_latency)])

@@ -46,6 +46,8 @@ class Run:
         await self.consoles.refresh(strict=True)
         if not self.consoles.now() and not self.consoles.sources:
             raise SettingsError("Nothing is named that could be probed.", remedy="Give vnc://HOST:PORT or a file.")
+        if not self.consoles.now():
+            self.complain(BrownoutError("No console is there that could be probed.", remedy="See that guests run."))
         lag = OwnLag()
         connector = Connector(trust=self.trust, resolver=Resolver(), seconds=self.settings.timeout_s)
         prober = Prober(self.settings, connector, self.complain, lambda: lag.latest_ms)

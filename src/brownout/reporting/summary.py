@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from brownout.domain.entities import EntityKind
 from brownout.domain.findings import UNKNOWN, Diagnosis
 from brownout.domain.forecasts import Breach
 from brownout.domain.night import Night
@@ -21,7 +22,7 @@ EVEN = 0.5
 def summary_of(night: Night) -> schema.Summary:
     """Headline, the next few sentences, and the figures of the tiles."""
     ongoing = [diagnosis for diagnosis in night.diagnoses if diagnosis.open]
-    consoles = [entity.id for entity in night.topology if entity.kind == "console"]
+    consoles = [entity.id for entity in night.topology if entity.kind == EntityKind.CONSOLE]
     latency = night.latency
     coming = [breach for breach in night.breaches if not breach.exceeded]
     exceeded = len(night.breaches) - len(coming)
@@ -133,6 +134,6 @@ def _at_risk(night: Night, ongoing: list[Diagnosis]) -> set[str]:
 
 def _sufferers(night: Night, entity: str) -> tuple[str, ...]:
     """What is below an entity; for a disk, a path, an interface or a link everything on its host."""
-    if night.topology[entity].kind in {"disk", "path", "interface", "link"}:
+    if night.topology[entity].kind in {EntityKind.DISK, EntityKind.PATH, EntityKind.INTERFACE, EntityKind.LINK}:
         return night.topology.descendants(night.topology.root(entity))
     return night.topology.descendants(entity)

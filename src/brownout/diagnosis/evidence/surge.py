@@ -1,10 +1,10 @@
-"""Surges: how far a series known by its role only rose beyond anything in its own past, on a scale without units.
+"""Surges: how far a series known by its role only rose beyond anything in its own baseline, on a scale without units.
 
-A surge is a difference of logarithms: 0 is no more than the past has seen, 1 is e times that. Two things make surges of
-different metrics and entities comparable. The logarithm starts at a tenth of what is usual among the peers, so
-that a
-service that idles does not surge by waking up. And the peak of the past is taken away, so that what fluctuates anyway
-counts for what it adds. Detection comes late: the slots just before an incident belong to it, not to its past.
+A surge is a difference of logarithms: 0 is no more than the baseline has seen, 1 is e times that. Two things make
+surges of different metrics and entities comparable. The logarithm starts at a tenth of what is usual among the peers,
+so that a service that idles does not surge by waking up. And the peak of the baseline is taken away, so that what
+fluctuates anyway counts for what it adds. Detection comes late: the slots just before an incident belong to it, not to
+its baseline.
 """
 
 from collections.abc import Mapping, Sequence
