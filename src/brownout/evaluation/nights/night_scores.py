@@ -108,6 +108,8 @@ def night_scores(judged: JudgedNights, *, guests: int, days: float) -> dict[str,
     and never alarmed. Of the lines but those of harmless events: ``true_share`` are right, ``related_share`` not false,
     ``first_three_true`` right among the first three of "Do first". ``false`` counts ids that are of nothing on any
     night, each once. Starts are off by ``start_error_s`` in the median, on the first night that tells.
+    ``first_moved_right`` is the share of the answers whose first metric is one that the incident moves, where the
+    lines have the columns ``first_entity`` and ``first_metric``.
     """
     lines = judged.lines
     related = lines["verdict"].isin([Verdict.RIGHT, Verdict.MISNAMED, Verdict.EXTRA])
@@ -126,6 +128,7 @@ def night_scores(judged: JudgedNights, *, guests: int, days: float) -> dict[str,
         "false_per_guest_day": round(len(false) / (guests * days), 5),
         "false_alarms_per_guest_day": round(len(rung) / (guests * days), 5),
         **_states(judged),
+        "first_moved_right": _first_moved(judged),
         "identity_stable": _stable(judged),
     }
 
@@ -169,6 +172,22 @@ def _states(judged: JudgedNights) -> dict[str, Score]:
         "start_error_s": float(np.median(off_by)) if off_by else None,
         "start_error_p90_s": float(np.quantile(off_by, 0.9)) if off_by else None,
     }
+
+
+def _first_moved(judged: JudgedNights) -> float | None:
+    """Share of the answers whose first metric is one that their incident moves; None where nothing says which it is."""
+    if not {"first_entity", "first_metric"} <= set(judged.lines.columns):
+        return None
+    answered = judged.pairs[judged.pairs["line"] >= 0]
+    firsts = judged.lines[["first_entity", "first_metric"]].iloc[answered["line"].to_numpy(int)]
+    marks = [
+        judged.labels[name].moves(str(entity), str(metric))
+        for name, entity, metric in zip(
+            answered["incident"], firsts["first_entity"], firsts["first_metric"], strict=True
+        )
+        if metric
+    ]
+    return round(float(np.mean(marks)), 4) if marks else None
 
 
 def _stable(judged: JudgedNights) -> float | None:
