@@ -130,7 +130,7 @@ def judged_incidents(  # noqa: PLR0913 - what an incident list is judged by
     """
     listed = told[told["alarmed"].astype(bool)]
     judged = judge_nights(listed, truth, nights=times)
-    fates = fates_of(judged, episodes, truth)
+    fates = fates_of(judged, listed, episodes, truth)
     false = false_lines(judged, truth)
     return {
         "incidents": night_scores(judged, guests=guests, days=days),

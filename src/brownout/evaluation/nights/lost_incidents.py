@@ -31,6 +31,7 @@ class Fate(StrEnum):
     CAUSE_UNKNOWN = "cause unknown"
     WRONG_CAUSE = "wrong cause"
     WRONG_ENTITY = "wrong entity"
+    BESIDE = "told as a further cause of another incident"
     TOLD = "told"
 
     @property
@@ -52,10 +53,11 @@ class Lost:
     said: str = ""
 
 
-def fates_of(judged: JudgedNights, episodes: pd.DataFrame, truth: NightTruth) -> tuple[Lost, ...]:
+def fates_of(judged: JudgedNights, told: pd.DataFrame, episodes: pd.DataFrame, truth: NightTruth) -> tuple[Lost, ...]:
     """The fate of each incident that was due on any night.
 
-    ``episodes`` has night, entity, start, end, why ("" = alarmed), because, and incident ("" = of none).
+    ``told`` are the lines with every cause of each, as they were judged. ``episodes`` has night, entity, start, end,
+    why ("" = alarmed), because, and incident ("" = of none).
     """
     table = episodes.assign(
         **{
@@ -65,13 +67,18 @@ def fates_of(judged: JudgedNights, episodes: pd.DataFrame, truth: NightTruth) ->
         root=[truth.root(str(entity)) for entity in episodes["entity"]],
     )
     by_night = dict(tuple(table.groupby("night")))
+    causes = told.assign(
+        **{name: pd.to_datetime(told[name], utc=True).dt.tz_localize(None) for name in ("night", "start")}
+    )
     found: dict[str, Lost] = {}
-    for row in judged.pairs.itertuples():
+    for row in judged.pairs[judged.pairs["due"].astype(bool)].itertuples():
         label, night = judged.labels[str(row.incident)], np.datetime64(row.night, "ms")
         if int(row.line) >= 0:
             own = _of_line(label, night, judged.lines.iloc[int(row.line)])
         else:
             own = _without_line(label, night, by_night.get(row.night, table[:0]), judged)
+        if own.fate is not Fate.TOLD:
+            own = _beside(own, causes[causes["night"] == row.night], judged) or own
         best = found.get(label.incident.id)
         if best is None or ORDER.index(own.fate) > ORDER.index(best.fate):
             found[label.incident.id] = own
@@ -92,6 +99,17 @@ def _of_line(label: Labelled, night: np.datetime64, line: "pd.Series[Any]") -> L
     where = line["entity"] or "no entity"
     said = f"{line['cause']} at {where} ({line['probability']:.2f}) since {line['start']:%m-%d %H:%M}"
     return Lost(label=label, fate=fate, night=night, said=said)
+
+
+def _beside(own: Lost, causes: pd.DataFrame, judged: JudgedNights) -> Lost | None:
+    """The fate of an incident that is named right among the causes of a line that answers for another one."""
+    label = own.label
+    for row in causes.itertuples():
+        near = judged.limits.within(np.datetime64(row.start, "ms"), label.incident.start, label.incident.end)
+        if near and label.names(str(row.entity)) and label.explains(str(row.cause)):
+            said = f"{row.cause} at {row.entity} ({row.probability:.2f}) since {row.start:%m-%d %H:%M}"
+            return Lost(label=label, fate=Fate.BESIDE, night=own.night, said=said)
+    return None
 
 
 def _without_line(label: Labelled, night: np.datetime64, episodes: pd.DataFrame, judged: JudgedNights) -> Lost:
