@@ -156,9 +156,9 @@ def _lost(one: Lost) -> dict[str, object]:
 def _still_open(judged: JudgedNights) -> list[dict[str, object]]:
     """Answers whose state is wrong: told as going on though over, or as over though going on."""
     found = []
-    for row in judged.pairs[judged.pairs["line"] >= 0].itertuples():
-        label, line = judged.labels[str(row.incident)], judged.lines.iloc[int(row.line)]
-        night = np.datetime64(row.night, "ms")
+    for row in judged.pairs[judged.pairs["line"] >= 0].to_dict("records"):
+        label, line = judged.labels[row["incident"]], judged.lines.iloc[row["line"]]
+        night = np.datetime64(row["night"], "ms")
         over = judged.limits.over(label, night)
         if over is not None and bool(line["open"]) == over:
             found.append(

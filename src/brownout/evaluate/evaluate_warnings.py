@@ -187,12 +187,15 @@ def judged_warnings(
 def _weeks_ahead(lines: pd.DataFrame, crossed: Crossed) -> dict[str, int]:
     likely = lines[lines["probability"] >= 0.5].sort_values("night").drop_duplicates(["entity", "metric"])
     true = wrong = 0
-    for line in likely.itertuples():
-        night = pd.Timestamp(line.night).tz_localize(None).to_datetime64()
-        own = [c for c in crossed.crossings if (c.entity, c.metric) == (line.entity, line.metric) and c.time > night]
-        over = night + np.timedelta64(round(float(line.horizon_s) * 1000), "ms")
-        date = line.latest if line.latest is not pd.NaT and line.latest is not None else None
-        last = over if date is None else pd.Timestamp(date).tz_localize(None).to_datetime64()
-        true += bool(own)
+    for line in likely.to_dict("records"):
+        night, series = _utc(line["night"]), (line["entity"], line["metric"])
+        own = any((one.entity, one.metric) == series and one.time > night for one in crossed.crossings)
+        over = night + np.timedelta64(round(line["horizon_s"] * 1000), "ms")
+        last = over if pd.isna(line["latest"]) else _utc(line["latest"])
+        true += own
         wrong += not own and bool(last < crossed.known_until)
     return {"warned": len(likely), "true": true, "wrong": wrong, "not_known_yet": len(likely) - true - wrong}
+
+
+def _utc(time: pd.Timestamp) -> np.datetime64:
+    return np.datetime64(time.tz_localize(None), "ms")

@@ -51,8 +51,13 @@ def told_rows(night: Replayed) -> list[Row]:
     quiet = [diagnosis for batch in night.result.batches for diagnosis in batch.artefacts]
     return [
         *(row for diagnosis in told.diagnoses for row in _told(night, diagnosis, told.episodes, ranks, alarmed=True)),
-        *(row for diagnosis in quiet for row in _told(night, diagnosis, _quiet_episodes(night), ranks, alarmed=False)),
+        *(row for diagnosis in quiet for row in _told(night, diagnosis, _quiet_episodes(night), {}, alarmed=False)),
     ]
+
+
+def _quiet_id(diagnosis: Diagnosis) -> str:
+    """An id of its own: what is left of an incident without its harmless part keeps the incident's id."""
+    return f"{diagnosis.id}:{diagnosis.top.id}"
 
 
 def _quiet_episodes(night: Replayed) -> list[Episode]:
@@ -70,7 +75,7 @@ def _told(
     return [
         {
             "night": epoch_ms(night.time),
-            "incident": diagnosis.id,
+            "incident": diagnosis.id if alarmed else _quiet_id(diagnosis),
             "entity": cause.entity or abnormal,
             "cause": cause.id,
             "probability": cause.probability,
@@ -89,8 +94,8 @@ def _told(
 def episode_rows(night: Replayed) -> list[Row]:
     """All episodes of a night, with the incident that they went into or the reason why none is alarmed."""
     told = night.result.night
-    diagnoses = [*told.diagnoses, *(one for batch in night.result.batches for one in batch.artefacts)]
-    owner = {name: diagnosis.id for diagnosis in diagnoses for name in diagnosis.episodes}
+    owner = {name: _quiet_id(one) for batch in night.result.batches for one in batch.artefacts for name in one.episodes}
+    owner |= {name: diagnosis.id for diagnosis in told.diagnoses for name in diagnosis.episodes}
     alarmed = [(episode, "", "") for episode in told.episodes]
     quiet = [(one.episode, one.why.value, one.reason) for one in told.suppressed]
     return [
@@ -120,7 +125,8 @@ def warning_rows(breaches: Sequence[Breach], night: np.datetime64, name: str = "
 
 def frame(rows: Sequence[Row], schema: pa.Schema) -> pd.DataFrame:
     """Rows as the table that is written; times are UTC."""
-    return pa.Table.from_pylist(list(rows), schema).to_pandas()
+    table: pd.DataFrame = pa.Table.from_pylist(list(rows), schema).to_pandas()
+    return table
 
 
 def write_rows(path: Path, rows: Sequence[Row], schema: pa.Schema) -> None:

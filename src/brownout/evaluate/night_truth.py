@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from glob import escape
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.calendar import Calendar, Maintenance
 from brownout.domain.errors import DataError
 from brownout.domain.metrics import Metric
-from brownout.domain.panel import as_time
+from brownout.domain.panel import Marks, as_time
 from brownout.domain.ports import SampleStore
 from brownout.domain.truth import Incident
 from brownout.evaluate.replay import end_of
@@ -52,11 +52,11 @@ class FolderTruth:
     stated_from: np.datetime64
     known_until: np.datetime64
 
-    @classmethod
-    def of(cls, store: SampleStore, knowledge: Knowledge) -> Self:
+    @staticmethod
+    def of(store: SampleStore, knowledge: Knowledge) -> "FolderTruth":
         """The truth of a data set; a history has none. Raises DataError where ``truth.json`` cannot be read."""
         end = end_of(store)
-        nothing = cls(night=None, calendar=Calendar(), stated=None, stated_from=end, known_until=end)
+        nothing = FolderTruth(night=None, calendar=Calendar(), stated=None, stated_from=end, known_until=end)
         if not isinstance(store, Dataset):
             return nothing
         families = {rule.id: rule.family.value for rule in knowledge.causes.values()}
@@ -99,7 +99,7 @@ def crossings_of(store: SampleStore, metrics: Mapping[str, Metric], truth: Folde
     series: set[tuple[str, str]] = set()
     for shard in shards(store):
         panel = shard.panel
-        measured = np.isfinite(panel.values).any(axis=1)
+        measured: Marks = np.any(np.isfinite(panel.values), axis=1)
         for column, name in enumerate(panel.metric_names):
             if metrics[name].is_limited:
                 series |= {(panel.entity_ids[row], name) for row in np.flatnonzero(measured[:, column]).tolist()}

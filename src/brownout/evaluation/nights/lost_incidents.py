@@ -71,14 +71,14 @@ def fates_of(judged: JudgedNights, told: pd.DataFrame, episodes: pd.DataFrame, t
         **{name: pd.to_datetime(told[name], utc=True).dt.tz_localize(None) for name in ("night", "start")}
     )
     found: dict[str, Lost] = {}
-    for row in judged.pairs[judged.pairs["due"].astype(bool)].itertuples():
-        label, night = judged.labels[str(row.incident)], np.datetime64(row.night, "ms")
-        if int(row.line) >= 0:
-            own = _of_line(label, night, judged.lines.iloc[int(row.line)])
+    for row in judged.pairs[judged.pairs["due"].astype(bool)].to_dict("records"):
+        label, night = judged.labels[row["incident"]], np.datetime64(row["night"], "ms")
+        if row["line"] >= 0:
+            own = _of_line(label, night, judged.lines.iloc[row["line"]])
         else:
-            own = _without_line(label, night, by_night.get(row.night, table[:0]), judged)
+            own = _without_line(label, night, by_night.get(row["night"], table[:0]), judged)
         if own.fate is not Fate.TOLD:
-            own = _beside(own, causes[causes["night"] == row.night], judged) or own
+            own = _beside(own, causes[causes["night"] == row["night"]], judged) or own
         best = found.get(label.incident.id)
         if best is None or ORDER.index(own.fate) > ORDER.index(best.fate):
             found[label.incident.id] = own
@@ -104,10 +104,10 @@ def _of_line(label: Labelled, night: np.datetime64, line: "pd.Series[Any]") -> L
 def _beside(own: Lost, causes: pd.DataFrame, judged: JudgedNights) -> Lost | None:
     """The fate of an incident that is named right among the causes of a line that answers for another one."""
     label = own.label
-    for row in causes.itertuples():
-        near = judged.limits.within(np.datetime64(row.start, "ms"), label.incident.start, label.incident.end)
-        if near and label.names(str(row.entity)) and label.explains(str(row.cause)):
-            said = f"{row.cause} at {row.entity} ({row.probability:.2f}) since {row.start:%m-%d %H:%M}"
+    for row in causes.to_dict("records"):
+        near = judged.limits.within(np.datetime64(row["start"], "ms"), label.incident.start, label.incident.end)
+        if near and label.names(row["entity"]) and label.explains(row["cause"]):
+            said = f"{row['cause']} at {row['entity']} ({row['probability']:.2f}) since {row['start']:%m-%d %H:%M}"
             return Lost(label=label, fate=Fate.BESIDE, night=own.night, said=said)
     return None
 
@@ -134,16 +134,16 @@ def _without_line(label: Labelled, night: np.datetime64, episodes: pd.DataFrame,
 def _of_episodes(episodes: pd.DataFrame) -> Iterator[tuple[Fate, str]]:
     kinds = {"outlier": Fate.OUTLIER, "moved": Fate.MOVED, "feedback": Fate.FEEDBACK, "artefact": Fate.ARTEFACT,
              "chance": Fate.CHANCE, "": Fate.GROUPED}  # fmt: skip
-    for row in episodes.itertuples():
-        yield kinds[str(row.why)], f"{row.entity} since {row.start:%m-%d %H:%M}: {row.because}"
+    for row in episodes.to_dict("records"):
+        yield kinds[row["why"]], f"{row['entity']} since {row['start']:%m-%d %H:%M}: {row['because']}"
 
 
 def _listed(episodes: pd.DataFrame, judged: JudgedNights, night: np.datetime64) -> str:
     """What the lines say that alarmed episodes went into."""
     lines = judged.lines[(judged.lines["night"] == night) & judged.lines["incident"].isin(set(episodes["incident"]))]
     return "; ".join(
-        f"{line.cause} at {line.entity or 'no entity'} since {line.start:%m-%d %H:%M} ({line.verdict})"
-        for line in lines.itertuples()
+        f"{line['cause']} at {line['entity'] or 'no entity'} since {line['start']:%m-%d %H:%M} ({line['verdict']})"
+        for line in lines.to_dict("records")
     )
 
 
@@ -157,20 +157,20 @@ def false_lines(judged: JudgedNights, truth: NightTruth) -> list[dict[str, objec
     last = lines[~lines["incident"].isin(related)].drop_duplicates("incident", keep="last")
     counts = lines.groupby("incident")["night"].nunique()
     found = []
-    for line in last.itertuples():
-        start = np.datetime64(line.start, "ms")
-        entity = str(line.entity) or str(getattr(line, "first_entity", ""))
+    for line in last.to_dict("records"):
+        start = np.datetime64(line["start"], "ms")
+        entity = line["entity"] or line.get("first_entity", "")
         names = {entity, entity.split("/")[0], truth.root(entity)}
         near = {e.kind for e in truth.harmless if e.entity in names and judged.limits.within(start, e.start, e.end)}
         found.append(
             {
-                "incident": str(line.incident),
-                "cause": str(line.cause),
+                "incident": line["incident"],
+                "cause": line["cause"],
                 "entity": entity,
-                "start": str(line.start),
-                "probability": round(float(line.probability), 3),
-                "nights": int(counts[line.incident]),
-                "first_metric": str(getattr(line, "first_metric", "")),
+                "start": str(line["start"]),
+                "probability": round(float(line["probability"]), 3),
+                "nights": int(counts[line["incident"]]),
+                "first_metric": line.get("first_metric", ""),
                 "near": sorted(near),
             }
         )
