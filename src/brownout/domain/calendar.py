@@ -7,11 +7,10 @@ from fnmatch import fnmatchcase
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from brownout.domain.encoding import Instant
 from brownout.domain.entities import Topology
-from brownout.domain.panel import Panel
+from brownout.domain.panel import Marks, Panel
 
 __all__ = ["Announced", "Calendar", "Listed", "Maintenance", "Weekday"]
 
@@ -134,7 +133,7 @@ class Calendar:
             ]
         return tuple(sorted(found, key=lambda one: (one.start, one.name)))
 
-    def _closed(self, panel: Panel, topology: Topology) -> npt.NDArray[np.bool_]:
+    def _closed(self, panel: Panel, topology: Topology) -> Marks:
         """Slots ``[entity, time]`` of which any part lies in a window."""
         closed = np.zeros(panel.values.shape[:2], bool)
         for window in self.windows:
@@ -150,7 +149,7 @@ class Calendar:
         return closed
 
 
-def _inside(panel: Panel, spans: Sequence[tuple[np.datetime64, np.datetime64]]) -> npt.NDArray[np.bool_]:
+def _inside(panel: Panel, spans: Sequence[tuple[np.datetime64, np.datetime64]]) -> Marks:
     slots = panel.values.shape[1]
     inside = np.zeros(slots, bool)
     for first, last in spans:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from functools import cached_property
 from itertools import pairwise
 from typing import Self
@@ -11,7 +12,29 @@ import numpy as np
 from brownout.domain.encoding import Instant
 from brownout.domain.errors import DataError
 
-__all__ = ["Entity", "Topology"]
+__all__ = ["NAMED_KINDS", "Entity", "EntityKind", "Topology"]
+
+
+class EntityKind(StrEnum):
+    """The kinds of entities that brownout knows; a generic data set may have others."""
+
+    HOST = "host"
+    VM = "vm"
+    CONSOLE = "console"
+    DISK = "disk"
+    """A block device or pool of a host."""
+    PATH = "path"
+    """A mounted file system of a host."""
+    INTERFACE = "interface"
+    """A network interface of a host."""
+    LINK = "link"
+    """A network path from a place of measurement to a host."""
+    ENTITY = "entity"
+    """Anything whose kind nobody stated."""
+
+
+NAMED_KINDS = tuple(kind for kind in EntityKind if kind is not EntityKind.ENTITY)
+"""Kinds of entities that definitions can name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +43,8 @@ class Entity:
 
     Attributes
     ----------
+    kind
+        An ``EntityKind``, or another text where a data set has kinds of its own.
     id
         Stable identity: the UUID of a guest, else the name its collector uses.
     kind
@@ -39,7 +64,7 @@ class Entity:
     """
 
     id: str
-    kind: str = "entity"
+    kind: str = EntityKind.ENTITY
     parent: str = ""
     site: str = ""
     group: str = ""

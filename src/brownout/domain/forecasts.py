@@ -1,8 +1,8 @@
 """Forecasts and the breaches read off them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -50,6 +50,12 @@ class Odds:
     def speaks_of(self, limit: float) -> bool:
         """Whether the odds are about a limit."""
         return self.limit is None or self.limit == limit
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any]) -> Self:
+        """Build from what a model's card says; cards of version 0.1 called the two rates surprise and lapse."""
+        former = {"surprise": "miss_rate", "lapse": "false_alarm_rate"}
+        return cls(**{former.get(key, key): value for key, value in table.items()})
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,6 +14,10 @@ from brownout.domain.encoding import visible
 __all__ = ["Glossary", "Term", "terms"]
 
 
+ABBREVIATION = Markup('<abbr title="{meaning}">{term}</abbr>')
+"""Its ``format`` escapes what is filled in."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Term:
     """A term and what it means; ``forms`` are how it stands in a text, none for one that is not marked there."""
@@ -45,8 +49,12 @@ class Glossary:
 
     def mark(self, text: str) -> Markup:
         """The same as HTML in which each term explains itself."""
-        safe = str(escape(visible(self.note(text))))
-        return Markup(_forms().sub(_abbreviation, safe))  # noqa: S704 - escaped above
+        shown, parts, position = visible(self.note(text)), list[str](), 0
+        for found in _forms().finditer(shown):
+            meaning = _by_form()[found[0]].meaning
+            parts += [escape(shown[position : found.start()]), ABBREVIATION.format(meaning=meaning, term=found[0])]
+            position = found.end()
+        return Markup("").join([*parts, escape(shown[position:])])
 
     def listed(self) -> tuple[Term, ...]:
         """The terms that occurred so far, and those that are too common to be marked, by name."""
@@ -62,10 +70,6 @@ def terms() -> tuple[Term, ...]:
     return tuple(
         Term(name=e["name"], meaning=" ".join(e["meaning"].split()), forms=tuple(e.get("forms", ()))) for e in entries
     )
-
-
-def _abbreviation(found: re.Match[str]) -> str:
-    return f'<abbr title="{escape(_by_form()[found[0]].meaning)}">{found[0]}</abbr>'
 
 
 @cache

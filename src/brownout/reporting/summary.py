@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from brownout.domain.encoding import Number
+from brownout.domain.entities import EntityKind
 from brownout.domain.findings import UNKNOWN, Diagnosis
 from brownout.domain.forecasts import Breach
 from brownout.domain.night import ConsoleLevel, Night
@@ -20,7 +21,7 @@ FEW = 3
 """Sentences about incidents, and about breaches: more is not read on a first screen."""
 EVEN_CHANCE = 0.5
 """Chance from which something will probably happen."""
-BESIDE_ITS_HOST = frozenset({"disk", "path", "interface", "link"})
+BESIDE_ITS_HOST = frozenset({EntityKind.DISK, EntityKind.PATH, EntityKind.INTERFACE, EntityKind.LINK})
 """Kinds of entity whose trouble is that of everything on their host."""
 Outlook = Literal["exceeded", "probable", "possible", "later"]
 
@@ -99,7 +100,7 @@ def summary_of(night: Night) -> Summary:
     """Headline, the next few sentences, and the figures of the first screen."""
     ongoing = [diagnosis for diagnosis in night.diagnoses if diagnosis.open]
     counts = Counter(outlook_of(breach, night.horizon_s) for breach in night.breaches)
-    consoles = {entity.id for entity in night.topology if entity.kind == "console"}
+    consoles = {entity.id for entity in night.topology if entity.kind == EntityKind.CONSOLE}
     latency = night.latency
     return Summary(
         headline=_headline(len(ongoing), counts, night.horizon_s),

@@ -142,13 +142,13 @@ import json, tempfile
 from pathlib import Path
 from nights import night
 from brownout.domain.encoding import encode
-from brownout.nightly.state_file import read_alert_state, remember
-from brownout.nightly.workspace import Workspace
+from brownout.nightly.effects.alert_state_file import read_alert_state, write_alert_state
+from brownout.store.workspace import Workspace
 from brownout.reporting import load_night, render, report_schema
 with tempfile.TemporaryDirectory() as folder:
     workspace = Workspace(Path(folder))
     made = night()
-    remember(workspace, made)
+    write_alert_state(workspace, made)
     render(made, workspace.report)
     report = json.loads((workspace.report / "report.json").read_text())
     print(json.dumps({
