@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -20,21 +20,27 @@ ABBREVIATION = Markup('<abbr title="{meaning}">{term}</abbr>')
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Term:
-    """A term and what it means; ``forms`` are how it stands in a text, none for one that is not marked there."""
+    """A term and what it means.
+
+    ``forms`` are how it stands in a text, none for one that is not marked there but listed; ``kind`` is the kind of
+    entity that a report must have for that, empty for any.
+    """
 
     name: str
     meaning: str
     forms: tuple[str, ...] = ()
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Glossary:
     """Marks terms in the texts of one report, remembers which occurred, and writes metrics by their titles.
 
-    ``titles`` are the titles of metrics by name.
+    ``titles`` are the titles of metrics by name, ``kinds`` the kinds of entities of the report.
     """
 
     titles: Mapping[str, str]
+    kinds: Collection[str] = ()
     seen: set[str] = field(default_factory=set)
 
     def plain(self, text: str) -> str:
@@ -58,8 +64,11 @@ class Glossary:
 
     def listed(self) -> tuple[Term, ...]:
         """The terms that occurred so far, and those that are too common to be marked, by name."""
-        chosen = [term for term in terms() if not term.forms or term.name in self.seen]
+        chosen = [term for term in terms() if term.name in self.seen or (not term.forms and self._has(term.kind))]
         return tuple(sorted(chosen, key=lambda term: term.name.lower()))
+
+    def _has(self, kind: str) -> bool:
+        return not kind or kind in self.kinds
 
 
 @cache
@@ -68,7 +77,8 @@ def terms() -> tuple[Term, ...]:
     text = files("brownout.reporting").joinpath("assets", "glossary.toml").read_text(encoding="utf-8")
     entries = tomllib.loads(text)["terms"]
     return tuple(
-        Term(name=e["name"], meaning=" ".join(e["meaning"].split()), forms=tuple(e.get("forms", ()))) for e in entries
+        Term(name=e["name"], meaning=e["meaning"], forms=tuple(e.get("forms", ())), kind=e.get("kind", ""))
+        for e in entries
     )
 
 
