@@ -167,7 +167,7 @@ def test_a_new_field_of_an_episode_is_one_edit(tmp_path: Path) -> None:
     package = Path(brownout.__file__).parent
     shutil.copytree(package, tmp_path / "brownout", symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(package.parents[1] / "models", tmp_path / "brownout" / "definitions")
-    findings = tmp_path / "brownout" / "domain" / "findings.py"
+    findings = tmp_path / "brownout" / "domain" / "findings" / "anomalies.py"
     last = "    shifts: tuple[Shift, ...] = ()\n"
     assert findings.read_text().count(last) == 1
     findings.write_text(findings.read_text().replace(last, last + ONE_EDIT))
