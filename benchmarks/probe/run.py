@@ -1,9 +1,9 @@
 """Hundreds of consoles from one core: what the probe itself adds to connect and handshake.
 
-The consoles are servers of this script in a process of its own, or guests of QEMU (``--qemu N``). The truth is what was on
-the wire: a third process looks at every segment on the loopback with the kernel's time of it (AF_PACKET, needs root). Connect
-is SYN to SYN-ACK; a stage is the last segment of the client before it to the segment that the server answers with; the
-handshake up to ServerInit is the sum of its four.
+The consoles are servers of this script in a process of its own, or guests of QEMU (``--qemu N``). The truth is what
+was on the wire: a third process looks at every segment on the loopback with the kernel's time of it (AF_PACKET, needs
+root). Connect is SYN to SYN-ACK; a stage is the last segment of the client before it to the segment that the server
+answers with; the handshake up to ServerInit is the sum of its four.
 
     python benchmarks/probe/run.py --consoles 500 --interval 10 --seconds 60
 """
@@ -256,9 +256,8 @@ def compare(options: argparse.Namespace) -> None:
         result = json.loads((folder / "result").read_text())
         failed = sum(point[2] != "success" for point in result["points"])
         what = "guests of QEMU" if options.qemu else "consoles of this script"
-        print(
-            f"{len(ports)} {what} every {options.interval:g} s for {options.seconds:g} s, load {os.getloadavg()[0]:.1f}:"
-        )
+        load = os.getloadavg()[0]
+        print(f"{len(ports)} {what} every {options.interval:g} s for {options.seconds:g} s, load {load:.1f}:")
         print(f"{100 * result['share']:.1f} % of one core, {len(result['points'])} points, {failed} not successful\n")
         show(errors(result["points"], found))
 

@@ -1,8 +1,8 @@
 """Times that the probe's own lateness does not reach: the kernel's stamps, and a clock that runs while the probe waits.
 
 A probe on a busy machine takes bytes later than they came, and answers later than it could. Linux says when a segment
-came (``SO_TIMESTAMPNS``) and how long the SYN took (``TCP_INFO``); a ``Stopwatch`` leaves out the time between what came
-and the answer to it.
+came (``SO_TIMESTAMPNS``) and how long the SYN took (``TCP_INFO``); a ``Stopwatch`` leaves out the time between what
+came and the answer to it.
 """
 
 import asyncio
