@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 
+from brownout.domain.entities import EntityKind
 from brownout.domain.errors import NotFittedError
 from brownout.domain.forecasts import Driver, Forecasts, Odds, Skill
 from brownout.domain.metrics import Metric, Worse
@@ -29,11 +29,11 @@ from brownout.forecasting.model_files import read_card, write_card
 from brownout.forecasting.network.lstm import LstmForecaster
 from brownout.forecasting.selection.calibration import BANDS, Calibration, bands_of, beyond, outer_of
 from brownout.forecasting.selection.model_choice import HeldOut, calibration_of, choose
-from brownout.forecasting.series_rows import Rows, clip_to_bounds, day_steps, rows_of
+from brownout.forecasting.series_rows import Rows, clip_to_bounds, rows_of
+from brownout.numerics.arrays import Doubles
 
 __all__ = ["FleetForecaster", "SelectedForecaster", "origins_for"]
 
-Doubles = npt.NDArray[np.float64]
 MAX_ORIGINS, MIN_ORIGINS = 24, 8
 """Origins of the backtest: enough to choose by, few enough to be quick."""
 WINDOWS = 60_000
@@ -123,7 +123,7 @@ class SelectedForecaster:
         choosing = origins[1::2] or origins
         rows = rows_of(panel, origins, horizon)
         steps = np.arange(1, horizon + 1)
-        season = self.settings.season or day_steps(panel.interval_s)
+        season = self.settings.season or panel.slots_per_day
         scale = seasonal_scale(panel, season, end=cut)
         return HeldOut(
             calibrates=~np.isin(rows.origins, choosing),
@@ -244,7 +244,9 @@ class SelectedForecaster:
             lstm_=lstm,
             calibration_=Calibration(card["calibration"]["horizon"], calibration),
             bands_={metric: tuple(makers) for metric, makers in card["bands"].items()},
-            chances_=Chances(card["persistence"], {name: Odds(**odds) for name, odds in card.get("odds", {}).items()}),
+            chances_=Chances(
+                card["persistence"], {name: Odds.from_table(odds) for name, odds in card.get("odds", {}).items()}
+            ),
             cold_=ColdStart.of(card["cold"]) if "cold" in card else ColdStart(),
             loads_=LoadModel.from_facts(card["loads"]) if "loads" in card else LoadModel(),
             skills_=tuple(_skill(table) for table in card["skills"]),
@@ -266,7 +268,7 @@ class FleetForecaster:
 
     def predict(self, panel: Panel, origins: Sequence[int], horizon: int) -> Forecasts:
         """Predict with the forecasts of what surrounds the panel."""
-        console = panel.entities and panel.entities[0].kind == "console"
+        console = panel.entities and panel.entities[0].kind == EntityKind.CONSOLE
         around = self.forecaster.covariates_ahead(panel, origins, self.panels if console else (), horizon)
         return self.forecaster.predict(panel, origins, horizon, around, self.panels)
 
@@ -304,7 +306,7 @@ def _limits(metrics: Sequence[Metric]) -> dict[str, tuple[float, bool]]:
     return {
         metric.name: (metric.limit, metric.worse is Worse.UP)
         for metric in metrics
-        if metric.limit is not None and metric.worse is not Worse.NONE
+        if metric.limit is not None and metric.is_limited
     }
 
 

@@ -4,13 +4,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from brownout.domain.entities import Entity
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.panel import Float, Panel
 from brownout.domain.similarity import PEERS, most_similar
 from brownout.forecasting.series_rows import Rows
+from brownout.numerics.arrays import Index
+from brownout.numerics.order_statistics import median
+from brownout.numerics.slots import days
 
 __all__ = ["Predict", "SiblingForecasts", "peer_paths", "siblings_with_past"]
 
@@ -22,7 +24,6 @@ STRETCH = (0.05, 20.0)
 POOL = 64
 """Peers that are forecast at most, whatever the number of newcomers."""
 
-Index = npt.NDArray[np.int64]
 Predict = Callable[[Panel, Sequence[int]], tuple[Forecasts, Forecasts]]
 """Forecasts of a panel from some of its slots: the network's own, and those that are used of what has a past."""
 
@@ -62,7 +63,7 @@ def siblings_with_past(
     newcomers: Sequence[Entity], at: np.datetime64, panels: Sequence[Panel], predict: Predict
 ) -> tuple[SiblingForecasts, ...]:
     """The most similar peers of some newcomers of one kind that were measured a day before, with their forecasts."""
-    step = np.timedelta64(86_400_000, "ms")
+    step = days(1)
     old: dict[str, tuple[int, int]] = {}
     names = {entity.id for entity in newcomers}
     for place, panel in enumerate(panels):
@@ -102,13 +103,13 @@ def peer_paths(rows: Rows, slots: int, elders: Sequence[SiblingForecasts]) -> Fl
     peers = _peers(panel.entities, [entity for part in elders for entity in part.panel.entities])[rows.entities]
     theirs = np.concatenate([part.past(metrics, slots) for part in elders])[peers, :, rows.metrics[:, None]]
     theirs = np.where((peers >= 0)[..., None] & np.isfinite(own)[:, None], theirs, np.nan)
-    level, levels = _median(own), _median(theirs)
+    level, levels = median(own), median(theirs)
     count = np.maximum(np.isfinite(levels).sum(axis=1), 1)
     floor = FLOOR * np.nan_to_num(np.abs(levels)).sum(axis=1) / count + 1e-6
     stretch = np.clip((level + floor)[:, None] / np.maximum(levels + floor[:, None], 1e-6), *STRETCH)
     ahead = np.concatenate([part.paths(metrics) for part in elders])[peers, rows.metrics[:, None]]
     moved = level[:, None, None, None] + (ahead - levels[..., None, None]) * stretch[..., None, None]
-    found: Float = _median(moved.transpose(0, 2, 3, 1)).astype(np.float32)
+    found: Float = median(moved.transpose(0, 2, 3, 1)).astype(np.float32)
     return found
 
 
@@ -120,11 +121,3 @@ def _peers(newcomers: Sequence[Entity], elders: Sequence[Entity]) -> Index:
         chosen = most_similar(entity, elders)
         found[row, : len(chosen)] = [place[other.id] for other in chosen]
     return found
-
-
-def _median(values: Float) -> Float:
-    """Median of the last axis without gaps; NaN where there is nothing else."""
-    ordered = np.sort(values, axis=-1)  # NaN sorts last
-    last = np.maximum(np.isfinite(values).sum(axis=-1, keepdims=True) - 1, 0)
-    low, high = (np.take_along_axis(ordered, place, axis=-1)[..., 0] for place in (last // 2, (last + 1) // 2))
-    return np.asarray((low + high) / 2, values.dtype)

@@ -10,7 +10,6 @@ from torch import Tensor
 from brownout.domain.errors import DataError
 from brownout.domain.metrics import Family, Role
 from brownout.domain.panel import Panel
-from brownout.forecasting.series_rows import day_steps
 
 __all__ = ["FAMILIES", "MATES", "ROLES", "SeriesBlock", "block_of"]
 
@@ -98,11 +97,11 @@ def block_of(panels: Sequence[Panel], season: int | None = None) -> SeriesBlock:
         row[:, 2] = slots - 1 - alive[:, ::-1].argmax(axis=1)
         row[:, 3] = int(panel.start.astype("datetime64[s]").astype(np.int64))
         row[:, 4] = panel.interval_s
-        row[:, 5] = season or day_steps(panel.interval_s)
+        row[:, 5] = season or panel.slots_per_day
         row[:, 6] = np.array([FAMILIES.index(metric.family) for metric in panel.metrics], np.int64)[metrics]
         row[:, 7] = np.array([ROLES.index(metric.role) for metric in panel.metrics], np.int64)[metrics]
         siblings.append(_mates(panel, measured, sum(map(len, facts)))[entities])
-        errors.append(_seasonal_error(values[-1].reshape(-1, slots), season or day_steps(panel.interval_s)))
+        errors.append(_seasonal_error(values[-1].reshape(-1, slots), season or panel.slots_per_day))
         facts.append(row)
         bounds.append(np.array([(m.lower, m.upper) for m in panel.metrics], np.float32).reshape(-1, 2)[metrics])
     columns = torch.from_numpy(np.concatenate(facts)) if facts else torch.empty((0, 8), dtype=torch.int64)
