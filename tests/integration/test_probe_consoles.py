@@ -341,3 +341,10 @@ def test_what_is_written_to_an_influxdb_is_read_by_the_mapping_as_it_is(tmp_path
         "console_failed_pct", "console_stalled_pct", "console_fps", "console_sent_kbs", "console_proxied_ms",
     }  # fmt: skip
     assert found["vm02/console"] >= {"console_connect_ms", "console_failed_pct"}
+
+
+def test_a_database_that_is_away_is_no_success(tmp_path: Path) -> None:
+    config = tmp_path / "brownout.toml"
+    config.write_text(f'[influxdb]\nurl = "http://127.0.0.1:{free_port()}"\nversion = 1\nbudget_s = 1\n')
+    _, said = probe("vnc://127.0.0.1:1", "--count", "1", "--config", str(config), expect=1)
+    assert "1 points were not written" in said

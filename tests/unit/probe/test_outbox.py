@@ -36,7 +36,7 @@ def test_whoever_is_slow_loses_the_oldest_lines_is_told_and_holds_nobody_up() ->
         outbox.put([str(number)])
     assert time.monotonic() - began < 1.0
     free.set()
-    outbox.close()
+    assert outbox.close() == 990
     assert batches[-1] == [str(number) for number in range(990, 1000)]
     assert "990 lines" in told[0].what
 
@@ -55,7 +55,7 @@ def test_a_database_that_refuses_loses_a_batch_and_not_the_next() -> None:
     while not told:
         time.sleep(0.01)
     outbox.put(["kept"])
-    outbox.close()
+    assert outbox.close() == 1
     assert batches == [["kept"]]
 
 
@@ -70,3 +70,11 @@ def test_a_pipe_without_a_reader_ends_it() -> None:
     outbox.put(["x"])
     assert gone.wait(5)
     outbox.close()
+
+
+def test_what_a_server_that_hangs_did_not_take_is_counted() -> None:
+    free = threading.Event()
+    outbox = Outbox(lambda _: [free.wait(5)].clear(), pytest.fail, together_s=0.0)
+    outbox.put(["a", "b"])
+    assert outbox.close(0.2) == 2
+    free.set()
