@@ -107,7 +107,7 @@ class TimedBackend(httpcore.NetworkBackend):
         return TimedStream(self._backend.connect_tcp(host, port, _within(timeout), local_address, socket_options))
 
 
-def pool_of(address: SplitResult, trust: SSLContext) -> httpcore.ConnectionPool:
+def pool_of(address: SplitResult, trust: SSLContext | None) -> httpcore.ConnectionPool:
     """Connections to an address, through the proxy that the environment names; this machine is never asked of one."""
     proxy = _proxy_of(address)
     if not proxy:
