@@ -114,7 +114,7 @@ class Reader:
         """Whether all rows are of the table that the last row was of: numbers of tables only grow."""
         if self._last is None or self._last[0] is not table:
             return False
-        last = block.rfind(b"\n", 0, len(block.rstrip()))
+        last = block.rfind(b"\n", 0, len(block) - 1)
         place, number = table.names.index("table"), str(self._last[1])
         rows = [_cells(line) for line in (block[: block.find(b"\n")], block[last + 1 :])]
         return all(len(cells) > place and cells[place] == number for cells in rows)

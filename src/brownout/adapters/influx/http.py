@@ -212,7 +212,7 @@ class HttpServer:
 
     def error(self, doing: str, said: str, *, remedy: str, status: int = 0) -> RefusedError:
         """An error that quotes the server; its text is cleaned here."""
-        what = f"{self.connection.url}, {doing}: {self.credentials.clean(said).rstrip('.')}."
+        what = f"{self.connection.url}, {self.credentials.clean(doing)}: {self.credentials.clean(said).rstrip('.')}."
         return RefusedError(what, remedy=remedy, status=status)
 
     def refused(self, error: RefusalError, doing: str) -> RefusedError:

@@ -75,6 +75,7 @@ def converted(block: bytes, names: list[str], kinds: Mapping[str, pa.DataType]) 
             convert_options=pacsv.ConvertOptions(
                 column_types=kinds,
                 include_columns=list(kinds),
+                null_values=[""],  # each further spelling is looked for in every number
                 strings_can_be_null=False,
                 timestamp_parsers=[pacsv.ISO8601],
             ),
