@@ -206,7 +206,7 @@ def tables_of(pieces: Iterable[bytes]) -> Iterator[tuple[Table, bytes]]:
     rest, end_of_data, rows = b"", b"", False
     for block in row_blocks(pieces):
         data, rest = rest + block if rest else block, b""
-        end_of_data = (end_of_data + data)[-4:]
+        end_of_data = (end_of_data + data[-4:])[-4:]
         starts = [*_starts(data), len(data)]
         if table is not None:
             rows = rows or starts[0] > 0
