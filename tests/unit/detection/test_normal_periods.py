@@ -91,8 +91,8 @@ def test_long_incidents_in_the_training_do_not_move_the_boundary_of_levels() -> 
     level = {}
     for name, panel in (("plain", plain), ("faulty", faulty)):
         features = entity_features(panel, 2 * DAY)
-        lesson = TrainingSet(features=features, interval_s=INTERVAL, known=2 * DAY)
-        boundaries = IsolationForestDetector(DetectorSettings(trees=30)).learn({"vm": [lesson]}).thresholds_["vm"]
+        training_set = TrainingSet(features=features, interval_s=INTERVAL, monitored=2 * DAY)
+        boundaries = IsolationForestDetector(DetectorSettings(trees=30)).learn({"vm": [training_set]}).thresholds_["vm"]
         level[name] = boundaries.level.boundary - boundaries.level.centre
     assert level["faulty"] == pytest.approx(level["plain"], rel=0.25)
 
@@ -100,9 +100,9 @@ def test_long_incidents_in_the_training_do_not_move_the_boundary_of_levels() -> 
 def test_a_boundary_is_crossed_as_often_as_the_settings_say() -> None:
     """Twelve entities and eight days are 96 ordinary days, in which about ten blocks have more."""
     features = entity_features(waves(interval_s=INTERVAL, entities=12, days=10), 2 * DAY)
-    lesson = TrainingSet(features=features, interval_s=INTERVAL, known=2 * DAY)
+    training_set = TrainingSet(features=features, interval_s=INTERVAL, monitored=2 * DAY)
     detector = IsolationForestDetector(DetectorSettings(trees=30, margin=1 / (1 + 0.2**2)))
-    levels = detector.learn({"vm": [lesson]}).assess(features, "vm", INTERVAL).levels
+    levels = detector.learn({"vm": [training_set]}).assess(features, "vm", INTERVAL).levels
     assert 6 <= (block_peaks(sustained(levels), INTERVAL) > 1).sum() <= 14
 
 

@@ -1,4 +1,4 @@
-"""The alarm boundary: where scores of ordinary days end, at a stated rate of alarms."""
+"""The alarm boundary: the score that normal days exceed only at a stated rate."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ __all__ = ["Threshold", "fit_threshold"]
 
 @dataclass(frozen=True, kw_only=True)
 class Threshold:
-    """Raw scores are mapped so that ``centre`` becomes 0 and ``boundary`` 1."""
+    """Maps raw scores so that ``centre`` becomes 0 and ``boundary`` becomes 1."""
 
     centre: float
     boundary: float
@@ -28,14 +28,14 @@ class Threshold:
         return scores
 
     def raw(self, score: float) -> float:
-        """The raw score that became a score."""
+        """The raw score that is mapped to a score."""
         return self.centre + score * max(self.boundary - self.centre, 1e-9)
 
 
 def fit_threshold(levels: Float, peaks: Float, expected: float) -> Threshold:
-    """Boundary that ``expected`` of as many ordinary peaks exceed; the median of the levels becomes 0.
+    """Threshold that ``expected`` of the given peaks of normal days exceed; the median of the levels becomes 0.
 
-    Beyond the highest peaks it is extrapolated by their tail.
+    Beyond the highest peaks it is extrapolated by their tail. Without any level there is no threshold: DataError.
     """
     centre = float(np.median(levels))
     ordered = np.sort(peaks[np.isfinite(peaks)])[::-1].astype(np.float64)
