@@ -5,7 +5,12 @@ from dataclasses import dataclass
 
 from brownout.detection.alert_state import AlertState
 from brownout.detection.baseline.level_shifts import moved_to_new_level, rescored_after_shifts, with_accepted_shifts
-from brownout.detection.baseline.newcomers import newcomers_in, with_peer_history, without_peer_slots
+from brownout.detection.baseline.newcomers import (
+    newcomers_in,
+    with_peer_history,
+    without_first_day,
+    without_peer_slots,
+)
 from brownout.detection.episodes.metric_shares import with_metric_shares
 from brownout.detection.episodes.outliers import single_sample_episodes
 from brownout.detection.episodes.relocation import relocation_episodes
@@ -43,6 +48,7 @@ def search(  # noqa: PLR0913, PLR0917 - what is searched, from where on, by whom
     new = newcomers_in(panel)
     known = with_peer_history(panel, peers_of(store, panel, new, settings), new)
     scores = without_peer_slots(detector.score(known, first), known, new)
+    scores = without_first_day(scores, known)
     recent = [shift for shift in memory.shifts if shift.at > panel.start]
     scores, shifts = rescored_after_shifts(detector, scores, known, recent, settings.detect.accept_hours)
     found = with_accepted_shifts(_explained(scores, known, shifts, detector), shifts)

@@ -155,7 +155,7 @@ def _scored_again(
     detector: IsolationForestDetector, scores: AnomalyScores, panel: Panel, shifts: Sequence[Shift]
 ) -> AnomalyScores:
     """Scores in which the entities of each shift are, from its acceptance on, scored on the moved panel."""
-    if scores.levels is None:
+    if scores.levels is None or not len(scores.times):
         return scores
     levels, novelties, deviations = scores.levels.copy(), scores.scores.copy(), scores.deviations.copy()
     first = panel.slot(scores.times[0])

@@ -13,7 +13,7 @@ from brownout.domain.findings import AnomalyScores
 from brownout.domain.panel import DAY_S, Float, Panel
 from brownout.domain.similarity import most_similar
 
-__all__ = ["newcomers_in", "with_peer_history", "without_peer_slots"]
+__all__ = ["newcomers_in", "with_peer_history", "without_first_day", "without_peer_slots"]
 
 LEAST_DAYS = 0.5
 """Days of history that an entity must lack to be a newcomer."""
@@ -21,6 +21,8 @@ LEAST_DAYS = 0.5
 
 def newcomers_in(panel: Panel) -> Mapping[int, int]:
     """First measured slot of each newcomer by row of the panel; an entity that was never measured is no newcomer."""
+    if not panel.values.shape[1]:
+        return {}
     seen = np.logical_or.reduce(np.isfinite(panel.values), axis=2)
     first = np.where(seen.any(axis=1), seen.argmax(axis=1), 0)
     least = LEAST_DAYS * DAY_S / panel.interval_s
@@ -50,13 +52,34 @@ def with_peer_history(panel: Panel, peers: Panel, newcomers: Mapping[int, int]) 
 
 def without_peer_slots(scores: AnomalyScores, panel: Panel, newcomers: Mapping[int, int]) -> AnomalyScores:
     """Scores without those of slots that were filled from peers; ``panel`` is the one that was scored."""
-    if not newcomers or scores.levels is None:
+    if not newcomers or scores.levels is None or not len(scores.times):
         return scores
     begin = panel.slot(scores.times[0])
     levels, novelties = scores.levels.copy(), scores.scores.copy()
     for row, first in newcomers.items():
         levels[row, : max(first - begin, 0)] = np.nan
         novelties[row, : max(first - begin, 0)] = np.nan
+    return replace(scores, levels=levels, scores=novelties)
+
+
+def without_first_day(scores: AnomalyScores, panel: Panel) -> AnomalyScores:
+    """Scores without those of the first day that is known of each entity, which has no baseline to be judged by.
+
+    What is beyond a limit needs none: slots at which a metric exceeds its limit keep their scores. ``panel`` is the one
+    that was scored: history that was filled from peers counts as known.
+    """
+    if scores.levels is None or not scores.levels.size:
+        return scores
+    measured = np.logical_or.reduce(np.isfinite(panel.values), axis=2)
+    known_since = np.where(measured.any(axis=1), measured.argmax(axis=1), panel.values.shape[1])
+    begin = panel.slot(scores.times[0])
+    part = panel.values[:, begin : begin + len(scores.times)]
+    exceeded = np.zeros(part.shape[:2], bool)
+    for column, metric in enumerate(panel.metrics):
+        exceeded |= metric.exceeds(part[..., column])
+    slots = begin + np.arange(part.shape[1])
+    unjudged = (slots[None] < known_since[:, None] + panel.slots_per_day) & ~exceeded
+    levels, novelties = (np.where(unjudged, np.float32(np.nan), kept) for kept in (scores.levels, scores.scores))
     return replace(scores, levels=levels, scores=novelties)
 
 

@@ -34,6 +34,8 @@ def unusual(deviations: Float, interval_s: int) -> Marks:
     last: a fault of a day is one incident, but what comes several times a day is how this telemetry behaves.
     """
     far = deviations > UNUSUAL
+    if not far.size:
+        return far
     reach = whole_slots(AFTERMATH_S, interval_s)
     near: Marks = rolling_sum(far, reach + 1) > 0
     starts = near & ~np.pad(near, ((0, 0), (1, 0)))[:, :-1]
@@ -43,9 +45,17 @@ def unusual(deviations: Float, interval_s: int) -> Marks:
 
 
 def sustained(levels: Float) -> Float:
-    """Least level of the last ``SUSTAINED`` slots ``[entity, time]``; NaN where one of them has no score."""
-    least = rolling_extreme(np.minimum, levels, SUSTAINED)
+    """Least level of the last ``SUSTAINED`` slots ``[entity, time]``; NaN where one of them has no score.
+
+    Of an entity that is usually measured only every few slots, the last ``SUSTAINED`` slots with a score count.
+    """
+    least = rolling_extreme(np.minimum, levels, SUSTAINED) if levels.size else levels.copy()
     least[:, : SUSTAINED - 1] = np.nan
+    for row, level in enumerate(levels):
+        scored = np.flatnonzero(np.isfinite(level))
+        if len(scored) >= SUSTAINED and np.median(np.diff(scored)) > 1:
+            least[row, scored] = rolling_extreme(np.minimum, level[None, scored], SUSTAINED)[0]
+            least[row, scored[: SUSTAINED - 1]] = np.nan
     return least
 
 
@@ -54,5 +64,5 @@ def block_peaks(levels: Float, interval_s: int) -> Float:
     width = whole_slots(BLOCK[0], interval_s, least=BLOCK[1])
     short = -levels.shape[1] % width
     filled = np.pad(np.nan_to_num(levels, nan=-np.inf), ((0, 0), (0, short)), constant_values=-np.inf)
-    highest: Float = filled.reshape(len(levels), -1, width).max(axis=2).ravel()
+    highest: Float = filled.reshape(len(levels), filled.shape[1] // width, width).max(axis=2).ravel()
     return highest[np.isfinite(highest)]

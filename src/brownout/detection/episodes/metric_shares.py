@@ -22,6 +22,8 @@ def metric_shares(
     A metric's share is by how much the level falls when the metric is set to its usual value in every view. Shares sum
     to 1, or are all 0 where no single metric matters.
     """
+    if not len(rows):
+        return np.zeros((0, len(panel.metrics)))
     variants = features_without(panel, rows, slots)
     levels = detector.levels(variants, panel.entities[0].kind).astype(np.float64)
     lost = np.nan_to_num(np.maximum(levels[:, :1] - levels[:, 1:], 0))

@@ -29,7 +29,7 @@ def shape_of(values: Float, before: Float, deviation: Float, line: float) -> Sha
     ``line`` is the deviation from which a slot counts as moved.
     """
     seen = np.isfinite(values)
-    if seen.mean() < 1 - GONE:
+    if not seen.any() or seen.mean() < 1 - GONE:
         return Shape.DROPOUT
     within, usual = values[seen], before[np.isfinite(before)]
     if len(within) > SPIKE_SLOTS and len(usual) > SPIKE_SLOTS and np.std(within) < FLAT * np.std(usual):

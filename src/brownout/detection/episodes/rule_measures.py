@@ -106,7 +106,7 @@ def _usual(values: Float, interval_s: int) -> tuple[Float, Float]:
     usual, spread = (np.full((len(values), count), np.nan, np.float32) for _ in range(2))
     for hour in range(day, count):
         before = hours[:, [hour - day * back for back in range(1, DAYS + 1) if hour >= day * back]]
-        pool = before.reshape(len(values), -1)
+        pool = before.reshape(len(values), before.shape[1] * width)
         rows = np.isfinite(pool).sum(axis=1) >= pool.shape[1] / 2
         if rows.any():
             middle = median(pool[rows])

@@ -47,6 +47,8 @@ def entity_features(panel: Panel, start: int = 0) -> Features:
     carried = np.maximum(np.maximum.accumulate(known, axis=1).sum(axis=-1), 1)[:, start:]
     rows = np.zeros((len(panel.entities), panel.values.shape[1] - start, len(FEATURES)), np.float32)
     deviations = np.full((*rows.shape[:2], len(panel.metrics)), np.nan, np.float32)
+    if not part.values.size:
+        return Features(np.full_like(rows, np.nan), deviations)
     width = len(REDUCTIONS)
     for number, (view, signed) in enumerate(views(part, start)):
         rows[..., number * width : (number + 1) * width] = _reduce(np.abs(signed), carried)
@@ -70,6 +72,8 @@ def features_without(panel: Panel, rows: Sequence[int], slots: Sequence[int]) ->
     carried = np.maximum(np.maximum.accumulate(known, axis=1).sum(axis=-1), 1)[rows, slots]
     table = np.zeros((len(rows), count + 1, len(FEATURES)), np.float32)
     deviations = np.zeros((len(rows), count + 1, count), np.float32)
+    if not len(rows) or not count:
+        return Features(table, deviations)
     start = min(slots)
     width = len(REDUCTIONS)
     for number, (view, signed) in enumerate(views(panel, start)):

@@ -119,39 +119,36 @@ def views(panel: Panel, start: int = 0) -> Iterator[tuple[str, Float]]:
     A deviation in the direction that is not worse counts less. A slot is compared with earlier ones only.
     """
     slots = panel.values.shape[1]
-    axis, values = TimeAxis(slots, panel.interval_s, start), np.moveaxis(panel.values, 1, 2).reshape(-1, slots)
-    scale, sums, sampled_slots = _scale_of(panel, values, axis), RollingSums.of(values), axis.sampled
+    if not panel.values.size:
+        nothing = np.empty((len(panel.entities), slots - start, len(panel.metrics)), np.float32)
+        yield from ((name, nothing) for name in VIEWS)
+        return
+    axis = TimeAxis(slots, panel.interval_s, start)
+    values = np.moveaxis(panel.values, 1, 2).reshape(len(panel.entities) * len(panel.metrics), slots)
+    scale, sums, ends = _scale_of(panel, values, axis), RollingSums.of(values), axis.sampled
     quarter, half, hour, three = (
         whole_slots(seconds, panel.interval_s, least=least) for seconds, least in (QUARTER, HALF, HOUR, THREE_HOURS)
     )
-    expectations = [
-        at_sampled_slots(expectation, axis) for expectation in seasonal_levels(sums.block_means(axis.block_slots), axis)
-    ]
+    blocks = sums.block_means(axis.block_slots)
+    expectations = [at_sampled_slots(expectation, axis) for expectation in seasonal_levels(blocks, axis)]
     usual = np.where(np.isnan(expectations[0]), expectations[2], expectations[0])
-    now, hourly = np.take(values, sampled_slots, axis=1), sums.trimmed_mean(hour, sampled_slots)
-    yield "sample", scale.in_spreads(now - usual, scale.least)
-    yield "level", scale.in_spreads(sums.mean(quarter, sampled_slots) - usual, scale.least)
+    sample, hourly = np.take(values, ends, axis=1), sums.trimmed_mean(hour, ends)
+    yield "sample", scale.in_spreads(sample - usual, scale.least)
+    yield "level", scale.in_spreads(sums.mean(quarter, ends) - usual, scale.least)
     yield "hour", scale.in_spreads(_nearest(hourly, expectations), scale.least)
-    yield "change", scale.in_spreads(now - sums.mean(quarter, sampled_slots - 1), scale.least)
-    yield "drift", scale.in_spreads(now - sums.mean(hour, sampled_slots - 1), scale.least)
-    yield "step", scale.in_spreads(sums.mean(half, sampled_slots) - sums.mean(half, sampled_slots - half), scale.least)
+    yield "change", scale.in_spreads(sample - sums.mean(quarter, ends - 1), scale.least)
+    yield "drift", scale.in_spreads(sample - sums.mean(hour, ends - 1), scale.least)
+    yield "step", scale.in_spreads(sums.mean(half, ends) - sums.mean(half, ends - half), scale.least)
     yield "volatility", _volatility(sums, hour, scale)
     yield "volatility_3h", _volatility(sums, three, scale)
-    every, sampled = np.arange(slots), np.arange(0, slots, axis.sampling_step)
+    every, some = np.arange(slots), np.arange(0, slots, axis.sampling_step)
     least, log_least = NOVEL_FLOOR * scale.least, np.full_like(scale.least, NOVEL_FLOOR * LOG_FLOOR)
-    yield "novelty", scale.in_spreads(distance_to_nearest(now, values, every, axis), least)
-    known = sums.mean(three, sampled)
-    yield (
-        "novelty_3h",
-        scale.in_spreads(distance_to_nearest(sums.mean(three, sampled_slots), known, sampled, axis), least),
-    )
-    known = scale.log_std(sums, hour, sampled)
-    yield (
-        "volatility_novelty",
-        scale.in_spreads(
-            distance_to_nearest(scale.log_std(sums, hour, sampled_slots), known, sampled, axis), log_least
-        ),
-    )
+    distance = distance_to_nearest(sample, values, every, axis)
+    yield "novelty", scale.in_spreads(distance, least)
+    distance = distance_to_nearest(sums.mean(three, ends), sums.mean(three, some), some, axis)
+    yield "novelty_3h", scale.in_spreads(distance, least)
+    distance = distance_to_nearest(scale.log_std(sums, hour, ends), scale.log_std(sums, hour, some), some, axis)
+    yield "volatility_novelty", scale.in_spreads(distance, log_least)
     yield "record", scale.unfold(beyond_record(values, axis.at_each_slot(scale.least), start))
 
 
@@ -172,13 +169,8 @@ def _scale_of(panel: Panel, values: Float, axis: TimeAxis) -> _Scale:
     lowest, low, middle, high, highest = history_quantiles(values, (0.01, 0.05, 0.5, 0.95, 0.99), axis)
     ranged = np.nan_to_num(np.fmax((high - low) / 3.29, (highest - lowest) / 10), nan=1.0)
     entities = len(panel.entities)
-    floors = [shipped_catalogue().detection_floor(metric) for metric in panel.metrics]
-    floor = (
-        np.fmax(
-            np.fmax(FLOOR * np.abs(np.nan_to_num(middle)), RANGE_FLOOR * ranged), _a_series(np.array(floors), entities)
-        )
-        + 1e-6
-    )
+    stated = _per_series(np.array([shipped_catalogue().detection_floor(metric) for metric in panel.metrics]), entities)
+    floor = np.fmax(np.fmax(FLOOR * np.abs(np.nan_to_num(middle)), RANGE_FLOOR * ranged), stated) + 1e-6
     up = np.array([BENIGN if metric.worse is Worse.DOWN else 1.0 for metric in panel.metrics])
     down = np.array([BENIGN if metric.worse is Worse.UP else 1.0 for metric in panel.metrics])
     return _Scale(
@@ -186,12 +178,12 @@ def _scale_of(panel: Panel, values: Float, axis: TimeAxis) -> _Scale:
         (entities, len(panel.metrics)),
         floor.astype(np.float32),
         ranged.astype(np.float32),
-        _a_series(up, entities),
-        _a_series(down, entities),
+        _per_series(up, entities),
+        _per_series(down, entities),
     )
 
 
-def _a_series(by_metric: npt.NDArray[np.float64], entities: int) -> Float:
+def _per_series(by_metric: npt.NDArray[np.float64], entities: int) -> Float:
     """A value of each metric as ``[series, 1]``."""
     return np.tile(by_metric, entities).astype(np.float32)[:, None]
 

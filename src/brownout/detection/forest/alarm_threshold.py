@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from brownout.detection.forest.peak_tail import fit_tail
+from brownout.domain.errors import DataError
 from brownout.domain.panel import Float
 
 __all__ = ["Threshold", "fit_threshold"]
@@ -37,6 +38,9 @@ def fit_threshold(levels: Float, peaks: Float, expected: float) -> Threshold:
 
     Beyond the highest peaks it is extrapolated by their tail. Without any level there is no threshold: DataError.
     """
+    if not len(levels):
+        msg = "No level of a normal period was measured to set an alarm boundary from."
+        raise DataError(msg, remedy="Learn from entities that were measured for longer.")
     centre = float(np.median(levels))
     ordered = np.sort(peaks[np.isfinite(peaks)])[::-1].astype(np.float64)
     tail = fit_tail(ordered)

@@ -95,7 +95,7 @@ class IsolationForestDetector:
     Attributes
     ----------
     forests_, thresholds_
-        By kind of entity; a kind that was never seen is scored by the one with the most training rows.
+        By kind of entity; a kind that was not learned is scored by the first one.
     """
 
     settings: DetectorSettings = field(default_factory=DetectorSettings)
@@ -110,6 +110,8 @@ class IsolationForestDetector:
         """
         training_sets: dict[str, list[TrainingSet]] = {}
         for panel in panels:
+            if not panel.entities:
+                continue
             slots = panel.values.shape[1]
             warm = min(int(WARM_DAYS * DAY_S / panel.interval_s), slots // 3)
             training_set = TrainingSet(
@@ -131,10 +133,12 @@ class IsolationForestDetector:
                 max_samples=min(self.settings.samples, len(rows)),
                 random_state=self.settings.seed,
             ).fit(rows)
-            forests[kind] = forest
-            thresholds[kind] = self._boundaries(forest, members)
+            boundaries = self._boundaries(forest, members)
+            if boundaries is not None:
+                forests[kind], thresholds[kind] = forest, boundaries
         if not forests:
-            raise DataError("There is nothing measured to learn from.", remedy="Give panels with values.")
+            msg = f"Of no kind of entity enough was measured to learn from: {sorted(training_sets) or 'there is none'}."
+            raise DataError(msg, remedy="Give panels in which entities have values in at least three slots.")
         self.forests_, self.thresholds_ = forests, thresholds
         return self
 
@@ -145,13 +149,17 @@ class IsolationForestDetector:
         parts = []
         for features in members:
             rows = features.rows.reshape(-1, len(FEATURES))
-            rows = rows[rng.permutation(len(rows))[: 2 * share]]
-            parts.append(rows[np.isfinite(rows).all(axis=1)][:share])
+            drawn = rows[rng.permutation(len(rows))[: 2 * share]]
+            drawn = drawn[np.isfinite(drawn).all(axis=1)]
+            # Of entities that are rarely measured the draw may have missed every slot with a value.
+            parts.append((drawn if len(drawn) else rows[np.isfinite(rows).all(axis=1)])[:share])
         return np.concatenate(parts)
 
-    def _boundaries(self, forest: IsolationForest, members: Sequence[TrainingSet]) -> Boundaries:
-        """Boundaries that normal days exceed at the rates of the settings."""
+    def _boundaries(self, forest: IsolationForest, members: Sequence[TrainingSet]) -> Boundaries | None:
+        """Boundaries that normal days exceed at the rates of the settings; None where too little was measured."""
         parts = [_peaks(forest, training_set, CALIBRATED // len(members)) for training_set in members]
+        if not any(len(part.values[0]) for part in parts):
+            return None
         rates = (self.settings.level_alarms_per_day, self.settings.new_alarms_per_day)
         level, novelty = (
             fit_threshold(
@@ -161,10 +169,8 @@ class IsolationForestDetector:
             )
             for which, rate in enumerate(rates)
         )
-        history_s = (
-            max(training_set.monitored + training_set.features.rows.shape[1] for training_set in members)
-            * members[0].interval_s
-        )
+        history = max(member.monitored + member.features.rows.shape[1] for member in members)
+        history_s = history * members[0].interval_s
         caution = 1 + (FEW_DAYS * DAY_S / max(history_s, 1)) ** 2
         peaks = np.sort(np.concatenate([part.all_peaks for part in parts]))[::-1].astype(np.float64)
         return Boundaries(
@@ -177,7 +183,8 @@ class IsolationForestDetector:
     def score(self, panel: Panel, start: int = 0) -> AnomalyScores:
         """Score the slots from ``start`` on; what lies before serves as history only."""
         features = entity_features(panel, start)
-        assessed = self.assess(features, panel.entities[0].kind, panel.interval_s)
+        kind = panel.entities[0].kind if panel.entities else ""
+        assessed = self.assess(features, kind, panel.interval_s)
         return AnomalyScores(
             entities=panel.entity_ids,
             metrics=panel.metric_names,
