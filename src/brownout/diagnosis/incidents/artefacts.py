@@ -108,7 +108,8 @@ def _reach(cause: Cause, knowledge: Knowledge, topology: Topology) -> frozenset[
     members = {
         entity
         for rule in knowledge.causes[cause.id].evidence
-        for entity in lookup.entities_at(rule.where, cause.entity)
+        for _, where in rule.parts
+        for entity in lookup.entities_at(where, cause.entity)
     }
     return frozenset({cause.entity, *topology.descendants(cause.entity), *members})
 

@@ -180,7 +180,7 @@ class Diagnoser:
         total = float(np.log(cause.prior))
         for rule in cause.evidence:
             source = excluding if excluding is not None and rule.role is EvidenceRole.EXCLUDING else lookup
-            total += self._weigh(rule, source.find(rule, self.knowledge.symptoms[rule.symptom], entity))
+            total += self._weigh(rule, source.find(rule, self.knowledge.symptoms, entity))
             if rule.role is EvidenceRole.NECESSARY and rule.weight is None and total < HOPELESS:
                 break
         return total
@@ -197,8 +197,7 @@ class Diagnoser:
     def _evidence(self, candidate: Candidate, lookup: EvidenceLookup) -> tuple[Evidence, ...]:
         symptoms = self.knowledge.symptoms
         return tuple(
-            explain(rule, symptoms[rule.symptom], lookup.find(rule, symptoms[rule.symptom], candidate.entity))
-            for rule in candidate.cause.evidence
+            explain(rule, symptoms, lookup.find(rule, symptoms, candidate.entity)) for rule in candidate.cause.evidence
         )
 
 

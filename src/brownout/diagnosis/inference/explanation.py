@@ -75,8 +75,8 @@ def _rivals(causes: Sequence[Cause]) -> list[Cause]:
 
 
 def _answer(cause: Cause) -> str:
-    strongest = sorted(_supporting(cause), key=_order)[:SUMMARY_EVIDENCE]
-    return f"{_name(cause)}, {cause.probability:.0%} sure: {'; '.join(e.statement for e in strongest)}"
+    statements = dict.fromkeys(evidence.statement for evidence in sorted(_supporting(cause), key=_order))
+    return f"{_name(cause)}, {cause.probability:.0%} sure: {'; '.join(list(statements)[:SUMMARY_EVIDENCE])}"
 
 
 def _worth_mentioning(first: Cause, second: Cause) -> bool:

@@ -84,7 +84,7 @@ def make_example(
             row[len(columns) + number] = 1
             for index, (owner, rule) in enumerate(columns):
                 if owner is cause:
-                    match = lookup.find(rule, knowledge.symptoms[rule.symptom], entity)
+                    match = lookup.find(rule, knowledge.symptoms, entity)
                     row[index] = match.strength if match else 0.0
             rows.append(row)
             names.append((entity, cause.id))
