@@ -1,19 +1,19 @@
 """Build a fleet: lay it out, let it want, work, be operated and break, and measure it with and without faults."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fleets.clock import DAY_S, Axis
-from fleets.demand import demand_of
-from fleets.events import Event
 from fleets.faults.schedule import MODES, Plan, act, plan_faults
-from fleets.jobs import run_jobs
-from fleets.layout import Layout, lay_out
-from fleets.levers import Levers
-from fleets.operations import Operations, operate
+from fleets.life.events import Event
+from fleets.life.jobs import run_jobs
+from fleets.life.operations import Operations, Scene, operate
 from fleets.physics import Readings, World, measure
-from fleets.streams import Floats, Streams
+from fleets.site.clock import DAY_S, Axis
+from fleets.site.demand import demand_of
+from fleets.site.layout import Layout, lay_out
+from fleets.site.levers import Levers
+from fleets.site.streams import Floats, Streams
 
 __all__ = ["Fleet", "Order", "build"]
 
@@ -33,6 +33,7 @@ class Order:
     faults: int = 12
     mode: str = "mixed"
     kinds: tuple[str, ...] = ()
+    severity: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +54,7 @@ class Fleet:
 def build(order: Order) -> Fleet:
     """Everything of a fleet; the same order gives the same numbers."""
     streams, mode = Streams(order.seed), MODES[order.mode]
-    if order.kinds:
-        mode = type(mode)(kinds=order.kinds, ongoing=mode.ongoing, longest_h=mode.longest_h, weekly=mode.weekly)
+    mode = replace(mode, kinds=order.kinds or mode.kinds, severity=order.severity or mode.severity)
     axis = _axis(order, streams)
     layout = lay_out(streams, order.hosts, order.vms)
     levers = Levers(order.hosts, order.vms, axis.slots)
@@ -71,9 +71,10 @@ def build(order: Order) -> Fleet:
         )  # fmt: skip
 
     healthy = metrics(levers)
-    plans = plan_faults(layout, axis, streams, done, number=order.faults, mode=mode)
+    scene = Scene(layout=layout, axis=axis, done=done)
+    plans = plan_faults(scene, streams, number=order.faults, mode=mode)
     broken = levers.copy()
-    courses = act(layout, axis, streams, (broken, done, healthy), plans)
+    courses = act(scene, streams, broken, healthy, plans)
     readings = metrics(broken) if plans else healthy
     return Fleet(
         order=order, axis=axis, layout=layout, done=done, plans=plans, courses=courses,

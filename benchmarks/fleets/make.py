@@ -1,4 +1,4 @@
-"""Make a fleet with its truth: python benchmarks/fleets/make.py OUT --seed 1 --hosts 6 --vms 60 --days 16 --faults 20."""
+"""Make a fleet with its truth: python benchmarks/fleets/make.py OUT --seed 1 --hosts 6 --vms 60 --days 16."""
 
 import argparse
 import sys
@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from fleets.build import Order, build
 from fleets.faults import KINDS
 from fleets.faults.schedule import MODES
-from fleets.folder import write_folder
+from fleets.outcome.folder import write_folder
 from fleets.product import limits
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from fleets.crossings import Limit
+from fleets.outcome.crossings import Limit
 
 __all__ = ["limits", "nights", "open_dataset"]
 

@@ -90,8 +90,8 @@ def publish_night(job: NightJob, context: NightContext, result: NightResult) -> 
 @flow(name="brownout-nightly", task_runner=RUNNER)
 def nightly(
     out: Path, config: Path | None = None, dataset: Path | None = None, as_of: datetime | None = None
-) -> tuple[str, tuple[str, ...]]:
-    """From history to report; returns the path of ``index.html`` and what did not work beside the night."""
+) -> tuple[str, tuple[str, ...], int]:
+    """From history to report; returns the path of ``index.html``, what the night's end says, and the exit code."""
     settings = load_settings(config, **({} if dataset is None else {"dataset": dataset}))
     job = open_job(settings, out, as_of=None if as_of is None else np.datetime64(as_of.replace(tzinfo=None), "ms"))
     with job.alone("brownout nightly"):
@@ -105,7 +105,7 @@ def nightly(
         result = run(context, map=prefect_map)
         page = publish_night(as_it_is(job), as_it_is(context), as_it_is(result))
     tell_prefect(result.night, page)
-    return str(page), job.effects.lines() if job.effects.failures else ()
+    return str(page), job.effects.lines(), job.effects.exit_code
 
 
 def as_it_is(value: T) -> T:

@@ -153,8 +153,8 @@ class InfluxSettings(Section):
 class TrackingSettings(Section):
     """Where MLflow keeps the trainings; without ``uri`` in a sqlite file of the output folder.
 
-    Only from that file are trainings removed once they are ``keep_days`` old; versions with an alias and the newest three
-    of each model stay.
+    From that file, and no other store, trainings go once they are ``keep_days`` old; versions with an alias and the
+    newest three of each model stay.
     """
 
     uri: str = ""

@@ -12,13 +12,11 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module", autouse=True)
 def server(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """One temporary Prefect server for this module, with a database of its own."""
-    patch = pytest.MonkeyPatch()
-    patch.setenv("PREFECT_HOME", str(tmp_path_factory.mktemp("prefect")))
     from brownout_pipelines.runtime import prefect_environment
 
-    with prefect_environment(state=None):
+    with prefect_environment(state=tmp_path_factory.mktemp("prefect")) as runtime:
+        assert runtime.problem is None
         yield
-    patch.undo()
 
 
 class Flaky:

@@ -8,10 +8,11 @@ __all__ = ["COMPUTE"]
 
 
 def _saturate(impact: Impact) -> None:
-    """All guests want more at once until the host's queue is at 0.9 to 1.3."""
+    """All guests want more at once, and the host's own work too, until its queue is at 0.9 to 1.3."""
     load = np.maximum(impact.healthy["host_cpu_busy_pct"][impact.host, impact.when] / 100, 0.05)
-    wanted = load + np.maximum(0.82 + 0.5 * impact.level - load, 0) * impact.on
-    impact.levers.scale("host.demand", impact.host, impact.when, wanted / load)
+    missing = np.maximum(0.82 + 0.5 * impact.level - load, 0) * impact.on
+    impact.levers.scale("host.demand", impact.host, impact.when, 1 + 0.4 * missing / load)
+    impact.at_host("cpu_cores", 0.75 * missing * impact.hypervisor.cores)
 
 
 def _neighbour(impact: Impact) -> None:

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fleets.clock import Axis
-from fleets.layout import Guest, Host, Layout
-from fleets.levers import Levers
 from fleets.physics.world import Readings
-from fleets.streams import Floats
+from fleets.site.clock import Axis
+from fleets.site.layout import Guest, Host, Layout
+from fleets.site.levers import Levers
+from fleets.site.streams import Floats
 
 __all__ = ["FaultKind", "Impact", "Symptom"]
 

@@ -14,7 +14,7 @@ def _room(impact: Impact) -> float:
 
 def _leak(impact: Impact) -> None:
     """A program's memory grows until there is nothing left, or nearly."""
-    impact.at_guest("mem_gib", _room(impact) * (0.35 + 0.68 * impact.severity) * impact.level / impact.severity)
+    impact.at_guest("mem_gib", _room(impact) * (0.45 + 0.6 * impact.severity) * impact.level / impact.severity)
 
 
 def _working_set(impact: Impact) -> None:

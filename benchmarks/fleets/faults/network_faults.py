@@ -68,7 +68,7 @@ def _bond(impact: Impact) -> None:
 def _table(impact: Impact) -> None:
     """Flows pile up until new connections find no place."""
     usual = impact.usual("host_conntrack_pct", impact.host)
-    added = (102 - usual) * (0.62 + 0.38 * impact.severity) * impact.level / impact.severity
+    added = (102 - usual) * (0.72 + 0.28 * impact.severity) * impact.level / impact.severity
     impact.at_host("conntrack_pct", added)
     impact.at_host("syn_loss", 0.4 * np.clip((usual + added - 97) / 3, 0, 1))
 

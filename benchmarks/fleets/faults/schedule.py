@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fleets.clock import Axis
 from fleets.faults import KINDS, FaultKind, Impact
-from fleets.layout import Layout
-from fleets.levers import Levers
-from fleets.operations import Operations, restart_guest
+from fleets.life.events import Event
+from fleets.life.operations import Scene, restart_guest
 from fleets.physics.world import Readings
-from fleets.streams import Floats, Streams, smooth
+from fleets.site.clock import Axis
+from fleets.site.levers import Levers
+from fleets.site.streams import Floats, Streams, smooth
 
 __all__ = ["MODES", "Mode", "Plan", "act", "plan_faults"]
 
@@ -21,20 +21,25 @@ TOGETHER = 2
 """Faults on one host at once, at most."""
 
 
+SEVERITIES = ((0.05, 0.3), (0.4, 0.75), (0.75, 1.0))
+"""Faint, moderate and strong."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Mode:
-    """What a fleet is for: which kinds of fault, how many of them go on at the end, how much weeks differ."""
+    """What a fleet is for: kinds of fault, the share that goes on at the end, how much weeks differ, severities."""
 
     kinds: tuple[str, ...]
     ongoing: float = 0.2
     longest_h: float = 400
+    severity: tuple[float, float] | None = None
     weekly: float = 1.0
 
 
 RAMPS = ("guest-leak", "pool-fills", "conntrack-fills", "host-swaps", "qemu-leak", "sessions-pile-up")
 MODES = {
     "mixed": Mode(kinds=tuple(KINDS)),
-    "ramps": Mode(kinds=(*RAMPS[:4], "guest-leak", "pool-fills", *RAMPS), ongoing=0.45),
+    "ramps": Mode(kinds=(*RAMPS[:4], "guest-leak", "pool-fills", *RAMPS), ongoing=0.45, severity=(0.5, 1.0)),
     "one-offs": Mode(kinds=tuple(n for n, k in KINDS.items() if "ramp" not in k.shapes[0]), ongoing=0, longest_h=6),
     "healthy": Mode(kinds=()),
     "weekly": Mode(kinds=tuple(KINDS), weekly=1.6),
@@ -55,16 +60,14 @@ class Plan:
     severity: float
 
 
-def plan_faults(
-    layout: Layout, axis: Axis, streams: Streams, done: Operations, *, number: int, mode: Mode
-) -> list[Plan]:
+def plan_faults(scene: Scene, streams: Streams, *, number: int, mode: Mode) -> list[Plan]:
     """Draw faults; each kind once before any comes again, as far as the fleet has what it needs."""
     rng = streams.of("faults")
     plans: list[Plan] = []
     for name in _names(rng, mode, number):
         for _ in range(60):
-            plan = _draw(layout, axis, rng, done, KINDS[name], mode, f"f{len(plans) + 1:02d}")
-            if plan is not None and not _collides(layout, axis, done, plans, plan):
+            plan = _draw(scene, rng, KINDS[name], mode, f"f{len(plans) + 1:02d}")
+            if plan is not None and not _collides(scene, plans, plan):
                 plans.append(plan)
                 break
         if len(plans) == number:
@@ -78,9 +81,8 @@ def _names(rng: np.random.Generator, mode: Mode, number: int) -> Iterator[str]:
             yield from (str(name) for name in rng.permutation(mode.kinds))
 
 
-def _draw(
-    layout: Layout, axis: Axis, rng: np.random.Generator, done: Operations, kind: FaultKind, mode: Mode, name: str
-) -> Plan | None:
+def _draw(scene: Scene, rng: np.random.Generator, kind: FaultKind, mode: Mode, name: str) -> Plan | None:
+    axis = scene.axis
     shortest, longest = kind.hours
     hours = float(np.exp(rng.uniform(np.log(shortest), np.log(max(min(longest, mode.longest_h), shortest)))))
     length = min(axis.span(3600 * hours), int(0.55 * axis.seen))
@@ -95,49 +97,55 @@ def _draw(
             return None
         start = int(rng.uniform(first * axis.seen, latest))
         end = start + length
-    host, guest = _victim(layout, rng, done, kind, start)
+    host, guest = _victim(scene, rng, kind, start)
     if host < 0:
         return None
     shape = str(rng.choice(kind.shapes))
     if shape == "intermittent" and hours < 2:
         shape = kind.shapes[0]
-    severity = float(
-        rng.choice([rng.uniform(0.05, 0.3), rng.uniform(0.4, 0.75), rng.uniform(0.75, 1)], p=[0.15, 0.35, 0.5])
-    )
+    drawn = SEVERITIES[int(rng.choice(len(SEVERITIES), p=[0.15, 0.35, 0.5]))]
+    severity = float(rng.uniform(*(mode.severity or drawn)))
     return Plan(id=name, kind=kind, host=host, guest=guest, start=start, end=end, shape=shape, severity=severity)
 
 
-def _victim(layout: Layout, rng: np.random.Generator, done: Operations, kind: FaultKind, start: int) -> tuple[int, int]:
+def _victim(scene: Scene, rng: np.random.Generator, kind: FaultKind, start: int) -> tuple[int, int]:
+    layout = scene.layout
     if kind.target in ("vm", "console"):
         fit = [g for g, guest in enumerate(layout.guests) if not kind.fits or guest.role in kind.fits]
         if not fit:
             return -1, -1
         guest = int(rng.choice(fit))
-        return done.host_at(layout, guest, start), guest
+        return scene.done.host_at(layout, guest, start), guest
     fit = [h for h, host in enumerate(layout.hosts) if not kind.fits or host.medium in kind.fits]
     return (int(rng.choice(fit)), -1) if fit else (-1, -1)
 
 
-def _collides(layout: Layout, axis: Axis, done: Operations, plans: Sequence[Plan], plan: Plan) -> bool:
+def _collides(scene: Scene, plans: Sequence[Plan], plan: Plan) -> bool:
     """Whether an operation on the same entity, or too many or the same faults, are too near."""
+    layout, axis, done = scene.layout, scene.axis, scene.done
     margin = axis.span(MARGIN_S)
     names = {layout.hosts[plan.host].name} if plan.guest < 0 else {layout.guests[plan.guest].name}
     if plan.guest >= 0:
         names |= {layout.hosts[plan.host].name}
         names |= {e.target for e in done.events if e.kind == "renamed" and e.source in names}
-    for event in done.events:
-        long_ago = event.kind in ("new", "removed", "renamed") and event.entity in names
-        near = event.start - margin < plan.end and plan.start < event.end + margin
-        if event.entity in names and (near or (long_ago and plan.start < event.end and event.kind != "removed")):
-            return True
-        if event.kind == "removed" and event.entity in names and plan.end > event.start:
-            return True
+    if any(event.entity in names and _disturbs(event, plan, margin) for event in done.events):
+        return True
     near_plans = [p for p in plans if p.start - margin < plan.end and plan.start < p.end + margin]
     if any(p.guest == plan.guest >= 0 for p in near_plans):
         return True
     if any(p.host == plan.host and p.kind.name == plan.kind.name for p in near_plans):
         return True
     return sum(p.host == plan.host for p in near_plans) >= TOGETHER
+
+
+def _disturbs(event: Event, plan: Plan, margin: int) -> bool:
+    """Whether an event hides a fault's begin, ends it, or takes its victim away."""
+    if event.kind in ("new", "renamed"):
+        return plan.start < event.end + margin
+    if event.kind == "removed":
+        return plan.end > event.start
+    end = plan.start if event.kind in ("gap", "probe-outage", "clock-set") else plan.end
+    return event.start - margin < end + margin and plan.start < event.end + margin
 
 
 def course(plan: Plan, axis: Axis, rng: np.random.Generator) -> Floats:
@@ -165,17 +173,15 @@ def _due(plan: Plan, axis: Axis) -> int:
     return int((axis.seen - plan.start) * 1.25) + axis.span(3 * 3600)
 
 
-def act(
-    layout: Layout, axis: Axis, streams: Streams, world: tuple[Levers, Operations, Readings], plans: Sequence[Plan]
-) -> list[Floats]:
-    """Let all faults act; returns the course of each one. ``world`` is levers, operations, and metrics without faults."""
-    levers, done, healthy = world
+def act(scene: Scene, streams: Streams, levers: Levers, healthy: Readings, plans: Sequence[Plan]) -> list[Floats]:
+    """Let all faults act; returns the course of each one. ``healthy`` are the metrics without faults."""
+    layout, axis = scene.layout, scene.axis
     courses = []
     for plan in plans:
         rng = streams.of(f"fault {plan.id}")
         level = course(plan, axis, rng)
         if plan.kind.restarts:
-            restart_guest(layout, axis, levers, done, (plan.guest, plan.start - axis.span(300)))
+            restart_guest(layout, axis, levers, scene.done, (plan.guest, plan.start - axis.span(300)))
         plan.kind.act(
             Impact(
                 layout=layout, axis=axis, levers=levers, healthy=healthy, rng=rng, host=plan.host, guest=plan.guest,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fleets.faults.kinds import FaultKind, Impact, Symptom
-from fleets.layout import MEDIA, Medium
+from fleets.site.layout import MEDIA, Medium
 
 __all__ = ["STORAGE"]
 
@@ -61,7 +61,7 @@ def _noisy(impact: Impact) -> None:
 def _fills(impact: Impact) -> None:
     """Images, snapshots or logs grow day by day."""
     used = impact.usual("disk_used_pct", impact.host)
-    impact.at_host("fill_pct", (99.4 - used) * (0.62 + 0.38 * impact.severity) * impact.level / impact.severity)
+    impact.at_host("fill_pct", (99.4 - used) * (0.72 + 0.28 * impact.severity) * impact.level / impact.severity)
 
 
 def _emulated_bus(impact: Impact) -> None:
@@ -84,7 +84,7 @@ def _writeback(impact: Impact) -> None:
     seconds = np.arange(len(impact.level)) * impact.axis.interval_s
     swing = np.clip(0.75 + 0.35 * np.sin(seconds / 190) + 0.1 * impact.rng.standard_normal(len(seconds)), 0.2, 1.3)
     impact.at_host("dirty_pct", (3 + 14 * impact.level * swing) * impact.on)
-    impact.at_host("disk_write_kbs", _medium(impact).mib_s * 1024 * (0.75 + 0.55 * impact.level) * swing * impact.on)
+    impact.at_host("disk_write_kbs", _medium(impact).mib_s * 1024 * (0.95 + 0.45 * impact.level) * swing * impact.on)
 
 
 STORAGE = (

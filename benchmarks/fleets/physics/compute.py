@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fleets.physics.world import Readings, World, queue_wait
-from fleets.streams import Floats, ema
+from fleets.site.streams import Floats, ema
 
 __all__ = ["Compute", "compute"]
 

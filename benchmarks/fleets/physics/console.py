@@ -7,7 +7,7 @@ from fleets.physics.memory import Memory
 from fleets.physics.network import Network
 from fleets.physics.storage import Storage
 from fleets.physics.world import Readings, World
-from fleets.streams import Floats, counted, spikes
+from fleets.site.streams import Floats, counted, spikes
 
 __all__ = ["console"]
 

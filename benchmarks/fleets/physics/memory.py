@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from fleets.physics.world import Readings, World
-from fleets.streams import Floats, ema
+from fleets.site.streams import Floats, ema
 
 __all__ = ["Memory", "memory"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """Metrics, and what other parts need: guests' distress 0 to 1, hosts' deficit 0 to 1.5, guests' own swap traffic."""
+    """Metrics; distress of guests 0 to 1, deficit of hosts 0 to 1.5, and swap traffic of guests for other parts."""
 
     readings: Readings
     distress: Floats

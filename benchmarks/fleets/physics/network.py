@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fleets.physics.world import Readings, World
-from fleets.streams import Floats, counted, spikes
+from fleets.site.streams import Floats, counted, spikes
 
 __all__ = ["Network", "network"]
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fleets.layout import MEDIA
 from fleets.physics.memory import Memory
 from fleets.physics.world import Readings, World, queue_wait
-from fleets.streams import Floats, spikes
+from fleets.site.layout import MEDIA
+from fleets.site.streams import Floats, spikes
 
 __all__ = ["Storage", "storage"]
 

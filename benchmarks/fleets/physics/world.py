@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fleets.clock import Axis
-from fleets.demand import Demand
-from fleets.layout import Layout
-from fleets.levers import Levers
-from fleets.streams import Floats, Streams, smooth
+from fleets.site.clock import Axis
+from fleets.site.demand import Demand
+from fleets.site.layout import Layout
+from fleets.site.levers import Levers
+from fleets.site.streams import Floats, Streams, smooth
 
 __all__ = ["Readings", "Stay", "World", "queue_wait"]
 

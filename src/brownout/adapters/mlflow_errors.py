@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from importlib import import_module
 
 from brownout.domain.errors import TrackingError
+from brownout.loopback import bypass_proxy_for_loopback
 
 __all__ = ["import_mlflow", "tracking_errors"]
 
@@ -45,6 +46,7 @@ def import_mlflow() -> None:
     """
     for key, value in DEFAULTS.items():
         os.environ.setdefault(key, value)
+    bypass_proxy_for_loopback(os.environ)
     for name in MODULES:
         import_module(name)
     for name, level in LOG_LEVELS.items():

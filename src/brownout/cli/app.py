@@ -267,18 +267,33 @@ def _announce(report: Path) -> None:
 def _run_flow(
     *, out: Path, config: Path | None = None, dataset: Path | None = None, as_of: datetime | None = None
 ) -> None:
-    """Run the Prefect flow of a night and say where its report is; exit code 1 where a service beside it failed."""
-    from brownout_pipelines.runtime import prefect_environment
+    """Run a night as the Prefect flow, or without Prefect where that is away, and say where its report is.
 
-    with prefect_environment(state=out / "prefect"):
+    Exit code 1 where a service beside the night failed.
+    """
+    from brownout.bootstrap import open_job
+    from brownout_pipelines.runtime import prefect_environment, run_with_prefect_or_without
+
+    def flow() -> tuple[str, tuple[str, ...], int]:
         from brownout_pipelines.nightly import nightly
 
-        page, failures = nightly(out=out, config=config, dataset=dataset, as_of=as_of)
+        return nightly(out=out, config=config, dataset=dataset, as_of=as_of)
+
+    def plain() -> tuple[str, tuple[str, ...], int]:
+        with progress_bars() as progress:
+            page = job.night(progress)
+        return str(page), job.effects.lines(), job.effects.exit_code
+
+    job = open_job(_settings(config, dataset), out, as_of=_moment(as_of))
+    with job.alone("brownout nightly"), prefect_environment(state=out / "prefect") as runtime:
+        page, lines, code = run_with_prefect_or_without(
+            runtime, flow=flow, plain=plain, tell=lambda problem: job.effects.fail("keep the run in Prefect", problem)
+        )
     _announce(Path(page))
-    for line in failures:
+    for line in lines:
         say(line)
-    if failures:
-        raise typer.Exit(1)
+    if code:
+        raise typer.Exit(code)
 
 
 def _end(effects: "SideEffects") -> None:

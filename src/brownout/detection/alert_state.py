@@ -11,7 +11,7 @@ from brownout.domain.night import Night
 from brownout.domain.verdicts import ABOUT, Said, Verdict
 from brownout.numerics.slots import days
 
-__all__ = ["AlertState", "Settled"]
+__all__ = ["AlertState", "ReviewedEpisodes"]
 
 GAP = np.timedelta64(30 * 60_000, "ms")
 """An episode that begins so soon after a known open one goes on with it."""
@@ -20,7 +20,7 @@ DAY = days(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class ReviewedEpisodes:
     """Episodes to look into, and those that verdicts on their like mute."""
 
     episodes: tuple[Episode, ...]
@@ -61,7 +61,7 @@ class AlertState:
             for verdict in self.verdicts
         )
 
-    def settle(self, found: Sequence[Episode]) -> Settled:
+    def settle(self, found: Sequence[Episode]) -> ReviewedEpisodes:
         """Continue what was open, and mute what its like have been called false or expected for."""
         shown, quiet = list[Episode](), list[SuppressedEpisode]()
         free = list(self.known)
@@ -71,7 +71,7 @@ class AlertState:
                 shown.append(episode)
             else:
                 quiet.append(_quiet(episode, verdict))
-        return Settled(episodes=tuple(shown), suppressed=tuple(quiet))
+        return ReviewedEpisodes(episodes=tuple(shown), suppressed=tuple(quiet))
 
     def _muted_by(self, episode: Episode) -> Verdict | None:
         """The verdict that mutes an episode, None where nothing does; the last word on a like episode counts."""

@@ -9,6 +9,7 @@ from typing import Self
 
 import numpy as np
 
+from brownout.domain.encoding import Instant
 from brownout.domain.errors import DataError
 
 __all__ = ["NAMED_KINDS", "Entity", "EntityKind", "Topology"]
@@ -46,8 +47,12 @@ class Entity:
         An ``EntityKind``, or another text where a data set has kinds of its own.
     id
         Stable identity: the UUID of a guest, else the name its collector uses.
+    kind
+        What it is: host, vm, console, disk, path, interface, link, or entity where nothing says.
     parent
         Id of what it runs on or belongs to: a console's vm, a vm's host, a disk's host; "" for none. The latest one.
+    site
+        Where it stands; empty where nothing says.
     group
         A diagnosis sees only entities of one group at a time; "" for all in one.
     labels
@@ -65,7 +70,7 @@ class Entity:
     group: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     named_by: tuple[str, ...] = ()
-    former: tuple[tuple[np.datetime64, str], ...] = ()
+    former: tuple[tuple[Instant, str], ...] = ()
 
     def parent_at(self, time: np.datetime64 | None) -> str:
         """The parent at a time; None means now."""

@@ -87,14 +87,24 @@ class Metric:
     ----------
     name
         Canonical name; carries the unit as its suffix where the catalogue defines it.
+    title
+        What it is called, for people.
     unit
         Unit of the values of a panel, for people; "" for a ratio or count.
+    kind
+        Whether its collector writes a gauge or a counter.
+    family
+        The resource that it belongs to.
+    role
+        What it plays in a diagnosis, whatever its collector called it.
     lower, upper
         Values outside are impossible and are dropped as repairs.
     capacity
         The value at which the resource is used up, for percentages 100; None where there is none.
     limit
         The line whose crossing is a breach, in the direction ``worse``; None where none is known.
+    worse
+        The direction in which it gets worse: up, down or none.
     entity_kinds
         Kinds of entity that carry the metric; empty for any.
     source

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brownout.detection.alert_state import AlertState
-from brownout.detection.episodes.segmentation import running
+from brownout.detection.episodes.segmentation import in_progress
 from brownout.domain.calendar import Calendar
 from brownout.domain.findings import AnomalyScores, Diagnosis, Episode, SuppressedEpisode
 from brownout.domain.metrics import Catalogue
@@ -142,7 +142,7 @@ class _Log:
 
     def _mark(self, scores: AnomalyScores, episodes: Sequence[Episode]) -> None:
         levels = scores.scores if scores.levels is None else scores.levels
-        marks = held_over(running(levels, scores.interval_s), scores, episodes)
+        marks = held_over(in_progress(levels, scores.interval_s), scores, episodes)
         for row, entity in enumerate(scores.entities):
             self.marks.setdefault(entity, []).append((scores.interval_s, scores.times, marks[row]))
 

@@ -36,7 +36,7 @@ class Windows:
 
 def windows_of(panel: Panel, forecasts: Forecasts) -> Windows:
     """Chances of the rows whose metric has a limit and a direction of worse."""
-    kinds = {m.name: m for m in panel.metrics if m.limit is not None and m.worse is not Worse.NONE}
+    kinds = {m.name: m for m in panel.metrics if m.is_limited}
     chosen = forecasts.rows([row for row, series in enumerate(forecasts.series) if series.metric in kinds])
     names = [series.metric for series in chosen.series]
     limits = np.array([kinds[name].limit for name in names], np.float32)
@@ -124,9 +124,7 @@ class BreachScores:
 
 
 def _beyond(panel: Panel, metric: Metric) -> Marks:
-    values = panel.values[..., panel.metric_names.index(metric.name)]
-    limit = np.float32(metric.limit if metric.limit is not None else np.nan)
-    return values > limit if metric.worse is Worse.UP else values < limit
+    return metric.exceeds(panel.values[..., panel.metric_names.index(metric.name)])
 
 
 def _scores(parts: Doubles, leads: Doubles) -> dict[str, object]:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from brownout.domain.entities import EntityKind
 from brownout.domain.errors import NotFittedError
 from brownout.domain.forecasts import Driver, Forecasts, Odds, Skill
 from brownout.domain.metrics import Metric, Worse
@@ -267,7 +268,7 @@ class FleetForecaster:
 
     def predict(self, panel: Panel, origins: Sequence[int], horizon: int) -> Forecasts:
         """Predict with the forecasts of what surrounds the panel."""
-        console = panel.entities and panel.entities[0].kind == "console"
+        console = panel.entities and panel.entities[0].kind == EntityKind.CONSOLE
         around = self.forecaster.covariates_ahead(panel, origins, self.panels if console else (), horizon)
         return self.forecaster.predict(panel, origins, horizon, around, self.panels)
 
@@ -305,7 +306,7 @@ def _limits(metrics: Sequence[Metric]) -> dict[str, tuple[float, bool]]:
     return {
         metric.name: (metric.limit, metric.worse is Worse.UP)
         for metric in metrics
-        if metric.limit is not None and metric.worse is not Worse.NONE
+        if metric.limit is not None and metric.is_limited
     }
 
 

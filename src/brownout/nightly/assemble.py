@@ -14,7 +14,6 @@ from brownout.nightly.false_alarms import AlarmedIncidents
 from brownout.nightly.forecast import ShardForecast
 from brownout.nightly.plan import plan_breaches
 from brownout.nightly.score_shard import ShardResult
-from brownout.planning.actions import LATENCY
 
 __all__ = ["assemble_night"]
 
@@ -42,6 +41,7 @@ def assemble_night(context: NightContext, shards: Sequence[ShardResult], inciden
         (d for batch in incidents.batches for d in batch.diagnoses),
         key=lambda d: (not d.open, -max(severity[episode] for episode in d.episodes), d.id),
     )
+    latencies = [shard.latency for shard in shards if shard.latency is not None]
     order = {diagnosis.id: place for place, diagnosis in enumerate(diagnoses)}
     planned = sorted((a for batch in incidents.batches for a in batch.actions), key=lambda action: order[action.about])
     charts = {name: charts for batch in incidents.batches for name, charts in batch.charts.items()}
@@ -65,7 +65,8 @@ def assemble_night(context: NightContext, shards: Sequence[ShardResult], inciden
         charts={d.id: charts[d.id] for d in diagnoses[:INCIDENT_CHARTS] if charts.get(d.id)},
         models=records,
         quality=_quality(context, shards),
-        latency=latency_chart([s.latency for s in shards if s.latency is not None], context.metrics.get(LATENCY)),
+        latency=latency_chart(latencies, context.metrics.get(context.console_latency)),
+        consoles=tuple(sorted((c for s in shards for c in s.consoles), key=lambda c: (-c.now, c.series))),
         series=sum(part.series for part in forecasts),
         suppressed=tuple(sorted(suppressed, key=lambda one: (one.episode.start, one.episode.entity))),
         verdicts=context.state.verdicts,

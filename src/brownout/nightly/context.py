@@ -56,6 +56,8 @@ class NightContext:
         Episodes of the last night and verdicts of people.
     metrics
         Metrics of the store by name, with the limits of the settings.
+    console_latency
+        Name of the metric that is shown as console latency.
     created
         When the night runs, UTC.
     keep_points
@@ -69,6 +71,7 @@ class NightContext:
     span: NightSpan
     topology: Topology
     metrics: Mapping[str, Metric]
+    console_latency: str
     calendar: Calendar
     state: AlertState
     rules: Sequence[Rule]
@@ -98,6 +101,7 @@ class NightContext:
             span=NightSpan.of(store, settings),
             topology=store.topology,
             metrics=with_limits({metric.name: metric for metric in store.metrics}, settings.forecast),
+            console_latency=definitions.catalogue.console_latency,
             calendar=calendar or Calendar(),
             state=state or AlertState(),
             rules=definitions.rules,

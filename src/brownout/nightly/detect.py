@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from brownout.detection.baseline.level_shifts import accepted, rebased, rescored
-from brownout.detection.baseline.newcomers import lend, own_only, since
-from brownout.detection.episodes.metric_shares import explained
-from brownout.detection.episodes.outliers import outliers
-from brownout.detection.episodes.relocation import relocated
-from brownout.detection.episodes.segmentation import episodes
+from brownout.detection.baseline.level_shifts import moved_to_new_level, rescored_after_shifts, with_accepted_shifts
+from brownout.detection.baseline.newcomers import newcomers_in, with_peer_history, without_peer_slots
+from brownout.detection.episodes.metric_shares import with_metric_shares
+from brownout.detection.episodes.outliers import single_sample_episodes
+from brownout.detection.episodes.relocation import relocation_episodes
+from brownout.detection.episodes.segmentation import find_episodes
 from brownout.detection.episodes.threshold_rules import with_rules
 from brownout.detection.forest.detector import IsolationForestDetector
 from brownout.domain.findings import AnomalyScores, Episode, Shift, SuppressedEpisode
@@ -38,17 +38,19 @@ class ShardDetection:
 def detect(context: NightContext, panel: Panel, first: int) -> ShardDetection:
     """Search the slots of a panel from ``first`` on; what lies before serves as history only."""
     detector, state = context.detector, context.state
-    newcomers = since(panel)
-    known = lend(panel, sibling_panel(context, panel, newcomers), newcomers)
-    scores = own_only(detector.score(known, first), known, newcomers)
+    newcomers = newcomers_in(panel)
+    known = with_peer_history(panel, sibling_panel(context, panel, newcomers), newcomers)
+    scores = without_peer_slots(detector.score(known, first), known, newcomers)
     recent = [shift for shift in state.shifts if shift.at > panel.start]
-    scores, shifts = rescored(detector, scores, known, recent, context.settings.detect.accept_hours)
-    found = accepted(_explained(scores, known, shifts, detector), shifts)
+    scores, shifts = rescored_after_shifts(detector, scores, known, recent, context.settings.detect.accept_hours)
+    found = with_accepted_shifts(_explained(scores, known, shifts, detector), shifts)
     settled = state.settle(found)
     ruled = with_rules(settled.episodes, panel, context.rules)
-    single = outliers(ruled, panel)
+    single = single_sample_episodes(ruled, panel)
     left_out = {suppressed.episode.id for suppressed in single}
-    moved = relocated([episode for episode in ruled if episode.id not in left_out], panel, context.topology.moves)
+    moved = relocation_episodes(
+        [episode for episode in ruled if episode.id not in left_out], panel, context.topology.moves
+    )
     left_out |= {suppressed.episode.id for suppressed in moved}
     return ShardDetection(
         scores=_without_deviations(scores) if context.keep_points else None,
@@ -67,11 +69,11 @@ def _explained(
     scores: AnomalyScores, panel: Panel, shifts: Sequence[Shift], detector: IsolationForestDetector
 ) -> tuple[Episode, ...]:
     """Episodes with the shares of their metrics, each by the levels that were usual when it began."""
-    found = episodes(scores, panel)
+    found = find_episodes(scores, panel)
     at = {shift.series.entity: shift.at for shift in sorted(shifts, key=lambda one: one.at, reverse=True)}
     late = {episode.id for episode in found if episode.entity in at and episode.start >= at[episode.entity]}
-    before = explained([e for e in found if e.id not in late], scores, panel, detector)
+    before = with_metric_shares([e for e in found if e.id not in late], scores, panel, detector)
     if not late:
         return before
-    after = explained([e for e in found if e.id in late], scores, rebased(panel, shifts), detector)
+    after = with_metric_shares([e for e in found if e.id in late], scores, moved_to_new_level(panel, shifts), detector)
     return tuple(sorted((*before, *after), key=lambda episode: (episode.start, episode.entity)))

@@ -17,7 +17,7 @@ from brownout.domain.panel import Panel
 from brownout.nightly.charts import incident_charts
 from brownout.nightly.context import NightContext
 from brownout.numerics.slots import days
-from brownout.planning.actions import LATENCY, plan_diagnosis
+from brownout.planning.actions import plan_diagnosis
 from brownout.store.shards import plan_shards, read_shard
 
 __all__ = ["BatchDiagnosis", "diagnose_batch", "group_incidents"]
@@ -101,7 +101,7 @@ def _diagnose(
         until = [panel.between(panel.start, diagnosis.end) for panel in incident]
         found.diagnoses.append(diagnosis)
         found.actions += plan_diagnosis(diagnosis, until, context.topology, context.remedies)
-        shown = _telling(diagnosis, part, incident)
+        shown = _telling(context, diagnosis, part, incident)
         found.charts[diagnosis.id] = incident_charts(diagnosis, panels, context.metrics, shown)
 
 
@@ -112,24 +112,26 @@ def _of(panel: Panel, window: IncidentWindow, past: np.timedelta64) -> Panel:
     return panel.select(entities=rows).between(window.start - past, window.end + LEAST_SLOTS * panel.step)
 
 
-def _telling(diagnosis: Diagnosis, window: IncidentWindow, panels: Sequence[Panel]) -> list[Series]:
+def _telling(
+    context: NightContext, diagnosis: Diagnosis, window: IncidentWindow, panels: Sequence[Panel]
+) -> list[Series]:
     """Series worth looking at: the slowest console, what speaks for the top cause, and what moved most."""
     present = [e for e in diagnosis.top.evidence if e.state is EvidenceState.PRESENT and e.series is not None]
-    wanted = [_slowest(window, panels), *(evidence.series for evidence in present)]
+    wanted = [_slowest(context.console_latency, window, panels), *(evidence.series for evidence in present)]
     movers = sorted((m for e in window.episodes for m in e.movers), key=lambda mover: -abs(mover.deviation))
     wanted += [mover.series for mover in movers]
     return list(dict.fromkeys(series for series in wanted if series is not None))[:CHARTS_AN_INCIDENT]
 
 
-def _slowest(window: IncidentWindow, panels: Sequence[Panel]) -> Series | None:
+def _slowest(latency: str, window: IncidentWindow, panels: Sequence[Panel]) -> Series | None:
     """Console latency where its median within the incident is highest."""
     found: list[tuple[float, Series]] = []
     for panel in panels:
-        if LATENCY not in panel.metric_names:
+        if latency not in panel.metric_names:
             continue
-        values = panel.between(window.start, window.end).values[..., panel.metric_names.index(LATENCY)]
+        values = panel.between(window.start, window.end).values[..., panel.metric_names.index(latency)]
         found += [
-            (float(np.nanmedian(values[row])), Series(panel.entity_ids[row], LATENCY))
+            (float(np.nanmedian(values[row])), Series(panel.entity_ids[row], latency))
             for row in np.flatnonzero(np.isfinite(values).any(axis=1)).tolist()
         ]
     return max(found, default=(0.0, None))[1]

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from brownout.detection.baseline.newcomers import since
+from brownout.detection.baseline.newcomers import newcomers_in
+from brownout.domain.entities import EntityKind
 from brownout.domain.forecasts import Breach, Forecasts, Series
 from brownout.domain.metrics import Metric, Worse
 from brownout.domain.night import Chart
@@ -97,7 +98,7 @@ def forecast(context: NightContext, plan: ShardPlan, panel: Panel) -> ShardForec
 
 def _neighbours(context: NightContext, plan: ShardPlan, coarse: Panel) -> list[Panel]:
     """Guests and hosts of the consoles of a shard, whose loads drive the latency; none for other kinds."""
-    if plan.kind != "console":
+    if plan.kind != EntityKind.CONSOLE:
         return []
     wanted = covariate_entities(coarse.entities, context.topology)
     size = context.settings.shard_size
@@ -108,7 +109,7 @@ def _neighbours(context: NightContext, plan: ShardPlan, coarse: Panel) -> list[P
 def _siblings(context: NightContext, panel: Panel) -> list[Panel]:
     """Siblings of what has less than a day of past, on the slots of the forecast."""
     day = slots_per_day(panel.interval_s)
-    young = {row: first for row, first in since(panel).items() if first > panel.values.shape[1] - day}
+    young = {row: first for row, first in newcomers_in(panel).items() if first > panel.values.shape[1] - day}
     siblings = sibling_panel(context, panel, young, until=panel.end)
     return [forecast_panel(siblings, context.settings.forecast)] if siblings.entities else []
 
@@ -149,11 +150,10 @@ def _chronic(window: Panel, metrics: Mapping[str, Metric]) -> tuple[Series, ...]
     """Series that were beyond their limit for most of the slots measured in the window."""
     found = []
     for column, name in enumerate(window.metric_names):
-        limit, worse = metrics[name].limit, metrics[name].worse
-        if limit is None or worse is Worse.NONE:
+        if not metrics[name].is_limited:
             continue
         values = window.values[..., column]
-        beyond = (values > limit) if worse is Worse.UP else (values < limit)
+        beyond = metrics[name].exceeds(values)
         share = beyond.sum(axis=1) / np.maximum(np.isfinite(values).sum(axis=1), 1)
         found += [Series(window.entity_ids[row], name) for row in np.flatnonzero(share >= CHRONIC).tolist()]
     return tuple(found)

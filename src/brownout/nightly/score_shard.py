@@ -5,14 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from brownout.domain.night import ConsoleLevel
 from brownout.domain.panel import Panel
 from brownout.domain.repairs import Repairs
+from brownout.nightly.charts import console_levels
 from brownout.nightly.context import NightContext
 from brownout.nightly.detect import ShardDetection, detect
 from brownout.nightly.forecast import ShardForecast, forecast
 from brownout.nightly.panels import forecast_panel
 from brownout.numerics.slots import days
-from brownout.planning.actions import LATENCY
 from brownout.store.shards import ShardPlan, plan_shards, read_shard
 
 __all__ = ["DETECTOR_PAST_DAYS", "ShardResult", "plan_night", "score_shard"]
@@ -31,6 +32,8 @@ class ShardResult:
         By metric name: slots of the window with a value, and all slots of the entities that carry the metric.
     latency
         Console latency in the window on forecast slots, one entity a row; None where the shard has no consoles.
+    consoles
+        How slow each console of the shard is now.
     forecast
         None where nothing was to be forecast.
     """
@@ -39,6 +42,7 @@ class ShardResult:
     forecast: ShardForecast | None
     measured: Mapping[str, tuple[int, int]]
     latency: Panel | None
+    consoles: tuple[ConsoleLevel, ...]
     repairs: Repairs
 
 
@@ -66,7 +70,8 @@ def score_shard(context: NightContext, plan: ShardPlan) -> ShardResult:
         detection=detect(context, panel, first),
         forecast=forecast(context, plan, whole),
         measured=_measured(window),
-        latency=_latency(forecast_panel(whole, context.settings.forecast).between(span.window, whole.end)),
+        latency=_latency(context, forecast_panel(whole, context.settings.forecast).between(span.window, whole.end)),
+        consoles=console_levels(_latency(context, window), context.metrics.get(context.console_latency), span.end),
         repairs=shard.repairs,
     )
 
@@ -81,7 +86,7 @@ def _measured(window: Panel) -> dict[str, tuple[int, int]]:
     }
 
 
-def _latency(window: Panel) -> Panel | None:
-    if LATENCY not in window.metric_names:
+def _latency(context: NightContext, window: Panel) -> Panel | None:
+    if context.console_latency not in window.metric_names:
         return None
-    return window.select(metrics=[window.metric_names.index(LATENCY)])
+    return window.select(metrics=[window.metric_names.index(context.console_latency)])

@@ -84,11 +84,17 @@ class NightJob:
         result = run(context, map=map, progress=progress)
         return publish(result, context, self.workspace, self.services, self.effects)
 
+    def night(self, progress: Progress = no_progress) -> Path:
+        """The whole night without Prefect: what its flow does, in the same order; returns the path of the page."""
+        self.sync(progress)
+        self.train(progress)
+        return self.run(progress=progress)
+
     def log_trainings(self) -> tuple[ModelRecord, ...]:
         """Log the last trainings in MLflow; their records, without a URI where that failed."""
         records = load_models(self.workspace).records
         if self.services.open_tracker is None:
             return records
         open_tracker = self.services.open_tracker
-        logged = self.effects.run(LOGGING, lambda _note: log_models(self.workspace, open_tracker()))
+        logged = self.effects.run(LOGGING, lambda note: log_models(self.workspace, open_tracker(), note))
         return records if logged is None else logged

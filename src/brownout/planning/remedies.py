@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from brownout.domain.definitions import Definition, nearest, read_definitions
-from brownout.domain.entities import Topology
+from brownout.domain.entities import EntityKind, Topology
 from brownout.domain.errors import KnowledgeError
 from brownout.domain.findings import UNKNOWN, Risk
 from brownout.domain.metrics import Catalogue, Family, Role
@@ -164,7 +164,7 @@ def _check_command(definition: Definition, text: str) -> None:
 def fill(text: str, entity: str, topology: Topology) -> str:
     """A command with its placeholders filled in; hostile names stay one quoted word, in nested quotes too."""
     line = (entity, *topology.ancestors(entity))
-    vm = next((name for name in line if topology[name].kind == "vm"), entity)
+    vm = next((name for name in line if topology[name].kind == EntityKind.VM), entity)
     values = {"entity": entity, "vm": vm, "host": topology.root(entity), "device": entity.rpartition("/")[2]}
     hyphens = [name for name in values.values() if name.startswith("-")]
     if hyphens:

@@ -29,9 +29,7 @@ def breaches(
     limited = [
         row
         for row, series in enumerate(forecasts.series)
-        if series.metric in metrics
-        and metrics[series.metric].limit is not None
-        and metrics[series.metric].worse is not Worse.NONE
+        if series.metric in metrics and metrics[series.metric].is_limited
     ]
     if not limited:
         return ()

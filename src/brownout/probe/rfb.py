@@ -54,6 +54,7 @@ class RfbReport:
     height: int = 0
     rects: int = 0
     encoding: int = RAW
+    name: str = ""
     locked: str = ""
     """Why no session was opened, though one was planned; "" where it was."""
 
@@ -156,7 +157,7 @@ def _open(report: RfbReport) -> Steps[int]:
         raise ProtocolError(f"{bits} bits a pixel")
     if length > LONGEST_TEXT:
         raise ProtocolError(f"a screen's name of {length} bytes")
-    yield Skip(length)
+    report.name = ((yield Read(length)) if length else b"").decode("utf-8", "replace")
     report.width, report.height = width, height
     yield Reached(Stage.INITIALISED)
     return int(bits) // 8

@@ -53,6 +53,8 @@ class Target:
         What the websocket asks for; it may hold a token and is shown nowhere.
     password_file
         File with the password of this console.
+    modes
+        What may be measured of it; None = whatever the run measures.
     access
         Called before each probe where a proxy wants a fresh ticket each time.
     """
@@ -68,6 +70,7 @@ class Target:
     vantage: str = ""
     user: str = ""
     password_file: Path | None = None
+    modes: frozenset[str] | None = None
     access: Callable[[], Awaitable[Access]] | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -78,13 +81,18 @@ class Target:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
+    def key(self) -> str:
+        """What tells two consoles apart: behind a proxy, many have one address. Holds the path: never show it."""
+        return f"{self.address} {self.path} {self.domain_name}" if self.transport == "ws" else self.address
+
+    @property
     def name(self) -> str:
         """The guest's name, else the address."""
         return self.domain_name or self.address
 
 
 def parse_target(text: str) -> Target:
-    """An address, then ``key=value`` of the guest: domain_name, hypervisor, vantage, user, password_file.
+    """An address, then ``key=value`` of the guest: domain_name, hypervisor, vantage, modes, user, password_file.
 
     Raises SettingsError for what is none; a password in an address is refused and not repeated.
     """
@@ -113,8 +121,10 @@ def _with(target: Target, key: str, value: str) -> Target:
             return replace(target, user=value)
         case "password_file":
             return replace(target, password_file=Path(value))
+        case "modes":
+            return replace(target, modes=frozenset(value.split(",")))
     msg = f"The target {target.address} has {key!r}, which means nothing."
-    raise SettingsError(msg, remedy="Known are domain_name, hypervisor, vantage, user and password_file.")
+    raise SettingsError(msg, remedy="Known are domain_name, hypervisor, vantage, modes, user and password_file.")
 
 
 def read_targets(text: str, where: str) -> list[Target]:

@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
@@ -17,6 +18,8 @@ from brownout.domain.errors import LockedError
 __all__ = ["LOCK_FILE", "Holder", "lock_holder", "night_lock"]
 
 LOCK_FILE = "night.lock"
+HELD: ContextVar[frozenset[Path]] = ContextVar("HELD", default=frozenset())
+"""Folders that the running call holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +37,12 @@ def night_lock(out: Path, *, command: str, now: np.datetime64) -> Iterator[None]
     """Hold an output folder for one run; raises LockedError, naming the holder, where another run has it.
 
     The lock belongs to the process: the system lets go of it when the process ends, however it ends. The file stays,
-    empty while nobody holds it.
+    empty while nobody holds it. What is called inside may ask for the same folder again; another thread may not.
     """
     out.mkdir(parents=True, exist_ok=True)
+    if out.resolve() in HELD.get():
+        yield
+        return
     handle = os.open(out / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
         try:
@@ -50,9 +56,11 @@ def night_lock(out: Path, *, command: str, now: np.datetime64) -> Iterator[None]
         )
         os.ftruncate(handle, 0)
         os.pwrite(handle, json.dumps(asdict(holder)).encode(), 0)
+        token = HELD.set(HELD.get() | {out.resolve()})
         try:
             yield
         finally:
+            HELD.reset(token)
             os.ftruncate(handle, 0)
     finally:
         os.close(handle)

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from brownout.diagnosis.incidents.grouping import group_episodes
+from brownout.diagnosis.inference.cause_ranking import Diagnoser
+from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.findings import Episode
 from brownout.evaluate.evaluate_diagnose import evaluate_diagnose
 from brownout.nightly.context import NightContext
@@ -53,3 +55,9 @@ def test_an_episode_is_investigated_where_its_guest_was(dataset: Dataset) -> Non
         (diagnosis,) = diagnose_batch(context, [window]).diagnoses
         assert (diagnosis.top.id, diagnosis.top.entity) == (incident.cause, incident.entity)
         assert diagnosis.entities[0] == incident.group
+
+
+def test_what_our_own_detection_found_needs_more_evidence_than_what_somebody_reports(dataset: Dataset) -> None:
+    diagnoser = NightContext.build(dataset, Settings(), created=np.datetime64("2026-04-01", "ms")).diagnoser
+    assert diagnoser.weights.unknown > Diagnoser(diagnoser.knowledge).weights.unknown
+    assert diagnoser.knowledge.causes == Knowledge.load().causes

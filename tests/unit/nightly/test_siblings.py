@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from brownout.bootstrap import open_calendar
-from brownout.detection.baseline.newcomers import since
+from brownout.detection.baseline.newcomers import newcomers_in
 from brownout.domain.panel import Panel
 from brownout.nightly.context import NightContext
 from brownout.nightly.siblings import sibling_panel
@@ -48,7 +48,7 @@ def guests(fleet: Dataset) -> Panel:
 def test_peers_are_of_the_kind_and_were_there_a_day_before(fleet: Dataset) -> None:
     panel = guests(fleet)
     row = panel.entity_ids.index("new")
-    found = sibling_panel(context(fleet), panel, {row: since(panel)[row]})
+    found = sibling_panel(context(fleet), panel, {row: newcomers_in(panel)[row]})
     assert set(found.entity_ids) == {"old1", "old2"}
     assert (found.start, found.end) == (panel.start, panel.start + 73 * panel.step)
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,22 @@ def test_programs_that_the_night_started_do_not_keep_its_lock(tmp_path: Path) ->
     finally:
         child.kill()
         child.wait()
+
+
+def test_what_is_called_inside_may_ask_again_and_another_thread_may_not(tmp_path: Path) -> None:
+    def elsewhere() -> str:
+        try:
+            with night_lock(tmp_path, command="thread", now=NOW):
+                return "held"
+        except LockedError:
+            return "refused"
+
+    with night_lock(tmp_path, command="outer", now=NOW), ThreadPoolExecutor(1) as pool:
+        with night_lock(tmp_path / ".." / tmp_path.name, command="inner", now=NOW):
+            pass
+        assert lock_holder(tmp_path).command == "outer"  # type: ignore[union-attr]
+        assert pool.submit(elsewhere).result() == "refused"
+    assert elsewhere() == "held"
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"pid": 1}'])

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from brownout.detection.detector_settings import EpisodeSettings
-from brownout.detection.episodes.segmentation import episodes
+from brownout.detection.episodes.segmentation import find_episodes
 from brownout.detection.forest.detector import IsolationForestDetector
 from brownout.domain.findings import AnomalyScores, Episode, Mover, Shift
 from brownout.domain.forecasts import Series
@@ -20,7 +20,7 @@ from brownout.domain.panel import Float, Panel
 from brownout.numerics.order_statistics import median, quantile
 from brownout.numerics.slots import HOUR_S, nearest_slots, slots_per_day
 
-__all__ = ["accepted", "rebased", "rescored", "shifts_of"]
+__all__ = ["lasting_shifts", "moved_to_new_level", "rescored_after_shifts", "with_accepted_shifts"]
 
 LAGS = 3
 """Days before the shift that its values are compared with."""
@@ -34,7 +34,7 @@ PASSES = 3
 """A level that shifts again after it was accepted is found in another pass."""
 
 
-def shifts_of(found: Sequence[Episode], panel: Panel, hours: float) -> tuple[Shift, ...]:
+def lasting_shifts(found: Sequence[Episode], panel: Panel, hours: float) -> tuple[Shift, ...]:
     """Shifts that began in an episode and have lasted so long.
 
     Never accepted are levels beyond their metric's limit, and levels of what there was nothing of before and should be
@@ -96,7 +96,7 @@ def _before(series: Float, onset: int, width: int, interval_s: int) -> Float:
     return quantile(stack, 0.5, axis=0, method="lower")
 
 
-def rebased(panel: Panel, shifts: Sequence[Shift]) -> Panel:
+def moved_to_new_level(panel: Panel, shifts: Sequence[Shift]) -> Panel:
     """The panel with all that lies before each shift moved to its level, the earliest shift first."""
     values = panel.values.copy()
     for shift in sorted(shifts, key=lambda one: one.onset):
@@ -106,7 +106,7 @@ def rebased(panel: Panel, shifts: Sequence[Shift]) -> Panel:
     return replace(panel, values=values)
 
 
-def rescored(
+def rescored_after_shifts(
     detector: IsolationForestDetector,
     scores: AnomalyScores,
     panel: Panel,
@@ -117,7 +117,11 @@ def rescored(
     known = [one for one in shifts if one.series.entity in panel.entity_ids and one.series.metric in panel.metric_names]
     found = scores if not known else _made_anew(detector, scores, panel, known)
     for _ in range(PASSES):
-        new = [s for s in shifts_of(episodes(found, panel), panel, hours) if not any(_same(s, old) for old in known)]
+        new = [
+            s
+            for s in lasting_shifts(find_episodes(found, panel), panel, hours)
+            if not any(_same(s, old) for old in known)
+        ]
         if not new:
             break
         known += new
@@ -125,7 +129,7 @@ def rescored(
     return found, tuple(known)
 
 
-def accepted(found: Sequence[Episode], shifts: Sequence[Shift]) -> list[Episode]:
+def with_accepted_shifts(found: Sequence[Episode], shifts: Sequence[Shift]) -> list[Episode]:
     """Episodes with the shifts that began within them and were accepted since."""
     slack = np.timedelta64(round(EpisodeSettings().clear_minutes * 60_000), "ms")
 
@@ -150,7 +154,7 @@ def _made_anew(
     """Scores of the entities of shifts, from each acceptance on by the panel with all shifts accepted until then."""
     if scores.levels is None:
         return scores
-    levels, surprises, deviations = scores.levels.copy(), scores.scores.copy(), scores.deviations.copy()
+    levels, novelties, deviations = scores.levels.copy(), scores.scores.copy(), scores.deviations.copy()
     first = panel.slot(scores.times[0])
     for at in sorted({shift.at for shift in shifts}):
         until = [shift for shift in shifts if shift.at <= at]
@@ -159,9 +163,9 @@ def _made_anew(
         begin = max(panel.slot(at), first)
         if begin >= panel.values.shape[1]:
             continue
-        own = rebased(panel, until).select(entities=rows)
+        own = moved_to_new_level(panel, until).select(entities=rows)
         again = detector.score(own, begin)
         levels[rows, begin - first :] = again.scores if again.levels is None else again.levels
-        surprises[rows, begin - first :] = again.scores
+        novelties[rows, begin - first :] = again.scores
         deviations[rows, begin - first :] = again.deviations
-    return replace(scores, levels=levels, scores=surprises, deviations=deviations)
+    return replace(scores, levels=levels, scores=novelties, deviations=deviations)

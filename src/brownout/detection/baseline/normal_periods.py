@@ -7,7 +7,7 @@ from brownout.numerics.arrays import Marks
 from brownout.numerics.rolling import rolling_extreme, rolling_sum
 from brownout.numerics.slots import whole_slots
 
-__all__ = ["lasting", "strange", "tops"]
+__all__ = ["block_peaks", "sustained", "unusual"]
 
 SUSTAINED = 3
 """Slots that a level must last for its boundary to look at it: an episode is more than one strange sample."""
@@ -23,7 +23,7 @@ BLOCK = (7200, 12)
 """Seconds of a block, and the slots that it has at least."""
 
 
-def strange(deviations: Float, interval_s: int) -> Marks:
+def unusual(deviations: Float, interval_s: int) -> Marks:
     """Slots ``[entity, time]`` of past incidents and what follows them: far from every expectation, and seldom.
 
     ``deviations`` are in usual spreads, NaN = not measured. It counts how often such times come, not how long they
@@ -39,14 +39,14 @@ def strange(deviations: Float, interval_s: int) -> Marks:
     return np.zeros_like(near) if usual else near
 
 
-def lasting(levels: Float) -> Float:
+def sustained(levels: Float) -> Float:
     """Least level of the last ``SUSTAINED`` slots, NaN where one of them was not scored."""
     least = rolling_extreme(np.minimum, levels, SUSTAINED)
     least[:, : SUSTAINED - 1] = np.nan
     return least
 
 
-def tops(levels: Float, interval_s: int) -> Float:
+def block_peaks(levels: Float, interval_s: int) -> Float:
     """Highest level of each block of two hours of each entity that has any; NaN = left out."""
     width = whole_slots(BLOCK[0], interval_s, least=BLOCK[1])
     short = -levels.shape[1] % width

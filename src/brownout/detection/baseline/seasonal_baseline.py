@@ -9,19 +9,19 @@ from itertools import pairwise
 
 import numpy as np
 
-from brownout.detection.baseline.time_blocks import DAYS, Clock
+from brownout.detection.baseline.time_blocks import DAYS, TimeAxis
 from brownout.domain.panel import Float
 from brownout.numerics.arrays import Index
 from brownout.numerics.order_statistics import median_of_layers, quantile, quantiles
 
 __all__ = [
-    "at_places",
-    "novelty",
-    "past_quantiles",
-    "record",
-    "seasonal",
-    "spread",
-    "usual_of_day",
+    "at_sampled_slots",
+    "beyond_record",
+    "distance_to_nearest",
+    "history_quantiles",
+    "seasonal_levels",
+    "usual_at_this_time",
+    "usual_spread",
 ]
 
 REFERENCES = 2000
@@ -30,26 +30,26 @@ RANGED = 200
 """Earlier slots that a range is told from, evenly chosen."""
 
 
-def seasonal(blocks: Float, clock: Clock) -> tuple[Float, Float, Float]:
+def seasonal_levels(blocks: Float, axis: TimeAxis) -> tuple[Float, Float, Float]:
     """Levels that the past leads to expect of blocks ``[series, block]``, NaN where it is too short.
 
     The ways: the median of the same time of the last seven days, the same time a week ago, the median of the last day.
     """
-    earlier = _earlier(blocks, clock)
-    return median_of_layers(earlier), earlier[DAYS - 1], _last_day(blocks, clock.day, range(blocks.shape[1]))
+    earlier = _earlier(blocks, axis)
+    return median_of_layers(earlier), earlier[DAYS - 1], _last_day(blocks, axis.blocks_per_day, range(blocks.shape[1]))
 
 
-def usual_of_day(blocks: Float, clock: Clock) -> Float:
+def usual_at_this_time(blocks: Float, axis: TimeAxis) -> Float:
     """The first way of :func:`seasonal`, or where there is none the last one."""
-    usual = median_of_layers(_earlier(blocks, clock))
+    usual = median_of_layers(_earlier(blocks, axis))
     missing = np.isnan(usual)
     wanted = np.flatnonzero(missing.any(axis=0))
-    return np.where(missing, _last_day(blocks, clock.day, wanted.tolist()), usual)
+    return np.where(missing, _last_day(blocks, axis.blocks_per_day, wanted.tolist()), usual)
 
 
-def _earlier(blocks: Float, clock: Clock) -> list[Float]:
+def _earlier(blocks: Float, axis: TimeAxis) -> list[Float]:
     """The same time on each of the last days."""
-    return [_shift(blocks, clock.day * k) for k in range(1, DAYS + 1)]
+    return [_shift(blocks, axis.blocks_per_day * k) for k in range(1, DAYS + 1)]
 
 
 def _last_day(blocks: Float, day: int, wanted: Iterable[int]) -> Float:
@@ -61,46 +61,46 @@ def _last_day(blocks: Float, day: int, wanted: Iterable[int]) -> Float:
     return recent
 
 
-def past_quantiles(values: Float, levels: Sequence[float], clock: Clock) -> list[Float]:
+def history_quantiles(values: Float, levels: Sequence[float], axis: TimeAxis) -> list[Float]:
     """Quantiles of all that lies before each renewal, each ``[series, renewal]``; NaN where nothing does."""
-    found = [quantiles(values[:, : end : max(end // RANGED, 1)], levels) for end in clock.renewals.tolist()]
+    found = [quantiles(values[:, : end : max(end // RANGED, 1)], levels) for end in axis.renewals.tolist()]
     return [np.stack(level, axis=1) for level in zip(*found, strict=True)]
 
 
-def at_places(blocks: Float, clock: Clock) -> Float:
+def at_sampled_slots(blocks: Float, axis: TimeAxis) -> Float:
     """Values of blocks at each of the places in them."""
-    return np.take(blocks, clock.places // clock.block, axis=1)
+    return np.take(blocks, axis.sampled // axis.block_slots, axis=1)
 
 
-def spread(residuals: Float, clock: Clock) -> Float:
+def usual_spread(residuals: Float, axis: TimeAxis) -> Float:
     """Usual size of residuals ``[series, place]`` on the days before each renewal due; NaN where unknown.
 
     Of a day, the 90 % quantile in units of a normal deviation, or a quarter of the 99 % quantile where that is more:
     movements that come every few hours are usual, however flat the series is between them. Of the last seven days the
     median, so that an incident on some of them does not hide the next one.
     """
-    sampled = np.flatnonzero(clock.places % clock.pace == 0)
-    slots = clock.places[sampled]
+    sampled = np.flatnonzero(axis.sampled % axis.sampling_step == 0)
+    slots = axis.sampled[sampled]
     sizes = np.abs(np.take(residuals, sampled, axis=1))
-    a_day = max(clock.day_slots // clock.period, 1)
-    first = max(clock.first_due - (DAYS - 1) * a_day, 0)
+    a_day = max(axis.slots_per_day // axis.renewal_slots, 1)
+    first = max(axis.first_renewal - (DAYS - 1) * a_day, 0)
     daily = []
-    for end in clock.renewals[first:].tolist():
-        begin, last = np.searchsorted(slots, (end - clock.day_slots, end)).tolist()
+    for end in axis.renewals[first:].tolist():
+        begin, last = np.searchsorted(slots, (end - axis.slots_per_day, end)).tolist()
         high, highest = quantiles(sizes[:, begin:last], (0.9, 0.99))
         daily.append(np.fmax(high / 1.645, highest / 4))
     stack = np.stack(daily, axis=1)
-    return median_of_layers([_shift(stack, a_day * k) for k in range(DAYS)])[:, clock.first_due - first :]
+    return median_of_layers([_shift(stack, a_day * k) for k in range(DAYS)])[:, axis.first_renewal - first :]
 
 
-def novelty(asked: Float, known: Float, slots: Index, clock: Clock) -> Float:
+def distance_to_nearest(asked: Float, known: Float, slots: Index, axis: TimeAxis) -> Float:
     """Distance at each place to the nearest value known before its last renewal, signed; NaN where none was.
 
     ``asked [series, place]`` are the values at the places, ``known [series, k]`` those at ``slots [k]``, in order.
     """
-    places = clock.places
+    places = axis.sampled
     found = np.full(asked.shape, np.nan, np.float32)
-    edges = [*clock.renewals.tolist(), clock.slots]
+    edges = [*axis.renewals.tolist(), axis.slots]
     ordered, count, pace = known[:, :0], 0, 0
     for first, last in pairwise(edges[1:]):
         begin, end = np.searchsorted(places, (first, last)).tolist()
@@ -151,7 +151,7 @@ def _search(known: Float, asked: Float) -> Index:
     return place
 
 
-def record(values: Float, floor: Float, start: int) -> Float:
+def beyond_record(values: Float, floor: Float, start: int) -> Float:
     """How far a value lies beyond all that was measured before it, signed, in percent of the range until then.
 
     For the slots from ``start`` on; ``floor`` has the shape of the result.

@@ -9,13 +9,13 @@ from brownout.domain.metrics import Metric
 from brownout.domain.panel import Float, Panel
 from brownout.numerics.order_statistics import median
 
-__all__ = ["relocated"]
+__all__ = ["relocation_episodes"]
 
 BEFORE, AFTER = np.timedelta64(30, "m"), np.timedelta64(60, "m")
 """An episode is of a move when it begins so long before the guest runs elsewhere (it is copied), or so long after."""
 
 
-def relocated(
+def relocation_episodes(
     found: Sequence[Episode], panel: Panel, moves: Mapping[str, Mapping[np.datetime64, str]]
 ) -> tuple[SuppressedEpisode, ...]:
     """Episodes that began when something moved, with no rule raised and no mover beyond its limit within.

@@ -9,7 +9,7 @@ from brownout.numerics.order_statistics import median
 from brownout.numerics.rolling import rolling_extreme, rolling_sum
 from brownout.numerics.slots import HOUR_S, nearest_slots, slots_per_day, whole_slots
 
-__all__ = ["MEASURES", "beyond_usual", "measured"]
+__all__ = ["MEASURES", "line_above_usual", "measure_values"]
 
 DAYS = 7
 PARTS = 12
@@ -52,7 +52,7 @@ def times(values: Float, interval_s: int, span_s: float) -> Float:
     return ratio
 
 
-def beyond_usual(values: Float, interval_s: int, spreads: float) -> Float:
+def line_above_usual(values: Float, interval_s: int, spreads: float) -> Float:
     """The line so many usual spreads (1.4826 MAD) above the same hour of the last seven days; NaN = unknown."""
     usual, spread = _usual(values, interval_s)
     line: Float = usual + np.float32(spreads) * spread
@@ -112,7 +112,7 @@ def _usual(values: Float, interval_s: int) -> tuple[Float, Float]:
     return usual[:, slots], spread[:, slots]
 
 
-def measured(name: str, values: Float, interval_s: int, span_s: float) -> Float:
+def measure_values(name: str, values: Float, interval_s: int, span_s: float) -> Float:
     """What a measure says ``[entity, time]``; NaN where less than 80 % of its span was measured."""
     found = MEASURES[name](values, interval_s, span_s)
     width = nearest_slots(span_s, interval_s)

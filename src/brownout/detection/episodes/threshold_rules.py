@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from brownout.detection.episodes.rule_measures import MEASURES, beyond_usual, measured
+from brownout.detection.episodes.rule_measures import MEASURES, line_above_usual, measure_values
 from brownout.domain.definitions import Definition, read_definitions
 from brownout.domain.findings import Episode
 from brownout.domain.metrics import Catalogue
@@ -18,7 +18,7 @@ from brownout.numerics.arrays import Marks
 from brownout.numerics.rolling import rolling_mean, rolling_sum
 from brownout.numerics.slots import nearest_slots
 
-__all__ = ["Line", "Rule", "RuleSeverity", "RuleState", "evaluate", "load_rules", "with_rules"]
+__all__ = ["Condition", "Rule", "RuleSeverity", "RuleState", "load_rules", "rule_states", "with_rules"]
 
 States = npt.NDArray[np.int8]
 
@@ -40,7 +40,7 @@ class RuleSeverity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Condition:
     """A line: ``metric op value``; with ``hits`` at least so many of the last ``of`` samples present, else the last.
 
     ``measure`` says what of the metric is compared, over ``span_s`` seconds: value | rise | drop (against the least,
@@ -77,10 +77,10 @@ class Rule:
 
     id: str
     title: str
-    tests: tuple[Line, ...]
+    tests: tuple[Condition, ...]
     window_s: float = 0.0
     for_s: float = 0.0
-    clear: tuple[Line, ...] = ()
+    clear: tuple[Condition, ...] = ()
     clear_s: float = 0.0
     min_coverage: float = 0.8
     severity: RuleSeverity = RuleSeverity.WARN
@@ -99,7 +99,7 @@ class Rule:
         table = definition.fields
         definition.check_keys(cls.__dataclass_fields__, required=("id", "title", "tests"))
         try:
-            lists = {key: tuple(Line(**test) for test in table.get(key, ())) for key in ("tests", "clear")}
+            lists = {key: tuple(Condition(**test) for test in table.get(key, ())) for key in ("tests", "clear")}
             where = {label: tuple(values) for label, values in table.get("where", {}).items()}
             severity = RuleSeverity(table.get("severity", "warn"))
             rule = cls(**{**table, **lists, "severity": severity, "where": where})
@@ -134,7 +134,7 @@ def load_rules(
     return tuple(rules)
 
 
-def evaluate(rule: Rule, panel: Panel) -> States | None:
+def rule_states(rule: Rule, panel: Panel) -> States | None:
     """State of a rule ``[entity, time]``; None where the panel lacks one of its metrics. Looks back only."""
     names = panel.metric_names
     if any(test.metric not in names for test in (*rule.tests, *rule.clear)):
@@ -155,7 +155,7 @@ def with_rules(found: Sequence[Episode], panel: Panel, rules: Sequence[Rule]) ->
     places = {entity: row for row, entity in enumerate(panel.entity_ids)}
     rows = sorted({places[episode.entity] for episode in found})
     part = panel.select(entities=rows)
-    states = {rule.id: evaluate(rule, part) for rule in rules} if rows else {}
+    states = {rule.id: rule_states(rule, part) for rule in rules} if rows else {}
     named = []
     for episode in found:
         row = rows.index(places[episode.entity])
@@ -169,7 +169,7 @@ def with_rules(found: Sequence[Episode], panel: Panel, rules: Sequence[Rule]) ->
     return tuple(named)
 
 
-def _hold(rule: Rule, tests: Sequence[Line], seconds: float, panel: Panel) -> tuple[Marks, Marks]:
+def _hold(rule: Rule, tests: Sequence[Condition], seconds: float, panel: Panel) -> tuple[Marks, Marks]:
     """Whether all tests held over the span, and whether enough of it was measured; both ``[entity, time]``."""
     width = nearest_slots(seconds, panel.interval_s)
     held = np.ones(panel.values.shape[:2], bool)
@@ -183,17 +183,17 @@ def _hold(rule: Rule, tests: Sequence[Line], seconds: float, panel: Panel) -> tu
     return held & covered, covered
 
 
-def _passed(rule: Rule, test: Line, panel: Panel) -> tuple[Marks, Marks]:
+def _passed(rule: Rule, test: Condition, panel: Panel) -> tuple[Marks, Marks]:
     """Whether a test is satisfied at each slot, and whether there was enough to tell."""
     values = panel.values[..., [panel.metric_names.index(test.metric)]]
     width = nearest_slots(rule.window_s, panel.interval_s)
     enough = rolling_sum(np.isfinite(values), width)[..., 0] >= rule.min_coverage * width
     mean = rolling_mean(values, width)[..., 0]
-    shown = mean if test.measure == "value" else measured(test.measure, mean, panel.interval_s, test.span_s)
+    shown = mean if test.measure == "value" else measure_values(test.measure, mean, panel.interval_s, test.span_s)
     known = ~np.isnan(shown) & enough
     passed = (shown > test.value) if test.op == ">" else (shown < test.value)
     if test.spreads is not None:
-        line = beyond_usual(mean, panel.interval_s, test.spreads)
+        line = line_above_usual(mean, panel.interval_s, test.spreads)
         known, passed = known & np.isfinite(line), passed & (mean > line)
     if test.of > 1:
         hits = rolling_sum(passed & known, test.of)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from brownout.diagnosis.evidence.surge import Surge, surges
 from brownout.domain.findings import Episode
-from brownout.domain.metrics import Family, Metric, Role
+from brownout.domain.metrics import Metric, Role, shipped_catalogue
 from brownout.domain.panel import Float, Panel
 from brownout.numerics.order_statistics import quantile, quantiles
 from brownout.numerics.slots import DAY_S, HOUR_S, second_of_day, whole_slots
@@ -28,12 +28,6 @@ STEADY_COVERAGE = 0.8
 """Share of the baseline that must be measured for silence to mean anything."""
 FLOOR = 0.02
 """Least spread as a share of the usual level."""
-UNIT_FLOORS = {"%": 0.3, "ms": 0.3}
-"""Least spread by unit."""
-ERROR_FLOOR = 0.02
-"""Least spread of error rates."""
-DISK_FLOOR_MS = 0.04
-"""Least spread of disk latencies: disks answer in fractions of a millisecond; consoles and paths never do."""
 UPPER, LOWER = 0.75, 0.25
 """The robust high and low of a span."""
 RAMP_HOURS = 12.0
@@ -192,15 +186,9 @@ def _baseline(before: Panel, start: np.datetime64, end: np.datetime64) -> tuple[
     low, usual, high = quantiles(values, (0.15, 0.5, 0.85))
     spread = 1.4826 * quantile(np.abs(values - usual[:, None]), 0.5)
     wide = (high - low) / 2.07
-    floors = np.array([_floor(metric) for metric in before.metrics], np.float32)
+    floors = np.array([shipped_catalogue().diagnosis_floor(metric) for metric in before.metrics], np.float32)
     spread = np.maximum(np.maximum(spread, 0.5 * wide), np.maximum(FLOOR * np.abs(usual), floors))
     return usual, np.maximum(spread, 1e-6), known
-
-
-def _floor(metric: Metric) -> float:
-    if metric.role is Role.ERRORS:
-        return ERROR_FLOOR
-    return DISK_FLOOR_MS if (metric.family, metric.unit) == (Family.DISK, "ms") else UNIT_FLOORS.get(metric.unit, 0.0)
 
 
 def _trend(panel: Panel, end: np.datetime64) -> Float:

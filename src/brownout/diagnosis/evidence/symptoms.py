@@ -7,7 +7,7 @@ import numpy as np
 
 from brownout.diagnosis.evidence.observation import Observation, Observations
 from brownout.diagnosis.knowledge.evidence_rules import EvidenceRule, Symptom
-from brownout.domain.entities import Topology
+from brownout.domain.entities import EntityKind, Topology
 from brownout.domain.findings import EvidenceRole
 from brownout.domain.metrics import Family
 
@@ -105,8 +105,8 @@ class EvidenceLookup:
         if where in KIND_AT:
             members = [name for name in below if self.topology[name].kind == KIND_AT[where]]
             return [name for name in members if name != entity] if where in {"others", "other_guest"} else members
-        related = self._descendants(entity) if self.topology[entity].kind == "vm" else below
-        consoles = [name for name in below if self.topology[name].kind == "console"]
+        related = self._descendants(entity) if self.topology[entity].kind == EntityKind.VM else below
+        consoles = [name for name in below if self.topology[name].kind == EntityKind.CONSOLE]
         return [name for name in consoles if (name in related) == (where == "consoles")]
 
     def _descendants(self, entity: str) -> tuple[str, ...]:

@@ -60,11 +60,12 @@ def warning_scores(lines: pd.DataFrame, crossings: Sequence[Crossing], replay: R
 
     ``lines`` has night, entity, metric, probability, earliest, likely, latest. A warning (probability of 0.5 or more)
     is true when the limit is crossed within the horizon, and does not count where it is crossed already. ``recall`` is
-    of the crossings that are not brief and have a night within the horizon before them, ``recall_foreseeable`` of those
-    that one of these nights could foresee. ``lead_s`` is the median from the first warning to the crossing,
-    ``dates_inside`` the share of true warnings with the crossing between earliest and latest, ``flaps`` counts warnings
-    taken back and given again before anything was crossed. ``brier_skill`` is over a climatology that each night knows:
-    the metric's share of earlier windows with a crossing. None where there is nothing to count.
+    of the crossings that are not brief and have a night within the horizon before them on which the limit is not
+    crossed already, ``recall_foreseeable`` of those that one of these nights could foresee. ``lead_s`` is the median
+    from the first warning to the crossing, ``dates_inside`` the share of true warnings with the crossing between
+    earliest and latest, ``flaps`` counts warnings taken back and given again before anything was crossed.
+    ``brier_skill`` is over a climatology that each night knows: the metric's share of earlier windows with a crossing.
+    None where there is nothing to count.
     """
     windows = windows_of(lines, crossings, replay)
     events = _events(crossings, windows, replay)
@@ -142,7 +143,7 @@ def _known_rates(windows: pd.DataFrame, crossings: Sequence[Crossing], replay: R
 
 
 def _events(crossings: Sequence[Crossing], windows: pd.DataFrame, replay: Replay) -> pd.DataFrame:
-    """A row for each crossing that is not brief and that a night came before within the horizon.
+    """A row for each crossing that is not brief and has a night within the horizon before it that is not beyond yet.
 
     ``warned`` is the first night with a warning of it within the horizon, NaT where none is; ``foreseeable`` whether
     one of these nights could foresee it.
@@ -150,9 +151,11 @@ def _events(crossings: Sequence[Crossing], windows: pd.DataFrame, replay: Replay
     raised = windows[(windows["probability"] >= WARN) & ~windows["beyond"]]
     warned = {key: group["night"].to_numpy("datetime64[ms]") for key, group in raised.groupby(SERIES)}
     rows = []
+    by_series = _by_series(crossings)
     nights = replay.nights.astype("datetime64[ms]")
     for one in crossings:
-        before = nights[(nights < one.time) & (nights >= one.time - replay.horizon)]
+        near = nights[(nights < one.time) & (nights >= one.time - replay.horizon)]
+        before = near[[not _ahead(by_series[one.entity, one.metric], night, replay.horizon)[1] for night in near]]
         if one.brief or not len(before):
             continue
         own = warned.get((one.entity, one.metric), np.array([], "datetime64[ms]"))

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from brownout.domain.entities import Entity, Topology
+from brownout.domain.entities import Entity, EntityKind, Topology
 from brownout.domain.forecasts import QUANTILES, Forecasts
 from brownout.domain.metrics import Family, Metric, Worse
 from brownout.domain.panel import Float, Panel
@@ -28,9 +28,9 @@ __all__ = [
 
 Predict = Callable[[Panel, Sequence[int]], Forecasts]
 """Forecasts of all series of a panel from origins."""
-NO_LOAD = {"console", "path"}
+NO_LOAD = {EntityKind.CONSOLE, EntityKind.PATH}
 """Kinds whose metrics load nothing: how full a file system is slows nobody until it is full."""
-CROWD = {"vm", "console"}
+CROWD = {EntityKind.VM, EntityKind.CONSOLE}
 """What hangs on a host and is not a part of it."""
 RESOURCES = (Family.CPU, Family.MEMORY, Family.DISK, Family.NETWORK)
 MIDDLE = QUANTILES.index(0.5)
@@ -69,7 +69,7 @@ class Block:
 
 def is_latency(metric: Metric, kind: str) -> bool:
     """Whether a metric of an entity of a kind is what somebody at a console waits for."""
-    return kind == "console" and metric.unit == "ms" and metric.worse is Worse.UP
+    return kind == EntityKind.CONSOLE and metric.unit == "ms" and metric.worse is Worse.UP
 
 
 def loads_in(panels: Sequence[Panel]) -> tuple[Load, ...]:
@@ -183,7 +183,11 @@ def _earlier(consoles: Sequence[Entity], blocks: Sequence[Block]) -> list[tuple[
 
 def _near(panel: Panel, beside: Sequence[Panel]) -> list[Panel]:
     """What surrounds the consoles of a panel, of the panels on slots of the same width."""
-    others = [p for p in beside if p.interval_s == panel.interval_s and p.entities and p.entities[0].kind != "console"]
+    others = [
+        p
+        for p in beside
+        if p.interval_s == panel.interval_s and p.entities and p.entities[0].kind != EntityKind.CONSOLE
+    ]
     topology = Topology.of({e.id: e for p in (*others, panel) for e in p.entities}.values())
     wanted = covariate_entities(panel.entities, topology)
     kept = [[row for row, entity in enumerate(other.entities) if entity.id in wanted] for other in others]
@@ -228,9 +232,9 @@ def _worst(table: Float, names: dict[str, int], block: Block, load: Load) -> Non
 
 
 def _place(entity: Entity) -> Place:
-    return Place.GUEST if entity.kind == "vm" else Place.HOST
+    return Place.GUEST if entity.kind == EntityKind.VM else Place.HOST
 
 
 def _owner(entity: Entity) -> str:
     """The guest or host that an entity is, or belongs to."""
-    return entity.id if entity.kind in {"vm", "host"} else entity.parent
+    return entity.id if entity.kind in {EntityKind.VM, EntityKind.HOST} else entity.parent

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from brownout.domain.entities import EntityKind
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.panel import Float, Panel
 from brownout.forecasting.covariates.console_covariates import (
@@ -155,7 +156,7 @@ def _kind(panel: Panel) -> str:
 
 def _some(panels: Sequence[Panel]) -> list[Panel]:
     """Panels of consoles, without every so many where there are more than are needed to learn from."""
-    consoles = [panel for panel in panels if _kind(panel) == "console"]
+    consoles = [panel for panel in panels if _kind(panel) == EntityKind.CONSOLE]
     slots = sum(len(panel.entities) * panel.values.shape[1] for panel in consoles)
     every = max(slots // MOST, 1)
     return [panel.select(entities=range(0, len(panel.entities), every)) for panel in consoles]

@@ -17,6 +17,7 @@ from brownout.store.workspace import Workspace
 __all__ = ["LOGGING", "Services", "publish"]
 
 LOGGING = "log the trainings in MLflow"
+PRUNING = "remove old trainings from MLflow"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +47,15 @@ def publish(
         open_sink = services.open_sink
         effects.run("write back", lambda _note: write_back(result, context.metrics, open_sink()))
     if services.open_tracker is not None:
-        open_tracker = services.open_tracker
-        records = effects.run(LOGGING, lambda _note: log_models(workspace, open_tracker()))
+        open_tracker, tracking_days = services.open_tracker, context.settings.tracking.keep_days
+        now = context.created.astype("datetime64[ms]").astype(float) / 1000
+        records = effects.run(LOGGING, lambda note: log_models(workspace, open_tracker(), note))
         if records is not None and records != result.night.models:
             night = replace(result.night, models=records)
             effects.run(
                 "name the models in the report",
                 lambda _note: write_night_report(night, workspace, keep_days=keep_days),
             )
+        if records is not None:
+            effects.run(PRUNING, lambda _note: open_tracker().prune(keep_days=tracking_days, now=now))
     return page

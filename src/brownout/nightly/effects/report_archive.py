@@ -7,7 +7,7 @@ import numpy as np
 
 from brownout.domain.night import Night
 from brownout.numerics.slots import days
-from brownout.reporting.render import write_report
+from brownout.reporting import render
 from brownout.store.atomic import atomic_path
 from brownout.store.workspace import Workspace
 
@@ -21,7 +21,7 @@ def archive_name(end: np.datetime64) -> str:
 
 def write_night_report(night: Night, workspace: Workspace, *, keep_days: float) -> Path:
     """Write the report and keep a copy of its JSON; returns the path of the page."""
-    write_report(night, workspace.report)
+    render(night, workspace.report)
     kept = workspace.archive / archive_name(night.end) / "report.json"
     with atomic_path(kept) as part:
         shutil.copyfile(workspace.report / "report.json", part)

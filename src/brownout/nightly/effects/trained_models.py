@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -73,20 +73,25 @@ def load_models(workspace: Workspace) -> NightModels:
     )
 
 
-def log_models(workspace: Workspace, tracker: Tracker) -> tuple[ModelRecord, ...]:
-    """Log the trainings that MLflow does not know yet; returns the records of both models with their URIs."""
+def log_models(workspace: Workspace, tracker: Tracker, note: Callable[[str], None]) -> tuple[ModelRecord, ...]:
+    """Log the trainings that MLflow does not know yet; returns the records of both models with their URIs.
+
+    ``note`` is told what had to be mended in the store.
+    """
     records = []
     for folder in (workspace.forecaster, workspace.detector):
         record = _read_record(folder)
         if not record.uri:
-            record = replace(record, uri=_logged(tracker, folder, record))
+            record = replace(record, uri=_logged(tracker, folder, record, note))
             _write_record(folder, record)
         records.append(record)
     return tuple(records)
 
 
-def _logged(tracker: Tracker, folder: Path, record: ModelRecord) -> str:
+def _logged(tracker: Tracker, folder: Path, record: ModelRecord, note: Callable[[str], None]) -> str:
     with tracker.run(record.name) as run:
+        for mended in run.notes:
+            note(mended)
         run.parameters(record.parameters)
         run.metrics(record.scores)
         run.artifacts(folder)

@@ -93,14 +93,12 @@ def test_a_harmless_event_may_be_told_by_its_name_but_not_alarmed() -> None:
         assert judged([quiet | wrong], [], harmless=[backup])[0] == ["false"]
 
 
-@pytest.mark.parametrize(("told_open", "end", "ongoing", "right"), [
+@pytest.mark.parametrize(("told", "end", "ongoing", "right"), [
     (True, 30, False, 1.0), (False, 30, False, 0.0), (True, 20, False, 0.0), (False, 20, False, 1.0),
     (True, 24, True, 1.0), (False, 24, True, 0.0), (False, 24.2, False, None),
 ])  # fmt: skip
-def test_open_means_that_it_goes_on_on_the_night(
-    told_open: bool, end: float, ongoing: bool, right: float | None
-) -> None:
-    lines = [line(24, "a", "vm1", 3, open=told_open)]
+def test_open_is_that_it_goes_on(told: bool, end: float, ongoing: bool, right: float | None) -> None:  # noqa: FBT001 - a table of cases
+    lines = [line(24, "a", "vm1", 3, open=told)]
     assert judged(lines, [label("vm1", 3, end, ongoing=ongoing)])[1]["state_right"] == right
 
 
@@ -119,9 +117,8 @@ def test_identity_is_lost_by_a_new_id_and_by_an_id_that_passes_to_another_incide
     long = [label("vm1", 3, 60)]
     assert judged([line(24, "a", "vm1", 3), line(48, "a", "vm1", 3)], long)[1]["identity_stable"] == 1
     assert judged([line(24, "a", "vm1", 3), line(48, "b", "vm1", 3)], long)[1]["identity_stable"] == 0
-    passed = [line(24, "a", "vm1", 3), line(48, "a", "vm3", 30)]
-    two = [label("vm1", 3, 20), label("vm3", 30, 40)]
-    assert judged([*passed, line(72, "a", "vm3", 30)], [two[0], label("vm3", 30, 70)])[1]["identity_stable"] == 0
+    passed = [line(24, "a", "vm1", 3), line(48, "a", "vm3", 30), line(72, "a", "vm3", 30)]
+    assert judged(passed, [label("vm1", 3, 20), label("vm3", 30, 70)])[1]["identity_stable"] == 0
 
 
 def test_the_start_error_is_that_of_the_first_night_and_what_was_never_alarmed_is_silenced() -> None:

@@ -51,6 +51,11 @@ def test_a_warning_of_what_is_crossed_already_counts_neither_way() -> None:
     assert (found["warnings"], found["precision"]) == (0, None)
 
 
+def test_a_crossing_that_every_night_before_found_crossed_already_is_not_asked_for() -> None:
+    assert scores([], [crossing("vm1", 70, hours=4), crossing("vm1", 80)])["crossings"] == 0
+    assert scores([], [crossing("vm1", 70, hours=1), crossing("vm1", 80)])["crossings"] == 1
+
+
 def test_a_brief_crossing_needs_no_warning_but_excuses_one() -> None:
     found = scores([warning(0, "vm1")], [crossing("vm1", 80, brief=True)])
     assert (found["false"], found["crossings"], found["recall"]) == (0, 0, None)
@@ -132,7 +137,7 @@ def _loop(lines: list[dict[str, object]], crossings: list[Crossing]) -> dict[str
                 true += bool(next_ones)
                 false += not next_ones
                 inside += bool(next_ones) and line["earliest"] <= next_ones[0].time <= line["latest"]
-    asked = [one for one in ordered if not one.brief and any(n < one.time <= n + DAY for n in NIGHTS)]
+    asked = [one for one in ordered if not one.brief and any(_asks(n, one, ordered) for n in NIGHTS)]
     leads = []
     for one in asked:
         good = [night for night in warned.get((one.entity, one.metric), []) if night < one.time <= night + DAY]
@@ -144,6 +149,11 @@ def _loop(lines: list[dict[str, object]], crossings: list[Crossing]) -> dict[str
         "lead_s": float(np.median(leads)) if leads else None, "dates_inside": inside / true if true else None,
         "false_per_guest_day": round(false / 8, 5), "flaps": flaps, "brier_skill": 1 - loss / naive if naive else None,
     }  # fmt: skip
+
+
+def _asks(night: np.datetime64, one: Crossing, crossings: list[Crossing]) -> bool:
+    own = [c for c in crossings if (c.entity, c.metric) == (one.entity, one.metric)]
+    return bool(night < one.time <= night + DAY) and not any(c.time <= night <= c.until for c in own)
 
 
 def _rate(crossings: list[Crossing], metric: str, night: np.datetime64) -> float:

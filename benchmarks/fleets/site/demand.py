@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fleets.clock import Axis
-from fleets.layout import Layout
-from fleets.streams import Floats, Streams, bursts, smooth
+from fleets.site.clock import Axis
+from fleets.site.layout import Layout
+from fleets.site.streams import Floats, Streams, bursts, smooth
 
 __all__ = ["Demand", "demand_of", "season"]
 

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fleets.build import Fleet
-from fleets.crossings import Limit
-from fleets.entities import Column, columns_of, kind_of
-from fleets.truth import truth_of
+from fleets.outcome.crossings import Limit
+from fleets.outcome.truth import truth_of
+from fleets.site.entities import Column, columns_of, kind_of
 
 __all__ = ["write_folder"]
 

@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from fleets.layout import Layout
+from fleets.site.layout import Layout
 
 __all__ = ["Column", "columns_of", "kind_of", "rows_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """One entity: ``row`` is its place in the metrics of its kind, ``owner`` who writes its samples, by kind and row."""
+    """One entity: ``row`` is its place in the metrics of its kind, ``owner`` (kind, row) who writes its samples."""
 
     entity: str
     kind: str
@@ -25,7 +25,7 @@ def kind_of(metric: str) -> str:
     """The kind of entity that a metric is of."""
     if metric == "disk_used_pct":
         return "path"
-    prefix = metric.split("_", maxsplit=1)[0]
+    prefix = metric.partition("_")[0]
     return {"net": "interface"}.get(prefix, prefix)
 
 

@@ -4,14 +4,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fleets.clock import Axis
-from fleets.events import Event
-from fleets.layout import Layout
-from fleets.levers import Levers
+from fleets.life.events import Event
 from fleets.physics.world import Stay
-from fleets.streams import Streams
+from fleets.site.clock import Axis
+from fleets.site.layout import Layout
+from fleets.site.levers import Levers
+from fleets.site.streams import Streams
 
-__all__ = ["Operations", "Wrong", "operate"]
+__all__ = ["Operations", "Scene", "Wrong", "operate", "restart_guest"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,14 +50,28 @@ class Operations:
         return before[-1] if before else int(layout.home[guest])
 
 
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """What faults meet: the fleet, its time, and what is done to it."""
+
+    layout: Layout
+    axis: Axis
+    done: Operations
+
+    def guests_at(self, host: int, slot: int) -> list[int]:
+        """Guests that are on a host."""
+        guests = range(len(self.layout.guests))
+        return [guest for guest in guests if self.done.host_at(self.layout, guest, slot) == host]
+
+
 def operate(layout: Layout, axis: Axis, streams: Streams, levers: Levers) -> Operations:
     """Draw and carry out the operations of a fleet; they are about as frequent as at a calm site."""
     done, rng = Operations(), streams.of("operations")
-    days, hosts, guests = axis.slots * axis.interval_s / 86_400, len(layout.hosts), len(layout.guests)
+    days, hosts, guests = axis.seen * axis.interval_s / 86_400, len(layout.hosts), len(layout.guests)
     for _ in range(rng.poisson(guests * days / 110)):
         _reboot_guest(layout, axis, rng, levers, done)
     for _ in range(rng.poisson(hosts * days / 55)):
-        _maintain(layout, axis, rng, levers, done, announced=bool(rng.random() < 0.6))
+        _maintain(layout, axis, rng, levers, done)
     if hosts > 1:
         for _ in range(rng.poisson(guests * days / 160)):
             _migrate(layout, axis, rng, levers, done)
@@ -72,7 +86,7 @@ def operate(layout: Layout, axis: Axis, streams: Streams, levers: Levers) -> Ope
 
 
 def _slot(axis: Axis, rng: np.random.Generator, share: float = 0.05) -> int:
-    return int(rng.integers(int(share * axis.slots), axis.slots - axis.span(7200)))
+    return int(rng.integers(int(share * axis.seen), axis.seen - axis.span(7200)))
 
 
 def _free(done: Operations, entity: str, start: int, end: int, room: int) -> bool:
@@ -97,10 +111,9 @@ def restart_guest(layout: Layout, axis: Axis, levers: Levers, done: Operations, 
     done.events.append(Event(kind="guest-reboot", entity=name, start=start, end=up + axis.span(180)))
 
 
-def _maintain(
-    layout: Layout, axis: Axis, rng: np.random.Generator, levers: Levers, done: Operations, *, announced: bool
-) -> None:
+def _maintain(layout: Layout, axis: Axis, rng: np.random.Generator, levers: Levers, done: Operations) -> None:
     """A host is restarted with its guests; announced as maintenance, or not."""
+    announced = bool(rng.random() < 0.6)
     host, start = int(rng.integers(len(layout.hosts))), _slot(axis, rng)
     name, length = layout.hosts[host].name, axis.span(rng.uniform(540, 1500))
     window = (

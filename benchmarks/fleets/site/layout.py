@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from fleets.streams import Streams
+from fleets.site.streams import Streams
 
 __all__ = ["MEDIA", "Guest", "Host", "Layout", "lay_out"]
 
@@ -99,7 +99,7 @@ class Layout:
 
     @cached_property
     def vcpus(self) -> npt.NDArray[np.float32]:
-        """VCPUs of each guest."""
+        """Virtual CPUs of each guest."""
         return np.array([guest.vcpus for guest in self.guests], np.float32)
 
     @cached_property
@@ -128,7 +128,9 @@ def lay_out(streams: Streams, hosts: int, vms: int) -> Layout:
     roles = rng.choice(list(ROLES), vms, p=list(ROLES.values()))
     homes = np.arange(vms) % hosts
     rng.shuffle(homes)
-    guests = tuple(_guest(rng, number, str(role), int(home)) for number, (role, home) in enumerate(zip(roles, homes)))
+    guests = tuple(
+        _guest(rng, number, str(role), int(home)) for number, (role, home) in enumerate(zip(roles, homes, strict=True))
+    )
     return Layout(tuple(_host(rng, number, hosts, guests) for number in range(hosts)), guests)
 
 

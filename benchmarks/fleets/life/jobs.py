@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from fleets.clock import Axis
-from fleets.events import Event
-from fleets.layout import MEDIA, Host, Layout
-from fleets.levers import Levers
-from fleets.streams import Streams
+from fleets.life.events import Event
+from fleets.site.clock import Axis
+from fleets.site.layout import MEDIA, Host, Layout
+from fleets.site.levers import Levers
+from fleets.site.streams import Streams
 
 __all__ = ["run_jobs"]
 

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fleets.clock import Axis
-from fleets.entities import kind_of, rows_of
 from fleets.faults import Symptom
 from fleets.faults.schedule import Plan
-from fleets.layout import Layout
-from fleets.operations import Operations
+from fleets.life.operations import Scene
 from fleets.physics.world import Readings
-from fleets.streams import Floats
+from fleets.site.clock import Axis
+from fleets.site.entities import kind_of, rows_of
+from fleets.site.layout import Layout
+from fleets.site.streams import Floats
 
 __all__ = ["Effect", "accepted", "culprit", "effects_of", "scale_of"]
 
@@ -21,7 +21,10 @@ CLEAR = 3.0
 
 @dataclass(frozen=True, kw_only=True)
 class Effect:
-    """A symptom as it came out: median shift while active in robust standard deviations, first slot it can be seen."""
+    """A symptom as it came out: median shift in robust standard deviations, and the first slot it can be seen.
+
+    The shift is over the slots in which the fault is active, of a ramp over the last tenth of them.
+    """
 
     entity: str
     metric: str
@@ -79,30 +82,20 @@ def scale_of(values: Floats, axis: Axis) -> float:
     return max(1.4826 * float(np.nanmedian(away)), 0.005 * abs(middle), 1e-3)
 
 
-def effects_of(
-    layout: Layout, axis: Axis, done: Operations, measured: tuple[Readings, Readings], plan: Plan, level: Floats
-) -> list[Effect]:
+def effects_of(scene: Scene, measured: tuple[Readings, Readings], plan: Plan, level: Floats) -> list[Effect]:
     """The symptoms that a fault must show, as they came out. ``measured`` is with and without faults."""
-    return [_effect(layout, axis, done, measured, plan, level, symptom) for symptom in plan.kind.shows]
+    return [_effect(scene, measured, (plan, level), symptom) for symptom in plan.kind.shows]
 
 
-def _effect(
-    layout: Layout,
-    axis: Axis,
-    done: Operations,
-    measured: tuple[Readings, Readings],
-    plan: Plan,
-    level: Floats,
-    symptom: Symptom,
-) -> Effect:
-    found, healthy = measured
+def _effect(scene: Scene, measured: tuple[Readings, Readings], fault: tuple[Plan, Floats], symptom: Symptom) -> Effect:
+    (found, healthy), (plan, level), axis = measured, fault, scene.axis
     active = np.flatnonzero(level > 0.02) + plan.start
     active = active[active < axis.seen]
     if plan.shape == "ramp":
-        active = active[len(active) // 2 :]
+        active = active[-max(len(active) // 10, 3) :]
     best = Effect(entity="", metric=symptom.metric, worse=symptom.worse, shift=0.0, seen_from=None)
     sign = 1 if symptom.worse == "up" else -1
-    for entity, row in _rows(layout, done, plan, symptom):
+    for entity, row in _rows(scene, plan, symptom):
         usual = healthy[symptom.metric][row, : axis.seen]
         scale = scale_of(usual, axis)
         moved = sign * (found[symptom.metric][row] - healthy[symptom.metric][row]) / scale
@@ -124,10 +117,10 @@ def _first(moved: Floats) -> int | None:
     return int(max(places[0] - 2, 0)) if len(places) else None
 
 
-def _rows(layout: Layout, done: Operations, plan: Plan, symptom: Symptom) -> list[tuple[str, int]]:
-    guests = [g for g in range(len(layout.guests)) if done.host_at(layout, g, plan.start) == plan.host]
+def _rows(scene: Scene, plan: Plan, symptom: Symptom) -> list[tuple[str, int]]:
+    guests = scene.guests_at(plan.host, plan.start)
     kind = kind_of(symptom.metric)
     if symptom.where in ("neighbours", "guests", "consoles"):
         chosen = [g for g in guests if g != plan.guest]
-        return rows_of(layout, plan.host, chosen)[kind]
-    return rows_of(layout, plan.host, [plan.guest] if plan.guest >= 0 else guests)[kind]
+        return rows_of(scene.layout, plan.host, chosen)[kind]
+    return rows_of(scene.layout, plan.host, [plan.guest] if plan.guest >= 0 else guests)[kind]

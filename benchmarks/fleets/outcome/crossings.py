@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fleets.clock import DAY_S, Axis
-from fleets.streams import Floats
+from fleets.site.clock import DAY_S, Axis
+from fleets.site.streams import Floats
 
-__all__ = ["CALM_S", "Crossing", "Limit", "beyond", "crossings", "recurs"]
+__all__ = ["CALM_S", "Crossing", "Limit", "Marks", "beyond", "crossings", "recurs"]
 
 MEAN_S = 300
 """Means over so long are compared with a limit."""
@@ -76,6 +76,6 @@ def recurs(axis: Axis, slot: int, earlier: Sequence[int]) -> bool:
         int(axis.day[e]) for e in earlier if abs((axis.local_s[e] - now + DAY_S / 2) % DAY_S - DAY_S / 2) <= NEAR_S
     }
     hits = sum(d in before for d in like)
-    weeks = [d for d in range(day - 7, -1, -7)]
+    weeks = range(day - 7, -1, -7)
     weekly = len(weeks) >= 2 and sum(d in before for d in weeks) >= 2
     return bool((len(like) >= 2 and hits >= 2 and hits >= len(like) / 2) or weekly)

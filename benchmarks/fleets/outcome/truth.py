@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 
 from fleets.build import Fleet
-from fleets.crossings import Crossing, Limit, beyond, crossings, recurs
-from fleets.effects import Effect, accepted, culprit, effects_of
-from fleets.entities import columns_of, kind_of
-from fleets.events import TELLABLE
 from fleets.faults.schedule import Plan
+from fleets.life.events import TELLABLE
+from fleets.life.operations import Scene
+from fleets.outcome.crossings import Crossing, Limit, Marks, beyond, crossings, recurs
+from fleets.outcome.effects import Effect, accepted, culprit, effects_of
+from fleets.site.entities import columns_of, kind_of
 
 __all__ = ["truth_of"]
 
@@ -30,8 +31,9 @@ def truth_of(fleet: Fleet, limits: Sequence[Limit]) -> Table:
     """Everything that an end-to-end judge needs; times as UTC text, durations in seconds."""
     axis, order = fleet.axis, fleet.order
     judged = min(axis.span(LEARN_DAYS * 86_400), axis.seen // 2)
+    scene = Scene(layout=fleet.layout, axis=axis, done=fleet.done)
     effects = [
-        effects_of(fleet.layout, axis, fleet.done, (fleet.readings, fleet.healthy), plan, level)
+        effects_of(scene, (fleet.readings, fleet.healthy), plan, level)
         for plan, level in zip(fleet.plans, fleet.courses, strict=True)
     ]
     return {
@@ -141,13 +143,13 @@ def _breaches(fleet: Fleet, limits: Sequence[Limit], judged: int) -> list[Table]
         for one in every:
             if one.slot >= judged:
                 before = [e.slot for e in every if e.row == one.row and e.slot < one.slot]
-                found.append(_breach(fleet, limit, (names[kind, one.row], kind), one, before, calm[one.row]))
+                found.append(_breach(fleet, limit, (names[kind, one.row], kind), one, (before, calm[one.row])))
     return sorted(found, key=lambda breach: (breach["time"], breach["entity"], breach["metric"]))
 
 
-def _breach(
-    fleet: Fleet, limit: Limit, who: tuple[str, str], one: Crossing, before: Sequence[int], calm: np.ndarray
-) -> Table:
+def _breach(fleet: Fleet, limit: Limit, who: tuple[str, str], one: Crossing, past: tuple[list[int], Marks]) -> Table:
+    """One breach; ``past`` is where the row crossed before, and where it would be beyond without faults."""
+    before, calm = past
     axis, (entity, kind) = fleet.axis, who
     near = calm[max(one.slot - axis.span(1800), 0) : one.slot + axis.span(1800)]
     causes = [] if near.any() else [p for p in fleet.plans if _touches(fleet, p, kind, one)]

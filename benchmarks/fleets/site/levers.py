@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from fleets.streams import Floats
+from fleets.site.streams import Floats
 
 __all__ = ["LEVERS", "Levers"]
 
@@ -101,7 +101,7 @@ class Levers:
 
     def _array(self, name: str) -> Floats:
         if name not in self._values:
-            rows = self._rows[name.split(".", maxsplit=1)[0]]
+            rows = self._rows[name.partition(".")[0]]
             self._values[name] = np.full((rows, self._slots), LEVERS[name], np.float32)
         return self._values[name]
 
