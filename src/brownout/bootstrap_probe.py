@@ -13,8 +13,8 @@ from brownout.domain.errors import BrownoutError, SettingsError
 
 if TYPE_CHECKING:
     from brownout.probe.consoles import Source
+    from brownout.probe.probe_run import Run
     from brownout.probe.probe_settings import ProbeSettings
-    from brownout.probe.run import Run
     from brownout.probe.target import Target
 
 __all__ = ["PASSWORD", "ProbeRequest", "influx_writer", "probe_run"]
@@ -37,7 +37,7 @@ def probe_run(settings: "ProbeSettings", request: ProbeRequest, complain: Callab
     """A run of the probe, ready to start."""
     from brownout.operate.probing import room_for
     from brownout.probe.consoles import Consoles
-    from brownout.probe.run import Run
+    from brownout.probe.probe_run import Run
 
     name = socket.gethostname()
     settings = replace(
