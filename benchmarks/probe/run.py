@@ -32,7 +32,7 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "integration")]
 from console_servers import qemu  # noqa: E402
 from rfb_server import frame, init  # noqa: E402
 
-from brownout.probe.consoles import Consoles  # noqa: E402
+from brownout.probe.console_list import Consoles  # noqa: E402
 from brownout.probe.points import Point  # noqa: E402
 from brownout.probe.probe_run import Run  # noqa: E402
 from brownout.probe.probe_settings import ProbeSettings  # noqa: E402

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from brownout.domain.errors import BrownoutError, SettingsError
 
 if TYPE_CHECKING:
-    from brownout.probe.consoles import Source
+    from brownout.probe.console_list import Source
     from brownout.probe.probe_run import Run
     from brownout.probe.probe_settings import ProbeSettings
     from brownout.probe.target import Target
@@ -36,7 +36,7 @@ class ProbeRequest:
 def probe_run(settings: "ProbeSettings", request: ProbeRequest, complain: Callable[[BrownoutError], None]) -> "Run":
     """A run of the probe, ready to start."""
     from brownout.operate.probing import room_for
-    from brownout.probe.consoles import Consoles
+    from brownout.probe.console_list import Consoles
     from brownout.probe.probe_run import Run
 
     name = socket.gethostname()
@@ -85,7 +85,7 @@ def _consoles(
     from brownout.adapters.hypervisor.libvirt_consoles import libvirt_source
     from brownout.adapters.hypervisor.virsh import Virsh
     from brownout.adapters.proxmox import proxmox_source
-    from brownout.probe.consoles import file_source
+    from brownout.probe.console_list import file_source
     from brownout.probe.target import parse_target
 
     fixed: list[Target] = []

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from brownout.domain.errors import BrownoutError, SettingsError
-from brownout.probe.consoles import Consoles
+from brownout.probe.console_list import Consoles
 from brownout.probe.lag import OwnLag
 from brownout.probe.link.connection import Connector
 from brownout.probe.link.resolver import Resolver
