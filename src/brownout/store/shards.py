@@ -1,4 +1,4 @@
-"""From samples on disk to panels on a regular grid, shard by shard."""
+"""Shards: samples on disk become panels on a regular time axis, a few entities at a time."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -127,7 +127,7 @@ def to_panel(rows: Rows, store: SampleStore, plan: ShardPlan) -> tuple[Panel, Re
 
 
 def _packs(names: Sequence[str], spans: dict[str, Span], size: int) -> Iterator[list[str]]:
-    """Runs of entities, in order of their first sample, that waste less than half of a common time axis."""
+    """Groups of entities, in order of their first sample, that leave less than half of a common time axis unused."""
     pack: list[str] = []
     for name in names:
         if pack:
