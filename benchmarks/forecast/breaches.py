@@ -28,7 +28,7 @@ from brownout.forecasting.baselines.naive import SeasonalNaive, seasonal_scale
 from brownout.forecasting.exceedance.chance_correction import base_rates
 from brownout.forecasting.fleet_forecaster import SelectedForecaster
 from brownout.forecasting.lstm_settings import LstmSettings
-from brownout.nightly.context import forecast_panel
+from brownout.nightly.panels import forecast_panel
 from brownout.numerics.losses import path_losses, skill_ratio
 from brownout.numerics.slots import slots_per_day
 from brownout.settings import ForecastSettings

@@ -23,7 +23,7 @@ from brownout.forecasting.baselines.naive import SeasonalNaive, seasonal_scale
 from brownout.forecasting.cold_start.newcomer_forecasts import AGES_H, ColdStart
 from brownout.forecasting.fleet_forecaster import SelectedForecaster
 from brownout.forecasting.lstm_settings import LstmSettings
-from brownout.nightly.context import forecast_panel
+from brownout.nightly.panels import forecast_panel
 from brownout.numerics.slots import slots_per_day
 from brownout.settings import ForecastSettings
 from brownout.store.dataset import Dataset

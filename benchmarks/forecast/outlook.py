@@ -23,7 +23,7 @@ from brownout.evaluation.backtest import BacktestScores, actual_after
 from brownout.forecasting.baselines.naive import Naive, SeasonalNaive, seasonal_scale
 from brownout.forecasting.outlook import RISING, Outlook
 from brownout.forecasting.series_rows import rows_of
-from brownout.nightly.context import forecast_panel, outlook_panel, outlook_steps
+from brownout.nightly.panels import forecast_panel, outlook_panel, outlook_steps
 from brownout.numerics.losses import brier
 from brownout.numerics.slots import slots_per_day
 from brownout.settings import Settings

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 
 from brownout.domain.findings import Episode, Shift, SuppressedEpisode, SuppressionReason
+from brownout.domain.night import Night
 from brownout.domain.verdicts import ABOUT, Said, Verdict
 from brownout.numerics.slots import days
 
@@ -48,6 +50,17 @@ class AlertState:
     incidents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     shifts: tuple[Shift, ...] = ()
     alarmed: frozenset[str] = frozenset()
+
+    @classmethod
+    def after(cls, night: Night) -> Self:
+        """What the next night must know of a night."""
+        return cls(
+            known=(*night.episodes, *(suppressed.episode for suppressed in night.suppressed)),
+            verdicts=night.verdicts,
+            incidents={diagnosis.id: diagnosis.episodes for diagnosis in night.diagnoses},
+            shifts=night.shifts,
+            alarmed=frozenset(episode.id for episode in night.episodes),
+        )
 
     def vouched(self, episode: Episode) -> bool:
         """Whether people called this episode, or a similar one that was no more severe, true."""

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from brownout.domain.encoding import Instant
 from brownout.domain.entities import Topology
 from brownout.domain.panel import Marks, Panel
 
@@ -85,11 +86,25 @@ class Maintenance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announced:
-    """A span of maintenance and how many entities it covers; ``unknown`` are patterns that match no entity."""
+    """A span of maintenance: nothing in it is searched for incidents or learned from.
+
+    Attributes
+    ----------
+    name
+        What it is called.
+    start
+        When it begins.
+    end
+        When it ends (exclusive).
+    entities
+        How many entities it covers.
+    unknown
+        Its patterns that match no entity.
+    """
 
     name: str
-    start: np.datetime64
-    end: np.datetime64
+    start: Instant
+    end: Instant
     entities: int
     unknown: tuple[str, ...] = ()
 

@@ -9,9 +9,10 @@ from typing import Self
 
 import numpy as np
 
+from brownout.domain.encoding import Instant
 from brownout.domain.errors import DataError
 
-__all__ = ["Entity", "EntityKind", "Topology"]
+__all__ = ["NAMED_KINDS", "Entity", "EntityKind", "Topology"]
 
 
 class EntityKind(StrEnum):
@@ -32,6 +33,10 @@ class EntityKind(StrEnum):
     """Anything whose kind nobody stated."""
 
 
+NAMED_KINDS = tuple(kind for kind in EntityKind if kind is not EntityKind.ENTITY)
+"""Kinds of entities that definitions can name."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entity:
     """Something that is measured: a host, vm, console, disk, interface, link, or a service of a generic data set.
@@ -42,8 +47,12 @@ class Entity:
         An ``EntityKind``, or another text where a data set has kinds of its own.
     id
         Stable identity: the UUID of a guest, else the name its collector uses.
+    kind
+        What it is: host, vm, console, disk, path, interface, link, or entity where nothing says.
     parent
         Id of what it runs on or belongs to: a console's vm, a vm's host, a disk's host; "" for none. The latest one.
+    site
+        Where it stands; empty where nothing says.
     group
         A diagnosis sees only entities of one group at a time; "" for all in one.
     labels
@@ -61,7 +70,7 @@ class Entity:
     group: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     named_by: tuple[str, ...] = ()
-    former: tuple[tuple[np.datetime64, str], ...] = ()
+    former: tuple[tuple[Instant, str], ...] = ()
 
     def parent_at(self, time: np.datetime64 | None) -> str:
         """The parent at a time; the time None means now."""

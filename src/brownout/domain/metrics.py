@@ -1,8 +1,7 @@
 """Metrics: what a column of a panel means."""
 
 import math
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -12,8 +11,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from brownout.domain.definitions import definitions_folder
-from brownout.domain.errors import KnowledgeError
+from brownout.domain.definitions import Definition, read_definitions
+from brownout.domain.entities import NAMED_KINDS
 
 __all__ = [
     "Catalogue",
@@ -88,14 +87,24 @@ class Metric:
     ----------
     name
         Canonical name; carries the unit as its suffix where the catalogue defines it.
+    title
+        What it is called, for people.
     unit
         Unit of the values of a panel, for people; "" for a ratio or count.
+    kind
+        Whether its collector writes a gauge or a counter.
+    family
+        The resource that it belongs to.
+    role
+        What it plays in a diagnosis, whatever its collector called it.
     lower, upper
         Values outside are impossible and are dropped as repairs.
     capacity
         The value at which the resource is used up, for percentages 100; None where there is none.
     limit
         The line whose crossing is a breach, in the direction ``worse``; None where none is known.
+    worse
+        The direction in which it gets worse: up, down or none.
     entity_kinds
         Kinds of entity that carry the metric; empty for any.
     source
@@ -144,28 +153,34 @@ class Metric:
         return beyond
 
     @classmethod
-    def from_table(cls, name: str, table: Mapping[str, Any]) -> Self:
-        """Build from a TOML table; unknown keys and values are errors."""
-        converters = {
-            "kind": MetricKind,
-            "family": Family,
-            "role": Role,
-            "worse": Worse,
+    def from_table(cls, name: str, table: Mapping[str, Any], *, file: Path = Path("dataset.toml")) -> Self:
+        """Build from a table ``[metrics.NAME]`` of a file; unknown keys and values are errors."""
+        return cls.from_definition(Definition(section="metrics", id=name, fields=table, file=file))
+
+    @classmethod
+    def from_definition(cls, definition: Definition) -> Self:
+        """Build from a definition; unknown keys and values are errors."""
+        converters: Mapping[str, Callable[[Any], Any]] = {
             "entity_kinds": tuple,
             **dict.fromkeys(("lower", "upper", "capacity", "limit"), float),
         }
-        unknown = sorted(set(table) - set(cls.__dataclass_fields__))
-        if unknown:
-            msg = f"Metric {name!r} has unknown keys {unknown}."
-            raise KnowledgeError(msg, remedy=f"Use only {sorted(set(cls.__dataclass_fields__) - {'name'})}.")
-        try:
-            fields = {key: converters.get(key, str)(value) for key, value in table.items()}
-        except (TypeError, ValueError) as error:
-            msg = f"Metric {name!r} cannot be read: {error}."
-            raise KnowledgeError(msg, remedy="Correct the value in its TOML table.") from error
+        definition.check_keys(key for key in cls.__dataclass_fields__ if key != "name")
+        fields: dict[str, Any] = {}
+        for key, value in definition.fields.items():
+            choices = CHOICES.get(key)
+            if choices is not None and value not in list(choices):
+                raise definition.unknown(key, value, choices)
+            try:
+                fields[key] = choices(value) if choices else converters.get(key, str)(value)
+            except (TypeError, ValueError) as error:
+                what = f"{key} = {value!r} cannot be read: {error}."
+                raise definition.error(what, remedy="Correct the value.") from error
         if "role" in fields and "family" not in fields:
             fields["family"] = FAMILY_OF_ROLE.get(fields["role"], Family.OTHER)
-        return cls(name=name, **fields)
+        return cls(name=definition.id, **fields)
+
+
+CHOICES: Mapping[str, type[StrEnum]] = {"kind": MetricKind, "family": Family, "role": Role, "worse": Worse}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,16 +203,14 @@ class SpreadFloor:
         return self.unit in {"", metric.unit} and self.family in {"", metric.family} and self.role in {"", metric.role}
 
     @classmethod
-    def from_table(cls, table: Mapping[str, Any]) -> Self:
-        """Build from a TOML table; unknown keys, families and roles are errors."""
-        try:
-            floor = cls(**table)
-            Family(floor.family or Family.OTHER)
-            Role(floor.role or Role.UNKNOWN)
-        except (TypeError, ValueError) as error:
-            msg = f"The spread floor {dict(table)} cannot be read: {error}."
-            raise KnowledgeError(msg, remedy="Correct its table in catalogue.toml.") from error
-        return floor
+    def from_definition(cls, definition: Definition) -> Self:
+        """Build from a table ``[spread_floors.ID]``; unknown keys, families and roles are errors."""
+        definition.check_keys(cls.__dataclass_fields__)
+        table = definition.fields
+        for key, choices in (("family", Family), ("role", Role)):
+            if table.get(key, "") and table[key] not in list(choices):
+                raise definition.unknown(key, table[key], choices)
+        return cls(**table)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,21 +230,27 @@ class Catalogue:
     spread_floors: tuple[SpreadFloor, ...] = ()
 
     @classmethod
-    def load(cls, path: Path | None = None) -> Self:
-        """Read ``catalogue.toml``, by default the one that ships with brownout; unknown keys and names are errors."""
-        path = path or definitions_folder() / "catalogue.toml"
-        with path.open("rb") as file:
-            tables = tomllib.load(file)
-        unknown = sorted(set(tables) - {"metrics", "console_latency", "spread_floors"})
-        if unknown:
-            msg = f"{path} has unknown tables {unknown}."
-            raise KnowledgeError(msg, remedy="Use only metrics, console_latency and spread_floors.")
-        metrics = {name: Metric.from_table(name, table) for name, table in tables["metrics"].items()}
-        latency = tables.get("console_latency", "")
-        if latency and latency not in metrics:
-            msg = f"The console_latency of {path} is {latency!r}, which is none of its metrics."
-            raise KnowledgeError(msg, remedy="Name a metric of the file.")
-        return cls(metrics, latency, tuple(map(SpreadFloor.from_table, tables.get("spread_floors", []))))
+    def load(cls, site: Path | None = None, *, shipped: Path | None = None) -> Self:
+        """Read ``catalogue.toml``: the one that ships with brownout, and a site's own over it.
+
+        Raises KnowledgeError naming file, table and value of what is wrong.
+        """
+        metrics = {}
+        for name, definition in read_definitions("metrics", site=site, shipped=shipped).items():
+            metric = Metric.from_definition(definition)
+            for kind in metric.entity_kinds:
+                if kind not in NAMED_KINDS:
+                    raise definition.unknown("kind of entity", kind, NAMED_KINDS)
+            if metric.limit is not None and metric.worse is Worse.NONE:
+                raise definition.error(f"limit = {metric.limit:g}, but no direction.", remedy="Say what is worse.")
+            if definition.enabled:
+                metrics[name] = metric
+        floors = read_definitions("spread_floors", site=site, shipped=shipped).values()
+        return cls(
+            metrics=metrics,
+            console_latency=_console_latency(metrics, site, shipped),
+            spread_floors=tuple(SpreadFloor.from_definition(floor) for floor in floors if floor.enabled),
+        )
 
     def of_kind(self, entity_kind: str) -> tuple[Metric, ...]:
         """Metrics that entities of a kind carry."""
@@ -248,6 +267,18 @@ class Catalogue:
     def diagnosis_floor(self, metric: Metric) -> float:
         """Least spread of a metric where evidence is weighed, 0 where none is stated."""
         return next((f.diagnosis for f in self.spread_floors if f.diagnosis is not None and f.covers(metric)), 0.0)
+
+
+def _console_latency(metrics: Mapping[str, Metric], site: Path | None, shipped: Path | None) -> str:
+    """Name of the metric that the catalogue shows as console latency, "" where it names none."""
+    named = ""
+    for name, definition in read_definitions("figures", site=site, shipped=shipped).items():
+        if name != "console_latency":
+            raise definition.unknown("figure", name, ["console_latency"])
+        if definition.fields not in metrics:
+            raise definition.unknown("metric", definition.fields, metrics)
+        named = str(definition.fields)
+    return named
 
 
 @lru_cache(maxsize=1)

@@ -7,6 +7,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from brownout.domain.encoding import as_time
 from brownout.domain.entities import Entity
 from brownout.domain.errors import DataError
 from brownout.domain.metrics import Metric
@@ -30,14 +31,6 @@ DAY_S = 86_400
 def slots_per_day(interval_s: int) -> int:
     """Number of slots of a day, at least one; the nearest one where the interval does not divide a day."""
     return max(round(DAY_S / interval_s), 1)
-
-
-def as_time(value: str | np.datetime64) -> np.datetime64:
-    """UTC time with millisecond resolution; a text may end in Z or +00:00."""
-    if isinstance(value, str):
-        value = np.datetime64(value.replace(" ", "T").removesuffix("Z").removesuffix("+00:00"))
-    time: np.datetime64 = value.astype("datetime64[ms]")
-    return time
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -26,9 +26,7 @@ from brownout.evaluation.alarm_tracks import AlarmTrack, incident_scores
 from brownout.evaluation.detection_scores import event_scores, point_scores
 from brownout.evaluation.volume import volume_under_pr
 from brownout.ingest.clean import clean
-from brownout.nightly.context import NightSpan
-from brownout.numerics.arrays import Marks
-from brownout.numerics.slots import epoch_ms
+from brownout.nightly.spans import NightSpan
 from brownout.settings import Settings
 from brownout.store.atomic import atomic_path
 from brownout.store.dataset import Dataset
@@ -47,6 +45,7 @@ WARM_DAYS = 2.0
 """Days at the begin of a series whose features are not learned: their past is too short to expect anything."""
 
 Times = npt.NDArray[np.int64]
+Marks = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,7 +202,7 @@ def _judge(dataset: Dataset, course: _Course, detectors: Sequence[IsolationFores
 def _at_samples(course: _Course, entity: str, times: Times, scores: Float, alarms: Marks) -> _Judged:
     """Scores at the original times of the test; 0 where a slot had nothing to score."""
     panel = course.panel
-    origin = epoch_ms(panel.start)
+    origin = int(panel.start.astype("datetime64[ms]").astype(np.int64))
     slot = (times - origin) // (panel.interval_s * 1000) - course.edges[0]
     kept = (slot >= 0) & (slot < len(scores))
     places = slot[kept]

@@ -244,7 +244,9 @@ class SelectedForecaster:
             lstm_=lstm,
             calibration_=Calibration(card["calibration"]["horizon"], calibration),
             bands_={metric: tuple(makers) for metric, makers in card["bands"].items()},
-            chances_=Chances(card["persistence"], {name: Odds(**odds) for name, odds in card.get("odds", {}).items()}),
+            chances_=Chances(
+                card["persistence"], {name: Odds.from_table(odds) for name, odds in card.get("odds", {}).items()}
+            ),
             cold_=ColdStart.of(card["cold"]) if "cold" in card else ColdStart(),
             loads_=LoadModel.from_facts(card["loads"]) if "loads" in card else LoadModel(),
             skills_=tuple(_skill(table) for table in card["skills"]),

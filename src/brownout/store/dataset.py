@@ -47,8 +47,11 @@ class Dataset:
     licence: str
 
     @classmethod
-    def open(cls, folder: Path) -> Self:
-        """Check a folder and read all but its samples; raises DataError with what is wrong with it."""
+    def open(cls, folder: Path, *, catalogue: Catalogue | None = None) -> Self:
+        """Check a folder and read all but its samples; raises DataError with what is wrong with it.
+
+        Metrics mean what the folder says, else what the ``catalogue`` does, by default the one that ships.
+        """
         header = _read_header(folder / "dataset.toml")
         schema = _schema(folder / "samples.parquet")
         columns = [name for name in schema.names if name not in ("time", "entity")]
@@ -57,7 +60,7 @@ class Dataset:
         if stray:
             msg = f"{folder}/dataset.toml describes metrics {stray} that samples.parquet has no column for."
             raise DataError(msg, remedy=f"Its columns are {columns}.")
-        catalogue = Catalogue.load()
+        catalogue = catalogue or Catalogue.load()
         test_start = header.get("test_start")
         return cls(
             folder=folder,

@@ -161,7 +161,7 @@ def test_a_surge_and_a_leak_raise_the_rules_that_ship() -> None:
     ],
 )
 def test_a_measure_that_cannot_be_meant_is_refused(line: dict[str, object]) -> None:
-    with pytest.raises(KnowledgeError, match="'R'"):
+    with pytest.raises(KnowledgeError, match=r"\[rules\.R\]"):
         Rule.from_table({"id": "R", "title": "", "tests": [{"metric": "m", "op": ">", "value": 1} | line]})
 
 

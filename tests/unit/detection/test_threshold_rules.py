@@ -95,5 +95,5 @@ def test_the_rules_that_ship_name_metrics_of_the_catalogue_on_one_kind_of_entity
     ],
 )
 def test_a_rule_that_cannot_be_meant_is_refused(table: dict[str, object]) -> None:
-    with pytest.raises(KnowledgeError, match="'R'"):
+    with pytest.raises(KnowledgeError, match=r"\[rules\.R\]"):
         Rule.from_table(table)

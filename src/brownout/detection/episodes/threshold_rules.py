@@ -1,6 +1,5 @@
 """Threshold rules, read from data: fixed lines with a time to hold, hysteresis and a least coverage."""
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
@@ -11,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from brownout.detection.episodes.rule_measures import MEASURES, line_above_usual, measure_values
-from brownout.domain.definitions import definitions_folder
-from brownout.domain.errors import KnowledgeError
+from brownout.domain.definitions import Definition, read_definitions
 from brownout.domain.findings import Episode
+from brownout.domain.metrics import Catalogue
 from brownout.domain.panel import Panel
 from brownout.numerics.arrays import Marks
 from brownout.numerics.rolling import rolling_mean, rolling_sum
@@ -107,36 +106,48 @@ class Rule:
     @classmethod
     def from_table(cls, table: Mapping[str, Any]) -> Self:
         """Build from a TOML table; unknown keys and values are errors."""
-        name = table.get("id", "without id")
+        name = str(table.get("id", "without id"))
+        return cls.from_definition(Definition(section="rules", id=name, fields=table, file=Path("rules.toml")))
+
+    @classmethod
+    def from_definition(cls, definition: Definition) -> Self:
+        """Build from a table of ``rules.toml``; unknown keys and values are errors."""
+        table = definition.fields
+        definition.check_keys(cls.__dataclass_fields__, required=("id", "title", "tests"))
         try:
             lists = {key: tuple(Condition(**test) for test in table.get(key, ())) for key in ("tests", "clear")}
             where = {label: tuple(values) for label, values in table.get("where", {}).items()}
             severity = RuleSeverity(table.get("severity", "warn"))
             rule = cls(**{**table, **lists, "severity": severity, "where": where})
         except (TypeError, ValueError) as error:
-            msg = f"Rule {name!r} cannot be read: {error}."
-            raise KnowledgeError(msg, remedy="Correct its table in rules.toml.") from error
+            raise definition.error(f"cannot be read: {error}.", remedy="Correct the table.") from error
         wrong = [test for test in (*rule.tests, *rule.clear) if not test.is_satisfiable]
         if wrong or not rule.tests:
-            msg = f"Rule {name!r} has no tests, or one that nothing can satisfy: {wrong}."
             ways = ", ".join(MEASURES)
-            raise KnowledgeError(
-                msg, remedy=f'Give op "<" or ">", hits from 1 to of, a measure ({ways}) and its span_s.'
+            raise definition.error(
+                f"it has no tests, or one that nothing can satisfy: {wrong}.",
+                remedy=f'Give op "<" or ">", hits from 1 to of, a measure ({ways}) and its span_s.',
             )
         return rule
 
 
-def load_rules(path: Path | None = None) -> tuple[Rule, ...]:
-    """Read ``rules.toml``, by default the one that ships with brownout; two rules with one id are an error."""
-    path = path or definitions_folder() / "rules.toml"
-    with path.open("rb") as file:
-        rules = tuple(Rule.from_table(table) for table in tomllib.load(file)["rules"])
-    ids = [rule.id for rule in rules]
-    twice = sorted({name for name in ids if ids.count(name) > 1})
-    if twice:
-        msg = f"Rules {twice} are defined twice in {path}."
-        raise KnowledgeError(msg, remedy="Keep one table for each id.")
-    return rules
+def load_rules(
+    site: Path | None = None, *, shipped: Path | None = None, catalogue: Catalogue | None = None
+) -> tuple[Rule, ...]:
+    """Read ``rules.toml``: the one that ships with brownout, and a site's own over it.
+
+    Raises KnowledgeError naming file, table and value of what is wrong: a metric that is not in the catalogue too.
+    """
+    known = (catalogue or Catalogue.load(site, shipped=shipped)).metrics
+    rules = []
+    for definition in read_definitions("rules", site=site, shipped=shipped).values():
+        rule = Rule.from_definition(definition)
+        for line in (*rule.tests, *rule.clear):
+            if line.metric not in known:
+                raise definition.unknown("metric", line.metric, known)
+        if definition.enabled:
+            rules.append(rule)
+    return tuple(rules)
 
 
 def rule_states(rule: Rule, panel: Panel) -> States | None:
