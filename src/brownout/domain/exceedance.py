@@ -1,4 +1,4 @@
-"""From marginal forecasts of steps to whole paths: the chance to be beyond a limit at a step, and ever."""
+"""Exceedance: from quantile forecasts of single steps to the chance of crossing a limit at a step, or at all."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ ROWS_AT_ONCE = 64
 
 @dataclass(frozen=True, kw_only=True)
 class PathModel:
-    """How the marginal forecasts of the steps hang together.
+    """How the forecasts of neighbouring steps depend on each other.
 
     Paths are drawn from a Gaussian copula whose correlation between neighbouring steps is ``persistence`` (AR(1)): 0
-    would make every step a fresh chance, 1 a single one. ``paths`` is their number: the standard error of a probability
-    is at most 0.5 / sqrt(paths).
+    would make the steps independent, 1 would make them one. ``paths`` is their number: the standard error of a
+    probability is at most 0.5 / sqrt(paths).
     """
 
     persistence: float = 0.9
@@ -79,18 +79,18 @@ def crossing(chance: Doubles, model: PathModel) -> Doubles:
 
 
 def likelihood(forecasts: Forecasts, limits: Float, *, upwards: Marks) -> Doubles:
-    """Chance of each row to be beyond its limit at least once, ``[row]``, as its forecaster learned to give it."""
+    """Chance of each row to be beyond its limit at least once ``[row]``, corrected by what its forecaster learned."""
     chance = exceedance(forecasts, limits, upwards=upwards)
-    hang = np.array(forecasts.persistence or (PathModel().persistence,) * len(chance))
+    persistences = np.array(forecasts.persistence or (PathModel().persistence,) * len(chance))
     likely = np.zeros(len(chance))
-    for persistence in np.unique(hang).tolist():
-        rows = hang == persistence
+    for persistence in np.unique(persistences).tolist():
+        rows = persistences == persistence
         likely[rows] = crossing(chance[rows], PathModel(persistence=persistence))
     return likely if forecasts.odds is None else corrected(likely, forecasts.odds)
 
 
 def corrected(likely: Doubles, odds: Sequence[Odds], elapsed: Doubles | float = 1.0) -> Doubles:
-    """Chances ``[row]`` as they turn out, by the odds of each row or of all; surprises come evenly over the horizon.
+    """Chances ``[row]`` corrected by the odds of each row, or of all; misses are spread evenly over the horizon.
 
     ``elapsed`` is the part of it that the chances are for, 0 … 1. Nothing is ever quite certain: chances are drawn from
     1,000 paths.
@@ -99,8 +99,8 @@ def corrected(likely: Doubles, odds: Sequence[Odds], elapsed: Doubles | float = 
         [(o.miss_rate, o.false_alarm_rate, o.intercept, o.slope) for o in odds]
     ).T
     foreseen = expit(intercept + slope * logit(np.clip(likely, RESOLUTION, 1 - RESOLUTION)))
-    found: Doubles = miss_rate * elapsed + (1 - miss_rate * elapsed - false_alarm_rate) * foreseen
-    return found
+    chances: Doubles = miss_rate * elapsed + (1 - miss_rate * elapsed - false_alarm_rate) * foreseen
+    return chances
 
 
 def _paths(steps: int, model: PathModel) -> Doubles:

@@ -1,4 +1,4 @@
-"""Ports: what the use cases need from the outside, and what the algorithms offer. Structural types, no base classes."""
+"""Ports: what the stages of a night need from outside, and what algorithms offer; protocols without base classes."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -41,7 +41,7 @@ class Span:
 
 
 class SampleStore(Protocol):
-    """Samples in long-by-entity form: a dataset folder or the history."""
+    """Where samples are read from: a dataset folder or the history."""
 
     @property
     def name(self) -> str: ...
@@ -67,7 +67,7 @@ class SampleStore(Protocol):
 
 
 class Forecaster(Protocol):
-    """Learns from panels and predicts quantile paths; never looks past an origin."""
+    """Learns from panels and predicts quantile paths; never looks beyond an origin."""
 
     name: ClassVar[str]
 
@@ -79,7 +79,7 @@ class Forecaster(Protocol):
 
 
 class Detector(Protocol):
-    """Learns what is usual and scores what comes; each sample is scored before it is learned."""
+    """Learns what is normal and scores what follows; each sample is scored before it is learned from."""
 
     name: ClassVar[str]
 

@@ -1,4 +1,4 @@
-"""Raw rows to trustworthy rows: sorted, distinct, finite, in range, counters as rates; every repair is counted."""
+"""Cleaning: rows become sorted, distinct, finite and in range, counters become rates; every repair is counted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -102,10 +102,11 @@ def _kept_rows(codes: Index, times: Index, entities: Sequence[str]) -> tuple[Ind
 
 
 def _identify(table: pa.Table, entities: Sequence[str]) -> tuple[Index, Index]:
-    found, names = entity_codes(table["entity"])
-    places = {name: place for place, name in enumerate(entities)}
-    lookup = np.array([places.get(name, -1) for name in names] + [-1])
-    return lookup[found], column_ms(table["time"])
+    """Index into ``entities`` (-1 for others) and time in ms of each row."""
+    codes, names = entity_codes(table["entity"])
+    index_of = {name: index for index, name in enumerate(entities)}
+    lookup = np.array([index_of.get(name, -1) for name in names] + [-1])
+    return lookup[codes], column_ms(table["time"])
 
 
 def _column(table: pa.Table, metric: Metric) -> Doubles:
@@ -136,6 +137,6 @@ def _to_rates(column: Doubles, codes: Index, times: Index) -> Index:
 
 
 def _count(repair: Repair, codes: npt.NDArray[np.integer], entities: Sequence[str]) -> Repairs:
-    found, numbers = np.unique(codes, return_counts=True)
-    names = (entities[code] if code >= 0 else "" for code in found.tolist())
+    distinct, numbers = np.unique(codes, return_counts=True)
+    names = (entities[code] if code >= 0 else "" for code in distinct.tolist())
     return Repairs({(repair, name): int(number) for name, number in zip(names, numbers, strict=True)})

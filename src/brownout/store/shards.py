@@ -1,4 +1,4 @@
-"""From samples on disk to panels on a regular grid, shard by shard."""
+"""Shards: samples on disk become panels on a regular time axis, a few entities at a time."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -140,9 +140,9 @@ def _packs(
     size: int,
     interval: np.timedelta64,
 ) -> Iterator[list[str]]:
-    """Runs of entities, in order of their first sample, that waste less than half of a common time axis.
+    """Groups of entities, in order of their first sample, that leave less than half of a common time axis unused.
 
-    A run has at most ``size`` entities, fewer where their slots would be more than ``SHARD_SLOTS``.
+    A group has at most ``size`` entities, fewer where their slots would be more than ``SHARD_SLOTS``.
     """
     pack: list[str] = []
     for name in names:
