@@ -16,14 +16,14 @@ from brownout.domain.findings import (
     EvidenceRole,
     EvidenceState,
     Mover,
-    Quiet,
     Risk,
     Shift,
-    Why,
+    SuppressedEpisode,
+    SuppressionReason,
 )
 from brownout.domain.forecasts import Breach, Driver, Series, Skill
 from brownout.domain.metrics import Catalogue
-from brownout.domain.night import Chart, ModelRecord, Night, Quality
+from brownout.domain.night import Chart, ConsoleLevel, ModelRecord, Night, Quality
 from brownout.domain.repairs import Repair, Repairs
 from brownout.domain.verdicts import Said, Verdict
 
@@ -86,13 +86,15 @@ def night(guest: str = "vm1") -> Night:
     asleep = replace(past_episode, id="e3", entity=console, start=hours(5), end=hours(6))
     muted = replace(open_episode, id="e4", start=hours(9), end=hours(10), open=False)
     quiet = (
-        Quiet(
+        SuppressedEpisode(
             episode=asleep,
-            why=Why.ARTEFACT,
+            why=SuppressionReason.ARTEFACT,
             reason=f"Idle screen: the refresh timer sleeps at {guest}: the screen of {console} had been idle",
             because="ART-01",
         ),
-        Quiet(episode=muted, why=Why.FEEDBACK, reason="called false on 2026-03-15", because="e0"),
+        SuppressedEpisode(
+            episode=muted, why=SuppressionReason.FEEDBACK, reason="called false on 2026-03-15", because="e0"
+        ),
     )
     false_alarm = Verdict(episode=replace(muted, id="e0", severity=1.5), said=Said.FALSE, at=hours(-12))
     evidence = (
@@ -212,9 +214,10 @@ def night(guest: str = "vm1") -> Night:
         ),
         latency=fleet_latency(),
         series=12,
-        quiet=quiet,
+        suppressed=quiet,
         verdicts=(false_alarm,),
         maintenance=(Announced(name="kernel upgrade", start=hours(2), end=hours(5), entities=1, unknown=(guest,)),),
+        consoles=(ConsoleLevel(series=slow, now=182.4, limit=150.0, exceeded=True),),
         shifts=(Shift(series=slow, onset=hours(-10), at=hours(14), usual=20.0, level=31.5),),
     )
 
@@ -234,4 +237,5 @@ def driven(made: Night) -> Night:
         ),
     )  # fmt: skip
     lonely = replace(coming, series=Series(console, "console_echo_ms"), limit=300.0, drivers=())
-    return replace(made, breaches=(*made.breaches, coming, lonely))
+    calm = ConsoleLevel(series=coming.series, now=44.0, limit=150.0, exceeded=False)
+    return replace(made, breaches=(*made.breaches, coming, lonely), consoles=(calm,))

@@ -39,7 +39,7 @@ def cases(fleet: Fleet, knowledge: Knowledge) -> Iterator[Case]:
         done |= {i.id for i in met}
         span = max(i.start for i in met), min(i.end for i in met)
         causes = ranking(fleet, panels_of(fleet, one.group), one.group, span, knowledge)
-        yield Case(tuple(met), (causes[0], *(cause for cause in causes if cause.also)))
+        yield Case(tuple(met), (causes[0], *(cause for cause in causes if cause.contributing)))
 
 
 def main() -> None:

@@ -28,9 +28,9 @@ from brownout.forecasting.baselines.naive import SeasonalNaive, seasonal_scale
 from brownout.forecasting.exceedance.chance_correction import base_rates
 from brownout.forecasting.fleet_forecaster import SelectedForecaster
 from brownout.forecasting.lstm_settings import LstmSettings
-from brownout.forecasting.series_rows import day_steps
-from brownout.nightly.context import forecast_panel
+from brownout.nightly.panels import forecast_panel
 from brownout.numerics.losses import path_losses, skill_ratio
+from brownout.numerics.slots import slots_per_day
 from brownout.settings import ForecastSettings
 from brownout.simulation import FleetSettings, simulate
 from brownout.simulation.fleet_dataset import write_dataset
@@ -86,7 +86,7 @@ class Latency:
 
     def add(self, panel: Panel, made: tuple[Forecasts, Forecasts], slots: list[int], start: int) -> None:
         """Add windows: forecasts with the loads and without."""
-        season = day_steps(panel.interval_s)
+        season = slots_per_day(panel.interval_s)
         naive = SeasonalNaive(season).predict(panel, slots, made[0].horizon)
         actual = actual_after(panel, made[0])
         scales = seasonal_scale(panel, season, end=start)
@@ -122,7 +122,7 @@ def judge(options: argparse.Namespace, seed: int, scores: tuple[BreachScores, Br
     rates = base_rates([panel.between(panel.start, start) for panel in panels], horizon)
     for panel in panels:
         slots = list(range(panel.slot(start) - 1, panel.values.shape[1] - horizon, options.every))
-        around = forecaster.look_around(panel, slots, panels, horizon)
+        around = forecaster.covariates_ahead(panel, slots, panels, horizon)
         made = forecaster.predict(panel, slots, horizon, around)
         scores[0].add(panel, [windows_of(panel, made)], rates)
         scores[1].add(panel, [windows_of(panel, replace(made, odds=None))], rates)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 from typing import TypeGuard
 
 import numpy as np
@@ -64,8 +65,8 @@ def test_every_implementation_is_under_contract() -> None:
     import brownout.forecasting as package
 
     found = set()
-    for path in Path(package.__path__[0]).glob("*.py"):
-        members = vars(import_module(f"{package.__name__}.{path.stem}")).values()
+    for module in walk_packages(package.__path__, f"{package.__name__}."):
+        members = vars(import_module(module.name)).values()
         found |= {kind.name for kind in members if isinstance(kind, type) and _forecasts(kind)}
     assert found == set(MAKE)
 

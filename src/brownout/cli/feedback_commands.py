@@ -24,10 +24,10 @@ def feedback(  # noqa: PLR0913 - one switch for each thing that can be said
     as_json: Json = False,
 ) -> None:
     """Say that an episode was false, true or expected; the next nights take it into account for like episodes."""
+    from brownout.bootstrap import clock
     from brownout.domain.verdicts import Said
-    from brownout.nightly.state_file import give_feedback, read_memory, take_back
-    from brownout.nightly.workspace import Workspace
-    from brownout.operate.open_sources import clock
+    from brownout.nightly.effects.alert_state_file import give_feedback, read_alert_state, take_back
+    from brownout.store.workspace import Workspace
 
     workspace = Workspace(out)
     said = [word for word, given in ((Said.FALSE, false), (Said.TRUE, true), (Said.EXPECTED, expected)) if given]
@@ -42,6 +42,6 @@ def feedback(  # noqa: PLR0913 - one switch for each thing that can be said
     rows = [
         {"episode": v.episode.id, "entity": v.episode.entity, "metric": v.episode.lead, "said": v.said.value,
          "severity": round(v.episode.severity, 3), "at": str(v.at)}
-        for v in read_memory(workspace).verdicts
+        for v in read_alert_state(workspace).verdicts
     ]  # fmt: skip
     typer.echo(json.dumps(rows, indent=1) if as_json else "\n".join("\t".join(map(str, r.values())) for r in rows))

@@ -2,30 +2,33 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 
-from brownout.domain.findings import Episode, Quiet, Shift, Why
+from brownout.domain.findings import Episode, Shift, SuppressedEpisode, SuppressionReason
+from brownout.domain.night import Night
 from brownout.domain.verdicts import ABOUT, Said, Verdict
+from brownout.numerics.slots import days
 
-__all__ = ["Memory", "Settled"]
+__all__ = ["AlertState", "ReviewedEpisodes"]
 
 GAP = np.timedelta64(30 * 60_000, "ms")
 """An episode that begins so soon after a known open one goes on with it."""
 NONE = np.timedelta64(0, "ms")
-DAY = np.timedelta64(86_400_000, "ms")
+DAY = days(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class ReviewedEpisodes:
     """Episodes to look into, and those that verdicts on their like mute."""
 
     episodes: tuple[Episode, ...]
-    quiet: tuple[Quiet, ...]
+    suppressed: tuple[SuppressedEpisode, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
+class AlertState:
     """Episodes known from the last night and all verdicts, in the order they were given.
 
     ``incidents`` are the ids of the episodes of each incident of the last night, ``shifts`` the levels that were
@@ -38,6 +41,17 @@ class Memory:
     shifts: tuple[Shift, ...] = ()
     alarmed: frozenset[str] = frozenset()
 
+    @classmethod
+    def after(cls, night: Night) -> Self:
+        """What the next night must know of a night."""
+        return cls(
+            known=(*night.episodes, *(suppressed.episode for suppressed in night.suppressed)),
+            verdicts=night.verdicts,
+            incidents={diagnosis.id: diagnosis.episodes for diagnosis in night.diagnoses},
+            shifts=night.shifts,
+            alarmed=frozenset(episode.id for episode in night.episodes),
+        )
+
     def vouched(self, episode: Episode) -> bool:
         """Whether people called this episode, or a like one that was no more severe, true."""
         return any(
@@ -47,9 +61,9 @@ class Memory:
             for verdict in self.verdicts
         )
 
-    def settle(self, found: Sequence[Episode]) -> Settled:
+    def settle(self, found: Sequence[Episode]) -> ReviewedEpisodes:
         """Continue what was open, and mute what its like have been called false or expected for."""
-        shown, quiet = list[Episode](), list[Quiet]()
+        shown, quiet = list[Episode](), list[SuppressedEpisode]()
         free = list(self.known)
         for episode in (_continued(item, free) for item in found):
             verdict = self._muted_by(episode)
@@ -57,7 +71,7 @@ class Memory:
                 shown.append(episode)
             else:
                 quiet.append(_quiet(episode, verdict))
-        return Settled(episodes=tuple(shown), quiet=tuple(quiet))
+        return ReviewedEpisodes(episodes=tuple(shown), suppressed=tuple(quiet))
 
     def _muted_by(self, episode: Episode) -> Verdict | None:
         """The verdict that mutes an episode, None where nothing does; the last word on a like episode counts."""
@@ -95,13 +109,13 @@ def _alike(one: Episode, other: Episode) -> bool:
     return (one.entity, one.lead) == (other.entity, other.lead)
 
 
-def _quiet(episode: Episode, verdict: Verdict) -> Quiet:
+def _quiet(episode: Episode, verdict: Verdict) -> SuppressedEpisode:
     called, date = verdict.said.value, str(verdict.at)[:10]
     own = verdict.episode.id == episode.id
     reason = f"called {called} on {date}"
     if not own:
         reason = f"episode {verdict.episode.id} was called {called} on {date}: {verdict.effect}"
-    return Quiet(episode=episode, why=Why.FEEDBACK, reason=reason, because=verdict.episode.id)
+    return SuppressedEpisode(episode=episode, why=SuppressionReason.FEEDBACK, reason=reason, because=verdict.episode.id)
 
 
 def _same_time(one: np.datetime64, other: np.datetime64) -> bool:

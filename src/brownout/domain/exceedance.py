@@ -4,18 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.signal import lfilter
 from scipy.special import expit, logit
 from scipy.stats import norm
 
 from brownout.domain.forecasts import Forecasts, Odds
-from brownout.domain.panel import Float
+from brownout.domain.panel import Doubles, Float, Marks
 
 __all__ = ["PathModel", "corrected", "crossed", "crossing", "exceedance", "likelihood"]
 
-Doubles = npt.NDArray[np.float64]
-Marks = npt.NDArray[np.bool_]
 RESOLUTION = 1e-3
 """Least chance of a crossing that none of 1,000 paths shows, by Laplace's rule of succession."""
 ROWS_AT_ONCE = 64
@@ -98,9 +95,11 @@ def corrected(likely: Doubles, odds: Sequence[Odds], elapsed: Doubles | float = 
     ``elapsed`` is the part of it that the chances are for, 0 … 1. Nothing is ever quite certain: chances are drawn from
     1,000 paths.
     """
-    surprise, lapse, intercept, slope = np.array([(o.surprise, o.lapse, o.intercept, o.slope) for o in odds]).T
+    miss_rate, false_alarm_rate, intercept, slope = np.array(
+        [(o.miss_rate, o.false_alarm_rate, o.intercept, o.slope) for o in odds]
+    ).T
     foreseen = expit(intercept + slope * logit(np.clip(likely, RESOLUTION, 1 - RESOLUTION)))
-    found: Doubles = surprise * elapsed + (1 - surprise * elapsed - lapse) * foreseen
+    found: Doubles = miss_rate * elapsed + (1 - miss_rate * elapsed - false_alarm_rate) * foreseen
     return found
 
 

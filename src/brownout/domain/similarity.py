@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from brownout.domain.entities import Entity
 
-__all__ = ["PEERS", "likest"]
+__all__ = ["PEERS", "most_similar"]
 
 PEERS = 7
 """Peers that a newcomer is given at most: for detection one for each day that is looked back."""
 
 
-def likest(newcomer: Entity, candidates: Sequence[Entity]) -> list[Entity]:
+def most_similar(newcomer: Entity, candidates: Sequence[Entity]) -> list[Entity]:
     """The candidates most like a newcomer: of its group, site and parent, with its labels, then by id."""
 
     def likeness(other: Entity) -> float:

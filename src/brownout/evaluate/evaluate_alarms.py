@@ -20,5 +20,5 @@ def judge_alarms(dataset: Dataset, nights: OwnNights) -> dict[str, object]:
         **alarm_scores(nights.tracks, nights.alarms(), dataset.incidents, dataset.topology, harmless),
         "false_incidents": len(unfounded(nights.diagnoses, faults, dataset.topology)),
         "episodes": len(nights.found),
-        "quiet": dict(Counter(one.why.value for one in nights.quiet)),
+        "suppressed": dict(Counter(one.why.value for one in nights.suppressed)),
     }

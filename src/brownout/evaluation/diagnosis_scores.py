@@ -89,7 +89,7 @@ def judge(
         answer=ranked[0].id if ranked else "",
         probability=ranked[0].probability if ranked else 0.0,
         chance=chance,
-        told=1 + sum(c.also for c in ranked),
+        told=1 + sum(c.contributing for c in ranked),
         told_right=any(c.entity == incident.entity and c.id in same for c in [*ranked[:1], *filter(_also, ranked)]),
     )
 
@@ -143,7 +143,7 @@ def macro_f1(truth: Sequence[str], answer: Sequence[str]) -> float | None:
 
 
 def _also(cause: Cause) -> bool:
-    return cause.also
+    return cause.contributing
 
 
 def _share(marks: Sequence[float]) -> float | None:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 
+from brownout.domain.entities import EntityKind
 from brownout.domain.errors import NotFittedError
 from brownout.domain.forecasts import Driver, Forecasts, Odds, Skill
 from brownout.domain.metrics import Metric, Worse
@@ -18,7 +18,7 @@ from brownout.forecasting.baselines.medians import MedianLevel
 from brownout.forecasting.baselines.naive import Naive, SeasonalNaive, WeeklyNaive, seasonal_scale
 from brownout.forecasting.baselines.smoothing import Smoothing
 from brownout.forecasting.cold_start.newcomer_forecasts import ColdStart, by_peers, learn_cold_start
-from brownout.forecasting.covariates.console_covariates import Around, Predict, look_around
+from brownout.forecasting.covariates.console_covariates import ConsoleCovariates, Predict, covariates_ahead
 from brownout.forecasting.covariates.load_attribution import drivers_of
 from brownout.forecasting.covariates.load_choice import with_loads
 from brownout.forecasting.covariates.load_model import LoadModel
@@ -29,11 +29,11 @@ from brownout.forecasting.model_files import read_card, write_card
 from brownout.forecasting.network.lstm import LstmForecaster
 from brownout.forecasting.selection.calibration import BANDS, Calibration, bands_of, beyond, outer_of
 from brownout.forecasting.selection.model_choice import HeldOut, calibration_of, choose
-from brownout.forecasting.series_rows import Rows, clip_to_bounds, day_steps, rows_of
+from brownout.forecasting.series_rows import Rows, clip_to_bounds, rows_of
+from brownout.numerics.arrays import Doubles
 
-__all__ = ["Beside", "SelectedForecaster", "origins_for"]
+__all__ = ["FleetForecaster", "SelectedForecaster", "origins_for"]
 
-Doubles = npt.NDArray[np.float64]
 MAX_ORIGINS, MIN_ORIGINS = 24, 8
 """Origins of the backtest: enough to choose by, few enough to be quick."""
 WINDOWS = 60_000
@@ -123,7 +123,7 @@ class SelectedForecaster:
         choosing = origins[1::2] or origins
         rows = rows_of(panel, origins, horizon)
         steps = np.arange(1, horizon + 1)
-        season = self.settings.season or day_steps(panel.interval_s)
+        season = self.settings.season or panel.slots_per_day
         scale = seasonal_scale(panel, season, end=cut)
         return HeldOut(
             calibrates=~np.isin(rows.origins, choosing),
@@ -141,7 +141,7 @@ class SelectedForecaster:
         panel: Panel,
         origins: Sequence[int],
         horizon: int,
-        around: Around | None = None,
+        around: ConsoleCovariates | None = None,
         beside: Sequence[Panel] = (),
     ) -> Forecasts:
         """Predict each metric by its chosen forecasters; a metric that was never seen goes to seasonal-naive.
@@ -164,7 +164,7 @@ class SelectedForecaster:
         return replace(made, makers=tuple(makers))
 
     def direct_and_chosen(
-        self, panel: Panel, origins: Sequence[int], horizon: int, around: Around | None = None
+        self, panel: Panel, origins: Sequence[int], horizon: int, around: ConsoleCovariates | None = None
     ) -> tuple[Forecasts, Forecasts]:
         """The LSTM's forecasts as they are, and those of the chosen forecasters."""
         if self.lstm_ is None:
@@ -196,11 +196,17 @@ class SelectedForecaster:
             odds=tuple(self.chances_.correction(series.metric) for series in forecasts.series),
         )
 
-    def look_around(self, panel: Panel, origins: Sequence[int], beside: Sequence[Panel], horizon: int) -> Around:
+    def covariates_ahead(
+        self, panel: Panel, origins: Sequence[int], beside: Sequence[Panel], horizon: int
+    ) -> ConsoleCovariates:
         """What is measured and forecast around the consoles of a panel."""
-        return look_around(panel, origins, beside, lambda other, slots: self.predict(other, slots, horizon), horizon)
+        return covariates_ahead(
+            panel, origins, beside, lambda other, slots: self.predict(other, slots, horizon), horizon
+        )
 
-    def drivers(self, forecasts: Forecasts, chance: Doubles, around: Around) -> tuple[tuple[Driver, ...] | None, ...]:
+    def drivers(
+        self, forecasts: Forecasts, chance: Doubles, around: ConsoleCovariates
+    ) -> tuple[tuple[Driver, ...] | None, ...]:
         """Which loads drive each row of console latency, by the steps where it is likely beyond its limit.
 
         ``chance [row, step]``; rows are of the one origin looked around from. None where nothing is known.
@@ -238,7 +244,9 @@ class SelectedForecaster:
             lstm_=lstm,
             calibration_=Calibration(card["calibration"]["horizon"], calibration),
             bands_={metric: tuple(makers) for metric, makers in card["bands"].items()},
-            chances_=Chances(card["persistence"], {name: Odds(**odds) for name, odds in card.get("odds", {}).items()}),
+            chances_=Chances(
+                card["persistence"], {name: Odds.from_table(odds) for name, odds in card.get("odds", {}).items()}
+            ),
             cold_=ColdStart.of(card["cold"]) if "cold" in card else ColdStart(),
             loads_=LoadModel.from_facts(card["loads"]) if "loads" in card else LoadModel(),
             skills_=tuple(_skill(table) for table in card["skills"]),
@@ -246,7 +254,7 @@ class SelectedForecaster:
 
 
 @dataclass(frozen=True)
-class Beside:
+class FleetForecaster:
     """A forecaster that knows all panels of a fleet, and forecasts consoles with what surrounds them."""
 
     forecaster: SelectedForecaster
@@ -260,8 +268,8 @@ class Beside:
 
     def predict(self, panel: Panel, origins: Sequence[int], horizon: int) -> Forecasts:
         """Predict with the forecasts of what surrounds the panel."""
-        console = panel.entities and panel.entities[0].kind == "console"
-        around = self.forecaster.look_around(panel, origins, self.panels if console else (), horizon)
+        console = panel.entities and panel.entities[0].kind == EntityKind.CONSOLE
+        around = self.forecaster.covariates_ahead(panel, origins, self.panels if console else (), horizon)
         return self.forecaster.predict(panel, origins, horizon, around, self.panels)
 
 
@@ -298,7 +306,7 @@ def _limits(metrics: Sequence[Metric]) -> dict[str, tuple[float, bool]]:
     return {
         metric.name: (metric.limit, metric.worse is Worse.UP)
         for metric in metrics
-        if metric.limit is not None and metric.worse is not Worse.NONE
+        if metric.limit is not None and metric.is_limited
     }
 
 

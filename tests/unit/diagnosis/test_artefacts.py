@@ -11,7 +11,7 @@ from brownout.diagnosis.incidents.grouping import group_episodes
 from brownout.diagnosis.inference.cause_ranking import Diagnoser
 from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.entities import Entity, Topology
-from brownout.domain.findings import Cause, Diagnosis, Episode, Mover, Why
+from brownout.domain.findings import Cause, Diagnosis, Episode, Mover, SuppressionReason
 from brownout.domain.forecasts import Series
 from brownout.domain.metrics import Catalogue
 from brownout.domain.panel import Panel
@@ -78,23 +78,23 @@ PAUSED = {("vm1", "vm_paused"): 1.0, ("vm1", "vm_cpu_pct"): 0.0, ("vm1/console",
 def test_a_paused_guest_and_its_console_are_not_alarmed() -> None:
     found = sifted(PAUSED, ("vm1", "vm1/console"))
     assert found.diagnoses == ()
-    assert {(quiet.episode.id, quiet.why, quiet.because) for quiet in found.quiet} == {
-        ("vm1", Why.ARTEFACT, "ART-03"),
-        ("vm1/console", Why.ARTEFACT, "ART-03"),
+    assert {(quiet.episode.id, quiet.why, quiet.because) for quiet in found.suppressed} == {
+        ("vm1", SuppressionReason.ARTEFACT, "ART-03"),
+        ("vm1/console", SuppressionReason.ARTEFACT, "ART-03"),
     }
-    assert all(quiet.reason.startswith("Guest paused or shut off at vm1: vm1 was paused") for quiet in found.quiet)
+    assert all(quiet.reason.startswith("Guest paused or shut off at vm1: vm1 was paused") for quiet in found.suppressed)
 
 
 def test_what_happens_beside_an_artefact_stays_an_alarm() -> None:
     found = sifted(PAUSED | {("vm2", "vm_cpu_pct"): 100.0}, ("vm1", "vm2"))
-    assert [quiet.episode.id for quiet in found.quiet] == ["vm1"]
+    assert [quiet.episode.id for quiet in found.suppressed] == ["vm1"]
     assert [diagnosis.episodes for diagnosis in found.diagnoses] == [("vm2",)]
     assert not found.diagnoses[0].top.artefact
 
 
 def test_an_artefact_elsewhere_explains_nothing_here() -> None:
     found = sifted(PAUSED, ("vm2",))
-    assert (found.quiet, [diagnosis.episodes for diagnosis in found.diagnoses]) == ((), [("vm2",)])
+    assert (found.suppressed, [diagnosis.episodes for diagnosis in found.diagnoses]) == ((), [("vm2",)])
 
 
 def test_a_late_probe_explains_the_consoles_but_not_the_guests() -> None:
@@ -104,7 +104,7 @@ def test_a_late_probe_explains_the_consoles_but_not_the_guests() -> None:
         for name, value in (("console_probe_lag_ms", 80.0), ("console_connect_ms", 80.0), ("console_update_ms", 100.0))
     }
     found = sifted(late, ("vm1/console", "vm2/console", "vm2"))
-    assert {(quiet.episode.id, quiet.because) for quiet in found.quiet} == {
+    assert {(quiet.episode.id, quiet.because) for quiet in found.suppressed} == {
         ("vm1/console", "ART-02"),
         ("vm2/console", "ART-02"),
     }
@@ -114,39 +114,39 @@ def test_a_late_probe_explains_the_consoles_but_not_the_guests() -> None:
 def test_slow_consoles_without_a_late_probe_are_an_alarm() -> None:
     slow = {(c.id, name): 80.0 for c in CONSOLES for name in ("console_connect_ms", "console_update_ms")}
     found = sifted(slow, ("vm1/console", "vm2/console"))
-    assert found.quiet == ()
+    assert found.suppressed == ()
     assert len(found.diagnoses) == 1
 
 
 def test_a_clock_that_was_set_is_no_alarm_and_one_that_drifts_is() -> None:
     found = sifted({("kvm1", "host_clock_offset_ms"): 1_800_000.0}, ("kvm1", "vm1"))
-    assert {(quiet.episode.id, quiet.because) for quiet in found.quiet} == {("kvm1", "ART-08"), ("vm1", "ART-08")}
+    assert {(quiet.episode.id, quiet.because) for quiet in found.suppressed} == {("kvm1", "ART-08"), ("vm1", "ART-08")}
     assert found.diagnoses == ()
     drifts = sifted({("kvm1", "host_clock_offset_ms"): 900.0}, ("kvm1",))
-    assert (drifts.quiet, [diagnosis.top.id for diagnosis in drifts.diagnoses]) == ((), ["MAINT-06"])
+    assert (drifts.suppressed, [diagnosis.top.id for diagnosis in drifts.diagnoses]) == ((), ["MAINT-06"])
 
 
 def test_a_fault_while_a_clock_is_wrong_stays_an_alarm() -> None:
     moved = {("kvm1", "host_clock_offset_ms"): 1_800_000.0, ("kvm1", "host_cpu_busy_pct"): 99.0}
     found = sifted(moved, ("kvm1", "vm1"))
-    assert found.quiet == ()
+    assert found.suppressed == ()
     assert {cause.id for cause in found.diagnoses[0].told} == {"ART-08", "HW-01"}
 
 
 def test_an_episode_that_only_a_restarted_clock_has_made_is_a_restart() -> None:
     found = sifted({}, ("vm1",), {"vm_uptime_h": 0.6, "vm_cpu_pct": 0.1})
-    assert [quiet.because for quiet in found.quiet] == ["ART-07"]
+    assert [quiet.because for quiet in found.suppressed] == ["ART-07"]
     assert found.diagnoses == ()
 
 
 def test_one_that_other_metrics_have_made_too_stays_an_alarm() -> None:
     found = sifted({}, ("vm1",), {"vm_uptime_h": 0.8, "vm_cpu_pct": 0.2})
-    assert (found.quiet, len(found.diagnoses)) == ((), 1)
+    assert (found.suppressed, len(found.diagnoses)) == ((), 1)
 
 
 def test_one_that_its_clock_has_made_in_part_only_stays_an_alarm() -> None:
     found = sifted({}, ("vm1",), {"vm_uptime_h": 0.4, "vm_cpu_pct": 0.1})
-    assert (found.quiet, len(found.diagnoses)) == ((), 1)
+    assert (found.suppressed, len(found.diagnoses)) == ((), 1)
 
 
 @pytest.mark.parametrize(
@@ -161,13 +161,24 @@ def test_one_that_its_clock_has_made_in_part_only_stays_an_alarm() -> None:
 )
 def test_only_what_is_surely_an_artefact_is_left_unalarmed(causes: list[tuple[str, float]], quiet: bool) -> None:  # noqa: FBT001
     found, asked = answered([cause(name, p) for name, p in causes])
-    assert (bool(found.quiet), bool(found.diagnoses), len(found.artefacts), asked) == (quiet, not quiet, int(quiet), 1)
+    assert (bool(found.suppressed), bool(found.diagnoses), len(found.artefacts), asked) == (
+        quiet,
+        not quiet,
+        int(quiet),
+        1,
+    )
 
 
-def cause(name: str, probability: float, *, entity: str = "vm1", also: bool = False) -> Cause:
+def cause(name: str, probability: float, *, entity: str = "vm1", contributing: bool = False) -> Cause:
     artefact = name.startswith("ART")
     return Cause(
-        id=name, title=name, family="cpu", entity=entity, probability=probability, artefact=artefact, also=also
+        id=name,
+        title=name,
+        family="cpu",
+        entity=entity,
+        probability=probability,
+        artefact=artefact,
+        contributing=contributing,
     )
 
 
@@ -194,12 +205,12 @@ def answered(causes: list[Cause]) -> tuple[Sifted, int]:
 
 def test_a_fault_told_beside_an_artefact_on_the_same_guest_stays_an_alarm() -> None:
     artefact, unknown = cause("ART-03", 0.9), cause("unknown", 0.1)
-    found, _ = answered([artefact, cause("SW-05", 0.7, also=True), unknown])
-    assert (found.quiet, len(found.diagnoses)) == ((), 1)
-    found, _ = answered([artefact, cause("SW-05", 0.7, entity="vm2", also=True), unknown])
-    assert (len(found.quiet), found.diagnoses) == (1, ())
+    found, _ = answered([artefact, cause("SW-05", 0.7, contributing=True), unknown])
+    assert (found.suppressed, len(found.diagnoses)) == ((), 1)
+    found, _ = answered([artefact, cause("SW-05", 0.7, entity="vm2", contributing=True), unknown])
+    assert (len(found.suppressed), found.diagnoses) == (1, ())
 
 
 def test_a_further_artefact_makes_an_unsure_one_no_surer() -> None:
-    found, _ = answered([cause("ART-03", 0.5), cause("ART-05", 0.9, also=True), cause("unknown", 0.5)])
-    assert (found.quiet, len(found.diagnoses)) == ((), 1)
+    found, _ = answered([cause("ART-03", 0.5), cause("ART-05", 0.9, contributing=True), cause("unknown", 0.5)])
+    assert (found.suppressed, len(found.diagnoses)) == ((), 1)

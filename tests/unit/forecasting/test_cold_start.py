@@ -12,7 +12,7 @@ from brownout.domain.entities import Entity
 from brownout.domain.forecasts import QUANTILES, Forecasts
 from brownout.domain.panel import Float, Panel
 from brownout.forecasting.cold_start.newcomer_forecasts import AGES_H, ColdStart, by_peers, learn_cold_start, young_rows
-from brownout.forecasting.cold_start.sibling_paths import FLOOR, Elders, elders_of, peer_paths
+from brownout.forecasting.cold_start.sibling_paths import FLOOR, SiblingForecasts, peer_paths, siblings_with_past
 from brownout.forecasting.fleet_forecaster import SelectedForecaster
 from brownout.forecasting.lstm_settings import LstmSettings
 from brownout.forecasting.selection.calibration import Calibration
@@ -51,7 +51,7 @@ def test_the_path_is_the_median_of_the_peers_moved_to_the_level_of_the_newcomer(
     made = rising(old, [origin])
     made = replace(made, values=made.values * np.array([1, 1.1, 0.9], np.float32)[: len(levels), None, None])
     new = young(replace(flat(30), entities=(Entity(id="new", kind="vm"),)), 0, 4)
-    found = peer_paths(rows_of(new, [origin], STEPS), DAY, [Elders(old, origin, made)])
+    found = peer_paths(rows_of(new, [origin], STEPS), DAY, [SiblingForecasts(old, origin, made)])
     floor = FLOOR * sum(levels) / len(levels)
     moved = [30 + (made.values[row] - level) * (30 + floor) / (level + floor) for row, level in enumerate(levels)]
     np.testing.assert_allclose(found[0], np.median(moved, axis=0), rtol=1e-4)
@@ -62,7 +62,7 @@ def test_a_peers_level_is_that_of_the_hours_the_newcomer_has() -> None:
     origin = old.values.shape[1] - 1
     old.values[0, origin - 3 :] = 20  # twice its level since the newcomer came
     new = young(replace(flat(20), entities=(Entity(id="new", kind="vm"),)), 0, 4)
-    found = peer_paths(rows_of(new, [origin], STEPS), DAY, [Elders(old, origin, rising(old, [origin]))])
+    found = peer_paths(rows_of(new, [origin], STEPS), DAY, [SiblingForecasts(old, origin, rising(old, [origin]))])
     np.testing.assert_allclose(found[0, -1, 4], 30, rtol=1e-3)
 
 
@@ -70,7 +70,7 @@ def test_without_a_peer_that_carries_the_metric_there_is_no_path() -> None:
     old = replace(flat(10), metrics=METRICS[1:])
     origin = old.values.shape[1] - 1
     new = young(replace(flat(30), entities=(Entity(id="new", kind="vm"),)), 0, 4)
-    paths = peer_paths(rows_of(new, [origin], STEPS), DAY, [Elders(old, origin, rising(old, [origin]))])
+    paths = peer_paths(rows_of(new, [origin], STEPS), DAY, [SiblingForecasts(old, origin, rising(old, [origin]))])
     assert np.isnan(paths).all()
 
 
@@ -84,11 +84,11 @@ def test_peers_are_of_the_kind_with_a_day_of_past_and_measured_lately() -> None:
     panel.values[2, 2 * DAY :] = np.nan  # gone
     hosts, early = flat(5, kind="host"), flat(50, days=2, kind="vmx")
     at = panel.times[-1]
-    (found,) = elders_of([Entity(id="vm9", kind="vm")], at, [panel, hosts, early], both)
+    (found,) = siblings_with_past([Entity(id="vm9", kind="vm")], at, [panel, hosts, early], both)
     assert found.panel.entity_ids == ("vm0", "vm3")
     assert (found.origin, len(found.forecasts.series)) == (panel.values.shape[1] - 1, 2)
-    assert elders_of([Entity(id="vm0", kind="vm")], at, [panel], both)[0].panel.entity_ids == ("vm3",)
-    assert elders_of([Entity(id="host9", kind="host")], panel.start, [hosts], both) == ()
+    assert siblings_with_past([Entity(id="vm0", kind="vm")], at, [panel], both)[0].panel.entity_ids == ("vm3",)
+    assert siblings_with_past([Entity(id="host9", kind="host")], panel.start, [hosts], both) == ()
 
 
 @pytest.mark.parametrize(("slots", "age"), [(1, 0), (2, 1), (4, 1), (5, 2), (12, 2), (13, 3), (48, 3), (49, 4)])

@@ -11,13 +11,13 @@ from brownout.domain.forecasts import QUANTILES, Forecasts, Series
 from brownout.domain.metrics import Family, Metric, Role, Worse
 from brownout.domain.panel import Float, Panel
 from brownout.forecasting.covariates.console_covariates import (
-    Around,
+    ConsoleCovariates,
     Load,
     Place,
+    covariates_ahead,
     gather,
     loads_in,
-    look_around,
-    measured_around,
+    measured_covariates,
 )
 from brownout.forecasting.covariates.load_attribution import drivers_of
 from brownout.forecasting.covariates.load_model import LoadModel, mixed
@@ -79,8 +79,8 @@ def seer(panels: list[Panel], **levels: float):  # noqa: ANN201 - a closure that
     return predict
 
 
-def around(panels: list[Panel], origin: int = SLOTS - 1, **levels: float) -> Around:
-    return look_around(panels[0], [origin], panels, seer(panels, **levels), STEPS)
+def around(panels: list[Panel], origin: int = SLOTS - 1, **levels: float) -> ConsoleCovariates:
+    return covariates_ahead(panels[0], [origin], panels, seer(panels, **levels), STEPS)
 
 
 def breach_rows(panels: list[Panel], factor: float) -> Forecasts:
@@ -103,7 +103,7 @@ def test_loads_are_found_at_guest_and_host_and_the_worst_disk_counts() -> None:
         (Place.GUEST, "vm_free"), (Place.HOST, "host_cpu"), (Place.HOST, "disk_wait"),
     ]  # fmt: skip
     second = panel("disk", ["x"], ["h1"], WAIT, np.full((1, SLOTS), 1000.0))
-    values = gather(panels[0].entities, measured_around(panels[0], [*panels, second]), loads, panels[0].times)
+    values = gather(panels[0].entities, measured_covariates(panels[0], [*panels, second]), loads, panels[0].times)
     wait = loads.index(next(load for load in loads if load.metric == "disk_wait"))
     for row in range(6):  # a plain loop
         np.testing.assert_array_equal(values[row, :, 0], panels[1].values[row, :, 0])
@@ -116,7 +116,7 @@ def test_what_was_measured_later_or_earlier_falls_into_its_own_slot() -> None:
     panels = fleet()
     late = panels[2].between(START + 30 * panels[2].step, panels[2].end)
     values = gather(
-        panels[0].entities, measured_around(panels[0], [panels[1], late]), loads_in([late]), panels[0].times
+        panels[0].entities, measured_covariates(panels[0], [panels[1], late]), loads_in([late]), panels[0].times
     )
     assert np.isnan(values[:, :30]).all()
     np.testing.assert_array_equal(values[:, 30:, 0], panels[2].values[:, 30:, 0])
@@ -130,7 +130,7 @@ def test_a_guest_that_moved_feels_the_host_that_it_was_on() -> None:
     only = [replace(panels[0].select(entities=[0])), *panels[1:]]
     for consoles in (panels, only):  # hosts that it has left are read for it alone, too
         loads = loads_in(consoles)
-        around = look_around(consoles[0], [5, SLOTS - 1], consoles, seer(consoles), STEPS)
+        around = covariates_ahead(consoles[0], [5, SLOTS - 1], consoles, seer(consoles), STEPS)
         cpu = [load.metric for load in loads].index("host_cpu")
         felt, hosts = around.measured(loads)[0, :, cpu], panels[2].values[..., 0]
         np.testing.assert_array_equal(felt, np.concatenate([hosts[2, :10], hosts[3, 10:25], hosts[0, 25:]]))
@@ -259,7 +259,7 @@ def following(fitted: SelectedForecaster) -> SelectedForecaster:
 
 
 def predicted(forecaster: SelectedForecaster, panels: list[Panel], origin: int) -> Forecasts:
-    surroundings = forecaster.look_around(panels[0], [origin], panels, STEPS)
+    surroundings = forecaster.covariates_ahead(panels[0], [origin], panels, STEPS)
     return forecaster.predict(panels[0], [origin], STEPS, surroundings)
 
 
@@ -333,7 +333,7 @@ def test_only_what_surrounds_the_consoles_is_forecast_for_them() -> None:
         asked.extend(beside.entity_ids)
         return seer(panels)(beside, origins)
 
-    look_around(panels[0].select(entities=[2]), [SLOTS - 1], panels, predict, STEPS)
+    covariates_ahead(panels[0].select(entities=[2]), [SLOTS - 1], panels, predict, STEPS)
     assert sorted(asked) == ["d2", "g2", "h2"]
 
 

@@ -133,18 +133,18 @@ def test_a_reliability_diagram_counts_as_a_loop_does() -> None:
         assert said == pytest.approx(sum(likely[i] for i in inside))
 
 
-def events(rows: int, surprise: float, slope: float, weight: float = 1.0, lapse: float = 0.0) -> Events:
+def events(rows: int, miss_rate: float, slope: float, weight: float = 1.0, false_alarm_rate: float = 0.0) -> Events:
     """Chances that are stretched by ``slope`` too little, and crossings that nothing shows or that do not come."""
     said = RNG.normal(-2, 1.5, rows)
     likely = 1 / (1 + np.exp(-said))
-    true = surprise + (1 - surprise - lapse) / (1 + np.exp(-slope * said))
+    true = miss_rate + (1 - miss_rate - false_alarm_rate) / (1 + np.exp(-slope * said))
     return Events(likely, RNG.uniform(size=rows) < true, weight)
 
 
-@pytest.mark.parametrize(("surprise", "slope"), [(0.0, 1.0), (0.1, 1.0), (0.05, 1.7), (0.0, 0.6)])
-def test_the_odds_that_chances_were_spoilt_with_are_found_again(surprise: float, slope: float) -> None:
-    found = learn_odds([events(20_000, surprise, slope), events(20_000, surprise, slope)])
-    assert found.surprise == pytest.approx(surprise, abs=0.02)
+@pytest.mark.parametrize(("miss_rate", "slope"), [(0.0, 1.0), (0.1, 1.0), (0.05, 1.7), (0.0, 0.6)])
+def test_the_odds_that_chances_were_spoilt_with_are_found_again(miss_rate: float, slope: float) -> None:
+    found = learn_odds([events(20_000, miss_rate, slope), events(20_000, miss_rate, slope)])
+    assert found.miss_rate == pytest.approx(miss_rate, abs=0.02)
     assert found.slope == pytest.approx(slope, abs=0.12)
     assert found.intercept == pytest.approx(0, abs=0.15)
 
@@ -157,7 +157,7 @@ def test_corrected_chances_are_better_on_other_windows() -> None:
 def test_few_events_move_the_odds_little_and_windows_that_overlap_are_few() -> None:
     few, overlapping = (learn_odds([events(rows, 0.2, 1.0, weight)]) for rows, weight in ((5, 1.0), (500, 0.01)))
     for found in (few, overlapping):
-        assert found.surprise < 0.07
+        assert found.miss_rate < 0.07
         assert found.slope == pytest.approx(1, abs=0.35)
 
 
@@ -183,7 +183,7 @@ def test_surprises_are_crossings_after_a_window_without_one() -> None:
 
 def test_a_history_of_surprises_is_expected_to_go_on_half_as_often_in_log_odds() -> None:
     quiet = Events(np.full(10, 1e-3), np.zeros(10, bool), 0.01)
-    often, seldom = (learn_odds([quiet], seen).surprise for seen in ((1000, 9000), (0, 900)))
+    often, seldom = (learn_odds([quiet], seen).miss_rate for seen in ((1000, 9000), (0, 900)))
     assert often == pytest.approx(0.0325, abs=0.004)  # half way between 1 % and 10 %
     assert seldom < 0.005
 
@@ -191,7 +191,7 @@ def test_a_history_of_surprises_is_expected_to_go_on_half_as_often_in_log_odds()
 def test_warnings_that_do_not_come_true_are_lapses() -> None:
     sure = RNG.choice([0.01, 0.99], 4000)
     happened = RNG.uniform(size=4000) < np.where(sure > 0.5, 0.8, 0.01)
-    assert learn_odds([Events(sure, happened, 1.0)]).lapse == pytest.approx(0.2, abs=0.05)
+    assert learn_odds([Events(sure, happened, 1.0)]).false_alarm_rate == pytest.approx(0.2, abs=0.05)
 
 
 def test_a_correction_knows_the_limit_that_it_was_learned_for() -> None:
@@ -207,7 +207,7 @@ def test_a_correction_that_makes_chances_worse_is_dropped() -> None:
     zero = np.zeros((ROWS, STEPS), np.float32)
     table = held_out(zero - 3, zero - 3, noise() - 3)  # never near the limit of 2
     choice = choose([table], PLAIN)
-    worse, harmless = Odds(surprise=0.4), Odds(slope=1.01)
+    worse, harmless = Odds(miss_rate=0.4), Odds(slope=1.01)
     for odds, kept in ((worse, {}), (harmless, {"cpu_pct": harmless})):
         skills, chances = with_brier(choice, [table], PLAIN, Chances({"cpu_pct": 0.0}, {"cpu_pct": odds}))
         assert chances.odds == kept

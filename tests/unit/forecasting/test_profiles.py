@@ -64,9 +64,9 @@ def test_mates_are_the_other_metrics_of_the_entity_by_family() -> None:
     block = block_of([panel, waves(kind="host")])
     names = [f"{family.value}{nth}" for family, nth in MATES]
     cpu, memory = names.index("cpu0"), names.index("memory0")
-    assert block.mates[:3, [cpu, memory]].tolist() == [[0, 1], [0, 1], [-1, 2]]
-    assert block.mates[7:9, [cpu, memory]].tolist() == [[7, 8], [7, 8]]
-    assert (block.mates[:, names.index("cpu1")] == -1).all()
+    assert block.siblings[:3, [cpu, memory]].tolist() == [[0, 1], [0, 1], [-1, 2]]
+    assert block.siblings[7:9, [cpu, memory]].tolist() == [[7, 8], [7, 8]]
+    assert (block.siblings[:, names.index("cpu1")] == -1).all()
 
 
 def test_another_metric_of_the_entity_is_read_and_another_entity_is_not() -> None:
@@ -93,9 +93,9 @@ def test_a_series_is_not_its_own_mate() -> None:
     made = windows(
         block_of([waves()]), torch.tensor([2]), torch.tensor([400]), LstmSettings(context=96, horizon=24, patch=12)
     )
-    mates = made.slots.view(1, -1, CHANNELS)[..., -len(MATES) :]
-    assert (mates[..., names.index("cpu0")] == 0).all()
-    assert mates[..., names.index("memory0")].abs().sum() > 0
+    siblings = made.slots.view(1, -1, CHANNELS)[..., -len(MATES) :]
+    assert (siblings[..., names.index("cpu0")] == 0).all()
+    assert siblings[..., names.index("memory0")].abs().sum() > 0
 
 
 def test_a_batch_of_other_origins_and_intervals_reads_what_each_row_alone_does() -> None:

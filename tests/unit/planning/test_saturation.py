@@ -135,11 +135,11 @@ def test_corrected_odds_move_the_chance_the_dates_and_the_time_beyond() -> None:
     f = forecasts([10 - norm.ppf(0.9)] * 6, 1.0)
     now = dict.fromkeys(f.series, 5.0)
     plain = breaches(f, UP, now)[0]
-    found = breaches(replace(f, odds=(Odds(surprise=0.3, intercept=0.5),)), UP, now)[0]
+    found = breaches(replace(f, odds=(Odds(miss_rate=0.3, intercept=0.5),)), UP, now)[0]
     expected = 0.3 + 0.7 / (1 + np.exp(-0.5 - np.log(plain.probability / (1 - plain.probability))))
     assert found.probability == pytest.approx(expected, abs=1e-6)
     assert found.duration_s == pytest.approx(plain.duration_s * found.probability / plain.probability)
     assert found.earliest <= plain.earliest  # type: ignore[operator]
-    own, foreign = (replace(f, odds=(Odds(surprise=0.3, intercept=0.5, limit=limit),)) for limit in (found.limit, 11))
+    own, foreign = (replace(f, odds=(Odds(miss_rate=0.3, intercept=0.5, limit=limit),)) for limit in (found.limit, 11))
     assert breaches(own, UP, now)[0] == found
     assert breaches(foreign, UP, now)[0] == plain  # what was learned about another limit says nothing about this one

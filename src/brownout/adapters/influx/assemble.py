@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from brownout.ingest.raw import Raw
+from brownout.numerics.arrays import Doubles
 
 __all__ = ["Runs", "from_wide", "in_order", "series_of"]
 
 Integers = npt.NDArray[np.int64]
-Doubles = npt.NDArray[np.float64]
 LONG_RUN = 32
 """Rows of a run from which on a loop over runs costs less than sorting all rows."""
 

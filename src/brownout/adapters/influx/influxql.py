@@ -14,6 +14,7 @@ from brownout.adapters.influx.time_parts import PartReader
 from brownout.adapters.influx.transport import Deadline
 from brownout.domain.errors import DatabaseError
 from brownout.ingest.raw import MeasurementSchema, Raw, Request
+from brownout.numerics.slots import epoch_ms
 
 __all__ = ["NUMERIC", "InfluxQlDatabase", "query_text", "quoted"]
 
@@ -187,4 +188,4 @@ def _source(measurement: str, policy: str) -> str:
 
 
 def _ms(time: np.datetime64) -> int:
-    return int(time.astype("datetime64[ms]").astype(np.int64))
+    return epoch_ms(time)

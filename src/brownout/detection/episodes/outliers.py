@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from brownout.domain.findings import Episode, Quiet, Why
+from brownout.domain.findings import Episode, SuppressedEpisode, SuppressionReason
 from brownout.domain.panel import Panel
 
-__all__ = ["outliers"]
+__all__ = ["single_sample_episodes"]
 
 LONE_S = 120
 """A sample stands for no more than this: with longer intervals one sample is an incident of minutes."""
@@ -19,12 +19,12 @@ MOST = 0.9
 """Share of the level that the metric must have made."""
 
 
-def outliers(found: Sequence[Episode], panel: Panel) -> tuple[Quiet, ...]:
+def single_sample_episodes(found: Sequence[Episode], panel: Panel) -> tuple[SuppressedEpisode, ...]:
     """Episodes that a single sample of one metric made; those with a raised rule never are. ``panel`` holds them."""
     if panel.interval_s > LONE_S:
         return ()
     return tuple(
-        Quiet(episode=episode, why=Why.OUTLIER, reason=reason, because=episode.lead)
+        SuppressedEpisode(episode=episode, why=SuppressionReason.OUTLIER, reason=reason, because=episode.lead)
         for episode in found
         if (reason := _reason(episode, panel))
     )

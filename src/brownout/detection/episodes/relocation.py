@@ -4,19 +4,20 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from brownout.domain.findings import Episode, Quiet, Why
-from brownout.domain.metrics import Metric, Worse
-from brownout.domain.panel import Panel
+from brownout.domain.findings import Episode, SuppressedEpisode, SuppressionReason
+from brownout.domain.metrics import Metric
+from brownout.domain.panel import Float, Panel
+from brownout.numerics.order_statistics import median
 
-__all__ = ["relocated"]
+__all__ = ["relocation_episodes"]
 
 BEFORE, AFTER = np.timedelta64(30, "m"), np.timedelta64(60, "m")
 """An episode is of a move when it begins so long before the guest runs elsewhere (it is copied), or so long after."""
 
 
-def relocated(
+def relocation_episodes(
     found: Sequence[Episode], panel: Panel, moves: Mapping[str, Mapping[np.datetime64, str]]
-) -> tuple[Quiet, ...]:
+) -> tuple[SuppressedEpisode, ...]:
     """Episodes that began when something moved, with no rule raised and no mover beyond its limit within.
 
     ``moves`` are times of moves and who moved, by the entities that feel them; ``panel`` holds the episodes.
@@ -31,7 +32,7 @@ def relocated(
         if near and not episode.rules and not _harmful(episode, panel):
             time, mover = min(near, key=lambda one: abs(one[0] - episode.start))
             reason = f"{mover} moved to another host at {time.astype('datetime64[m]')}Z, and no limit is crossed"
-            quiet.append(Quiet(episode=episode, why=Why.MOVED, reason=reason, because=mover))
+            quiet.append(SuppressedEpisode(episode=episode, why=SuppressionReason.MOVED, reason=reason, because=mover))
     return tuple(quiet)
 
 
@@ -44,9 +45,6 @@ def _harmful(episode: Episode, panel: Panel) -> bool:
     return any(_beyond(panel.values[row, span, place], panel.metrics[place]) for place in places)
 
 
-def _beyond(values: np.ndarray, metric: Metric) -> bool:
-    known = values[np.isfinite(values)]
-    if metric.limit is None or metric.worse is Worse.NONE or not len(known):
-        return False
-    level = float(np.median(known))
-    return level > metric.limit if metric.worse is Worse.UP else level < metric.limit
+def _beyond(values: Float, metric: Metric) -> bool:
+    """Whether the median of what was measured is beyond the metric's limit."""
+    return bool(metric.exceeds(median(values)))

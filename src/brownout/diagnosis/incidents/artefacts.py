@@ -4,11 +4,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from brownout.diagnosis.evidence.observation import IncidentWindow, Observations
-from brownout.diagnosis.evidence.symptoms import Scene
+from brownout.diagnosis.evidence.symptoms import EvidenceLookup
 from brownout.diagnosis.incidents.grouping import group_episodes
 from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.entities import Topology
-from brownout.domain.findings import UNKNOWN, Cause, Diagnosis, Episode, EvidenceRole, EvidenceState, Quiet, Why
+from brownout.domain.findings import (
+    UNKNOWN,
+    Cause,
+    Diagnosis,
+    Episode,
+    EvidenceRole,
+    EvidenceState,
+    SuppressedEpisode,
+    SuppressionReason,
+)
 
 __all__ = ["Sifted", "sift"]
 
@@ -26,7 +35,7 @@ class Sifted:
 
     windows: tuple[IncidentWindow, ...]
     diagnoses: tuple[Diagnosis, ...]
-    quiet: tuple[Quiet, ...]
+    suppressed: tuple[SuppressedEpisode, ...]
     artefacts: tuple[Diagnosis, ...] = ()
 
 
@@ -37,7 +46,7 @@ def sift(
 
     The rest is diagnosed again without the entities within reach, so that a fault beside an artefact stays an alarm.
     """
-    waiting, quiet = [window], list[Quiet]()
+    waiting, quiet = [window], list[SuppressedEpisode]()
     windows, diagnoses, artefacts = list[IncidentWindow](), list[Diagnosis](), list[Diagnosis]()
     while waiting:
         current = waiting.pop()
@@ -59,15 +68,17 @@ def sift(
         rest = [episode for episode in current.episodes if episode.entity not in reach]
         entities = tuple(entity for entity in current.entities if entity not in reach)
         waiting += [replace(part, entities=entities) for part in group_episodes(rest, topology)]
-    return Sifted(windows=tuple(windows), diagnoses=tuple(diagnoses), quiet=tuple(quiet), artefacts=tuple(artefacts))
+    return Sifted(
+        windows=tuple(windows), diagnoses=tuple(diagnoses), suppressed=tuple(quiet), artefacts=tuple(artefacts)
+    )
 
 
-def _by_nature(window: IncidentWindow, knowledge: Knowledge) -> tuple[Quiet, ...]:
+def _by_nature(window: IncidentWindow, knowledge: Knowledge) -> tuple[SuppressedEpisode, ...]:
     """Episodes that nothing but metrics of an artefact's nature have made."""
     return tuple(
-        Quiet(
+        SuppressedEpisode(
             episode=episode,
-            why=Why.ARTEFACT,
+            why=SuppressionReason.ARTEFACT,
             reason=f"{cause.title} at {episode.entity}: nothing but {' and '.join(cause.alone)} made the episode",
             because=cause.id,
         )
@@ -88,17 +99,24 @@ def _is_artefact(diagnosis: Diagnosis, reach: frozenset[str]) -> bool:
     """Whether the first cause is surely an artefact, and no fault is told beside it within its reach."""
     if not diagnosis.top.artefact or any(not cause.artefact and cause.entity in reach for cause in diagnosis.told):
         return False
-    return sum(cause.probability for cause in diagnosis.causes if cause.artefact and not cause.also) >= SURE
+    return sum(cause.probability for cause in diagnosis.causes if cause.artefact and not cause.contributing) >= SURE
 
 
 def _reach(cause: Cause, knowledge: Knowledge, topology: Topology) -> frozenset[str]:
     """The culprit, all that hangs on it, and the places where its evidence is looked for."""
-    scene = Scene(Observations(), topology)
-    places = {place for rule in knowledge.causes[cause.id].evidence for place in scene.places(rule.where, cause.entity)}
+    lookup = EvidenceLookup(Observations(), topology)
+    places = {
+        place for rule in knowledge.causes[cause.id].evidence for place in lookup.entities_at(rule.where, cause.entity)
+    }
     return frozenset({cause.entity, *topology.descendants(cause.entity), *places})
 
 
-def _quiet(episode: Episode, cause: Cause) -> Quiet:
+def _quiet(episode: Episode, cause: Cause) -> SuppressedEpisode:
     shown = [e.statement for e in cause.evidence if e.state is EvidenceState.PRESENT and e.role in SPEAKS]
     seen = f": {'; '.join(shown[:2])}" if shown else ""
-    return Quiet(episode=episode, why=Why.ARTEFACT, reason=f"{cause.title} at {cause.entity}{seen}", because=cause.id)
+    return SuppressedEpisode(
+        episode=episode,
+        why=SuppressionReason.ARTEFACT,
+        reason=f"{cause.title} at {cause.entity}{seen}",
+        because=cause.id,
+    )

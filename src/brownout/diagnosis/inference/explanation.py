@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from brownout.diagnosis.evidence.statements import NOT_MEASURED
 from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.findings import UNKNOWN, Cause, Evidence, EvidenceRole, EvidenceState
 
-__all__ = ["against", "decider", "summarise"]
+__all__ = ["counter_evidence", "decider", "summarise"]
 
 SPOKEN = 3
 """Pieces of evidence that a summary names."""
@@ -14,7 +15,7 @@ CLOSE = 0.95
 """From this probability on nothing more needs to be measured."""
 
 
-def against(cause: Cause) -> str:
+def counter_evidence(cause: Cause) -> str:
     """The reason why a cause is not likelier: what must be seen and is not, what speaks against it, what is missing."""
     if cause.id == UNKNOWN:
         return ""
@@ -44,7 +45,7 @@ def decider(causes: Sequence[Cause], knowledge: Knowledge) -> str:
         for cause in rivals:
             missing = _with(cause, role, EvidenceState.MISSING)
             if missing:
-                return missing[0].statement.removeprefix("not measured: ")
+                return missing[0].statement.removeprefix(NOT_MEASURED)
     return rule.decider
 
 
@@ -56,11 +57,11 @@ def summarise(causes: Sequence[Cause], knowledge: Knowledge) -> str:
     if first.id == UNKNOWN:
         sentences = ["Nothing that is known explains this."]
         if second is not None:
-            sentences.append(f"Nearest is {_name(second)}, but {against(second)}.")
+            sentences.append(f"Nearest is {_name(second)}, but {counter_evidence(second)}.")
     else:
-        sentences = [f"{_shown(first)}.", *(f"Besides, {_shown(cause)}." for cause in causes if cause.also)]
+        sentences = [f"{_shown(first)}.", *(f"Besides, {_shown(cause)}." for cause in causes if cause.contributing)]
         if second is not None and _comparable(first, second):
-            sentences.append(f"Less likely {_name(second)}: {against(second)}.")
+            sentences.append(f"Less likely {_name(second)}: {counter_evidence(second)}.")
     if decide:
         sentences.append(f"To decide, measure {decide}.")
     return " ".join(sentences)
@@ -68,7 +69,7 @@ def summarise(causes: Sequence[Cause], knowledge: Knowledge) -> str:
 
 def _rivals(causes: Sequence[Cause]) -> list[Cause]:
     """Causes that compete for the answer; beside ``unknown`` only those that something seen speaks for."""
-    named = [cause for cause in causes if cause.id != UNKNOWN and not cause.also]
+    named = [cause for cause in causes if cause.id != UNKNOWN and not cause.contributing]
     return [cause for cause in named if _for(cause)] if causes[0].id == UNKNOWN else named
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from brownout.domain.forecasts import QUANTILES, Forecasts
 from brownout.domain.panel import Float, Panel
 from brownout.domain.ports import Progress, no_progress
-from brownout.forecasting.series_rows import Rows, clip_to_bounds, day_steps, rows_of
+from brownout.forecasting.series_rows import Rows, clip_to_bounds, rows_of
 
 __all__ = ["Classical", "pasts"]
 
@@ -39,7 +39,7 @@ class Classical(Protocol):
 
     def predict(self, panel: Panel, origins: Sequence[int], horizon: int) -> Forecasts:
         """Predict all series that were measured by an origin."""
-        season = self.season or day_steps(panel.interval_s)
+        season = self.season or panel.slots_per_day
         rows = rows_of(panel, origins, horizon)
         values = np.empty((len(rows), horizon, len(QUANTILES)), np.float32)
         for part, past in pasts(rows, (self.memory + 1) * season):

@@ -10,9 +10,10 @@ import numpy.typing as npt
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.panel import Float, Panel
 from brownout.forecasting.baselines.naive import seasonal_scale
-from brownout.forecasting.cold_start.sibling_paths import Elders, Predict, elders_of, peer_paths
+from brownout.forecasting.cold_start.sibling_paths import Predict, SiblingForecasts, peer_paths, siblings_with_past
 from brownout.forecasting.selection.calibration import Calibration, calibrate
-from brownout.forecasting.series_rows import Rows, day_steps, rows_of
+from brownout.forecasting.series_rows import Rows, rows_of
+from brownout.numerics.arrays import Index
 from brownout.numerics.losses import path_losses
 
 __all__ = ["AGES_H", "ColdStart", "by_peers", "forecast_by_peers", "learn_cold_start", "young_rows"]
@@ -28,7 +29,6 @@ GAIN = 0.98
 NEWCOMERS, ELDERS, ORIGINS = 16, 32, 4
 """Entities of a kind that play newcomers and peers, and origins they are forecast from: enough to choose by."""
 
-Index = npt.NDArray[np.int64]
 Played = tuple[npt.NDArray[np.str_], Index, Float, Float, Float, Float]
 """Metric, age, direct forecast, peers' paths, what came, and the unit of error of each row of played newcomers."""
 
@@ -116,13 +116,13 @@ def learn_cold_start(panels: Sequence[Panel], origins: Sequence[Sequence[int]], 
 
 def _played(panel: Panel, origin: int, predict: Predict) -> Played:
     """Rows of newcomers made of every other entity with a past, once for each age; the others are their peers."""
-    day = day_steps(panel.interval_s)
+    day = panel.slots_per_day
     past = panel.between(panel.start, panel.start + (origin + 1) * panel.step)
     seen = np.asarray(np.isfinite(past.values).any(axis=2), np.bool_)
     known = np.flatnonzero(seen[:, -day:].any(axis=1) & seen[:, :-day].any(axis=1))
     new, old = known[1::2][:NEWCOMERS], known[::2][:ELDERS]
     elders = past.select(entities=old.tolist())
-    peers = Elders(elders, origin, predict(elders, [origin])[1])
+    peers = SiblingForecasts(elders, origin, predict(elders, [origin])[1])
     slots = min(day, origin + 1)
     lately = past.values[new, origin + 1 - slots :]
     values = np.repeat(lately[None], len(AGES_H), axis=0)
@@ -160,10 +160,10 @@ def by_peers(
     for origin in np.unique(rows.origins[young]).tolist():
         at = np.flatnonzero((rows.origins == origin) & young)
         new = [panel.entities[row] for row in np.unique(rows.entities[at]).tolist()]
-        elders = elders_of(new, panel.start + origin * panel.step, panels, predict)
+        elders = siblings_with_past(new, panel.start + origin * panel.step, panels, predict)
         if elders:
             some = Rows(panel, rows.origins[at], rows.entities[at], rows.metrics[at])
-            paths = peer_paths(some, min(day_steps(panel.interval_s), origin + 1), elders)
+            paths = peer_paths(some, min(panel.slots_per_day, origin + 1), elders)
             known = np.isfinite(paths).all(axis=(1, 2))
             chosen = at[known]
             found.append((chosen, cold.blend(direct.rows(chosen.tolist()), paths[known], ages[chosen])))

@@ -4,15 +4,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from brownout.domain.entities import Entity
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.panel import Float, Panel
-from brownout.domain.similarity import PEERS, likest
+from brownout.domain.similarity import PEERS, most_similar
 from brownout.forecasting.series_rows import Rows
+from brownout.numerics.arrays import Index
+from brownout.numerics.order_statistics import median
+from brownout.numerics.slots import days
 
-__all__ = ["Elders", "Predict", "elders_of", "peer_paths"]
+__all__ = ["Predict", "SiblingForecasts", "peer_paths", "siblings_with_past"]
 
 FLOOR = 0.02
 """Share of the peers' level that is added to levels before they are compared: an idle peer is no measure."""
@@ -22,13 +24,12 @@ STRETCH = (0.05, 20.0)
 POOL = 64
 """Peers that are forecast at most, whatever the number of newcomers."""
 
-Index = npt.NDArray[np.int64]
 Predict = Callable[[Panel, Sequence[int]], tuple[Forecasts, Forecasts]]
 """Forecasts of a panel from some of its slots: the network's own, and those that are used of what has a past."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Elders:
+class SiblingForecasts:
     """Entities with a past: their panel, the slot of the origin in it, and their forecasts from there."""
 
     panel: Panel
@@ -58,11 +59,11 @@ class Elders:
         return found
 
 
-def elders_of(
+def siblings_with_past(
     newcomers: Sequence[Entity], at: np.datetime64, panels: Sequence[Panel], predict: Predict
-) -> tuple[Elders, ...]:
-    """The likest peers of some newcomers of one kind that were measured a day before, with their forecasts."""
-    step = np.timedelta64(86_400_000, "ms")
+) -> tuple[SiblingForecasts, ...]:
+    """The most similar peers of some newcomers of one kind that were measured a day before, with their forecasts."""
+    step = days(1)
     old: dict[str, tuple[int, int]] = {}
     names = {entity.id for entity in newcomers}
     for place, panel in enumerate(panels):
@@ -75,18 +76,18 @@ def elders_of(
                 if entity.kind == newcomers[0].kind and entity.id not in names:
                     old.setdefault(entity.id, (place, row))
     candidates = [panels[place].entities[row] for place, row in old.values()]
-    wanted = list(dict.fromkeys(peer.id for one in newcomers for peer in likest(one, candidates)))[:POOL]
+    wanted = list(dict.fromkeys(peer.id for one in newcomers for peer in most_similar(one, candidates)))[:POOL]
     found = []
     for place, panel in enumerate(panels):
         rows = [old[name][1] for name in wanted if old[name][0] == place]
         if rows:
             chosen = panel.select(entities=rows)
-            found.append(Elders(chosen, panel.slot(at), predict(chosen, [panel.slot(at)])[1]))
+            found.append(SiblingForecasts(chosen, panel.slot(at), predict(chosen, [panel.slot(at)])[1]))
     return tuple(found)
 
 
-def peer_paths(rows: Rows, slots: int, elders: Sequence[Elders]) -> Float:
-    """What the likest peers of each row are forecast to do, at the row's own level: ``[row, step, quantile]``.
+def peer_paths(rows: Rows, slots: int, elders: Sequence[SiblingForecasts]) -> Float:
+    """What the most similar peers of each row are forecast to do, at the row's own level: ``[row, step, quantile]``.
 
     Rows are of one origin; their level and that of a peer is the median of those of the last ``slots`` in which the row
     was measured. A peer's path is stretched by the ratio of the levels; the row's is the median over peers, NaN where
@@ -102,29 +103,21 @@ def peer_paths(rows: Rows, slots: int, elders: Sequence[Elders]) -> Float:
     peers = _peers(panel.entities, [entity for part in elders for entity in part.panel.entities])[rows.entities]
     theirs = np.concatenate([part.past(metrics, slots) for part in elders])[peers, :, rows.metrics[:, None]]
     theirs = np.where((peers >= 0)[..., None] & np.isfinite(own)[:, None], theirs, np.nan)
-    level, levels = _median(own), _median(theirs)
+    level, levels = median(own), median(theirs)
     count = np.maximum(np.isfinite(levels).sum(axis=1), 1)
     floor = FLOOR * np.nan_to_num(np.abs(levels)).sum(axis=1) / count + 1e-6
     stretch = np.clip((level + floor)[:, None] / np.maximum(levels + floor[:, None], 1e-6), *STRETCH)
     ahead = np.concatenate([part.paths(metrics) for part in elders])[peers, rows.metrics[:, None]]
     moved = level[:, None, None, None] + (ahead - levels[..., None, None]) * stretch[..., None, None]
-    found: Float = _median(moved.transpose(0, 2, 3, 1)).astype(np.float32)
+    found: Float = median(moved.transpose(0, 2, 3, 1)).astype(np.float32)
     return found
 
 
 def _peers(newcomers: Sequence[Entity], elders: Sequence[Entity]) -> Index:
-    """Places of the likest elders of each entity, ``[entity, PEERS]``, -1 where there are fewer."""
+    """Places of the most similar peers of each entity, ``[entity, PEERS]``, -1 where there are fewer."""
     place = {entity.id: row for row, entity in enumerate(elders)}
     found = np.full((len(newcomers), PEERS), -1, np.int64)
     for row, entity in enumerate(newcomers):
-        chosen = likest(entity, elders)
+        chosen = most_similar(entity, elders)
         found[row, : len(chosen)] = [place[other.id] for other in chosen]
     return found
-
-
-def _median(values: Float) -> Float:
-    """Median of the last axis without gaps; NaN where there is nothing else."""
-    ordered = np.sort(values, axis=-1)  # NaN sorts last
-    last = np.maximum(np.isfinite(values).sum(axis=-1, keepdims=True) - 1, 0)
-    low, high = (np.take_along_axis(ordered, place, axis=-1)[..., 0] for place in (last // 2, (last + 1) // 2))
-    return np.asarray((low + high) / 2, values.dtype)

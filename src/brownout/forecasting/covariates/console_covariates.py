@@ -8,29 +8,29 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from brownout.domain.entities import Entity, Topology
+from brownout.domain.entities import Entity, EntityKind, Topology
 from brownout.domain.forecasts import QUANTILES, Forecasts
 from brownout.domain.metrics import Family, Metric, Worse
 from brownout.domain.panel import Float, Panel
 
 __all__ = [
-    "Around",
+    "ConsoleCovariates",
     "Load",
     "Place",
     "Predict",
+    "covariate_entities",
+    "covariates_ahead",
     "gather",
     "is_latency",
     "loads_in",
-    "look_around",
-    "measured_around",
-    "surrounding",
+    "measured_covariates",
 ]
 
 Predict = Callable[[Panel, Sequence[int]], Forecasts]
 """Forecasts of all series of a panel from origins."""
-NO_LOAD = {"console", "path"}
+NO_LOAD = {EntityKind.CONSOLE, EntityKind.PATH}
 """Kinds whose metrics load nothing: how full a file system is slows nobody until it is full."""
-CROWD = {"vm", "console"}
+CROWD = {EntityKind.VM, EntityKind.CONSOLE}
 """What hangs on a host and is not a part of it."""
 RESOURCES = (Family.CPU, Family.MEMORY, Family.DISK, Family.NETWORK)
 MIDDLE = QUANTILES.index(0.5)
@@ -69,7 +69,7 @@ class Block:
 
 def is_latency(metric: Metric, kind: str) -> bool:
     """Whether a metric of an entity of a kind is what somebody at a console waits for."""
-    return kind == "console" and metric.unit == "ms" and metric.worse is Worse.UP
+    return kind == EntityKind.CONSOLE and metric.unit == "ms" and metric.worse is Worse.UP
 
 
 def loads_in(panels: Sequence[Panel]) -> tuple[Load, ...]:
@@ -85,7 +85,7 @@ def loads_in(panels: Sequence[Panel]) -> tuple[Load, ...]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Around:
+class ConsoleCovariates:
     """What surrounds the consoles of a panel at some origins.
 
     ``starts`` are the slots of the origins in the panel; ``past`` holds what was measured in the panel's slots,
@@ -113,9 +113,9 @@ class Around:
         return _owners(self.panel.entities, self.past)[place]
 
 
-def look_around(
+def covariates_ahead(
     panel: Panel, origins: Sequence[int], beside: Sequence[Panel], predict: Predict, horizon: int
-) -> Around:
+) -> ConsoleCovariates:
     """What is measured and forecast around a panel of consoles; panels of other consoles or intervals do not count."""
     starts = tuple(sorted(set(origins)))
     times = [panel.start + start * panel.step for start in starts]
@@ -124,10 +124,10 @@ def look_around(
         slots = [slot for time in times if 0 <= (slot := other.slot(time)) < other.values.shape[1]]
         if slots:
             ahead.append(_medians(other, predict(other, slots), times, horizon))
-    return Around(panel, starts, horizon, measured_around(panel, beside), tuple(ahead))
+    return ConsoleCovariates(panel, starts, horizon, measured_covariates(panel, beside), tuple(ahead))
 
 
-def measured_around(panel: Panel, beside: Sequence[Panel]) -> tuple[Block, ...]:
+def measured_covariates(panel: Panel, beside: Sequence[Panel]) -> tuple[Block, ...]:
     """What the panels beside measured in the slots of a panel."""
     return tuple(_past(panel, other) for other in _near(panel, beside))
 
@@ -155,7 +155,7 @@ def gather(
     return found
 
 
-def surrounding(consoles: Sequence[Entity], topology: Topology) -> set[str]:
+def covariate_entities(consoles: Sequence[Entity], topology: Topology) -> set[str]:
     """Ids of the guests and hosts of consoles, and of what belongs to these hosts."""
     above = {entity for console in consoles for entity in topology.ever(console.id)}
     parts = {part for host in above for part in topology.children.get(host, ()) if topology[part].kind not in CROWD}
@@ -183,9 +183,13 @@ def _earlier(consoles: Sequence[Entity], blocks: Sequence[Block]) -> list[tuple[
 
 def _near(panel: Panel, beside: Sequence[Panel]) -> list[Panel]:
     """What surrounds the consoles of a panel, of the panels on slots of the same width."""
-    others = [p for p in beside if p.interval_s == panel.interval_s and p.entities and p.entities[0].kind != "console"]
+    others = [
+        p
+        for p in beside
+        if p.interval_s == panel.interval_s and p.entities and p.entities[0].kind != EntityKind.CONSOLE
+    ]
     topology = Topology.of({e.id: e for p in (*others, panel) for e in p.entities}.values())
-    wanted = surrounding(panel.entities, topology)
+    wanted = covariate_entities(panel.entities, topology)
     kept = [[row for row, entity in enumerate(other.entities) if entity.id in wanted] for other in others]
     return [other.select(entities=rows) for other, rows in zip(others, kept, strict=True) if rows]
 
@@ -228,9 +232,9 @@ def _worst(table: Float, names: dict[str, int], block: Block, load: Load) -> Non
 
 
 def _place(entity: Entity) -> Place:
-    return Place.GUEST if entity.kind == "vm" else Place.HOST
+    return Place.GUEST if entity.kind == EntityKind.VM else Place.HOST
 
 
 def _owner(entity: Entity) -> str:
     """The guest or host that an entity is, or belongs to."""
-    return entity.id if entity.kind in {"vm", "host"} else entity.parent
+    return entity.id if entity.kind in {EntityKind.VM, EntityKind.HOST} else entity.parent

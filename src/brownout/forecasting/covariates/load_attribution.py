@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from brownout.domain.forecasts import Driver, Forecasts
 from brownout.domain.panel import Float
-from brownout.forecasting.covariates.console_covariates import Around, Load
+from brownout.forecasting.covariates.console_covariates import ConsoleCovariates, Load
 from brownout.forecasting.covariates.load_model import LoadModel, Row
 from brownout.forecasting.covariates.load_paths import Contributions, follow, groups_of, log_latency
-from brownout.forecasting.series_rows import day_steps
+from brownout.numerics.arrays import Doubles, Marks
+from brownout.numerics.slots import slots_per_day
 
 __all__ = ["drivers_of"]
 
@@ -21,9 +21,6 @@ DAILY = 0.5
 """A rise over the usual of the hour that is less than this part of that over the median of all hours is a daily one."""
 HIGHEST = -1
 """The quantile that comes near the limit first."""
-
-Doubles = npt.NDArray[np.float64]
-Marks = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +36,7 @@ class _Rise:
 
 
 def drivers_of(
-    model: LoadModel, forecasts: Forecasts, chance: Doubles, around: Around
+    model: LoadModel, forecasts: Forecasts, chance: Doubles, around: ConsoleCovariates
 ) -> tuple[tuple[Driver, ...] | None, ...]:
     """Drivers of each row of forecasts from the origin looked around from; ``chance [row, step]`` to be beyond.
 
@@ -63,14 +60,16 @@ def drivers_of(
     return tuple(found)
 
 
-def _of_metric(model: LoadModel, row: Row, around: Around, likely: tuple[Doubles, Float]) -> list[tuple[Driver, ...]]:
+def _of_metric(
+    model: LoadModel, row: Row, around: ConsoleCovariates, likely: tuple[Doubles, Float]
+) -> list[tuple[Driver, ...]]:
     response = model.responses[row.metric]
     given = model.contributions(row, around)
     gains = follow(response, given).gains
-    rise = _rise(given, gains, likely, day_steps(around.panel.interval_s))
+    rise = _rise(given, gains, likely, slots_per_day(around.panel.interval_s))
     past = around.measured(response.loads)[row.consoles, : around.starts[0] + 1]
     ahead = around.forecast(response.loads)[row.consoles, 0]
-    usual = _usual(past, around.horizon, day_steps(around.panel.interval_s))
+    usual = _usual(past, around.horizon, slots_per_day(around.panel.interval_s))
     levels: list[Doubles] = [
         _over(ahead, likely[0]),
         _over(usual, likely[0]),

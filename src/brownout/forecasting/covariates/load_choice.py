@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from brownout.domain.forecasts import Forecasts, Series
 from brownout.domain.panel import Float, Panel
-from brownout.forecasting.covariates.console_covariates import Predict, look_around
+from brownout.forecasting.covariates.console_covariates import Predict, covariates_ahead
 from brownout.forecasting.covariates.load_model import LoadModel, mixed
 from brownout.forecasting.covariates.load_paths import follow, latency_of
 from brownout.forecasting.selection.calibration import BANDS, Calibration, bands_of, calibrate
@@ -49,7 +49,7 @@ def _paths(model: LoadModel, panel: Panel, table: HeldOut, beside: Sequence[Pane
     rows = model.rows(panel, origins, horizon)
     if not rows:
         return {}
-    around = look_around(panel, origins, beside, predict, horizon)
+    around = covariates_ahead(panel, origins, beside, predict, horizon)
     return {
         row.metric: latency_of(follow(model.responses[row.metric], model.contributions(row, around)).values)
         for _, row in rows

@@ -5,26 +5,27 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 
+from brownout.domain.entities import EntityKind
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.panel import Float, Panel
 from brownout.forecasting.covariates.console_covariates import (
-    Around,
+    ConsoleCovariates,
     Load,
     gather,
     is_latency,
     loads_in,
-    measured_around,
+    measured_covariates,
 )
 from brownout.forecasting.covariates.load_paths import Contributions, follow, latency_of, log_latency
 from brownout.forecasting.covariates.response import Response, learn_response
 from brownout.forecasting.selection.calibration import Calibration, bands_of
-from brownout.forecasting.series_rows import day_steps, rows_of
+from brownout.forecasting.series_rows import rows_of
+from brownout.numerics.arrays import Index
+from brownout.numerics.slots import slots_per_day
 
 __all__ = ["LoadModel", "Row", "mixed"]
 
-Index = npt.NDArray[np.int64]
 MOST = 1_000_000
 """Slots of consoles that are enough to learn from: a thousand consoles for three weeks of half-hours."""
 AT_MOST = 2.0
@@ -91,10 +92,10 @@ class LoadModel:
                 found.append((places, Row(panel, column, rows.entities[places], rows.origins[places])))
         return [(places, row) for places, row in found if len(places)]
 
-    def contributions(self, row: Row, around: Around) -> Contributions:
+    def contributions(self, row: Row, around: ConsoleCovariates) -> Contributions:
         """What was seen before the rows' origins and what the forecast loads will add."""
         response = self.responses[row.metric]
-        slots = min(PAST_DAYS * day_steps(row.panel.interval_s), row.panel.values.shape[1])
+        slots = min(PAST_DAYS * slots_per_day(row.panel.interval_s), row.panel.values.shape[1])
         window = row.origins[:, None] + np.arange(1 - slots, 1)
         latency = log_latency(row.panel.values[row.consoles[:, None], window, row.column])
         past = response.parts(around.measured(response.loads))[row.consoles[:, None], window]
@@ -104,7 +105,9 @@ class LoadModel:
         latency, past = np.where(window >= 0, latency, nothing), np.where(window[..., None] >= 0, past, nothing)
         return Contributions(latency, past, future)
 
-    def blended(self, forecasts: Forecasts, direct: tuple[Float, Float], around: Around) -> tuple[Float, Float]:
+    def blended(
+        self, forecasts: Forecasts, direct: tuple[Float, Float], around: ConsoleCovariates
+    ) -> tuple[Float, Float]:
         """Calibrated values and outer quantiles, the ``direct`` ones blended in the rows of which a load is known."""
         values, outer = (part.copy() for part in direct)
         for places, row in self.rows(around.panel, around.starts, around.horizon):
@@ -153,7 +156,7 @@ def _kind(panel: Panel) -> str:
 
 def _some(panels: Sequence[Panel]) -> list[Panel]:
     """Panels of consoles, without every so many where there are more than are needed to learn from."""
-    consoles = [panel for panel in panels if _kind(panel) == "console"]
+    consoles = [panel for panel in panels if _kind(panel) == EntityKind.CONSOLE]
     slots = sum(len(panel.entities) * panel.values.shape[1] for panel in consoles)
     every = max(slots // MOST, 1)
     return [panel.select(entities=range(0, len(panel.entities), every)) for panel in consoles]
@@ -161,7 +164,7 @@ def _some(panels: Sequence[Panel]) -> list[Panel]:
 
 def _lesson(panel: Panel, panels: Sequence[Panel], loads: Sequence[Load], metric: str) -> tuple[Float, Float]:
     """Loads ``[console, slot, load]`` and log latency ``[console, slot]`` that a panel of consoles teaches."""
-    values = gather(panel.entities, measured_around(panel, panels), loads, panel.times)
+    values = gather(panel.entities, measured_covariates(panel, panels), loads, panel.times)
     return values, log_latency(panel.values[..., panel.metric_names.index(metric)])
 
 

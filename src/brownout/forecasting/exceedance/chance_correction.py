@@ -11,16 +11,15 @@ from scipy.special import expit, logit
 from brownout.domain.entities import Topology
 from brownout.domain.exceedance import PathModel, corrected
 from brownout.domain.forecasts import Odds
-from brownout.domain.metrics import Worse
 from brownout.domain.panel import Panel
+from brownout.numerics.arrays import Doubles
 
 __all__ = ["Chances", "Events", "base_rates", "learn_odds", "stories_of", "surprises"]
 
-Doubles = npt.NDArray[np.float64]
 
 DOUBT = np.array([1.0, 1.0, 1.0, 0.5])
-"""How far the log-odds of a surprise and of a lapse, intercept and slope may be from what is expected (standard
-deviations) before there is data: few events move little."""
+"""How far the log-odds of the miss rate and of the false-alarm rate, intercept and slope may be from what is expected
+(standard deviations) before there is data: few events move little."""
 RARE = (1, 100)
 """Surprises, or lapses, and windows to expect where nothing else is known: one in a hundred."""
 EXPECTED = (0.1, 2.0)
@@ -78,11 +77,10 @@ def base_rates(panels: Sequence[Panel], horizon: int) -> Mapping[str, float]:
         origins = np.arange(0, max(slots - horizon, 0), max(horizon // PARTS, 1))
         weight = stories * min(max(horizon // PARTS, 1) / horizon, 1.0)
         for column, metric in enumerate(panel.metrics):
-            if metric.limit is None or metric.worse is Worse.NONE:
+            if not metric.is_limited:
                 continue
-            side = 1 if metric.worse is Worse.UP else -1
-            values = side * panel.values[..., column]
-            beyond, measured = values > side * np.float32(metric.limit), np.isfinite(values)
+            values = panel.values[..., column]
+            beyond, measured = metric.exceeds(values), np.isfinite(values)
             happened, known = (_any_after(marks, origins, horizon) for marks in (beyond, measured))
             counted = measured[:, origins] & ~beyond[:, origins] & known
             before = found.get(metric.name, np.zeros(2))
@@ -95,16 +93,15 @@ def base_rates(panels: Sequence[Panel], horizon: int) -> Mapping[str, float]:
 def surprises(panel: Panel, horizon: int) -> Mapping[str, tuple[int, int]]:
     """By limited metric how many windows crossed the limit after one that did not, and how many did not before.
 
-    Windows follow each other from the end of the panel; what was beyond the limit a window ago is no surprise.
+    Windows follow each other from the end of the panel; what was beyond the limit a window ago is no miss.
     """
     windows = panel.values.shape[1] // horizon
     found = {}
     for column, metric in enumerate(panel.metrics):
-        if metric.limit is None or metric.worse is Worse.NONE:
+        if not metric.is_limited:
             continue
-        side = 1 if metric.worse is Worse.UP else -1
-        values = side * panel.values[:, panel.values.shape[1] - windows * horizon :, column]
-        crossed = (values > side * metric.limit).reshape(len(values), windows, horizon)
+        values = panel.values[:, panel.values.shape[1] - windows * horizon :, column]
+        crossed = metric.exceeds(values).reshape(len(values), windows, horizon)
         beyond = np.asarray(crossed.any(axis=2), np.bool_)
         known = np.isfinite(values).reshape(crossed.shape)
         quiet = ~beyond[:, :-1] & np.asarray(known.any(axis=2), np.bool_)[:, 1:]
@@ -139,8 +136,8 @@ def learn_odds(parts: Sequence[Events], seen: tuple[int, int] = (0, 0)) -> Odds:
 
 def _odds(point: Doubles) -> Odds:
     """A higher chance stays the higher one: the slope is not negative, and the rates leave room between them."""
-    surprise, lapse, intercept, slope = point.tolist()
-    return Odds(min(float(expit(surprise)), 0.5), min(float(expit(lapse)), 0.5), intercept, max(slope, 0.0))
+    miss_rate, false_alarm_rate, intercept, slope = point.tolist()
+    return Odds(min(float(expit(miss_rate)), 0.5), min(float(expit(false_alarm_rate)), 0.5), intercept, max(slope, 0.0))
 
 
 def _any_after(marks: npt.NDArray[np.bool_], origins: npt.NDArray[np.int64], horizon: int) -> npt.NDArray[np.bool_]:

@@ -10,7 +10,6 @@ from torch import Tensor
 from brownout.domain.errors import DataError
 from brownout.domain.metrics import Family, Role
 from brownout.domain.panel import Panel
-from brownout.forecasting.series_rows import day_steps
 
 __all__ = ["FAMILIES", "MATES", "ROLES", "SeriesBlock", "block_of"]
 
@@ -42,7 +41,7 @@ class SeriesBlock:
         int64 ``[series]``: index into ``FAMILIES`` and ``ROLES``.
     lower, upper
         float32 ``[series]``: valid range.
-    mates
+    siblings
         int64 ``[series, len(MATES)]``: series of the same entity (itself among them); -1 where it has no such metric.
     error
         float32 ``[series]``: mean absolute error of seasonal-naive, the unit of MASE; NaN where unknown.
@@ -60,7 +59,7 @@ class SeriesBlock:
     role: Tensor
     lower: Tensor
     upper: Tensor
-    mates: Tensor
+    siblings: Tensor
     error: Tensor
 
     def __len__(self) -> int:
@@ -83,7 +82,7 @@ def block_of(panels: Sequence[Panel], season: int | None = None) -> SeriesBlock:
     values: list[np.ndarray] = [np.full(1, np.nan, np.float32)]
     facts: list[np.ndarray] = []
     bounds: list[np.ndarray] = []
-    mates: list[np.ndarray] = []
+    siblings: list[np.ndarray] = []
     errors: list[np.ndarray] = []
     for panel in panels:
         series = panel.values.transpose(0, 2, 1)
@@ -98,11 +97,11 @@ def block_of(panels: Sequence[Panel], season: int | None = None) -> SeriesBlock:
         row[:, 2] = slots - 1 - alive[:, ::-1].argmax(axis=1)
         row[:, 3] = int(panel.start.astype("datetime64[s]").astype(np.int64))
         row[:, 4] = panel.interval_s
-        row[:, 5] = season or day_steps(panel.interval_s)
+        row[:, 5] = season or panel.slots_per_day
         row[:, 6] = np.array([FAMILIES.index(metric.family) for metric in panel.metrics], np.int64)[metrics]
         row[:, 7] = np.array([ROLES.index(metric.role) for metric in panel.metrics], np.int64)[metrics]
-        mates.append(_mates(panel, measured, sum(map(len, facts)))[entities])
-        errors.append(_seasonal_error(values[-1].reshape(-1, slots), season or day_steps(panel.interval_s)))
+        siblings.append(_mates(panel, measured, sum(map(len, facts)))[entities])
+        errors.append(_seasonal_error(values[-1].reshape(-1, slots), season or panel.slots_per_day))
         facts.append(row)
         bounds.append(np.array([(m.lower, m.upper) for m in panel.metrics], np.float32).reshape(-1, 2)[metrics])
     columns = torch.from_numpy(np.concatenate(facts)) if facts else torch.empty((0, 8), dtype=torch.int64)
@@ -113,7 +112,7 @@ def block_of(panels: Sequence[Panel], season: int | None = None) -> SeriesBlock:
     offset = 1 + torch.cumsum(length, 0) - length
     flat = torch.from_numpy(np.concatenate(values))
     error = torch.from_numpy(np.concatenate(errors))
-    others = torch.from_numpy(np.concatenate(mates))
+    others = torch.from_numpy(np.concatenate(siblings))
     return SeriesBlock(
         flat, offset, length, first, last, clock, interval, lag, family, role, lower, upper, others, error
     )

@@ -66,15 +66,15 @@ class _View:
         values = self.drift.added(self.block.take(self.rows, self.origins[:, None] + flat), flat)
         return torch.where(flat <= 0, values, torch.nan).view(steps.shape)
 
-    def mates(self, steps: Tensor) -> Tensor:
+    def siblings(self, steps: Tensor) -> Tensor:
         """Other series of the rows' entities at steps ``[step]``, each on its scale: ``[row, step, mate]``, gaps 0.
 
         Rows of one entity share their mates: each series is read once for an origin.
         """
-        mates = self.block.mates[self.rows]
-        mates = torch.where(mates == self.rows[:, None], -1, mates)  # its own would give a drift away
+        siblings = self.block.siblings[self.rows]
+        siblings = torch.where(siblings == self.rows[:, None], -1, siblings)  # its own would give a drift away
         slots = self.block.length.max()
-        pairs, places = torch.unique(mates * slots + self.origins[:, None], return_inverse=True)
+        pairs, places = torch.unique(siblings * slots + self.origins[:, None], return_inverse=True)
         rows, origins = pairs.div(slots, rounding_mode="floor"), pairs.remainder(slots)
         values = self.block.take(rows.clamp(min=0), origins[:, None] + steps)
         scaled = scale_of(values).apply(values).nan_to_num() * (rows >= 0)[:, None]
@@ -107,7 +107,7 @@ def windows(
     channels = [part for values in (torch.cat([recent, unknown], 1), *scaled) for part in _with_presence(values)]
     known = anchors[:, :, -2:, list(PROFILES)].flatten(2)
     inputs = torch.cat(
-        [torch.stack(channels, 2), _padded(known, past, 0), _padded(view.mates(steps[:past]), 0, future)], 2
+        [torch.stack(channels, 2), _padded(known, past, 0), _padded(view.siblings(steps[:past]), 0, future)], 2
     )
     return Windows(
         slots=inputs.reshape(len(rows), -1, settings.patch * CHANNELS),

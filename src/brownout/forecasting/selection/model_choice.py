@@ -9,6 +9,7 @@ import numpy.typing as npt
 from brownout.domain.forecasts import Forecasts, Skill
 from brownout.domain.panel import Float
 from brownout.forecasting.selection.calibration import BANDS, Calibration, bands_of, calibrate
+from brownout.numerics.arrays import Marks
 from brownout.numerics.losses import path_losses, skill_ratio
 
 __all__ = ["Choice", "HeldOut", "calibration_of", "choose", "chosen_values"]
@@ -16,7 +17,6 @@ __all__ = ["Choice", "HeldOut", "calibration_of", "choose", "chosen_values"]
 BASE = "seasonal-naive"
 """What every ratio is to, and what predicts where nothing could be measured."""
 
-Marks = npt.NDArray[np.bool_]
 Table = npt.NDArray[np.float64]
 
 
