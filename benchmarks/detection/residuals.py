@@ -21,10 +21,11 @@ from brownout.detection.baseline.seasonal_baseline import trailing_mean
 from brownout.detection.detector_settings import DetectorSettings
 from brownout.detection.features.feature_table import entity_features
 from brownout.detection.forest.detector import WEIGHTS
+from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.panel import Float, Panel
 from brownout.evaluation.detection_scores import runs
-from brownout.forecasting.fleet_forecaster import SelectedForecaster
 from brownout.forecasting.lstm_settings import LstmSettings
+from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.nightly.context import forecast_panel
 from brownout.settings import ForecastSettings
 from brownout.store.dataset import Dataset
@@ -102,7 +103,7 @@ def residuals(panel: Panel, wide: Panel, forecaster: SelectedForecaster, first: 
     middle, spread = (np.full(wide.values.shape, np.nan, np.float32) for _ in range(2))
     origins = list(range(first, wide.values.shape[1] - 1, ahead))
     for number in range(0, len(origins), ORIGINS):
-        made = forecaster.predict(wide, origins[number : number + ORIGINS], max(ahead, 2))
+        made = forecaster.predict(ForecastRequest(wide, origins[number : number + ORIGINS], max(ahead, 2)))
         entities = np.array([wide.entity_ids.index(series.entity) for series in made.series])
         metrics = np.array([wide.metric_names.index(series.metric) for series in made.series])
         slots = ((made.origins - wide.start) / wide.step).astype(int)

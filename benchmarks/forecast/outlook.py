@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from brownout.domain.exceedance import PathModel, crossing, exceedance
+from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.metrics import Worse
 from brownout.domain.panel import Float, Panel
@@ -32,7 +33,7 @@ from brownout.store.shards import shards
 
 def events(panel: Panel, made: Forecasts, actual: Float) -> Iterator[tuple[str, float, bool]]:
     """Metric, chance and truth of each row that may cross a limit."""
-    rows = rows_of(panel, sorted({panel.slot(origin) for origin in made.origins}), 1)
+    rows = rows_of(panel, sorted({panel.slot(origin) for origin in made.origins}))
     now = panel.values[rows.entities, rows.origins, rows.metrics]
     for column, metric in enumerate(panel.metrics):
         if metric.limit is None or metric.worse is Worse.NONE:
@@ -72,11 +73,12 @@ def main() -> None:
     steps = outlook.horizon_ or 1
     for panel, cut in both:
         origins = list(range(cut - 1, panel.values.shape[1] - steps, day_steps(panel.interval_s)))
-        made, base = outlook.predict(panel, origins, steps), SeasonalNaive().predict(panel, origins, steps)
-        rows, actual = rows_of(panel, origins, steps), actual_after(panel, made)
+        request = ForecastRequest(panel, origins, steps)
+        made, base = outlook.predict(request), SeasonalNaive().predict(request)
+        rows, actual = rows_of(panel, origins), actual_after(panel, made)
         scale = seasonal_scale(panel, day_steps(panel.interval_s), end=cut)[rows.entities, rows.metrics]
         ours.add(made, base, actual, scale)
-        naive.add(Naive().predict(panel, origins, steps), base, actual, scale)
+        naive.add(Naive().predict(request), base, actual, scale)
         found += list(events(panel, made, actual))
     days = steps * settings.outlook_step_minutes / 1440
     head = ("metric", "maker", "where it rises or falls", "CRPS", "naive's", "coverage", "windows")

@@ -23,8 +23,8 @@ from prefect.utilities.annotations import quote
 from brownout.detection.forest.detector import IsolationForestDetector
 from brownout.diagnosis.evidence.observation import IncidentWindow
 from brownout.domain.night import ModelRecord, Night
-from brownout.forecasting.fleet_forecaster import SelectedForecaster
 from brownout.forecasting.outlook import Outlook
+from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.nightly.assemble import Findings, conclude
 from brownout.nightly.diagnose import Investigation, group_incidents, investigate
 from brownout.nightly.false_alarms import expected_per_day, suppress_expected

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.panel import Float, Panel
 from brownout.domain.ports import Forecaster
@@ -36,7 +37,8 @@ def walk(
         for first in range(0, len(times), AT_ONCE):
             given = times[first : first + AT_ONCE]
             chosen = {p: [table[time] for time in given if time in table] for p, table in slots.items()}
-            made = {p: forecaster.predict(panels[p], starts, horizon) for p, starts in chosen.items() if starts}
+            requests = {p: ForecastRequest(panels[p], starts, horizon) for p, starts in chosen.items() if starts}
+            made = {p: forecaster.predict(request) for p, request in requests.items()}
             for place, forecasts in _calibrated(rolling, panels, made, given).items():
                 yield place, forecasts, actual_after(panels[place], forecasts)
 
@@ -56,7 +58,7 @@ def _calibrated(
                 continue
             raw = replace(forecasts.rows(rows.tolist()), outer=outer[place][rows])
             moved = factors.calibrated(raw)
-            bounds = rows_of(panels[place], [panels[place].slot(time)], raw.horizon)
+            bounds = rows_of(panels[place], [panels[place].slot(time)])
             values[place][rows] = clip_to_bounds(moved.values, bounds)
             outer[place][rows] = clip_to_bounds(outer_of(moved), bounds)
             learned.append((raw, came[place][rows]))

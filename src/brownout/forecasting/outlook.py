@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from brownout.domain.errors import NotFittedError
 from brownout.domain.exceedance import PathModel
+from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import QUANTILES, Forecasts, Series
 from brownout.domain.panel import Float, Panel
 from brownout.domain.ports import Forecaster, Progress, no_progress
@@ -103,19 +104,19 @@ class Outlook:
             hang |= learn_persistence(kinds[rows], replace(chosen, values=fits[place].apply(chosen)), actual[rows])
         self.persistence_ = hang
 
-    def predict(self, panel: Panel, origins: Sequence[int], horizon: int) -> Forecasts:
+    def predict(self, request: ForecastRequest) -> Forecasts:
         """Predict all series that were measured by an origin, for at most the horizon that could be tested."""
         if self.horizon_ is None:
             raise NotFittedError("The outlook has not been learned.", remedy="Call fit first, or load one.")
-        steps = min(horizon, self.horizon_)
-        rows = rows_of(panel, origins if steps else [], max(steps, 1))
+        steps = min(request.horizon, self.horizon_)
+        rows = rows_of(request.panel, request.origins if steps else [])
         kinds = _kinds(rows)
         makers = np.array([self._maker(kind) for kind in kinds.tolist()], str)
         values = np.zeros((len(rows), max(steps, 1), len(QUANTILES)), np.float32)
         for candidate in CANDIDATES:
             theirs = makers == candidate.name
             if theirs.any():
-                made = _named(candidate.predict(panel, origins, steps), kinds)
+                made = _named(candidate.predict(replace(request, horizon=steps)), kinds)
                 fit = self.calibrations_.get(candidate.name, Calibration(steps, {}))
                 values[theirs] = fit.apply(made)[theirs]
         found = rows.forecasts(clip_to_bounds(values, rows), self.name)
@@ -165,15 +166,16 @@ def _origins(panel: Panel, horizon: int) -> list[int]:
 
 def _held_out(panel: Panel, horizon: int) -> _Table:
     origins = _origins(panel, horizon)
-    rows = rows_of(panel, origins, horizon)
+    rows = rows_of(panel, origins)
     steps = np.arange(1, horizon + 1)
+    request = ForecastRequest(panel, origins, horizon)
     scale = seasonal_scale(panel, day_steps(panel.interval_s), end=panel.values.shape[1])
     return _Table(
         calibrates=np.isin(rows.origins, origins[::2]),
         kinds=_kinds(rows),
         actual=panel.values[rows.entities[:, None], rows.origins[:, None] + steps, rows.metrics[:, None]],
         scale=scale[rows.entities, rows.metrics].astype(np.float64),
-        made=tuple(_named(candidate.predict(panel, origins, horizon), _kinds(rows)) for candidate in CANDIDATES),
+        made=tuple(_named(candidate.predict(request), _kinds(rows)) for candidate in CANDIDATES),
     )
 
 

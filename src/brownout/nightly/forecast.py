@@ -9,6 +9,7 @@ from brownout.detection.alert_state import AlertState
 from brownout.detection.baseline.newcomers import since
 from brownout.detection.forest.detector import IsolationForestDetector
 from brownout.domain.findings import Episode, Shift, SuppressedEpisode
+from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import Breach, Forecasts, Series
 from brownout.domain.metrics import Metric, Worse
 from brownout.domain.night import Chart
@@ -17,9 +18,9 @@ from brownout.domain.ports import SampleStore
 from brownout.domain.repairs import Repairs
 from brownout.forecasting.baselines.naive import SeasonalNaive
 from brownout.forecasting.cold_start.newcomer_forecasts import forecast_by_peers
-from brownout.forecasting.covariates.console_covariates import ConsoleCovariates, covariate_entities
-from brownout.forecasting.fleet_forecaster import SelectedForecaster
+from brownout.forecasting.covariates.console_covariates import covariate_entities
 from brownout.forecasting.outlook import Outlook
+from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.forecasting.series_rows import day_steps
 from brownout.nightly.calendars import calendar_of
 from brownout.nightly.charts import forecast_chart
@@ -108,8 +109,10 @@ def watch_shard(store: SampleStore, plan: ShardPlan, watchers: Watchers, setting
     first = min(max(panel.slot(span.window), 1), panel.values.shape[1])
     searched = search(store, panel, first, watchers.detector, watchers.memory, settings)
     window = shard.panel.between(span.window, span.end)
-    beside = _beside(store, plan, coarse, settings), _elders(store, whole, settings)
-    forecasts, naive, around = _forecast(watchers.forecaster, coarse, beside, settings)
+    beside, siblings = _beside(store, plan, coarse, settings), _siblings(store, whole, settings)
+    request = _request(watchers.forecaster, coarse, beside, settings)
+    forecasts = watchers.forecaster.predict(replace(request, siblings=siblings))
+    naive = SeasonalNaive().predict(request)
     metrics = with_limits({metric.name: metric for metric in panel.metrics}, settings.forecast)
     if watchers.sink is not None:
         topology = store.topology
@@ -117,7 +120,7 @@ def watch_shard(store: SampleStore, plan: ShardPlan, watchers: Watchers, setting
     chronic = _chronic(coarse.between(span.window, coarse.end), metrics)
     forecasts, naive = (_without(chronic, made) for made in (forecasts, naive))
     found = breaches(forecasts, metrics, _now(coarse), min_probability=settings.forecast.min_probability)
-    found = _driven(found, forecasts, watchers.forecaster, around)
+    found = _driven(found, forecasts, watchers.forecaster, request)
     closeness = _closeness(forecasts, {name: metric.limit for name, metric in metrics.items()}, coarse)
     nearest = sorted(closeness, key=lambda series: (-closeness[series], series))[:CHARTS_A_SHARD]
     shown = coarse.between(span.end - days(CHART_DAYS), coarse.end)
@@ -154,43 +157,35 @@ def _beside(store: SampleStore, plan: ShardPlan, coarse: Panel, settings: Settin
     return [forecast_panel(usual_panel(store, other, settings), settings.forecast) for other in plans]
 
 
-def _elders(store: SampleStore, whole: Panel, settings: Settings) -> list[Panel]:
-    """The peers of what has less than a day of past, on the slots of the forecast."""
+def _siblings(store: SampleStore, whole: Panel, settings: Settings) -> tuple[Panel, ...]:
+    """The siblings of what has less than a day of past, on the slots of the forecast."""
     day = day_steps(whole.interval_s)
     young = {row: first for row, first in since(whole).items() if first > whole.values.shape[1] - day}
     peers = peers_of(store, whole, young, settings, until=whole.end)
-    return [forecast_panel(peers, settings.forecast)] if peers.entities else []
+    return (forecast_panel(peers, settings.forecast),) if peers.entities else ()
 
 
-def _forecast(
-    forecaster: SelectedForecaster,
-    coarse: Panel,
-    beside: tuple[Sequence[Panel], Sequence[Panel]],
-    settings: Settings,
-) -> tuple[Forecasts, Forecasts, ConsoleCovariates]:
-    """The forecast of the night and seasonal-naive beside it, row by row, from the last slot that is over.
-
-    ``beside`` are what surrounds the consoles of the panel, and the peers of what is new in it.
-    """
-    origin = [coarse.values.shape[1] - 1]
+def _request(
+    forecaster: SelectedForecaster, coarse: Panel, beside: Sequence[Panel], settings: Settings
+) -> ForecastRequest:
+    """The forecast of the night, from the last slot that is over; ``beside`` are covariates of a panel of consoles."""
+    origins = (coarse.values.shape[1] - 1,)
     horizon = min(settings.forecast.steps, forecaster.settings.horizon)
-    around = forecaster.covariates_ahead(coarse, origin, beside[0], horizon)
-    made = forecaster.predict(coarse, origin, horizon, around, beside[1])
-    return made, SeasonalNaive().predict(coarse, origin, horizon), around
+    return ForecastRequest(coarse, origins, horizon, forecaster.covariates_ahead(coarse, origins, beside, horizon))
 
 
 def _driven(
-    found: Sequence[Breach], forecasts: Forecasts, forecaster: SelectedForecaster, around: ConsoleCovariates
+    found: Sequence[Breach], forecasts: Forecasts, forecaster: SelectedForecaster, request: ForecastRequest
 ) -> tuple[Breach, ...]:
     """Breaches with what drives them, where that is known: those of console latency."""
-    if not found or not around.ahead:
+    if not found or not any(covariate.forecasts for covariate in request.covariates):
         return tuple(found)
     place = {series: row for row, series in enumerate(forecasts.series)}
     rows = forecasts.rows([place[breach.series] for breach in found])
     limits = np.array([breach.limit for breach in found], np.float32)
     # What drives a breach is asked of console latency only, which gets worse upwards.
     chance = exceedance(rows, limits, upwards=np.ones(len(found), bool))
-    drivers = forecaster.drivers(rows, chance, around)
+    drivers = forecaster.drivers(rows, chance, request)
     return tuple(replace(breach, drivers=found) for breach, found in zip(found, drivers, strict=True))
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from brownout.detection.forest.detector import IsolationForestDetector
 from brownout.domain.night import ModelRecord
 from brownout.domain.ports import Progress, no_progress
-from brownout.forecasting.fleet_forecaster import SelectedForecaster
 from brownout.forecasting.outlook import Outlook
+from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.nightly.assemble import Findings, conclude
 from brownout.nightly.diagnose import group_incidents, investigate
 from brownout.nightly.false_alarms import expected_per_day, suppress_expected

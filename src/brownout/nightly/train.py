@@ -16,9 +16,9 @@ from brownout.domain.forecasts import Skill
 from brownout.domain.night import ModelRecord
 from brownout.domain.panel import Panel, as_time
 from brownout.domain.ports import Progress, SampleStore, Tracker, no_progress
-from brownout.forecasting.fleet_forecaster import SelectedForecaster
 from brownout.forecasting.lstm_settings import LstmSettings
 from brownout.forecasting.outlook import Outlook
+from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.nightly.context import NightSpan, days, forecast_panel, outlook_panel, outlook_steps, usual_panel
 from brownout.nightly.version_hashes import environment_hash, lock_hash
 from brownout.settings import Settings

@@ -13,9 +13,9 @@ from brownout.domain.forecasts import QUANTILES, Forecasts, Odds, Series
 from brownout.domain.panel import Float
 from brownout.forecasting.exceedance.breach_skill import CANDIDATES, learn_persistence, odds_of, with_brier
 from brownout.forecasting.exceedance.chance_correction import Chances, Events, learn_odds, surprises
-from brownout.forecasting.fleet_forecaster import origins_for
 from brownout.forecasting.selection.calibration import Calibration
-from brownout.forecasting.selection.model_choice import HeldOut, choose
+from brownout.forecasting.selection.held_out import HeldOut, origins_for
+from brownout.forecasting.selection.model_choice import choose
 from brownout.numerics.losses import brier, reliability
 
 ROWS, STEPS = 120, 24

@@ -5,6 +5,7 @@ from typing import Protocol, Self
 
 import numpy as np
 
+from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import QUANTILES, Forecasts
 from brownout.domain.panel import Float, Panel
 from brownout.domain.ports import Progress, no_progress
@@ -37,10 +38,11 @@ class Classical(Protocol):
         del panels, progress
         return self
 
-    def predict(self, panel: Panel, origins: Sequence[int], horizon: int) -> Forecasts:
+    def predict(self, request: ForecastRequest) -> Forecasts:
         """Predict all series that were measured by an origin."""
+        panel, horizon = request.panel, request.horizon
         season = self.season or day_steps(panel.interval_s)
-        rows = rows_of(panel, origins, horizon)
+        rows = rows_of(panel, request.origins)
         values = np.empty((len(rows), horizon, len(QUANTILES)), np.float32)
         for part, past in pasts(rows, (self.memory + 1) * season):
             values[part] = self.paths(past, season, horizon)

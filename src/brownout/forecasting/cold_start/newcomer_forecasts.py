@@ -15,7 +15,7 @@ from brownout.forecasting.selection.calibration import Calibration, calibrate
 from brownout.forecasting.series_rows import Rows, day_steps, rows_of
 from brownout.numerics.losses import path_losses
 
-__all__ = ["AGES_H", "ColdStart", "by_peers", "forecast_by_peers", "learn_cold_start", "young_rows"]
+__all__ = ["AGES_H", "ColdStart", "forecast_by_peers", "forecast_newcomers", "learn_cold_start", "young_rows"]
 
 AGES_H = (0.5, 2.0, 6.0, 24.0)
 """Hours of past that are learned for; an age in between counts as the next, and beyond the last one is grown up."""
@@ -138,7 +138,7 @@ def _played(panel: Panel, origin: int, predict: Predict) -> Played:
         panel.metrics,
     )
     made = predict(stage, [slots - 1])[0]
-    rows = rows_of(stage, [slots - 1], made.horizon)
+    rows = rows_of(stage, [slots - 1])
     who = new[rows.entities % len(new)]
     steps = origin + np.arange(1, made.horizon + 1)
     actual = panel.values[who[:, None], steps, rows.metrics[:, None]]
@@ -147,7 +147,7 @@ def _played(panel: Panel, origin: int, predict: Predict) -> Played:
     return names, rows.entities // len(new), made.values, peer_paths(rows, slots, [peers]), actual, scale
 
 
-def by_peers(
+def forecast_newcomers(
     cold: ColdStart, rows: Rows, direct: Forecasts, panels: Sequence[Panel], predict: Predict
 ) -> list[tuple[Index, Forecasts]]:
     """Places of the young rows that have peers in the panels, with their forecasts; ``direct`` is without peers.

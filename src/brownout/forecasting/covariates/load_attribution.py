@@ -39,46 +39,46 @@ class _Rise:
 
 
 def drivers_of(
-    model: LoadModel, forecasts: Forecasts, chance: Doubles, around: ConsoleCovariates
+    model: LoadModel, forecasts: Forecasts, chance: Doubles, covariates: ConsoleCovariates
 ) -> tuple[tuple[Driver, ...] | None, ...]:
-    """Drivers of each row of forecasts from the origin looked around from; ``chance [row, step]`` to be beyond.
+    """Drivers of each row of forecasts from the first origin of the covariates; ``chance [row, step]`` to be beyond.
 
     None for a row that is no console latency with a learned response.
     Curves add up, so what a load adds does not depend on the order in which loads are set to usual: these are its
     Shapley values.
     """
     found: list[tuple[Driver, ...] | None] = [None] * len(forecasts.series)
-    rows = {name: row for row, name in enumerate(around.panel.entity_ids)}
+    rows = {name: row for row, name in enumerate(covariates.panel.entity_ids)}
     for metric in model.responses:
         places = [p for p, s in enumerate(forecasts.series) if s.metric == metric and s.entity in rows]
-        if not places or metric not in around.panel.metric_names:
+        if not places or metric not in covariates.panel.metric_names:
             continue
         consoles = np.array([rows[forecasts.series[place].entity] for place in places], np.int64)
-        column = around.panel.metric_names.index(metric)
-        row = Row(around.panel, column, consoles, np.full(len(places), around.starts[0], np.int64))
+        column = covariates.panel.metric_names.index(metric)
+        row = Row(covariates.panel, column, consoles, np.full(len(places), covariates.origins[0], np.int64))
         weights = chance[places] / np.maximum(chance[places].sum(axis=1, keepdims=True), 1e-12)
         high = log_latency(forecasts.values[places][..., HIGHEST])
-        for place, drivers in zip(places, _of_metric(model, row, around, (weights, high)), strict=True):
+        for place, drivers in zip(places, _of_metric(model, row, covariates, (weights, high)), strict=True):
             found[place] = drivers
     return tuple(found)
 
 
 def _of_metric(
-    model: LoadModel, row: Row, around: ConsoleCovariates, likely: tuple[Doubles, Float]
+    model: LoadModel, row: Row, covariates: ConsoleCovariates, likely: tuple[Doubles, Float]
 ) -> list[tuple[Driver, ...]]:
     response = model.responses[row.metric]
-    given = model.contributions(row, around)
+    given = model.contributions(row, covariates)
     gains = follow(response, given).gains
-    rise = _rise(given, gains, likely, day_steps(around.panel.interval_s))
-    past = around.measured(response.loads)[row.consoles, : around.starts[0] + 1]
-    ahead = around.forecast(response.loads)[row.consoles, 0]
-    usual = _usual(past, around.horizon, day_steps(around.panel.interval_s))
+    rise = _rise(given, gains, likely, day_steps(covariates.panel.interval_s))
+    past = covariates.measured(response.loads)[row.consoles, : covariates.origins[0] + 1]
+    ahead = covariates.forecast(response.loads)[row.consoles, 0]
+    usual = _usual(past, covariates.horizon, day_steps(covariates.panel.interval_s))
     levels: list[Doubles] = [
         _over(ahead, likely[0]),
         _over(usual, likely[0]),
         np.nanmedian(past, axis=1).astype(np.float64),
     ]
-    owners = [around.owners(load.place) for load in response.loads]
+    owners = [covariates.owners(load.place) for load in response.loads]
     return [
         _named(response.loads, rise, place, levels=levels, owners=[names[console] for names in owners])
         for place, console in enumerate(row.consoles.tolist())

@@ -6,13 +6,14 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import Forecasts, Series
 from brownout.domain.panel import Float, Panel
-from brownout.forecasting.covariates.console_covariates import Predict, covariates_ahead
+from brownout.forecasting.covariates.console_covariates import ConsoleCovariates, Predict, covariates_ahead
 from brownout.forecasting.covariates.load_model import LoadModel, mixed
 from brownout.forecasting.covariates.load_paths import follow, latency_of
 from brownout.forecasting.selection.calibration import BANDS, Calibration, bands_of, calibrate
-from brownout.forecasting.selection.model_choice import HeldOut
+from brownout.forecasting.selection.held_out import HeldOut
 from brownout.numerics.losses import path_losses
 
 __all__ = ["with_loads"]
@@ -37,21 +38,22 @@ def with_loads(
     tables = [table for _, table in held_out]
     if not model.responses:
         return model, tables
-    beside = [panel for panel, _ in held_out]
-    paths = [_paths(model, panel, table, beside, predict) for panel, table in held_out]
+    panels = [panel for panel, _ in held_out]
+    paths = [_paths(model, panel, table, panels, predict) for panel, table in held_out]
     judged = _judged(model, tables, paths, calibration.horizon)
     return judged, [_rival(judged, table, made, calibration) for table, made in zip(tables, paths, strict=True)]
 
 
-def _paths(model: LoadModel, panel: Panel, table: HeldOut, beside: Sequence[Panel], predict: Predict) -> Paths:
+def _paths(model: LoadModel, panel: Panel, table: HeldOut, others: Sequence[Panel], predict: Predict) -> Paths:
     horizon = table.actual.shape[1]
     origins = [panel.slot(time) for time in np.unique(table.lstm.origins)]
-    rows = model.rows(panel, origins, horizon)
+    rows = model.rows(panel, origins)
     if not rows:
         return {}
-    around = covariates_ahead(panel, origins, beside, predict, horizon)
+    ahead = covariates_ahead(panel, origins, others, predict)
+    covariates = ConsoleCovariates.of(ForecastRequest(panel, origins, horizon, ahead))
     return {
-        row.metric: latency_of(follow(model.responses[row.metric], model.contributions(row, around)).values)
+        row.metric: latency_of(follow(model.responses[row.metric], model.contributions(row, covariates)).values)
         for _, row in rows
     }
 

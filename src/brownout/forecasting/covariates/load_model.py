@@ -80,9 +80,9 @@ class LoadModel:
                 found[name] = response
         return cls(found)
 
-    def rows(self, panel: Panel, origins: Sequence[int], horizon: int) -> list[tuple[Index, Row]]:
+    def rows(self, panel: Panel, origins: Sequence[int]) -> list[tuple[Index, Row]]:
         """Rows of a forecast of the panel that a response speaks about, metric by metric, with their places."""
-        rows = rows_of(panel, origins, horizon)
+        rows = rows_of(panel, origins)
         kind = _kind(panel)
         found = []
         for column, metric in enumerate(panel.metrics):
@@ -91,30 +91,30 @@ class LoadModel:
                 found.append((places, Row(panel, column, rows.entities[places], rows.origins[places])))
         return [(places, row) for places, row in found if len(places)]
 
-    def contributions(self, row: Row, around: ConsoleCovariates) -> Contributions:
+    def contributions(self, row: Row, covariates: ConsoleCovariates) -> Contributions:
         """What was seen before the rows' origins and what the forecast loads will add."""
         response = self.responses[row.metric]
         slots = min(PAST_DAYS * day_steps(row.panel.interval_s), row.panel.values.shape[1])
         window = row.origins[:, None] + np.arange(1 - slots, 1)
         latency = log_latency(row.panel.values[row.consoles[:, None], window, row.column])
-        past = response.parts(around.measured(response.loads))[row.consoles[:, None], window]
-        ahead = response.parts(around.forecast(response.loads))
-        future = ahead[row.consoles, np.searchsorted(around.starts, row.origins)]
+        past = response.parts(covariates.measured(response.loads))[row.consoles[:, None], window]
+        ahead = response.parts(covariates.forecast(response.loads))
+        future = ahead[row.consoles, np.searchsorted(covariates.origins, row.origins)]
         nothing = np.float32(np.nan)
         latency, past = np.where(window >= 0, latency, nothing), np.where(window[..., None] >= 0, past, nothing)
         return Contributions(latency, past, future)
 
     def blended(
-        self, forecasts: Forecasts, direct: tuple[Float, Float], around: ConsoleCovariates
+        self, forecasts: Forecasts, direct: tuple[Float, Float], covariates: ConsoleCovariates
     ) -> tuple[Float, Float]:
         """Calibrated values and outer quantiles, the ``direct`` ones blended in the rows of which a load is known."""
         values, outer = (part.copy() for part in direct)
-        for places, row in self.rows(around.panel, around.starts, around.horizon):
+        for places, row in self.rows(covariates.panel, covariates.origins):
             if row.metric in self.weights:
-                followed = follow(self.responses[row.metric], self.contributions(row, around))
+                followed = follow(self.responses[row.metric], self.contributions(row, covariates))
                 blend = self.blend(forecasts, places, row.metric, latency_of(followed.values))
-                loads = np.isfinite(around.forecast(self.responses[row.metric].loads))
-                known = loads[row.consoles, np.searchsorted(around.starts, row.origins)].any(axis=(1, 2))
+                loads = np.isfinite(covariates.forecast(self.responses[row.metric].loads))
+                known = loads[row.consoles, np.searchsorted(covariates.origins, row.origins)].any(axis=(1, 2))
                 values[places[known]] = self.calibration.apply(blend)[known]
                 outer[places[known]] = self.calibration.outer(blend)[known]
         return values, outer
@@ -126,10 +126,7 @@ class LoadModel:
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> Self:
         """From JSON."""
-        calibration = Calibration(
-            facts["calibration"]["horizon"],
-            {name: tuple(map(tuple, bands)) for name, bands in facts["calibration"]["factors"].items()},
-        )
+        calibration = Calibration.of(facts["calibration"])
         responses = {name: Response.from_facts(table) for name, table in facts["responses"].items()}
         return cls(responses, {name: tuple(shares) for name, shares in facts["weights"].items()}, calibration)
 

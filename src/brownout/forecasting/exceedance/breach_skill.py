@@ -11,7 +11,8 @@ from brownout.domain.forecasts import Forecasts, Odds, Skill
 from brownout.domain.panel import Float, Panel
 from brownout.forecasting.exceedance.chance_correction import Chances, Events, learn_odds, stories_of, surprises
 from brownout.forecasting.selection.calibration import Calibration
-from brownout.forecasting.selection.model_choice import Choice, HeldOut, chosen_values
+from brownout.forecasting.selection.held_out import HeldOut
+from brownout.forecasting.selection.model_choice import Choice, chosen_values
 from brownout.numerics.losses import brier, reliability
 
 __all__ = ["learn_persistence", "odds_of", "persistence_of", "with_brier"]
@@ -134,7 +135,7 @@ def _events(table: HeldOut, chosen: Marks, values: Float, chances: Chances) -> d
         made = replace(
             table.lstm.rows(rows.tolist()),
             values=values[rows],
-            persistence=(chances.hang(metric),) * len(rows),
+            persistence=(chances.autocorrelation(metric),) * len(rows),
             odds=(chances.correction(metric),) * len(rows),
         )
         likely = likelihood(made, np.full(len(rows), line, np.float32), upwards=np.full(len(rows), upwards))

@@ -1,7 +1,8 @@
 """Chances that are as good as they say: a correction of log-odds, learned from what held-out windows did."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -31,18 +32,30 @@ PARTS = 12
 
 @dataclass(frozen=True)
 class Chances:
-    """What is learned about chances to cross a limit, by metric: how steps hang together, and the correction."""
+    """What is learned about chances to cross a limit, by metric: autocorrelation of the steps, and the correction."""
 
     persistence: Mapping[str, float] = field(default_factory=dict)
     odds: Mapping[str, Odds] = field(default_factory=dict)
 
-    def hang(self, metric: str) -> float:
-        """Persistence of a metric's paths."""
+    def autocorrelation(self, metric: str) -> float:
+        """Autocorrelation of neighbouring steps of a metric's paths."""
         return self.persistence.get(metric, PathModel().persistence)
 
     def correction(self, metric: str) -> Odds:
         """Odds of a metric."""
         return self.odds.get(metric, Odds())
+
+    def facts(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "persistence": dict(self.persistence),
+            "odds": {metric: asdict(odds) for metric, odds in self.odds.items()},
+        }
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> Self:
+        """From JSON, in which there may be more."""
+        return cls(facts["persistence"], {metric: Odds(**odds) for metric, odds in facts.get("odds", {}).items()})
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,44 +1,24 @@
 """Choosing: which forecaster predicts which metric at which distance, by windows that it was not trained on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from brownout.domain.forecasts import Forecasts, Skill
+from brownout.domain.forecasts import Skill
 from brownout.domain.panel import Float
 from brownout.forecasting.selection.calibration import BANDS, Calibration, bands_of, calibrate
+from brownout.forecasting.selection.held_out import HeldOut
 from brownout.numerics.losses import path_losses, skill_ratio
 
-__all__ = ["Choice", "HeldOut", "calibration_of", "choose", "chosen_values"]
+__all__ = ["Choice", "calibration_of", "choose", "chosen_values"]
 
 BASE = "seasonal-naive"
 """What every ratio is to, and what predicts where nothing could be measured."""
 
 Marks = npt.NDArray[np.bool_]
 Table = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class HeldOut:
-    """Held-out windows of one panel: some calibrate the LSTM, the others choose.
-
-    ``calibrates`` bool ``[row]``; ``metrics``, the last value ``now`` and seasonal-naive's in-sample error ``scale``
-    ``[row]``; ``actual`` ``[row, step]``; ``lstm`` of all rows, ``rivals`` by name of the rows that choose only;
-    ``limits`` by metric, with whether crossing is upwards. ``outer`` are the 5 % and 95 % quantiles of the rivals that
-    have them, ``[row that chooses, step, 2]``.
-    """
-
-    calibrates: Marks
-    metrics: npt.NDArray[np.str_]
-    now: Float
-    actual: Float
-    scale: npt.NDArray[np.float64]
-    lstm: Forecasts
-    rivals: Mapping[str, Forecasts]
-    limits: Mapping[str, tuple[float, bool]]
-    outer: Mapping[str, Float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
