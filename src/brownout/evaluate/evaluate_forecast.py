@@ -15,7 +15,7 @@ from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.panel import Panel
 from brownout.domain.ports import Progress, SampleStore, no_progress
-from brownout.evaluate.rolling_backtest import walk
+from brownout.evaluate.rolling_backtest import rolling_backtest
 from brownout.evaluation.backtest import BacktestScores, rolling_origins
 from brownout.evaluation.breach_scores import BreachScores, Windows, windows_of
 from brownout.forecasting.baselines.naive import SeasonalNaive, seasonal_scale
@@ -106,7 +106,7 @@ def _predict(  # noqa: PLR0913 - the protocol and its two outputs
     chances: list[list[Windows]] = [[] for _ in panels]
     rows, total = 0, sum(len(panel.entities) * len(slots) for panel, slots in zip(panels, origins, strict=True))
     with pq.ParquetWriter(part, schema, compression="zstd") as writer:
-        for place, forecasts, actual in walk(fleet, panels, origins, horizon):
+        for place, forecasts, actual in rolling_backtest(fleet, panels, origins, horizon):
             panel, known = panels[place], facts[place]
             starts = sorted({panel.slot(origin) for origin in forecasts.origins})
             naive = SeasonalNaive(known.season).predict(ForecastRequest(panel, starts, horizon))

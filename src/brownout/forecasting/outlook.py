@@ -1,4 +1,4 @@
-"""Weeks ahead on wide slots: what fills up or leaks crosses its limit long after the LSTM's horizon ends.
+"""Outlook: weeks ahead on wide slots, for limits that a fill or a leak crosses long after the LSTM's horizon ends.
 
 A month holds too few wide slots to train a network on, so the candidates read everything off a series' own past. Each
 is calibrated on half of the held-out origins; the other half choose, metric by metric and apart for series that rise or
@@ -25,6 +25,7 @@ from brownout.forecasting.baselines.smoothing import Smoothing
 from brownout.forecasting.baselines.trend import Trend, rises
 from brownout.forecasting.exceedance.breach_skill import learn_persistence
 from brownout.forecasting.model_files import read_card, write_card
+from brownout.forecasting.parts import ALL_PARTS, ForecastParts, Part
 from brownout.forecasting.selection.calibration import Calibration, calibrate
 from brownout.forecasting.series_rows import Rows, clip_to_bounds, day_steps, rows_of
 from brownout.numerics.losses import path_losses, skill_ratio
@@ -34,7 +35,7 @@ __all__ = ["Outlook", "sampled"]
 ORIGINS = 8
 """Origins of the backtest; every other one calibrates."""
 WINDOWS = 10_000
-"""Windows that are enough to choose by: of a large fleet every so-and-so-many-th entity of a panel is looked at."""
+"""Windows that are enough to choose by: of a large fleet every n-th entity of a panel is used."""
 REACH = 0.5
 """Longest horizon in shares of the history: what lies farther ahead could not be tested."""
 CANDIDATES: tuple[Forecaster, ...] = (Trend(), Smoothing(), Naive(), Usual(), SeasonalNaive())
@@ -46,7 +47,10 @@ Marks = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class _Table:
-    """Held-out windows of a panel: which rows calibrate, their kinds and what came, and each candidate's forecasts."""
+    """Held-out windows of a panel, and each candidate's forecasts of them.
+
+    ``calibrates``, ``kinds`` and ``scale`` are ``[row]``, ``actual`` is ``[row, step]``; see ``HeldOut``.
+    """
 
     calibrates: Marks
     kinds: npt.NDArray[np.str_]
@@ -69,6 +73,7 @@ class Outlook:
     """
 
     horizon: int
+    parts: ForecastParts = ALL_PARTS
     horizon_: int | None = None
     makers_: Mapping[str, str] = field(default_factory=dict)
     skills_: Mapping[str, float] = field(default_factory=dict)
@@ -78,9 +83,14 @@ class Outlook:
 
     def fit(self, panels: Sequence[Panel], progress: Progress = no_progress) -> Self:
         """Calibrate and choose."""
+        panels = panels if self.parts.has(Part.OUTLOOK) else ()
         longest = max((panel.values.shape[1] for panel in panels), default=0)
         self.horizon_ = min(self.horizon, int(longest * REACH))
-        tables = [_held_out(panel, self.horizon_) for panel in sampled(panels) if _origins(panel, self.horizon_)]
+        tables = [
+            _held_out(panel, self.horizon_, self.candidates)
+            for panel in sampled(panels)
+            if _origins(panel, self.horizon_)
+        ]
         if tables:
             self._choose(tables)
         else:
@@ -88,21 +98,35 @@ class Outlook:
         progress("learn the outlook", 1.0)
         return self
 
+    @property
+    def candidates(self) -> tuple[Forecaster, ...]:
+        """The forecasters that are chosen from; seasonal-naive is the last."""
+        return tuple(candidate for candidate in CANDIDATES if self.parts.named(candidate.name))
+
     def _choose(self, tables: Sequence[_Table]) -> None:
         kinds, actual = (np.concatenate([getattr(t, name) for t in tables]) for name in ("kinds", "actual"))
         scale, learns = (np.concatenate([getattr(t, name) for t in tables]) for name in ("scale", "calibrates"))
-        made = [_joined([table.made[place] for table in tables]) for place in range(len(CANDIDATES))]
-        fits = [calibrate(kinds[learns], one.values[learns], actual[learns]) for one in made]
-        values = [fit.apply(one)[~learns] for fit, one in zip(fits, made, strict=True)]
+        made = [_joined([table.made[place] for table in tables]) for place in range(len(self.candidates))]
+        fits = [self._calibration(kinds[learns], forecasts.values[learns], actual[learns]) for forecasts in made]
+        values = [fit.apply(forecasts)[~learns] for fit, forecasts in zip(fits, made, strict=True)]
         best, self.skills_ = _best(kinds[~learns], values, actual[~learns], scale[~learns])
-        self.makers_ = {kind: CANDIDATES[place].name for kind, place in best.items()}
-        self.calibrations_ = {CANDIDATES[place].name: fits[place] for place in sorted(set(best.values()))}
-        hang: dict[str, float] = {}
+        names = [candidate.name for candidate in self.candidates]
+        self.makers_ = {kind: names[place] for kind, place in best.items()}
+        self.calibrations_ = {names[place]: fits[place] for place in sorted(set(best.values()))}
+        if not self.parts.has(Part.AUTOCORRELATION):
+            return
+        persistence: dict[str, float] = {}
         for place in sorted(set(best.values())):
             rows = learns & np.isin(kinds, [kind for kind, chosen in best.items() if chosen == place])
             chosen = made[place].rows(np.flatnonzero(rows).tolist())
-            hang |= learn_persistence(kinds[rows], replace(chosen, values=fits[place].apply(chosen)), actual[rows])
-        self.persistence_ = hang
+            chosen = replace(chosen, values=fits[place].apply(chosen))
+            persistence |= learn_persistence(kinds[rows], chosen, actual[rows])
+        self.persistence_ = persistence
+
+    def _calibration(self, kinds: npt.NDArray[np.str_], values: Float, actual: Float) -> Calibration:
+        if not self.parts.has(Part.CALIBRATION):
+            return Calibration(actual.shape[1], {})
+        return calibrate(kinds, values, actual)
 
     def predict(self, request: ForecastRequest) -> Forecasts:
         """Predict all series that were measured by an origin, for at most the horizon that could be tested."""
@@ -113,25 +137,27 @@ class Outlook:
         kinds = _kinds(rows)
         makers = np.array([self._maker(kind) for kind in kinds.tolist()], str)
         values = np.zeros((len(rows), max(steps, 1), len(QUANTILES)), np.float32)
-        for candidate in CANDIDATES:
+        for candidate in self.candidates:
             theirs = makers == candidate.name
             if theirs.any():
                 made = _named(candidate.predict(replace(request, horizon=steps)), kinds)
                 fit = self.calibrations_.get(candidate.name, Calibration(steps, {}))
                 values[theirs] = fit.apply(made)[theirs]
-        found = rows.forecasts(clip_to_bounds(values, rows), self.name)
-        hang = tuple(self.persistence_.get(kind, PathModel().persistence) for kind in kinds.tolist())
-        return replace(found, makers=tuple(makers.tolist()), persistence=hang)
+        forecasts = rows.forecasts(clip_to_bounds(values, rows), self.name)
+        persistence = tuple(self.persistence_.get(kind, PathModel().persistence) for kind in kinds.tolist())
+        return replace(forecasts, makers=tuple(makers.tolist()), persistence=persistence)
 
     def _maker(self, kind: str) -> str:
-        """The candidate chosen; of a kind that was never seen the trend where there is one, else what is usual."""
-        return self.makers_.get(kind, Trend.name if kind.endswith(RISING) else Usual.name)
+        """The candidate chosen; for a kind never seen the trend where it rises or falls, else the daily deciles."""
+        unseen = Trend.name if kind.endswith(RISING) else Usual.name
+        return self.makers_.get(kind, unseen if self.parts.named(unseen) else SeasonalNaive.name)
 
     def save(self, folder: Path) -> None:
         """Write what was learned."""
         if self.horizon_ is None:
             raise NotFittedError("The outlook has not been learned.", remedy="Call fit before save.")
         facts = {"horizon": self.horizon, "tested": self.horizon_, "makers": dict(self.makers_)}
+        facts |= {"without": sorted(self.parts.off)}
         facts |= {"skills": dict(self.skills_), "persistence": dict(self.persistence_)}
         write_card(folder, self.name, facts | {"calibrations": {k: asdict(v) for k, v in self.calibrations_.items()}})
 
@@ -141,6 +167,7 @@ class Outlook:
         card = read_card(folder, cls.name)
         return cls(
             horizon=card["horizon"],
+            parts=ForecastParts.without(card.get("without", ())),
             horizon_=card["tested"],
             makers_=card["makers"],
             skills_=card["skills"],
@@ -164,7 +191,7 @@ def _origins(panel: Panel, horizon: int) -> list[int]:
     return np.unique(np.linspace(first, last, ORIGINS).astype(int)).tolist() if horizon and last > first else []
 
 
-def _held_out(panel: Panel, horizon: int) -> _Table:
+def _held_out(panel: Panel, horizon: int, candidates: Sequence[Forecaster]) -> _Table:
     origins = _origins(panel, horizon)
     rows = rows_of(panel, origins)
     steps = np.arange(1, horizon + 1)
@@ -175,7 +202,7 @@ def _held_out(panel: Panel, horizon: int) -> _Table:
         kinds=_kinds(rows),
         actual=panel.values[rows.entities[:, None], rows.origins[:, None] + steps, rows.metrics[:, None]],
         scale=scale[rows.entities, rows.metrics].astype(np.float64),
-        made=tuple(_named(candidate.predict(request), _kinds(rows)) for candidate in CANDIDATES),
+        made=tuple(_named(candidate.predict(request), _kinds(rows)) for candidate in candidates),
     )
 
 
@@ -213,6 +240,6 @@ def _best(
             for loss in losses
         ]
         known = np.nan_to_num(ratios, nan=np.inf)
-        place = int(known.argmin()) if np.isfinite(known).any() else len(CANDIDATES) - 1
+        place = int(known.argmin()) if np.isfinite(known).any() else len(losses) - 1
         best[str(kind)], skills[str(kind)] = place, float(ratios[place])
     return best, skills

@@ -26,6 +26,7 @@ from brownout.forecasting.exceedance.chance_correction import Chances
 from brownout.forecasting.lstm_settings import LstmSettings
 from brownout.forecasting.model_files import read_card, write_card
 from brownout.forecasting.network.lstm import LstmForecaster
+from brownout.forecasting.parts import ALL_PARTS, ForecastParts, Part
 from brownout.forecasting.selection.calibration import BANDS, Calibration, bands_of, beyond, outer_of
 from brownout.forecasting.selection.held_out import (
     Candidates,
@@ -53,6 +54,8 @@ class SelectedForecaster:
 
     Attributes
     ----------
+    parts
+        What is learned and chosen from beside the LSTM and seasonal-naive.
     lstm_
         The network; None until fit succeeds.
     loads_
@@ -71,6 +74,7 @@ class SelectedForecaster:
 
     settings: LstmSettings
     validation_share: float = 0.15
+    parts: ForecastParts = ALL_PARTS
     lstm_: LstmForecaster | None = None
     loads_: LoadModel = field(default_factory=LoadModel)
     calibration_: Calibration = field(default_factory=lambda: Calibration(1, {}))
@@ -89,7 +93,8 @@ class SelectedForecaster:
     def rivals(self) -> tuple[Forecaster, ...]:
         """The forecasters beside the LSTM."""
         season = self.settings.season
-        return (SeasonalNaive(season), Naive(), WeeklyNaive(season), Smoothing(season), MedianLevel(season))
+        rivals = (SeasonalNaive(season), Naive(), WeeklyNaive(season), Smoothing(season), MedianLevel(season))
+        return tuple(rival for rival in rivals if self.parts.named(rival.name))
 
     def fit(self, panels: Sequence[Panel], progress: Progress = no_progress, *, champion: Self | None = None) -> Self:
         """Train, calibrate and choose; raises DataError where there is nothing to learn from.
@@ -99,7 +104,10 @@ class SelectedForecaster:
         horizon = self.settings.horizon
         cuts = [first_held_out(p.values.shape[1], share=self.validation_share, horizon=horizon) for p in panels]
         early = [panel.between(panel.start, panel.start + cut * panel.step) for panel, cut in _pairs(panels, cuts)]
-        lstm = LstmForecaster(self.settings).fit(early, progress, champion=champion.lstm_ if champion else None)
+        settings = self.settings
+        if not self.parts.has(Part.AUGMENTATION):
+            settings = replace(settings, augmented_share=0.0)
+        lstm = LstmForecaster(settings).fit(early, progress, champion=champion.lstm_ if champion else None)
         candidates, origins = Candidates(lstm, self.rivals, horizon, self.settings.season), origins_for(panels)
         tables = [
             (panel, forecast_held_out(panel, candidates, first=cut, origins=origins))
@@ -112,16 +120,17 @@ class SelectedForecaster:
 
     def _learn(self, lstm: LstmForecaster, early: Sequence[Panel], held_out: Sequence[tuple[Panel, HeldOut]]) -> None:
         """Everything that held-out windows say of a trained LSTM; ``early`` is what it was trained on."""
-        horizon = self.settings.horizon
-        self.calibration_ = calibration_of([table for _, table in held_out], horizon)
-        self.loads_, tables = with_loads(
-            LoadModel.learn(early), held_out, self.calibration_, _stored_forecasts(lstm, held_out)
-        )
-        persistence = persistence_of(tables, self.calibration_)
+        horizon, on = self.settings.horizon, self.parts.has
+        self.calibration_ = calibration_of([t for _, t in held_out] if on(Part.CALIBRATION) else [], horizon)
+        loads = LoadModel.learn(early) if on(Part.COVARIATES) else LoadModel()
+        self.loads_, tables = with_loads(loads, held_out, self.calibration_, _stored_forecasts(lstm, held_out))
+        persistence = persistence_of(tables, self.calibration_) if on(Part.AUTOCORRELATION) else {}
         choice = choose(tables, self.calibration_)
         self.bands_ = choice.makers
-        chances = Chances(persistence, odds_of(held_out, early, self.calibration_, persistence))
-        self.skills_, self.chances_ = with_brier(choice, tables, self.calibration_, chances)
+        odds = odds_of(held_out, early, self.calibration_, persistence) if on(Part.EXCEEDANCE_CORRECTION) else {}
+        self.skills_, self.chances_ = with_brier(choice, tables, self.calibration_, Chances(persistence, odds))
+        if not on(Part.SIBLINGS):
+            return
         trained = replace(self, lstm_=lstm)
         self.cold_ = learn_cold_start(
             [panel for panel, _ in held_out],
@@ -217,6 +226,7 @@ class SelectedForecaster:
         self.lstm_.save(folder / "lstm")
         facts = {
             "validation_share": self.validation_share,
+            "without": sorted(self.parts.off),
             "calibration": asdict(self.calibration_),
             "bands": dict(self.bands_),
             **self.chances_.facts(),
@@ -234,6 +244,7 @@ class SelectedForecaster:
         return cls(
             settings=lstm.settings,
             validation_share=card["validation_share"],
+            parts=ForecastParts.without(card.get("without", ())),
             lstm_=lstm,
             calibration_=Calibration.of(card["calibration"]),
             bands_={metric: tuple(makers) for metric, makers in card["bands"].items()},

@@ -18,6 +18,7 @@ from brownout.domain.panel import Panel, as_time
 from brownout.domain.ports import Progress, SampleStore, Tracker, no_progress
 from brownout.forecasting.lstm_settings import LstmSettings
 from brownout.forecasting.outlook import Outlook
+from brownout.forecasting.parts import ForecastParts
 from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.nightly.context import NightSpan, days, forecast_panel, outlook_panel, outlook_steps, usual_panel
 from brownout.nightly.version_hashes import environment_hash, lock_hash
@@ -49,10 +50,11 @@ def train_forecaster(
         steps=settings.forecast.train_steps,
         seed=settings.seed,
     )
+    parts = ForecastParts.without(settings.forecast.without)
     champion = _champion(folder, shape)
-    forecaster = SelectedForecaster(shape).fit(with_slots, progress, champion=champion)
+    forecaster = SelectedForecaster(shape, parts=parts).fit(with_slots, progress, champion=champion)
     forecaster.save(folder)
-    outlook = Outlook(outlook_steps(settings.forecast))
+    outlook = Outlook(outlook_steps(settings.forecast), parts)
     outlook.fit([outlook_panel(panel, settings.forecast) for panel in with_slots], progress).save(folder / "outlook")
     return _log(
         tracker,

@@ -8,7 +8,7 @@ from panels import waves
 from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.panel import Float, Panel
-from brownout.evaluate.rolling_backtest import AT_ONCE, walk
+from brownout.evaluate.rolling_backtest import AT_ONCE, rolling_backtest
 from brownout.forecasting.baselines.naive import SeasonalNaive
 from brownout.forecasting.selection.calibration import outer_of
 from brownout.forecasting.selection.rolling_calibration import RollingCalibration
@@ -20,7 +20,7 @@ ORIGINS = list(range(200, 200 + 12 * HORIZON, HORIZON))
 def walked(*panels: Panel, origins: list[int] = ORIGINS) -> list[tuple[Forecasts, Float]]:
     """All forecasts of each panel and what came, in the order of time."""
     parts: list[list[tuple[Forecasts, Float]]] = [[] for _ in panels]
-    for place, forecasts, actual in walk(SeasonalNaive(), panels, [origins] * len(panels), HORIZON):
+    for place, forecasts, actual in rolling_backtest(SeasonalNaive(), panels, [origins] * len(panels), HORIZON):
         parts[place].append((forecasts, actual))
     found = []
     for made in parts:
@@ -85,4 +85,4 @@ def test_widened_intervals_keep_to_the_valid_range() -> None:
 
 def test_a_panel_without_origins_is_left_out() -> None:
     panel = waves(entities=4)
-    assert list(walk(SeasonalNaive(), [panel], [[]], HORIZON)) == []
+    assert list(rolling_backtest(SeasonalNaive(), [panel], [[]], HORIZON)) == []

@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from brownout.domain.ports import Progress
 from brownout.forecasting.lstm_settings import LstmSettings
 from brownout.forecasting.network.architecture import QuantileLstm, build, pinball
-from brownout.forecasting.network.augmentation import Drift, draw_drift
+from brownout.forecasting.network.augmentation import Ramps, draw_ramps
 from brownout.forecasting.network.scaling import Scale
 from brownout.forecasting.network.series_block import SeriesBlock
 from brownout.forecasting.network.threads import side_by_side
@@ -134,41 +134,41 @@ class _Judge:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Samples:
-    """Windows of a step: series and origins ``[row]`` and what is added to them."""
+    """Windows of an optimiser step: series and origins ``[row]``, and the ramps that are added to them."""
 
     rows: Tensor
     origins: Tensor
-    drift: Drift
+    ramps: Ramps
 
     def to(self, device: torch.device) -> "_Samples":
         """The same windows in the memory of a device."""
-        drift = Drift(**{part.name: getattr(self.drift, part.name).to(device) for part in fields(Drift)})
-        return _Samples(self.rows.to(device), self.origins.to(device), drift)
+        ramps = Ramps(**{part.name: getattr(self.ramps, part.name).to(device) for part in fields(Ramps)})
+        return _Samples(self.rows.to(device), self.origins.to(device), ramps)
 
     def parts(self) -> Iterator["_Samples"]:
         """As many parts as there are; an empty one where the batch is smaller."""
-        fields = (self.rows, self.origins, self.drift.onset, self.drift.slope, self.drift.lower, self.drift.upper)
-        for rows, origins, *drift in zip(*(torch.tensor_split(field, PARTS) for field in fields), strict=True):
-            yield _Samples(rows, origins, Drift(*drift))
+        ramps = self.ramps
+        fields = (self.rows, self.origins, ramps.onset, ramps.slope, ramps.lower, ramps.upper)
+        for rows, origins, *ramp in zip(*(torch.tensor_split(field, PARTS) for field in fields), strict=True):
+            yield _Samples(rows, origins, Ramps(*ramp))
 
 
 def _draw_samples(block: SeriesBlock, settings: LstmSettings, generator: torch.Generator) -> _Samples:
     rows, origins = draw(block, settings.batch, generator)
-    return _Samples(
-        rows, origins, draw_drift(block, rows, spread_of(block, rows, origins, settings.horizon), generator)
-    )
+    spread = spread_of(block, rows, origins, settings.horizon)
+    return _Samples(rows, origins, draw_ramps(block, rows, spread, generator, share=settings.augmented_share))
 
 
 def _learn(network: QuantileLstm, block: SeriesBlock, samples: _Samples, settings: LstmSettings) -> None:
     """Leave the gradient of a part in a replica."""
     network.zero_grad()
-    rows, origins, drift = samples.rows, samples.origins, samples.drift
+    rows, origins, ramps = samples.rows, samples.origins, samples.ramps
     if not len(rows):
         return
     with network.device:
         ahead = torch.arange(1, settings.horizon + 1)
-        batch = windows(block, rows, origins, settings, drift)
-        target = batch.scale.apply(drift.added(block.take(rows, origins[:, None] + ahead), ahead))
+        batch = windows(block, rows, origins, settings, ramps)
+        target = batch.scale.apply(ramps.added_to(block.take(rows, origins[:, None] + ahead), ahead))
         loss = pinball(network(batch), target, importance_of(block, rows, batch.scale))
     loss.backward()  # type: ignore[no-untyped-call] # torch does not type it
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from brownout.domain.forecasts import QUANTILES
 from brownout.forecasting.lstm_settings import LstmSettings
-from brownout.forecasting.network.augmentation import Drift, no_drift
+from brownout.forecasting.network.augmentation import Ramps, no_ramps
 from brownout.forecasting.network.profiles import day_slots, empirical, hour_slots
 from brownout.forecasting.network.scaling import Scale, scale_of
 from brownout.forecasting.network.series_block import MATES, SeriesBlock
@@ -57,13 +57,13 @@ class _View:
     block: SeriesBlock
     rows: Tensor
     origins: Tensor
-    drift: Drift
+    ramps: Ramps
 
     def at(self, steps: Tensor) -> Tensor:
         """Values of ``[row, ...]`` at steps ``[step]`` or ``[row, ...]``; NaN after the origin."""
         steps = steps.expand(len(self.rows), -1) if steps.dim() == 1 else steps
         flat = steps.flatten(1)
-        values = self.drift.added(self.block.take(self.rows, self.origins[:, None] + flat), flat)
+        values = self.ramps.added_to(self.block.take(self.rows, self.origins[:, None] + flat), flat)
         return torch.where(flat <= 0, values, torch.nan).view(steps.shape)
 
     def siblings(self, steps: Tensor) -> Tensor:
@@ -72,7 +72,7 @@ class _View:
         Rows of one entity share their mates: each series is read once for an origin.
         """
         siblings = self.block.siblings[self.rows]
-        siblings = torch.where(siblings == self.rows[:, None], -1, siblings)  # its own would give a drift away
+        siblings = torch.where(siblings == self.rows[:, None], -1, siblings)  # its own would give a ramp away
         slots = self.block.length.max()
         pairs, places = torch.unique(siblings * slots + self.origins[:, None], return_inverse=True)
         rows, origins = pairs.div(slots, rounding_mode="floor"), pairs.remainder(slots)
@@ -83,13 +83,13 @@ class _View:
 
 
 def windows(
-    block: SeriesBlock, rows: Tensor, origins: Tensor, settings: LstmSettings, drift: Drift | None = None
+    block: SeriesBlock, rows: Tensor, origins: Tensor, settings: LstmSettings, ramps: Ramps | None = None
 ) -> Windows:
     """Inputs of series ``rows`` at slots ``origins`` (the last seen), both int64 ``[row]``; reads nothing later.
 
-    ``drift`` is what training adds to the values.
+    ``ramps`` are what training adds to the values.
     """
-    view = _View(block, rows, origins, drift or no_drift(rows))
+    view = _View(block, rows, origins, ramps or no_ramps(rows))
     past = settings.context_patches * settings.patch
     future = settings.horizon_patches * settings.patch
     steps = torch.arange(1 - past, future + 1)
