@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from breaches import busy
@@ -31,6 +32,7 @@ from brownout.forecasting.baselines.naive import SeasonalNaive, seasonal_scale
 from brownout.forecasting.exceedance.chance_correction import base_rates
 from brownout.forecasting.fleet_forecaster import FleetForecaster
 from brownout.forecasting.lstm_settings import LstmSettings
+from brownout.forecasting.network.lstm import LstmForecaster
 from brownout.forecasting.outlook import Outlook
 from brownout.forecasting.parts import ForecastParts, Part
 from brownout.forecasting.selected_forecaster import SelectedForecaster
@@ -57,12 +59,13 @@ class Size:
     days: int
     outlook_days: int
     steps: int
+    context: int
     every: int
 
 
 SIZES = {
-    True: Size(vms=12, days=12, outlook_days=40, steps=120, every=8),
-    False: Size(vms=24, days=16, outlook_days=60, steps=400, every=4),
+    True: Size(vms=8, days=9, outlook_days=40, steps=150, context=96, every=16),
+    False: Size(vms=16, days=21, outlook_days=60, steps=400, context=336, every=8),
 }
 
 
@@ -83,7 +86,24 @@ class Scores:
         return [table["mase"], table["crps"], table["coverage"], float(str(breaches)), *others]
 
 
-def fleet(size: Size, seed: int, *, days: int, interval_s: int) -> list[Panel]:
+@dataclass
+class Fleet:
+    """Panels of a fleet, when its training ends, and the LSTM, which most parts leave as it is."""
+
+    panels: list[Panel]
+    start: np.datetime64
+    seed: int
+    lstm: LstmForecaster | None = None
+
+    @classmethod
+    def of(cls, size: Size, seed: int) -> Self:
+        """A fleet with limits that busy hours reach."""
+        panels = simulated(size, seed, days=size.days, interval_s=300)
+        start = split(panels)
+        return cls(busy(panels, start, BUSY), start, seed)
+
+
+def simulated(size: Size, seed: int, *, days: int, interval_s: int) -> list[Panel]:
     """Panels of a simulated fleet on the slots of the night's forecast."""
     shape = FleetSettings(
         hosts=max(size.vms // 6, 1), vms=size.vms, days=days, interval_s=interval_s, seed=seed, faults=days
@@ -100,13 +120,17 @@ def split(panels: Sequence[Panel]) -> np.datetime64:
     return first + np.timedelta64(round(TRAIN * float((last - first) / np.timedelta64(1, "s"))), "s")
 
 
-def judge_night(panels: list[Panel], size: Size, seed: int, parts: ForecastParts, scores: Scores) -> None:
+def judge_night(fleet: Fleet, size: Size, parts: ForecastParts, scores: Scores) -> None:
     """Train on the first part of a fleet without some parts, and add the scores of the rest."""
-    start = split(panels)
-    panels = busy(panels, start, BUSY)
-    settings = LstmSettings.quick(context=336, horizon=48, steps=size.steps, seed=seed)
+    panels, start = fleet.panels, fleet.start
     early = [panel.between(panel.start, start) for panel in panels]
-    forecaster = SelectedForecaster(settings, parts=parts).fit(early)
+    settings = LstmSettings.quick(context=size.context, horizon=48, steps=size.steps, seed=fleet.seed)
+    forecaster = SelectedForecaster(settings, parts=parts)
+    if parts.has(Part.AUGMENTATION):
+        fleet.lstm = fleet.lstm or forecaster.fit(early).lstm_
+        forecaster = forecaster.fit_choice(fleet.lstm, early) if fleet.lstm else forecaster
+    else:
+        forecaster.fit(early)
     rates, horizon = base_rates(early, settings.horizon), settings.horizon
     origins = [rolling_origins(panel, start, horizon=horizon, stride=size.every) for panel in panels]
     windows: list[list[Windows]] = [[] for _ in panels]
@@ -199,15 +223,15 @@ def main() -> None:
     parser.add_argument("--parts", nargs="*", default=[part.value for part in Part])
     options = parser.parse_args()
     size, wanted = SIZES[options.quick], ForecastParts.without(options.parts).off
-    fleets = {seed: fleet(size, seed, days=size.days, interval_s=300) for seed in options.seeds}
+    fleets = [Fleet.of(size, seed) for seed in options.seeds]
 
     def night(parts: ForecastParts) -> list[float]:
         scores = Scores()
-        for seed, panels in fleets.items():
-            judge_night(panels, size, seed, parts, scores)
+        for fleet in fleets:
+            judge_night(fleet, size, parts, scores)
         return scores.row()
 
-    wide = [fleet(size, seed, days=size.outlook_days, interval_s=1800) for seed in options.seeds]
+    wide = [simulated(size, seed, days=size.outlook_days, interval_s=1800) for seed in options.seeds]
 
     def outlook(parts: ForecastParts) -> list[float]:
         scores = Scores()

@@ -18,7 +18,7 @@ from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import QUANTILES, Forecasts, Series
 from brownout.domain.panel import Panel
 from brownout.domain.ports import Forecaster
-from brownout.forecasting.baselines.daily_deciles import Usual
+from brownout.forecasting.baselines.daily_deciles import DailyDeciles
 from brownout.forecasting.baselines.medians import MedianLevel
 from brownout.forecasting.baselines.naive import Naive, SeasonalNaive, WeeklyNaive
 from brownout.forecasting.baselines.smoothing import Smoothing
@@ -37,7 +37,7 @@ MAKE: dict[str, Callable[[], Forecaster]] = {
     "smoothing": Smoothing,
     "median": MedianLevel,
     "trend": Trend,
-    "usual": Usual,
+    "usual": DailyDeciles,
     "outlook": lambda: Outlook(HORIZON),
     "lstm": lambda: LstmForecaster(TINY),
     "selected": lambda: SelectedForecaster(TINY),

@@ -2,7 +2,7 @@
 
 A month holds too few wide slots to train a network on, so the candidates read everything off a series' own past. Each
 is calibrated on half of the held-out origins; the other half choose, metric by metric and apart for series that rise or
-fall: one disk in a hundred that fills up must not be forecast like the others.
+fall: a disk in a hundred that fills up must not be forecast like the others.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import QUANTILES, Forecasts, Series
 from brownout.domain.panel import Float, Panel
 from brownout.domain.ports import Forecaster, Progress, no_progress
-from brownout.forecasting.baselines.daily_deciles import Usual
+from brownout.forecasting.baselines.daily_deciles import DailyDeciles
 from brownout.forecasting.baselines.naive import Naive, SeasonalNaive, seasonal_scale
 from brownout.forecasting.baselines.smoothing import Smoothing
 from brownout.forecasting.baselines.trend import Trend, rises
@@ -37,10 +37,10 @@ ORIGINS = 8
 WINDOWS = 10_000
 """Windows that are enough to choose by: of a large fleet every n-th entity of a panel is used."""
 REACH = 0.5
-"""Longest horizon in shares of the history: what lies farther ahead could not be tested."""
-CANDIDATES: tuple[Forecaster, ...] = (Trend(), Smoothing(), Naive(), Usual(), SeasonalNaive())
+"""Longest horizon as a share of the history: a longer one could not be tested."""
+CANDIDATES: tuple[Forecaster, ...] = (Trend(), Smoothing(), Naive(), DailyDeciles(), SeasonalNaive())
 RISING = ".rising"
-"""Added to the name of the metric where a series goes one way, up or down."""
+"""Added to the name of the metric where a series rises or falls."""
 
 Marks = npt.NDArray[np.bool_]
 
@@ -69,7 +69,7 @@ class Outlook:
         Slots that could be tested: half of the history at most; 0 where it is too short.
     makers_, skills_
         The candidate chosen and its CRPS as a ratio to seasonal-naive, by kind of series: the name of the metric, with
-        ``RISING`` after it where it goes one way.
+        ``RISING`` after it where the series rises or falls.
     """
 
     horizon: int
@@ -149,7 +149,7 @@ class Outlook:
 
     def _maker(self, kind: str) -> str:
         """The candidate chosen; for a kind never seen the trend where it rises or falls, else the daily deciles."""
-        unseen = Trend.name if kind.endswith(RISING) else Usual.name
+        unseen = Trend.name if kind.endswith(RISING) else DailyDeciles.name
         return self.makers_.get(kind, unseen if self.parts.named(unseen) else SeasonalNaive.name)
 
     def save(self, folder: Path) -> None:
@@ -207,13 +207,13 @@ def _held_out(panel: Panel, horizon: int, candidates: Sequence[Forecaster]) -> _
 
 
 def _kinds(rows: Rows) -> npt.NDArray[np.str_]:
-    """Name of each row's metric, with ``RISING`` where its series goes one way."""
+    """Name of each row's metric, with ``RISING`` after it where its series rises or falls."""
     names = np.array([*rows.panel.metric_names, ""], str)[rows.metrics]
     return np.where(rises(rows), np.char.add(names, RISING), names)
 
 
 def _named(made: Forecasts, kinds: npt.NDArray[np.str_]) -> Forecasts:
-    """With kinds for metrics, as calibration goes by them."""
+    """Forecasts with kinds of series in place of metrics, by which they are calibrated."""
     return replace(made, series=tuple(Series(s.entity, k) for s, k in zip(made.series, kinds.tolist(), strict=True)))
 
 
@@ -230,7 +230,7 @@ def _joined(parts: Sequence[Forecasts]) -> Forecasts:
 def _best(
     kinds: npt.NDArray[np.str_], values: Sequence[Float], actual: Float, scale: npt.NDArray[np.float64]
 ) -> tuple[dict[str, int], dict[str, float]]:
-    """Place of the candidate of least CRPS and its ratio to the last one, seasonal-naive, by kind."""
+    """Number of the candidate of least CRPS and its ratio to the last one, seasonal-naive, by kind of series."""
     losses = [path_losses(made, actual) for made in values]
     best, skills = {}, {}
     for kind in np.unique(kinds):

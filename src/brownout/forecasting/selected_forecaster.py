@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from brownout.domain.errors import NotFittedError
 from brownout.domain.forecast_request import Covariate, ForecastRequest
-from brownout.domain.forecasts import Driver, Forecasts, Skill
+from brownout.domain.forecasts import QUANTILES, Driver, Forecasts, Skill
 from brownout.domain.panel import Float, Panel
 from brownout.domain.ports import Forecaster, Progress, no_progress
 from brownout.forecasting.baselines.medians import MedianLevel
@@ -42,6 +42,16 @@ from brownout.forecasting.series_rows import Rows, clip_to_bounds, rows_of
 __all__ = ["SelectedForecaster"]
 
 Doubles = npt.NDArray[np.float64]
+NOTHING = Skill(
+    metric="",
+    maker="none",
+    windows=0,
+    mase=float("nan"),
+    crps=float("nan"),
+    coverage=float("nan"),
+    note="nothing was measured before the held-out windows, so nothing is forecast",
+)
+"""Skill of a forecaster that learned nothing."""
 
 
 @dataclass
@@ -57,7 +67,9 @@ class SelectedForecaster:
     parts
         What is learned and chosen from beside the LSTM and seasonal-naive.
     lstm_
-        The network; None until fit succeeds.
+        The network; None until fit succeeds, and where there was nothing to learn from.
+    learned_nothing_
+        Whether fit met no value before the held-out windows: then nothing is forecast.
     loads_
         How console latency follows the loads of guest and host.
     calibration_
@@ -76,6 +88,7 @@ class SelectedForecaster:
     validation_share: float = 0.15
     parts: ForecastParts = ALL_PARTS
     lstm_: LstmForecaster | None = None
+    learned_nothing_: bool = False
     loads_: LoadModel = field(default_factory=LoadModel)
     calibration_: Calibration = field(default_factory=lambda: Calibration(1, {}))
     bands_: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -97,26 +110,40 @@ class SelectedForecaster:
         return tuple(rival for rival in rivals if self.parts.named(rival.name))
 
     def fit(self, panels: Sequence[Panel], progress: Progress = no_progress, *, champion: Self | None = None) -> Self:
-        """Train, calibrate and choose; raises DataError where there is nothing to learn from.
+        """Train, calibrate and choose; the LSTM starts from that of a ``champion`` of the same shape.
 
-        The LSTM starts from that of a ``champion`` of the same shape.
+        Where nothing was measured before the held-out windows the forecaster predicts nothing, and its skill says so.
         """
-        horizon = self.settings.horizon
-        cuts = [first_held_out(p.values.shape[1], share=self.validation_share, horizon=horizon) for p in panels]
-        early = [panel.between(panel.start, panel.start + cut * panel.step) for panel, cut in _pairs(panels, cuts)]
+        early = [panel.between(panel.start, panel.start + cut * panel.step) for panel, cut in self._cuts(panels)]
+        if not any(np.isfinite(panel.values).any() for panel in early):
+            nothing = type(self)(self.settings, self.validation_share, self.parts)
+            vars(self).update(vars(nothing), learned_nothing_=True, skills_=(NOTHING,))
+            return self
         settings = self.settings
         if not self.parts.has(Part.AUGMENTATION):
             settings = replace(settings, augmented_share=0.0)
         lstm = LstmForecaster(settings).fit(early, progress, champion=champion.lstm_ if champion else None)
-        candidates, origins = Candidates(lstm, self.rivals, horizon, self.settings.season), origins_for(panels)
-        tables = [
-            (panel, forecast_held_out(panel, candidates, first=cut, origins=origins))
-            for panel, cut in _pairs(panels, cuts)
-        ]
-        self._learn(lstm, early, [(panel, table) for panel, table in tables if table is not None])
-        self.lstm_ = lstm
+        self.fit_choice(lstm, panels)
         progress("train the forecaster", 1.0)
         return self
+
+    def fit_choice(self, lstm: LstmForecaster, panels: Sequence[Panel]) -> Self:
+        """Calibrate and choose with an LSTM that has learned what is not held out of the same panels."""
+        candidates = Candidates(lstm, self.rivals, self.settings.horizon, self.settings.season)
+        origins, held_out = origins_for(panels), []
+        for panel, cut in self._cuts(panels):
+            table = forecast_held_out(panel, candidates, first=cut, origins=origins)
+            if table is not None:
+                held_out.append((panel, table))
+        early = [panel.between(panel.start, panel.start + cut * panel.step) for panel, cut in self._cuts(panels)]
+        self._learn(lstm, early, held_out)
+        self.lstm_, self.learned_nothing_ = lstm, False
+        return self
+
+    def _cuts(self, panels: Sequence[Panel]) -> list[tuple[Panel, int]]:
+        """Each panel with its first slot that is held out of the training."""
+        share, horizon = self.validation_share, self.settings.horizon
+        return [(panel, first_held_out(panel.values.shape[1], share=share, horizon=horizon)) for panel in panels]
 
     def _learn(self, lstm: LstmForecaster, early: Sequence[Panel], held_out: Sequence[tuple[Panel, HeldOut]]) -> None:
         """Everything that held-out windows say of a trained LSTM; ``early`` is what it was trained on."""
@@ -167,6 +194,9 @@ class SelectedForecaster:
 
     def direct_and_chosen(self, request: ForecastRequest) -> tuple[Forecasts, Forecasts]:
         """The LSTM's forecasts before calibration, and those of the chosen forecasters; siblings are not read."""
+        if self.learned_nothing_:
+            empty = rows_of(request.panel, ()).forecasts(np.empty((0, request.horizon, len(QUANTILES)), np.float32), "")
+            return empty, empty
         if self.lstm_ is None:
             raise NotFittedError("The forecaster has not been trained.", remedy="Call fit first, or load one.")
         direct = self.lstm_.predict(request)
@@ -221,10 +251,13 @@ class SelectedForecaster:
 
     def save(self, folder: Path) -> None:
         """Write the choice, and the LSTM in a folder below."""
-        if self.lstm_ is None:
+        if self.lstm_ is not None:
+            self.lstm_.save(folder / "lstm")
+        elif not self.learned_nothing_:
             raise NotFittedError("The forecaster has not been trained.", remedy="Call fit before save.")
-        self.lstm_.save(folder / "lstm")
         facts = {
+            "settings": asdict(self.settings),
+            "learned_nothing": self.learned_nothing_,
             "validation_share": self.validation_share,
             "without": sorted(self.parts.off),
             "calibration": asdict(self.calibration_),
@@ -240,9 +273,11 @@ class SelectedForecaster:
     def load(cls, folder: Path) -> Self:
         """Read a stored forecaster; raises ModelError where it is damaged or from another version."""
         card = read_card(folder, cls.name)
-        lstm = LstmForecaster.load(folder / "lstm")
+        nothing = card.get("learned_nothing", False)
+        lstm = None if nothing else LstmForecaster.load(folder / "lstm")
         return cls(
-            settings=lstm.settings,
+            settings=LstmSettings(**card["settings"]) if lstm is None else lstm.settings,
+            learned_nothing_=nothing,
             validation_share=card["validation_share"],
             parts=ForecastParts.without(card.get("without", ())),
             lstm_=lstm,
@@ -253,10 +288,6 @@ class SelectedForecaster:
             loads_=LoadModel.from_facts(card["loads"]) if "loads" in card else LoadModel(),
             skills_=tuple(_skill(table) for table in card["skills"]),
         )
-
-
-def _pairs(panels: Sequence[Panel], cuts: Sequence[int]) -> "zip[tuple[Panel, int]]":
-    return zip(panels, cuts, strict=True)
 
 
 def _stored_forecasts(lstm: LstmForecaster, held_out: Sequence[tuple[Panel, HeldOut]]) -> Predict:

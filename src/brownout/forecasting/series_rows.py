@@ -1,4 +1,4 @@
-"""Which series are forecast from which origin, and in which order."""
+"""Rows of a forecast: which series are forecast from which origin, and in which order."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ def day_steps(interval_s: int) -> int:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """Rows of a forecast: every origin, and of each every series that was measured by then.
+    """A row for every origin and every series that was measured by then.
 
     ``origins``, ``entities`` and ``metrics`` are indices ``[row]`` into the panel.
     """

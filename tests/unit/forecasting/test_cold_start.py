@@ -15,11 +15,11 @@ from brownout.domain.panel import Float, Panel
 from brownout.forecasting.cold_start.newcomer_forecasts import (
     AGES_H,
     ColdStart,
+    age_classes,
     forecast_newcomers,
     learn_cold_start,
-    young_rows,
 )
-from brownout.forecasting.cold_start.sibling_paths import FLOOR, SiblingForecasts, peer_paths, siblings_with_past
+from brownout.forecasting.cold_start.sibling_paths import FLOOR, SiblingForecasts, sibling_paths, siblings_with_past
 from brownout.forecasting.lstm_settings import LstmSettings
 from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.forecasting.selection.calibration import Calibration
@@ -58,7 +58,7 @@ def test_the_path_is_the_median_of_the_peers_moved_to_the_level_of_the_newcomer(
     made = rising(old, [origin])
     made = replace(made, values=made.values * np.array([1, 1.1, 0.9], np.float32)[: len(levels), None, None])
     new = young(replace(flat(30), entities=(Entity(id="new", kind="vm"),)), 0, 4)
-    found = peer_paths(rows_of(new, [origin]), DAY, [SiblingForecasts(old, origin, made)])
+    found = sibling_paths(rows_of(new, [origin]), DAY, [SiblingForecasts(old, origin, made)])
     floor = FLOOR * sum(levels) / len(levels)
     moved = [30 + (made.values[row] - level) * (30 + floor) / (level + floor) for row, level in enumerate(levels)]
     np.testing.assert_allclose(found[0], np.median(moved, axis=0), rtol=1e-4)
@@ -69,7 +69,7 @@ def test_a_peers_level_is_that_of_the_hours_the_newcomer_has() -> None:
     origin = old.values.shape[1] - 1
     old.values[0, origin - 3 :] = 20  # twice its level since the newcomer came
     new = young(replace(flat(20), entities=(Entity(id="new", kind="vm"),)), 0, 4)
-    found = peer_paths(rows_of(new, [origin]), DAY, [SiblingForecasts(old, origin, rising(old, [origin]))])
+    found = sibling_paths(rows_of(new, [origin]), DAY, [SiblingForecasts(old, origin, rising(old, [origin]))])
     np.testing.assert_allclose(found[0, -1, 4], 30, rtol=1e-3)
 
 
@@ -77,7 +77,7 @@ def test_without_a_peer_that_carries_the_metric_there_is_no_path() -> None:
     old = replace(flat(10), metrics=METRICS[1:])
     origin = old.values.shape[1] - 1
     new = young(replace(flat(30), entities=(Entity(id="new", kind="vm"),)), 0, 4)
-    paths = peer_paths(rows_of(new, [origin]), DAY, [SiblingForecasts(old, origin, rising(old, [origin]))])
+    paths = sibling_paths(rows_of(new, [origin]), DAY, [SiblingForecasts(old, origin, rising(old, [origin]))])
     assert np.isnan(paths).all()
 
 
@@ -101,7 +101,7 @@ def test_peers_are_of_the_kind_with_a_day_of_past_and_measured_lately() -> None:
 @pytest.mark.parametrize(("slots", "age"), [(1, 0), (2, 1), (4, 1), (5, 2), (12, 2), (13, 3), (48, 3), (49, 4)])
 def test_an_age_counts_as_the_next_that_was_learned(slots: int, age: int) -> None:
     panel = young(flat(10), 0, slots)
-    assert young_rows(rows_of(panel, [panel.values.shape[1] - 1])).tolist() == [age]
+    assert age_classes(rows_of(panel, [panel.values.shape[1] - 1])).tolist() == [age]
 
 
 def fleet(rng: np.random.Generator, *, alike: bool) -> Panel:

@@ -9,7 +9,7 @@ from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import QUANTILES
 from brownout.domain.panel import Float, Panel
 from brownout.evaluation.backtest import actual_after
-from brownout.forecasting.baselines.daily_deciles import Usual
+from brownout.forecasting.baselines.daily_deciles import DailyDeciles
 from brownout.forecasting.baselines.naive import Naive
 from brownout.forecasting.baselines.trend import Trend, slope_of
 from brownout.forecasting.outlook import REACH, RISING, Outlook, sampled
@@ -49,7 +49,7 @@ def test_the_slope_is_the_median_change_over_a_third_of_the_past_in_a_plain_loop
 def test_what_is_usual_are_the_deciles_of_the_same_time_of_the_days_before_in_a_plain_loop() -> None:
     past = np.random.default_rng(2).normal(size=(3, 5 * DAY + 3)).astype(np.float32)
     past[0, 2::DAY] = np.nan
-    made = Usual().paths(past, DAY, 2 * DAY)
+    made = DailyDeciles().paths(past, DAY, 2 * DAY)
     for row in range(3):
         for step in range(1, 2 * DAY + 1):
             place = past.shape[1] - 1 + step

@@ -1,4 +1,4 @@
-"""Forecasters that learn nothing beforehand: what they say of a series they read off its past."""
+"""Classical forecasters: they learn nothing beforehand and read everything off the past of a series."""
 
 from collections.abc import Sequence
 from typing import Protocol, Self
@@ -15,7 +15,7 @@ __all__ = ["Classical", "pasts"]
 
 
 class Classical(Protocol):
-    """What they share: fitting nothing, and predicting origin by origin."""
+    """A forecaster that needs no training and predicts origin by origin; subclasses give the paths."""
 
     @property
     def season(self) -> int | None:
@@ -23,18 +23,18 @@ class Classical(Protocol):
 
     @property
     def memory(self) -> int:
-        """How many seasons of the past are read, beside the first."""
+        """Seasons of the past that are read, beside the first."""
 
     @property
     def name(self) -> str:
-        """The maker's name."""
+        """Name of the forecaster."""
 
     def paths(self, past: Float, season: int, horizon: int) -> Float:
         """Quantile paths ``[row, step, quantile]`` after a past ``[row, slot]``."""
         ...
 
     def fit(self, panels: Sequence[Panel], progress: Progress = no_progress) -> Self:
-        """Nothing to learn."""
+        """Return the forecaster as it is."""
         del panels, progress
         return self
 

@@ -31,11 +31,11 @@ REPORT_EVERY = 20
 WARM = 0.25
 """Share of the steps, and of the learning rate, of a training that starts from a trained network."""
 CHECK_EVERY = 25
-"""Steps of a warm training between looks at the same windows."""
+"""Steps of a warm training between two validations."""
 PATIENCE = 3
-"""Looks without a gain after which a warm training stops."""
+"""Validations without a gain after which a warm training stops."""
 CHECKED = 512
-"""Windows of a look."""
+"""Windows of a validation, always the same."""
 
 
 def train(
@@ -47,8 +47,8 @@ def train(
 ) -> QuantileLstm:
     """Learn from all series of a block on a device; equal seed, data and start give equal weights on the CPU.
 
-    A training that starts from a network of the same shape takes a quarter of the steps, or less where some windows
-    it always looks at get no better.
+    A training that starts from a network of the same shape takes a quarter of the steps, or fewer where the loss on
+    fixed windows gets no smaller.
     """
     network = build(settings)
     if start is not None:
@@ -57,14 +57,16 @@ def train(
             settings, steps=max(round(settings.steps * WARM), 1), learning_rate=settings.learning_rate * WARM
         )
     network.to(device)
-    for share in _learning(network, block, settings, None if start is None else _Judge(block, settings, device)):
+    for share in _learning(
+        network, block, settings, None if start is None else _EarlyStopping(block, settings, device)
+    ):
         progress("train lstm", share)
     progress("train lstm", 1.0)
     return network.eval()
 
 
 def _learning(
-    network: QuantileLstm, block: SeriesBlock, settings: LstmSettings, judge: "_Judge | None"
+    network: QuantileLstm, block: SeriesBlock, settings: LstmSettings, stopping: "_EarlyStopping | None"
 ) -> Iterator[float]:
     """Train a network; yields the share done now and then.
 
@@ -84,7 +86,7 @@ def _learning(
             torch.nn.utils.clip_grad_norm_(network.parameters(), CLIP)
             optimiser.step()
             schedule.step()
-            if judge is not None and step % CHECK_EVERY == 0 and judge.stops(network):
+            if stopping is not None and step % CHECK_EVERY == 0 and stopping.stops(network):
                 break
             if step % REPORT_EVERY == 0:
                 yield step / settings.steps
@@ -101,16 +103,16 @@ def draw(block: SeriesBlock, number: int, generator: torch.Generator) -> tuple[T
 def importance_of(block: SeriesBlock, rows: Tensor, scale: Scale) -> Tensor:
     """How much each window counts, ``[row]`` with mean 1.
 
-    Skill is stated in units of the series' seasonal error, the loss in units of the window's spread. The root of their
-    ratio takes half the way from one to the other: lively windows count more, and none drowns the rest.
+    Skill is measured in units of the series' seasonal error, the loss in units of the window's spread. The weight is
+    the square root of spread over error, half way (in logarithms) between the two units.
     """
     ratio = (scale.spread[:, 0] / block.error[rows]).nan_to_num(0.0, posinf=0.0)
     importance = ratio.clamp(*RATIOS).sqrt()
     return importance / importance.mean()
 
 
-class _Judge:
-    """Looks at the same windows again and again."""
+class _EarlyStopping:
+    """Stops a training once the loss on a fixed set of windows gets no smaller."""
 
     def __init__(self, block: SeriesBlock, settings: LstmSettings, device: torch.device) -> None:
         drawn = draw(block, CHECKED, torch.Generator().manual_seed(settings.seed + 1))
@@ -124,7 +126,7 @@ class _Judge:
         self.least, self.waited = float("inf"), 0
 
     def stops(self, network: QuantileLstm) -> bool:
-        """Whether the loss has not got smaller for PATIENCE looks."""
+        """Whether the loss has not got smaller for ``PATIENCE`` validations."""
         with torch.inference_mode(), network.device:
             loss = float(pinball(network(self.inputs), self.target, self.importance))
         self.waited = 0 if loss < self.least else self.waited + 1
@@ -174,10 +176,10 @@ def _learn(network: QuantileLstm, block: SeriesBlock, samples: _Samples, setting
 
 
 def _sharing(network: QuantileLstm) -> QuantileLstm:
-    """A copy with the same weights, not equal ones, and gradients of its own."""
+    """A copy that shares the weights and has gradients of its own."""
     replica = copy.deepcopy(network)
-    for own, shared in zip(replica.parameters(), network.parameters(), strict=True):
-        own.data = shared.data
+    for copied, shared in zip(replica.parameters(), network.parameters(), strict=True):
+        copied.data = shared.data
     return replica
 
 
