@@ -1,18 +1,19 @@
-"""Draw the knowledge into the documentation: docs/causes.md and a picture a family.
+"""Draw the knowledge into the documentation: the page of causes and a picture a family, made when the docs are built.
 
-python docs/make_causes.py
+MkDocs runs this file as a hook (``hooks`` in mkdocs.yml), so that a change of ``models/`` needs nothing else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
-from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
 
 from brownout.diagnosis.knowledge.cause_coverage import losses
-from brownout.diagnosis.knowledge.knowledge_base import CauseRule, Knowledge
+from brownout.diagnosis.knowledge.knowledge_base import CauseRule, Knowledge, Symptom
 from brownout.domain.findings import EvidenceRole
 from brownout.ingest.mapping import TelegrafMapping
 
-DOCS = Path(__file__).parent
 COLOURS = {
     EvidenceRole.NECESSARY: "#1f5fa8",
     EvidenceRole.STRONG: "#4b8fd6",
@@ -22,10 +23,11 @@ COLOURS = {
 ROW, LEFT, RIGHT, WIDTH = 16, 250, 640, 1080
 INTRO = """# Causes
 
-What brownout knows about causes, drawn from `models/knowledge/` by `python docs/make_causes.py`. A line leads from a
-symptom to the cause that it speaks for or, in red, against; dark blue must be seen for the cause to be named. Adding a
-cause means adding a table to `causes.toml`, and a symptom to `symptoms.toml` where it needs a new one. What nothing
-shows, or what nothing tells from another cause, is refused when the knowledge is read.
+What brownout knows about causes, drawn from `models/knowledge/` when these pages are built. A line leads from a
+symptom to the cause that it speaks for or, in red, against; dark blue must be seen for the cause to be named. In
+brackets stands where the symptom is looked for, seen from the suspected entity; the [symptoms](#symptoms) themselves
+stand below. Adding a cause means adding a table to `causes.toml`, and a symptom to `symptoms.toml` where it needs a new
+one. What nothing shows, or what nothing tells from another cause, is refused when the knowledge is read.
 """
 
 
@@ -89,22 +91,50 @@ def section(family: str, causes: Sequence[CauseRule]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def symptoms_table(symptoms: Iterable[Symptom]) -> str:
+    """What each symptom is measured by, and when it is present."""
+    lines = ["\n## Symptoms\n", "| symptom | measured by | present | why |", "|---|---|---|---|"]
+    for symptom in symptoms:
+        cells = (symptom.id.replace("_", " "), symptom.described, _present(symptom), symptom.source)
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _present(symptom: Symptom) -> str:
+    """From where to where a symptom grows from absent to fully present."""
+    if symptom.label:
+        return f"is {' or '.join(symptom.values)}"
+    if symptom.measure in {"surge", "early"}:
+        return f"surges; {symptom.scale:g} is a clear one"
+    if symptom.measure == "along":
+        return f"moves as {symptom.along} does, by {symptom.spreads[0]:g} to {symptom.spreads[1]:g} of its way"
+    words = {"up": "rises", "down": "falls", "either": "is not measured"}[symptom.direction]
+    steady = " steadily over hours" if symptom.shape == "ramp" else ""
+    spreads = f"{symptom.spreads[0]:g} to {symptom.spreads[1]:g} usual spreads"
+    if symptom.low is None or symptom.high is None:
+        return f"{words}{steady} by {spreads}"
+    if symptom.measure == "silence":
+        return f"{words} for {symptom.low:.0%} to {symptom.high:.0%} of the time"
+    apart = ", apart from the others" if symptom.measure == "apart" else ""
+    return f"{words}{steady} from {symptom.low:g} to {symptom.high:g}, and by {spreads}{apart}"
+
+
 def needs(knowledge: Knowledge, mapping: TelegrafMapping) -> str:
     """A table of what cannot be told without an input."""
     lines = [NEEDS, "| without | cannot be named | told less surely |", "|---|---|---|"]
     for name in dict.fromkeys(source.input for source in mapping.sources):
-        own = [source for source in mapping.sources if source.input == name]
-        lost = {made for source in own for made in (*source.metrics, *source.labels)}
-        found = list(losses(knowledge, lost))
-        blind, unsure = (", ".join(x.cause.id for x in found if x.named is named) for named in (False, True))
-        if found:
+        sources = [source for source in mapping.sources if source.input == name]
+        lost = {measured for source in sources for measured in (*source.metrics, *source.labels)}
+        lacking = list(losses(knowledge, lost))
+        blind, unsure = (", ".join(x.cause.id for x in lacking if x.named is named) for named in (False, True))
+        if lacking:
             lines.append(f"| {name} | {blind} | {unsure} |")
     return "\n".join(lines) + "\n"
 
 
 def _names(cause: CauseRule, *roles: EvidenceRole) -> str:
-    found = [f"{rule.symptom.replace('_', ' ')} ({rule.where.replace('_', ' ')})" for rule in cause.evidence]
-    return ", ".join(name for name, rule in zip(found, cause.evidence, strict=True) if rule.role in roles)
+    names = [f"{rule.symptom.replace('_', ' ')} ({rule.where.replace('_', ' ')})" for rule in cause.evidence]
+    return ", ".join(name for name, rule in zip(names, cause.evidence, strict=True) if rule.role in roles)
 
 
 def pages(knowledge: Knowledge) -> dict[str, str]:
@@ -114,14 +144,12 @@ def pages(knowledge: Knowledge) -> dict[str, str]:
         families.setdefault(cause.family.value, []).append(cause)
     files = {f"images/causes-{family}.svg": picture(causes) for family, causes in families.items()}
     sections = [section(family, causes) for family, causes in families.items()]
-    return files | {"causes.md": INTRO + "".join(sections) + needs(knowledge, TelegrafMapping.load())}
+    tables = symptoms_table(knowledge.symptoms.values()) + needs(knowledge, TelegrafMapping.load())
+    return files | {"causes.md": INTRO + "".join(sections) + tables}
 
 
-def main() -> None:
-    """Write all files."""
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages to those that MkDocs found in docs/."""
     for path, text in pages(Knowledge.load()).items():
-        (DOCS / path).write_text(text, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+        files.append(File.generated(config, path, content=text))
+    return files

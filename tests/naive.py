@@ -43,3 +43,56 @@ def quantile_loss(quantiles: list[float], levels: list[float], actual: float) ->
         error = actual - value
         total += level * error if error >= 0 else (level - 1) * error
     return 2 * total / len(levels)
+
+
+def quantile(values: list[float], level: float, method: str) -> float:
+    """Quantile of the values that are no NaN, as ``numpy.quantile`` defines the method; NaN of none."""
+    known = sorted(value for value in values if not math.isnan(value))
+    if not known:
+        return math.nan
+    position = level * (len(known) - 1)
+    if method == "lower":
+        return known[math.floor(position)]
+    if method == "nearest":
+        return known[round(position)]
+    below, above = known[math.floor(position)], known[math.ceil(position)]
+    return below + (above - below) * (position - math.floor(position))
+
+
+def median(values: list[float]) -> float:
+    """The value in the middle, or the mean of the two there, of the values that are no NaN; NaN of none."""
+    known = sorted(value for value in values if not math.isnan(value))
+    if not known:
+        return math.nan
+    half = len(known) // 2
+    return known[half] if len(known) % 2 else (known[half - 1] + known[half]) / 2
+
+
+def window(values: list[float], end: int, width: int) -> list[float]:
+    """What was measured in the ``width`` slots up to and with ``end``."""
+    return [value for value in values[max(end - width + 1, 0) : max(end + 1, 0)] if math.isfinite(value)]
+
+
+def mean(values: list[float]) -> float:
+    """Mean, NaN of none."""
+    return math.fsum(values) / len(values) if values else math.nan
+
+
+def trimmed_mean(values: list[float]) -> float:
+    """Mean without the highest and the lowest of three or more."""
+    return mean(sorted(values)[1:-1] if len(values) > 2 else values)
+
+
+def std(values: list[float]) -> float:
+    """Standard deviation of a population, NaN of none."""
+    centre = mean(values)
+    return math.sqrt(mean([(value - centre) ** 2 for value in values])) if values else math.nan
+
+
+def group_means(values: list[float], groups: list[int], number: int) -> list[float]:
+    """Mean of the finite values of each group."""
+    parts: list[list[float]] = [[] for _ in range(number)]
+    for value, group in zip(values, groups, strict=True):
+        if math.isfinite(value):
+            parts[group].append(value)
+    return [mean(part) for part in parts]

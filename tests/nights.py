@@ -23,7 +23,7 @@ from brownout.domain.findings import (
 )
 from brownout.domain.forecasts import Breach, Driver, Series, Skill
 from brownout.domain.metrics import Catalogue
-from brownout.domain.night import Chart, ModelRecord, Night, Quality
+from brownout.domain.night import Chart, ConsoleLevel, ModelRecord, Night, Quality
 from brownout.domain.repairs import Repair, Repairs
 from brownout.domain.verdicts import Said, Verdict
 
@@ -217,6 +217,7 @@ def night(guest: str = "vm1") -> Night:
         suppressed=quiet,
         verdicts=(false_alarm,),
         maintenance=(Announced(name="kernel upgrade", start=hours(2), end=hours(5), entities=1, unknown=(guest,)),),
+        consoles=(ConsoleLevel(series=slow, now=182.4, limit=150.0, exceeded=True),),
         shifts=(Shift(series=slow, onset=hours(-10), at=hours(14), usual=20.0, level=31.5),),
     )
 
@@ -236,4 +237,5 @@ def driven(made: Night) -> Night:
         ),
     )  # fmt: skip
     lonely = replace(coming, series=Series(console, "console_echo_ms"), limit=300.0, drivers=())
-    return replace(made, breaches=(*made.breaches, coming, lonely))
+    calm = ConsoleLevel(series=coming.series, now=44.0, limit=150.0, exceeded=False)
+    return replace(made, breaches=(*made.breaches, coming, lonely), consoles=(calm,))

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from brownout.detection.baseline.newcomers import lend, own_only
-from brownout.detection.episodes.segmentation import episodes
+from brownout.detection.baseline.newcomers import with_peer_history, without_peer_slots
+from brownout.detection.episodes.segmentation import find_episodes
 from brownout.detection.forest.detector import IsolationForestDetector
 from brownout.domain.findings import Episode
 from brownout.domain.panel import Panel
@@ -87,10 +87,10 @@ def search(panel: Panel, detector: IsolationForestDetector, new: Mapping[int, in
     others = [row for row in range(len(panel.entities)) if row not in new]
     begin = min(new.values())
     if lent:
-        young = lend(young, panel.select(entities=others), new)
-    scores = own_only(detector.score(young, begin), young, new)
+        young = with_peer_history(young, panel.select(entities=others), new)
+    scores = without_peer_slots(detector.score(young, begin), young, new)
     ids = {panel.entity_ids[row] for row in new}
-    return [episode for episode in episodes(scores, young) if episode.entity in ids]
+    return [episode for episode in find_episodes(scores, young) if episode.entity in ids]
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from brownout.detection.baseline.level_shifts import rescored
-from brownout.detection.episodes.segmentation import episodes
+from brownout.detection.baseline.level_shifts import rescored_after_shifts
+from brownout.detection.episodes.segmentation import find_episodes
 from brownout.detection.forest.detector import IsolationForestDetector
 from brownout.domain.findings import Episode
 from brownout.domain.metrics import Worse
@@ -38,9 +38,9 @@ def main(folder: str) -> None:
         detector = IsolationForestDetector().fit([plain.between(plain.start, plain.times[first])])
         panel, rows = moved(plain)
         scores = detector.score(panel, first)
-        again, shifts = rescored(detector, scores, panel, (), HOURS)
+        again, shifts = rescored_after_shifts(detector, scores, panel, (), HOURS)
         for accepted, found in ((False, scores), (True, again)):
-            counts = judge(panel, [e for e in episodes(found, panel) if e.entity in rows])
+            counts = judge(panel, [e for e in find_episodes(found, panel) if e.entity in rows])
             print(json.dumps({"kind": plan.kind, "moved": len(rows), "accepted": len(shifts) * accepted, **counts}))
 
 

@@ -26,7 +26,7 @@ from brownout.domain.panel import Float, Panel
 from brownout.evaluation.detection_scores import runs
 from brownout.forecasting.lstm_settings import LstmSettings
 from brownout.forecasting.selected_forecaster import SelectedForecaster
-from brownout.nightly.context import forecast_panel
+from brownout.nightly.panels import forecast_panel
 from brownout.settings import ForecastSettings
 from brownout.store.dataset import Dataset
 from brownout.store.shards import plan_shards, read_shard

@@ -35,7 +35,7 @@ from brownout.operate.sources import DatabaseSource
 from brownout.operate.sync import sync
 from brownout.simulation import FleetSettings, simulate
 from brownout.simulation.fleet import Fleet
-from brownout.simulation.signatures import SIGNATURES
+from brownout.simulation.simulation_definitions import SimulationDefinitions
 from brownout.simulation.telegraf import telegraf_points
 from brownout.store.history import History
 from brownout.store.shards import plan_shards, read_shard
@@ -71,9 +71,10 @@ def of_history(history: History, hosts: list[str]) -> Panels:
 
 def without_signatures(panels: Panels) -> Panels:
     """What was told apart before signatures were read from a database."""
+    signatures = set(SimulationDefinitions.load().signatures)
     return {
         host: [
-            panel.select(metrics=[i for i, name in enumerate(panel.metric_names) if name not in SIGNATURES])
+            panel.select(metrics=[i for i, name in enumerate(panel.metric_names) if name not in signatures])
             for panel in own
         ]
         for host, own in panels.items()

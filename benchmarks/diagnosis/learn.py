@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from brownout.diagnosis.evidence.observation import observe
-from brownout.diagnosis.evidence.symptoms import Scene
+from brownout.diagnosis.evidence.symptoms import EvidenceLookup
 from brownout.diagnosis.inference.weight_learning import Example, Learned, learn, make_example
 from brownout.diagnosis.knowledge.evidence_rules import CauseRule
 from brownout.diagnosis.knowledge.knowledge_base import Knowledge
@@ -62,9 +62,9 @@ def examples_of(dataset: Dataset, knowledge: Knowledge, causes: list[CauseRule])
             entities: tuple[str, ...] = entities,
         ) -> list[Example]:
             past = [panel.between(span[0] - BASELINE, span[1]) for panel in own]
-            scene = Scene(observe(past, *span), dataset.topology)
-            carriers = [entity for entity in entities if scene.observed.generic(entity)]
-            found = make_example(knowledge, causes, carriers, scene, right)
+            lookup = EvidenceLookup(observe(past, *span), dataset.topology)
+            carriers = [entity for entity in entities if lookup.observed.generic(entity)]
+            found = make_example(knowledge, causes, carriers, lookup, right)
             return [] if found is None else [found]
 
         for delay in DELAYS:

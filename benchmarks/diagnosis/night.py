@@ -13,10 +13,12 @@ import resource
 import time
 from pathlib import Path
 
-from brownout.domain.findings import UNKNOWN, SuppressionReason
-from brownout.evaluate.replay import nights_of, own_nights
-from brownout.nightly.diagnose import group_incidents, investigate
+from brownout.domain.findings import UNKNOWN
+from brownout.evaluate.replay import nights_of, replay
+from brownout.nightly.context import NightContext
+from brownout.nightly.diagnose import diagnose_batch, group_incidents
 from brownout.settings import Settings
+from brownout.store.as_of import StoreAsOf
 from brownout.store.dataset import Dataset
 
 
@@ -26,12 +28,12 @@ def main() -> None:
     parser.add_argument("fleet", type=Path)
     dataset, settings = Dataset.open(parser.parse_args().fleet), Settings()
     last = tuple(nights_of(dataset, settings, dataset.test_start))[-1]
-    own = own_nights(dataset, settings, (last,))
-    alone = {quiet.episode.id for quiet in own.suppressed if quiet.why is not SuppressionReason.ARTEFACT}
-    episodes = [episode for episode in own.found if episode.id not in alone]
+    (night,) = replay(dataset, settings, (last,))
+    episodes = [episode for shard in night.shards for episode in shard.detection.episodes]
+    context = NightContext.build(StoreAsOf(dataset, last.end), settings, created=last.end)
     before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
-    batches = group_incidents(dataset, episodes)
-    found = [investigate(dataset, batch, settings) for batch in batches]
+    batches = group_incidents(context, episodes)
+    found = [diagnose_batch(context, batch) for batch in batches]
     seconds = time.process_time() - started
     diagnoses = [diagnosis for part in found for diagnosis in part.diagnoses]
     incidents = sum(len(batch) for batch in batches)

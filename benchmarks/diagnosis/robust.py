@@ -17,7 +17,7 @@ import numpy as np
 from learn import examples_of, without_one
 
 from brownout.diagnosis.evidence.observation import observe
-from brownout.diagnosis.evidence.symptoms import Scene
+from brownout.diagnosis.evidence.symptoms import EvidenceLookup
 from brownout.diagnosis.inference.weight_learning import PRIOR_WEIGHT, Example, make_example
 from brownout.diagnosis.knowledge.evidence_rules import CauseRule
 from brownout.diagnosis.knowledge.knowledge_base import Knowledge
@@ -107,9 +107,11 @@ def changed(
             (first + (incident.start - first) // 2, incident.start, None),
         )
         for begin, stop, right in spans:
-            scene = Scene(observe([panel.between(panel.start, stop) for panel in own], begin, stop), dataset.topology)
-            names = [e.id for e in dataset.topology if e.group == incident.group and scene.observed.generic(e.id)]
-            example = make_example(knowledge, causes, names, scene, right)
+            lookup = EvidenceLookup(
+                observe([panel.between(panel.start, stop) for panel in own], begin, stop), dataset.topology
+            )
+            names = [e.id for e in dataset.topology if e.group == incident.group and lookup.observed.generic(e.id)]
+            example = make_example(knowledge, causes, names, lookup, right)
             if example is not None:
                 yield incident.entity.rpartition("/")[2], example
 

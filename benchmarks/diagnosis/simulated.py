@@ -23,8 +23,8 @@ from brownout.domain.panel import Panel
 from brownout.domain.truth import Incident
 from brownout.evaluation.diagnosis_scores import Verdict, answers, diagnosis_scores, judge
 from brownout.simulation import FleetSettings, simulate
-from brownout.simulation.events.fault_definitions import load_templates
 from brownout.simulation.fleet import Fleet
+from brownout.simulation.simulation_definitions import SimulationDefinitions
 
 FLEET = FleetSettings(hosts=10, vms=60, days=12, interval_s=120, faults=70, signatures=True)
 WEEK = np.timedelta64(7, "D")
@@ -171,7 +171,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|")
     new = [of(k) for k in range(3)]
     judging.show("new seeds, full telemetry", [case for part in new for case in part])
-    shifted = of(3, only_causes=tuple(rng.permutation(list(load_templates()))[:25].tolist()))
+    shifted = of(3, only_causes=tuple(rng.permutation(list(SimulationDefinitions.load().faults))[:25].tolist()))
     judging.show("shifted mix: 25 kinds only", shifted)
     judging.show("no probe", of(4, telemetry="no-probe"))
     judging.show("host only", of(5, telemetry="host-only"))

@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 
 from brownout.diagnosis.evidence.observation import observe
-from brownout.diagnosis.evidence.symptoms import Scene
+from brownout.diagnosis.evidence.symptoms import EvidenceLookup
 from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.entities import Topology
 from brownout.domain.panel import Panel
@@ -51,11 +51,11 @@ def strengths(
     panels: Sequence[Panel], incident: Incident, start: np.datetime64, topology: Topology, knowledge: Knowledge
 ) -> Scored:
     """What the forest sees of an incident; what was not measured is as if it were absent."""
-    scene = Scene(observe(panels, start, incident.end), topology)
+    lookup = EvidenceLookup(observe(panels, start, incident.end), topology)
     rules = {rule.name: rule for cause in knowledge.causes.values() if cause.kind for rule in cause.evidence}
     entities = tuple(entity.id for entity in topology if entity.group == incident.group)
-    sights = [[scene.see(rule, knowledge.symptoms[rule.symptom], e) for rule in rules.values()] for e in entities]
-    features = np.array([[sight.strength if sight else 0.0 for sight in row] for row in sights], np.float32)
+    matches = [[lookup.find(rule, knowledge.symptoms[rule.symptom], e) for rule in rules.values()] for e in entities]
+    features = np.array([[match.strength if match else 0.0 for match in row] for row in matches], np.float32)
     truth = tuple(incident.cause if entity == incident.entity else NOTHING for entity in entities)
     return Scored(entities, features, truth)
 

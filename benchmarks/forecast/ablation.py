@@ -36,8 +36,7 @@ from brownout.forecasting.network.lstm import LstmForecaster
 from brownout.forecasting.outlook import Outlook
 from brownout.forecasting.parts import ForecastParts, Part
 from brownout.forecasting.selected_forecaster import SelectedForecaster
-from brownout.forecasting.series_rows import day_steps
-from brownout.nightly.context import forecast_panel, outlook_panel
+from brownout.nightly.panels import forecast_panel, outlook_panel
 from brownout.settings import ForecastSettings
 from brownout.simulation import FleetSettings, simulate
 from brownout.simulation.fleet_dataset import write_dataset
@@ -189,7 +188,7 @@ def judge_outlook(panels: list[Panel], parts: ForecastParts, scores: Scores) -> 
 
 def scales(panel: Panel, start: np.datetime64) -> dict[tuple[str, str], float]:
     """Error of seasonal-naive before a time, by entity and metric."""
-    table = seasonal_scale(panel, day_steps(panel.interval_s), end=panel.slot(start))
+    table = seasonal_scale(panel, panel.slots_per_day, end=panel.slot(start))
     return {
         (entity, metric): float(table[row, column])
         for row, entity in enumerate(panel.entity_ids)

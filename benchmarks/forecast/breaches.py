@@ -29,8 +29,7 @@ from brownout.forecasting.baselines.naive import SeasonalNaive, seasonal_scale
 from brownout.forecasting.exceedance.chance_correction import base_rates
 from brownout.forecasting.lstm_settings import LstmSettings
 from brownout.forecasting.selected_forecaster import SelectedForecaster
-from brownout.forecasting.series_rows import day_steps
-from brownout.nightly.context import forecast_panel
+from brownout.nightly.panels import forecast_panel
 from brownout.numerics.losses import path_losses, skill_ratio
 from brownout.settings import ForecastSettings
 from brownout.simulation import FleetSettings, simulate
@@ -87,7 +86,7 @@ class Latency:
 
     def add(self, panel: Panel, made: tuple[Forecasts, Forecasts], slots: list[int], start: int) -> None:
         """Add windows: forecasts with the loads and without."""
-        season = day_steps(panel.interval_s)
+        season = panel.slots_per_day
         naive = SeasonalNaive(season).predict(ForecastRequest(panel, slots, made[0].horizon))
         actual = actual_after(panel, made[0])
         scales = seasonal_scale(panel, season, end=start)

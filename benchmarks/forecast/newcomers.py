@@ -24,8 +24,7 @@ from brownout.forecasting.baselines.naive import SeasonalNaive, seasonal_scale
 from brownout.forecasting.cold_start.newcomer_forecasts import AGES_H, ColdStart
 from brownout.forecasting.lstm_settings import LstmSettings
 from brownout.forecasting.selected_forecaster import SelectedForecaster
-from brownout.forecasting.series_rows import day_steps
-from brownout.nightly.context import forecast_panel
+from brownout.nightly.panels import forecast_panel
 from brownout.settings import ForecastSettings
 from brownout.store.dataset import Dataset
 from brownout.store.shards import shards
@@ -74,7 +73,7 @@ def compare(
     slots = new.values.shape[1]
     start, horizon = int(TRAIN * slots), forecaster.settings.horizon
     alone = replace(forecaster, cold_=ColdStart())
-    scale = seasonal_scale(new, day_steps(new.interval_s), end=start)
+    scale = seasonal_scale(new, new.slots_per_day, end=start)
     for origin in np.linspace(start, slots - horizon - 1, ORIGINS).astype(int).tolist():
         judge(scores["whole past"], new, alone.predict(ForecastRequest(new, [origin], horizon)), origin, scale)
         for hours in AGES_H:

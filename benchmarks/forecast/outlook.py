@@ -23,8 +23,8 @@ from brownout.domain.panel import Float, Panel
 from brownout.evaluation.backtest import BacktestScores, actual_after
 from brownout.forecasting.baselines.naive import Naive, SeasonalNaive, seasonal_scale
 from brownout.forecasting.outlook import RISING, Outlook
-from brownout.forecasting.series_rows import day_steps, rows_of
-from brownout.nightly.context import forecast_panel, outlook_panel, outlook_steps
+from brownout.forecasting.series_rows import rows_of
+from brownout.nightly.panels import forecast_panel, outlook_panel, outlook_steps
 from brownout.numerics.losses import brier
 from brownout.settings import Settings
 from brownout.store.dataset import Dataset
@@ -72,11 +72,11 @@ def main() -> None:
     ours, naive, found = BacktestScores(), BacktestScores(), []
     steps = outlook.horizon_ or 1
     for panel, cut in both:
-        origins = list(range(cut - 1, panel.values.shape[1] - steps, day_steps(panel.interval_s)))
+        origins = list(range(cut - 1, panel.values.shape[1] - steps, panel.slots_per_day))
         request = ForecastRequest(panel, origins, steps)
         made, base = outlook.predict(request), SeasonalNaive().predict(request)
         rows, actual = rows_of(panel, origins), actual_after(panel, made)
-        scale = seasonal_scale(panel, day_steps(panel.interval_s), end=cut)[rows.entities, rows.metrics]
+        scale = seasonal_scale(panel, panel.slots_per_day, end=cut)[rows.entities, rows.metrics]
         ours.add(made, base, actual, scale)
         naive.add(Naive().predict(request), base, actual, scale)
         found += list(events(panel, made, actual))

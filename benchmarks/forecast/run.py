@@ -35,7 +35,7 @@ from brownout.forecasting.baselines.naive import Naive, SeasonalNaive, WeeklyNai
 from brownout.forecasting.baselines.smoothing import Smoothing
 from brownout.forecasting.lstm_settings import LstmSettings
 from brownout.forecasting.selected_forecaster import SelectedForecaster
-from brownout.forecasting.series_rows import clip_to_bounds, day_steps, rows_of
+from brownout.forecasting.series_rows import clip_to_bounds, rows_of
 from brownout.store.dataset import Dataset
 from brownout.store.shards import shards
 
@@ -85,7 +85,7 @@ class Judge:
     """Scores forecasts of one panel from the same origins, the first being ours."""
 
     def __init__(self, panel: Panel, origins: list[int]) -> None:
-        season = day_steps(panel.interval_s)
+        season = panel.slots_per_day
         self.naive = SeasonalNaive(season).predict(ForecastRequest(panel, origins, HORIZON))
         self.rows = rows_of(panel, origins)
         self.scale = seasonal_scale(panel, season, end=origins[0] + 1)[self.rows.entities, self.rows.metrics]

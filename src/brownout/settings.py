@@ -24,6 +24,7 @@ __all__ = [
     "HistorySettings",
     "InfluxSettings",
     "MaintenanceSettings",
+    "ReportSettings",
     "Settings",
     "TrackingSettings",
     "load_settings",
@@ -88,6 +89,12 @@ class HistorySettings(Section):
     """Weeks older than this keep means over five minutes only."""
 
 
+class ReportSettings(Section):
+    """How long the reports of earlier nights are kept."""
+
+    archive_days: Positive = 400
+
+
 class InfluxSettings(Section):
     """An InfluxDB that Telegraf writes to. Passwords and tokens never stand here: see ``secret``.
 
@@ -113,7 +120,9 @@ class InfluxSettings(Section):
     """How late points may arrive."""
     timeout_s: Positive = 60
     budget_s: Positive = 180
-    """Longest time for all tries of one request."""
+    """Longest time for one request: all tries, pauses and reading."""
+    answer_mib: Positive = 24
+    """Memory that the samples of one answer may take; what is longer is asked for in parts."""
     write_back: bool = True
     """Whether the findings of a night are written to the same database."""
     mapping: Path | None = None
@@ -144,10 +153,15 @@ class InfluxSettings(Section):
 
 
 class TrackingSettings(Section):
-    """Where MLflow keeps the trainings; without ``uri`` in a sqlite file of the output folder."""
+    """Where MLflow keeps the trainings; without ``uri`` in a sqlite file of the output folder.
+
+    From that file, and no other store, trainings go once they are ``keep_days`` old; versions with an alias and the
+    newest three of each model stay.
+    """
 
     uri: str = ""
     experiment: str = "brownout"
+    keep_days: Annotated[float, Field(gt=0)] = 14.0
 
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -228,10 +242,13 @@ class Settings(BaseSettings):
     influxdb: InfluxSettings | None = None
     seed: int = 0
     shard_size: Count = 64
+    knowledge: Path | None = None
+    """Folder of a site's own metrics, rules, symptoms, causes and remedies, over those that ship in models/."""
     forecast: ForecastSettings = ForecastSettings()
     detect: DetectSettings = DetectSettings()
     diagnose: DiagnoseSettings = DiagnoseSettings()
     history: HistorySettings = HistorySettings()
+    report: ReportSettings = ReportSettings()
     tracking: TrackingSettings = TrackingSettings()
     maintenance: tuple[MaintenanceSettings, ...] = ()
 

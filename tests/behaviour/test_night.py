@@ -6,12 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from brownout.bootstrap import open_job
 from brownout.domain.errors import HistoryError, ModelError, SettingsError
-from brownout.nightly.run import bring, train_models, watch_fleet
-from brownout.nightly.workspace import Workspace
 from brownout.operate.demo import prepare_demo
 from brownout.settings import Settings, load_settings
 from brownout.simulation import FleetSettings, simulate
@@ -23,10 +24,11 @@ QUICK = {"train_steps": 20}
 
 def night(dataset: Path, out: Path, **forecast: object) -> dict[str, object]:
     settings = load_settings(dataset=dataset, forecast=QUICK | forecast)
-    workspace = Workspace(out)
-    bring(settings, workspace)
-    train_models(settings, workspace)
-    page = watch_fleet(settings, workspace)
+    job = open_job(settings, out)
+    job.sync()
+    job.train()
+    page = job.run()
+    assert job.effects.failures == ()
     assert page.exists()
     report: dict[str, object] = json.loads((out / "report" / "report.json").read_text())
     return report
@@ -70,10 +72,10 @@ def test_a_breach_of_console_latency_names_the_loads_that_drive_it(
     echo = pq.read_table(fleet / "samples.parquet", columns=["console_echo_ms"])["console_echo_ms"].to_numpy()
     limit = float(np.nanquantile(echo, 0.9))
     settings = load_settings(dataset=fleet, forecast=QUICK | {"limits": {"console_echo_ms": limit}})
-    workspace = Workspace(out.parent / "again")
-    shutil.copytree(out, workspace.out)
-    watch_fleet(settings, workspace)
-    report = json.loads((workspace.report / "report.json").read_text())
+    again = out.parent / "again"
+    shutil.copytree(out, again)
+    open_job(settings, again).run()
+    report = json.loads((again / "report" / "report.json").read_text())
     coming = [breach for breach in report["breaches"] if breach["metric"] == "console_echo_ms"]
     assert coming
     fleet_ids = {"kvm01", "kvm02", *(breach["entity"].split("/")[0] for breach in coming)}
@@ -105,7 +107,7 @@ def test_a_window_of_maintenance_takes_an_incident_out_of_the_night(
     window = {"name": "move", "start": incident["start"], "end": incident["end"]}
     settings = load_settings(dataset=fleet, forecast=QUICK, maintenance=[window])
     shutil.copytree(out, tmp_path / "out")
-    watch_fleet(settings, Workspace(tmp_path / "out"))
+    open_job(settings, tmp_path / "out").run()
     report = json.loads((tmp_path / "out" / "report" / "report.json").read_text())
     assert [(one["name"], one["unknown"]) for one in report["maintenance"]] == [("move", [])]
     inside = [e for e in report["episodes"] if incident["start"] <= e["start"] < incident["end"]]
@@ -114,11 +116,13 @@ def test_a_window_of_maintenance_takes_an_incident_out_of_the_night(
 
 
 def test_a_second_night_reads_only_the_last_week_again_and_registers_a_new_version(fleet: Path, tmp_path: Path) -> None:
-    settings, workspace = load_settings(dataset=fleet, forecast=QUICK), Workspace(tmp_path)
-    assert bring(settings, workspace).slices == 2
-    first = train_models(settings, workspace)
-    assert bring(settings, workspace).slices == 1
-    second = train_models(settings, workspace)
+    job = open_job(load_settings(dataset=fleet, forecast=QUICK), tmp_path)
+    assert job.sync().slices == 2
+    job.train()
+    first = job.log_trainings()
+    assert job.sync().slices == 1
+    job.train()
+    second = job.log_trainings()
     assert [record.uri.rsplit("/", 1)[1] for record in (*first, *second)] == ["1", "1", "2", "2"]
 
 
@@ -148,13 +152,16 @@ def test_short_and_coarse_histories_still_get_a_report(interval: int, tmp_path: 
 
 
 def test_stages_out_of_order_say_what_to_do_first(tmp_path: Path, fleet: Path) -> None:
-    settings, workspace = load_settings(dataset=fleet, forecast=QUICK), Workspace(tmp_path)
-    with pytest.raises(ModelError, match="brownout train"):
-        watch_fleet(settings, workspace)
+    job = open_job(load_settings(dataset=fleet, forecast=QUICK), tmp_path)
     with pytest.raises(HistoryError, match="brownout sync"):
-        train_models(settings, workspace)
+        job.train()
+    with pytest.raises(HistoryError, match="brownout sync"):
+        job.run()
+    job.sync()
+    with pytest.raises(ModelError, match="brownout train"):
+        job.run()
     with pytest.raises(SettingsError, match="dataset"):
-        bring(Settings(), workspace)
+        open_job(Settings(), tmp_path).sync()
 
 
 def test_the_demo_does_not_replace_a_folder_that_is_not_its_own(tmp_path: Path) -> None:
@@ -169,3 +176,39 @@ def test_the_demo_can_be_made_again(tmp_path: Path) -> None:
     small = replace(FleetSettings(), hosts=1, vms=2, days=1, interval_s=300)
     first = (prepare_demo(tmp_path / "d", seed=1, fleet=small)).read_text()
     assert prepare_demo(tmp_path / "d", seed=1, fleet=small).read_text() == first
+
+
+def test_a_night_as_of_a_time_is_that_of_a_fleet_that_ends_there(
+    fleet: Path, fleet_night: tuple[Path, dict[str, object]], tmp_path: Path
+) -> None:
+    """Samples, late entities and whatever came later must not matter: the same history, cut, gives the same night."""
+    out, _ = fleet_night
+    then = np.datetime64("2026-03-09T05:00", "ms")
+    table = pq.read_table(fleet / "samples.parquet")
+    cut = tmp_path / "cut"
+    shutil.copytree(fleet, cut)
+    before = pc.less(table["time"], pa.scalar(then.astype(object), pa.timestamp("ms", "UTC")))
+    pq.write_table(table.filter(before), cut / "samples.parquet")
+    reports = []
+    for name, dataset, as_of in (("whole", fleet, then), ("short", cut, None)):
+        folder = tmp_path / name
+        shutil.copytree(out / "models", folder / "models")
+        job = open_job(load_settings(dataset=dataset, forecast=QUICK), folder, as_of=as_of)
+        job.sync()
+        job.run()
+        reports.append(json.loads((folder / "report" / "report.json").read_text()))
+    for key in ("breaches", "incidents", "episodes", "suppressed", "forecasts", "quality", "fleet"):
+        assert reports[0][key] == reports[1][key], key
+
+
+def test_what_fails_beside_the_night_is_told_and_the_report_is_there(fleet: Path, tmp_path: Path) -> None:
+    influx = {"url": "http://127.0.0.1:9", "version": 1, "timeout_s": 1, "budget_s": 1}
+    job = open_job(load_settings(dataset=fleet, forecast=QUICK, tracking={"uri": "http://127.0.0.1:9"}), tmp_path)
+    job.sync()
+    job.train()
+    broken = replace(job, services=open_job(load_settings(influxdb=influx), tmp_path).services)
+    page = broken.run()
+    assert page.exists()
+    assert [outcome.effect for outcome in broken.effects.failures] == ["write back"]
+    assert broken.effects.exit_code == 1
+    assert (tmp_path / "episodes.json").exists()

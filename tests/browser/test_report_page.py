@@ -9,7 +9,7 @@ import pytest
 from nights import HOSTILE, driven, night
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 
-from brownout.reporting.render import write_report
+from brownout.reporting import render
 
 CHROMIUM = os.environ.get("BROWNOUT_CHROMIUM") or shutil.which("chromium") or ""
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium: apt install chromium, or set BROWNOUT_CHROMIUM")
@@ -29,7 +29,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
-    write_report(driven(night(HOSTILE)), folder)
+    render(driven(night(HOSTILE)), folder)
     return folder / "index.html"
 
 
@@ -163,6 +163,44 @@ def test_hostile_names_are_shown_as_text(browser: Browser, report: Path) -> None
     assert HOSTILE in page.inner_text("#forecast table")
 
 
+def test_terms_explain_themselves_where_they_stand_and_in_the_glossary(browser: Browser, report: Path) -> None:
+    page, wrong = opened(browser, report)
+    marked = page.locator("#incidents abbr[title]")
+    assert marked.count() > 0
+    assert len(marked.first.get_attribute("title") or "") > 20
+    listed = page.locator("#glossary dt").all_inner_texts()
+    assert {"host", "guest", "severity", "LSTM"} <= set(listed)
+    assert wrong == []
+
+
+def test_a_phone_keeps_probability_and_time_of_a_breach_in_view(browser: Browser, report: Path) -> None:
+    page, _ = opened(browser, report, size="phone")
+    cells = page.locator("#forecast .stacks tbody tr").first.locator("td")
+    boxes = [cells.nth(place).bounding_box() for place in range(cells.count())]
+    assert len(boxes) == 6
+    assert all(box and box["width"] > 0 and box["x"] + box["width"] <= SIZES["phone"][0] for box in boxes)
+
+
+def test_a_page_of_a_slow_console_says_which_on_the_first_screen(browser: Browser, tmp_path: Path) -> None:
+    render(night(), tmp_path)
+    page, wrong = opened(browser, tmp_path / "index.html")
+    tile = page.locator("#tile-consoles")
+    box = tile.bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] < SIZES["laptop"][1]
+    assert "slowest vm1/console 182 ms, limit 150 ms" in tile.inner_text()
+    assert wrong == []
+
+
+def test_control_characters_of_names_are_shown_as_escapes(browser: Browser, tmp_path: Path) -> None:
+    render(driven(night("red\x1b[31m\x07\x00\u202egnp")), tmp_path)
+    page, wrong = opened(browser, tmp_path / "index.html")
+    shown = page.inner_text("body")
+    assert r"red\x1b[31m\x07\x00\u202egnp" in shown
+    assert not set(shown) & set("\x1b\x07\x00\u202e\ufffd")
+    assert wrong == []
+
+
 def test_printing_opens_what_is_closed_and_comes_back(browser: Browser, report: Path) -> None:
     page, wrong = opened(browser, report, scheme="dark")
     page.evaluate("document.querySelectorAll('.incident').forEach((d) => { d.open = false; })")
@@ -191,7 +229,7 @@ def test_a_report_without_consoles_has_no_console_part(browser: Browser, tmp_pat
         breaches=(),
         charts={},
     )
-    write_report(plain, tmp_path)
+    render(plain, tmp_path)
     page, wrong = opened(browser, tmp_path / "index.html")
     assert wrong == []
     assert page.locator("#latency").count() == 0

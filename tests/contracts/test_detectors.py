@@ -10,7 +10,7 @@ import pytest
 from panels import waves
 
 from brownout.detection.detector_settings import DetectorSettings
-from brownout.detection.episodes.segmentation import episodes
+from brownout.detection.episodes.segmentation import find_episodes
 from brownout.detection.forest.detector import IsolationForestDetector
 from brownout.domain.errors import ModelError, NotFittedError
 from brownout.domain.ports import Detector
@@ -139,7 +139,7 @@ def test_episodes_hold_the_step_with_its_mover_first() -> None:
     panel = waves(interval_s=INTERVAL, seed=2)
     first = 10 * DAY + 100
     panel.values[2, first : first + 24, 0] = 99.5
-    found = [e for e in episodes(fitted("isolation-forest").score(panel, 8 * DAY), panel) if e.entity == "vm2"]
+    found = [e for e in find_episodes(fitted("isolation-forest").score(panel, 8 * DAY), panel) if e.entity == "vm2"]
     start, end = panel.times[first], panel.times[first + 24]
     overlapping = [e for e in found if e.start < end and e.end > start]
     assert len(overlapping) == 1
@@ -154,41 +154,43 @@ def test_episodes_hold_the_step_with_its_mover_first() -> None:
 
 
 def test_a_surprise_after_odd_hours_counts_for_more() -> None:
-    from brownout.detection.forest.detector import ECHO_SHARE, _echoed
+    from brownout.detection.forest.detector import RECENT_SHARE, _with_recent_mean
 
-    surprises = np.random.default_rng(0).random((2, 200)).astype(np.float32)
-    surprises[0, 50:60] = np.nan
-    found = _echoed(surprises, 300)
+    novelties = np.random.default_rng(0).random((2, 200)).astype(np.float32)
+    novelties[0, 50:60] = np.nan
+    found = _with_recent_mean(novelties, 300)
     for slot in (0, 30, 65, 199):
-        mean = np.nanmean(surprises[:, max(slot - 47, 0) : slot + 1], axis=1)
-        np.testing.assert_allclose(found[:, slot], (1 - ECHO_SHARE) * surprises[:, slot] + ECHO_SHARE * mean, rtol=1e-5)
-    np.testing.assert_array_equal(np.isnan(found), np.isnan(surprises))
+        mean = np.nanmean(novelties[:, max(slot - 47, 0) : slot + 1], axis=1)
+        np.testing.assert_allclose(
+            found[:, slot], (1 - RECENT_SHARE) * novelties[:, slot] + RECENT_SHARE * mean, rtol=1e-5
+        )
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(novelties))
 
 
 def test_a_level_counts_a_deviation_from_its_second_slot_on() -> None:
-    from brownout.detection.forest.detector import DEVIATING, _settled
+    from brownout.detection.forest.detector import LEVEL_WEIGHTS, _without_lone_samples
 
-    weight = DEVIATING["now_largest"]
+    weight = LEVEL_WEIGHTS["sample_largest"]
     now = np.array([[2, 0, 5, 1, 4, 4, np.nan, 3]], np.float32)
     plain = np.array([[0, 0, 5, 0, 4, 4, np.nan, 3]], np.float32) * weight
     expected = np.array([[0, 0, 0, 0, 1, 4, np.nan, 3]], np.float32) * weight
-    np.testing.assert_allclose(_settled(plain, now), expected, atol=1e-6)
+    np.testing.assert_allclose(_without_lone_samples(plain, now), expected, atol=1e-6)
 
 
 def test_a_level_adds_a_tenth_of_how_far_one_metric_and_all_together_are_to_the_forest() -> None:
-    from brownout.detection.forest.detector import FEATURES, _raw
+    from brownout.detection.forest.detector import FEATURES, _raw_scores
 
     panel = waves(interval_s=INTERVAL)
     forest = MAKE["isolation-forest"]().fit([panel]).forests_["vm"]  # type: ignore[attr-defined]
     rows = np.random.default_rng(0).uniform(0, 3, (2, 5, len(FEATURES))).astype(np.float32)
-    added = sum(0.1 * rows[..., FEATURES.index(name)] for name in ("now_largest", "hour_largest", "level_power"))
+    added = sum(0.1 * rows[..., FEATURES.index(name)] for name in ("sample_largest", "hour_largest", "level_power"))
     expected = added - forest.score_samples(rows.reshape(10, -1)).reshape(2, 5)
-    np.testing.assert_allclose(_raw(forest, rows)[0], expected, rtol=1e-4)
+    np.testing.assert_allclose(_raw_scores(forest, rows)[0], expected, rtol=1e-4)
 
 
 def test_an_episode_at_the_end_of_the_data_is_open() -> None:
     panel = waves(interval_s=INTERVAL, seed=2)
     panel.values[2, -24:, 0] = 99.5
-    last = [e for e in episodes(fitted("isolation-forest").score(panel, 8 * DAY), panel) if e.entity == "vm2"][-1]
+    last = [e for e in find_episodes(fitted("isolation-forest").score(panel, 8 * DAY), panel) if e.entity == "vm2"][-1]
     assert last.open
     assert last.end == panel.end

@@ -7,8 +7,8 @@ import pytest
 from influx import Influx
 from scripted import Answer, Script, scripted
 
+from brownout.adapters.influx.bucket import BucketDatabase
 from brownout.adapters.influx.connect import connect, identify, secret
-from brownout.adapters.influx.flux import FluxDatabase
 from brownout.adapters.influx.influxql import InfluxQlDatabase
 from brownout.adapters.influx.sql import SqlDatabase
 from brownout.domain.errors import DatabaseError, SettingsError
@@ -30,7 +30,7 @@ JSON = Answer(b'{"version":"3.4.1","revision":"x"}', headers=(("Content-Type", "
 
 @pytest.mark.parametrize(
     ("answer", "generation", "kind"),
-    [(ping("1.11.8"), 1, InfluxQlDatabase), (ping("v2.7.12"), 2, FluxDatabase), (JSON, 3, SqlDatabase)],
+    [(ping("1.11.8"), 1, InfluxQlDatabase), (ping("v2.7.12"), 2, BucketDatabase), (JSON, 3, SqlDatabase)],
 )
 def test_each_generation_is_known_by_its_ping(script: Script, answer: Answer, generation: int, kind: type) -> None:
     settings = InfluxSettings(url=script.url, org="o")

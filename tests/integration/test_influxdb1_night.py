@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from influx import PASSWORD, Influx
 
-from brownout.nightly.workspace import Workspace
+from brownout.bootstrap import clock, doctor_surroundings
 from brownout.operate.doctor import State, examine
-from brownout.operate.open_sources import clock
 from brownout.settings import Settings, load_settings
+from brownout.store.workspace import Workspace
 
 BROWNOUT = Path(sys.executable).with_name("brownout")
 MEASUREMENTS = {
@@ -124,7 +124,7 @@ def test_nothing_that_a_night_leaves_holds_the_password(night: tuple[Path, str])
 
 def checks(settings: Settings) -> dict[str, list[tuple[State, str, str]]]:
     found: dict[str, list[tuple[State, str, str]]] = {}
-    for check in examine(settings, clock()):
+    for check in examine(settings, doctor_surroundings(), clock()):
         found.setdefault(check.about, []).append((check.state, check.found, check.do))
     return found
 

@@ -1,14 +1,17 @@
 """MLflow: trainings with what went in and came out, and versions of models with aliases. Files only, never a pickle."""
 
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
+from urllib.parse import unquote, urlsplit
 
-from brownout.domain.errors import ModelError
+from brownout.adapters.mlflow_errors import import_mlflow, tracking_errors
+from brownout.adapters.mlflow_retention import Store
+from brownout.adapters.mlflow_store import is_whole, prepare_store, sqlite_uri
+from brownout.domain.errors import ModelError, TrackingError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -17,107 +20,174 @@ __all__ = ["MlflowRun", "MlflowTracker"]
 
 MLFLOW_PARAM = 6000
 """MLflow refuses longer values of a parameter."""
+DATABASE = "mlflow.db"
+ARTIFACTS = "mlflow-artifacts"
+DAY_S = 86_400.0
 
 
 @dataclass(frozen=True)
 class MlflowRun:
-    """One run of MLflow."""
+    """One run of MLflow; ``notes`` say what had to be mended before it could be logged."""
 
     client: "MlflowClient"
     id: str
     artifact_uri: str
+    where: str
+    notes: tuple[str, ...] = ()
 
     def parameters(self, values: Mapping[str, str | float]) -> None:
         """Log what went in."""
         from mlflow.entities import Param
 
-        self.client.log_batch(self.id, params=[Param(key, str(value)[:MLFLOW_PARAM]) for key, value in values.items()])
+        with tracking_errors("logging parameters", self.where):
+            known = [Param(key, str(value)[:MLFLOW_PARAM]) for key, value in values.items()]
+            self.client.log_batch(self.id, params=known)
 
     def metrics(self, values: Mapping[str, float]) -> None:
         """Log what came out."""
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
-        self.client.log_batch(self.id, metrics=[Metric(key, float(value), now, 0) for key, value in values.items()])
+        with tracking_errors("logging metrics", self.where):
+            self.client.log_batch(self.id, metrics=[Metric(key, float(value), now, 0) for key, value in values.items()])
 
     def artifacts(self, folder: Path) -> None:
         """Log the files of a folder as ``model/``."""
-        self.client.log_artifacts(self.id, str(folder), "model")
+        with tracking_errors(f"storing the files of {folder}", self.where):
+            self.client.log_artifacts(self.id, str(folder), "model")
 
     def register(self, name: str, aliases: Sequence[str]) -> str:
         """Register the artifacts as a new version and point the aliases at it; returns ``models:/name/version``."""
         from mlflow.exceptions import MlflowException
 
-        try:
-            self.client.create_registered_model(name)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-        version = self.client.create_model_version(name, f"{self.artifact_uri}/model", self.id).version
-        for alias in aliases:
-            self.client.set_registered_model_alias(name, alias, version)
-        return f"models:/{name}/{version}"
+        with tracking_errors(f"registering {name}", self.where):
+            try:
+                self.client.create_registered_model(name)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+            version = self.client.create_model_version(name, f"{self.artifact_uri}/model", self.id).version
+            for alias in aliases:
+                self.client.set_registered_model_alias(name, alias, version)
+            return f"models:/{name}/{version}"
 
 
 @dataclass(frozen=True)
 class MlflowTracker:
-    """Trainings in an MLflow store: a sqlite file or a server.
+    """Trainings in an MLflow store: a sqlite file or a server. What MLflow refuses is a TrackingError.
 
     Parameters
     ----------
-    artifacts
+    artifacts_folder
         Folder for the artifacts of a sqlite store; a server has its own place.
+    folder
+        The output folder that the store belongs to: brownout makes, mends, moves and prunes it. None for a store of the
+        operator's own, of which only the experiment is brownout's.
     """
 
     uri: str
     experiment: str
     artifacts_folder: Path
+    folder: Path | None = None
+
+    @classmethod
+    def in_folder(cls, out: Path, experiment: str) -> Self:
+        """The store of an output folder: ``mlflow.db`` and ``mlflow-artifacts`` in it, whatever its name."""
+        return cls(sqlite_uri(out / DATABASE), experiment, (out / ARTIFACTS).resolve(), out.resolve())
 
     @contextmanager
     def run(self, name: str) -> Iterator[MlflowRun]:
         """Log a training; a run that raises is marked as failed."""
-        client = self._client()
-        run = client.create_run(self._experiment(client), run_name=name)
+        with tracking_errors(f"starting the run {name!r}", self.uri):
+            mended = self._prepare()
+            client = self._client()
+            experiment, restored = self._experiment(client)
+            info = client.create_run(experiment, run_name=name).info
         try:
-            yield MlflowRun(client, run.info.run_id, run.info.artifact_uri)
+            yield MlflowRun(client, info.run_id, info.artifact_uri, self.uri, (*mended, *restored))
         except BaseException:
-            client.set_terminated(run.info.run_id, "FAILED")
+            with suppress(TrackingError), tracking_errors("ending a run", self.uri):
+                client.set_terminated(info.run_id, "FAILED")
             raise
-        client.set_terminated(run.info.run_id, "FINISHED")
+        with tracking_errors("ending a run", self.uri):
+            client.set_terminated(info.run_id, "FINISHED")
 
     def fetch(self, uri: str, folder: Path) -> Path:
-        """Copy the artifacts behind ``models:/name/version``, ``models:/name@alias`` or ``runs:/id/path``."""
-        client = self._client()
-        from mlflow.artifacts import download_artifacts
-        from mlflow.exceptions import MlflowException
+        """Copy the artifacts behind ``models:/name/version``, ``models:/name@alias`` or ``runs:/id/path``.
 
+        Writes nothing to the store. Raises ModelError where it has no such model.
+        """
         try:
-            source = _source(client, uri) if uri.startswith("models:/") else uri
-            return Path(download_artifacts(artifact_uri=source, dst_path=str(folder), tracking_uri=self.uri))
-        except (MlflowException, OSError) as error:
-            msg = f"The model {uri!r} cannot be fetched: {error}."
+            with tracking_errors(f"fetching {uri}", self.uri):
+                return self._fetch(uri, folder)
+        except TrackingError as error:
+            msg = f"The model {uri!r} cannot be fetched: {error.what}"
             raise ModelError(msg, remedy="Give models:/NAME/VERSION or models:/NAME@ALIAS of this store.") from error
 
+    def prune(self, *, keep_days: float, now: float) -> int:
+        """Remove trainings older than ``keep_days`` from the output folder's own store; returns how many.
+
+        ``now`` is in seconds since 1970. A store of the operator's own is left alone.
+        """
+        if self.folder is None or not (self.folder / DATABASE).exists():
+            return 0
+        with tracking_errors("removing old runs", self.uri):
+            self._prepare()
+            client = self._client()
+            known = client.get_experiment_by_name(self.experiment)
+            if known is None:
+                return 0
+            store = Store(client, self.folder / DATABASE, self.artifacts_folder)
+            return store.prune(str(known.experiment_id), before=now - keep_days * DAY_S)
+
+    def _fetch(self, uri: str, folder: Path) -> Path:
+        from mlflow.artifacts import download_artifacts
+
+        import_mlflow()
+        if self.folder is not None and not ((database := self.folder / DATABASE).exists() and is_whole(database)):
+            msg = f"{database} is missing or not complete."
+            raise TrackingError(msg, remedy="Train first.")
+        client = self._client()
+        if uri.startswith("models:/"):
+            source = _source(client, uri)
+        else:
+            run, _, path = uri.removeprefix("runs:/").partition("/")
+            source = f"{client.get_run(run).info.artifact_uri}/{path}"
+        return Path(download_artifacts(artifact_uri=self._here(source), dst_path=str(folder), tracking_uri=self.uri))
+
+    def _here(self, source: str) -> str:
+        """An address in a folder that was moved, as it is now."""
+        if self.folder is None or not source.startswith("file://"):
+            return source
+        _, found, rest = unquote(urlsplit(source).path).rpartition(f"/{ARTIFACTS}/")
+        return (self.artifacts_folder / rest).as_uri() if found else source
+
     def _client(self) -> "MlflowClient":
-        # Fleet telemetry is nobody's business but the operator's; MLflow asks for this before its first import.
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        import_mlflow()
         from mlflow import MlflowClient
 
         return MlflowClient(self.uri, self.uri)
 
-    def _experiment(self, client: "MlflowClient") -> str:
+    def _prepare(self) -> tuple[str, ...]:
+        return () if self.folder is None else prepare_store(self.folder / DATABASE, self.artifacts_folder)
+
+    def _experiment(self, client: "MlflowClient") -> tuple[str, tuple[str, ...]]:
+        """The experiment's id, and a note where somebody had deleted it."""
         from mlflow.exceptions import MlflowException
 
         known = client.get_experiment_by_name(self.experiment)
-        if known is not None:
-            return str(known.experiment_id)
-        place = None if self.uri.startswith("http") else self.artifacts_folder.resolve().as_uri()
-        try:
-            return str(client.create_experiment(self.experiment, artifact_location=place))
-        except MlflowException as error:  # another training made it meanwhile
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-            return str(client.get_experiment_by_name(self.experiment).experiment_id)
+        if known is None:
+            place = None if self.uri.startswith("http") else self.artifacts_folder.resolve().as_uri()
+            try:
+                return str(client.create_experiment(self.experiment, artifact_location=place)), ()
+            except MlflowException as error:  # another training made it meanwhile
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+                known = client.get_experiment_by_name(self.experiment)
+        if known.lifecycle_stage == "active":
+            return str(known.experiment_id), ()
+        client.restore_experiment(known.experiment_id)
+        return str(known.experiment_id), (f"The experiment {self.experiment!r} had been deleted: restored.",)
 
 
 def _source(client: "MlflowClient", uri: str) -> str:

@@ -2,12 +2,12 @@
 
 import sys
 
-from brownout.cli import evaluate_commands, facts_commands, feedback_commands
+from brownout.cli import evaluate_commands, facts_commands, feedback_commands, probe_commands
 from brownout.cli.app import app
 from brownout.cli.talk import complain
 from brownout.domain.errors import BrownoutError, SettingsError
 
-__all__ = ["app", "evaluate_commands", "facts_commands", "feedback_commands", "main"]
+__all__ = ["app", "evaluate_commands", "facts_commands", "feedback_commands", "main", "probe_commands"]
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """Commands and their options. Each imports what it needs when called, so that help does not wait for torch."""
 
 import json
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +14,9 @@ from brownout.domain.errors import SettingsError
 from brownout.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from brownout.nightly.effects.side_effects import SideEffects
     from brownout.simulation import FleetSettings
 
 __all__ = ["app"]
@@ -33,6 +37,13 @@ Config = Annotated[Path | None, ConfigOption]
 DatasetFolder = Annotated[Path | None, typer.Option(help="Dataset folder to read.", exists=True, file_okay=False)]
 DatasetArgument = Annotated[Path, typer.Argument(help="Dataset folder.", exists=True, file_okay=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+AsOf = Annotated[
+    datetime | None,
+    typer.Option(
+        help="Make the night of that time (UTC), blind to what was measured later.",
+        formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%MZ"],
+    ),
+]
 
 
 class Telemetry(StrEnum):
@@ -65,36 +76,27 @@ def demo(
 ) -> None:
     """Simulate a small fleet with faults and run the nightly flow on it; needs no server."""
     from brownout.operate.demo import prepare_demo
-    from brownout_pipelines.runtime import prefect_environment
 
     say(f"simulate: a small fleet into {out / 'fleet'}")
     config = prepare_demo(out, seed=seed)
-    with prefect_environment(state=out / "prefect"):
-        from brownout_pipelines.nightly import nightly
-
-        _announce(Path(nightly(out=out, config=config)))
+    _run_flow(out=out, config=config)
+    say("look first at what is going on: the incidents at the top, each with its cause and what to do")
 
 
 @app.command("nightly")
-def nightly_command(*, out: Out, config: Config = None, dataset: DatasetFolder = None) -> None:
+def nightly_command(*, out: Out, config: Config = None, dataset: DatasetFolder = None, as_of: AsOf = None) -> None:
     """Sync, train, forecast, detect, diagnose, plan and report: the main job, as a Prefect flow."""
-    from brownout_pipelines.runtime import prefect_environment
-
     _settings(config, dataset)
-    with prefect_environment(state=None):
-        from brownout_pipelines.nightly import nightly
-
-        _announce(Path(nightly(out=out, config=config, dataset=dataset)))
+    _run_flow(out=out, config=config, dataset=dataset, as_of=as_of)
 
 
 @app.command()
 def sync(*, out: Out, config: Config = None, dataset: DatasetFolder = None, as_json: Json = False) -> None:
     """Bring what is new into the history."""
-    from brownout.nightly.run import bring
-    from brownout.nightly.workspace import Workspace
+    from brownout.bootstrap import open_job
 
     with progress_bars() as progress:
-        result = bring(_settings(config, dataset), Workspace(out), progress)
+        result = open_job(_settings(config, dataset), out).sync(progress)
     if as_json:
         typer.echo(json.dumps({"slices": result.slices, "rows": result.rows, "watermark": str(result.watermark)}))
     else:
@@ -104,22 +106,26 @@ def sync(*, out: Out, config: Config = None, dataset: DatasetFolder = None, as_j
 @app.command()
 def train(*, out: Out, config: Config = None) -> None:
     """Train the models on the history and log them in MLflow."""
-    from brownout.nightly.run import train_models
-    from brownout.nightly.workspace import Workspace
+    from brownout.bootstrap import open_job
 
-    with progress_bars() as progress:
-        for trained in train_models(load_settings(config), Workspace(out), progress):
-            typer.echo(f"{trained.name}\t{trained.uri}")
+    job = open_job(load_settings(config), out)
+    with job.alone("brownout train"), progress_bars() as progress:
+        job.train(progress)
+        for record in job.log_trainings():
+            typer.echo(f"{record.name}\t{record.uri}")
+    _end(job.effects)
 
 
 @app.command()
-def watch(*, out: Out, config: Config = None) -> None:
+def watch(*, out: Out, config: Config = None, as_of: AsOf = None) -> None:
     """Forecast, detect, diagnose, plan and report with the models of the last training."""
-    from brownout.nightly.run import watch_fleet
-    from brownout.nightly.workspace import Workspace
+    from brownout.bootstrap import open_job
 
-    with progress_bars() as progress:
-        _announce(watch_fleet(load_settings(config), Workspace(out), progress))
+    job = open_job(load_settings(config), out, as_of=_moment(as_of))
+    with job.alone("brownout watch"), progress_bars() as progress:
+        page = job.run(progress=progress)
+    _announce(page)
+    _end(job.effects)
 
 
 @app.command()
@@ -134,16 +140,16 @@ def doctor(
     """Check settings, server, permissions, measurements and their freshness; say what to do about each finding."""
     from dataclasses import asdict
 
+    from brownout.bootstrap import clock, doctor_surroundings
     from brownout.cli.doctor_table import show_checks
     from brownout.operate.doctor import State, examine
-    from brownout.operate.open_sources import clock
 
     if telegraf_conf:
         _print_telegraf_conf()
         return
     if config is None:
         raise SettingsError("Nothing says what to examine.", remedy="Give --config FILE, or --telegraf-conf.")
-    checks = list(examine(load_settings(config), clock()))
+    checks = list(examine(load_settings(config), doctor_surroundings(), clock()))
     if as_json:
         typer.echo(json.dumps([asdict(check) for check in checks], indent=1))
     else:
@@ -184,6 +190,10 @@ def simulate(  # noqa: PLR0913 - each option of a fleet is an option of the comm
     exclude_causes: Annotated[str, typer.Option(help="Causes never injected, separated by commas.")] = "",
     only_causes: Annotated[str, typer.Option(help="The only causes injected, separated by commas.")] = "",
     telemetry: Annotated[Telemetry, typer.Option(help="How much is measured.")] = Telemetry.FULL,
+    knowledge: Annotated[
+        Path | None,
+        typer.Option(help="Folder of a site's own metrics, drivers, faults and measurements.", file_okay=False),
+    ] = None,
 ) -> None:
     """Simulate a fleet into a dataset folder, with the truth about its faults, or into an InfluxDB like Telegraf."""
     from brownout.simulation import FleetSettings
@@ -206,26 +216,33 @@ def simulate(  # noqa: PLR0913 - each option of a fleet is an option of the comm
         telemetry=telemetry.value,
         signatures=True,
     )
-    _simulate(settings, folder, to_influxdb)
+    _simulate(settings, folder, to_influxdb, knowledge)
 
 
-def _simulate(settings: "FleetSettings", folder: Path | None, to_influxdb: Path | None) -> None:
+def _simulate(settings: "FleetSettings", folder: Path | None, to_influxdb: Path | None, knowledge: Path | None) -> None:
     """A fleet that ends now where a database is filled with it."""
     from dataclasses import replace
 
+    from brownout.bootstrap import clock, open_database
     from brownout.operate.fill import fill, start_for
+    from brownout.simulation import SimulationDefinitions
     from brownout.simulation import simulate as run
     from brownout.simulation.fleet import plan_fleet
     from brownout.simulation.fleet_dataset import stream_dataset
 
+    influx = None
     if to_influxdb is not None:
-        settings = replace(settings, start=start_for(settings.days, settings.interval_s))
+        settings = replace(settings, start=start_for(clock(), settings.days, settings.interval_s))
+        influx = load_settings(to_influxdb).influxdb
+        if influx is None:
+            raise SettingsError("The settings name no InfluxDB.", remedy="Add [influxdb] with its url; see examples/.")
+    definitions = SimulationDefinitions.load(knowledge)
     with progress_bars() as progress:
         if folder is not None:
-            stream_dataset(plan_fleet(settings), folder, name=folder.name, progress=progress)
+            stream_dataset(plan_fleet(settings, definitions), folder, name=folder.name, progress=progress)
             typer.echo(folder)
-        if to_influxdb is not None:
-            lines = fill(load_settings(to_influxdb), run(settings), progress)
+        if influx is not None:
+            lines = fill(open_database(influx), run(settings, definitions), progress)
             typer.echo(f"{lines:,} lines written")
 
 
@@ -245,3 +262,49 @@ def _settings(config: Path | None, dataset: Path | None) -> Settings:
 def _announce(report: Path) -> None:
     typer.echo(report)
     say(f"open it: {report.resolve().as_uri()}")
+
+
+def _run_flow(
+    *, out: Path, config: Path | None = None, dataset: Path | None = None, as_of: datetime | None = None
+) -> None:
+    """Run a night as the Prefect flow, or without Prefect where that is away, and say where its report is.
+
+    Exit code 1 where a service beside the night failed.
+    """
+    from brownout.bootstrap import open_job
+    from brownout_pipelines.runtime import prefect_environment, run_with_prefect_or_without
+
+    def flow() -> tuple[str, tuple[str, ...], int]:
+        from brownout_pipelines.nightly import nightly
+
+        return nightly(out=out, config=config, dataset=dataset, as_of=as_of)
+
+    def plain() -> tuple[str, tuple[str, ...], int]:
+        with progress_bars() as progress:
+            page = job.night(progress)
+        return str(page), job.effects.lines(), job.effects.exit_code
+
+    job = open_job(_settings(config, dataset), out, as_of=_moment(as_of))
+    with job.alone("brownout nightly"), prefect_environment(state=out / "prefect") as runtime:
+        page, lines, code = run_with_prefect_or_without(
+            runtime, flow=flow, plain=plain, tell=lambda problem: job.effects.fail("keep the run in Prefect", problem)
+        )
+    _announce(Path(page))
+    for line in lines:
+        say(line)
+    if code:
+        raise typer.Exit(code)
+
+
+def _end(effects: "SideEffects") -> None:
+    """Say what became of the services beside a night; exit code 1 where one failed."""
+    for line in effects.lines():
+        say(line)
+    if effects.exit_code:
+        raise typer.Exit(effects.exit_code)
+
+
+def _moment(time: datetime | None) -> "np.datetime64 | None":
+    import numpy as np
+
+    return None if time is None else np.datetime64(time.replace(tzinfo=None), "ms")

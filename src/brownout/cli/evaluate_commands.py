@@ -33,8 +33,9 @@ def forecast(  # noqa: PLR0913 - the protocol has this many knobs
     ] = None,
 ) -> None:
     """Train on what lies before the test share, predict it, write predictions.parquet and scores.json."""
+    from brownout.bootstrap import model_folder
     from brownout.evaluate.evaluate_forecast import ForecastEvaluation, evaluate_forecast
-    from brownout.operate.stored_models import model_folder
+    from brownout.settings import load_settings
     from brownout.store.dataset import Dataset
 
     options = ForecastEvaluation(
@@ -42,7 +43,7 @@ def forecast(  # noqa: PLR0913 - the protocol has this many knobs
         stride=stride,
         test_share=test_share,
         season=season,
-        model=None if model is None else model_folder(model, out),
+        model=None if model is None else model_folder(model, out, load_settings()),
     )
     with progress_bars() as progress:
         _show(evaluate_forecast(Dataset.open(dataset), out, options, progress))

@@ -27,16 +27,9 @@ def facts(
     ] = ANNOUNCEMENT,
 ) -> None:
     """Print what Telegraf does not gather about this hypervisor and its guests, as line protocol for inputs.exec."""
-    from brownout.adapters.hypervisor.kernel import Kernel
-    from brownout.adapters.hypervisor.virsh import Virsh
-    from brownout.operate.hypervisor_facts import guest_facts, host_facts
+    from brownout.bootstrap import hypervisor_facts
 
-    tags = {"host": host} if host else {}
-    kernel = None if connect else Kernel()
-    if kernel:
-        for line in host_facts(kernel, tags, maintenance):
-            typer.echo(line)
-    for line in guest_facts(Virsh(connect), tags, kernel, complain):
+    for line in hypervisor_facts(connect, host, maintenance, complain):
         typer.echo(line)
 
 
@@ -45,12 +38,11 @@ def labels(
     domains: Annotated[list[Path], typer.Argument(help="Files with what `virsh dumpxml` printed.", exists=True)],
 ) -> None:
     """Print the configuration of guests, from libvirt's XML, as CSV columns for a data set's entities.csv."""
-    from brownout.adapters.hypervisor.domain_xml import LABELS, read_domain
+    from brownout.bootstrap import guest_labels
 
+    columns, rows = guest_labels(path.read_text(encoding="utf-8") for path in domains)
     table = io.StringIO()
-    writer = csv.DictWriter(table, ("entity", *LABELS), lineterminator="\n", restval="")
+    writer = csv.DictWriter(table, columns, lineterminator="\n", restval="")
     writer.writeheader()
-    for path in domains:
-        name, found = read_domain(path.read_text(encoding="utf-8"))
-        writer.writerow({"entity": name, **found})
+    writer.writerows(rows)
     typer.echo(table.getvalue(), nl=False)

@@ -24,10 +24,10 @@ def feedback(  # noqa: PLR0913 - one switch for each thing that can be said
     as_json: Json = False,
 ) -> None:
     """Say that an episode was false, true or expected; the next nights take it into account for like episodes."""
+    from brownout.bootstrap import clock
     from brownout.domain.verdicts import Said
-    from brownout.nightly.state_file import give_feedback, read_alert_state, take_back
-    from brownout.nightly.workspace import Workspace
-    from brownout.operate.open_sources import clock
+    from brownout.nightly.effects.alert_state_file import give_feedback, read_alert_state, take_back
+    from brownout.store.workspace import Workspace
 
     workspace = Workspace(out)
     said = [word for word, given in ((Said.FALSE, false), (Said.TRUE, true), (Said.EXPECTED, expected)) if given]

@@ -2,22 +2,25 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 
 from brownout.domain.findings import Episode, Shift, SuppressedEpisode, SuppressionReason
+from brownout.domain.night import Night
 from brownout.domain.verdicts import ABOUT, Said, Verdict
+from brownout.numerics.slots import days
 
-__all__ = ["AlertState", "Settled"]
+__all__ = ["AlertState", "ReviewedEpisodes"]
 
 GAP = np.timedelta64(30 * 60_000, "ms")
 """An episode that begins so soon after a known open one goes on with it."""
 NONE = np.timedelta64(0, "ms")
-DAY = np.timedelta64(86_400_000, "ms")
+DAY = days(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class ReviewedEpisodes:
     """Episodes to look into, and those that verdicts on their like mute."""
 
     episodes: tuple[Episode, ...]
@@ -38,6 +41,17 @@ class AlertState:
     shifts: tuple[Shift, ...] = ()
     alarmed: frozenset[str] = frozenset()
 
+    @classmethod
+    def after(cls, night: Night) -> Self:
+        """What the next night must know of a night."""
+        return cls(
+            known=(*night.episodes, *(suppressed.episode for suppressed in night.suppressed)),
+            verdicts=night.verdicts,
+            incidents={diagnosis.id: diagnosis.episodes for diagnosis in night.diagnoses},
+            shifts=night.shifts,
+            alarmed=frozenset(episode.id for episode in night.episodes),
+        )
+
     def vouched(self, episode: Episode) -> bool:
         """Whether people called this episode, or a like one that was no more severe, true."""
         return any(
@@ -47,7 +61,7 @@ class AlertState:
             for verdict in self.verdicts
         )
 
-    def settle(self, found: Sequence[Episode]) -> Settled:
+    def settle(self, found: Sequence[Episode]) -> ReviewedEpisodes:
         """Continue what was open, and mute what its like have been called false or expected for."""
         shown, quiet = list[Episode](), list[SuppressedEpisode]()
         free = list(self.known)
@@ -57,7 +71,7 @@ class AlertState:
                 shown.append(episode)
             else:
                 quiet.append(_quiet(episode, verdict))
-        return Settled(episodes=tuple(shown), suppressed=tuple(quiet))
+        return ReviewedEpisodes(episodes=tuple(shown), suppressed=tuple(quiet))
 
     def _muted_by(self, episode: Episode) -> Verdict | None:
         """The verdict that mutes an episode, None where nothing does; the last word on a like episode counts."""

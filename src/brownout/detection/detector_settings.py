@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from brownout.domain.errors import SettingsError
+from brownout.numerics.slots import nearest_slots
 
 __all__ = ["DetectorSettings", "EpisodeSettings"]
 
@@ -17,23 +18,26 @@ class DetectorSettings:
         Trees of the forest and rows that each one sees.
     rows
         Most rows of features that a training looks at, whatever the size of the fleet.
-    strays_a_day, margin
+    level_alarms_per_day, margin
         An episode begins ``margin`` times as far from the median as what an entity strays to on an ordinary day so
         often: the rate is one that a few weeks of history can tell, rarer ones would have to be extrapolated.
-    news_a_day
+    new_alarms_per_day
         News above the boundary that an entity may have on an ordinary day.
     """
 
     trees: int = 100
     samples: int = 512
     rows: int = 40_000
-    strays_a_day: float = 0.1
+    level_alarms_per_day: float = 0.1
     margin: float = 1.1
-    news_a_day: float = 0.2
+    new_alarms_per_day: float = 0.2
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if min(self.trees, self.samples, self.rows) < 1 or min(self.strays_a_day, self.news_a_day, self.margin) <= 0:
+        if (
+            min(self.trees, self.samples, self.rows) < 1
+            or min(self.level_alarms_per_day, self.new_alarms_per_day, self.margin) <= 0
+        ):
             msg = f"A forest of {self.trees} trees, {self.samples} samples and {self.rows} rows cannot be grown."
             raise SettingsError(msg, remedy="Give positive numbers.")
 
@@ -60,10 +64,10 @@ class EpisodeSettings:
     mover: float = 4.0
     movers: int = 8
 
-    def evidence(self, interval_s: int) -> int:
+    def least_slots_of(self, interval_s: int) -> int:
         """Slots above the boundary that an episode must have."""
-        return max(self.least_slots, round(self.least_minutes * 60 / interval_s))
+        return nearest_slots(self.least_minutes * 60, interval_s, least=self.least_slots)
 
-    def patience(self, interval_s: int) -> int:
+    def clearing_slots(self, interval_s: int) -> int:
         """Slots below the clearing line after which an episode is over."""
-        return max(round(self.clear_minutes * 60 / interval_s), 1)
+        return nearest_slots(self.clear_minutes * 60, interval_s)

@@ -1,1 +1,1 @@
-"""From episodes to ranked causes by rules and a knowledge graph."""
+"""From episodes to ranked causes, by evidence that is defined as data."""

@@ -7,10 +7,10 @@ from fnmatch import fnmatchcase
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from brownout.domain.encoding import Instant
 from brownout.domain.entities import Topology
-from brownout.domain.panel import Panel
+from brownout.domain.panel import Marks, Panel
 
 __all__ = ["Announced", "Calendar", "Listed", "Maintenance", "Weekday"]
 
@@ -86,11 +86,25 @@ class Maintenance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announced:
-    """A span of maintenance and how many entities it covers; ``unknown`` are patterns that no entity has."""
+    """A span of maintenance: nothing in it is searched for incidents or learned from.
+
+    Attributes
+    ----------
+    name
+        What it is called.
+    start
+        When it begins.
+    end
+        When it ends (exclusive).
+    entities
+        How many entities it covers.
+    unknown
+        Its patterns that no entity has.
+    """
 
     name: str
-    start: np.datetime64
-    end: np.datetime64
+    start: Instant
+    end: Instant
     entities: int
     unknown: tuple[str, ...] = ()
 
@@ -119,7 +133,7 @@ class Calendar:
             ]
         return tuple(sorted(found, key=lambda one: (one.start, one.name)))
 
-    def _closed(self, panel: Panel, topology: Topology) -> npt.NDArray[np.bool_]:
+    def _closed(self, panel: Panel, topology: Topology) -> Marks:
         """Slots ``[entity, time]`` of which any part lies in a window."""
         closed = np.zeros(panel.values.shape[:2], bool)
         for window in self.windows:
@@ -135,7 +149,7 @@ class Calendar:
         return closed
 
 
-def _inside(panel: Panel, spans: Sequence[tuple[np.datetime64, np.datetime64]]) -> npt.NDArray[np.bool_]:
+def _inside(panel: Panel, spans: Sequence[tuple[np.datetime64, np.datetime64]]) -> Marks:
     slots = panel.values.shape[1]
     inside = np.zeros(slots, bool)
     for first, last in spans:

@@ -2,15 +2,39 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from functools import cached_property
 from itertools import pairwise
 from typing import Self
 
 import numpy as np
 
+from brownout.domain.encoding import Instant
 from brownout.domain.errors import DataError
 
-__all__ = ["Entity", "Topology"]
+__all__ = ["NAMED_KINDS", "Entity", "EntityKind", "Topology"]
+
+
+class EntityKind(StrEnum):
+    """The kinds of entities that brownout knows; a generic data set may have others."""
+
+    HOST = "host"
+    VM = "vm"
+    CONSOLE = "console"
+    DISK = "disk"
+    """A block device or pool of a host."""
+    PATH = "path"
+    """A mounted file system of a host."""
+    INTERFACE = "interface"
+    """A network interface of a host."""
+    LINK = "link"
+    """A network path from a place of measurement to a host."""
+    ENTITY = "entity"
+    """Anything whose kind nobody stated."""
+
+
+NAMED_KINDS = tuple(kind for kind in EntityKind if kind is not EntityKind.ENTITY)
+"""Kinds of entities that definitions can name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,10 +43,16 @@ class Entity:
 
     Attributes
     ----------
+    kind
+        An ``EntityKind``, or another text where a data set has kinds of its own.
     id
         Stable identity: the UUID of a guest, else the name its collector uses.
+    kind
+        What it is: host, vm, console, disk, path, interface, link, or entity where nothing says.
     parent
         Id of what it runs on or belongs to: a console's vm, a vm's host, a disk's host; "" for none. The latest one.
+    site
+        Where it stands; empty where nothing says.
     group
         A diagnosis sees only entities of one group at a time; "" for all in one.
     labels
@@ -34,13 +64,13 @@ class Entity:
     """
 
     id: str
-    kind: str = "entity"
+    kind: str = EntityKind.ENTITY
     parent: str = ""
     site: str = ""
     group: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     named_by: tuple[str, ...] = ()
-    former: tuple[tuple[np.datetime64, str], ...] = ()
+    former: tuple[tuple[Instant, str], ...] = ()
 
     def parent_at(self, time: np.datetime64 | None) -> str:
         """The parent at a time; None means now."""

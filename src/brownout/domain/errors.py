@@ -6,9 +6,12 @@ __all__ = [
     "DatabaseError",
     "HistoryError",
     "KnowledgeError",
+    "LockedError",
     "ModelError",
     "NotFittedError",
+    "OrchestrationError",
     "SettingsError",
+    "TrackingError",
 ]
 
 
@@ -58,3 +61,22 @@ class ModelError(BrownoutError):
 
 class NotFittedError(ModelError):
     """A model was used before fit succeeded."""
+
+
+class LockedError(BrownoutError):
+    """Another run works in the same output folder."""
+
+
+class TrackingError(BrownoutError):
+    """The log of trainings and models (MLflow) cannot be reached, is damaged, or refuses.
+
+    ``transient`` says that another try a little later may do: the store is busy or did not answer.
+    """
+
+    def __init__(self, what: str, *, remedy: str, transient: bool = False) -> None:
+        super().__init__(what, remedy=remedy)
+        self.transient = transient
+
+
+class OrchestrationError(BrownoutError):
+    """The server that keeps the runs of the flow (Prefect) cannot be started or reached."""

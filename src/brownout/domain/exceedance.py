@@ -4,18 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.signal import lfilter
 from scipy.special import expit, logit
 from scipy.stats import norm
 
 from brownout.domain.forecasts import Forecasts, Odds
-from brownout.domain.panel import Float
+from brownout.domain.panel import Doubles, Float, Marks
 
 __all__ = ["PathModel", "corrected", "crossed", "crossing", "exceedance", "likelihood"]
 
-Doubles = npt.NDArray[np.float64]
-Marks = npt.NDArray[np.bool_]
 RESOLUTION = 1e-3
 """Least chance of a crossing that none of 1,000 paths shows, by Laplace's rule of succession."""
 ROWS_AT_ONCE = 64

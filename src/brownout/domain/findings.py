@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
 
-import numpy as np
+from pydantic import Field
 
+from brownout.domain.encoding import Instant, MetricResult, Number, Seconds
 from brownout.domain.forecasts import Series
 from brownout.domain.panel import Float, Times
 
@@ -70,34 +72,58 @@ class Shape(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mover:
+class Mover(MetricResult):
     """A metric that moved during an episode.
 
-    ``usual`` is its median before, ``peak`` its most deviating value within, ``deviation`` that value's distance in
-    usual spreads (signed), ``onset`` when it first left its usual band, ``share`` how much of the highest level it
-    has made, 0 … 1; NaN where nobody asked.
+    Attributes
+    ----------
+    series
+        The metric and the entity that it is of.
+    usual
+        Median of the metric before the episode.
+    peak
+        The value within the episode that deviates most.
+    deviation
+        Signed distance of the peak from what was expected, in usual spreads of the metric.
+    onset
+        When the metric first left its usual band.
+    share
+        How much of the highest score this metric has made, 0 … 1; NaN where that was not asked.
     """
 
     series: Series
-    usual: float
-    peak: float
-    deviation: float
-    onset: np.datetime64
-    share: float = float("nan")
+    usual: Number
+    peak: Number
+    deviation: Number
+    onset: Instant
+    share: Number = float("nan")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shift:
-    """A level of a metric that was accepted as the new usual one ``at`` a time: from ``usual`` to ``level``.
+class Shift(MetricResult):
+    """A level of a metric that was accepted as the new usual one.
 
-    What lay before the onset differs by their ratio where ``factor`` is set, else by their difference.
+    Attributes
+    ----------
+    series
+        The metric and the entity that it is of.
+    onset
+        When the level changed.
+    at
+        When the new level had lasted long enough to be accepted.
+    usual
+        The level before the onset.
+    level
+        The level since.
+    factor
+        Whether what lay before the onset differs by the ratio of both levels; else it differs by their difference.
     """
 
     series: Series
-    onset: np.datetime64
-    at: np.datetime64
-    usual: float
-    level: float
+    onset: Instant
+    at: Instant
+    usual: Number
+    level: Number
     factor: bool = False
 
 
@@ -109,17 +135,24 @@ class Episode:
     ----------
     id
         Stable from night to night: made from entity and start.
+    entity
+        Id of the entity.
+    start
+        When it began.
     end
-        Exclusive; with ``open`` the end of the data, not of the episode.
+        When it was over (exclusive); of an open episode the end of the data.
+    open
+        Whether it was still going on at the end of the data.
     severity
-        Highest score within; 1.0 = alarm boundary.
+        Highest score within; 1.0 is the alarm boundary.
     movers
         Metrics that moved, strongest first.
     shape
-        Kind of movement of the strongest mover.
+        How the strongest metric moved: spike, step, ramp, burst, periodic, flat-line or dropout; None where unknown.
     onset
-        When the first metric left its usual band; ``onset_slack_s`` seconds before that it was surely within. None
-        where no metric moved far enough by itself.
+        When the first metric left its usual band; None where no metric moved far enough by itself.
+    onset_slack_s
+        So many seconds before the onset every metric was surely within its usual band.
     rules
         Ids of the threshold rules that were raised on the entity within.
     shifts
@@ -128,14 +161,14 @@ class Episode:
 
     id: str
     entity: str
-    start: np.datetime64
-    end: np.datetime64
+    start: Instant
+    end: Instant
     open: bool
-    severity: float
+    severity: Number
     movers: tuple[Mover, ...]
     shape: Shape | None = None
-    onset: np.datetime64 | None = None
-    onset_slack_s: float = 0.0
+    onset: Instant | None = None
+    onset_slack_s: Seconds = 0.0
     rules: tuple[str, ...] = ()
     shifts: tuple[Shift, ...] = ()
 
@@ -162,10 +195,19 @@ class SuppressionReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuppressedEpisode:
-    """An episode that is kept but not alarmed.
+    """An episode that is kept but raises no alarm.
 
-    ``reason`` is the sentence a report shows; ``because`` the id of the artefact among the causes, of the episode whose
-    verdict mutes it, of the guest that moved, or the metric that had an outlier or moved first.
+    Attributes
+    ----------
+    episode
+        The episode.
+    why
+        Kind of reason: artefact, chance, moved, feedback or outlier.
+    reason
+        The reason as a sentence.
+    because
+        Id of the artefact among the causes, of the episode whose verdict counts or of the guest that moved; or the
+        metric that had an outlier or moved first.
     """
 
     episode: Episode
@@ -192,16 +234,31 @@ class EvidenceState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class Evidence(MetricResult):
     """One step of the path from measurements to a cause.
 
-    ``strength`` is how clearly the symptom is present, 0 … 1; ``statement`` is the sentence a report shows.
+    Attributes
+    ----------
+    symptom
+        Id of the symptom.
+    role
+        What it means for the cause: necessary, strong, supporting or excluding.
+    state
+        Whether it was present, absent or missing (not measured, which speaks neither way).
+    strength
+        How clearly it is present, 0 … 1.
+    series
+        The metric that shows it and the entity it is of; None where nothing was measured.
+    statement
+        What was seen, as a sentence.
+    source
+        Where its threshold comes from.
     """
 
     symptom: str
     role: EvidenceRole
     state: EvidenceState
-    strength: float
+    strength: Number
     series: Series | None
     statement: str
     source: str = ""
@@ -211,16 +268,33 @@ class Evidence:
 class Cause:
     """A candidate explanation of an incident; ``unknown`` is one too.
 
-    ``counter_evidence`` says why it is not more probable, "" for the causes that are reported as the answer.
-    ``contributing`` marks a cause that is at work beside the first: its probability is that of what the first leaves
-    unexplained. ``artefact`` marks what looks like a fault and is none.
+    Attributes
+    ----------
+    id
+        Id of the cause in the knowledge base.
+    title
+        What it is called, for people.
+    family
+        Resource that it belongs to.
+    entity
+        Entity at which it sits; empty for an unknown cause.
+    probability
+        Chance that it is at work; of a contributing cause given what the first one accounts for.
+    evidence
+        What speaks for and against it.
+    counter_evidence
+        Why it is not more probable; empty for causes that are reported as the answer.
+    contributing
+        Whether it is at work beside the first cause.
+    artefact
+        Whether it looks like a fault and is none.
     """
 
     id: str
     title: str
     family: str
     entity: str
-    probability: float
+    probability: Number
     evidence: tuple[Evidence, ...] = ()
     counter_evidence: str = ""
     contributing: bool = False
@@ -231,16 +305,34 @@ class Cause:
 class Diagnosis:
     """Ranked causes of an incident: one or several episodes of related entities at one time.
 
-    ``causes`` are never empty and have ``unknown`` among them: the most probable, those at work beside it, then all
-    others, most probable first; without those beside the first they sum to at most 1. ``summary`` says
-    in sentences why; ``decider`` what to measure to decide between the first two, "" where nothing needs to be.
+    Attributes
+    ----------
+    id
+        Stable from night to night.
+    start
+        When the first episode began.
+    end
+        When the last episode was over (exclusive); of an open incident the end of the data.
+    open
+        Whether it was still going on at the end of the data.
+    entities
+        Entities that the diagnosis looked at, the first one abnormal.
+    episodes
+        Ids of its episodes.
+    causes
+        Never empty and with ``unknown`` among them: the most probable, those at work beside it, then all others, most
+        probable first. Without those beside the first they sum to at most 1.
+    summary
+        Cause and evidence in sentences.
+    decider
+        What to measure to decide between the first two causes; empty where nothing needs to be.
     """
 
     id: str
-    start: np.datetime64
-    end: np.datetime64
+    start: Instant
+    end: Instant
     open: bool
-    entities: tuple[str, ...]
+    entities: Annotated[tuple[str, ...], Field(alias="involved")]
     episodes: tuple[str, ...]
     causes: tuple[Cause, ...]
     summary: str = ""
@@ -269,21 +361,58 @@ class Risk(StrEnum):
 class Effect:
     """Predicted effect of an action in milliseconds of console latency, as medians over the consoles it reaches.
 
-    ``metric`` is the console latency that rose most, ``now_ms`` its level during the incident,
-    ``low_ms`` and ``high_ms`` bound it after the action.
+    Attributes
+    ----------
+    metric
+        The console latency that rose most.
+    now_ms
+        Its level during the incident.
+    low_ms
+        Its lowest level to expect after the action.
+    high_ms
+        Its highest level to expect after the action.
+    consoles
+        How many consoles the action reaches.
     """
 
     metric: str
-
-    now_ms: float
-    low_ms: float
-    high_ms: float
+    now_ms: Number
+    low_ms: Number
+    high_ms: Number
     consoles: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """Something an operator can do about a diagnosis or a forecast breach."""
+    """Something an operator can do about a diagnosis or a forecast breach.
+
+    Attributes
+    ----------
+    about
+        Id of the incident, or entity and metric of the breach.
+    cause
+        Id of the cause that it acts on.
+    entity
+        Where to do it.
+    title
+        What to do, for people.
+    command
+        The command that does it; words in capitals are to be filled in.
+    confirm
+        The command that shows whether the cause is what was said, to be run first.
+    verify
+        The metric that shows whether it helped.
+    risk
+        What it can break.
+    rollback
+        How to undo it.
+    effect
+        What it changes in console latency; None where that is not known.
+    reason
+        Why it is proposed, where the incident does not say it.
+    prevention
+        Whether it keeps a fault from coming back: then it is still worth doing when the incident is over.
+    """
 
     about: str
     cause: str
@@ -296,3 +425,4 @@ class Action:
     rollback: str
     effect: Effect | None
     reason: str = ""
+    prevention: bool = False

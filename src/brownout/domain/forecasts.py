@@ -1,11 +1,12 @@
 """Forecasts and the breaches read off them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
+from brownout.domain.encoding import Instant, MetricResult, Number, Seconds
 from brownout.domain.errors import DataError
 from brownout.domain.panel import Float, Times
 
@@ -15,8 +16,16 @@ QUANTILES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Series:
-    """One metric of one entity."""
+class Series(MetricResult):
+    """One metric of one entity.
+
+    Attributes
+    ----------
+    entity
+        Id of the entity.
+    metric
+        Name of the metric.
+    """
 
     entity: str
     metric: str
@@ -41,6 +50,12 @@ class Odds:
     def speaks_of(self, limit: float) -> bool:
         """Whether the odds are about a limit."""
         return self.limit is None or self.limit == limit
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any]) -> Self:
+        """Build from what a model's card says; cards of version 0.1 called the two rates surprise and lapse."""
+        former = {"surprise": "miss_rate", "lapse": "false_alarm_rate"}
+        return cls(**{former.get(key, key): value for key, value in table.items()})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,19 +126,35 @@ class Forecasts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Skill:
-    """How a forecaster did on a backtest, beside seasonal-naive on the same windows.
+class Skill(MetricResult):
+    """How a forecaster did on held-out windows, beside seasonal-naive on the same windows.
 
     Attributes
     ----------
-    mase, crps
-        Ratios to seasonal-naive; below 1 = better.
-    coverage, coverage_50, coverage_90
-        Share of values inside the 10–90 % band, 0.8 when calibrated, and inside those of 50 and 90 %.
-    brier, brier_base
-        Mean squared error of the chance to cross the limit, and that of always giving the share of windows that cross.
+    metric
+        Name of the metric; empty for all together.
+    maker
+        Who forecasts it.
+    windows
+        How many windows were kept from training.
+    mase
+        Mean absolute scaled error as a ratio to that of seasonal-naive; below 1 is better.
+    crps
+        Continuous ranked probability score as a ratio to that of seasonal-naive; below 1 is better.
+    coverage
+        Share of values inside the 10–90 % band; 0.8 when calibrated.
+    note
+        What is special about the choice of the forecaster.
+    coverage_50
+        Share of values inside the 50 % interval.
+    coverage_90
+        Share of values inside the 90 % interval; NaN where a classical forecaster predicts a part.
+    brier
+        Mean squared error of the chance to cross the limit; NaN without a limit.
+    brier_base
+        The same for always giving the share of windows that crossed.
     quarters
-        CRPS of each forecaster on each quarter of the horizon, by its name.
+        The CRPS ratio of each forecaster on each quarter of the horizon, by its name.
     bins
         For chances from 0 to 0.1, …, from 0.9 to 1: how many windows, the sum of their chances, how many crossed.
     """
@@ -131,20 +162,20 @@ class Skill:
     metric: str
     maker: str
     windows: int
-    mase: float
-    crps: float
-    coverage: float
+    mase: Number
+    crps: Number
+    coverage: Number
     note: str = ""
-    coverage_50: float = float("nan")
-    coverage_90: float = float("nan")
-    brier: float = float("nan")
-    brier_base: float = float("nan")
-    quarters: tuple[tuple[str, tuple[float, ...]], ...] = ()
-    bins: tuple[tuple[float, float, float], ...] = ()
+    coverage_50: Number = float("nan")
+    coverage_90: Number = float("nan")
+    brier: Number = float("nan")
+    brier_base: Number = float("nan")
+    quarters: tuple[tuple[str, tuple[Number, ...]], ...] = ()
+    bins: tuple[tuple[Number, Number, Number], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Driver:
+class Driver(MetricResult):
     """A resource whose forecast drives a predicted breach of console latency.
 
     Attributes
@@ -154,53 +185,67 @@ class Driver:
     resource
         Family of the metric: cpu, memory, disk or network.
     metric
-        The one of the resource that adds most.
+        The metric of the resource that adds most.
     share
         How much of the rise of the latency it makes, 0 … 1; what the shares of a breach leave to 1 no load explains.
-    forecast, usual
-        Level of the metric when the breach is likely, and what it is compared with.
+    forecast
+        Level of the metric when the breach is likely.
+    usual
+        Median of the last days, at that hour or, with ``daily``, over all hours.
     daily
-        Whether it is as high at that time every day: then ``usual`` is its median over all hours, else over that hour.
+        Whether the metric is as high at that time every day.
     """
 
     entity: str
     resource: str
     metric: str
-    share: float
-    forecast: float
-    usual: float
+    share: Number
+    forecast: Number
+    usual: Number
     daily: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Breach:
-    """A limit that a series is forecast to cross.
+class Breach(MetricResult):
+    """A limit that a series is forecast to cross, or is beyond already and will probably still be.
 
     Attributes
     ----------
+    series
+        The metric and the entity that it is of.
+    limit
+        The line whose crossing is the breach.
     probability
         Chance that the limit is crossed at least once within the horizon.
-    earliest, likely, latest
-        When the chance of having crossed reaches 10 %, 50 % and 90 %; None where it does not within the horizon.
+    earliest
+        When the chance of having crossed reaches 10 %; None where it does not within the horizon.
+    likely
+        When the chance of having crossed reaches 50 %; None where it does not within the horizon.
+    latest
+        When the chance of having crossed reaches 90 %; None where it does not within the horizon.
     duration_s
         Expected time beyond the limit within the horizon, in seconds.
+    horizon_s
+        How far ahead was looked, in seconds.
     now
-        Last measured value, NaN where there is none.
+        Last measured value; NaN where there is none.
+    maker
+        Which forecaster predicts it.
     exceeded
-        Whether that is beyond the limit already: then it is no warning, and what is forecast is how long it lasts.
+        Whether ``now`` is beyond the limit already: then it is no warning, and what is forecast is how long it lasts.
     drivers
         What drives it, the largest share first; None where that was not asked, empty where no load does.
     """
 
     series: Series
-    limit: float
-    probability: float
-    earliest: np.datetime64 | None
-    likely: np.datetime64 | None
-    latest: np.datetime64 | None
-    duration_s: float
-    horizon_s: float
-    now: float
+    limit: Number
+    probability: Number
+    earliest: Instant | None
+    likely: Instant | None
+    latest: Instant | None
+    duration_s: Seconds
+    horizon_s: Seconds
+    now: Number
     maker: str
     exceeded: bool = False
     drivers: tuple[Driver, ...] | None = None

@@ -1,123 +1,289 @@
 """What one nightly run found: the one input of every report."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-
-import numpy as np
+from typing import Annotated
 
 from brownout.domain.calendar import Announced
-from brownout.domain.entities import Topology
+from brownout.domain.encoding import (
+    Instant,
+    MetricResult,
+    Number,
+    Number32,
+    OmitDefaults,
+    Second,
+    Seconds,
+    TextValue,
+    TimeAxis,
+    WrittenAs,
+)
+from brownout.domain.entities import Entity, Topology
 from brownout.domain.findings import Action, Diagnosis, Episode, Shift, SuppressedEpisode
 from brownout.domain.forecasts import Breach, Series, Skill
 from brownout.domain.metrics import Metric
-from brownout.domain.panel import Float, Times
-from brownout.domain.repairs import Repairs
+from brownout.domain.repairs import Repair, Repairs
 from brownout.domain.verdicts import Verdict
 
-__all__ = ["Chart", "ModelRecord", "Night", "Quality"]
+__all__ = ["Chart", "ChartsBySeries", "ConsoleLevel", "ModelRecord", "Night", "Quality", "RepairCount"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Chart:
-    """Measured values of a series and, where there is one, its forecast.
+class Chart(MetricResult):
+    """Measured values of a series and, where there is one, its forecast. Times are seconds since 1970 UTC.
 
-    ``times`` and ``values`` (float32 ``[time]``, NaN = not measured) are the past. ``future`` with ``low``,
-    ``middle``, ``high`` (10, 50 and 90 % quantile) and ``naive`` (the seasonal-naive median beside it) are the
-    forecast; all five are empty where there is none. ``marks`` are spans to shade, start and end (exclusive).
+    Attributes
+    ----------
+    series
+        The metric and the entity that it is of.
+    times
+        Times of the measured values.
+    values
+        Measured values; NaN = not measured.
+    future
+        Times of the forecast; empty where there is none, as are the next four.
+    low
+        10 % quantile of the forecast; of the latency of all consoles the 10 % quantile over them.
+    middle
+        Median of the forecast.
+    high
+        90 % quantile, as ``low``.
+    naive
+        Median of the seasonal-naive forecast.
+    limit
+        The line whose crossing is a breach; None without one.
+    maker
+        Which forecaster made the forecast; empty without one.
+    marks
+        Spans to shade, start and end (exclusive).
+    id
+        Anchor of the chart within a report; empty outside of one.
     """
 
     series: Series
-    times: Times
-    values: Float
-    future: Times
-    low: Float
-    middle: Float
-    high: Float
-    naive: Float
-    limit: float | None = None
+    times: TimeAxis
+    values: Number32
+    future: TimeAxis
+    low: Number32
+    middle: Number32
+    high: Number32
+    naive: Number32
+    limit: Number | None = None
     maker: str = ""
-    marks: tuple[tuple[np.datetime64, np.datetime64], ...] = ()
+    marks: tuple[tuple[Second, Second], ...] = ()
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleLevel(MetricResult):
+    """How slow a console is now.
+
+    Attributes
+    ----------
+    series
+        The console and the metric of its latency.
+    now
+        Median of the last half hour before the end of the data, in the unit of the metric.
+    limit
+        The line beyond which it is too slow; None without one.
+    exceeded
+        Whether ``now`` is beyond the limit.
+    """
+
+    series: Series
+    now: Number
+    limit: Number | None
+    exceeded: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRecord:
-    """A model that took part, as MLflow knows it."""
+    """A model that took part, as MLflow knows it.
+
+    Attributes
+    ----------
+    name
+        Name of the registered model.
+    uri
+        Where MLflow has it.
+    trained_from
+        Begin of the data that it learned from.
+    trained_to
+        End of the data that it learned from.
+    seed
+        Seed of its training.
+    lock
+        Hash of the versions of the packages that it was trained with.
+    parameters
+        Settings of its training, as text.
+    scores
+        Scores on windows kept from training.
+    """
 
     name: str
     uri: str
-    trained_from: np.datetime64
-    trained_to: np.datetime64
+    trained_from: Instant
+    trained_to: Instant
     seed: int
     lock: str
-    parameters: Mapping[str, str | float] = field(default_factory=dict)
-    scores: Mapping[str, float] = field(default_factory=dict)
+    parameters: Mapping[str, TextValue] = field(default_factory=dict)
+    scores: Mapping[str, Number] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairCount:
+    """How often one kind of repair was made.
+
+    Attributes
+    ----------
+    kind
+        Name of the kind.
+    meaning
+        What was wrong and what was done about it, as a sentence.
+    rows
+        How often.
+    by_entity
+        How often at each entity.
+    """
+
+    kind: str
+    meaning: str
+    rows: int
+    by_entity: Mapping[str, int]
+
+    @classmethod
+    def each_of(cls, repairs: Repairs) -> tuple["RepairCount", ...]:
+        """One for each kind that was made, in the order of the kinds."""
+        table: dict[Repair, dict[str, int]] = {repair: {} for repair in repairs.by_kind()}
+        for (repair, entity), number in repairs.counts.items():
+            if number:
+                table[repair][entity] = number
+        return tuple(
+            cls(kind=repair.name, meaning=repair.value, rows=sum(counts.values()), by_entity=counts)
+            for repair, counts in table.items()
+        )
+
+    @staticmethod
+    def total_of(counts: Iterable["RepairCount"]) -> Repairs:
+        """All of them together."""
+        return Repairs({(Repair[part.kind], name): n for part in counts for name, n in part.by_entity.items()})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quality:
     """How good the data was.
 
-    ``coverage`` is the share of slots with a value by metric name, over the entities that carry the metric, in the
-    window of the night; ``silent`` are entities with no value at all in it; ``by_peers`` those of hours of past that
-    are forecast by their peers too.
+    Attributes
+    ----------
+    repairs
+        What was repaired, by kind.
+    coverage
+        Share of the window's slots with a value, by metric, over the entities that carry it.
+    silent
+        Entities without a value in the window.
+    by_peers
+        Entities of less than a day of past that are forecast by their peers too.
     """
 
-    repairs: Repairs
-    coverage: Mapping[str, float]
+    repairs: Annotated[
+        Repairs,
+        WrittenAs(tuple[RepairCount, ...], lambda repairs, _: RepairCount.each_of(repairs), RepairCount.total_of),
+    ]
+    coverage: Mapping[str, Number]
     silent: tuple[str, ...]
     by_peers: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+ChartsBySeries = Annotated[
+    Mapping[Series, Chart],
+    WrittenAs(
+        tuple[Chart, ...],
+        lambda charts, _: tuple(charts.values()),
+        lambda charts: {chart.series: chart for chart in charts},
+    ),
+]
+"""Charts by their series, written as a list."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Night:
     """Everything a nightly run found.
 
     Attributes
     ----------
+    source
+        Name of the data.
     created
-        When the run took place, UTC.
-    start, end
-        The window searched for episodes; ``end`` is the end of the data and the origin of the forecasts.
-    episodes, diagnoses
-        What is alarmed; ``suppressed`` are the episodes that are not.
-    verdicts
-        What people said about episodes of this and earlier nights.
-    maintenance
-        Windows of maintenance between the start and the end: nothing in them is searched or learned from.
-    shifts
-        Levels that were accepted as usual, lately or in earlier nights.
+        When the run took place.
+    start
+        Begin of the window that was searched for episodes.
+    end
+        End of the data and origin of the forecasts.
+    interval_s
+        Seconds between samples.
+    horizon_s
+        How far the forecasts reach, in seconds.
+    topology
+        All entities; fields that have their usual value are left out.
+    metrics
+        All metrics by name, with the limits of this site; fields that have their usual value are left out.
+    breaches
+        Limits that will probably be crossed, or are already and will probably still be, most probable first.
     chronic
-        Series that were beyond their limit for most of the window: crossing it is how they always are, and no news.
+        Series that were beyond their limit for most of the window: no breach is forecast for them.
     skills
-        Backtest of the forecaster by metric, and one with metric "" for all together.
+        Backtest of the forecaster by metric, and one with an empty metric for all together.
+    episodes
+        Spans in which an entity was abnormal, in the order of their start, without the suppressed ones.
+    diagnoses
+        Incidents, open ones first, then the most severe.
+    actions
+        What to do, most urgent first.
     forecasts
         Charts of the breaches, most probable first, then of what comes nearest to its limit.
     charts
-        By diagnosis id: the slowest console, what speaks for the cause, and what moved most.
+        By id of the diagnosis: the slowest console, what speaks for the cause, and what moved most.
+    models
+        Models that took part.
+    quality
+        How good the data was.
     latency
-        Console latency over the fleet by slot of the window: ``values`` is the median over consoles, ``low``
-        and ``high``
-        the 10 and 90 % quantile over them; ``None`` where no console is measured.
+        Latency of all consoles: median (``values``), 10 and 90 % quantile (``low``, ``high``) over them; None where no
+        console is measured.
     series
         How many series were forecast.
+    suppressed
+        Episodes that are kept but raise no alarm.
+    verdicts
+        What people said about episodes of this and earlier nights.
+    maintenance
+        Windows of maintenance between start and end: nothing in them is searched or learned from.
+    shifts
+        Levels accepted as usual in the window or in earlier nights.
+    consoles
+        How slow each console is now, the slowest first.
     """
 
     source: str
-    created: np.datetime64
-    start: np.datetime64
-    end: np.datetime64
+    created: Instant
+    start: Instant
+    end: Instant
     interval_s: int
-    horizon_s: float
-    topology: Topology
-    metrics: Mapping[str, Metric]
+    horizon_s: Seconds
+    topology: Annotated[
+        Topology,
+        WrittenAs(
+            tuple[Annotated[Entity, OmitDefaults(Entity)], ...], lambda topology, _: tuple(topology), Topology.of
+        ),
+    ]
+    metrics: Mapping[str, Annotated[Metric, OmitDefaults(Metric)]]
     breaches: tuple[Breach, ...]
     chronic: tuple[Series, ...]
     skills: tuple[Skill, ...]
     episodes: tuple[Episode, ...]
     diagnoses: tuple[Diagnosis, ...]
     actions: tuple[Action, ...]
-    forecasts: Mapping[Series, Chart]
-    charts: Mapping[str, Mapping[Series, Chart]]
+    forecasts: ChartsBySeries
+    charts: Mapping[str, ChartsBySeries]
     models: tuple[ModelRecord, ...]
     quality: Quality
     latency: Chart | None = None
@@ -126,3 +292,4 @@ class Night:
     verdicts: tuple[Verdict, ...] = ()
     maintenance: tuple[Announced, ...] = ()
     shifts: tuple[Shift, ...] = ()
+    consoles: tuple[ConsoleLevel, ...] = ()

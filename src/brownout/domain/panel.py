@@ -7,22 +7,30 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from brownout.domain.encoding import as_time
 from brownout.domain.entities import Entity
 from brownout.domain.errors import DataError
 from brownout.domain.metrics import Metric
 
-__all__ = ["Float", "Panel", "Times", "as_time"]
+__all__ = ["DAY_S", "Doubles", "Float", "Index", "Marks", "Panel", "Times", "as_time", "slots_per_day"]
 
 Float = npt.NDArray[np.float32]
+"""Measurements, and what is computed of them, in single precision."""
+Doubles = npt.NDArray[np.float64]
+"""Values in double precision: probabilities, and sums of many values."""
+Index = npt.NDArray[np.int64]
+"""Positions in an array, counts, or milliseconds since the epoch."""
+Marks = npt.NDArray[np.bool_]
+"""True where something holds."""
 Times = npt.NDArray[np.datetime64]
+"""UTC times."""
+DAY_S = 86_400
+"""Seconds of a day."""
 
 
-def as_time(value: str | np.datetime64) -> np.datetime64:
-    """UTC time with millisecond resolution; a text may end in Z or +00:00."""
-    if isinstance(value, str):
-        value = np.datetime64(value.replace(" ", "T").removesuffix("Z").removesuffix("+00:00"))
-    time: np.datetime64 = value.astype("datetime64[ms]")
-    return time
+def slots_per_day(interval_s: int) -> int:
+    """Number of slots of a day, at least one; the nearest one where the interval does not divide a day."""
+    return max(round(DAY_S / interval_s), 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +69,11 @@ class Panel:
     def step(self) -> np.timedelta64:
         """Width of a slot."""
         return np.timedelta64(self.interval_s * 1000, "ms")
+
+    @property
+    def slots_per_day(self) -> int:
+        """Number of slots of a day, at least one."""
+        return slots_per_day(self.interval_s)
 
     @property
     def times(self) -> Times:

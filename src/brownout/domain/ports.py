@@ -94,6 +94,10 @@ class Detector(Protocol):
 class Run(Protocol):
     """One training run in a model registry."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What had to be mended before the run could be logged, for the operator."""
+
     def parameters(self, values: Mapping[str, str | float]) -> None: ...
     def metrics(self, values: Mapping[str, float]) -> None: ...
     def artifacts(self, folder: Path) -> None: ...
@@ -105,5 +109,8 @@ class Tracker(Protocol):
     """Where training runs are kept for review."""
 
     def run(self, name: str) -> AbstractContextManager[Run]: ...
+    def prune(self, *, keep_days: float, now: float) -> int:
+        """Remove old trainings from a store of our own; returns how many. ``now`` is in seconds since 1970."""
+
     def fetch(self, uri: str, folder: Path) -> Path:
         """Copy the artifacts behind a URI into a folder."""

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from brownout.domain.encoding import Instant
 from brownout.domain.findings import Episode
 
 __all__ = ["ABOUT", "Said", "Verdict"]
@@ -25,11 +26,21 @@ class Said(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What someone said about an episode, and when; later verdicts on an episode replace earlier ones."""
+    """What someone said about an episode; a later verdict on the same episode replaces an earlier one.
+
+    Attributes
+    ----------
+    episode
+        The episode as it was known then.
+    said
+        What it was called: false, true or expected.
+    at
+        When it was said.
+    """
 
     episode: Episode
     said: Said
-    at: np.datetime64
+    at: Instant
 
     @property
     def bar(self) -> float:

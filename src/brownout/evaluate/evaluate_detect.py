@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from brownout.detection.detector_settings import DetectorSettings
-from brownout.detection.episodes.segmentation import running
+from brownout.detection.episodes.segmentation import in_progress
 from brownout.detection.features.feature_table import Features, entity_features
-from brownout.detection.forest.deduplication import announce
-from brownout.detection.forest.detector import IsolationForestDetector, Lesson
+from brownout.detection.forest.deduplication import deduplicated
+from brownout.detection.forest.detector import IsolationForestDetector, TrainingSet
 from brownout.domain.panel import Float, Panel
 from brownout.domain.ports import Progress, no_progress
 from brownout.domain.truth import Anomaly
@@ -26,7 +26,7 @@ from brownout.evaluation.alarm_tracks import AlarmTrack, incident_scores
 from brownout.evaluation.detection_scores import event_scores, point_scores
 from brownout.evaluation.volume import volume_under_pr
 from brownout.ingest.clean import clean
-from brownout.nightly.context import NightSpan
+from brownout.nightly.spans import NightSpan
 from brownout.settings import Settings
 from brownout.store.atomic import atomic_path
 from brownout.store.dataset import Dataset
@@ -67,11 +67,11 @@ class _Course:
     features: Features
     edges: tuple[int, ...]
 
-    def lesson(self, stage: int) -> Lesson:
+    def training_set(self, stage: int) -> TrainingSet:
         """What lies before the stage."""
         last = self.edges[stage]
         warm = min(int(WARM_DAYS * 86_400 / self.panel.interval_s), last // 3)
-        return Lesson(features=self.features.between(warm, last), interval_s=self.panel.interval_s, known=warm)
+        return TrainingSet(features=self.features.between(warm, last), interval_s=self.panel.interval_s, known=warm)
 
 
 def evaluate_detect(
@@ -134,11 +134,11 @@ def _learn(
             courses.setdefault(plan.kind, []).append(course)
         progress("learn", (done + 1) / len(plans))
     stages = 1 if dataset.test_start is not None else REFITS
-    lessons = (
-        {kind: [course.lesson(stage) for course in members] for kind, members in courses.items()}
+    training_sets = (
+        {kind: [course.training_set(stage) for course in members] for kind, members in courses.items()}
         for stage in range(stages)
     )
-    return [IsolationForestDetector(settings).learn(lesson) for lesson in lessons]
+    return [IsolationForestDetector(settings).learn(training_set) for training_set in training_sets]
 
 
 def _evenly(dataset: Dataset) -> set[str]:
@@ -189,8 +189,8 @@ def _judge(dataset: Dataset, course: _Course, detectors: Sequence[IsolationFores
         detector.assess(course.features.between(first, last), kind, panel.interval_s)
         for detector, (first, last) in zip(detectors, pairwise(course.edges), strict=True)
     ]
-    scores = announce(np.concatenate([part.surprises for part in parts], axis=1), course.edges[0])
-    alarms = running(np.concatenate([part.levels for part in parts], axis=1), panel.interval_s)
+    scores = deduplicated(np.concatenate([part.novelties for part in parts], axis=1), course.edges[0])
+    alarms = in_progress(np.concatenate([part.levels for part in parts], axis=1), panel.interval_s)
     rows, _ = clean(dataset.read(panel.entity_ids), panel.entity_ids, dataset.metrics)
     judged = []
     for row, entity in enumerate(panel.entity_ids):

@@ -24,7 +24,7 @@ from brownout.forecasting.exceedance.chance_correction import base_rates
 from brownout.forecasting.fleet_forecaster import FleetForecaster
 from brownout.forecasting.lstm_settings import LstmSettings
 from brownout.forecasting.selected_forecaster import SelectedForecaster
-from brownout.forecasting.series_rows import day_steps
+from brownout.numerics.slots import epoch_ms
 from brownout.store.atomic import atomic_path
 from brownout.store.plain_json import write_json
 from brownout.store.shards import shards
@@ -132,7 +132,7 @@ class _Facts:
     @classmethod
     def of(cls, panel: Panel, test_start: np.datetime64, season: int | None) -> Self:
         """Of what lies before the test."""
-        slots = season or day_steps(panel.interval_s)
+        slots = season or panel.slots_per_day
         return cls(slots, _places(panel, seasonal_scale(panel, slots, end=max(panel.slot(test_start), 0))))
 
 
@@ -169,7 +169,7 @@ def _table(forecasts: Forecasts, schema: pa.Schema) -> pa.Table:
         pa.array(np.repeat([s.entity for s in forecasts.series], steps)).dictionary_encode(),
         pa.array(np.repeat([s.metric for s in forecasts.series], steps)).dictionary_encode(),
         pa.array(np.repeat(forecasts.origins, steps).astype(np.int64), schema.field("origin").type),
-        pa.array(times.reshape(-1).astype("datetime64[ms]").astype(np.int64), schema.field("time").type),
+        pa.array(epoch_ms(times.reshape(-1)), schema.field("time").type),
     ]
     flat = forecasts.values.reshape(rows * steps, -1)
     columns += [pa.array(np.ascontiguousarray(flat[:, level])) for level in range(flat.shape[1])]

@@ -1,6 +1,6 @@
-"""What the product finds in a data set by itself: night after night, each with a detector that knows the days before.
+"""Replay: consecutive nights of a data set as they ship, each blind to what came later, each with the last one's state.
 
-The steps are those of a night: search, grouping, and the investigation that tells artefacts from faults.
+Each night is ``brownout.nightly.run``; nothing of it is repeated here.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,22 +10,21 @@ import numpy as np
 import numpy.typing as npt
 
 from brownout.detection.alert_state import AlertState
-from brownout.detection.episodes.segmentation import running
-from brownout.domain.findings import AnomalyScores, Diagnosis, Episode, Shift, SuppressedEpisode
+from brownout.detection.episodes.segmentation import in_progress
+from brownout.domain.calendar import Calendar
+from brownout.domain.findings import AnomalyScores, Diagnosis, Episode, SuppressedEpisode
 from brownout.domain.metrics import Catalogue
 from brownout.domain.ports import Progress, SampleStore, no_progress
 from brownout.evaluation.alarm_tracks import AlarmTrack
-from brownout.nightly.calendars import calendar_of
-from brownout.nightly.context import LEARNED_SHARE, NightSpan, days
-from brownout.nightly.detect import search
-from brownout.nightly.diagnose import group_incidents, investigate
-from brownout.nightly.false_alarms import expected_per_day, suppress_expected
-from brownout.nightly.forecast import DETECTOR_PAST_DAYS
+from brownout.nightly.context import NightContext, NightModels
+from brownout.nightly.run import NightResult, run
+from brownout.nightly.spans import LEARNED_SHARE, NightSpan
 from brownout.nightly.train import fit_detector
+from brownout.numerics.slots import days
 from brownout.settings import Settings
-from brownout.store.shards import plan_shards, read_shard
+from brownout.store.as_of import StoreAsOf
 
-__all__ = ["OwnNights", "can_be_diagnosed", "held_over", "nights_of", "own_nights"]
+__all__ = ["OwnNights", "can_be_diagnosed", "held_over", "nights_of", "own_nights", "replay"]
 
 Times = npt.NDArray[np.datetime64]
 Marks = npt.NDArray[np.bool_]
@@ -78,64 +77,86 @@ def nights_of(store: SampleStore, settings: Settings, first: np.datetime64 | Non
         window = end
 
 
+def replay(  # noqa: PLR0913 - each is something that a night reads
+    store: SampleStore,
+    settings: Settings,
+    spans: Sequence[NightSpan],
+    *,
+    calendar: Calendar | None = None,
+    late_s: float = 0.0,
+    progress: Progress = no_progress,
+) -> Iterator[NightResult]:
+    """Run one night after the other with a detector of its own and without forecasts.
+
+    ``late_s`` pretends that each episode was noticed so many seconds later.
+    """
+    state = AlertState()
+    for done, span in enumerate(spans):
+        context = NightContext.build(
+            StoreAsOf(store, span.end), settings, created=span.end, calendar=calendar, state=state, keep_points=True
+        )
+        context = replace(context, span=span, late_s=late_s)
+        result = run(context.with_models(NightModels(detector=fit_detector(context))))
+        state = AlertState.after(result.night)
+        progress("nights", (done + 1) / len(spans))
+        yield result
+
+
 def own_nights(
     store: SampleStore,
     settings: Settings,
-    nights: Sequence[NightSpan],
+    spans: Sequence[NightSpan],
     progress: Progress = no_progress,
     *,
     delay_s: float = 0.0,
 ) -> OwnNights:
-    """Search all nights, group what they found, and investigate it; what goes on for nights is one episode.
-
-    ``delay_s`` pretends for the investigation that each episode was noticed so many seconds later.
-    """
+    """What all nights found together; what goes on for nights is one episode and one incident, as it was told last."""
     log = _Log()
-    memory = AlertState()
-    for done, night in enumerate(nights):
-        memory = _search(store, settings, night, memory, log)
-        progress("search", (done + 1) / len(nights))
-    found = tuple(_late(episode, delay_s) for episode in log.episodes.values())
-    batches = group_incidents(store, found)
-    causes = []
-    for done, batch in enumerate(batches):
-        causes.append(investigate(store, batch, settings))
-        progress("investigate", (done + 1) / len(batches))
-    told = suppress_expected(causes, found, log.often, settings)
-    return OwnNights(
-        found=(*found, *(one.episode for one in log.lone)),
-        suppressed=(*log.lone, *(one for part in causes for one in part.suppressed), *told.suppressed),
-        diagnoses=tuple(diagnosis for part in told.investigations for diagnosis in part.diagnoses),
-        artefacts=tuple(diagnosis for part in causes for diagnosis in part.artefacts),
-        tracks=log.tracks(),
-    )
-
-
-def _late(episode: Episode, delay_s: float) -> Episode:
-    """An episode whose begin nobody saw; one that was over by then is noticed as it ends."""
-    return replace(episode, start=min(episode.start + np.timedelta64(round(delay_s * 1000), "ms"), episode.end))
+    for result in replay(store, settings, spans, late_s=delay_s, progress=progress):
+        log.add(result)
+    return log.nights()
 
 
 @dataclass(slots=True)
 class _Log:
-    """What the searches of all nights have found: episodes by id and how often, single outliers, marks by entity."""
+    """What all nights have found: the last word on each episode and incident, and marks by entity."""
 
     episodes: dict[str, Episode] = field(default_factory=dict)
-    often: dict[str, float] = field(default_factory=dict)
-    lone: list[SuppressedEpisode] = field(default_factory=list)
+    suppressed: dict[str, SuppressedEpisode] = field(default_factory=dict)
+    diagnoses: dict[str, Diagnosis] = field(default_factory=dict)
+    artefacts: dict[str, Diagnosis] = field(default_factory=dict)
     marks: dict[str, list[tuple[int, Times, Marks]]] = field(default_factory=dict)
 
-    def add(self, scores: AnomalyScores, marks: Marks) -> None:
+    def add(self, result: NightResult) -> None:
+        """Keep a night; what was alarmed in any night is alarmed."""
+        night = result.night
+        self.episodes |= {episode.id: episode for episode in night.episodes}
+        self.suppressed |= {one.episode.id: one for one in night.suppressed}
+        self.suppressed = {name: one for name, one in self.suppressed.items() if name not in self.episodes}
+        self.diagnoses |= {diagnosis.id: diagnosis for diagnosis in night.diagnoses}
+        self.artefacts |= {diagnosis.id: diagnosis for batch in result.batches for diagnosis in batch.artefacts}
+        for shard in result.shards:
+            scores = shard.detection.scores
+            if scores is not None:
+                self._mark(scores, shard.detection.episodes)
+
+    def _mark(self, scores: AnomalyScores, episodes: Sequence[Episode]) -> None:
+        levels = scores.scores if scores.levels is None else scores.levels
+        marks = held_over(in_progress(levels, scores.interval_s), scores, episodes)
         for row, entity in enumerate(scores.entities):
             self.marks.setdefault(entity, []).append((scores.interval_s, scores.times, marks[row]))
 
-    def keep(self, found: Sequence[Episode], lone: Sequence[SuppressedEpisode]) -> None:
-        """Keep a night's episodes: what goes on is one, and alarmed where it was in any night."""
-        self.episodes |= {episode.id: episode for episode in found}
-        quiet = {one.episode.id: one for one in (*self.lone, *lone)}
-        self.lone = [one for name, one in quiet.items() if name not in self.episodes]
+    def nights(self) -> OwnNights:
+        """Everything together."""
+        return OwnNights(
+            found=(*self.episodes.values(), *(one.episode for one in self.suppressed.values())),
+            suppressed=tuple(self.suppressed.values()),
+            diagnoses=tuple(self.diagnoses.values()),
+            artefacts=tuple(self.artefacts.values()),
+            tracks=self._tracks(),
+        )
 
-    def tracks(self) -> tuple[AlarmTrack, ...]:
+    def _tracks(self) -> tuple[AlarmTrack, ...]:
         return tuple(
             AlarmTrack(
                 entity,
@@ -145,27 +166,6 @@ class _Log:
             )
             for entity, parts in self.marks.items()
         )
-
-
-def _search(store: SampleStore, settings: Settings, night: NightSpan, memory: AlertState, log: _Log) -> AlertState:
-    """Search one night as a watch does; returns what the next one remembers."""
-    detector = fit_detector(store, settings, night)
-    start = max(night.first, night.window - days(DETECTOR_PAST_DAYS))
-    found: list[Episode] = []
-    lone: list[SuppressedEpisode] = []
-    shifts: list[Shift] = []
-    for plan in plan_shards(store, size=settings.shard_size, start=start, end=night.end):
-        panel = calendar_of(settings).without(read_shard(store, plan).panel, store.topology)
-        first = min(max(panel.slot(night.window), 1), panel.values.shape[1])
-        searched = search(store, panel, first, detector, memory, settings)
-        levels = searched.scores.scores if searched.scores.levels is None else searched.scores.levels
-        log.add(searched.scores, held_over(running(levels, panel.interval_s), searched.scores, searched.episodes))
-        lone += searched.suppressed
-        found += searched.episodes
-        shifts += searched.shifts
-    log.keep(found, lone)
-    log.often |= expected_per_day(store, found, detector)
-    return AlertState(known=(*found, *(one.episode for one in lone)), shifts=tuple(shifts))
 
 
 def held_over(marks: Marks, scores: AnomalyScores, found: Sequence[Episode]) -> Marks:

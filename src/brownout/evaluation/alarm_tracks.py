@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from brownout.domain.entities import Topology
+from brownout.domain.entities import EntityKind, Topology
 from brownout.domain.truth import Incident
 from brownout.evaluation.detection_scores import runs
 
@@ -123,7 +123,9 @@ def _summary(
     tracks: Sequence[AlarmTrack], topology: Topology, found: Sequence[Sighting], false: int
 ) -> dict[str, float | None]:
     days = [len(track.times) * track.interval_s / 86_400 for track in tracks]
-    guests = [day for day, track in zip(days, tracks, strict=True) if topology[track.entity].kind == "vm"] or days
+    guests = [
+        day for day, track in zip(days, tracks, strict=True) if topology[track.entity].kind == EntityKind.VM
+    ] or days
     judged = len(found)
     delays = [one.late for one in found if one.seen]
     return {

@@ -10,6 +10,7 @@ from brownout.domain.exceedance import likelihood
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.metrics import Metric, Worse
 from brownout.domain.panel import Panel
+from brownout.numerics.arrays import Doubles, Marks
 from brownout.numerics.losses import brier, reliability
 
 __all__ = ["BreachScores", "Windows", "first_crossings", "windows_of"]
@@ -20,9 +21,6 @@ CALM_S = 7200
 """Time below the limit after which crossing it is a new breach: flapping is one."""
 EARLY_S = 3600.0
 """A warning is early when it comes so long before."""
-
-Doubles = npt.NDArray[np.float64]
-Marks = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +36,7 @@ class Windows:
 
 def windows_of(panel: Panel, forecasts: Forecasts) -> Windows:
     """Chances of the rows whose metric has a limit and a direction of worse."""
-    kinds = {m.name: m for m in panel.metrics if m.limit is not None and m.worse is not Worse.NONE}
+    kinds = {m.name: m for m in panel.metrics if m.is_limited}
     chosen = forecasts.rows([row for row, series in enumerate(forecasts.series) if series.metric in kinds])
     names = [series.metric for series in chosen.series]
     limits = np.array([kinds[name].limit for name in names], np.float32)
@@ -126,9 +124,7 @@ class BreachScores:
 
 
 def _beyond(panel: Panel, metric: Metric) -> Marks:
-    values = panel.values[..., panel.metric_names.index(metric.name)]
-    limit = np.float32(metric.limit if metric.limit is not None else np.nan)
-    return values > limit if metric.worse is Worse.UP else values < limit
+    return metric.exceeds(panel.values[..., panel.metric_names.index(metric.name)])
 
 
 def _scores(parts: Doubles, leads: Doubles) -> dict[str, object]:

@@ -6,10 +6,11 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from brownout.numerics.arrays import Marks
+
 __all__ = ["event_scores", "point_scores", "runs"]
 
 Floats = npt.NDArray[np.float32]
-Marks = npt.NDArray[np.bool_]
 
 
 def point_scores(scores: Floats, labels: Marks) -> dict[str, float]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from brownout.domain.entities import Topology
+from brownout.domain.entities import EntityKind, Topology
 from brownout.domain.findings import UNKNOWN, Diagnosis
 from brownout.domain.truth import Incident
 from brownout.evaluation.alarm_tracks import AFTER, HEADROOM
@@ -101,12 +101,12 @@ def _by_root(diagnoses: Sequence[Diagnosis], topology: Topology) -> Mapping[str,
 
 def _guests(topology: Topology) -> list[str]:
     """Entities of kind vm; where there are none, all."""
-    return [e.id for e in topology if e.kind == "vm"] or [e.id for e in topology]
+    return [e.id for e in topology if e.kind == EntityKind.VM] or [e.id for e in topology]
 
 
 def _shared(entity: str, topology: Topology) -> bool:
     """Whether an entity is neither a guest nor part of one."""
-    return not any(topology[name].kind == "vm" for name in (entity, *topology.ancestors(entity)))
+    return not any(topology[name].kind == EntityKind.VM for name in (entity, *topology.ancestors(entity)))
 
 
 def _marked(days: np.ndarray, spans: Sequence[tuple[np.datetime64, np.datetime64]]) -> np.ndarray:

@@ -1,10 +1,10 @@
 """Coverage of central intervals, also where values that occur often lie on their ends."""
 
 import numpy as np
-import numpy.typing as npt
 
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.panel import Float
+from brownout.numerics.arrays import Doubles
 
 __all__ = ["NOMINAL", "coverages", "interval_counts"]
 
@@ -13,8 +13,6 @@ NOMINAL = (50, 80, 90)
 LEVELS = np.array([(0.25, 0.75), (0.1, 0.9), (0.05, 0.95)])
 SIDES = 4
 """Counts an interval: values below the lower end, up to it, below the upper end, up to it."""
-
-Doubles = npt.NDArray[np.float64]
 
 
 def interval_counts(forecasts: Forecasts, actual: Float) -> Doubles:

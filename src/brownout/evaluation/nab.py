@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from brownout.numerics.arrays import Doubles
+
 __all__ = ["MISS", "MOST_PROBATION", "Judgement", "NabFile", "judge_corpus", "probation", "row_weights"]
 
 FALSE_ALARM = 0.11
@@ -19,14 +21,12 @@ PROBATION, MOST_PROBATION = 0.15, 750
 FAR = 3.0
 """Widths of a window behind it from which a false alarm costs all."""
 
-Floats = npt.NDArray[np.float64]
-
 
 @dataclass(frozen=True, eq=False)
 class NabFile:
     """One file: scores of its rows in time order, and its windows as first and last row, both inclusive."""
 
-    scores: Floats
+    scores: Doubles
     windows: Sequence[tuple[int, int]]
 
 
@@ -72,7 +72,7 @@ def probation(rows: int) -> int:
     return int(min(np.floor(PROBATION * rows), MOST_PROBATION))
 
 
-def row_weights(rows: int, windows: Sequence[tuple[int, int]]) -> tuple[Floats, npt.NDArray[np.int64]]:
+def row_weights(rows: int, windows: Sequence[tuple[int, int]]) -> tuple[Doubles, npt.NDArray[np.int64]]:
     """What an alarm at each row earns, and the window that the row is in, −1 for none."""
     weights = np.full(rows, -FALSE_ALARM)
     owners = np.full(rows, -1)
@@ -89,13 +89,13 @@ def row_weights(rows: int, windows: Sequence[tuple[int, int]]) -> tuple[Floats, 
     return weights, owners
 
 
-def _sigmoid(position: Floats) -> Floats:
+def _sigmoid(position: Doubles) -> Doubles:
     """From about 1 at the left edge of a window over 0 at its right edge to −1 behind it."""
-    value: Floats = np.where(position >= FAR, -1.0, 2 / (1 + np.exp(5 * np.minimum(position, FAR))) - 1)
+    value: Doubles = np.where(position >= FAR, -1.0, 2 / (1 + np.exp(5 * np.minimum(position, FAR))) - 1)
     return value
 
 
-def _rows(files: Mapping[str, NabFile]) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:
+def _rows(files: Mapping[str, NabFile]) -> tuple[Doubles, Doubles, npt.NDArray[np.int64]]:
     """Scores, weights and windows (numbered over the corpus) of all judged rows."""
     scores, gains, owners, number = [], [], [], 0
     for file in files.values():
@@ -111,7 +111,7 @@ def _rows(files: Mapping[str, NabFile]) -> tuple[Floats, Floats, npt.NDArray[np.
     return np.concatenate(scores), np.concatenate(gains), np.concatenate(owners)
 
 
-def _first_gains(gains: Floats, owners: npt.NDArray[np.int64], windows: int) -> Floats:
+def _first_gains(gains: Doubles, owners: npt.NDArray[np.int64], windows: int) -> Doubles:
     """What each row adds as the threshold sinks: a false alarm its cost, a row of a window what it is better by."""
     added = np.where(owners < 0, gains, 0.0)
     best = np.full(windows, -MISS)

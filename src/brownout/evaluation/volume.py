@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brownout.evaluation.detection_scores import runs
+from brownout.numerics.arrays import Doubles, Marks
 
 __all__ = ["WIDEST", "volume_under_pr"]
 
@@ -12,10 +13,7 @@ WIDEST = 100
 LEVELS = 250
 """Thresholds of a curve, at evenly spaced ranks, as in the published code."""
 
-Floats = npt.NDArray[np.float64]
 Scores = npt.NDArray[np.floating]
-Index = npt.NDArray[np.int64]
-Marks = npt.NDArray[np.bool_]
 Spans = npt.NDArray[np.int64]
 
 
@@ -43,7 +41,7 @@ def volume_under_pr(scores: Scores, labels: Marks, widest: int = WIDEST) -> floa
     return float(np.mean(areas))
 
 
-def _buffers(labels: Marks, spans: Spans, width: int) -> Floats:
+def _buffers(labels: Marks, spans: Spans, width: int) -> Doubles:
     """Labels beside the events, from 1 next to them down over half of ``width``; 0 within them."""
     away = np.arange(1, width // 2 + 1)
     places = np.concatenate([spans[:, 1:] - 1 + away, spans[:, :1] - away]).ravel()
@@ -53,11 +51,11 @@ def _buffers(labels: Marks, spans: Spans, width: int) -> Floats:
     return np.where(labels, 0.0, np.minimum(soft, 1))
 
 
-def _seen(scores: Floats, spans: Spans, half: int, thresholds: Floats) -> Floats:
+def _seen(scores: Doubles, spans: Spans, half: int, thresholds: Doubles) -> Doubles:
     """Share of the events, with their buffers and joined where these touch, that reach each threshold."""
     apart = spans[:-1, 1] - 1 + half < spans[1:, 0] - half
     first = np.maximum(spans[np.r_[True, apart], 0] - half, 0)
     last = np.minimum(spans[np.r_[apart, True], 1] + half, len(scores))
     peaks = np.maximum.reduceat(np.r_[scores, -np.inf], np.stack([first, last], axis=1).ravel())[::2]
-    share: Floats = (peaks[:, None] >= thresholds).mean(axis=0)
+    share: Doubles = (peaks[:, None] >= thresholds).mean(axis=0)
     return share

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
+from brownout.domain.entities import EntityKind
 from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.panel import Panel
@@ -29,6 +30,6 @@ class FleetForecaster:
     def predict(self, request: ForecastRequest) -> Forecasts:
         """Predict with covariates and siblings from the fleet; those of the request do not count."""
         panel, covariates = request.panel, request.covariates[:0]
-        if panel.entities and panel.entities[0].kind == "console":
+        if panel.entities and panel.entities[0].kind == EntityKind.CONSOLE:
             covariates = self.forecaster.covariates_ahead(panel, request.origins, self.panels, request.horizon)
         return self.forecaster.predict(replace(request, covariates=covariates, siblings=tuple(self.panels)))

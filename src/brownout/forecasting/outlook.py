@@ -27,7 +27,8 @@ from brownout.forecasting.exceedance.breach_skill import learn_persistence
 from brownout.forecasting.model_files import read_card, write_card
 from brownout.forecasting.parts import ALL_PARTS, ForecastParts, Part
 from brownout.forecasting.selection.calibration import Calibration, calibrate
-from brownout.forecasting.series_rows import Rows, clip_to_bounds, day_steps, rows_of
+from brownout.forecasting.series_rows import Rows, clip_to_bounds, rows_of
+from brownout.numerics.arrays import Marks
 from brownout.numerics.losses import path_losses, skill_ratio
 
 __all__ = ["Outlook", "sampled"]
@@ -41,8 +42,6 @@ REACH = 0.5
 CANDIDATES: tuple[Forecaster, ...] = (Trend(), Smoothing(), Naive(), DailyDeciles(), SeasonalNaive())
 RISING = ".rising"
 """Added to the name of the metric where a series rises or falls."""
-
-Marks = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,7 +184,7 @@ def sampled(panels: Sequence[Panel]) -> list[Panel]:
 
 def _origins(panel: Panel, horizon: int) -> list[int]:
     """The last origins whose horizon is in the panel, over an eighth of it, with a season before each."""
-    slots, season = panel.values.shape[1], day_steps(panel.interval_s)
+    slots, season = panel.values.shape[1], panel.slots_per_day
     last = slots - horizon - 1
     first = max(last - slots // 8, 2 * season)
     return np.unique(np.linspace(first, last, ORIGINS).astype(int)).tolist() if horizon and last > first else []
@@ -196,7 +195,7 @@ def _held_out(panel: Panel, horizon: int, candidates: Sequence[Forecaster]) -> _
     rows = rows_of(panel, origins)
     steps = np.arange(1, horizon + 1)
     request = ForecastRequest(panel, origins, horizon)
-    scale = seasonal_scale(panel, day_steps(panel.interval_s), end=panel.values.shape[1])
+    scale = seasonal_scale(panel, panel.slots_per_day, end=panel.values.shape[1])
     return _Table(
         calibrates=np.isin(rows.origins, origins[::2]),
         kinds=_kinds(rows),

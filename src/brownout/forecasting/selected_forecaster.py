@@ -38,10 +38,10 @@ from brownout.forecasting.selection.held_out import (
 )
 from brownout.forecasting.selection.model_choice import calibration_of, choose
 from brownout.forecasting.series_rows import Rows, clip_to_bounds, rows_of
+from brownout.numerics.arrays import Doubles
 
 __all__ = ["SelectedForecaster"]
 
-Doubles = npt.NDArray[np.float64]
 NOTHING = Skill(
     metric="",
     maker="none",

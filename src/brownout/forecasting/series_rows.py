@@ -4,19 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from brownout.domain.forecasts import Forecasts, Series
 from brownout.domain.panel import Float, Panel
+from brownout.numerics.arrays import Index
 
-__all__ = ["Index", "Rows", "clip_to_bounds", "day_steps", "rows_of"]
-
-Index = npt.NDArray[np.int64]
-
-
-def day_steps(interval_s: int) -> int:
-    """Slots of a day, at least one."""
-    return max(round(86_400 / interval_s), 1)
+__all__ = ["Rows", "clip_to_bounds", "rows_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

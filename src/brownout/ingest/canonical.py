@@ -8,20 +8,20 @@ from fnmatch import fnmatchcase
 from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from brownout.domain.entities import Entity
+from brownout.domain.entities import Entity, EntityKind
 from brownout.domain.repairs import Repair, Repairs
 from brownout.ingest.counters import LONGEST_GAP_MS
 from brownout.ingest.entity_registry import Registry, Sighting, placements_of
 from brownout.ingest.mapping import MeasurementSource, Names, TelegrafMapping
 from brownout.ingest.raw import MeasurementSchema, Raw, Request, TelemetryDatabase
 from brownout.ingest.slot_frame import RawFrame, held, latest_before
+from brownout.numerics.arrays import Doubles, Index, Marks
+from brownout.numerics.slots import epoch_ms
 
 __all__ = ["Canonical", "Canonicaliser"]
 
-Integers = npt.NDArray[np.int64]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Runs = list[tuple[int, int]]
@@ -56,9 +56,9 @@ class Column:
     kind: str
     metric: str
     names: Sequence[str]
-    owners: Integers
-    slots: Integers
-    values: npt.NDArray[np.float64]
+    owners: Index
+    slots: Index
+    values: Doubles
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Canonicaliser:
         wanted = {name: sources for name, sources in self.mapping.measurements.items() if name in schemas}
         answers = _ahead(lambda item: self._fetch(item[0], item[1], schemas, (lead, end)), list(wanted.items()), AHEAD)
         for sources, raw in zip(wanted.values(), answers, strict=True):
-            repairs += Repairs(rows=int((raw.times >= _ms(start)).sum()))
+            repairs += Repairs(rows=int((raw.times >= epoch_ms(start)).sum()))
             for source in sources:
                 for name, _ in source.foreign:
                     if name in schemas and name not in foreign:
@@ -155,8 +155,8 @@ class Canonicaliser:
         return frame, list(places)
 
     def _at_home(
-        self, series: Integers, times: Integers, runs: Mapping[int, Runs], chains: Sequence[tuple[Entity, ...]]
-    ) -> npt.NDArray[np.bool_]:
+        self, series: Index, times: Index, runs: Mapping[int, Runs], chains: Sequence[tuple[Entity, ...]]
+    ) -> Marks:
         """Rows that were written where their entity was: while a guest migrates, two hosts write about it."""
         sightings: dict[str, list[Sighting]] = {}
         for place, own in runs.items():
@@ -181,10 +181,12 @@ class Canonicaliser:
     def _takes(self, source: MeasurementSource, found: Mapping[str, str], named: Mapping[str, str]) -> bool:
         """Whether a series is one of the source's, by the tags found, and of the site's hosts, by all its tags."""
         host = source.entities(named)[-1:] if self.names.hosts else ()
-        wanted = not host or host[0].kind != "host" or any(fnmatchcase(host[0].id, p) for p in self.names.hosts)
+        wanted = (
+            not host or host[0].kind != EntityKind.HOST or any(fnmatchcase(host[0].id, p) for p in self.names.hosts)
+        )
         return wanted and source.takes(found)
 
-    def _latest(self, raw: Raw, other: Raw | None, name: str) -> npt.NDArray[np.float64]:
+    def _latest(self, raw: Raw, other: Raw | None, name: str) -> Doubles:
         """The other measurement's field of the same tags, as far as both have them, by row of the first."""
         if other is None or name not in other.fields or not len(other) or not len(raw):
             return np.full(len(raw), np.nan)
@@ -202,7 +204,7 @@ class Canonicaliser:
         )
 
     def _slot(self, time: np.datetime64) -> int:
-        return _ms(time) // (self.interval_s * 1000)
+        return epoch_ms(time) // (self.interval_s * 1000)
 
     def _tables(self, columns: Sequence[Column]) -> Iterator[pa.Table]:
         """Join the columns of each kind on entity and slot."""
@@ -232,7 +234,7 @@ class Canonicaliser:
         yield pa.table(table)
 
 
-def _runs(series: Integers, times: Integers, apart: int, chains: Sequence[tuple[Entity, ...]]) -> dict[int, Runs]:
+def _runs(series: Index, times: Index, apart: int, chains: Sequence[tuple[Entity, ...]]) -> dict[int, Runs]:
     """First and last times of each series; where an entity has several parents, of its runs of rows.
 
     Rows that are no more than ``apart`` ms from each other are of one run.
@@ -286,7 +288,3 @@ def _evaluate(
     reset = reset[frame.slots[reset] >= first]
     lost = [owners[place] for place in frame.owner[frame.series[reset]].tolist()]
     return columns, Repairs.count(Repair.COUNTER_RESET, lost)
-
-
-def _ms(time: np.datetime64) -> int:
-    return int(time.astype("datetime64[ms]").astype(np.int64))

@@ -12,12 +12,11 @@ from brownout.domain.metrics import Metric, MetricKind
 from brownout.domain.panel import Float
 from brownout.domain.repairs import Repair, Repairs
 from brownout.ingest.counters import rates
-from brownout.ingest.spans import entity_codes, epoch_ms
+from brownout.ingest.spans import column_ms, entity_codes
+from brownout.numerics.arrays import Doubles, Index
+from brownout.numerics.slots import epoch_ms
 
 __all__ = ["Rows", "clean"]
-
-Integers = npt.NDArray[np.int64]
-Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,13 +35,13 @@ class Rows:
 
     entities: tuple[str, ...]
     metrics: tuple[Metric, ...]
-    codes: Integers
-    times: Integers
+    codes: Index
+    times: Index
     values: Float
 
     def between(self, start: np.datetime64, end: np.datetime64) -> "Rows":
         """Rows from start until before end."""
-        first, last = (int(t.astype("datetime64[ms]").astype(np.int64)) for t in (start, end))
+        first, last = (epoch_ms(time) for time in (start, end))
         keep = (self.times >= first) & (self.times < last)
         if keep.all():
             return self
@@ -96,11 +95,11 @@ def clean(table: pa.Table, entities: Sequence[str], metrics: Sequence[Metric]) -
     return Rows(tuple(entities), gauges, codes, times, values.astype(np.float32)), replace(repairs, rows=total)
 
 
-def _identify(table: pa.Table, entities: Sequence[str]) -> tuple[Integers, Integers]:
+def _identify(table: pa.Table, entities: Sequence[str]) -> tuple[Index, Index]:
     found, names = entity_codes(table["entity"])
     places = {name: place for place, name in enumerate(entities)}
     lookup = np.array([places.get(name, -1) for name in names] + [-1])
-    return lookup[found], epoch_ms(table["time"])
+    return lookup[found], column_ms(table["time"])
 
 
 def _values(table: pa.Table, metrics: Sequence[Metric]) -> Doubles:
@@ -113,9 +112,7 @@ def _values(table: pa.Table, metrics: Sequence[Metric]) -> Doubles:
     return values
 
 
-def _repair_column(
-    column: Doubles, metric: Metric, codes: Integers, times: Integers, entities: Sequence[str]
-) -> Repairs:
+def _repair_column(column: Doubles, metric: Metric, codes: Index, times: Index, entities: Sequence[str]) -> Repairs:
     """Repair one metric in place."""
     infinite = np.isinf(column)
     repairs = _count(Repair.NON_FINITE, codes[infinite], entities)
@@ -128,7 +125,7 @@ def _repair_column(
     return repairs
 
 
-def _to_rates(column: Doubles, codes: Integers, times: Integers) -> Integers:
+def _to_rates(column: Doubles, codes: Index, times: Index) -> Index:
     """Replace a counter by its rate a second in place; returns the rows where it was reset."""
     column[:], resets = rates(column, times, codes)
     return resets

@@ -1,7 +1,8 @@
 """Counters: from ever-growing totals to rates a second."""
 
 import numpy as np
-import numpy.typing as npt
+
+from brownout.numerics.arrays import Doubles, Index
 
 __all__ = ["LONGEST_GAP_MS", "growth", "rates"]
 
@@ -9,9 +10,7 @@ LONGEST_GAP_MS = 3_600_000
 """A rate over more than an hour says nothing about its end; it also bounds how far before a slice one must read."""
 
 
-def rates(
-    values: npt.NDArray[np.float64], times: npt.NDArray[np.int64], groups: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+def rates(values: Doubles, times: Index, groups: Index) -> tuple[Doubles, Index]:
     """Rates a second of counters, each over the time since the series' sample before.
 
     Parameters
@@ -43,9 +42,7 @@ def rates(
     return result, present[1:][reset]
 
 
-def growth(
-    values: npt.NDArray[np.float64], times: npt.NDArray[np.int64], groups: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+def growth(values: Doubles, times: Index, groups: Index) -> tuple[Doubles, Index]:
     """Growth of counters over the hour before each row, or over the part of it that was seen.
 
     Parameters and resets are those of ``rates``; what a counter lost in a reset does not count. NaN for a row without

@@ -15,13 +15,11 @@ from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from brownout.domain.errors import KnowledgeError
+from brownout.numerics.arrays import Doubles
 
 __all__ = ["REDUCTIONS", "TIME", "Cells", "Expression", "Frame", "parse"]
-
-Doubles = npt.NDArray[np.float64]
 
 OPERATORS: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: np.add,

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from brownout.numerics.arrays import Doubles, Index
 
 __all__ = ["BATCH", "Points", "batches", "encode", "escape_tag", "tag_text"]
 
@@ -34,9 +35,9 @@ class Points:
 
     measurement: str
     tags: Sequence[Mapping[str, str]]
-    series: npt.NDArray[np.int64]
-    times: npt.NDArray[np.int64]
-    fields: Mapping[str, npt.NDArray[np.float64] | npt.NDArray[np.int64]]
+    series: Index
+    times: Index
+    fields: Mapping[str, Doubles | Index]
     texts: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
 
 
@@ -78,7 +79,7 @@ def _escape(text: str, special: str) -> str:
     return escaped + "\\ " if escaped.endswith("\\") else escaped
 
 
-def _numbers(name: str, values: npt.NDArray[np.float64] | npt.NDArray[np.int64]) -> pa.Array:
+def _numbers(name: str, values: Doubles | Index) -> pa.Array:
     key = escape_tag(name) + "="
     if np.issubdtype(values.dtype, np.integer):
         return pc.binary_join_element_wise(key, pa.array(values).cast(pa.string()), "i,", "")

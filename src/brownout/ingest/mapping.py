@@ -143,15 +143,17 @@ class Names:
 
 @dataclass(frozen=True)
 class TelegrafMapping:
-    """All sources, checked against the catalogue."""
+    """All sources, with the catalogue that says what their metrics mean."""
 
     sources: tuple[MeasurementSource, ...]
+    catalogue: Catalogue
 
     @classmethod
-    def load(cls, site: Path | None = None, *, names: Names | None = None) -> Self:
+    def load(cls, site: Path | None = None, *, names: Names | None = None, catalogue: Catalogue | None = None) -> Self:
         """Read the mapping that ships with brownout, then a site's own file of the same form.
 
-        A metric that the site's file maps is no longer taken from where brownout would have it from.
+        A metric that the site's file maps is no longer taken from where brownout would have it from. Without a
+        ``catalogue`` metrics mean what those that ship say.
         """
         shipped = _read(definitions_folder() / "telegraf.toml")
         own = _read(site) if site is not None else ()
@@ -159,15 +161,14 @@ class TelegrafMapping:
         kept = [_without(source, taken) for source in shipped]
         sources = (*(source for source in kept if source.metrics or source.labels), *own)
         ids = names.ids if names else {}
-        return cls(tuple(_renamed(source, ids) for source in sources))
+        return cls(tuple(_renamed(source, ids) for source in sources), catalogue or Catalogue.load())
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """Metrics that the sources make, in the order of the catalogue, those it does not know last."""
-        made = {name for source in self.sources for name in source.metrics}
-        catalogue = Catalogue.load()
-        known = [metric for name, metric in catalogue.metrics.items() if name in made]
-        return (*known, *(Metric(name=name) for name in sorted(made - set(catalogue.metrics))))
+        mapped = {name for source in self.sources for name in source.metrics}
+        known = [metric for name, metric in self.catalogue.metrics.items() if name in mapped]
+        return (*known, *(Metric(name=name) for name in sorted(mapped - set(self.catalogue.metrics))))
 
     @property
     def measurements(self) -> Mapping[str, tuple[MeasurementSource, ...]]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
+
+from brownout.numerics.arrays import Doubles, Index
 
 __all__ = ["MeasurementSchema", "Raw", "Request", "TelemetryDatabase"]
 
@@ -53,9 +54,9 @@ class Raw:
 
     fields: tuple[str, ...]
     tags: tuple[Mapping[str, str], ...]
-    series: npt.NDArray[np.int64]
-    times: npt.NDArray[np.int64]
-    values: npt.NDArray[np.float64]
+    series: Index
+    times: Index
+    values: Doubles
 
     @classmethod
     def empty(cls, fields: tuple[str, ...]) -> "Raw":

@@ -4,15 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from brownout.ingest.counters import growth, rates
 from brownout.ingest.expressions import TIME, Cells
+from brownout.numerics.arrays import Doubles, Index
+from brownout.numerics.slots import group_means
 
 __all__ = ["RawFrame", "held", "latest_before"]
-
-Integers = npt.NDArray[np.int64]
-Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(eq=False)
@@ -32,10 +30,10 @@ class RawFrame:
     """
 
     fields: dict[str, Doubles]
-    series: Integers
-    times: Integers
-    slots: Integers
-    owner: Integers
+    series: Index
+    times: Index
+    slots: Index
+    owner: Index
     lookup: Callable[[str, str], Doubles]
 
     def __post_init__(self) -> None:
@@ -47,9 +45,9 @@ class RawFrame:
         base = int(slots.min()) if len(slots) else 0
         width = int(slots.max()) - base + 1 if len(slots) else 1
         keys, self._cell_of_pair = np.unique(owners * width + (slots - base), return_inverse=True)
-        self.cell_owner: Integers = keys // width
-        self.cell_slot: Integers = keys % width + base
-        self.resets: list[Integers] = []
+        self.cell_owner: Index = keys // width
+        self.cell_slot: Index = keys % width + base
+        self.resets: list[Index] = []
 
     def field(self, name: str) -> Doubles:
         """Values of a field by row; all absent where nobody writes it. ``time`` is the row's, in seconds."""
@@ -81,10 +79,10 @@ class RawFrame:
         """
         rows, number = np.broadcast_to(values, len(self.series)), len(self.cell_owner)
         if how == "pool":
-            return Cells(_means(rows, self._cell_of_pair[self._pair_of_row], number))
-        means = _means(rows, self._pair_of_row, len(self._cell_of_pair))
+            return Cells(group_means(rows, self._cell_of_pair[self._pair_of_row], number))
+        means = group_means(rows, self._pair_of_row, len(self._cell_of_pair))
         if how == "mean":
-            return Cells(_means(means, self._cell_of_pair, number))
+            return Cells(group_means(means, self._cell_of_pair, number))
         known = np.isfinite(means)
         if how == "sum":
             total = np.bincount(self._cell_of_pair[known], weights=means[known], minlength=number)
@@ -95,16 +93,8 @@ class RawFrame:
         return Cells(peaks)
 
 
-def _means(values: Doubles, groups: Integers, number: int) -> Doubles:
-    known = np.isfinite(values)
-    count = np.bincount(groups[known], minlength=number)
-    total = np.bincount(groups[known], weights=values[known], minlength=number)
-    means: Doubles = np.divide(total, count, out=np.full(number, np.nan), where=count > 0)
-    return means
-
-
 def latest_before(
-    keys: tuple[Integers, Integers], values: Doubles, wanted: tuple[Integers, Integers], *, max_age_ms: int
+    keys: tuple[Index, Index], values: Doubles, wanted: tuple[Index, Index], *, max_age_ms: int
 ) -> Doubles:
     """For each (group, time) wanted, the last known value of the group at or before the time; NaN where there is none.
 
@@ -126,9 +116,7 @@ def latest_before(
     return result
 
 
-def held(
-    owners: Integers, slots: Integers, values: Doubles, *, reach: int, end: int
-) -> tuple[Integers, Integers, Doubles]:
+def held(owners: Index, slots: Index, values: Doubles, *, reach: int, end: int) -> tuple[Index, Index, Doubles]:
     """Cells, sorted by owner and slot, with each value repeated until the owner's next one.
 
     ``reach`` is for how many slots a value holds, its own included; ``end`` the first slot that nothing reaches.

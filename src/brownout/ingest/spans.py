@@ -3,43 +3,44 @@
 from collections.abc import Iterable, Mapping
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from brownout.domain.ports import Span
+from brownout.numerics.arrays import Index
+from brownout.numerics.slots import days, time_of
 
-__all__ = ["STRAY_GAP", "entity_codes", "epoch_ms", "merge_spans", "spans_of"]
+__all__ = ["STRAY_GAP", "column_ms", "entity_codes", "merge_spans", "spans_of"]
 
-STRAY_GAP = np.timedelta64(60, "D").astype("timedelta64[ms]")
+STRAY_GAP = days(60)
 """A gap wider than this splits an entity's data; only the larger part is believed, the rest is a clock jump."""
 STRAY_SHARE = 0.01
 """A smaller part with more than this share of the rows is a second season of data, not a clock jump."""
 
 
-def entity_codes(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.int64], list[str]]:
+def entity_codes(column: pa.ChunkedArray) -> tuple[Index, list[str]]:
     """Index of each row's entity in the list of names; -1 where the entity is null."""
     if not pa.types.is_dictionary(column.type):
         column = pc.dictionary_encode(column.cast(pa.string()))
     array = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
     array = array.unify_dictionaries().combine_chunks() if isinstance(array, pa.ChunkedArray) else array
     names = [str(name) for name in array.dictionary.to_pylist()]
-    codes: npt.NDArray[np.int64] = pc.fill_null(array.indices.cast(pa.int64()), -1).to_numpy(zero_copy_only=False)
+    codes: Index = pc.fill_null(array.indices.cast(pa.int64()), -1).to_numpy(zero_copy_only=False)
     return codes, names
 
 
-def epoch_ms(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+def column_ms(column: pa.ChunkedArray) -> Index:
     """Milliseconds since the epoch in UTC; a null becomes the smallest integer."""
     zone = "UTC" if column.type.tz else None
     millis = column.cast(pa.timestamp("ms", zone), safe=False).cast(pa.int64())
-    times: npt.NDArray[np.int64] = pc.fill_null(millis, np.iinfo(np.int64).min).to_numpy()
+    times: Index = pc.fill_null(millis, np.iinfo(np.int64).min).to_numpy()
     return times
 
 
 def spans_of(table: pa.Table, interval_s: int | None) -> Mapping[str, Span]:
     """Spans of all entities in columns ``time`` and ``entity``; the interval is measured where none is stated."""
     codes, names = entity_codes(table["entity"])
-    times = epoch_ms(table["time"])
+    times = column_ms(table["time"])
     valid = (codes >= 0) & (times > np.iinfo(np.int64).min)
     if not valid.all():
         codes, times = codes[valid], times[valid]
@@ -60,8 +61,8 @@ def spans_of(table: pa.Table, interval_s: int | None) -> Mapping[str, Span]:
         kept = parts[sizes[parts] > STRAY_SHARE * total] if total * STRAY_SHARE >= 1 else parts[[sizes[parts].argmax()]]
         first, last = starts[kept[0]], starts[kept[-1]] + sizes[kept[-1]] - 1
         spans[names[code]] = Span(
-            first=np.datetime64(int(times[first]), "ms"),
-            last=np.datetime64(int(times[last]), "ms"),
+            first=time_of(int(times[first])),
+            last=time_of(int(times[last])),
             interval_s=interval_s or _usual_step(times[first : last + 1]),
             rows=int(sizes[kept].sum()),
             stray=total - int(sizes[kept].sum()),
@@ -69,7 +70,7 @@ def spans_of(table: pa.Table, interval_s: int | None) -> Mapping[str, Span]:
     return spans
 
 
-def _usual_step(times: npt.NDArray[np.int64]) -> int:
+def _usual_step(times: Index) -> int:
     """Median distance of neighbouring times in whole seconds, at least one."""
     steps = np.diff(times)
     steps = steps[steps > 0]

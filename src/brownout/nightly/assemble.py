@@ -1,32 +1,21 @@
-"""Conclude: put the findings of all shards together and write the report."""
+"""Assemble a night: the results of all shards and incidents as one, most urgent first."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 
-from brownout.domain.findings import Action, Diagnosis
-from brownout.domain.forecasts import Breach, Series, Skill
-from brownout.domain.metrics import Metric
-from brownout.domain.night import Chart, ModelRecord, Night, Quality
-from brownout.domain.panel import as_time
-from brownout.domain.ports import SampleStore
+from brownout.domain.forecasts import Breach, Series
+from brownout.domain.night import Chart, Night, Quality
 from brownout.domain.repairs import Repairs
-from brownout.domain.verdicts import Verdict
-from brownout.nightly.calendars import calendar_of
 from brownout.nightly.charts import latency_chart
-from brownout.nightly.context import NightSpan, with_limits
-from brownout.nightly.false_alarms import Sorted
-from brownout.nightly.forecast import ShardFindings
-from brownout.planning.actions import LATENCY, merged, plan_breach
-from brownout.planning.remedies import Remedies
-from brownout.reporting.render import write_report
-from brownout.settings import Settings
+from brownout.nightly.context import NightContext
+from brownout.nightly.false_alarms import AlarmedIncidents
+from brownout.nightly.forecast import ShardForecast
+from brownout.nightly.plan import plan_breaches
+from brownout.nightly.score_shard import ShardResult
 
-__all__ = ["Findings", "conclude", "night_of"]
+__all__ = ["assemble_night"]
 
 FORECAST_CHARTS = 24
 """Forecasts that a report shows: those of breaches first, then those nearest to their limits."""
@@ -34,97 +23,68 @@ INCIDENT_CHARTS = 24
 """Incidents whose charts a report shows: open ones first, then the worst."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Findings:
-    """What the stages of a night found."""
-
-    models: Sequence[ModelRecord]
-    skills: Sequence[Skill]
-    shards: Sequence[ShardFindings]
-    told: Sorted
-    verdicts: Sequence[Verdict] = ()
-
-
-def conclude(store: SampleStore, settings: Settings, folder: Path, findings: Findings) -> Night:
-    """Assemble the night and write ``index.html``, ``report.md`` and ``report.json`` into the folder."""
-    night = night_of(store, settings, findings)
-    write_report(night, folder)
-    return night
-
-
-def night_of(store: SampleStore, settings: Settings, findings: Findings) -> Night:
+def assemble_night(context: NightContext, shards: Sequence[ShardResult], incidents: AlarmedIncidents) -> Night:
     """Everything that was found, most urgent first."""
-    shards, investigations = findings.shards, findings.told.investigations
-    span = NightSpan.of(store, settings)
-    metrics = with_limits({metric.name: metric for metric in store.metrics}, settings.forecast)
-    found = sorted((b for shard in shards for b in shard.breaches), key=lambda b: (-b.probability, b.series))
-    quiet = [q for shard in shards for q in shard.suppressed] + [q for part in investigations for q in part.suppressed]
-    quiet += findings.told.suppressed
-    explained = {one.episode.id for one in quiet}
+    span, settings, store = context.span, context.settings, context.store
+    forecasts = [shard.forecast for shard in shards if shard.forecast is not None]
+    breaches = sorted((b for part in forecasts for b in part.breaches), key=lambda b: (-b.probability, b.series))
+    suppressed = [one for shard in shards for one in shard.detection.suppressed]
+    suppressed += [one for batch in incidents.batches for one in batch.suppressed]
+    suppressed += incidents.suppressed
+    left_out = {one.episode.id for one in suppressed}
     episodes = sorted(
-        (e for shard in shards for e in shard.episodes if e.id not in explained), key=lambda e: (e.start, e.entity)
+        (e for shard in shards for e in shard.detection.episodes if e.id not in left_out),
+        key=lambda e: (e.start, e.entity),
     )
     severity = {episode.id: episode.severity for episode in episodes}
     diagnoses = sorted(
-        (d for i in investigations for d in i.diagnoses),
+        (d for batch in incidents.batches for d in batch.diagnoses),
         key=lambda d: (not d.open, -max(severity[episode] for episode in d.episodes), d.id),
     )
+    latencies = [shard.latency for shard in shards if shard.latency is not None]
     order = {diagnosis.id: place for place, diagnosis in enumerate(diagnoses)}
-    planned = sorted((a for i in investigations for a in i.actions), key=lambda action: order[action.about])
+    planned = sorted((a for batch in incidents.batches for a in batch.actions), key=lambda action: order[action.about])
+    charts = {name: charts for batch in incidents.batches for name, charts in batch.charts.items()}
+    records, forecaster = context.models.records, context.models.forecaster
     return Night(
         source=store.name,
-        created=as_time(datetime.now(UTC).isoformat(timespec="seconds")),
+        created=context.created,
         start=span.window,
         end=span.end,
         interval_s=store.interval_s or min(s.interval_s for s in store.spans().values()),
         horizon_s=settings.forecast.steps * settings.forecast.step_minutes * 60.0,
-        topology=store.topology,
-        metrics=metrics,
-        breaches=tuple(found),
-        chronic=tuple(sorted(series for shard in shards for series in shard.chronic)),
-        skills=tuple(findings.skills),
+        topology=context.topology,
+        metrics=context.metrics,
+        breaches=tuple(breaches),
+        chronic=tuple(sorted(series for part in forecasts for series in part.chronic)),
+        skills=() if forecaster is None else tuple(forecaster.skills_),
         episodes=tuple(episodes),
         diagnoses=tuple(diagnoses),
-        actions=(*_for_breaches(found, diagnoses, metrics, store), *planned),
-        forecasts=_nearest(shards, found),
-        charts={
-            d.id: charts for d in diagnoses[:INCIDENT_CHARTS] for i in investigations if (charts := i.charts.get(d.id))
-        },
-        models=tuple(findings.models),
-        quality=_quality(store, span, shards),
-        latency=latency_chart([s.latency for s in shards if s.latency is not None], metrics.get(LATENCY)),
-        series=sum(shard.series for shard in shards),
-        suppressed=tuple(sorted(quiet, key=lambda one: (one.episode.start, one.episode.entity))),
-        verdicts=tuple(findings.verdicts),
-        shifts=tuple(sorted((s for shard in shards for s in shard.shifts), key=lambda one: (one.at, one.series))),
-        maintenance=calendar_of(settings).announced(store.topology, span.window, span.end),
+        actions=(*plan_breaches(context, breaches, diagnoses), *planned),
+        forecasts=_nearest(forecasts, breaches),
+        charts={d.id: charts[d.id] for d in diagnoses[:INCIDENT_CHARTS] if charts.get(d.id)},
+        models=records,
+        quality=_quality(context, shards),
+        latency=latency_chart(latencies, context.metrics.get(context.console_latency)),
+        consoles=tuple(sorted((c for s in shards for c in s.consoles), key=lambda c: (-c.now, c.series))),
+        series=sum(part.series for part in forecasts),
+        suppressed=tuple(sorted(suppressed, key=lambda one: (one.episode.start, one.episode.entity))),
+        verdicts=context.state.verdicts,
+        shifts=tuple(
+            sorted((s for shard in shards for s in shard.detection.shifts), key=lambda one: (one.at, one.series))
+        ),
+        maintenance=context.calendar.announced(context.topology, span.window, span.end),
     )
 
 
-def _for_breaches(
-    found: Sequence[Breach], diagnoses: Sequence[Diagnosis], metrics: Mapping[str, Metric], store: SampleStore
-) -> list[Action]:
-    """One action for each breach that no incident still open on its host already explains."""
-    topology, remedies = store.topology, Remedies.load()
-    explained = {
-        topology.root(entity) for d in diagnoses if d.open and d.top.id != "unknown" for entity in d.entities[:1]
-    }
-    actions = [
-        plan_breach(breach, metrics, topology, remedies)
-        for breach in found
-        if topology.root(breach.series.entity) not in explained
-    ]
-    return list(merged(actions))
-
-
-def _nearest(shards: Sequence[ShardFindings], found: Sequence[Breach]) -> dict[Series, Chart]:
-    charts = {series: chart for shard in shards for series, chart in shard.charts.items()}
-    closeness = {series: near for shard in shards for series, near in shard.closeness.items()}
-    ordered = [breach.series for breach in found] + sorted(closeness, key=lambda s: (-closeness[s], s))
+def _nearest(forecasts: Sequence[ShardForecast], breaches: Sequence[Breach]) -> dict[Series, Chart]:
+    charts = {series: chart for part in forecasts for series, chart in part.charts.items()}
+    closeness = {series: near for part in forecasts for series, near in part.closeness.items()}
+    ordered = [breach.series for breach in breaches] + sorted(closeness, key=lambda s: (-closeness[s], s))
     return {series: charts[series] for series in list(dict.fromkeys(ordered))[:FORECAST_CHARTS]}
 
 
-def _quality(store: SampleStore, span: NightSpan, shards: Iterable[ShardFindings]) -> Quality:
+def _quality(context: NightContext, shards: Sequence[ShardResult]) -> Quality:
     present, slots = Counter[str](), Counter[str]()
     repairs = Repairs()
     for shard in shards:
@@ -132,10 +92,11 @@ def _quality(store: SampleStore, span: NightSpan, shards: Iterable[ShardFindings
         for name, (seen, possible) in shard.measured.items():
             present[name] += seen
             slots[name] += possible
-    spans = store.spans()
-    silent = [entity.id for entity in store.topology if entity.id not in spans or spans[entity.id].last < span.window]
+    spans, window = context.store.spans(), context.span.window
+    silent = [e.id for e in context.topology if e.id not in spans or spans[e.id].last < window]
+    by_peers = {name for shard in shards if shard.forecast for name in shard.forecast.by_peers}
     return Quality(
-        by_peers=tuple(sorted({name for shard in shards for name in shard.by_peers})),
+        by_peers=tuple(sorted(by_peers)),
         repairs=repairs,
         coverage={name: present[name] / slots[name] for name in sorted(slots) if slots[name]},
         silent=tuple(np.unique(silent).tolist()),

@@ -6,17 +6,19 @@ import numpy as np
 
 from brownout.domain.findings import Diagnosis
 from brownout.domain.forecasts import Forecasts, Series
-from brownout.domain.metrics import Metric
-from brownout.domain.night import Chart
+from brownout.domain.metrics import Metric, Worse
+from brownout.domain.night import Chart, ConsoleLevel
 from brownout.domain.panel import Float, Panel, Times
 
-__all__ = ["CHART_SLOTS", "forecast_chart", "incident_charts", "latency_chart", "past_chart"]
+__all__ = ["CHART_SLOTS", "console_levels", "forecast_chart", "incident_charts", "latency_chart", "past_chart"]
 
 CHART_SLOTS = 500
 """A chart shows about this many measured values: more than a screen has pixels for helps nobody."""
 
 CONTEXT = np.timedelta64(12 * 3_600_000, "ms")
 """How much is shown before and after an incident."""
+LATELY = np.timedelta64(30 * 60_000, "ms")
+"""A console is as slow now as it was over this long before the end of the data: a single slow answer is none yet."""
 NO_TIMES: Times = np.empty(0, "datetime64[ms]")
 NO_VALUES: Float = np.empty(0, np.float32)
 
@@ -105,3 +107,22 @@ def latency_chart(panels: Sequence[Panel], metric: Metric | None) -> Chart | Non
         naive=NO_VALUES,
         limit=metric.limit,
     )
+
+
+def console_levels(panel: Panel | None, metric: Metric | None, end: np.datetime64) -> tuple[ConsoleLevel, ...]:
+    """The latency of each console now, slowest first: its median over the half hour before the end of the data.
+
+    The panel holds that one metric; a console without a value in that time is left out.
+    """
+    if panel is None or metric is None:
+        return ()
+    levels = []
+    recent = panel.between(end - LATELY, end)
+    for entity, values in zip(recent.entity_ids, recent.values[..., 0], strict=True):
+        measured = values[np.isfinite(values)]
+        if len(measured):
+            now = float(np.median(measured))
+            beyond = metric.limit is not None and metric.worse is Worse.UP and now > metric.limit
+            series = Series(entity, metric.name)
+            levels.append(ConsoleLevel(series=series, now=now, limit=metric.limit, exceeded=beyond))
+    return tuple(sorted(levels, key=lambda level: (-level.now, level.series)))

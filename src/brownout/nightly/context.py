@@ -1,93 +1,127 @@
-"""Spans and grids of a night, from its settings and the end of the data."""
+"""The context of a night: everything that its stages read, built once before any of them runs."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
 
-from brownout.domain.errors import HistoryError
+from brownout.detection.alert_state import AlertState
+from brownout.detection.episodes.threshold_rules import Rule
+from brownout.detection.forest.detector import IsolationForestDetector
+from brownout.diagnosis.inference.cause_ranking import Diagnoser, Weights
+from brownout.domain.calendar import Calendar
+from brownout.domain.entities import Topology
+from brownout.domain.errors import ModelError
 from brownout.domain.metrics import Metric
+from brownout.domain.night import ModelRecord
 from brownout.domain.panel import Panel
 from brownout.domain.ports import SampleStore
-from brownout.nightly.calendars import calendar_of
-from brownout.settings import ForecastSettings, Settings
+from brownout.forecasting.outlook import Outlook
+from brownout.forecasting.selected_forecaster import SelectedForecaster
+from brownout.nightly.panels import with_limits
+from brownout.nightly.spans import NightSpan
+from brownout.planning.remedies import Remedies
+from brownout.settings import Settings
+from brownout.site_knowledge import load_definitions
 from brownout.store.shards import ShardPlan, read_shard
 
-__all__ = [
-    "NightSpan",
-    "days",
-    "forecast_panel",
-    "outlook_panel",
-    "outlook_steps",
-    "usual_panel",
-    "with_limits",
-]
+__all__ = ["NightContext", "NightModels"]
 
-LEARNED_SHARE = 0.3
-"""Share of a short history that is only learned from, before the window searched for episodes begins."""
-
-
-def days(number: float) -> np.timedelta64:
-    """A span of days in milliseconds."""
-    return np.timedelta64(round(number * 86_400_000), "ms")
+DOUBT = 1.0
+"""Log-odds that episodes of our own add to ``unknown``: they are healthy more often than what somebody reports."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NightSpan:
-    """``first`` sample, start of the ``window`` searched for episodes, and ``end`` just after the last sample."""
+class NightModels:
+    """The models of a night; without a forecaster nothing is forecast, without a detector nothing is searched."""
 
-    first: np.datetime64
-    window: np.datetime64
-    end: np.datetime64
+    detector: IsolationForestDetector | None = None
+    forecaster: SelectedForecaster | None = None
+    outlook: Outlook | None = None
+    records: tuple[ModelRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NightContext:
+    """What the stages of a night share; nothing in it changes while they run.
+
+    Attributes
+    ----------
+    store
+        The samples; they end where the night looks from.
+    calendar
+        Announced maintenance: what was measured in its windows is neither learned from nor searched.
+    state
+        Episodes of the last night and verdicts of people.
+    metrics
+        Metrics of the store by name, with the limits of the settings.
+    console_latency
+        Name of the metric that is shown as console latency.
+    created
+        When the night runs, UTC.
+    keep_points
+        Whether forecasts and scores of every series are kept for the write-back.
+    late_s
+        Pretends that every episode is noticed so many seconds later; only evaluation sets it.
+    """
+
+    store: SampleStore
+    settings: Settings
+    span: NightSpan
+    topology: Topology
+    metrics: Mapping[str, Metric]
+    console_latency: str
+    calendar: Calendar
+    state: AlertState
+    rules: Sequence[Rule]
+    diagnoser: Diagnoser
+    remedies: Remedies
+    created: np.datetime64
+    models: NightModels = field(default_factory=NightModels)
+    keep_points: bool = False
+    late_s: float = 0.0
 
     @classmethod
-    def of(cls, store: SampleStore, settings: Settings) -> Self:
-        """Span of a store; raises HistoryError where it has no samples."""
-        spans = store.spans().values()
-        if not spans:
-            raise HistoryError(f"The history of {store.name} has no samples.", remedy="Sync a source that has data.")
-        first = min(span.first for span in spans)
-        end = max(span.last for span in spans) + np.timedelta64(1, "ms")
-        learned = first + (end - first) * LEARNED_SHARE
-        return cls(first=first, window=max(end - days(settings.detect.window_days), learned), end=end)
+    def build(  # noqa: PLR0913 - each is something that a night reads
+        cls,
+        store: SampleStore,
+        settings: Settings,
+        *,
+        created: np.datetime64,
+        calendar: Calendar | None = None,
+        state: AlertState | None = None,
+        keep_points: bool = False,
+    ) -> Self:
+        """Read what the settings, the store and the definitions say; raises HistoryError where there are no samples."""
+        definitions = load_definitions(settings.knowledge)
+        return cls(
+            store=store,
+            settings=settings,
+            span=NightSpan.of(store, settings),
+            topology=store.topology,
+            metrics=with_limits({metric.name: metric for metric in store.metrics}, settings.forecast),
+            console_latency=definitions.catalogue.console_latency,
+            calendar=calendar or Calendar(),
+            state=state or AlertState(),
+            rules=definitions.rules,
+            diagnoser=Diagnoser(definitions.knowledge, Weights(unknown=Weights.unknown + DOUBT)),
+            remedies=definitions.remedies,
+            created=created,
+            keep_points=keep_points,
+        )
 
+    def with_models(self, models: NightModels) -> Self:
+        """The same context with models."""
+        return replace(self, models=models)
 
-def with_limits(metrics: Mapping[str, Metric], settings: ForecastSettings) -> dict[str, Metric]:
-    """Metrics by name with the limits of the settings over their own."""
-    return {name: replace(metric, limit=settings.limits.get(name, metric.limit)) for name, metric in metrics.items()}
+    def usual_panel(self, plan: ShardPlan) -> Panel:
+        """A shard without what was measured in windows of maintenance: what may be learned from."""
+        return self.calendar.without(read_shard(self.store, plan).panel, self.topology)
 
-
-def usual_panel(store: SampleStore, plan: ShardPlan, settings: Settings) -> Panel:
-    """A shard without what was measured in windows of maintenance: what may be learned from."""
-    return calendar_of(settings).without(read_shard(store, plan).panel, store.topology)
-
-
-def forecast_panel(panel: Panel, settings: ForecastSettings) -> Panel:
-    """The panel on the slots of the forecast with the limits of the settings, and only what has one.
-
-    Where nothing has a limit everything is kept.
-    """
-    coarse = _coarse(panel, settings.step_minutes)
-    metrics = tuple(with_limits({metric.name: metric for metric in coarse.metrics}, settings).values())
-    limited = [i for i, metric in enumerate(metrics) if metric.limit is not None]
-    coarse = replace(coarse, metrics=metrics)
-    return coarse.select(metrics=limited) if limited else coarse
-
-
-def outlook_panel(panel: Panel, settings: ForecastSettings) -> Panel:
-    """A panel of the forecast on the wide slots of the outlook."""
-    return _coarse(panel, settings.outlook_step_minutes)
-
-
-def outlook_steps(settings: ForecastSettings) -> int:
-    """Wide slots of the outlook, at least one."""
-    return max(round(settings.outlook_days * 1440 / settings.outlook_step_minutes), 1)
-
-
-def _coarse(panel: Panel, minutes: int) -> Panel:
-    """Means over slots of so many minutes, without a last slot that is not over."""
-    coarse = panel.coarsen(max(round(minutes * 60 / panel.interval_s), 1))
-    if coarse.end > panel.end and coarse.values.shape[1] > 1:
-        return coarse.between(coarse.start, coarse.end - coarse.step)
-    return coarse
+    @property
+    def detector(self) -> IsolationForestDetector:
+        """The detector; raises ModelError where the context has none."""
+        if self.models.detector is None:
+            raise ModelError("This night has no detector.", remedy="Run `brownout train` or `brownout nightly` first.")
+        return self.models.detector

@@ -1,74 +1,79 @@
-"""Search: the episodes of one shard, with what is known of its past, its peers, its levels and its like."""
+"""Detection of a night: the episodes of one shard, from scores, rules, known levels and what people said."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from brownout.detection.alert_state import AlertState
-from brownout.detection.baseline.level_shifts import accepted, rebased, rescored
-from brownout.detection.baseline.newcomers import lend, own_only, since
-from brownout.detection.episodes.metric_shares import explained
-from brownout.detection.episodes.outliers import outliers
-from brownout.detection.episodes.relocation import relocated
-from brownout.detection.episodes.segmentation import episodes
-from brownout.detection.episodes.threshold_rules import load_rules, with_rules
+import numpy as np
+
+from brownout.detection.baseline.level_shifts import moved_to_new_level, rescored_after_shifts, with_accepted_shifts
+from brownout.detection.baseline.newcomers import newcomers_in, with_peer_history, without_peer_slots
+from brownout.detection.episodes.metric_shares import with_metric_shares
+from brownout.detection.episodes.outliers import single_sample_episodes
+from brownout.detection.episodes.relocation import relocation_episodes
+from brownout.detection.episodes.segmentation import find_episodes
+from brownout.detection.episodes.threshold_rules import with_rules
 from brownout.detection.forest.detector import IsolationForestDetector
 from brownout.domain.findings import AnomalyScores, Episode, Shift, SuppressedEpisode
 from brownout.domain.panel import Panel
-from brownout.domain.ports import SampleStore
-from brownout.nightly.siblings import peers_of
-from brownout.settings import Settings
+from brownout.nightly.context import NightContext
+from brownout.nightly.siblings import sibling_panel
 
-__all__ = ["Searched", "search"]
+__all__ = ["ShardDetection", "detect"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Searched:
-    """Episodes to look into, those that are not alarmed, the scores, and all levels that were accepted as usual."""
+class ShardDetection:
+    """What was detected in a shard.
 
-    scores: AnomalyScores
+    ``episodes`` are to be diagnosed, ``suppressed`` ones raise no alarm; ``shifts`` are all levels that are accepted as
+    usual, lately or in earlier nights. ``scores`` are None where the context keeps no points.
+    """
+
+    scores: AnomalyScores | None
     episodes: tuple[Episode, ...]
     suppressed: tuple[SuppressedEpisode, ...]
     shifts: tuple[Shift, ...]
 
 
-def search(  # noqa: PLR0913, PLR0917 - what is searched, from where on, by whom, with what memory
-    store: SampleStore,
-    panel: Panel,
-    first: int,
-    detector: IsolationForestDetector,
-    memory: AlertState,
-    settings: Settings,
-) -> Searched:
+def detect(context: NightContext, panel: Panel, first: int) -> ShardDetection:
     """Search the slots of a panel from ``first`` on; what lies before serves as history only."""
-    new = since(panel)
-    known = lend(panel, peers_of(store, panel, new, settings), new)
-    scores = own_only(detector.score(known, first), known, new)
-    recent = [shift for shift in memory.shifts if shift.at > panel.start]
-    scores, shifts = rescored(detector, scores, known, recent, settings.detect.accept_hours)
-    found = accepted(_explained(scores, known, shifts, detector), shifts)
-    settled = memory.settle(found)
-    ruled = with_rules(settled.episodes, panel, load_rules())
-    lone = outliers(ruled, panel)
-    alone = {quiet.episode.id for quiet in lone}
-    moved = relocated([one for one in ruled if one.id not in alone], panel, store.topology.moves)
-    alone |= {quiet.episode.id for quiet in moved}
-    return Searched(
-        scores=scores,
-        episodes=tuple(episode for episode in ruled if episode.id not in alone),
-        suppressed=(*settled.suppressed, *lone, *moved),
+    detector, state = context.detector, context.state
+    newcomers = newcomers_in(panel)
+    known = with_peer_history(panel, sibling_panel(context, panel, newcomers), newcomers)
+    scores = without_peer_slots(detector.score(known, first), known, newcomers)
+    recent = [shift for shift in state.shifts if shift.at > panel.start]
+    scores, shifts = rescored_after_shifts(detector, scores, known, recent, context.settings.detect.accept_hours)
+    found = with_accepted_shifts(_explained(scores, known, shifts, detector), shifts)
+    settled = state.settle(found)
+    ruled = with_rules(settled.episodes, panel, context.rules)
+    single = single_sample_episodes(ruled, panel)
+    left_out = {suppressed.episode.id for suppressed in single}
+    moved = relocation_episodes(
+        [episode for episode in ruled if episode.id not in left_out], panel, context.topology.moves
+    )
+    left_out |= {suppressed.episode.id for suppressed in moved}
+    return ShardDetection(
+        scores=_without_deviations(scores) if context.keep_points else None,
+        episodes=tuple(episode for episode in ruled if episode.id not in left_out),
+        suppressed=(*settled.suppressed, *single, *moved),
         shifts=shifts,
     )
+
+
+def _without_deviations(scores: AnomalyScores) -> AnomalyScores:
+    """Scores without what each metric did, which is most of their size."""
+    return replace(scores, metrics=(), deviations=np.empty((*scores.scores.shape, 0), np.float32))
 
 
 def _explained(
     scores: AnomalyScores, panel: Panel, shifts: Sequence[Shift], detector: IsolationForestDetector
 ) -> tuple[Episode, ...]:
     """Episodes with the shares of their metrics, each by the levels that were usual when it began."""
-    found = episodes(scores, panel)
+    found = find_episodes(scores, panel)
     at = {shift.series.entity: shift.at for shift in sorted(shifts, key=lambda one: one.at, reverse=True)}
     late = {episode.id for episode in found if episode.entity in at and episode.start >= at[episode.entity]}
-    before = explained([e for e in found if e.id not in late], scores, panel, detector)
+    before = with_metric_shares([e for e in found if e.id not in late], scores, panel, detector)
     if not late:
         return before
-    after = explained([e for e in found if e.id in late], scores, rebased(panel, shifts), detector)
+    after = with_metric_shares([e for e in found if e.id in late], scores, moved_to_new_level(panel, shifts), detector)
     return tuple(sorted((*before, *after), key=lambda episode: (episode.start, episode.entity)))

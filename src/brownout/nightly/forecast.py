@@ -1,129 +1,83 @@
-"""Watch: forecast and search one shard with the models of the night."""
+"""Forecasts of a night: every series of one shard to its limit, what drives a breach, and the weeks after."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from brownout.detection.alert_state import AlertState
-from brownout.detection.baseline.newcomers import since
-from brownout.detection.forest.detector import IsolationForestDetector
-from brownout.domain.findings import Episode, Shift, SuppressedEpisode
+from brownout.detection.baseline.newcomers import newcomers_in
+from brownout.domain.entities import EntityKind
 from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import Breach, Forecasts, Series
 from brownout.domain.metrics import Metric, Worse
 from brownout.domain.night import Chart
 from brownout.domain.panel import Panel
-from brownout.domain.ports import SampleStore
-from brownout.domain.repairs import Repairs
 from brownout.forecasting.baselines.naive import SeasonalNaive
 from brownout.forecasting.cold_start.newcomer_forecasts import forecast_by_peers
 from brownout.forecasting.covariates.console_covariates import covariate_entities
-from brownout.forecasting.outlook import Outlook
 from brownout.forecasting.selected_forecaster import SelectedForecaster
-from brownout.forecasting.series_rows import day_steps
-from brownout.nightly.calendars import calendar_of
 from brownout.nightly.charts import forecast_chart
-from brownout.nightly.context import NightSpan, days, forecast_panel, usual_panel, with_limits
-from brownout.nightly.detect import search
-from brownout.nightly.long_horizon import look_later
-from brownout.nightly.siblings import peers_of
-from brownout.nightly.write_back import Sink, forecast_points, score_points
-from brownout.planning.actions import LATENCY
+from brownout.nightly.context import NightContext
+from brownout.nightly.long_horizon import forecast_long_horizon
+from brownout.nightly.panels import forecast_panel, with_limits
+from brownout.nightly.siblings import sibling_panel
+from brownout.numerics.slots import days, slots_per_day
 from brownout.planning.saturation import breaches, exceedance
-from brownout.settings import Settings
-from brownout.store.shards import ShardPlan, plan_shards, read_shard
+from brownout.store.shards import ShardPlan, plan_shards
 
-__all__ = ["ShardFindings", "Watchers", "plan_watch", "watch_shard"]
+__all__ = ["ShardForecast", "forecast"]
 
 CHARTS_A_SHARD = 12
 """Forecasts that a shard offers to the report: those nearest to their limits."""
 CHART_DAYS = 3.0
 CHRONIC = 0.5
 """Share of the window beyond the limit from which crossing it is how a series always is, and no news."""
-DETECTOR_PAST_DAYS = 7.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ShardFindings:
-    """What the night found in one shard.
+class ShardForecast:
+    """What was forecast in a shard.
 
     Attributes
     ----------
-    measured
-        By metric name: slots of the window with a value, and all slots of the entities that carry the metric.
-    latency
-        Console latency in the window on forecast slots, one entity a row; None where the shard has no consoles.
+    series
+        How many series were forecast, chronic ones included.
+    forecasts
+        Of all of them; None where the context keeps no points.
     chronic
         Series that were beyond their limit for most of the window: no breach is forecast for them.
-    quiet
-        Episodes that are not alarmed: single outliers, and what was said about their like.
-    shifts
-        Levels that were accepted as usual, lately or in earlier nights.
-    by_peers
-        Entities that are forecast by their peers too.
     closeness
         Chance of each charted forecast to be beyond its limit, by series: orders charts over shards.
+    by_peers
+        Entities that are forecast by their siblings too.
     """
 
+    series: int
+    forecasts: Forecasts | None
     breaches: tuple[Breach, ...]
     chronic: tuple[Series, ...]
-    episodes: tuple[Episode, ...]
     charts: Mapping[Series, Chart]
     closeness: Mapping[Series, float]
-    measured: Mapping[str, tuple[int, int]]
-    latency: Panel | None
-    repairs: Repairs
-    series: int
-    by_peers: tuple[str, ...] = ()
-    suppressed: tuple[SuppressedEpisode, ...] = ()
-    shifts: tuple[Shift, ...] = ()
+    by_peers: tuple[str, ...]
 
 
-def plan_watch(store: SampleStore, settings: Settings) -> tuple[ShardPlan, ...]:
-    """Shards of everything measured lately, with the past that forecasts, scores and the outlook need."""
-    span, forecast = NightSpan.of(store, settings), settings.forecast
-    lately = min(span.end - days(forecast.context_days), span.window - days(DETECTOR_PAST_DAYS))
-    start = max(span.first, min(lately, span.end - days(forecast.outlook_context_days)))
-    entities = [name for name, measured in store.spans().items() if measured.last >= lately]
-    return plan_shards(store, size=settings.shard_size, start=start, end=span.end, entities=entities)
-
-
-@dataclass(frozen=True, slots=True)
-class Watchers:
-    """What a shard is watched with, where forecasts and scores are written to, if anywhere, and what is remembered."""
-
-    forecaster: SelectedForecaster
-    outlook: Outlook
-    detector: IsolationForestDetector
-    sink: Sink | None = None
-    memory: AlertState = field(default_factory=AlertState)
-
-
-def watch_shard(store: SampleStore, plan: ShardPlan, watchers: Watchers, settings: Settings) -> ShardFindings:
-    """Forecast every series to its limit and merge what is abnormal in the window into episodes."""
-    shard = read_shard(store, plan)
-    whole, span = calendar_of(settings).without(shard.panel, store.topology), NightSpan.of(store, settings)
-    coarse = forecast_panel(whole, settings.forecast)
-    panel = whole.between(span.window - days(DETECTOR_PAST_DAYS), whole.end)
-    first = min(max(panel.slot(span.window), 1), panel.values.shape[1])
-    searched = search(store, panel, first, watchers.detector, watchers.memory, settings)
-    window = shard.panel.between(span.window, span.end)
-    beside, siblings = _beside(store, plan, coarse, settings), _siblings(store, whole, settings)
-    request = _request(watchers.forecaster, coarse, beside, settings)
-    forecasts = watchers.forecaster.predict(replace(request, siblings=siblings))
+def forecast(context: NightContext, plan: ShardPlan, panel: Panel) -> ShardForecast | None:
+    """Forecast every series of a panel; None where the context has no forecaster."""
+    forecaster, outlook, settings = context.models.forecaster, context.models.outlook, context.settings.forecast
+    if forecaster is None:
+        return None
+    coarse = forecast_panel(panel, settings)
+    metrics = with_limits({metric.name: metric for metric in panel.metrics}, settings)
+    request = _request(context, forecaster, coarse, _neighbours(context, plan, coarse))
+    every = forecaster.predict(replace(request, siblings=_siblings(context, panel)))
     naive = SeasonalNaive().predict(request)
-    metrics = with_limits({metric.name: metric for metric in panel.metrics}, settings.forecast)
-    if watchers.sink is not None:
-        topology = store.topology
-        watchers.sink([forecast_points(forecasts, metrics, topology), score_points(searched.scores, topology)])
-    chronic = _chronic(coarse.between(span.window, coarse.end), metrics)
-    forecasts, naive = (_without(chronic, made) for made in (forecasts, naive))
-    found = breaches(forecasts, metrics, _now(coarse), min_probability=settings.forecast.min_probability)
-    found = _driven(found, forecasts, watchers.forecaster, request)
+    chronic = _chronic(coarse.between(context.span.window, coarse.end), metrics)
+    forecasts, naive = (_without(chronic, one) for one in (every, naive))
+    found = breaches(forecasts, metrics, _now(coarse), min_probability=settings.min_probability)
+    found = _driven(found, forecasts, forecaster, request)
     closeness = _closeness(forecasts, {name: metric.limit for name, metric in metrics.items()}, coarse)
     nearest = sorted(closeness, key=lambda series: (-closeness[series], series))[:CHARTS_A_SHARD]
-    shown = coarse.between(span.end - days(CHART_DAYS), coarse.end)
+    shown = coarse.between(context.span.end - days(CHART_DAYS), coarse.end)
     place = {series: row for row, series in enumerate(forecasts.series)}
     charts = {
         series: forecast_chart(
@@ -131,47 +85,44 @@ def watch_shard(store: SampleStore, plan: ShardPlan, watchers: Watchers, setting
         )
         for series in dict.fromkeys([*(breach.series for breach in found), *nearest])
     }
-    later = look_later(watchers.outlook, coarse, {*chronic, *(b.series for b in found)}, metrics, settings.forecast)
-    return ShardFindings(
-        breaches=(*found, *later.breaches),
+    known = {*chronic, *(breach.series for breach in found)}
+    later = None if outlook is None else forecast_long_horizon(outlook, coarse, known, metrics, settings)
+    return ShardForecast(
+        series=len(every.series),
+        forecasts=every if context.keep_points else None,
+        breaches=(*found, *(later.breaches if later else ())),
         chronic=chronic,
-        episodes=searched.episodes,
-        suppressed=searched.suppressed,
-        shifts=searched.shifts,
-        charts={**charts, **later.charts},
+        charts={**charts, **(later.charts if later else {})},
         closeness={series: closeness[series] for series in charts},
-        measured=_measured(window),
-        latency=_latency(coarse.between(span.window, coarse.end)),
-        repairs=shard.repairs,
-        series=len(forecasts.series) + len(chronic),
         by_peers=forecast_by_peers(forecasts),
     )
 
 
-def _beside(store: SampleStore, plan: ShardPlan, coarse: Panel, settings: Settings) -> list[Panel]:
-    """What surrounds the consoles of a shard; nothing beside a shard of anything else."""
-    if plan.kind != "console":
+def _neighbours(context: NightContext, plan: ShardPlan, coarse: Panel) -> list[Panel]:
+    """Guests and hosts of the consoles of a shard, whose loads drive the latency; none for other kinds."""
+    if plan.kind != EntityKind.CONSOLE:
         return []
-    wanted = covariate_entities(coarse.entities, store.topology)
-    plans = plan_shards(store, size=settings.shard_size, start=plan.start, end=plan.end, entities=wanted)
-    return [forecast_panel(usual_panel(store, other, settings), settings.forecast) for other in plans]
+    wanted = covariate_entities(coarse.entities, context.topology)
+    size = context.settings.shard_size
+    plans = plan_shards(context.store, size=size, start=plan.start, end=plan.end, entities=wanted)
+    return [forecast_panel(context.usual_panel(other), context.settings.forecast) for other in plans]
 
 
-def _siblings(store: SampleStore, whole: Panel, settings: Settings) -> tuple[Panel, ...]:
-    """The siblings of what has less than a day of past, on the slots of the forecast."""
-    day = day_steps(whole.interval_s)
-    young = {row: first for row, first in since(whole).items() if first > whole.values.shape[1] - day}
-    peers = peers_of(store, whole, young, settings, until=whole.end)
-    return (forecast_panel(peers, settings.forecast),) if peers.entities else ()
+def _siblings(context: NightContext, panel: Panel) -> tuple[Panel, ...]:
+    """Siblings of what has less than a day of past, on the slots of the forecast."""
+    day = slots_per_day(panel.interval_s)
+    young = {row: first for row, first in newcomers_in(panel).items() if first > panel.values.shape[1] - day}
+    siblings = sibling_panel(context, panel, young, until=panel.end)
+    return (forecast_panel(siblings, context.settings.forecast),) if siblings.entities else ()
 
 
 def _request(
-    forecaster: SelectedForecaster, coarse: Panel, beside: Sequence[Panel], settings: Settings
+    context: NightContext, forecaster: SelectedForecaster, coarse: Panel, neighbours: Sequence[Panel]
 ) -> ForecastRequest:
-    """The forecast of the night, from the last slot that is over; ``beside`` are covariates of a panel of consoles."""
+    """The forecast of the night, from the last slot that is over, with what is forecast of the neighbours."""
     origins = (coarse.values.shape[1] - 1,)
-    horizon = min(settings.forecast.steps, forecaster.settings.horizon)
-    return ForecastRequest(coarse, origins, horizon, forecaster.covariates_ahead(coarse, origins, beside, horizon))
+    horizon = min(context.settings.forecast.steps, forecaster.settings.horizon)
+    return ForecastRequest(coarse, origins, horizon, forecaster.covariates_ahead(coarse, origins, neighbours, horizon))
 
 
 def _driven(
@@ -193,11 +144,10 @@ def _chronic(window: Panel, metrics: Mapping[str, Metric]) -> tuple[Series, ...]
     """Series that were beyond their limit for most of the slots measured in the window."""
     found = []
     for column, name in enumerate(window.metric_names):
-        limit, worse = metrics[name].limit, metrics[name].worse
-        if limit is None or worse is Worse.NONE:
+        if not metrics[name].is_limited:
             continue
         values = window.values[..., column]
-        beyond = (values > limit) if worse is Worse.UP else (values < limit)
+        beyond = metrics[name].exceeds(values)
         share = beyond.sum(axis=1) / np.maximum(np.isfinite(values).sum(axis=1), 1)
         found += [Series(window.entity_ids[row], name) for row in np.flatnonzero(share >= CHRONIC).tolist()]
     return tuple(found)
@@ -232,19 +182,3 @@ def _closeness(forecasts: Forecasts, limits: Mapping[str, float | None], panel: 
     upwards = np.array([worse[series.metric] is Worse.UP for series in chosen.series])
     chance = exceedance(chosen, lines, upwards=upwards).max(axis=1)
     return dict(zip(chosen.series, chance.tolist(), strict=True))
-
-
-def _measured(window: Panel) -> dict[str, tuple[int, int]]:
-    seen = np.isfinite(window.values).sum(axis=1)
-    slots = window.values.shape[1]
-    return {
-        name: (int(seen[:, column].sum()), int((seen[:, column] > 0).sum()) * slots)
-        for column, name in enumerate(window.metric_names)
-        if seen[:, column].any()
-    }
-
-
-def _latency(window: Panel) -> Panel | None:
-    if LATENCY not in window.metric_names:
-        return None
-    return window.select(metrics=[window.metric_names.index(LATENCY)])

@@ -14,43 +14,43 @@ from brownout.forecasting.baselines.naive import SeasonalNaive
 from brownout.forecasting.baselines.trend import Trend
 from brownout.forecasting.outlook import Outlook
 from brownout.nightly.charts import forecast_chart
-from brownout.nightly.context import outlook_panel, outlook_steps
+from brownout.nightly.panels import outlook_panel, outlook_steps
 from brownout.planning.saturation import breaches
 from brownout.settings import ForecastSettings
 
-__all__ = ["Later", "look_later"]
+__all__ = ["LongHorizon", "forecast_long_horizon"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Later:
+class LongHorizon:
     """Breaches that come after the horizon of the night, with the charts of their weeks."""
 
     breaches: tuple[Breach, ...]
     charts: Mapping[Series, Chart]
 
 
-def look_later(
+def forecast_long_horizon(
     outlook: Outlook, panel: Panel, known: Collection[Series], metrics: Mapping[str, Metric], settings: ForecastSettings
-) -> Later:
+) -> LongHorizon:
     """Limits that series of a forecast's panel will cross in the weeks ahead, without those that are ``known``.
 
     Only what rises or falls is looked at: that another day of the coming weeks may be a bad one is no news.
     """
     wide = outlook_panel(panel, settings)
     request = ForecastRequest(wide, (wide.values.shape[1] - 1,), outlook_steps(settings))
-    made = outlook.predict(request)
-    rows = [r for r, maker in enumerate(made.makers) if maker == Trend.name and made.series[r] not in known]
-    rising = made.rows(rows)
+    forecasts = outlook.predict(request)
+    rows = [r for r, maker in enumerate(forecasts.makers) if maker == Trend.name and forecasts.series[r] not in known]
+    rising = forecasts.rows(rows)
     found = breaches(rising, metrics, _last(wide, rising), min_probability=settings.min_probability)
     coming = tuple(breach for breach in found if not breach.exceeded)
     place = {series: row for row, series in enumerate(rising.series)}
-    naive = SeasonalNaive().predict(replace(request, horizon=made.horizon)).rows(rows) if coming else rising
+    naive = SeasonalNaive().predict(replace(request, horizon=forecasts.horizon)).rows(rows) if coming else rising
     charts = {}
     for series in (breach.series for breach in coming):
         row = [place[series]]
         limit = metrics[series.metric].limit
         charts[series] = forecast_chart(series, wide, rising.rows(row), naive.rows(row), limit)
-    return Later(coming, charts)
+    return LongHorizon(coming, charts)
 
 
 def _last(panel: Panel, forecasts: Forecasts) -> dict[Series, float]:

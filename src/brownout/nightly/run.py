@@ -1,72 +1,61 @@
-"""The stages of a night, one after the other, for the command line; the Prefect flow runs the same ones as tasks."""
+"""The one night: the stages in their order. Command line, Prefect flow and every evaluation run this."""
 
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol, TypeVar
 
-from brownout.detection.forest.detector import IsolationForestDetector
-from brownout.domain.night import ModelRecord
+from brownout.domain.night import Night
 from brownout.domain.ports import Progress, no_progress
-from brownout.forecasting.outlook import Outlook
-from brownout.forecasting.selected_forecaster import SelectedForecaster
-from brownout.nightly.assemble import Findings, conclude
-from brownout.nightly.diagnose import group_incidents, investigate
+from brownout.nightly.assemble import assemble_night
+from brownout.nightly.context import NightContext
+from brownout.nightly.diagnose import BatchDiagnosis, diagnose_batch, group_incidents
 from brownout.nightly.false_alarms import expected_per_day, suppress_expected
-from brownout.nightly.forecast import Watchers, plan_watch, watch_shard
-from brownout.nightly.state_file import read_alert_state, remember
-from brownout.nightly.train import read_record, train_detector, train_forecaster
-from brownout.nightly.workspace import Workspace
-from brownout.nightly.write_back import night_points, sink_of
-from brownout.operate.open_sources import clock, open_source
-from brownout.operate.sync import SyncResult, sync
-from brownout.settings import Settings
-from brownout.store.retention import Keep
+from brownout.nightly.score_shard import ShardResult, plan_night, score_shard
 
-__all__ = ["bring", "train_models", "watch_fleet"]
+__all__ = ["Map", "NightResult", "run", "serial_map"]
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
-def bring(settings: Settings, workspace: Workspace, progress: Progress = no_progress) -> SyncResult:
-    """Bring what is new from the data set or database of the settings into the history."""
-    keep = Keep(days=settings.history.keep_days, thin_after_days=settings.history.thin_after_days)
-    return sync(open_source(settings, clock()), workspace.history, keep=keep, progress=progress)
+class Map(Protocol):
+    """Applies the work of a stage to its items, here or elsewhere, and returns the results in the items' order."""
+
+    def __call__(self, stage: str, work: Callable[[T], R], items: Sequence[T], progress: Progress) -> list[R]:
+        """Results of a stage, which is named for people."""
+        ...
 
 
-def train_models(
-    settings: Settings, workspace: Workspace, progress: Progress = no_progress
-) -> tuple[ModelRecord, ModelRecord]:
-    """Train forecaster and detector on the history."""
-    store, tracker = workspace.open_history(), workspace.tracker(settings)
-    return (
-        train_forecaster(store, settings, workspace.forecaster, tracker, progress),
-        train_detector(store, settings, workspace.detector, tracker, progress),
+def serial_map(stage: str, work: Callable[[T], R], items: Sequence[T], progress: Progress) -> list[R]:
+    """One item after the other, in this thread."""
+    results = []
+    for done, item in enumerate(items, 1):
+        results.append(work(item))
+        progress(stage, done / len(items))
+    return results
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NightResult:
+    """A night, and the results of its stages that evaluation and write-back read."""
+
+    night: Night
+    shards: tuple[ShardResult, ...]
+    batches: tuple[BatchDiagnosis, ...]
+
+
+def run(context: NightContext, *, map: Map = serial_map, progress: Progress = no_progress) -> NightResult:  # noqa: A002
+    """Score all shards, diagnose what was found, and assemble the night. Reads only; changes nothing anywhere."""
+    shards = map("watch", partial(score_shard, context), plan_night(context), progress)
+    episodes = [episode for shard in shards for episode in shard.detection.episodes]
+    batches = map("investigate", partial(diagnose_batch, context), group_incidents(context, episodes), progress)
+    incidents = suppress_expected(
+        batches,
+        episodes,
+        expected_per_day(context, episodes),
+        unknown_a_day=context.settings.detect.unknown_a_day,
+        state=context.state,
     )
-
-
-def watch_fleet(settings: Settings, workspace: Workspace, progress: Progress = no_progress) -> Path:
-    """Forecast, detect, diagnose and plan with the models of the last training; returns the path of the report."""
-    records = [read_record(folder) for folder in (workspace.forecaster, workspace.detector)]
-    store = workspace.open_history()
-    forecaster = SelectedForecaster.load(workspace.forecaster)
-    detector = IsolationForestDetector.load(workspace.detector)
-    plans, sink = plan_watch(store, settings), sink_of(settings)
-    watchers = Watchers(forecaster, Outlook.load(workspace.outlook), detector, sink, read_alert_state(workspace))
-    shards = []
-    for done, plan in enumerate(plans):
-        shards.append(watch_shard(store, plan, watchers, settings))
-        progress("watch", (done + 1) / len(plans))
-    episodes = [episode for shard in shards for episode in shard.episodes]
-    batches = group_incidents(store, episodes)
-    found = []
-    for done, batch in enumerate(batches):
-        found.append(investigate(store, batch, settings))
-        progress("investigate", (done + 1) / len(batches))
-    findings = Findings(
-        models=records,
-        skills=forecaster.skills_,
-        shards=shards,
-        told=suppress_expected(found, episodes, expected_per_day(store, episodes, detector), settings, watchers.memory),
-        verdicts=watchers.memory.verdicts,
-    )
-    night = conclude(store, settings, workspace.report, findings)
-    remember(workspace, night)
-    if sink is not None:
-        sink(night_points(night))
-    return workspace.report / "index.html"
+    night = assemble_night(context, shards, incidents)
+    return NightResult(night=night, shards=tuple(shards), batches=tuple(batches))

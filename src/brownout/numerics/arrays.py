@@ -1,13 +1,5 @@
-"""Names for the arrays that arithmetic is written in."""
+"""Names for the arrays that arithmetic is written in; they are defined beside the panel."""
 
-import numpy as np
-import numpy.typing as npt
+from brownout.domain.panel import Doubles, Float, Index, Marks, Times
 
-__all__ = ["Doubles", "Index", "Marks"]
-
-Doubles = npt.NDArray[np.float64]
-"""Values in double precision."""
-Index = npt.NDArray[np.int64]
-"""Positions in an array, or counts."""
-Marks = npt.NDArray[np.bool_]
-"""True where something holds."""
+__all__ = ["Doubles", "Float", "Index", "Marks", "Times"]

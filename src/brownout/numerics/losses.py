@@ -3,14 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from brownout.domain.forecasts import QUANTILES
-from brownout.domain.panel import Float
+from brownout.numerics.arrays import Doubles, Float, Marks
 
 __all__ = ["BINS", "PathLosses", "brier", "path_losses", "reliability", "skill_ratio"]
 
-Doubles = npt.NDArray[np.float64]
 MIDDLE = QUANTILES.index(0.5)
 BINS = 10
 """Parts of 0 … 1 that a reliability diagram counts in."""
@@ -63,12 +61,12 @@ def skill_ratio(loss: Doubles, naive: Doubles, count: Doubles, scale: Doubles) -
     return ours / theirs
 
 
-def brier(likely: Doubles, happened: npt.NDArray[np.bool_]) -> float:
+def brier(likely: Doubles, happened: Marks) -> float:
     """Mean squared error of probabilities, 0 … 1; always saying one half scores 0.25."""
     return float(((likely - happened) ** 2).mean()) if len(likely) else float("nan")
 
 
-def reliability(likely: Doubles, happened: npt.NDArray[np.bool_]) -> tuple[tuple[float, float, float], ...]:
+def reliability(likely: Doubles, happened: Marks) -> tuple[tuple[float, float, float], ...]:
     """For each of ``BINS`` equal parts of 0 … 1: how many chances lie in it, their sum, and how often it happened.
 
     Sums of several sets of chances may be added.

@@ -1,4 +1,8 @@
-"""Running sums of series, from which means and scatters of any window that ends at any slot are differences."""
+"""Rolling windows: sums, means, extremes and scatters over the slots up to each slot, from the past only.
+
+Series are rows ``[series, slot]``; NaN = not measured. A window of ``width`` slots holds the slot that it ends at; at
+the start of a series it holds the fewer slots that there are.
+"""
 
 from dataclasses import dataclass
 from typing import Any, Self
@@ -7,102 +11,141 @@ import numpy as np
 import numpy.typing as npt
 
 from brownout.domain.panel import Float
-from brownout.numerics.arrays import Index
+from brownout.numerics.arrays import Doubles, Index
 
-__all__ = ["Sums"]
+__all__ = ["RollingSums", "largest_since", "rolling_extreme", "rolling_mean", "rolling_sum"]
 
-Counts = npt.NDArray[np.int64]
-Totals = npt.NDArray[np.float64]
+
+def rolling_sum(values: npt.NDArray[np.generic], width: int) -> Doubles:
+    """Sums over the last ``width`` slots (axis 1) of values without NaN; of marks, how many there are."""
+    total = np.cumsum(values, axis=1, dtype=np.float64)
+    total[:, width:] -= total[:, :-width].copy()
+    return total
+
+
+def rolling_mean(values: Float, width: int) -> Float:
+    """Means of what was measured in the last ``width`` slots (axis 1); NaN where the slot itself is a gap."""
+    if width == 1:
+        return values
+    measured = np.isfinite(values)
+    total = rolling_sum(np.where(measured, values, 0), width)
+    count = rolling_sum(measured, width)
+    return np.where(measured, total / np.maximum(count, 1), np.nan).astype(np.float32)
+
+
+def rolling_extreme(extreme: np.ufunc, values: Float, width: int, ends: Index | None = None) -> Float:
+    """Highest (``np.fmax``) or lowest (``np.fmin``) value of the windows that end at ``ends``, by default at each slot.
+
+    ``np.maximum`` and ``np.minimum`` give NaN where any slot of the window is a gap. Works by windows that double in
+    width: two of them cover every window between.
+    """
+    doubled, span = values, 1
+    while 2 * span <= width:
+        wider = doubled.copy()
+        extreme(doubled[:, span:], doubled[:, :-span], out=wider[:, span:])
+        doubled, span = wider, 2 * span
+    last = np.arange(values.shape[1]) if ends is None else np.maximum(ends, 0)
+    covering: Float = extreme(
+        np.take(doubled, last, axis=1), np.take(doubled, np.minimum(np.maximum(last - width + span, 0), last), axis=1)
+    )
+    return covering
+
+
+def largest_since(values: Float, first: Index) -> Float:
+    """Largest value from slot ``first[t]`` until before slot ``t``, 0 where there is none: ``[series, slot]``.
+
+    Values are not negative and without NaN.
+    """
+    slots = np.arange(values.shape[1])
+    length = slots - first
+    largest = np.zeros_like(values)
+    doubled, width = values, 1
+    while width <= length.max(initial=0):
+        # doubled[t] = max of values[t - width + 1 .. t]; two of them cover every window of width to 2 width - 1.
+        at = np.flatnonzero((length >= width) & (length < 2 * width))
+        largest[:, at] = np.maximum(doubled[:, first[at] + width - 1], doubled[:, at - 1])
+        wider = doubled.copy()
+        wider[:, width:] = np.maximum(doubled[:, width:], doubled[:, :-width])
+        doubled, width = wider, 2 * width
+    return largest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sums:
-    """Running sums ``[series, slot + 1]`` of series ``[series, slot]``: how many values there are, they, their squares.
+class RollingSums:
+    """Running sums of series, from which the mean and scatter of any window that ends at any slot are differences.
 
-    They are taken of the distance to ``centre [series, 1]``, the first value measured: any constant near the values
-    keeps differences of squares exact, and the first one is known in time. Where nothing is missing, one row of
-    ``counts`` is that of all.
+    ``counts``, ``totals`` and ``squares`` are ``[series, slot + 1]``: how many values there are before a slot, their
+    sum and the sum of their squares. Values are taken as distances to ``centre [series, 1]``, the first value measured:
+    any constant near the values keeps differences of squares exact, and the first one is known in time. Where nothing
+    is missing, one row of ``counts`` serves all series.
     """
 
     values: Float
     centre: Float
-    counts: Counts
-    totals: Totals
-    squares: Totals
+    counts: Index
+    totals: Doubles
+    squares: Doubles
 
     @classmethod
     def of(cls, values: Float) -> Self:
-        """Sums of series; NaN = not measured."""
-        seen = np.isfinite(values)
-        centre = np.take_along_axis(values, seen.argmax(axis=1)[:, None], axis=1)
-        if seen.all():
-            moved, counts = values - centre, np.arange(values.shape[1] + 1)[None]
+        """Sums of series ``[series, slot]``; NaN = not measured."""
+        measured = np.isfinite(values)
+        centre = np.take_along_axis(values, measured.argmax(axis=1)[:, None], axis=1)
+        if measured.all():
+            distance, counts = values - centre, np.arange(values.shape[1] + 1)[None]
         else:
-            moved, counts = np.where(seen, values - centre, 0), _running(seen, np.int64)
-        return cls(values, centre, counts, _running(moved, np.float64), _running(np.square(moved, dtype=np.float64)))
+            distance, counts = np.where(measured, values - centre, 0), _running(measured, np.int64)
+        squares = np.square(distance, dtype=np.float64)
+        return cls(values, centre, counts, _running(distance, np.float64), _running(squares))
 
     def mean(self, width: int, ends: Index) -> Float:
         """Means of what was measured in the ``width`` slots up to each of ``ends``; NaN where that slot is a gap."""
         if width == 1:
-            return self._blanked(np.take(self.values, np.maximum(ends, 0), axis=1), ends)
+            return self._without_gaps(np.take(self.values, np.maximum(ends, 0), axis=1), ends)
         first, last = _window(width, ends)
-        moved = _between(self.totals, first, last) / np.maximum(_between(self.counts, first, last), 1)
-        return self._blanked(self.centre + moved.astype(np.float32), ends)
+        distance = _difference(self.totals, first, last) / np.maximum(_difference(self.counts, first, last), 1)
+        return self._without_gaps(self.centre + distance.astype(np.float32), ends)
 
-    def trimmed(self, width: int, ends: Index) -> Float:
+    def trimmed_mean(self, width: int, ends: Index) -> Float:
         """Means of the same windows without their highest and lowest value: one odd sample does not move an hour."""
         first, last = _window(width, ends)
-        count = _between(self.counts, first, last)
-        total = _between(self.totals, first, last)
-        inner = count > 2
-        extremes = _trailing(np.fmax, self.values, width, ends) + _trailing(np.fmin, self.values, width, ends)
-        total -= np.where(inner, extremes - 2 * self.centre, 0)
-        moved = total / np.maximum(count - 2 * inner, 1)
-        return self._blanked(self.centre + moved.astype(np.float32), ends)
+        count = _difference(self.counts, first, last)
+        total = _difference(self.totals, first, last)
+        trimmed = count > 2
+        highest, lowest = (rolling_extreme(extreme, self.values, width, ends) for extreme in (np.fmax, np.fmin))
+        total -= np.where(trimmed, highest + lowest - 2 * self.centre, 0)
+        distance = total / np.maximum(count - 2 * trimmed, 1)
+        return self._without_gaps(self.centre + distance.astype(np.float32), ends)
 
     def std(self, width: int, ends: Index) -> Float:
         """Standard deviations of the same windows."""
         first, last = _window(width, ends)
-        weight = 1 / np.maximum(_between(self.counts, first, last), 1)
-        variance = _between(self.squares, first, last) * weight
-        variance -= (_between(self.totals, first, last) * weight) ** 2
-        return self._blanked(np.sqrt(np.maximum(variance, 0, out=variance).astype(np.float32)), ends)
+        weight = 1 / np.maximum(_difference(self.counts, first, last), 1)
+        variance = _difference(self.squares, first, last) * weight
+        variance -= (_difference(self.totals, first, last) * weight) ** 2
+        return self._without_gaps(np.sqrt(np.maximum(variance, 0, out=variance).astype(np.float32)), ends)
 
-    def blocks(self, size: int) -> Float:
+    def block_means(self, size: int) -> Float:
         """Means of blocks of ``size`` slots from the first slot on; a block without samples is NaN."""
         if size == 1:
             return self.values
         slots = self.values.shape[1]
         first = np.arange(0, slots, size)
         last = np.minimum(first + size, slots)
-        count = _between(self.counts, first, last)
-        mean = self.centre + (_between(self.totals, first, last) / np.maximum(count, 1)).astype(np.float32)
-        return np.where(count > 0, mean, np.nan)
+        count = _difference(self.counts, first, last)
+        distance = (_difference(self.totals, first, last) / np.maximum(count, 1)).astype(np.float32)
+        return np.where(count > 0, self.centre + distance, np.nan)
 
-    def _blanked(self, found: Float, ends: Index) -> Float:
+    def _without_gaps(self, statistics: Float, ends: Index) -> Float:
         """NaN where ``ends`` are gaps or before the first slot; in place."""
         if len(self.counts) > 1:
-            found[_between(self.counts, np.maximum(ends, 0), np.maximum(ends, 0) + 1) == 0] = np.nan
-        found[:, ends < 0] = np.nan
-        return found
+            statistics[_difference(self.counts, np.maximum(ends, 0), np.maximum(ends, 0) + 1) == 0] = np.nan
+        statistics[:, ends < 0] = np.nan
+        return statistics
 
 
 def _window(width: int, ends: Index) -> tuple[Index, Index]:
     return np.maximum(ends + 1 - width, 0), np.maximum(ends + 1, 0)
-
-
-def _trailing(extreme: np.ufunc, values: Float, width: int, ends: Index) -> Float:
-    """Highest or lowest value of the windows, by windows that double: two of them cover every window up to twice."""
-    doubled, span = values, 1
-    while 2 * span <= width:
-        wider = doubled.copy()
-        extreme(doubled[:, span:], doubled[:, :-span], out=wider[:, span:])
-        doubled, span = wider, 2 * span
-    last = np.maximum(ends, 0)
-    covering: Float = extreme(
-        np.take(doubled, last, axis=1), np.take(doubled, np.minimum(np.maximum(last - width + span, 0), last), axis=1)
-    )
-    return covering
 
 
 def _running(values: npt.NDArray[np.generic], kind: npt.DTypeLike = np.float64) -> npt.NDArray[Any]:
@@ -111,7 +154,7 @@ def _running(values: npt.NDArray[np.generic], kind: npt.DTypeLike = np.float64) 
     return sums
 
 
-def _between(sums: npt.NDArray[Any], first: Index, last: Index) -> npt.NDArray[Any]:
+def _difference(sums: npt.NDArray[Any], first: Index, last: Index) -> npt.NDArray[Any]:
     difference: npt.NDArray[Any] = np.take(sums, last, axis=1)
     difference -= np.take(sums, first, axis=1)
     return difference

@@ -1,22 +1,20 @@
 """Doctor: can a night be made of these settings, and if not, what to do about it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 
-from brownout.adapters.influx.connect import SECRETS, connect, secret
+from brownout.domain.calendar import Calendar
 from brownout.domain.errors import BrownoutError
-from brownout.ingest.mapping import MeasurementSource, TelegrafMapping
+from brownout.ingest.mapping import MeasurementSource, Names, TelegrafMapping
 from brownout.ingest.raw import MeasurementSchema, TelemetryDatabase
-from brownout.nightly.calendars import calendar_of
-from brownout.operate.open_sources import mapping_of
 from brownout.operate.telemetry_coverage import cost_of, lost_at, whole_cost
 from brownout.settings import InfluxSettings, Settings
 from brownout.store.dataset import Dataset
 
-__all__ = ["Check", "State", "examine"]
+__all__ = ["Check", "State", "Surroundings", "examine"]
 
 STALE_S = 900
 """Older than this a measurement has stopped: Telegraf gathers every ten to sixty seconds."""
@@ -44,13 +42,27 @@ class Check:
     do: str = ""
 
 
-def examine(settings: Settings, now: np.datetime64) -> Iterator[Check]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What is examined besides the settings.
+
+    ``connect`` raises a BrownoutError where no database can be reached, ``calendar`` where a calendar file cannot be
+    read; ``secrets`` are the environment variables that hold a password or token.
+    """
+
+    connect: Callable[[InfluxSettings], TelemetryDatabase]
+    calendar: Callable[[Settings], Calendar]
+    has_secret: Callable[[InfluxSettings], bool]
+    secrets: tuple[str, ...]
+
+
+def examine(settings: Settings, surroundings: Surroundings, now: np.datetime64) -> Iterator[Check]:
     """Check settings, connection, permissions, measurements and freshness, in the order of a night's needs."""
     if settings.dataset is not None:
         yield _dataset(settings)
-    yield from _maintenance(settings)
+    yield from _maintenance(settings, surroundings)
     if settings.influxdb is not None:
-        yield from _influxdb(settings.influxdb, now)
+        yield from _influxdb(settings.influxdb, surroundings, now)
     if settings.dataset is None and settings.influxdb is None:
         yield Check(
             state=State.BAD,
@@ -73,10 +85,10 @@ def _dataset(settings: Settings) -> Check:
     return Check(state=State.GOOD, about="dataset", found=found)
 
 
-def _maintenance(settings: Settings) -> Iterator[Check]:
+def _maintenance(settings: Settings, surroundings: Surroundings) -> Iterator[Check]:
     """Windows that name something that is not there: a typing error would leave what was meant watched."""
     try:
-        windows = calendar_of(settings).windows
+        windows = surroundings.calendar(settings).windows
     except BrownoutError as error:
         yield Check(state=State.BAD, about="maintenance", found=error.what, do=error.remedy)
         return
@@ -94,14 +106,14 @@ def _maintenance(settings: Settings) -> Iterator[Check]:
             yield Check(state=State.WARNING, about="maintenance", found=found, do=do)
 
 
-def _influxdb(settings: InfluxSettings, now: np.datetime64) -> Iterator[Check]:
-    if secret(settings):
+def _influxdb(settings: InfluxSettings, surroundings: Surroundings, now: np.datetime64) -> Iterator[Check]:
+    if surroundings.has_secret(settings):
         yield Check(state=State.GOOD, about="secret", found="a password or token is there")
     else:
-        do = f"Set {' or '.join(SECRETS)}, or secret_file, if the server asks for one."
+        do = f"Set {' or '.join(surroundings.secrets)}, or secret_file, if the server asks for one."
         yield Check(state=State.WARNING, about="secret", found="no password or token", do=do)
     try:
-        database = connect(settings)
+        database = surroundings.connect(settings)
         yield Check(state=State.GOOD, about="server", found=database.label)
         schemas = database.schemas()
     except BrownoutError as error:
@@ -110,7 +122,8 @@ def _influxdb(settings: InfluxSettings, now: np.datetime64) -> Iterator[Check]:
     yield Check(state=State.GOOD, about="read", found=f"{len(schemas)} measurements can be listed")
     if settings.write_back:
         yield _may_write(database)
-    mapping, _ = mapping_of(settings)
+    names = Names(ids=settings.ids, aliases=settings.aliases, hosts=settings.hosts)
+    mapping = TelegrafMapping.load(settings.mapping, names=names)
     yield from _measurements(database, mapping, schemas, now)
 
 

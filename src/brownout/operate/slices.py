@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from brownout.domain.metrics import Metric, MetricKind
 from brownout.domain.repairs import Repairs
 from brownout.ingest.clean import clean
+from brownout.numerics.slots import epoch_ms
 from brownout.operate.sources import Slice, Source
 from brownout.store.history import file_of, samples_schema, write_samples
 
@@ -74,7 +75,7 @@ def _old_rows(path: Path, tables: Iterable[pa.Table], start: np.datetime64) -> p
     """Rows of the file from before the first row that the source still has; None where there are none."""
     if not path.exists():
         return None
-    since = pa.scalar(int(start.astype("datetime64[ms]").astype(np.int64)), pa.timestamp("ms", "UTC"))
+    since = pa.scalar(epoch_ms(start), pa.timestamp("ms", "UTC"))
     firsts = [first for table in tables if (first := _first_from(table, since)).is_valid]
     if not firsts:
         return None

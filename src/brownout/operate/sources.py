@@ -16,6 +16,7 @@ from brownout.domain.repairs import Repairs
 from brownout.ingest.canonical import Canonicaliser
 from brownout.ingest.counters import LONGEST_GAP_MS
 from brownout.ingest.raw import MeasurementSchema
+from brownout.numerics.slots import epoch_ms
 from brownout.store.history import HOURS, WEEK
 
 CELLS = 2**26
@@ -202,7 +203,7 @@ class DatabaseSource:
     def range(self) -> tuple[np.datetime64, np.datetime64] | None:
         """Until the end of the last slot that is over."""
         step = self.interval_s * 1000
-        until = int(self.now.astype("datetime64[ms]").astype(np.int64)) // step * step
+        until = epoch_ms(self.now) // step * step
         return self.since, np.datetime64(until, "ms")
 
     def read(self, start: np.datetime64, end: np.datetime64) -> Slice:

@@ -5,16 +5,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from brownout.domain.entities import Topology
+from brownout.domain.entities import EntityKind, Topology
 from brownout.domain.findings import UNKNOWN, Action, Diagnosis, Effect
 from brownout.domain.forecasts import Breach
-from brownout.domain.metrics import Family, Metric, Role
+from brownout.domain.metrics import Metric
 from brownout.domain.panel import Panel
 from brownout.planning.remedies import Remedies, Remedy, fill
 
-__all__ = ["LATENCY", "merged", "plan_breach", "plan_diagnosis", "predict_effect"]
+__all__ = ["merged", "plan_breach", "plan_diagnosis", "predict_effect"]
 
-LATENCY = "console_update_ms"
 """The console latency that every probe measures: from a request to the first update."""
 MOSTLY = 0.5
 """Share of a rise from which one load is what to act on."""
@@ -77,7 +76,7 @@ def predict_effect(
     the incident and its past. The shares are those of ``remedies.toml``: operating experience, not yet learned from
     what remedies really did.
     """
-    above = remedy.reach == "host" or topology[entity].kind != "vm"
+    above = remedy.reach == "host" or topology[entity].kind != EntityKind.VM
     then = topology.at(diagnosis.start)
     reached = set(then.descendants(then.root(entity) if above else entity))
     levels = [
@@ -111,7 +110,7 @@ def _levels(
 
 def _latency_columns(panel: Panel) -> list[int]:
     """Columns of what a person at a console waits for."""
-    return [i for i, m in enumerate(panel.metrics) if m.family is Family.CONSOLE and m.role is Role.LATENCY]
+    return [i for i, m in enumerate(panel.metrics) if m.is_console_latency]
 
 
 def _action(  # noqa: PLR0913 - what an action is about, and what it is made of

@@ -2,16 +2,16 @@
 
 import re
 import shlex
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-from brownout.domain.definitions import definitions_folder
-from brownout.domain.entities import Topology
+from brownout.domain.definitions import Definition, nearest, read_definitions
+from brownout.domain.entities import EntityKind, Topology
 from brownout.domain.errors import KnowledgeError
 from brownout.domain.findings import UNKNOWN, Risk
+from brownout.domain.metrics import Catalogue, Family, Role
 
 __all__ = ["FORBIDDEN", "Remedies", "Remedy", "fill"]
 
@@ -32,6 +32,8 @@ PLACEHOLDERS = ("entity", "vm", "host", "device")
 UNLIMITED = ("", "-1", "0")
 """Values of a limit's label that mean none."""
 RISKS = {"live": Risk.LIVE, "restart": Risk.RESTART, "maintenance": Risk.MAINTENANCE}
+REACHES = ("own", "host")
+BREACH_KEYS = ("remedy", "limited_by", "limited")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,9 @@ class Remedy:
     def of_host(self) -> bool:
         """Whether the command is about a host, whichever of its guests is in trouble."""
         return set(PLACEHOLDER.findall(self.command)) == {"host"}
+
+
+REMEDY_KEYS = tuple(key for key in Remedy.__dataclass_fields__ if key != "id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,22 +80,33 @@ class Remedies:
     breaches: Mapping[str, BreachRemedy]
 
     @classmethod
-    def load(cls, folder: Path | None = None) -> Self:
-        """Read ``remedies.toml``; raises KnowledgeError naming the remedy that is wrong."""
-        path = (folder or definitions_folder() / "knowledge") / "remedies.toml"
-        try:
-            with path.open("rb") as file:
-                tables = tomllib.load(file)
-            found = {name: _remedy(name, fields) for name, fields in tables["remedies"].items()}
-            breaches = {str(metric): _breach(what) for metric, what in tables["breaches"].items()}
-        except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
-            msg = f"{path} cannot be read: {error}."
-            raise KnowledgeError(msg, remedy="Give TOML tables [remedies.ID] and [breaches].") from error
-        named = {name for breach in breaches.values() for name in (breach.remedy, breach.limited) if name}
-        missing = sorted({UNKNOWN, *named} - set(found))
-        if missing:
-            raise KnowledgeError(f"{path} has no remedies {missing}.", remedy="Add them, or correct [breaches].")
-        return cls(found, breaches)
+    def load(cls, site: Path | None = None, *, shipped: Path | None = None, catalogue: Catalogue | None = None) -> Self:
+        """Read ``remedies.toml``: the one that ships with brownout, and a site's own over it.
+
+        Raises KnowledgeError naming file, table and value of what is wrong.
+        """
+        metrics = (catalogue or Catalogue.load(site, shipped=shipped)).metrics
+        tables, limits = (read_definitions(name, site=site, shipped=shipped) for name in ("remedies", "breaches"))
+        remedies = {name: _remedy(table, metrics) for name, table in tables.items()}
+        breaches = {metric: _breach(table, metrics) for metric, table in limits.items() if table.enabled}
+        for metric, breach in breaches.items():
+            for name in (breach.remedy, breach.limited):
+                if name and (name not in tables or not tables[name].enabled):
+                    raise limits[metric].unknown("remedy", name, tables)
+        kept = {name: remedy for name, remedy in remedies.items() if tables[name].enabled}
+        if UNKNOWN not in kept:
+            what = f"No remedy {UNKNOWN!r}: nothing says what to do where no cause is known."
+            raise KnowledgeError(what, remedy=f"Add [remedies.{UNKNOWN}].")
+        return cls(kept, breaches)
+
+    def check_ids(self, causes: Collection[str]) -> None:
+        """Raise KnowledgeError for a remedy that is of no cause, no family and no breach."""
+        breaches = {name for breach in self.breaches.values() for name in (breach.remedy, breach.limited)}
+        known = {*causes, *Family, *breaches, UNKNOWN}
+        for name in self.table:
+            if name not in known:
+                what = f"remedies.toml, [remedies.{name}]: {name!r} is no cause."
+                raise KnowledgeError(what, remedy=nearest(name, known - {""}))
 
     def of(self, *names: str) -> Remedy:
         """The first remedy there is of a cause, its family …, else the one for ``unknown``: measure before acting."""
@@ -102,48 +118,64 @@ class Remedies:
         return self.of(family if breach is None else breach.of(labels or {}))
 
 
-def _breach(what: str | Mapping[str, Any]) -> BreachRemedy:
-    if isinstance(what, str):
-        return BreachRemedy(remedy=what)
-    return BreachRemedy(remedy=what["remedy"], limited_by=tuple(what["limited_by"]), limited=what["limited"])
+def _breach(definition: Definition, metrics: Collection[str]) -> BreachRemedy:
+    if definition.id not in metrics:
+        raise definition.unknown("metric", definition.id, metrics)
+    fields = definition.fields
+    if isinstance(fields, str):
+        return BreachRemedy(remedy=fields)
+    definition.check_keys(BREACH_KEYS, required=BREACH_KEYS)
+    return BreachRemedy(remedy=fields["remedy"], limited_by=tuple(fields["limited_by"]), limited=fields["limited"])
 
 
-def _remedy(name: str, fields: Mapping[str, Any]) -> Remedy:
+def _remedy(definition: Definition, metrics: Collection[str]) -> Remedy:
+    fields = definition.fields
+    definition.check_keys(REMEDY_KEYS, required=(key for key in REMEDY_KEYS if key != "reach"))
+    if fields["risk"] not in RISKS:
+        raise definition.unknown("risk", fields["risk"], RISKS)
     try:
         low, high = fields["gain"]
-        remedy = Remedy(id=name, **{**fields, "risk": RISKS[fields["risk"]], "gain": (float(low), float(high))})
-    except (KeyError, TypeError, ValueError) as error:
-        msg = f"Remedy {name!r} cannot be read: {error!r}."
-        raise KnowledgeError(msg, remedy=f"Give all of {list(Remedy.__dataclass_fields__)[1:]}.") from error
+        gain = float(low), float(high)
+    except (TypeError, ValueError) as error:
+        what = f"gain = {fields['gain']!r} cannot be read: {error}."
+        raise definition.error(what, remedy="Give two shares, low then high.") from error
+    remedy = Remedy(id=definition.id, **{**fields, "risk": RISKS[fields["risk"]], "gain": gain})
+    if remedy.verify and remedy.verify not in metrics and remedy.verify not in list(Role):
+        raise definition.unknown("metric in verify", remedy.verify, metrics)
+    if remedy.reach not in REACHES:
+        raise definition.unknown("reach", remedy.reach, REACHES)
+    if not 0 <= gain[0] <= gain[1] <= 1:
+        raise definition.error(f"gain = {list(gain)}.", remedy="Give a gain between 0 and 1, low then high.")
     for text in (remedy.command, remedy.confirm, remedy.rollback):
-        bad = next((pattern for pattern in FORBIDDEN if re.search(pattern, text)), None)
-        if bad:
-            msg = f"Remedy {name!r} holds {text!r}, which matches the forbidden pattern {bad!r}."
-            raise KnowledgeError(msg, remedy="Find a command that can be undone.")
-        wrong = [key for key in PLACEHOLDER.findall(text) if key not in PLACEHOLDERS]
-        if wrong:
-            raise KnowledgeError(f"Remedy {name!r} names {wrong}.", remedy=f"Use the placeholders {PLACEHOLDERS}.")
-    if not 0 <= remedy.gain[0] <= remedy.gain[1] <= 1 or remedy.reach not in {"own", "host"}:
-        msg = f"Remedy {name!r} has gain {remedy.gain} and reach {remedy.reach!r}."
-        raise KnowledgeError(msg, remedy="Give a gain between 0 and 1, low then high, and reach own or host.")
+        _check_command(definition, text)
     return remedy
+
+
+def _check_command(definition: Definition, text: str) -> None:
+    bad = next((pattern for pattern in FORBIDDEN if re.search(pattern, text)), None)
+    if bad:
+        what = f"it holds {text!r}, which matches the forbidden pattern {bad!r}."
+        raise definition.error(what, remedy="Find a command that can be undone.")
+    for name in PLACEHOLDER.findall(text):
+        if name not in PLACEHOLDERS:
+            raise definition.unknown("placeholder", name, PLACEHOLDERS)
 
 
 def fill(text: str, entity: str, topology: Topology) -> str:
     """A command with its placeholders filled in; hostile names stay one quoted word, in nested quotes too."""
     line = (entity, *topology.ancestors(entity))
-    vm = next((name for name in line if topology[name].kind == "vm"), entity)
+    vm = next((name for name in line if topology[name].kind == EntityKind.VM), entity)
     values = {"entity": entity, "vm": vm, "host": topology.root(entity), "device": entity.rpartition("/")[2]}
     hyphens = [name for name in values.values() if name.startswith("-")]
     if hyphens:
         return f"# {shlex.quote(hyphens[0])} would be read as an option: write this command by hand"
-    filled: list[str] = []
+    parts: list[str] = []
     position, quoted = 0, False
-    for found in PLACEHOLDER.finditer(text):
-        before = text[position : found.start()]
+    for placeholder in PLACEHOLDER.finditer(text):
+        before = text[position : placeholder.start()]
         quoted ^= before.count("'") % 2 == 1
-        word = shlex.quote(values[found[1]])
+        word = shlex.quote(values[placeholder[1]])
         # Inside '…' the word is quoted once for the remote shell, and that text once more for the local one.
-        filled += [before, word.replace("'", "'\"'\"'") if quoted else word]
-        position = found.end()
-    return "".join([*filled, text[position:]])
+        parts += [before, word.replace("'", "'\"'\"'") if quoted else word]
+        position = placeholder.end()
+    return "".join([*parts, text[position:]])

@@ -4,15 +4,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from brownout.domain.exceedance import PathModel, corrected, crossed, exceedance
 from brownout.domain.forecasts import Breach, Forecasts, Series
 from brownout.domain.metrics import Metric, Worse
+from brownout.numerics.arrays import Marks
 
 __all__ = ["PathModel", "breaches", "exceedance"]
-
-Marks = npt.NDArray[np.bool_]
 
 
 def breaches(
@@ -31,9 +29,7 @@ def breaches(
     limited = [
         row
         for row, series in enumerate(forecasts.series)
-        if series.metric in metrics
-        and metrics[series.metric].limit is not None
-        and metrics[series.metric].worse is not Worse.NONE
+        if series.metric in metrics and metrics[series.metric].is_limited
     ]
     if not limited:
         return ()

@@ -1,53 +1,86 @@
 """The overview of the fleet: a line for each host, or entity without a parent."""
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
+from brownout.domain.findings import Diagnosis
+from brownout.domain.forecasts import Breach
 from brownout.domain.night import Night
-from brownout.reporting import schema
 
-__all__ = ["fleet_of"]
+__all__ = ["Root", "fleet_of"]
 
 Status = Literal["incident", "breach", "over", "fine", "silent"]
 ORDER: tuple[Status, ...] = ("incident", "breach", "silent", "over", "fine")
 
 
-def fleet_of(night: Night) -> list[schema.Root]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Root:
+    """A host with all that belongs to it, or an entity without a parent.
+
+    Attributes
+    ----------
+    entity
+        Id of the host or entity.
+    kind
+        What it is.
+    below
+        Number of entities below it, by kind.
+    status
+        incident: one is open; breach: one is forecast; silent: no data; over: an incident is over; fine: nothing.
+    incidents
+        Incidents on it.
+    open
+        Those of them that are open.
+    breaches
+        Breaches of it and of what is below it.
+    note
+        What is worst about it.
+    """
+
+    entity: str
+    kind: str
+    below: Mapping[str, int]
+    status: Status
+    incidents: int
+    open: int
+    breaches: int
+    note: str
+
+
+def fleet_of(night: Night) -> tuple[Root, ...]:
     """One line for each root of the topology, worst first."""
     topology = night.topology
     roots = dict.fromkeys(topology.root(entity.id) for entity in topology)
-    diagnoses: dict[str, list[int]] = {}
-    for place, diagnosis in enumerate(night.diagnoses):
-        diagnoses.setdefault(topology.root(diagnosis.entities[0]), []).append(place)
-    breaches: dict[str, list[int]] = {}
-    for place, breach in enumerate(night.breaches):
-        breaches.setdefault(topology.root(breach.series.entity), []).append(place)
-    silent = set(night.quality.silent)
-    lines = [
-        _line(night, root, diagnoses.get(root, []), breaches.get(root, []), silent=root in silent) for root in roots
-    ]
-    return sorted(lines, key=lambda line: (ORDER.index(line.status), -line.open, -line.breaches, line.entity))
+    diagnoses = defaultdict[str, list[Diagnosis]](list)
+    for diagnosis in night.diagnoses:
+        diagnoses[topology.root(diagnosis.entities[0])].append(diagnosis)
+    breaches = defaultdict[str, list[Breach]](list)
+    for breach in night.breaches:
+        breaches[topology.root(breach.series.entity)].append(breach)
+    lines = [_line(night, root, diagnoses[root], breaches[root]) for root in roots]
+    return tuple(sorted(lines, key=lambda line: (ORDER.index(line.status), -line.open, -line.breaches, line.entity)))
 
 
-def _line(night: Night, root: str, incidents: list[int], breaches: list[int], *, silent: bool) -> schema.Root:
-    own = [night.diagnoses[place] for place in incidents]
-    ongoing = [diagnosis for diagnosis in own if diagnosis.open]
-    worst = night.breaches[breaches[0]] if breaches else None
+def _line(night: Night, root: str, diagnoses: Sequence[Diagnosis], breaches: Sequence[Breach]) -> Root:
+    ongoing = [diagnosis for diagnosis in diagnoses if diagnosis.open]
+    silent = root in night.quality.silent
     status: Status = "silent" if silent else "fine"
     note = "no data in the window" if silent else ""
     if ongoing:
         status, note = "incident", f"{ongoing[0].top.title} {ongoing[0].top.entity}".strip()
-    elif worst is not None:
-        metric = night.metrics[worst.series.metric]
-        status, note = "breach", f"{metric.label} of {worst.series.entity}"
-    elif own and not silent:
-        status, note = "over", f"{own[0].top.title} {own[0].top.entity}".strip()
-    return schema.Root(
+    elif breaches:
+        series = breaches[0].series
+        status, note = "breach", f"{night.metrics[series.metric].label} of {series.entity}"
+    elif diagnoses and not silent:
+        status, note = "over", f"{diagnoses[0].top.title} {diagnoses[0].top.entity}".strip()
+    return Root(
         entity=root,
         kind=night.topology[root].kind,
-        below=dict(Counter(night.topology[entity].kind for entity in night.topology.descendants(root))),
+        below=Counter(night.topology[entity].kind for entity in night.topology.descendants(root)),
         status=status,
-        incidents=len(own),
+        incidents=len(diagnoses),
         open=len(ongoing),
         breaches=len(breaches),
         note=note,

@@ -2,17 +2,133 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from brownout.domain.encoding import Number
 from brownout.domain.forecasts import Skill
 from brownout.domain.metrics import Metric
-from brownout.reporting.numbers import known
-from brownout.reporting.skill_schema import Bin, Chances, Coverage, Fallback, Judgement
 
-__all__ = ["TOLERANCE", "judgement_of"]
+__all__ = ["TOLERANCE", "Bin", "Chances", "Coverage", "Fallback", "Judgement", "judgement_of"]
 
 TOLERANCE = 0.03
 """How far a coverage may be from its interval's: three points."""
 LSTM = "lstm"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """Coverage of the intervals over the metrics of a family, each window counting the same.
+
+    Attributes
+    ----------
+    family
+        The resource.
+    within_50
+        Share of values inside the 50 % interval.
+    within_80
+        Share of values inside the 80 % interval.
+    within_90
+        Share of values inside the 90 % interval.
+    off
+        Whether one of them is more than three points from what its interval says.
+    """
+
+    family: str
+    within_50: Number
+    within_80: Number
+    within_90: Number
+    off: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bin:
+    """A bar of a reliability diagram.
+
+    Attributes
+    ----------
+    said
+        Mean of the chances.
+    came
+        Share of them that came true.
+    windows
+        How many chances.
+    """
+
+    said: Number
+    came: Number
+    windows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chances:
+    """How good the chances to cross a limit were.
+
+    Attributes
+    ----------
+    family
+        The resource; empty for all together.
+    windows
+        How many chances were given.
+    crossed
+        How often the limit was crossed.
+    brier
+        Mean squared error of the chances.
+    brier_base
+        The same of climatology: always giving the share of a metric's windows that crossed.
+    worse
+        Whether the chances were worse than climatology, where anything crossed.
+    bins
+        The reliability diagram.
+    """
+
+    family: str
+    windows: int
+    crossed: int
+    brier: Number
+    brier_base: Number
+    worse: bool
+    bins: tuple[Bin, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fallback:
+    """A metric and its quarters of the horizon where the LSTM lost.
+
+    Attributes
+    ----------
+    title
+        Title of the metric.
+    makers
+        Who predicts each quarter.
+    lstm
+        CRPS of the LSTM on each quarter, as a ratio to that of seasonal-naive.
+    best
+        The same of who predicts it.
+    """
+
+    title: str
+    makers: tuple[str, ...]
+    lstm: tuple[Number, ...]
+    best: tuple[Number, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What the held-out windows say about intervals, chances and fall-backs.
+
+    Attributes
+    ----------
+    coverage
+        By family.
+    chances
+        All together first, then by family; only what has a limit.
+    fallbacks
+        Where the LSTM lost.
+    """
+
+    coverage: tuple[Coverage, ...]
+    chances: tuple[Chances, ...]
+    fallbacks: tuple[Fallback, ...]
 
 
 def judgement_of(skills: Sequence[Skill], metrics: Mapping[str, Metric]) -> Judgement:
@@ -25,9 +141,9 @@ def judgement_of(skills: Sequence[Skill], metrics: Mapping[str, Metric]) -> Judg
     chances = [_chances(family, members) for family, members in limited.items() if members]
     everything = [skill for members in limited.values() for skill in members]
     return Judgement(
-        coverage=[_coverage(family, members) for family, members in sorted(families.items())],
-        chances=[_chances("", everything), *chances] if everything else [],
-        fallbacks=[_fallback(s, metrics[s.metric]) for s in skills if s.metric in metrics and _lost(s)],
+        coverage=tuple(_coverage(family, members) for family, members in sorted(families.items())),
+        chances=(_chances("", everything), *chances) if everything else (),
+        fallbacks=tuple(_fallback(s, metrics[s.metric]) for s in skills if s.metric in metrics and _lost(s)),
     )
 
 
@@ -39,9 +155,9 @@ def _coverage(family: str, skills: Sequence[Skill]) -> Coverage:
     off = any(math.isfinite(share) and abs(share - level / 100) > TOLERANCE for level, share in within.items())
     return Coverage(
         family=family,
-        within_50=known(within[50]),
-        within_80=known(within[80]),
-        within_90=known(within[90]),
+        within_50=within[50],
+        within_80=within[80],
+        within_90=within[90],
         off=off,
     )
 
@@ -56,14 +172,12 @@ def _chances(family: str, skills: Sequence[Skill]) -> Chances:
         family=family,
         windows=round(sum(counts)),
         crossed=crossed,
-        brier=known(brier),
-        brier_base=known(base),
+        brier=brier,
+        brier_base=base,
         worse=bool(crossed) and brier > base,  # where nothing crossed there is nothing to judge
-        bins=[
-            Bin(said=known(said / count) or 0.0, came=known(came / count) or 0.0, windows=round(count))
-            for count, said, came in totals
-            if count
-        ],
+        bins=tuple(
+            Bin(said=said / count, came=came / count, windows=round(count)) for count, said, came in totals if count
+        ),
     )
 
 
@@ -77,9 +191,9 @@ def _fallback(skill: Skill, metric: Metric) -> Fallback:
     best = [min(table, key=lambda name: _finite(table[name][quarter])) for quarter in quarters]
     return Fallback(
         title=metric.label,
-        makers=best,
-        lstm=[known(value) for value in table[LSTM]],
-        best=[known(table[name][quarter]) for quarter, name in zip(quarters, best, strict=True)],
+        makers=tuple(best),
+        lstm=table[LSTM],
+        best=tuple(table[name][quarter] for quarter, name in zip(quarters, best, strict=True)),
     )
 
 

@@ -5,31 +5,24 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-__all__ = ["clock", "figure", "iso", "known", "percent", "span"]
+__all__ = ["clock", "figure", "percent", "span"]
+
+NOTHING = "–"
 
 
-def iso(time: np.datetime64) -> str:
-    """UTC time to the second: ``2026-03-17T04:30:00Z``."""
-    return f"{time.astype('datetime64[s]')}Z"
-
-
-def known(value: float) -> float | None:
-    """Four significant digits; None for what is not a number."""
-    return float(f"{value:.4g}") if math.isfinite(value) else None
-
-
-def clock(time: str | None) -> str:
+def clock(time: str | np.datetime64 | None) -> str:
     """A time for people: ``Tue 17 Mar 04:30``."""
     if time is None:
-        return "–"
-    moment = datetime.fromisoformat(time).astimezone(UTC)
+        return NOTHING
+    text = time if isinstance(time, str) else f"{time.astype('datetime64[s]')}Z"
+    moment = datetime.fromisoformat(text).astimezone(UTC)
     return f"{moment:%a} {moment.day} {moment:%b %H:%M}"
 
 
 def figure(value: float | None, unit: str = "") -> str:
     """A number for people with its unit: three significant digits, no exponent."""
-    if value is None:
-        return "–"
+    if value is None or not math.isfinite(value):
+        return NOTHING
     size = abs(value)
     text = f"{value:,.0f}" if size >= 100 else f"{value:.3g}" if size >= 0.001 else "0"
     return f"{text} {unit}".strip()
@@ -37,8 +30,8 @@ def figure(value: float | None, unit: str = "") -> str:
 
 def percent(share: float | None) -> str:
     """A share as a percentage that never says 0 % or 100 % of what is not certain."""
-    if share is None:
-        return "–"
+    if share is None or not math.isfinite(share):
+        return NOTHING
     if share in (0.0, 1.0):
         return f"{100 * share:.0f} %"
     return "< 1 %" if share < 0.01 else "> 99 %" if share > 0.99 else f"{100 * share:.0f} %"

@@ -1,103 +1,203 @@
-"""The report in a few figures and sentences."""
+"""The report in a few figures and sentences; every count of the page is taken from here."""
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
+from brownout.domain.encoding import Number
+from brownout.domain.entities import EntityKind
 from brownout.domain.findings import UNKNOWN, Diagnosis
 from brownout.domain.forecasts import Breach
-from brownout.domain.night import Night
-from brownout.reporting import schema
-from brownout.reporting.episode_views import first_of
-from brownout.reporting.numbers import clock, iso, known, percent, span
+from brownout.domain.night import ConsoleLevel, Night
+from brownout.reporting.incident_order import episodes_of, first_mover
+from brownout.reporting.numbers import clock, figure, percent, span
 
-__all__ = ["summary_of"]
+__all__ = ["EVEN_CHANCE", "Outlook", "Summary", "outlook_of", "summary_of"]
 
 FEW = 3
-EVEN = 0.5
+"""Sentences about incidents, and about breaches: more is not read on a first screen."""
+EVEN_CHANCE = 0.5
 """Chance from which something will probably happen."""
+BESIDE_ITS_HOST = frozenset({EntityKind.DISK, EntityKind.PATH, EntityKind.INTERFACE, EntityKind.LINK})
+"""Kinds of entity whose trouble is that of everything on their host."""
+Outlook = Literal["exceeded", "probable", "possible", "later"]
 
 
-def summary_of(night: Night) -> schema.Summary:
-    """Headline, the next few sentences, and the figures of the tiles."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """The report in a few figures and sentences.
+
+    Attributes
+    ----------
+    headline
+        What an operator must know first.
+    sentences
+        What comes next, in order.
+    incidents_open
+        Incidents that were going on at the end of the data.
+    incidents_over
+        Incidents that were over by then.
+    suppressed
+        Episodes that raise no alarm.
+    breaches
+        All limits of ``breaches``: the sum of the next four.
+    exceeded
+        Limits that are crossed already.
+    probable
+        Limits that will be crossed within the horizon with at least an even chance.
+    possible
+        Limits that may be crossed within the horizon: the chance is below even.
+    later
+        Limits that may be crossed in the weeks after the horizon.
+    consoles
+        All consoles.
+    consoles_at_risk
+        Consoles that will probably cross a limit, depend on an entity that will, or take part in an open incident.
+    consoles_measured
+        Consoles that were measured in the last half hour.
+    consoles_too_slow
+        Those of them that are beyond their limit now.
+    slowest
+        The console that is slowest now; None where none was measured.
+    latency_ms
+        Median of console latency over all consoles and the whole window; None without consoles.
+    latency_p90_ms
+        90 % quantile of the same over the consoles.
+    """
+
+    headline: str
+    sentences: tuple[str, ...]
+    incidents_open: int
+    incidents_over: int
+    suppressed: int
+    breaches: int
+    exceeded: int
+    probable: int
+    possible: int
+    later: int
+    consoles: int
+    consoles_at_risk: int
+    consoles_measured: int
+    consoles_too_slow: int
+    slowest: ConsoleLevel | None
+    latency_ms: Number | None
+    latency_p90_ms: Number | None
+
+
+def outlook_of(breach: Breach, horizon_s: float) -> Outlook:
+    """How sure a breach is and when it comes, in one word; ``horizon_s`` is that of the night."""
+    if breach.exceeded:
+        return "exceeded"
+    if breach.horizon_s > horizon_s:
+        return "later"
+    return "probable" if breach.probability >= EVEN_CHANCE else "possible"
+
+
+def summary_of(night: Night) -> Summary:
+    """Headline, the next few sentences, and the figures of the first screen."""
     ongoing = [diagnosis for diagnosis in night.diagnoses if diagnosis.open]
-    consoles = [entity.id for entity in night.topology if entity.kind == "console"]
+    counts = Counter(outlook_of(breach, night.horizon_s) for breach in night.breaches)
+    consoles = {entity.id for entity in night.topology if entity.kind == EntityKind.CONSOLE}
     latency = night.latency
-    coming = [breach for breach in night.breaches if not breach.exceeded]
-    exceeded = len(night.breaches) - len(coming)
-    return schema.Summary(
-        headline=_headline(len(ongoing), exceeded, coming, night.horizon_s),
-        sentences=[_about(diagnosis, night) for diagnosis in ongoing[:FEW]]
-        + [_forecast(breach, night) for breach in coming[:FEW]]
-        + _already([breach for breach in night.breaches if breach.exceeded], night)
-        + _otherwise(night),
+    return Summary(
+        headline=_headline(len(ongoing), counts, night.horizon_s),
+        sentences=(*_sentences(ongoing, night), *_other_sentences(night)),
         incidents_open=len(ongoing),
         incidents_over=len(night.diagnoses) - len(ongoing),
         suppressed=len(night.suppressed),
         breaches=len(night.breaches),
-        exceeded=exceeded,
-        consoles_at_risk=len(_at_risk(night, ongoing) & set(consoles)),
+        exceeded=counts["exceeded"],
+        probable=counts["probable"],
+        possible=counts["possible"],
+        later=counts["later"],
         consoles=len(consoles),
-        latency_ms=None if latency is None else known(float(np.nanmedian(latency.values))),
-        latency_p90_ms=None if latency is None else known(float(np.nanmedian(latency.high))),
+        consoles_at_risk=len(_at_risk(night, ongoing) & consoles),
+        consoles_measured=len(night.consoles),
+        consoles_too_slow=sum(console.exceeded for console in night.consoles),
+        slowest=night.consoles[0] if night.consoles else None,
+        latency_ms=None if latency is None else float(np.nanmedian(latency.values)),
+        latency_p90_ms=None if latency is None else float(np.nanmedian(latency.high)),
     )
 
 
-def _headline(ongoing: int, exceeded: int, coming: Sequence[Breach], horizon_s: float) -> str:
+def _headline(ongoing: int, counts: Counter[Outlook], horizon_s: float) -> str:
     within = span(horizon_s)
-    chances = [breach.probability for breach in coming if breach.horizon_s <= horizon_s]
-    later = len(coming) - len(chances)
-    probable = sum(chance >= EVEN for chance in chances)
-    possible = len(chances) - probable
-    if not ongoing and not exceeded and not coming:
-        return f"Nothing is going on, and no limit will probably be crossed within {within}."
     parts = []
     if ongoing:
-        parts.append(f"{_count(ongoing, 'incident')} {'is' if ongoing == 1 else 'are'} going on")
-    if exceeded:
-        parts.append(f"{_count(exceeded, 'limit')} {'is' if exceeded == 1 else 'are'} exceeded")
-    if probable:
-        parts.append(f"{_count(probable, 'limit')} will probably be crossed within {within}")
-    if possible:
-        may = f"{_count(possible, 'limit')} may be crossed within {within}"
-        parts.append(f"{possible} more may be" if probable else may)
-    if later:
-        parts.append(f"{_count(later, 'limit')} may be crossed in the weeks after")
+        parts.append(f"{_count(ongoing, 'incident')} {_are(ongoing)} going on")
+    if counts["exceeded"]:
+        parts.append(f"{_count(counts['exceeded'], 'limit')} {_are(counts['exceeded'])} exceeded")
+    if counts["probable"]:
+        parts.append(f"{_count(counts['probable'], 'limit')} will probably be crossed within {within}")
+    if counts["possible"]:
+        possible = f"{_count(counts['possible'], 'limit')} may be crossed within {within}"
+        parts.append(f"{counts['possible']} more may be" if counts["probable"] else possible)
+    if counts["later"]:
+        parts.append(f"{_count(counts['later'], 'limit')} may be crossed in the weeks after")
+    if not parts:
+        return f"Nothing is going on, and no limit will probably be crossed within {within}."
     return f"{', '.join(parts)}."
 
 
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
 def _count(number: int, thing: str) -> str:
-    many = thing.removesuffix("y") + "ies" if thing.endswith("y") else f"{thing}s"
-    return f"{number} {thing if number == 1 else many}"
+    several = thing.removesuffix("y") + "ies" if thing.endswith("y") else f"{thing}s"
+    return f"{number} {thing if number == 1 else several}"
 
 
-def _about(diagnosis: Diagnosis, night: Night) -> str:
+def _sentences(ongoing: Sequence[Diagnosis], night: Night) -> list[str]:
+    """Who hurts now, who will, and what is beyond its limit."""
+    coming = [breach for breach in night.breaches if not breach.exceeded]
+    exceeded = [breach for breach in night.breaches if breach.exceeded]
+    return [
+        *_slow_consoles(night.consoles),
+        *(_about_incident(diagnosis, night) for diagnosis in ongoing[:FEW]),
+        *(_about_breach(breach, night) for breach in coming[:FEW]),
+        *_about_exceeded(exceeded, night),
+    ]
+
+
+def _slow_consoles(consoles: Sequence[ConsoleLevel]) -> list[str]:
+    """Which console is slowest now, where any is beyond its limit; ``consoles`` are slowest first."""
+    slow = [console for console in consoles if console.exceeded]
+    if not slow:
+        return []
+    worst = slow[0]
+    limit = "" if worst.limit is None else f" (limit {figure(worst.limit, 'ms')})"
+    line = f"{len(slow)} of {_count(len(consoles), 'console')} {_are(len(slow))} too slow now"
+    return [f"{line}, the slowest {worst.series.entity} with {figure(worst.now, 'ms')}{limit}."]
+
+
+def _about_incident(diagnosis: Diagnosis, night: Night) -> str:
     top = diagnosis.top
-    since = f"since {clock(iso(diagnosis.start))} UTC"
+    since = f"since {clock(diagnosis.start)} UTC"
     if top.id == UNKNOWN:
-        first = first_of(episode for episode in night.episodes if episode.id in diagnosis.episodes)
-        entity = diagnosis.entities[0] if first is None else first.series.entity
+        mover = first_mover(episodes_of(diagnosis, night))
+        entity = diagnosis.entities[0] if mover is None else mover.series.entity
         return f"{entity} behaves abnormally {since}; nothing known explains it."
     return f"{top.title} at {top.entity} {since} ({percent(top.probability)} sure)."
 
 
-def _forecast(breach: Breach, night: Night) -> str:
+def _about_breach(breach: Breach, night: Night) -> str:
     metric = night.metrics[breach.series.metric]
     line = f"{metric.label} of {breach.series.entity} crosses {breach.limit:g} {metric.unit}".rstrip()
-    dates = [clock(iso(time)) for time in (breach.earliest, breach.latest) if time is not None]
+    dates = [clock(time) for time in (breach.earliest, breach.latest) if time is not None]
     when = f" between {dates[0]} and {dates[1]} UTC" if len(set(dates)) == 2 else f" from {dates[0]} UTC on"
-    return f"{line} with {percent(breach.probability)} probability{when if dates else ''}{_driven(breach, night)}."
+    driven = ""
+    if breach.drivers:
+        driver = breach.drivers[0]
+        share = f"({percent(driver.share)} of the rise)"
+        driven = f", driven by {night.metrics[driver.metric].label} of {driver.entity} {share}"
+    return f"{line} with {percent(breach.probability)} probability{when if dates else ''}{driven}."
 
 
-def _driven(breach: Breach, night: Night) -> str:
-    """What drives it most, where that is known."""
-    if not breach.drivers:
-        return ""
-    first = breach.drivers[0]
-    return f", driven by {night.metrics[first.metric].label} of {first.entity} ({percent(first.share)} of the rise)"
-
-
-def _already(exceeded: Sequence[Breach], night: Night) -> list[str]:
+def _about_exceeded(exceeded: Sequence[Breach], night: Night) -> list[str]:
     """One sentence about what is beyond its limit now, the longest first."""
     if not exceeded:
         return []
@@ -109,30 +209,25 @@ def _already(exceeded: Sequence[Breach], night: Night) -> list[str]:
     return [f"{line} now, and probably for {span(longest.duration_s)} of the next {span(longest.horizon_s)}{rest}."]
 
 
-def _otherwise(night: Night) -> list[str]:
+def _other_sentences(night: Night) -> list[str]:
     sentences = []
     if night.suppressed:
-        are = "is" if len(night.suppressed) == 1 else "are"
-        sentences.append(f"{_count(len(night.suppressed), 'episode')} {are} not alarmed, for stated reasons.")
+        number = len(night.suppressed)
+        sentences.append(f"{_count(number, 'episode')} {_are(number)} not alarmed, for stated reasons.")
     if night.quality.silent:
         sentences.append(f"{_count(len(night.quality.silent), 'entity')} sent no data in the window.")
     return sentences
 
 
-def _at_risk(night: Night, ongoing: list[Diagnosis]) -> set[str]:
+def _at_risk(night: Night, ongoing: Sequence[Diagnosis]) -> set[str]:
     """Everything that is part of an open incident, or at or below an entity that will cross a limit."""
-    found: set[str] = set()
-    own = {episode.id: episode.entity for episode in night.episodes}
+    at_risk: set[str] = set()
+    entity_of = {episode.id: episode.entity for episode in night.episodes}
     for diagnosis in ongoing:
-        for entity in (*(own[name] for name in diagnosis.episodes), diagnosis.top.entity):
-            found |= {entity, *night.topology.descendants(entity)}
+        for entity in (*(entity_of[name] for name in diagnosis.episodes), diagnosis.top.entity):
+            at_risk |= {entity, *night.topology.descendants(entity)}
     for breach in night.breaches:
-        found |= {breach.series.entity, *_sufferers(night, breach.series.entity)}
-    return found
-
-
-def _sufferers(night: Night, entity: str) -> tuple[str, ...]:
-    """What is below an entity; for a disk, a path, an interface or a link everything on its host."""
-    if night.topology[entity].kind in {"disk", "path", "interface", "link"}:
-        return night.topology.descendants(night.topology.root(entity))
-    return night.topology.descendants(entity)
+        entity = breach.series.entity
+        beside = night.topology[entity].kind in BESIDE_ITS_HOST
+        at_risk |= {entity, *night.topology.descendants(night.topology.root(entity) if beside else entity)}
+    return at_risk

@@ -9,17 +9,20 @@ import numpy as np
 from brownout.domain.entities import Topology
 from brownout.domain.panel import Panel
 from brownout.domain.truth import Anomaly, Event, Incident
-from brownout.simulation.events.injection import Injection, apply, place, truth
+from brownout.simulation.events.injection import Injection, apply, truth
 from brownout.simulation.events.operations import CLUSTER, Background, apply_background, draw_background, events_of
+from brownout.simulation.events.placement import Placement
 from brownout.simulation.fleet_settings import FleetSettings
 from brownout.simulation.layout.configuration import draw_labels
 from brownout.simulation.layout.fleet_layout import Indices, Layout, make_layout
+from brownout.simulation.measured_state import MeasuredState
 from brownout.simulation.measurement import kinds_measured, measure
 from brownout.simulation.physics.consoles import simulate_consoles, simulate_guests
 from brownout.simulation.physics.demand import draw_demand
 from brownout.simulation.physics.draws import Draws
 from brownout.simulation.physics.drivers import Drivers
 from brownout.simulation.physics.hosts import simulate_hosts
+from brownout.simulation.simulation_definitions import SimulationDefinitions
 
 __all__ = ["Fleet", "Plan", "plan_fleet", "simulate", "stream"]
 
@@ -47,6 +50,7 @@ class Plan:
     """A fleet before it runs: who is there, what will be done to it, and what will go wrong."""
 
     settings: FleetSettings
+    definitions: SimulationDefinitions
     layout: Layout
     background: Background
     injections: tuple[Injection, ...]
@@ -66,7 +70,7 @@ class Plan:
     @property
     def truth(self) -> tuple[tuple[Incident, ...], tuple[Anomaly, ...]]:
         """Labels of what will have happened."""
-        return truth(self.injections, self.settings, self.layout)
+        return truth(self.injections, self.definitions.faults, self.settings, self.layout)
 
     @property
     def events(self) -> tuple[Event, ...]:
@@ -74,9 +78,9 @@ class Plan:
         return events_of(self.background, self.settings, self.layout)
 
 
-def simulate(settings: FleetSettings) -> Fleet:
-    """Simulate a fleet; the same settings give the same bytes."""
-    plan = plan_fleet(settings)
+def simulate(settings: FleetSettings, definitions: SimulationDefinitions | None = None) -> Fleet:
+    """Simulate a fleet; the same settings and definitions, by default those that ship, give the same bytes."""
+    plan = plan_fleet(settings, definitions)
     parts = [_joined(list(stretches)) for _, stretches in groupby(stream(plan), key=_names)]
     panels = {kind: _beside([part[kind] for part in parts]) for kind in parts[0]}
     incidents, anomalies = plan.truth
@@ -90,16 +94,26 @@ def simulate(settings: FleetSettings) -> Fleet:
     )
 
 
-def plan_fleet(settings: FleetSettings) -> Plan:
+def plan_fleet(settings: FleetSettings, definitions: SimulationDefinitions | None = None) -> Plan:
     """Draw layout, configuration and faults; raises SettingsError where the faults do not fit in."""
+    definitions = definitions or SimulationDefinitions.load()
     seeds = np.random.SeedSequence(settings.seed).spawn(8)
     layout = make_layout(settings, np.random.default_rng(seeds[0]))
     background, layout = draw_background(settings, layout, np.random.default_rng(seeds[7]))
     if settings.signatures:
         draw_labels(layout, np.random.default_rng(seeds[6]))
-    injections = place(settings, layout, background, np.random.default_rng(seeds[1]))
+    placement = Placement(
+        settings=settings,
+        layout=layout,
+        background=background,
+        faults=definitions.faults,
+        plain=definitions.plain,
+        rng=np.random.default_rng(seeds[1]),
+    )
+    injections = placement.place()
     return Plan(
         settings=settings,
+        definitions=definitions,
         layout=layout,
         background=background,
         injections=tuple(injections),
@@ -127,20 +141,31 @@ def _run(plan: Plan, hosts: Indices, begin: int, streams: Sequence[Draws]) -> di
     settings, layout = plan.settings, plan.layout.part(hosts).later(begin)
     slots = min(STRETCH, settings.slots - begin)
     guests = np.flatnonzero(np.isin(plan.layout.host, hosts))
-    drivers = Drivers.healthy(layout, slots)
-    for one in plan.injections:
-        if one.host in hosts:
-            host, vm = int(np.searchsorted(hosts, one.host)), int(np.searchsorted(guests, one.vm))
-            own = replace(one, host=host, vm=vm, first=one.first - begin, last=one.last - begin)
-            apply(own, layout, drivers)
+    drivers = Drivers.healthy(layout, slots, plan.definitions.drivers)
+    for injection in plan.injections:
+        if injection.host in hosts:
+            host, vm = int(np.searchsorted(hosts, injection.host)), int(np.searchsorted(guests, injection.vm))
+            first, last = injection.first - begin, injection.last - begin
+            local = replace(injection, host=host, vm=vm, first=first, last=last)
+            apply(local, plan.definitions.faults[injection.cause], layout, drivers)
     apply_background(plan.background.part(hosts, guests, begin), layout, drivers)
     step = np.timedelta64(settings.interval_s * 1000, "ms")
     times = settings.start + (begin + np.arange(slots)) * step
     demand = draw_demand(layout, drivers, times, streams[0])
-    state = simulate_hosts(layout, demand, drivers, streams[1], interval_s=settings.interval_s)
-    inside = simulate_guests(layout, demand, drivers, state, streams[2])
-    consoles = simulate_consoles(layout, (demand, drivers, state, inside), streams[2])
-    return measure(settings, layout, (demand, drivers, state, inside, consoles), times, streams[3])
+    on_hosts = simulate_hosts(layout, demand, drivers, streams[1], interval_s=settings.interval_s)
+    inside = simulate_guests(layout, demand, drivers, on_hosts, streams[2])
+    consoles = simulate_consoles(layout, (demand, drivers, on_hosts, inside), streams[2])
+    state = MeasuredState(
+        settings=settings,
+        layout=layout,
+        drivers=drivers,
+        demand=demand,
+        hosts=on_hosts,
+        guests=inside,
+        consoles=consoles,
+        rng=streams[3],
+    )
+    return measure(state, times, plan.definitions)
 
 
 def _names(part: Mapping[str, Panel]) -> tuple[str, ...]:

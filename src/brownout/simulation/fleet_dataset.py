@@ -18,6 +18,7 @@ from brownout.domain.metrics import Metric
 from brownout.domain.panel import Panel
 from brownout.domain.ports import Progress, no_progress
 from brownout.domain.truth import Anomaly, Event, Incident
+from brownout.numerics.slots import epoch_ms
 from brownout.simulation.fleet import Fleet, Plan, stream
 from brownout.simulation.fleet_settings import FleetSettings
 from brownout.store.history import WEEK, week_of
@@ -167,7 +168,7 @@ def _table(panel: Panel, start: int, end: int, schema: pa.Schema) -> pa.Table:
     names, length = panel.entity_ids, end - start
     columns = np.ascontiguousarray(panel.values[:, start:end].reshape(len(names) * length, -1).T)
     kept = np.isfinite(columns).any(axis=0)
-    times = np.tile(panel.times[start:end].astype("datetime64[ms]").astype(np.int64), len(names))[kept]
+    times = np.tile(epoch_ms(panel.times[start:end]), len(names))[kept]
     owners = np.repeat(np.arange(len(names), dtype=np.int32), length)[kept]
     measured = {metric.name: columns[place, kept] for place, metric in enumerate(panel.metrics)}
     arrays = [pa.array(times, schema.field("time").type)]

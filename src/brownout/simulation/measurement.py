@@ -3,18 +3,19 @@
 import numpy as np
 import numpy.typing as npt
 
-from brownout.domain.metrics import Catalogue
-from brownout.domain.panel import Panel
+from brownout.domain.panel import Panel, Times
 from brownout.simulation.fleet_settings import FleetSettings
 from brownout.simulation.layout.fleet_layout import Layout
-from brownout.simulation.physics.consoles import Consoles, Guests
+from brownout.simulation.measured_state import MeasuredState
+from brownout.simulation.measurement_formulas import evaluate
+from brownout.simulation.physics.consoles import Consoles
 from brownout.simulation.physics.demand import Demand
 from brownout.simulation.physics.draws import Draws
 from brownout.simulation.physics.drivers import Drivers
 from brownout.simulation.physics.host_clocks import RATES, stamped
 from brownout.simulation.physics.hosts import Hosts
 from brownout.simulation.physics.load import Array, ar1
-from brownout.simulation.signatures import signatures
+from brownout.simulation.simulation_definitions import SimulationDefinitions
 
 __all__ = ["kinds_measured", "measure"]
 
@@ -27,49 +28,50 @@ UPDATES_A_MINUTE = 2
 TIMEOUT_MS = 5000.0
 
 
-def measure(
-    settings: FleetSettings,
-    layout: Layout,
-    state: tuple[Demand, Drivers, Hosts, Guests, Consoles],
-    times: npt.NDArray[np.datetime64],
-    rng: Draws,
-) -> dict[str, Panel]:
+def measure(state: MeasuredState, times: Times, definitions: SimulationDefinitions) -> dict[str, Panel]:
     """Panels of the times by kind of entity, with the metrics of the catalogue."""
-    demand, drivers, hosts, guests, consoles = state
-    noise = _Noise(rng, settings.interval_s)
-    kinds: dict[str, dict[str, Array]] = {
-        "host": _host(layout, demand, drivers, hosts, noise),
-        "disk": _disk(hosts, noise),
-        "path": _path(layout, drivers, _way(settings, times), noise),
-        "interface": _interface(layout, drivers, hosts, noise),
-    }
-    if "vm" in kinds_measured(settings):
-        kinds["vm"] = _vm(layout, (demand, drivers, hosts, guests), noise)
-    if "console" in kinds_measured(settings):
-        kinds["link"] = _link(layout, drivers, hosts, noise)
-        kinds["console"] = _console(demand, drivers, consoles, noise)
-    if settings.signatures:
-        for kind, columns in signatures(settings, layout, state, rng).items():
-            if kind in kinds:
-                kinds[kind] |= columns
+    settings, layout, drivers, rng = state.settings, state.layout, state.drivers, state.rng
+    kinds = _columns(state, times, definitions)
+    rates = RATES | {formula.metric for formula in definitions.formulas if formula.rate}
     entities = layout.entities()
-    catalogue = Catalogue.load()
     panels = {}
     for kind, columns in kinds.items():
-        metrics = catalogue.select(columns)
+        metrics = definitions.catalogue.select(columns)
         values = np.empty((*next(iter(columns.values())).shape, len(metrics)), np.float32)
         for place, metric in enumerate(metrics):
             upper = min(metric.upper, 100) if metric.unit == "%" else metric.upper
             values[..., place] = np.clip(columns.pop(metric.name), metric.lower, upper)
         if "host_clock_ahead_s" in drivers.extra and kind in OF_HOSTS:
-            rates = np.isin([metric.name for metric in metrics], list(RATES))
-            values = stamped(values, _ahead(kind, settings, layout, drivers), rates)
+            grows = np.isin([metric.name for metric in metrics], list(rates))
+            values = stamped(values, _ahead(kind, settings, layout, drivers), grows)
             # A growth of many intervals in one can be more than there is of something: no reader believes it.
             values[values > np.array([metric.upper for metric in metrics], np.float32)] = np.nan
         values[rng.random(values.shape[:2]) < GAP_SHARE] = np.nan
         values[np.broadcast_to(_silent(kind, drivers, layout, rng), values.shape[:2])] = np.nan
         panels[kind] = Panel(values, times[0], settings.interval_s, entities[kind], metrics)
     return panels
+
+
+def _columns(state: MeasuredState, times: Times, definitions: SimulationDefinitions) -> dict[str, dict[str, Array]]:
+    """Columns by kind and metric: those of the physics, then those that formulas say."""
+    settings, layout, drivers, hosts = state.settings, state.layout, state.drivers, state.hosts
+    noise = _Noise(state.rng, settings.interval_s)
+    kinds: dict[str, dict[str, Array]] = {
+        "host": _host(layout, state.demand, drivers, hosts, noise),
+        "disk": _disk(hosts, noise),
+        "path": _path(layout, drivers, _elapsed_share(settings, times), noise),
+        "interface": _interface(layout, drivers, hosts, noise),
+    }
+    if "vm" in kinds_measured(settings):
+        kinds["vm"] = _vm(state, noise)
+    if "console" in kinds_measured(settings):
+        kinds["link"] = _link(layout, drivers, hosts, noise)
+        kinds["console"] = _console(state.demand, drivers, state.consoles, noise)
+    measured = [formula for formula in definitions.formulas if formula.always or settings.signatures]
+    for kind, columns in evaluate(measured, state).items():
+        if kind in kinds:
+            kinds[kind] |= columns
+    return kinds
 
 
 def kinds_measured(settings: FleetSettings) -> tuple[str, ...]:
@@ -159,14 +161,14 @@ def _disk(hosts: Hosts, noise: _Noise) -> dict[str, Array]:
     }
 
 
-def _way(settings: FleetSettings, times: npt.NDArray[np.datetime64]) -> Array:
-    """How much of the fleet's time is over, 0 at its first slot and 1 at its last."""
+def _elapsed_share(settings: FleetSettings, times: Times) -> Array:
+    """Share of the fleet's time that is over, 0 at its first slot and 1 at its last."""
     first = int((times[0] - settings.start) / np.timedelta64(settings.interval_s * 1000, "ms"))
     return np.linspace(0, 1, settings.slots)[first : first + len(times)]
 
 
-def _path(layout: Layout, drivers: Drivers, way: Array, noise: _Noise) -> dict[str, Array]:
-    growth = 1.5 * way * layout.pace[:, None]
+def _path(layout: Layout, drivers: Drivers, elapsed: Array, noise: _Noise) -> dict[str, Array]:
+    growth = 1.5 * elapsed * layout.pace[:, None]
     churn = 0.3 * ar1(noise.rng, drivers.disk_fill.shape, steps=240 / noise.minutes)
     return {"disk_used_pct": np.minimum(layout.disk_used[:, None] + growth + drivers.disk_fill + churn, 100)}
 
@@ -199,8 +201,9 @@ def _link(layout: Layout, drivers: Drivers, hosts: Hosts, noise: _Noise) -> dict
     }
 
 
-def _vm(layout: Layout, state: tuple[Demand, Drivers, Hosts, Guests], noise: _Noise) -> dict[str, Array]:
-    demand, drivers, hosts, guests = state
+def _vm(state: MeasuredState, noise: _Noise) -> dict[str, Array]:
+    layout, demand, drivers = state.layout, state.demand, state.drivers
+    hosts, guests = state.hosts, state.guests
     kbs = guests.iops * 18
     return {
         "vm_cpu_pct": noise.relative(guests.cpu, 0.04),

@@ -12,13 +12,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as pads
 
-from brownout.domain.entities import Entity, Topology
+from brownout.domain.entities import Entity, EntityKind, Topology
 from brownout.domain.errors import DataError
 from brownout.domain.metrics import Catalogue, Metric, Role, Worse
 from brownout.domain.panel import as_time
 from brownout.domain.ports import Span
 from brownout.domain.truth import Anomaly, Incident
 from brownout.ingest.spans import spans_of
+from brownout.numerics.slots import epoch_ms
 from brownout.store.row_groups import RowGroups, places_of
 
 __all__ = ["Dataset"]
@@ -46,8 +47,11 @@ class Dataset:
     licence: str
 
     @classmethod
-    def open(cls, folder: Path) -> Self:
-        """Check a folder and read all but its samples; raises DataError with what is wrong with it."""
+    def open(cls, folder: Path, *, catalogue: Catalogue | None = None) -> Self:
+        """Check a folder and read all but its samples; raises DataError with what is wrong with it.
+
+        Metrics mean what the folder says, else what the ``catalogue`` does, by default the one that ships.
+        """
         header = _read_header(folder / "dataset.toml")
         schema = _schema(folder / "samples.parquet")
         columns = [name for name in schema.names if name not in ("time", "entity")]
@@ -56,7 +60,7 @@ class Dataset:
         if stray:
             msg = f"{folder}/dataset.toml describes metrics {stray} that samples.parquet has no column for."
             raise DataError(msg, remedy=f"Its columns are {columns}.")
-        catalogue = Catalogue.load()
+        catalogue = catalogue or Catalogue.load()
         test_start = header.get("test_start")
         return cls(
             folder=folder,
@@ -132,7 +136,7 @@ def read_samples(
     kind = samples.schema.field("time").type
     for bound, after in ((start, True), (end, False)):
         if bound is not None:
-            time = pa.scalar(int(bound.astype("datetime64[ms]").astype(np.int64)), pa.timestamp("ms", "UTC"))
+            time = pa.scalar(epoch_ms(bound), pa.timestamp("ms", "UTC"))
             limit = time.cast(kind) if kind.tz else time.cast(pa.timestamp("ms")).cast(kind)
             condition &= pads.field("time") >= limit if after else pads.field("time") < limit
     try:
@@ -202,7 +206,7 @@ def _entities(folder: Path) -> Iterator[Entity]:
         described.add(row["entity"])
         yield Entity(
             id=row["entity"],
-            kind=row.get("kind") or "entity",
+            kind=row.get("kind") or EntityKind.ENTITY,
             parent=row.get("parent") or "",
             site=row.get("site") or "",
             group=row.get("group") or "",

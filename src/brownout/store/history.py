@@ -25,6 +25,7 @@ from brownout.domain.metrics import Metric
 from brownout.domain.ports import Span
 from brownout.domain.repairs import Repair, Repairs
 from brownout.ingest.spans import merge_spans, spans_of
+from brownout.numerics.slots import days, epoch_ms, time_of
 from brownout.store.atomic import atomic_path, write_text
 from brownout.store.dataset import read_samples
 from brownout.store.parquet import ROWS_A_GROUP, samples_writer
@@ -49,8 +50,8 @@ __all__ = [
 ]
 
 FORMAT = 2
-WEEK = np.timedelta64(7 * 86_400_000, "ms")
-HOURS = np.timedelta64(6 * 3_600_000, "ms")
+WEEK = days(7)
+HOURS = days(0.25)
 """What is read of a live source at a time: small enough for memory, large enough for columns."""
 MONDAY = np.datetime64("1970-01-05", "ms")
 NOTE = b"brownout"
@@ -186,7 +187,7 @@ class History:
         self._whole()
         parts = [
             {
-                name: Span(first=_time(first), last=_time(last), interval_s=step, rows=rows)
+                name: Span(first=time_of(first), last=time_of(last), interval_s=step, rows=rows)
                 for name, (first, last, step, rows) in note["spans"].items()
             }
             for note in self._notes
@@ -245,7 +246,7 @@ def write_samples(
         for table, made in parts:
             repairs += made
             for name, span in spans_of(table.select(["time", "entity"]), None).items():
-                spans[name] = [_ms(span.first), _ms(span.last), span.interval_s, span.rows]
+                spans[name] = [epoch_ms(span.first), epoch_ms(span.last), span.interval_s, span.rows]
             writer.write_table(_with_all(schema, table), row_group_size=ROWS_A_GROUP)
             written += table.num_rows
         counts = [[repair.name, entity, number] for (repair, entity), number in sorted(repairs.counts.items())]
@@ -283,14 +284,6 @@ def note_of(path: Path) -> Mapping[str, Any]:
         msg = f"{path} cannot be read: {error}."
         raise HistoryError(msg, remedy="The file is damaged: remove the history folder and sync again.") from error
     return note
-
-
-def _time(millis: int) -> np.datetime64:
-    return np.datetime64(millis, "ms")
-
-
-def _ms(time: np.datetime64) -> int:
-    return int(time.astype("datetime64[ms]").astype(np.int64))
 
 
 def _plain(metric: Metric) -> dict[str, Any]:

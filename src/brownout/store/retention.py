@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from brownout.domain.repairs import Repairs
 from brownout.ingest.clean import Rows, clean
+from brownout.numerics.slots import days
 from brownout.store.history import (
     WEEK,
     Description,
@@ -51,9 +52,9 @@ def maintain(folder: Path, description: Description, keep: Keep, *, closed: np.d
     if description.watermark is None or closed is None:
         return
     for path in (folder / "samples").glob("*.parquet"):
-        if week_of(slice_start(path)) + WEEK <= description.watermark - _days(keep.days):
+        if week_of(slice_start(path)) + WEEK <= description.watermark - days(keep.days):
             path.unlink()
-    coarse_before = description.watermark - _days(keep.thin_after_days)
+    coarse_before = description.watermark - days(keep.thin_after_days)
     files = current_files(folder)
     for week in sorted({week_of(slice_start(path)) for path in files}):
         own = [path for path in files if week_of(slice_start(path)) == week]
@@ -102,7 +103,3 @@ def _remove_superseded(folder: Path) -> None:
     for path in (folder / "samples").glob("*.parquet"):
         if path not in current:
             path.unlink()
-
-
-def _days(number: float) -> np.timedelta64:
-    return np.timedelta64(round(number * 86_400_000), "ms")

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
-import numpy.typing as npt
 
 from brownout.domain.errors import DataError
-from brownout.domain.panel import Float, Panel
+from brownout.domain.panel import Panel
 from brownout.domain.ports import SampleStore, Span
 from brownout.domain.repairs import Repair, Repairs
 from brownout.ingest.clean import Rows, clean
+from brownout.numerics.slots import epoch_ms, floor_to_slot, group_means
 
 __all__ = ["SHARD_SIZE", "Shard", "ShardPlan", "plan_shards", "read_shard", "shards", "to_panel"]
 
@@ -87,7 +87,7 @@ def plan_shards(  # noqa: PLR0913 - each narrows what is planned
                     entities=tuple(pack),
                     kind=kind,
                     interval_s=interval,
-                    start=_floor(first if start is None else max(first, start), interval),
+                    start=floor_to_slot(first if start is None else max(first, start), interval),
                     end=last + np.timedelta64(1, "ms") if end is None else min(last + np.timedelta64(1, "ms"), end),
                 )
             )
@@ -108,7 +108,7 @@ def read_shard(store: SampleStore, plan: ShardPlan) -> Shard:
 def to_panel(rows: Rows, store: SampleStore, plan: ShardPlan) -> tuple[Panel, Repairs]:
     """Average the rows of each slot; slots without rows stay NaN."""
     interval_ms = plan.interval_s * 1000
-    origin = int(plan.start.astype("datetime64[ms]").astype(np.int64))
+    origin = epoch_ms(plan.start)
     length = -(-int((plan.end - plan.start) / np.timedelta64(1, "ms")) // interval_ms)
     shape = (len(rows.entities), length, len(rows.metrics))
     if np.prod(shape, dtype=float) > MAX_CELLS:
@@ -117,21 +117,13 @@ def to_panel(rows: Rows, store: SampleStore, plan: ShardPlan) -> tuple[Panel, Re
     cells = rows.codes * length + (rows.times - origin) // interval_ms
     values = np.empty((shape[0] * length, shape[2]), np.float32)
     for column in range(shape[2]):
-        values[:, column] = _slot_means(rows.values[:, column], cells, shape[0] * length)
+        values[:, column] = group_means(rows.values[:, column], cells, shape[0] * length)
     further = np.flatnonzero(np.diff(cells) == 0)
     merged = Repairs()
     if len(further):
         merged = Repairs.count(Repair.MERGED, (rows.entities[code] for code in rows.codes[further].tolist()))
     entities = tuple(store.topology[name] for name in rows.entities)
     return Panel(values.reshape(shape), plan.start, plan.interval_s, entities, rows.metrics), merged
-
-
-def _slot_means(column: Float, cells: npt.NDArray[np.int64], number: int) -> Float:
-    present = np.isfinite(column)
-    count = np.bincount(cells[present], minlength=number)
-    total = np.bincount(cells[present], weights=column[present], minlength=number)
-    means = np.divide(total, count, out=np.full(number, np.nan), where=count > 0)
-    return np.asarray(means, np.float32)
 
 
 def _packs(names: Sequence[str], spans: dict[str, Span], size: int) -> Iterator[list[str]]:
@@ -148,8 +140,3 @@ def _packs(names: Sequence[str], spans: dict[str, Span], size: int) -> Iterator[
         pack.append(name)
     if pack:
         yield pack
-
-
-def _floor(time: np.datetime64, interval_s: int) -> np.datetime64:
-    millis = int(time.astype("datetime64[ms]").astype(np.int64))
-    return np.datetime64(millis - millis % (interval_s * 1000), "ms")

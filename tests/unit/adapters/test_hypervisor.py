@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from brownout.adapters.hypervisor.facts import guest_facts, host_facts
 from brownout.adapters.hypervisor.kernel import Kernel, Thread
 from brownout.adapters.hypervisor.virsh import Virsh
 from brownout.cli import app
 from brownout.domain.errors import BrownoutError
-from brownout.operate.hypervisor_facts import guest_facts, host_facts
 
 TICKS = 100
 VIRSH = """#!/bin/sh
@@ -186,7 +186,7 @@ def test_without_virsh_the_command_says_what_to_install(monkeypatch: pytest.Monk
 
 
 def test_facts_need_nothing_heavy() -> None:
-    code = "import sys, brownout.operate.hypervisor_facts, brownout.cli; print(sorted(sys.modules))"
+    code = "import sys, brownout.adapters.hypervisor.facts, brownout.cli; print(sorted(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     heavy = ("torch", "prefect", "mlflow", "scipy", "sklearn", "pandas", "httpx", "networkx")
     assert [name for name in heavy if f"'{name}'" in loaded] == []

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from brownout.adapters.ical import IcalEvents
+from brownout.bootstrap import doctor_surroundings, open_calendar
 from brownout.domain.entities import Entity, Topology
 from brownout.domain.errors import SettingsError
 from brownout.domain.metrics import Metric
 from brownout.domain.panel import Panel
-from brownout.nightly.calendars import calendar_of
 from brownout.operate.doctor import State, examine
 from brownout.settings import load_settings
 
@@ -68,7 +68,7 @@ def written(folder: Path, events: str = EVENTS) -> Path:
 
 def spans(path: Path, start: np.datetime64 = START, end: np.datetime64 = END) -> list[tuple[str, str]]:
     window = {"name": "changes", "ics": str(path), "timezone": "Europe/Zurich", "entities": ["kvm1"]}
-    (found,) = calendar_of(load_settings(maintenance=[window])).windows
+    (found,) = open_calendar(load_settings(maintenance=[window])).windows
     return [(str(a)[:16], str(b)[:16]) for a, b in found.spans(start, end)]
 
 
@@ -117,7 +117,7 @@ def test_what_was_measured_in_an_event_counts_as_not_measured(tmp_path: Path) ->
     hosts = (Entity(id="kvm1"), Entity(id="kvm2"))
     start = np.datetime64("2026-03-23T20:00", "ms")
     panel = Panel(np.ones((2, 6, 1), np.float32), start, 3600, hosts, (Metric(name="m"),))
-    left = calendar_of(load_settings(maintenance=[window])).without(panel, Topology.of(hosts)).values[..., 0]
+    left = open_calendar(load_settings(maintenance=[window])).without(panel, Topology.of(hosts)).values[..., 0]
     assert np.isnan(left).tolist() == [[False, True, True, True, True, False], [False] * 6]
 
 
@@ -144,8 +144,8 @@ def test_a_file_that_is_no_calendar_is_refused_by_name_and_seen_by_the_doctor(tm
     path.write_text(text)
     settings = load_settings(maintenance=[{"name": "changes", "ics": str(path)}])
     with pytest.raises(SettingsError, match=r"bad\.ics"):
-        calendar_of(settings)
-    checks = [check for check in examine(settings, START) if check.about == "maintenance"]
+        open_calendar(settings)
+    checks = [check for check in examine(settings, doctor_surroundings(), START) if check.about == "maintenance"]
     assert [check.state for check in checks] == [State.BAD]
     assert "bad.ics" in checks[0].found
 

@@ -138,7 +138,8 @@ def test_a_literal_of_flux_has_no_way_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "seconds"), [("7", 7), ("9999", 300), ("-3", 0), ("soon", None), (None, None), ("", None)]
+    ("header", "seconds"),
+    [("7", 7), ("9999", 9999), ("-3", 0), ("soon", None), (None, None), ("", None), ("nan", None), ("inf", None)],
 )
 def test_retry_after_is_read_with_care(header: str | None, seconds: float | None) -> None:
     assert seconds_to_wait(header) == seconds

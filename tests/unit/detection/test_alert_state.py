@@ -13,9 +13,9 @@ from brownout.domain.errors import DataError, SettingsError
 from brownout.domain.findings import Episode, Mover, SuppressionReason
 from brownout.domain.forecasts import Series
 from brownout.domain.verdicts import Said, Verdict
-from brownout.nightly.state_file import give_feedback, read_alert_state, remember, take_back
-from brownout.nightly.workspace import Workspace
+from brownout.nightly.effects.alert_state_file import give_feedback, read_alert_state, take_back, write_alert_state
 from brownout.store.atomic import write_text
+from brownout.store.workspace import Workspace
 
 START = np.datetime64("2026-03-16T10:00", "ms")
 HOUR = np.timedelta64(3_600_000, "ms")
@@ -116,14 +116,11 @@ def test_feedback_on_an_incident_is_feedback_on_all_its_episodes_and_counts_once
 
 def test_a_night_is_kept_with_its_incidents_and_with_why_some_episodes_are_quiet(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
-    remember(workspace, night())
-    table = json.loads(workspace.episodes.read_text())
-    assert [(e["id"], e["incident"]) for e in table["episodes"]] == [("e2", "d2"), ("e1", "d1")]
-    assert [(e["id"], e["why"], e["because_of"]) for e in table["suppressed"]] == [
-        ("e3", "artefact", "ART-01"),
-        ("e4", "feedback", "e0"),
-    ]
+    write_alert_state(workspace, night())
     memory = read_alert_state(workspace)
+    after = AlertState.after(night())
+    assert (memory.incidents, memory.alarmed, memory.shifts) == (after.incidents, after.alarmed, after.shifts)
+    assert [e.id for e in memory.known] == [e.id for e in after.known]
     assert memory.incidents == {"d1": ("e1",), "d2": ("e2",)}
     assert [(e.id, e.lead) for e in memory.known] == [
         ("e2", ""),

@@ -6,8 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from brownout.detection.baseline.level_shifts import accepted, rebased, rescored, shifts_of
-from brownout.detection.episodes.segmentation import episodes
+from brownout.detection.baseline.level_shifts import (
+    lasting_shifts,
+    moved_to_new_level,
+    rescored_after_shifts,
+    with_accepted_shifts,
+)
+from brownout.detection.episodes.segmentation import find_episodes
 from brownout.detection.forest.detector import IsolationForestDetector
 from brownout.domain.entities import Entity
 from brownout.domain.findings import Episode, Mover
@@ -42,7 +47,7 @@ def moved(made: Panel, slot: int = ONSET) -> Episode:
 
 def test_a_step_that_stays_is_a_shift_by_what_it_differs_from_the_days_before() -> None:
     made = panel(lambda v: v + 15)
-    (shift,) = shifts_of([moved(made)], made, 24)
+    (shift,) = lasting_shifts([moved(made)], made, 24)
     assert (shift.series, shift.onset, shift.at) == (CPU, made.times[ONSET], made.times[ONSET + DAY])
     assert shift.level - shift.usual == pytest.approx(15, abs=0.3)
     assert not shift.factor
@@ -50,7 +55,7 @@ def test_a_step_that_stays_is_a_shift_by_what_it_differs_from_the_days_before() 
 
 def test_what_grows_with_the_day_is_a_factor() -> None:
     made = panel(lambda v: v * 3)
-    (shift,) = shifts_of([moved(made)], made, 24)
+    (shift,) = lasting_shifts([moved(made)], made, 24)
     assert shift.factor
     assert shift.level / shift.usual == pytest.approx(3, rel=0.05)
 
@@ -67,35 +72,35 @@ def test_what_grows_with_the_day_is_a_factor() -> None:
 )
 def test_what_does_not_stay_is_none(change: Callable[[Float], Float]) -> None:
     made = panel(change)
-    assert shifts_of([moved(made)], made, 24) == ()
+    assert lasting_shifts([moved(made)], made, 24) == ()
 
 
 def test_a_level_beyond_its_limit_or_younger_than_the_stated_time_is_never_usual() -> None:
-    assert shifts_of([moved(panel(lambda v: v + 15, limit=30))], panel(lambda v: v + 15, limit=30), 24) == ()
+    assert lasting_shifts([moved(panel(lambda v: v + 15, limit=30))], panel(lambda v: v + 15, limit=30), 24) == ()
     young = panel(lambda v: v + 15, days=9)
-    assert shifts_of([moved(young)], young, 24) == ()
-    assert len(shifts_of([moved(young)], young, 12)) == 1
+    assert lasting_shifts([moved(young)], young, 24) == ()
+    assert len(lasting_shifts([moved(young)], young, 12)) == 1
 
 
 def test_what_there_was_nothing_of_does_not_become_usual() -> None:
     made = panel(lambda v: v + 15)
     made.values[0, :ONSET, 0], made.values[0, ONSET:, 0] = 0, 1
-    assert shifts_of([moved(made)], made, 24) == ()
+    assert lasting_shifts([moved(made)], made, 24) == ()
     made.values[0, :ONSET, 0] = 0.5
-    assert len(shifts_of([moved(made)], made, 24)) == 1
+    assert len(lasting_shifts([moved(made)], made, 24)) == 1
 
 
 def test_the_past_moves_to_the_new_level_and_a_second_shift_moves_both() -> None:
     made = panel()
-    (one,) = shifts_of([moved(panel(lambda v: v + 15))], panel(lambda v: v + 15), 24)
+    (one,) = lasting_shifts([moved(panel(lambda v: v + 15))], panel(lambda v: v + 15), 24)
     two = replace(one, onset=made.times[ONSET + 400], usual=10.0, level=20.0, factor=True)
-    found = rebased(made, [two, one]).values[0, :, 0]
+    found = moved_to_new_level(made, [two, one]).values[0, :, 0]
     before = made.values[0, :, 0]
     by = one.level - one.usual
     assert np.allclose(found[:ONSET], (before[:ONSET] + by) * 2, rtol=1e-5)
     assert np.allclose(found[ONSET : ONSET + 400], before[ONSET : ONSET + 400] * 2, rtol=1e-5)
     assert np.array_equal(found[ONSET + 400 :], before[ONSET + 400 :])
-    assert np.array_equal(rebased(made, [two, one]).values[..., 1:], made.values[..., 1:])
+    assert np.array_equal(moved_to_new_level(made, [two, one]).values[..., 1:], made.values[..., 1:])
 
 
 def test_after_acceptance_the_new_level_is_quiet_and_another_incident_on_it_is_not() -> None:
@@ -107,14 +112,14 @@ def test_after_acceptance_the_new_level_is_quiet_and_another_incident_on_it_is_n
     made, first = panel(change), 7 * DAY
     detector = IsolationForestDetector().fit([made.between(made.start, made.times[first])])
     plain = detector.score(made, first)
-    scores, shifts = rescored(detector, plain, made, (), 24)
+    scores, shifts = rescored_after_shifts(detector, plain, made, (), 24)
     assert [shift.series for shift in shifts] == [CPU]
     at, incident = shifts[0].at, made.times[ONSET + int(2.5 * DAY)]
-    found = accepted(episodes(scores, made), shifts)
+    found = with_accepted_shifts(find_episodes(scores, made), shifts)
     assert [episode.shifts for episode in found if abs(episode.start - made.times[ONSET]) <= 3 * made.step] == [shifts]
     late = [episode for episode in found if episode.start >= at]
     assert [abs(episode.start - incident) <= 3 * made.step for episode in late] == [True]
     assert np.array_equal(scores.levels[:, : made.slot(at) - first], plain.levels[:, : made.slot(at) - first])  # type: ignore[index]
-    again, known = rescored(detector, plain, made, shifts, 24)
+    again, known = rescored_after_shifts(detector, plain, made, shifts, 24)
     assert known == shifts
     assert np.array_equal(again.levels, scores.levels, equal_nan=True)  # type: ignore[arg-type]

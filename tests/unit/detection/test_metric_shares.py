@@ -5,8 +5,8 @@ import pytest
 from panels import METRICS
 
 from brownout.detection.detector_settings import DetectorSettings
-from brownout.detection.episodes.metric_shares import attribute, explained
-from brownout.detection.episodes.segmentation import episodes
+from brownout.detection.episodes.metric_shares import metric_shares, with_metric_shares
+from brownout.detection.episodes.segmentation import find_episodes
 from brownout.detection.features.feature_table import entity_features, features_without
 from brownout.detection.forest.detector import IsolationForestDetector
 from brownout.domain.entities import Entity
@@ -34,7 +34,7 @@ def detector() -> IsolationForestDetector:
 def test_the_metric_that_was_moved_has_the_largest_share(detector: IsolationForestDetector, column: int) -> None:
     moved = panel(1)
     moved.values[1, 8 * DAY : 8 * DAY + 12, column] += -25 if NAMES[column].name == "free_pct" else 25
-    shares = attribute(detector, moved, [1], [8 * DAY + 6])[0]
+    shares = metric_shares(detector, moved, [1], [8 * DAY + 6])[0]
     assert shares.sum() == pytest.approx(1)
     assert shares.argmax() == column
     assert shares[column] > 0.5
@@ -53,7 +53,7 @@ def test_an_episode_names_its_metric_first_with_shape_and_onset(detector: Isolat
     moved.values[1, first : first + 24, 3] += 30
     moved.values[1, first + 8 : first + 24, 0] += 12
     scores = detector.score(moved, 7 * DAY)
-    found = explained(episodes(scores, moved), scores, moved, detector)
+    found = with_metric_shares(find_episodes(scores, moved), scores, moved, detector)
     episode = next(e for e in found if e.entity == "vm1" and e.start <= moved.times[first + 3])
     assert episode.movers[0].series.metric == "m1"
     assert episode.movers[0].share > 0.5

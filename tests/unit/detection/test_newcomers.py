@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from brownout.detection.baseline.newcomers import lend, own_only, since
+from brownout.detection.baseline.newcomers import newcomers_in, with_peer_history, without_peer_slots
 from brownout.domain.entities import Entity
 from brownout.domain.findings import AnomalyScores
 from brownout.domain.metrics import Metric
@@ -32,13 +32,13 @@ def without(made: Panel, row: int, slots: slice) -> Panel:
 
 def test_only_what_lacks_half_a_day_is_new() -> None:
     made = without(without(panel("v1", "v2", "v3", "v4"), 1, slice(0, 11)), 2, slice(0, 30))
-    assert since(without(made, 3, slice(None))) == {2: 30}
+    assert newcomers_in(without(made, 3, slice(None))) == {2: 30}
 
 
 def test_each_day_back_is_the_day_of_another_peer_and_a_gap_stays_one() -> None:
     young = without(panel("v9"), 0, slice(0, 200))
     peers = without(panel("v1", "v2", "v3"), 1, slice(150, 160))
-    lent = lend(young, peers, {0: 200}).values[0]
+    lent = with_peer_history(young, peers, {0: 200}).values[0]
     for slot in range(200):  # an oracle: the days before it came are those of v1, v2, v3, v1 …
         peer = ((200 - 1 - slot) // DAY) % 3
         assert np.array_equal(lent[slot], peers.values[peer, slot], equal_nan=True)
@@ -50,7 +50,7 @@ def test_peers_with_other_metrics_or_a_shorter_span_lend_what_they_have() -> Non
     young = without(panel("v9"), 0, slice(0, 100))
     peers = panel("v1", metrics=(MEMORY,))
     late = peers.between(START + 30 * peers.step, peers.end)
-    lent = lend(young, late, {0: 100}).values[0]
+    lent = with_peer_history(young, late, {0: 100}).values[0]
     assert np.isnan(lent[:100, 0]).all()
     assert np.isnan(lent[:30, 1]).all()
     assert np.array_equal(lent[30:100, 1], peers.values[0, 30:100, 0])
@@ -59,13 +59,13 @@ def test_peers_with_other_metrics_or_a_shorter_span_lend_what_they_have() -> Non
 def test_a_metric_that_a_newcomer_does_not_have_is_not_lent() -> None:
     made = without(panel("v9"), 0, slice(0, 100))
     made.values[0, :, 1] = np.nan
-    assert np.isnan(lend(made, panel("v1"), {0: 100}).values[0, :, 1]).all()
+    assert np.isnan(with_peer_history(made, panel("v1"), {0: 100}).values[0, :, 1]).all()
 
 
 def test_without_peers_nothing_changes() -> None:
     young = without(panel("v9"), 0, slice(0, 100))
-    assert lend(young, panel("v1").select(entities=[]), {0: 100}) is young
-    assert lend(young, panel("v1"), {}) is young
+    assert with_peer_history(young, panel("v1").select(entities=[]), {0: 100}) is young
+    assert with_peer_history(young, panel("v1"), {}) is young
 
 
 def test_peers_are_those_of_its_group_site_and_parent_and_then_with_its_labels() -> None:
@@ -84,7 +84,7 @@ def test_what_was_lent_is_not_scored() -> None:
         entities=made.entity_ids, metrics=("cpu", "memory"), times=made.times[50:150], interval_s=3600,
         scores=levels.copy(), deviations=np.zeros((2, 100, 2), np.float32), levels=levels,
     )  # fmt: skip
-    found = own_only(scores, made, {1: 80})
+    found = without_peer_slots(scores, made, {1: 80})
     assert found.levels is not None
     assert np.isnan(found.levels).sum(axis=1).tolist() == [0, 30]
     assert np.isnan(found.scores).sum(axis=1).tolist() == [0, 30]

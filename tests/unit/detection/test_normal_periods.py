@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from panels import waves
 
-from brownout.detection.baseline.normal_periods import SUSTAINED, lasting, strange, tops
+from brownout.detection.baseline.normal_periods import SUSTAINED, block_peaks, sustained, unusual
 from brownout.detection.detector_settings import DetectorSettings, EpisodeSettings
-from brownout.detection.episodes.segmentation import episodes, running
+from brownout.detection.episodes.segmentation import find_episodes, in_progress
 from brownout.detection.features.feature_table import entity_features
-from brownout.detection.forest.detector import IsolationForestDetector, Lesson
+from brownout.detection.forest.detector import IsolationForestDetector, TrainingSet
 from brownout.domain.findings import AnomalyScores
 
 INTERVAL = 300
@@ -24,7 +24,7 @@ def test_a_long_incident_is_strange_with_half_an_hour_after_it() -> None:
     """A fault of three days in ten is one incident, however large its share."""
     far = quiet_days()
     far[1, 4 * DAY : 7 * DAY] = 20
-    found = strange(far, INTERVAL)
+    found = unusual(far, INTERVAL)
     expected = np.zeros_like(found)
     expected[1, 4 * DAY : 7 * DAY + AFTER] = True
     np.testing.assert_array_equal(found, expected)
@@ -33,38 +33,38 @@ def test_a_long_incident_is_strange_with_half_an_hour_after_it() -> None:
 def test_what_is_not_measured_is_not_strange_and_makes_no_days() -> None:
     far = quiet_days(1)
     far[0, [DAY, 3 * DAY]] = 20
-    assert strange(far, INTERVAL).any()
+    assert unusual(far, INTERVAL).any()
     far[0, 4 * DAY :] = np.nan
-    assert not strange(far, INTERVAL)[0, 5 * DAY :].any()
+    assert not unusual(far, INTERVAL)[0, 5 * DAY :].any()
     far[0, DAY + 100 : 3 * DAY - 100] = np.nan
     far[0, 3 * DAY + 10 : 4 * DAY] = np.nan
-    assert not strange(far, INTERVAL).any()  # twice in hardly more than a day
+    assert not unusual(far, INTERVAL).any()  # twice in hardly more than a day
 
 
 @pytest.mark.parametrize(("a_day", "marked"), [(0.5, 5), (1, 10), (2, 0)])
 def test_what_comes_more_often_than_every_day_is_how_telemetry_behaves(a_day: float, marked: int) -> None:
     far = quiet_days(1)
     far[0, DAY // 4 :: int(DAY / a_day)] = 20
-    assert strange(far, INTERVAL).sum() == marked * (AFTER + 1)
+    assert unusual(far, INTERVAL).sum() == marked * (AFTER + 1)
 
 
 def test_the_slots_of_one_strange_time_count_once() -> None:
     far = quiet_days(1)
     for day in range(0, 10, 2):
         far[0, day * DAY + 50 : day * DAY + 90 : AFTER] = 20
-    assert strange(far, INTERVAL).any()
+    assert unusual(far, INTERVAL).any()
 
 
 def test_telemetry_that_is_mostly_far_off_is_not_strange() -> None:
     far = quiet_days(1)
     far[0, : 6 * DAY] = 20
-    assert not strange(far, INTERVAL).any()
+    assert not unusual(far, INTERVAL).any()
 
 
 def test_a_lasting_level_is_the_least_of_the_last_slots() -> None:
     levels = np.random.default_rng(0).random((3, 50)).astype(np.float32)
     levels[1, 20] = np.nan
-    found = lasting(levels)
+    found = sustained(levels)
     for slot in range(50):
         expected = (
             levels[:, slot - SUSTAINED + 1 : slot + 1].min(axis=1) if slot >= SUSTAINED - 1 else np.full(3, np.nan)
@@ -79,7 +79,7 @@ def test_tops_are_the_highest_of_each_block_that_has_any(interval_s: int, width:
     levels[2, -7:] = np.nan
     blocks = [row[first : first + width] for row in levels for first in range(0, levels.shape[1], width)]
     expected = [np.nanmax(block) for block in blocks if np.isfinite(block).any()]
-    np.testing.assert_array_equal(tops(levels, interval_s), np.array(expected, np.float32))
+    np.testing.assert_array_equal(block_peaks(levels, interval_s), np.array(expected, np.float32))
 
 
 def test_long_incidents_in_the_training_do_not_move_the_boundary_of_levels() -> None:
@@ -91,8 +91,8 @@ def test_long_incidents_in_the_training_do_not_move_the_boundary_of_levels() -> 
     level = {}
     for name, panel in (("plain", plain), ("faulty", faulty)):
         features = entity_features(panel, 2 * DAY)
-        lesson = Lesson(features=features, interval_s=INTERVAL, known=2 * DAY)
-        boundaries = IsolationForestDetector(DetectorSettings(trees=30)).learn({"vm": [lesson]}).thresholds_["vm"]
+        training_set = TrainingSet(features=features, interval_s=INTERVAL, known=2 * DAY)
+        boundaries = IsolationForestDetector(DetectorSettings(trees=30)).learn({"vm": [training_set]}).thresholds_["vm"]
         level[name] = boundaries.level.boundary - boundaries.level.centre
     assert level["faulty"] == pytest.approx(level["plain"], rel=0.25)
 
@@ -100,10 +100,10 @@ def test_long_incidents_in_the_training_do_not_move_the_boundary_of_levels() -> 
 def test_a_boundary_is_crossed_as_often_as_the_settings_say() -> None:
     """Twelve entities and eight days are 96 ordinary days, in which about ten blocks have more."""
     features = entity_features(waves(interval_s=INTERVAL, entities=12, days=10), 2 * DAY)
-    lesson = Lesson(features=features, interval_s=INTERVAL, known=2 * DAY)
+    training_set = TrainingSet(features=features, interval_s=INTERVAL, known=2 * DAY)
     detector = IsolationForestDetector(DetectorSettings(trees=30, margin=1 / (1 + 0.2**2)))
-    levels = detector.learn({"vm": [lesson]}).assess(features, "vm", INTERVAL).levels
-    assert 6 <= (tops(lasting(levels), INTERVAL) > 1).sum() <= 14
+    levels = detector.learn({"vm": [training_set]}).assess(features, "vm", INTERVAL).levels
+    assert 6 <= (block_peaks(sustained(levels), INTERVAL) > 1).sum() <= 14
 
 
 @pytest.mark.parametrize(("interval_s", "needed"), [(10, 18), (30, 6), (60, 3), (300, 3), (3600, 3)])
@@ -121,9 +121,9 @@ def test_an_episode_has_three_slots_and_three_minutes_of_evidence(interval_s: in
         deviations=np.zeros_like(panel.values),
         levels=levels,
     )
-    assert [episode.entity for episode in episodes(scores, panel)] == ["vm1"]
-    marks = running(levels, interval_s)
+    assert [episode.entity for episode in find_episodes(scores, panel)] == ["vm1"]
+    marks = in_progress(levels, interval_s)
     assert not marks[0].any()
     assert np.flatnonzero(marks[1])[0] == 40 + needed - 1
     levels[0, 41] = EpisodeSettings().obvious
-    assert np.flatnonzero(running(levels, interval_s)[0])[0] == 41
+    assert np.flatnonzero(in_progress(levels, interval_s)[0])[0] == 41

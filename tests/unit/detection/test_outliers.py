@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from brownout.detection.episodes.outliers import outliers
+from brownout.detection.episodes.outliers import single_sample_episodes
 from brownout.domain.entities import Entity
 from brownout.domain.findings import Episode, Mover, SuppressionReason
 from brownout.domain.forecasts import Series
@@ -31,7 +31,7 @@ def found(  # noqa: PLR0913 - what tests vary
     episode = Episode(
         id="e", entity="nic", start=start, end=end, open=False, severity=2.5, movers=(mover,), rules=rules
     )
-    quiet = outliers([episode], panel)
+    quiet = single_sample_episodes([episode], panel)
     assert all((one.why, one.because) == (SuppressionReason.OUTLIER, "errors") for one in quiet)
     return [one.reason for one in quiet]
 
@@ -70,4 +70,4 @@ def test_nothing_measured_is_no_single_sample() -> None:
     gone = Episode(
         id="e", entity="nic", start=panel.times[100], end=panel.times[160], open=False, severity=2, movers=(mover,)
     )
-    assert outliers([gone], panel) == ()
+    assert single_sample_episodes([gone], panel) == ()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from brownout.detection.episodes.relocation import relocated
+from brownout.detection.episodes.relocation import relocation_episodes
 from brownout.domain.entities import Entity
 from brownout.domain.findings import Episode, Mover, SuppressionReason
 from brownout.domain.forecasts import Series
@@ -42,7 +42,7 @@ MOVES = {"vm1": {at(310): "vm1", at(100): "other"}}
 
 
 def test_an_episode_that_begins_with_a_move_is_quiet_and_says_why() -> None:
-    (quiet,) = relocated([episode()], panel(), MOVES)
+    (quiet,) = relocation_episodes([episode()], panel(), MOVES)
     assert (quiet.why, quiet.because) == (SuppressionReason.MOVED, "vm1")
     assert quiet.reason == "vm1 moved to another host at 2026-03-02T05:10Z, and no limit is crossed"
 
@@ -59,7 +59,7 @@ def test_an_episode_that_begins_with_a_move_is_quiet_and_says_why() -> None:
     ],
 )
 def test_what_has_another_reason_or_does_harm_stays_an_alarm(found: Episode, over: Panel) -> None:
-    assert relocated([found], over, MOVES) == ()
+    assert relocation_episodes([found], over, MOVES) == ()
 
 
 @pytest.mark.parametrize(
@@ -73,4 +73,4 @@ def test_what_has_another_reason_or_does_harm_stays_an_alarm(found: Episode, ove
     ],
 )
 def test_what_is_only_different_is_quiet(found: Episode, over: Panel) -> None:
-    assert len(relocated([found], over, MOVES)) == 1
+    assert len(relocation_episodes([found], over, MOVES)) == 1

@@ -4,14 +4,27 @@ import numpy as np
 import pytest
 from panels import waves
 
-from brownout.detection.baseline.seasonal_baseline import novelty, quantiles, record, seasonal, spread, usual_of_day
-from brownout.detection.baseline.time_blocks import Clock
+from brownout.detection.baseline.seasonal_baseline import (
+    beyond_record,
+    distance_to_nearest,
+    seasonal_levels,
+    usual_at_this_time,
+    usual_spread,
+)
+from brownout.detection.baseline.time_blocks import TimeAxis
 from brownout.detection.features.views import VIEWS, views
-from brownout.detection.forest.deduplication import HELD, LEAST_QUIET, QUIET_SHARE, WORSE, announce, news
+from brownout.detection.forest.deduplication import (
+    LEAST_QUIET,
+    MUTED_FROM,
+    QUIET_SHARE,
+    WORSE,
+    deduplicated,
+    new_alarms,
+)
 from brownout.domain.entities import Entity
 from brownout.domain.metrics import Metric, Worse
 from brownout.domain.panel import Panel
-from brownout.numerics.rolling import Sums
+from brownout.numerics.order_statistics import quantile
 
 RNG = np.random.default_rng(0)
 
@@ -22,57 +35,15 @@ def series(slots: int = 400, gaps: float = 0.1) -> np.ndarray:
     return values
 
 
-@pytest.mark.parametrize("gaps", [0.0, 0.1])
-@pytest.mark.parametrize("width", [1, 3, 12])
-def test_trailing_mean_and_scatter_are_those_of_what_was_measured(width: int, gaps: float) -> None:
-    values = series(gaps=gaps) + 100
-    ends = np.array([-1, 0, 2, 57, 399])
-    sums = Sums.of(values)
-    mean, scatter = sums.mean(width, ends), sums.std(width, ends)
-    assert np.isnan(mean[:, 0]).all()
-    for place, slot in enumerate(ends.tolist()[1:], start=1):
-        window = values[:, max(slot - width + 1, 0) : slot + 1]
-        here = np.isfinite(values[:, slot])
-        np.testing.assert_array_equal(np.isfinite(mean[:, place]), here)
-        np.testing.assert_allclose(mean[:, place][here], np.nanmean(window[here], axis=1), rtol=1e-5)
-        np.testing.assert_allclose(scatter[:, place][here], np.nanstd(window[here], axis=1), atol=1e-4)
-
-
-@pytest.mark.parametrize("width", [2, 3, 12, 60])
-def test_a_trimmed_mean_leaves_out_the_highest_and_the_lowest(width: int) -> None:
-    values = series(gaps=0.4)
-    ends = np.array([0, 1, 2, 57, 399])
-    found = Sums.of(values).trimmed(width, ends)
-    for place, slot in enumerate(ends.tolist()):
-        for row in range(len(values)):
-            window = values[row, max(slot - width + 1, 0) : slot + 1]
-            kept = np.sort(window[np.isfinite(window)])
-            kept = kept[1:-1] if len(kept) > 2 else kept
-            expected = kept.mean() if np.isfinite(values[row, slot]) else np.nan
-            assert found[row, place] == pytest.approx(expected, abs=1e-5, nan_ok=True)
-
-
-@pytest.mark.parametrize("size", [1, 3, 7])
-def test_blocks_are_means_of_what_was_measured_in_them(size: int) -> None:
-    values = series(gaps=0.5)
-    found = Sums.of(values).blocks(size)
-    for block in range(found.shape[1]):
-        part = values[:, block * size : (block + 1) * size]
-        some = np.isfinite(part).any(axis=1)
-        np.testing.assert_array_equal(np.isfinite(found[:, block]), some)
-        np.testing.assert_allclose(found[some, block], np.nanmean(part[some], axis=1), atol=1e-5)
-    assert found.shape[1] == -(-400 // size)
-
-
 def test_novelty_is_the_distance_to_the_nearest_value_before_the_last_renewal() -> None:
-    values, clock = series(), Clock(400, 1800)
-    found = novelty(values, values, np.arange(400), clock)
-    for slot in (clock.period, 77, 399):
-        known = values[:, : slot // clock.period * clock.period]
+    values, axis = series(), TimeAxis(400, 1800)
+    found = distance_to_nearest(values, values, np.arange(400), axis)
+    for slot in (axis.renewal_slots, 77, 399):
+        known = values[:, : slot // axis.renewal_slots * axis.renewal_slots]
         here = np.isfinite(values[:, slot])
         distance = np.nanmin(np.abs(known - values[:, slot : slot + 1])[here], axis=1)
         np.testing.assert_allclose(np.abs(found[:, slot])[here], distance, atol=1e-6)
-    assert np.isnan(found[:, : clock.period]).all()
+    assert np.isnan(found[:, : axis.renewal_slots]).all()
 
 
 @pytest.mark.parametrize(("references", "start"), [(2000, 0), (60, 0), (60, 300)])
@@ -81,11 +52,11 @@ def test_novelty_compares_with_a_sample_of_the_past(
 ) -> None:
     """Values in order are kept from renewal to renewal; as the past grows every second, third … is looked at."""
     monkeypatch.setattr("brownout.detection.baseline.seasonal_baseline.REFERENCES", references)
-    values, clock = np.round(series(), 1), Clock(400, 1800, start)
+    values, axis = np.round(series(), 1), TimeAxis(400, 1800, start)
     values[2, 100:] = np.nan
-    found = novelty(values[:, clock.places], values, np.arange(400), clock)
-    for place, slot in enumerate(clock.places.tolist()):
-        earlier = slot // clock.period * clock.period
+    found = distance_to_nearest(values[:, axis.sampled], values, np.arange(400), axis)
+    for place, slot in enumerate(axis.sampled.tolist()):
+        earlier = slot // axis.renewal_slots * axis.renewal_slots
         known = values[:, : earlier : max(earlier // references, 1)]
         for row in range(len(values)):
             distance = values[row, slot] - known[row][np.isfinite(known[row])]
@@ -97,23 +68,13 @@ def test_a_record_is_beyond_all_before_it_in_percent_of_their_range() -> None:
     values = np.array([[0, 10, 5, 12, 11, -5]], np.float32)
     expected = [0, 1000, 0, 20, 0, -100 * 5 / 12]
     for start in (0, 1, 3):
-        found = record(values, np.full((1, 6 - start), 0.1, np.float32), start)[0]
+        found = beyond_record(values, np.full((1, 6 - start), 0.1, np.float32), start)[0]
         np.testing.assert_allclose(found, expected[start:], rtol=1e-5)
 
 
-def test_quantiles_are_those_of_what_was_measured() -> None:
-    values = series(gaps=0.3)
-    values[2] = np.nan
-    for level, found in zip((0.1, 0.5, 0.99), quantiles(values, (0.1, 0.5, 0.99)), strict=True):
-        for row in (0, 1, 5):
-            known = np.sort(values[row][np.isfinite(values[row])])
-            assert found[row] == known[round(level * (len(known) - 1))]
-        assert np.isnan(found[2])
-
-
 def test_the_same_time_of_the_last_days_is_expected() -> None:
-    values, clock = series(11 * 48, gaps=0.4), Clock(11 * 48, 1800)
-    day, week, last = seasonal(values, clock)
+    values, axis = series(11 * 48, gaps=0.4), TimeAxis(11 * 48, 1800)
+    day, week, last = seasonal_levels(values, axis)
     for slot in (5, 48, 3 * 48 + 7, 8 * 48 + 5, 10 * 48 + 46):
         same = np.full((len(values), 7), np.nan, np.float32)
         for k in range(1, 8):
@@ -124,16 +85,16 @@ def test_the_same_time_of_the_last_days_is_expected() -> None:
         assert np.isnan(day[~known, slot]).all()
         np.testing.assert_array_equal(week[:, slot], same[:, 6])
         hour = slot // 2 * 2
-        np.testing.assert_array_equal(last[:, slot], quantiles(values[:, max(hour - 48, 0) : hour], (0.5,))[0])
-    np.testing.assert_array_equal(usual_of_day(values, clock), np.where(np.isnan(day), last, day))
+        np.testing.assert_array_equal(last[:, slot], quantile(values[:, max(hour - 48, 0) : hour], 0.5))
+    np.testing.assert_array_equal(usual_at_this_time(values, axis), np.where(np.isnan(day), last, day))
 
 
 def test_an_incident_on_one_day_does_not_widen_what_is_usual() -> None:
     residuals = RNG.normal(0, 1, (1, 9 * 288)).astype(np.float32)
-    clock = Clock(9 * 288, 300)
-    before = spread(residuals, clock)[0, -1]
+    axis = TimeAxis(9 * 288, 300)
+    before = usual_spread(residuals, axis)[0, -1]
     residuals[:, 7 * 288 : 7 * 288 + 60] += 50
-    assert spread(residuals, clock)[0, -1] == pytest.approx(before, rel=0.15)
+    assert usual_spread(residuals, axis)[0, -1] == pytest.approx(before, rel=0.15)
     assert before == pytest.approx(1, rel=0.25)
 
 
@@ -141,8 +102,8 @@ def test_an_incident_on_one_day_does_not_widen_what_is_usual() -> None:
 def test_what_comes_at_a_minute_of_every_hour_is_sampled_as_often_as_it_comes(interval_s: int) -> None:
     """A sample that keeps step with the hour would see it always, or never."""
     day = 86_400 // interval_s
-    clock = Clock(9 * day, interval_s, 8 * day)
-    sampled = clock.places[: clock.asked]
+    axis = TimeAxis(9 * day, interval_s, 8 * day)
+    sampled = axis.sampled[: axis.sampled_before_start]
     hour = 3600 // interval_s
     per_minute = np.bincount(sampled % hour, minlength=hour)
     assert per_minute.min() >= per_minute.mean() / 2
@@ -179,7 +140,7 @@ def test_a_lone_sample_of_a_metric_that_never_moves_does_not_make_an_hour() -> N
 
 def test_news_is_what_clearly_exceeds_all_of_its_quiet_time() -> None:
     levels = RNG.random((3, 300)).astype(np.float32)
-    found = news(levels, 400)
+    found = new_alarms(levels, 400)
     for slot in range(300):
         quiet = max(int(QUIET_SHARE * (slot + 400)), LEAST_QUIET)
         before = levels[:, max(slot - quiet, 0) : slot].max(axis=1, initial=0)
@@ -188,10 +149,10 @@ def test_news_is_what_clearly_exceeds_all_of_its_quiet_time() -> None:
 
 def test_an_alarm_is_raised_once_and_keeps_its_place_while_it_goes_on() -> None:
     levels = np.array([[0.1, 0.2, 1.5, 1.4, 1.45, 0.3, 1.9, np.nan]], np.float32)
-    scores = announce(levels, 0)[0]
+    scores = deduplicated(levels, 0)[0]
     np.testing.assert_array_equal(scores >= 1, [False, False, True, False, False, False, True, False])
     held = scores[[3, 4]]
-    assert (held < HELD).all()
+    assert (held < MUTED_FROM).all()
     assert held[1] > held[0] > scores[1]
     assert np.isnan(scores[-1])
 

@@ -15,7 +15,6 @@ from brownout.domain.findings import UNKNOWN, Cause, Diagnosis, Episode, Mover
 from brownout.domain.forecasts import Series
 from brownout.domain.metrics import Catalogue
 from brownout.domain.panel import Panel
-from brownout.nightly.diagnose import _means
 
 START = np.datetime64("2026-03-02", "ms")
 SLOTS = 1440
@@ -141,9 +140,3 @@ def test_an_artefact_is_the_answer_only_where_no_phase_shows_a_fault_at_the_same
     panels = [panel_of(("vm_ready_pct", 900, 950, 9.0))]
     found = diagnose_phases(Scripted(*script), window(600, 1000, "vm_ready_pct"), panels, TOPOLOGY)
     assert found.top.id == answer
-
-
-def test_what_our_own_detection_found_needs_more_evidence_than_what_somebody_reports() -> None:
-    diagnoser, _ = _means()
-    assert diagnoser.weights.unknown > Diagnoser(diagnoser.knowledge).weights.unknown
-    assert diagnoser.knowledge.causes == Knowledge.load().causes

@@ -1,9 +1,9 @@
-"""The scene: how clearly a symptom is seen, by lines, by the usual, and beside another metric."""
+"""The lookup: how clearly a symptom is seen, by lines, by the usual, and beside another metric."""
 
 import pytest
 
 from brownout.diagnosis.evidence.observation import Observation, Observations
-from brownout.diagnosis.evidence.symptoms import Scene, level_strength
+from brownout.diagnosis.evidence.symptoms import EvidenceLookup, level_strength
 from brownout.diagnosis.knowledge.evidence_rules import EvidenceRule, Symptom
 from brownout.domain.entities import Entity, Topology
 from brownout.domain.findings import EvidenceRole
@@ -71,15 +71,15 @@ def test_a_metric_goes_along_with_another_by_the_share_of_its_movement(
         ("v", "vm_net_rx_kbs"): seen("vm_net_rx_kbs", usual=100, spread=20, high=network),
         ("v", "vm_cpu_pct"): seen("vm_cpu_pct", usual=30, spread=10, high=cpu),
     }
-    sight = Scene(Observations(found, ("v",)), TOPOLOGY).see(RULE, ASKED, "v")
-    assert sight is not None
-    assert sight.observation is found["v", "vm_net_rx_kbs"]
-    assert sight.strength == pytest.approx(strength, abs=1e-5)
+    match = EvidenceLookup(Observations(found, ("v",)), TOPOLOGY).find(RULE, ASKED, "v")
+    assert match is not None
+    assert match.observation is found["v", "vm_net_rx_kbs"]
+    assert match.strength == pytest.approx(strength, abs=1e-5)
 
 
 def test_beside_a_metric_that_is_not_measured_or_explained_nothing_is_seen() -> None:
     own, other = (seen(name, usual=1, spread=1, high=9) for name in ("vm_net_rx_kbs", "vm_cpu_pct"))
     both = Observations({("v", "vm_net_rx_kbs"): own, ("v", "vm_cpu_pct"): other}, ("v",))
     alone = Observations({("v", "vm_net_rx_kbs"): own}, ("v",))
-    assert Scene(alone, TOPOLOGY).see(RULE, ASKED, "v") is None
-    assert Scene(both, TOPOLOGY, frozenset({("v", "cpu")})).see(RULE, ASKED, "v") is None
+    assert EvidenceLookup(alone, TOPOLOGY).find(RULE, ASKED, "v") is None
+    assert EvidenceLookup(both, TOPOLOGY, frozenset({("v", "cpu")})).find(RULE, ASKED, "v") is None

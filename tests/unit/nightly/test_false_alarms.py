@@ -16,11 +16,11 @@ from brownout.domain.findings import UNKNOWN, Action, Cause, Diagnosis, Episode,
 from brownout.domain.forecasts import Series
 from brownout.domain.ports import SampleStore
 from brownout.domain.verdicts import Said, Verdict
-from brownout.nightly.context import NightSpan
-from brownout.nightly.diagnose import Investigation
-from brownout.nightly.false_alarms import expected_per_day, suppress_expected
+from brownout.nightly.context import NightContext
+from brownout.nightly.diagnose import BatchDiagnosis
+from brownout.nightly.false_alarms import AlarmedIncidents, expected_per_day, suppress_expected
 from brownout.nightly.train import ENTITIES_A_SHARD, _evenly, fit_detector
-from brownout.settings import DetectSettings, Settings
+from brownout.settings import Settings
 from brownout.simulation import FleetSettings, simulate
 from brownout.simulation.fleet_dataset import write_dataset
 from brownout.store.dataset import Dataset
@@ -28,7 +28,12 @@ from brownout.store.shards import plan_shards
 
 START = np.datetime64("2026-03-16T10:00", "ms")
 END = START + np.timedelta64(3_600_000, "ms")
-SETTINGS = Settings(detect=DetectSettings(unknown_a_day=3))
+
+
+def suppress(
+    batches: list[BatchDiagnosis], episodes: list[Episode], per_day: dict[str, float], state: AlertState | None = None
+) -> AlarmedIncidents:
+    return suppress_expected(batches, episodes, per_day, unknown_a_day=3, state=state or AlertState())
 
 
 def episode(name: str, entity: str = "vm", severity: float = 1.4) -> Episode:
@@ -36,7 +41,7 @@ def episode(name: str, entity: str = "vm", severity: float = 1.4) -> Episode:
     return Episode(id=name, entity=entity, start=START, end=END, open=False, severity=severity, movers=(mover,))
 
 
-def investigation(*parts: tuple[str, tuple[str, ...]]) -> Investigation:
+def investigation(*parts: tuple[str, tuple[str, ...]]) -> BatchDiagnosis:
     """One incident for each cause and its episodes, each with an action."""
     diagnoses = tuple(
         Diagnosis(
@@ -52,15 +57,15 @@ def investigation(*parts: tuple[str, tuple[str, ...]]) -> Investigation:
     )
     words: dict[str, Any] = dict.fromkeys(("cause", "entity", "title", "command", "confirm", "verify", "rollback"), "x")
     actions = tuple(Action(about=d.id, risk=Risk.LIVE, effect=None, **words) for d in diagnoses)
-    return Investigation(diagnoses=diagnoses, actions=actions, charts={d.id: {} for d in diagnoses})
+    return BatchDiagnosis(diagnoses=list(diagnoses), actions=list(actions), charts={d.id: {} for d in diagnoses})
 
 
 def test_what_has_no_cause_and_is_often_so_odd_is_quiet_with_all_that_belongs_to_it() -> None:
     found = investigation((UNKNOWN, ("a",)), (UNKNOWN, ("b",)))
-    told = suppress_expected([found], [episode("a"), episode("b")], {"a": 40.0, "b": 3.0}, SETTINGS)
+    told = suppress([found], [episode("a"), episode("b")], {"a": 40.0, "b": 3.0})
     assert [(one.episode.id, one.why) for one in told.suppressed] == [("a", SuppressionReason.CHANCE)]
     assert "40 times a day" in told.suppressed[0].reason
-    (left,) = told.investigations
+    (left,) = told.batches
     assert [d.id for d in left.diagnoses] == [a.about for a in left.actions] == list(left.charts) == ["incident 1"]
 
 
@@ -75,27 +80,27 @@ def test_what_has_no_cause_and_is_often_so_odd_is_quiet_with_all_that_belongs_to
 )
 def test_what_is_told_whatever_chance_says(cause: str, episodes: tuple[str, ...], often: tuple[float, ...]) -> None:
     own = [episode(name, entity=name) for name in episodes]
-    told = suppress_expected([investigation((cause, episodes))], own, dict(zip(episodes, often, strict=True)), SETTINGS)
+    told = suppress([investigation((cause, episodes))], own, dict(zip(episodes, often, strict=True)))
     assert told.suppressed == ()
-    assert len(told.investigations[0].diagnoses) == 1
+    assert len(told.batches[0].diagnoses) == 1
 
 
 def test_two_entities_at_one_time_or_one_three_times_can_be_chance() -> None:
     found = investigation((UNKNOWN, ("a", "b")), (UNKNOWN, ("c", "d", "e")))
     own = [episode("a", "vm1"), episode("b", "vm2"), *(episode(name) for name in "cde")]
-    told = suppress_expected([found], own, dict.fromkeys("abcde", 40.0), SETTINGS)
+    told = suppress([found], own, dict.fromkeys("abcde", 40.0))
     assert {one.episode.id for one in told.suppressed} == set("abcde")
 
 
 def test_what_was_alarmed_last_night_or_is_like_a_true_one_is_told() -> None:
     found, own = investigation((UNKNOWN, ("a",))), [episode("a", severity=1.4)]
     often = {"a": 40.0}
-    assert not suppress_expected([found], own, often, SETTINGS, AlertState(alarmed=frozenset({"a"}))).suppressed
-    assert suppress_expected([found], own, often, SETTINGS, AlertState(alarmed=frozenset({"b"}))).suppressed
+    assert not suppress([found], own, often, AlertState(alarmed=frozenset({"a"}))).suppressed
+    assert suppress([found], own, often, AlertState(alarmed=frozenset({"b"}))).suppressed
     for severity, said, quiet in ((1.3, Said.TRUE, 0), (1.5, Said.TRUE, 1), (1.3, Said.FALSE, 1)):
         verdict = Verdict(episode=episode("old", severity=severity), said=said, at=START)
         memory = AlertState(verdicts=(verdict,))
-        assert len(suppress_expected([found], own, often, SETTINGS, memory).suppressed) == quiet
+        assert len(suppress([found], own, often, memory).suppressed) == quiet
 
 
 def test_how_often_a_day_is_counted_in_the_days_learned_from_incidents_included(tmp_path: Path) -> None:
@@ -123,7 +128,8 @@ def test_a_fleet_shows_what_each_of_its_entities_shows() -> None:
     store = cast("SampleStore", SimpleNamespace(spans=lambda: {"vm": None, "kvm": None}, topology=topology))
     rates = {("vm", 1.4): 0.5, ("host", 2.0): 0.01}
     detector = cast("IsolationForestDetector", SimpleNamespace(per_day=lambda kind, severity: rates[kind, severity]))
-    often = expected_per_day(store, [episode("a"), episode("b", "kvm", severity=2.0)], detector)
+    context = cast("NightContext", SimpleNamespace(store=store, topology=topology, detector=detector))
+    often = expected_per_day(context, [episode("a"), episode("b", "kvm", severity=2.0)])
     assert often == {"a": pytest.approx(1.0), "b": pytest.approx(0.02)}
 
 
@@ -132,7 +138,7 @@ def test_a_detector_learns_from_every_kind_a_few_entities_of_each(tmp_path: Path
     write_dataset(simulate(made), tmp_path / "fleet", name="fleet")
     dataset = Dataset.open(tmp_path / "fleet")
     seen: dict[str, int] = {}
-    fitted = fit_detector(dataset, Settings(), NightSpan.of(dataset, Settings()), lambda _stage, _share: None)
+    fitted = fit_detector(NightContext.build(dataset, Settings(), created=START))
     for plan in _evenly(plan_shards(dataset, size=64)):
         seen[plan.kind] = seen.get(plan.kind, 0) + len(plan.entities)
     assert set(fitted.forests_) == {entity.kind for entity in dataset.topology}

@@ -7,8 +7,8 @@ from brownout.domain.entities import Entity
 from brownout.domain.forecasts import Series
 from brownout.domain.panel import Panel
 from brownout.forecasting.outlook import Outlook
-from brownout.nightly.context import outlook_panel
-from brownout.nightly.long_horizon import look_later
+from brownout.nightly.long_horizon import forecast_long_horizon
+from brownout.nightly.panels import outlook_panel
 from brownout.settings import ForecastSettings
 
 SETTINGS = ForecastSettings()
@@ -30,7 +30,7 @@ def test_a_leak_crosses_its_limit_when_it_will() -> None:
     panel, wide = fleet(), outlook_panel(fleet(60), SETTINGS)
     happens = wide.start + int((wide.values[3, :, 0] > 90).argmax()) * wide.step
     outlook = Outlook(120).fit([outlook_panel(panel, SETTINGS)])
-    later = look_later(outlook, panel, (), LIMITS, SETTINGS)
+    later = forecast_long_horizon(outlook, panel, (), LIMITS, SETTINGS)
     assert [breach.series for breach in later.breaches] == [LEAK]
     (breach,) = later.breaches
     assert breach.likely is not None
@@ -44,14 +44,14 @@ def test_a_leak_crosses_its_limit_when_it_will() -> None:
 def test_what_is_known_already_is_not_said_again() -> None:
     panel = fleet()
     outlook = Outlook(120).fit([outlook_panel(panel, SETTINGS)])
-    assert not look_later(outlook, panel, {LEAK}, LIMITS, SETTINGS).breaches
+    assert not forecast_long_horizon(outlook, panel, {LEAK}, LIMITS, SETTINGS).breaches
 
 
 def test_a_history_of_a_day_has_no_outlook() -> None:
     panel = fleet()
     short = panel.between(panel.start, panel.start + 48 * panel.step)
     outlook = Outlook(120).fit([outlook_panel(short, SETTINGS)])
-    assert not look_later(outlook, short, (), LIMITS, SETTINGS).breaches
+    assert not forecast_long_horizon(outlook, short, (), LIMITS, SETTINGS).breaches
 
 
 def test_six_hours_that_are_not_over_are_not_looked_at() -> None:

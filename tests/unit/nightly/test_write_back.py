@@ -4,7 +4,7 @@ import numpy as np
 
 from brownout.domain.entities import Entity, Topology
 from brownout.domain.findings import AnomalyScores
-from brownout.nightly.write_back import score_points
+from brownout.nightly.effects.write_back import score_points
 
 LABELS = {"host": "kvm1", "domain_name": "db", "disk_bus": "virtio", "os": "linux"}
 

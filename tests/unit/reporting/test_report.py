@@ -1,12 +1,11 @@
 """Reports: one set of data, three faces, hostile names stay text."""
 
-import json
+import os
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
-import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,28 +13,19 @@ from nights import HOSTILE, driven, hours, night
 
 from brownout.domain.findings import Mover
 from brownout.domain.forecasts import Series
+from brownout.reporting import render_html, render_markdown, report_of
 from brownout.reporting.markdown import escape_markdown, inline_code
 from brownout.reporting.numbers import clock, figure, percent, span
-from brownout.reporting.render import first_actions, render_html, render_markdown, write_report
-from brownout.reporting.report_data import report_of
-from brownout.reporting.schema import Report
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "report.md"
 
 
-def test_report_json_is_valid_by_its_own_schema_and_reads_back(tmp_path: Path) -> None:
-    report = write_report(night(), tmp_path)
-    text = (tmp_path / "report.json").read_text()
-    jsonschema.validate(json.loads(text), Report.model_json_schema())
-    assert Report.model_validate_json(text) == report
-    assert "NaN" not in text
-
-
 def test_markdown_is_as_it_was_reviewed() -> None:
-    assert (
-        render_markdown(report_of(night())).replace(f"brownout {report_of(night()).version}", "brownout")
-        == GOLDEN.read_text()
-    )
+    """After a deliberate change: ``BROWNOUT_RENEW_GOLDEN=1 pytest tests/unit/reporting/test_report.py``."""
+    text = render_markdown(report_of(night()))
+    if os.environ.get("BROWNOUT_RENEW_GOLDEN"):
+        GOLDEN.write_text(text)
+    assert text == GOLDEN.read_text()
 
 
 def test_the_headline_counts_what_goes_on_what_will_and_what_may() -> None:
@@ -67,10 +57,10 @@ def test_what_moved_first_is_named_first() -> None:
     unknown = replace(made.diagnoses[0], episodes=("e1", "e5", "e6"), causes=made.diagnoses[0].causes[1:])
     report = report_of(replace(made, episodes=(*made.episodes, guest, busy), diagnoses=(unknown,)))
     (incident,) = report.incidents
-    assert incident.entities == ["vm1", "kvm1", "vm1/console"]
+    assert incident.abnormal == ("vm1", "kvm1", "vm1/console")
     assert incident.first is not None
-    assert (incident.first.entity, incident.first.metric) == ("vm1", "vm_ready_pct")
-    assert report.summary.sentences[0].startswith("vm1 behaves abnormally since")
+    assert incident.first.series == Series("vm1", "vm_ready_pct")
+    assert report.summary.sentences[1].startswith("vm1 behaves abnormally since")
 
 
 def test_limits_of_the_weeks_after_the_horizon_are_told_apart() -> None:
@@ -92,11 +82,6 @@ def test_fleet_is_worst_first() -> None:
     fleet = report_of(night()).fleet
     assert [(root.entity, root.status) for root in fleet] == [("kvm1", "incident"), ("kvm2", "silent")]
     assert fleet[0].below == {"vm": 1, "console": 1}
-
-
-def test_first_comes_what_is_open_then_what_is_ahead_and_nothing_twice() -> None:
-    found = first_actions(report_of(night()))
-    assert [action.title for action in found] == ["Move guests off the host", "Restart the process that leaks"]
 
 
 class Structure(HTMLParser):
@@ -182,13 +167,6 @@ def test_times_for_people() -> None:
     assert clock(None) == "–"
 
 
-def test_every_field_of_the_schema_is_documented() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "report.md").read_text()
-    schema = Report.model_json_schema()
-    fields = set(schema["properties"]) | {name for part in schema["$defs"].values() for name in part["properties"]}
-    assert {name for name in fields if f"`{name}`" not in page} == set()
-
-
 def test_what_drives_a_breach_is_named_with_its_share_and_what_is_usual() -> None:
     report = report_of(driven(night()))
     text = render_markdown(report)
@@ -216,7 +194,7 @@ def test_chances_worse_than_climatology_and_intervals_off_by_more_than_three_poi
     ]  # fmt: skip
     assert {part.family: part.off for part in judged.coverage} == {"cpu": True, "memory": False}
     assert [(part.title, part.makers, part.lstm) for part in judged.fallbacks] == [
-        ("Host CPU busy", ["seasonal-naive"] * 4, [1.05, 1.1, 1.1, 1.2])
+        ("Host CPU busy", ("seasonal-naive",) * 4, (1.05, 1.1, 1.1, 1.2))
     ]
     text = render_markdown(report_of(night()))
     assert "cpu (worse than climatology)" in text
@@ -232,5 +210,5 @@ def test_where_nothing_crossed_no_chance_is_worse() -> None:
 
 def test_a_night_without_a_backtest_has_no_judgement() -> None:
     judged = report_of(replace(night(), skills=())).judgement
-    assert (judged.coverage, judged.chances, judged.fallbacks) == ([], [], [])
+    assert (judged.coverage, judged.chances, judged.fallbacks) == ((), (), ())
     assert 'class="reliability"' not in render_html(report_of(replace(night(), skills=())))

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -15,15 +16,17 @@ from brownout.simulation import Fleet, FleetSettings, simulate
 from brownout.simulation.events.injection import Injection, apply
 from brownout.simulation.fleet import STRETCH, Plan, plan_fleet
 from brownout.simulation.fleet_dataset import stream_dataset, write_dataset
+from brownout.simulation.measured_state import MeasuredState
 from brownout.simulation.physics.draws import Draws
 from brownout.simulation.physics.drivers import Drivers
 from brownout.simulation.physics.load import ar1
-from brownout.simulation.signatures import _Maker
+from brownout.simulation.simulation_definitions import SimulationDefinitions
 from brownout.store.dataset import Dataset
 
 SETTINGS = FleetSettings(
     hosts=6, vms=24, days=4, interval_s=300, seed=8, migrations=14, maintenance=2, faults=4, signatures=True
 )
+DEFINITIONS = SimulationDefinitions.load()
 HOUR = np.timedelta64(3600, "s")
 
 
@@ -228,8 +231,18 @@ def test_events_of_the_last_hour_are_remembered_over_stretches() -> None:
     found = []
     for _ in range(2):
         draws.rewind()
-        maker = _Maker(SETTINGS, plan.layout, Drivers.healthy(plan.layout, 40), draws)
-        found.append(maker.hourly(np.full((1, 1), 1200.0), (200, 40)))
+        nothing: Any = None
+        state = MeasuredState(
+            settings=SETTINGS,
+            layout=plan.layout,
+            drivers=Drivers.healthy(plan.layout, 40, DEFINITIONS.drivers),
+            demand=nothing,
+            hosts=nothing,
+            guests=nothing,
+            consoles=nothing,
+            rng=draws,
+        )
+        found.append(state.last_hour(np.full((1, 1), 1200.0), (200, 40)))
     means = np.concatenate(found, axis=1).mean(axis=0)
     assert means[:12] == pytest.approx(100 * np.arange(1, 13), rel=0.05)
     assert means[12:] == pytest.approx(1200, rel=0.05)
@@ -254,13 +267,14 @@ def test_memory_goes_with_the_guest() -> None:
 def test_a_fault_goes_on_from_stretch_to_stretch(cause: str) -> None:
     layout = plan_fleet(SETTINGS).layout
     fault = Injection(cause=cause, host=int(layout.host[2]), vm=2, first=12, last=33, visible=12, severity=0.7, seed=5)
-    whole = Drivers.healthy(layout, 40)
-    apply(fault, layout, whole)
+    template = DEFINITIONS.faults[cause]
+    whole = Drivers.healthy(layout, 40, DEFINITIONS.drivers)
+    apply(fault, template, layout, whole)
     for begin in (0, 20):
-        part = Drivers.healthy(layout, 20)
-        apply(replace(fault, first=12 - begin, last=33 - begin), layout, part)
+        part = Drivers.healthy(layout, 20, DEFINITIONS.drivers)
+        apply(replace(fault, first=12 - begin, last=33 - begin), template, layout, part)
         for name in (*Drivers.__dataclass_fields__, *whole.extra):
-            if name != "extra":
+            if name not in {"extra", "known"}:
                 expected = whole.target(name, layout)[:, begin : begin + 20]
                 np.testing.assert_array_equal(part.target(name, layout), expected, err_msg=name)
 

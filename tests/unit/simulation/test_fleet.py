@@ -5,12 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.errors import SettingsError
 from brownout.domain.panel import Panel
 from brownout.simulation import FleetSettings, simulate
-from brownout.simulation.events.fault_definitions import load_templates
-from brownout.simulation.events.injection import PLAIN
+from brownout.simulation.simulation_definitions import SimulationDefinitions
 
 QUIET = FleetSettings(hosts=3, vms=12, days=6, interval_s=120, seed=3)
 
@@ -85,10 +83,10 @@ SIGNS = {
 }
 
 
-def test_every_template_has_a_sign_and_a_rule() -> None:
-    assert set(SIGNS) == set(PLAIN)
-    roles = {"cpu", "memory", "disk", "network"}
-    assert set(load_templates()) == set(Knowledge.load().causes) - roles
+def test_plain_faults_are_drawn_where_no_signatures_are_measured() -> None:
+    assert set(SIGNS) <= set(SimulationDefinitions.load().plain)
+    fleet = simulate(replace(QUIET, days=20, hosts=6, faults=20))
+    assert {incident.cause for incident in fleet.incidents} <= set(SimulationDefinitions.load().plain)
 
 
 @pytest.mark.parametrize("cause", sorted(SIGNS))

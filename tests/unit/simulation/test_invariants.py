@@ -9,13 +9,12 @@ import pytest
 
 from brownout.domain.panel import Panel
 from brownout.simulation import FleetSettings, simulate
-from brownout.simulation.events.fault_definitions import load_templates
-from brownout.simulation.events.injection import PLAIN
 from brownout.simulation.fleet import PART, Fleet, plan_fleet, stream
 from brownout.simulation.fleet_dataset import stream_dataset, write_dataset
 from brownout.simulation.layout.fleet_layout import MEDIA
-from brownout.simulation.signatures import SIGNATURES
+from brownout.simulation.simulation_definitions import SimulationDefinitions
 
+DEFINITIONS = SimulationDefinitions.load()
 SETTINGS = FleetSettings(hosts=3, vms=18, days=9, interval_s=300, seed=8, faults=10, signatures=True)
 
 
@@ -89,7 +88,7 @@ def test_uptimes_fall_only_where_something_restarted(fleet: Fleet) -> None:
     """Counters become rates at the edge; what is left of them in a data set are uptimes."""
     uptime = column(fleet, "vm", "vm_uptime_h")
     fell = {fleet.panels["vm"].entity_ids[row] for row in np.flatnonzero((np.diff(uptime) < 0).any(axis=1)).tolist()}
-    restarted = {i.entity for i in fleet.incidents if load_templates()[i.cause].restart}
+    restarted = {i.entity for i in fleet.incidents if DEFINITIONS.faults[i.cause].restart}
     assert fell <= restarted
     assert restarted
 
@@ -133,7 +132,7 @@ def test_nothing_but_measurements_and_configuration_tells_of_a_fault() -> None:
         gone = np.isnan(panel.values).all(axis=2).mean()
         assert gone == pytest.approx(np.isnan(other.panels[kind].values).all(axis=2).mean(), abs=1e-3)
     names = {entity.id for entity in one.topology}
-    assert not any(cause in name for cause in load_templates() for name in names)
+    assert not any(cause in name for cause in DEFINITIONS.faults for name in names)
 
 
 def test_the_past_predicts_healthy_consoles_but_not_perfectly() -> None:
@@ -163,10 +162,8 @@ def test_faint_faults_overlap_with_healthy_days_and_others_do_not(faint: float, 
     assert hidden[0] <= np.mean(inside) <= hidden[1]
 
 
-def test_every_fault_changes_what_its_knowledge_needs() -> None:
-    assert set(PLAIN) <= set(load_templates())
-    for name, template in load_templates().items():
-        assert template.pushes, name
+def test_faults_last_and_restart_as_their_causes_do() -> None:
+    for name, template in DEFINITIONS.faults.items():
         assert template.minutes[0] < template.minutes[1], name
         assert (name.startswith("VIRT") or not template.restart) or name in {"SW-01", "ART-07"}, name
 
@@ -174,7 +171,7 @@ def test_every_fault_changes_what_its_knowledge_needs() -> None:
 def test_configuration_of_the_culprit_is_what_the_fault_says() -> None:
     made = simulate(replace(SETTINGS, faults=1, only_causes=("VIRT-10",)))
     labels = made.topology[made.incidents[0].entity].labels
-    assert labels["disk_cache"] in load_templates()["VIRT-10"].labels["disk_cache"]
+    assert labels["disk_cache"] in DEFINITIONS.faults["VIRT-10"].labels["disk_cache"]
     restarted = column(made, "vm", "vm_uptime_h")[list(made.panels["vm"].entity_ids).index(made.incidents[0].entity)]
     assert np.nanmin(restarted) < 1
 
@@ -203,5 +200,5 @@ def test_signatures_are_measured_only_where_asked_for(fleet: Fleet) -> None:
     def names(made: Fleet) -> Iterator[str]:
         return (name for panel in made.panels.values() for name in panel.metric_names)
 
-    assert set(SIGNATURES) <= set(names(fleet))
-    assert not set(SIGNATURES) & set(names(simulate(replace(SETTINGS, signatures=False, faults=0, days=1))))
+    assert set(DEFINITIONS.signatures) <= set(names(fleet))
+    assert not set(DEFINITIONS.signatures) & set(names(simulate(replace(SETTINGS, signatures=False, faults=0, days=1))))

@@ -47,6 +47,17 @@ class Virsh:
             except BrownoutError as error:
                 complain(BrownoutError(f"Guest {uuid}: {error.what}", remedy=error.remedy))
 
+    def running(self) -> Iterator[str]:
+        """The domain XML of each guest that runs or is paused; one that went meanwhile is left out."""
+        for uuid in self._say("list", "--uuid").split():
+            xml = self._asked("dumpxml", uuid)
+            if xml is not None:
+                yield xml
+
+    def host_name(self) -> str:
+        """The hypervisor's own name, which its Telegraf writes as the tag host."""
+        return self._say("hostname").strip()
+
     def _guest(self, uuid: str) -> Guest:
         xml = self._say("dumpxml", uuid)
         root = parse_domain(xml)

@@ -1,115 +1,235 @@
-"""Annotated CSV, the answer of Flux: typed columns, in blocks whose columns differ.
+"""Annotated CSV, the answer of Flux: typed columns, in blocks whose columns and types differ.
 
-A block begins with ``#datatype``; a table of errors may follow rows, with status 200; lines that begin with ``#`` may
-also stand inside a quoted tag value.
+A block begins with ``#datatype``; wherever the type of the values changes a new one begins. A table of errors may
+follow rows, with status 200; lines that begin with ``#`` may also stand inside a quoted tag value. All rows of a table
+have the same tags, so that tags are read once for each table.
 """
 
-from collections.abc import Iterator
+import csv
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.csv as pacsv
 
-from brownout.adapters.influx.assemble import from_long
+from brownout.adapters.influx.assemble import Runs
+from brownout.adapters.influx.rows import Gathered, Limit, converted, pieces_of, plausible, row_blocks
 from brownout.ingest.raw import Raw
 
-__all__ = ["FluxError", "blocks_of", "parse_annotated", "text_column"]
+__all__ = ["FluxError", "Table", "parse_annotated", "parse_strings", "tables_of"]
 
 OWN = frozenset({"", "result", "table", "_time", "_value", "_field", "_start", "_stop", "_measurement"})
 """Columns that are not tags."""
+NUMBERS = frozenset({"double", "long", "unsignedLong"})
 MARK = b"#datatype"
-CHUNK = 4 << 20
+NEW_LINE = 10
 ANNOTATIONS = 3
+SERIES_BYTES, RUN_BYTES = 512, 96
+"""What the tags of a series, and the place of a run, take in memory."""
+SCHEMA_BYTES = 16 << 20
+"""What the names in a short answer may take in memory."""
+COLUMNS = 1000
+"""Most columns of a table: more than tags that anybody writes."""
+CODED = pa.dictionary(pa.int32(), pa.binary())
 
 
 class FluxError(Exception):
     """An error that stands inside an answer with status 200."""
 
 
+@dataclass(frozen=True, eq=False)
+class Table:
+    """The head of a block: names and types of its columns, and those that are the same in all rows of a table."""
+
+    names: list[str]
+    types: list[str]
+    grouped: list[bool]
+
+    @cached_property
+    def unique(self) -> list[str]:
+        """Names that no two columns share."""
+        return [name if name and self.names.count(name) == 1 else f"\\0{n}" for n, name in enumerate(self.names)]
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """Tags, and the name of the field."""
+        return [name for name in self.unique if name == "_field" or (name not in OWN and not name.startswith("\\0"))]
+
+    @cached_property
+    def numeric(self) -> bool:
+        """Whether the values are numbers."""
+        return self.types[self.names.index("_value")] in NUMBERS
+
+    @cached_property
+    def keyed(self) -> bool:
+        """Whether the number of the table tells all tags."""
+        group = dict(zip(self.unique, self.grouped, strict=True))
+        return "table" in group and all(group[name] for name in self.texts)
+
+
 @dataclass(eq=False)
-class Columns:
-    """Rows of all blocks so far."""
+class Reader:
+    """Rows so far, as runs of one series and field."""
 
-    times: list[npt.NDArray[np.int64]] = field(default_factory=list)
-    values: list[npt.NDArray[np.float64]] = field(default_factory=list)
-    names: list[pa.Array] = field(default_factory=list)
-    tags: dict[str, list[pa.Array]] = field(default_factory=dict)
-    rows: int = 0
+    fields: tuple[str, ...]
+    limit: Limit
+    times: Gathered = field(init=False)
+    values: Gathered = field(init=False)
+    runs: Runs = field(init=False)
+    texts: set[str] = field(default_factory=set)
+    _codes: dict[tuple[tuple[str, str], ...], int] = field(default_factory=dict)
+    _last: tuple[Table, int] | None = None
 
-    def add(self, batch: pa.RecordBatch) -> None:
-        """Take a batch; a tag that a block has no column for is absent in its rows."""
-        own = batch.schema.names
-        for name in own:
-            if name not in OWN and name not in self.tags:
-                self.tags[name] = [pa.nulls(self.rows, TEXT)] if self.rows else []
-        for name, parts in self.tags.items():
-            parts.append(batch.column(name) if name in own else pa.nulls(batch.num_rows, TEXT))
-        self.times.append(batch.column("_time").cast(pa.timestamp("ms", "UTC"), safe=False).cast(pa.int64()).to_numpy())
-        self.values.append(batch.column("_value").to_numpy(zero_copy_only=False))  # null becomes NaN
-        self.names.append(batch.column("_field"))
-        self.rows += batch.num_rows
+    def __post_init__(self) -> None:
+        self.times, self.values = Gathered(np.int64, self.limit), Gathered(np.float64, self.limit)
+        self.runs = Runs(self.fields)
+
+    def take(self, table: Table, block: bytes) -> None:
+        """Rows of one block; rows of text are noted by the name of their field, and left out."""
+        if not table.numeric:
+            self._note(table, block)
+            return
+        keyed = table.keyed and b'"' not in block
+        kinds: dict[str, pa.DataType] = {"_time": pa.timestamp("ns", "UTC"), "_value": pa.float64()}
+        kinds |= {"table": pa.int64()} if keyed else dict.fromkeys(table.texts, CODED)
+        if keyed and self._goes_on(table, block):
+            del kinds["table"]
+        batch = converted(block, table.unique, kinds)
+        if batch is None:
+            return
+        start, rows = len(self.times), batch.num_rows
+        self._add(batch)
+        if "table" in kinds:
+            self._by_table(table, block, batch.column("table").to_numpy(), start)
+        elif not keyed:
+            self._by_tags(table, batch, start)
+        self.limit.take(SERIES_BYTES * (len(self._codes) - self.runs.series))
+        self.runs.series, self.runs.rows = len(self._codes), start + rows
+
+    def _goes_on(self, table: Table, block: bytes) -> bool:
+        """Whether all rows are of the table that the last row was of: numbers of tables only grow."""
+        if self._last is None or self._last[0] is not table:
+            return False
+        last = block.rfind(b"\n", 0, len(block.rstrip()))
+        place, number = table.names.index("table"), str(self._last[1])
+        rows = [_cells(line) for line in (block[: block.find(b"\n")], block[last + 1 :])]
+        return all(len(cells) > place and cells[place] == number for cells in rows)
+
+    def _add(self, batch: pa.RecordBatch) -> None:
+        times, values = batch.column("_time"), batch.column("_value")
+        if times.null_count:
+            raise ValueError("the answer is malformed: a row has no time")
+        moments = self.times.room(batch.num_rows)
+        np.floor_divide(times.cast(pa.int64()).to_numpy(), 1_000_000, out=moments)
+        plausible(moments)
+        self.values.room(batch.num_rows)[:] = values.to_numpy(zero_copy_only=False)  # null becomes NaN
+
+    def _by_table(self, table: Table, block: bytes, numbers: npt.NDArray[np.int64], start: int) -> None:
+        """Runs where the number of the table changes; the tags stand in the first row of each."""
+        first = np.flatnonzero(np.concatenate(([True], numbers[1:] != numbers[:-1])))
+        if self._last is not None and self._last[0] is table and self._last[1] == numbers[0]:
+            first = first[1:]
+        self._last = (table, int(numbers[-1]))
+        if not len(first):
+            return
+        self.limit.take(RUN_BYTES * len(first))
+        ends = np.flatnonzero(np.frombuffer(block, np.uint8) == NEW_LINE)
+        if len(ends) < len(numbers) or block[ends[len(numbers) - 1] :].strip():
+            raise ValueError("the answer is malformed: an empty line between rows")
+        for row in first.tolist():
+            line = block[ends[row - 1] + 1 if row else 0 : ends[row]]
+            self._begin(start + row, dict(zip(table.unique, _cells(line), strict=True)), table)
+
+    def _by_tags(self, table: Table, batch: pa.RecordBatch, start: int) -> None:
+        """Runs where any tag changes."""
+        self._last = None
+        columns = [batch.column(name) for name in table.texts]
+        new = np.zeros(batch.num_rows, bool)
+        new[0] = True
+        for column in columns:
+            codes = column.indices.to_numpy()
+            new[1:] |= codes[1:] != codes[:-1]
+        rows = np.flatnonzero(new)
+        self.limit.take(RUN_BYTES * len(rows))
+        texts = [[_text(value) for value in column.take(pa.array(rows)).to_pylist()] for column in columns]
+        for row, *cells in zip(rows.tolist(), *texts, strict=True):
+            self._begin(start + row, dict(zip(table.texts, cells, strict=True)), table)
+
+    def _begin(self, row: int, cells: dict[str, str], table: Table) -> None:
+        key = tuple((name, cells[name]) for name in table.texts if name != "_field" and cells[name])
+        self.runs.begin(row, self._codes.setdefault(key, len(self._codes)), cells["_field"])
+
+    def _note(self, table: Table, block: bytes) -> None:
+        batch = converted(block, table.unique, {"_field": CODED})
+        self._last = None
+        if batch is not None:
+            self.texts.update(_text(name) for name in batch.column("_field").dictionary.to_pylist())
+
+    def raw(self) -> Raw:
+        """All rows, one for each series and time."""
+        tags = tuple(dict(key) for key in self._codes)
+        return self.runs.raw(tags, self.times.array(), self.values.array())
 
 
-TEXT = pa.dictionary(pa.int32(), pa.string())
-
-
-def parse_annotated(answer: IO[bytes], fields: tuple[str, ...]) -> Raw:
+def parse_annotated(
+    answer: IO[bytes] | Iterable[bytes],
+    fields: tuple[str, ...],
+    *,
+    limit: int | None = None,
+    texts: set[str] | None = None,
+) -> Raw:
     """Samples in an answer with one row for each field and time, values as floats.
 
-    Raises FluxError for an error inside the answer, ValueError where it is malformed or cut short.
+    ``texts`` takes the names of fields that hold text; their rows are left out. Raises FluxError for an error inside
+    the answer, ValueError where it is malformed or cut short, TooLargeError beyond the limit (bytes of memory).
     """
-    found = Columns()
-    for header, body in blocks_of(answer):
-        names = _names(header)
-        if "error" in names and "_value" not in names:
-            raise FluxError(_first_row(names, body).get("error", "unknown error"))
-        missing = {"_time", "_value", "_field"} - set(names)
+    reader = Reader(fields, Limit(limit))
+    for table, block in tables_of(pieces_of(answer)):
+        if "error" in table.names and "_value" not in table.names:
+            raise FluxError(_first_row(table, block).get("error") or "unknown error")
+        missing = {"_time", "_value", "_field"} - set(table.unique)
         if missing:
-            msg = f"a table of the answer has no columns {sorted(missing)}, only {names}"
-            raise ValueError(msg)
-        for batch in _batches(names, body):
-            found.add(batch)
-    if not found.rows:
-        return Raw.empty(fields)
-    return from_long(
-        np.concatenate(found.times),
-        {tag: pa.chunked_array(parts, TEXT) for tag, parts in found.tags.items()},
-        pa.chunked_array(found.names, TEXT),
-        np.concatenate(found.values),
-        fields,
-    )
+            raise ValueError(f"a table of the answer has no columns {sorted(missing)}, only {table.names}")
+        reader.take(table, block)
+    if texts is not None:
+        texts.update(reader.texts)
+    return reader.raw()
 
 
-def blocks_of(answer: IO[bytes]) -> Iterator[tuple[list[bytes], pa.Buffer]]:
-    """Annotation lines with the header, and the rows after them, block by block."""
-    data = answer.read()
-    whole = pa.py_buffer(data)
-    starts = list(_starts(data))
-    if data[: starts[0]].strip() if starts else data and not data.isspace():
-        msg = f"the answer does not begin with annotations but with {data[:60]!r}"
-        raise ValueError(msg)
-    for start, end in pairwise([*starts, len(data)]):
-        lines, position = [], start
-        for _ in range(ANNOTATIONS + 1):
-            stop = data.find(b"\n", position, end)
-            if stop < 0:
-                raise ValueError("the answer was cut short inside its header")
-            lines.append(data[position:stop].rstrip(b"\r"))
-            position = stop + 1
-        if end == len(data) and not data.endswith(b"\n"):
-            raise ValueError("the answer was cut short inside a row")
-        yield lines, whole[position:end]
+def tables_of(pieces: Iterable[bytes]) -> Iterator[tuple[Table, bytes]]:
+    """Rows with the head of their block, some at a time; each head comes at least once, if without rows."""
+    table: Table | None = None
+    rest, ended = b"", True
+    for block in row_blocks(pieces):
+        data, rest = rest + block if rest else block, b""
+        ended = data.endswith(b"\n")
+        starts = [*_starts(data), len(data)]
+        if table is not None:
+            yield table, data[: starts[0]]
+        elif data[: starts[0]].strip():
+            raise ValueError(f"the answer does not begin with annotations but with {_shown(data[:60])}")
+        for start, end in pairwise(starts):
+            found = _head(data[start:end])
+            if found is None:
+                rest = data[start:]
+                break
+            table, length = found
+            yield table, data[start + length : end]
+    if rest:
+        raise ValueError("the answer was cut short inside its header")
+    if not ended:
+        raise ValueError("the answer was cut short inside a row")
 
 
 def _starts(data: bytes) -> Iterator[int]:
     """Where blocks begin: the mark at the start of a line outside of quotes."""
     position, quotes, counted = 0, 0, 0
     while (found := _mark(data, position)) >= 0:
-        if found == 0 or data[found - 1] == 10:  # a line feed
+        if found == 0 or data[found - 1] == NEW_LINE:
             quotes += data.count(b'"', counted, found)
             counted = found
             if quotes % 2 == 0:
@@ -127,43 +247,55 @@ def _mark(data: bytes, position: int) -> int:
     return data.find(MARK, position)
 
 
-def _names(header: list[bytes]) -> list[str]:
-    table = pacsv.read_csv(
-        pa.BufferReader(header[-1] + b"\n"),
-        read_options=pacsv.ReadOptions(autogenerate_column_names=True),
-        convert_options=pacsv.ConvertOptions(column_types={}, strings_can_be_null=False),
-    )
-    return ["" if column[0].as_py() is None else str(column[0].as_py()) for column in table.columns]
+def _head(data: bytes) -> tuple[Table, int] | None:
+    """The annotations and the header, and their length; None where they are not all there yet."""
+    lines: list[list[str]] = []
+    position = 0
+    for _ in range(ANNOTATIONS + 1):
+        stop = data.find(b"\n", position)
+        if stop < 0:
+            return None
+        lines.append(_cells(data[position:stop]))
+        position = stop + 1
+    marks = {line[0]: line for line in lines[:ANNOTATIONS]}
+    names = lines[-1]
+    types, group = marks.get("#datatype", []), marks.get("#group", [])
+    if not len(names) == len(types) == len(group) <= COLUMNS:
+        raise ValueError(f"the answer is malformed: annotations of {len(types)} and {len(group)} columns, not {names}")
+    return Table(names, types, [cell == "true" for cell in group]), position
 
 
-def _first_row(names: list[str], body: pa.Buffer) -> dict[str, str]:
-    for batch in _batches(names, body, text_only=True):
-        return {name: str(batch.column(place)[0]) for place, name in enumerate(names) if batch.num_rows}
-    return {}
-
-
-def text_column(name: str) -> bool:
-    """Whether a column holds text that repeats: a tag, or the name of the field."""
-    return name == "_field" or name not in OWN
-
-
-def _batches(names: list[str], body: pa.Buffer, *, text_only: bool = False) -> Iterator[pa.RecordBatch]:
-    if not body.size or (body.size < CHUNK and body.to_pybytes().isspace()):
-        return
-    unique = [name if name and names.count(name) == 1 else f"\\0{place}" for place, name in enumerate(names)]
-    kinds = {name: TEXT for name in unique if text_only or text_column(name)}
-    if not text_only:
-        kinds |= {"_time": pa.timestamp("ns", "UTC"), "_value": pa.float64()}
-    wanted = [name for name in unique if text_only or name in kinds]
+def _cells(line: bytes) -> list[str]:
     try:
-        table = pacsv.read_csv(
-            pa.BufferReader(body),
-            read_options=pacsv.ReadOptions(column_names=unique, block_size=CHUNK),
-            parse_options=pacsv.ParseOptions(newlines_in_values=True),
-            convert_options=pacsv.ConvertOptions(
-                column_types=kinds, include_columns=wanted, strings_can_be_null=False, timestamp_parsers=[pacsv.ISO8601]
-            ),
-        )
-    except pa.ArrowInvalid as error:
-        raise ValueError(f"the answer is malformed: {error}") from error
-    yield from table.to_batches()
+        return next(csv.reader([line.decode(errors="backslashreplace").rstrip("\r")]), [""])
+    except csv.Error as error:
+        raise ValueError(f"the answer is malformed: {error}") from None
+
+
+def _first_row(table: Table, block: bytes) -> dict[str, str]:
+    batch = converted(block, table.unique, dict.fromkeys(table.unique, pa.binary()))
+    return {} if batch is None else {name: _text(batch.column(name)[0].as_py()) for name in table.unique}
+
+
+def _text(value: bytes | None) -> str:
+    return "" if value is None else value.decode(errors="backslashreplace")
+
+
+def _shown(data: bytes) -> str:
+    return repr(data.decode(errors="backslashreplace"))
+
+
+def parse_strings(answer: IO[bytes] | Iterable[bytes]) -> tuple[str, ...]:
+    """The column ``_value`` of an answer as text; raises as ``parse_annotated`` does."""
+    found: list[str] = []
+    limit = Limit(SCHEMA_BYTES)
+    for table, block in tables_of(pieces_of(answer)):
+        if "error" in table.names and "_value" not in table.names:
+            raise FluxError(_first_row(table, block).get("error") or "unknown error")
+        if "_value" not in table.unique:
+            raise ValueError(f"a table of the answer has no column _value, only {table.names}")
+        batch = converted(block, table.unique, {"_value": pa.binary()})
+        if batch is not None:
+            limit.take(batch.num_rows * RUN_BYTES)
+            found += [_text(value) for value in batch.column("_value").to_pylist()]
+    return tuple(found)

@@ -1,6 +1,7 @@
 """From columns of an answer to raw telemetry: series from tags, one row for each series and time."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -9,11 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from brownout.ingest.raw import Raw
+from brownout.numerics.arrays import Doubles
 
-__all__ = ["from_long", "from_series", "from_wide", "series_of"]
+__all__ = ["Runs", "from_wide", "in_order", "series_of"]
 
 Integers = npt.NDArray[np.int64]
-Doubles = npt.NDArray[np.float64]
+LONG_RUN = 32
+"""Rows of a run from which on a loop over runs costs less than sorting all rows."""
 
 
 def series_of(columns: Mapping[str, pa.ChunkedArray]) -> tuple[Integers, tuple[Mapping[str, str], ...]]:
@@ -57,52 +60,88 @@ def _codes(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.int32], pa.Array]:
 def from_wide(times: Integers, tags: Mapping[str, pa.ChunkedArray], fields: Mapping[str, Doubles]) -> Raw:
     """One column a field."""
     series, named = series_of(tags) if tags else (np.zeros(len(times), np.int64), ({},) if len(times) else ())
-    return from_series(times, series, named, fields)
-
-
-def from_series(
-    times: Integers, series: Integers, tags: Sequence[Mapping[str, str]], fields: Mapping[str, Doubles]
-) -> Raw:
-    """One column a field, series numbered; sorts where the server did not."""
     values = np.column_stack(list(fields.values())) if fields else np.empty((len(times), 0))
-    step = np.diff(series)
-    if np.any(step < 0) or np.any((step == 0) & (np.diff(times) < 0)):
+    return in_order(tuple(fields), named, series, times, values)
+
+
+def in_order(
+    fields: tuple[str, ...], tags: Sequence[Mapping[str, str]], series: Integers, times: Integers, values: Doubles
+) -> Raw:
+    """Samples with one row for each series and time, sorted where the server did not."""
+    ordered = (series[1:] > series[:-1]) | ((series[1:] == series[:-1]) & (times[1:] >= times[:-1]))
+    if not ordered.all():
         order = np.lexsort((times, series))
         times, series, values = times[order], series[order], values[order]
-    return Raw(tuple(fields), tuple(tags), series, times, values)
+    return Raw(fields, tuple(tags), series, times, values)
 
 
-def from_long(
-    times: Integers,
-    tags: Mapping[str, pa.ChunkedArray],
-    names: pa.ChunkedArray,
-    values: Doubles,
-    fields: tuple[str, ...],
-) -> Raw:
-    """One row a field and time: the name of the field is a column."""
-    if not len(times):
-        return Raw.empty(fields)
-    series, named = series_of(tags) if tags else (np.zeros(len(times), np.int64), ({},))
-    column, found = _codes(names)
-    place = np.array([fields.index(name) if name in fields else -1 for name in found.to_pylist()] + [-1])[column]
-    base = int(times.min())
-    width = int(times.max()) - base + 1
-    keys = series * width + (times - base)
-    rows, distinct = _rank(keys)
-    table = np.full((len(distinct), len(fields)), np.nan)
-    for number in range(len(fields)):
-        own = place == number
-        table[rows[own], number] = values[own]
-    return Raw(fields, named, distinct // width, distinct % width + base, table)
+class Runs:
+    """Rows of one field each, as runs of rows of the same series and field.
+
+    ``series`` and ``rows`` are how many there are so far.
+    """
+
+    def __init__(self, fields: tuple[str, ...]) -> None:
+        self.series, self.rows = 0, 0
+        self._fields = fields
+        self._places = {name: place for place, name in enumerate(fields)}
+        self._starts: list[int] = []
+        self._codes: list[int] = []
+        self._columns: list[int] = []
+
+    def begin(self, row: int, code: int, name: str) -> None:
+        """From this row on the rows are of a series and a field; a field that was not asked for is left out."""
+        self._starts.append(row)
+        self._codes.append(code)
+        self._columns.append(self._places.get(name, -1))
+
+    def raw(self, tags: tuple[Mapping[str, str], ...], times: Integers, values: Doubles) -> Raw:
+        """One row for each series and time."""
+        if self.rows > LONG_RUN * len(self._starts):
+            return self._run_by_run(tags, times, values)
+        return self._row_by_row(tags, times, values)
+
+    def _run_by_run(self, tags: tuple[Mapping[str, str], ...], times: Integers, values: Doubles) -> Raw:
+        """Series after series: the fields of a series mostly have the same times."""
+        parts: dict[int, list[tuple[int, int, int]]] = {}
+        for (start, end), code, column in zip(
+            pairwise([*self._starts, self.rows]), self._codes, self._columns, strict=True
+        ):
+            if column >= 0:
+                parts.setdefault(code, []).append((start, end, column))
+        own = {code: _together([times[start:end] for start, end, _ in parts[code]]) for code in sorted(parts)}
+        lengths = [len(moments) for moments, _ in own.values()]
+        table = np.full((sum(lengths), len(self._fields)), np.nan)
+        offset = 0
+        for code, (moments, same) in own.items():
+            rows = table[offset : offset + len(moments)]
+            for start, end, column in parts[code]:
+                places = slice(None) if same else np.searchsorted(moments, times[start:end])
+                rows[places, column] = values[start:end]
+            offset += len(moments)
+        series = np.repeat(np.array(list(own), np.int64), lengths)
+        joined = np.concatenate([moments for moments, _ in own.values()]) if own else np.empty(0, np.int64)
+        return Raw(self._fields, tags, series, joined, table)
+
+    def _row_by_row(self, tags: tuple[Mapping[str, str], ...], times: Integers, values: Doubles) -> Raw:
+        """Many short runs: all rows are sorted together."""
+        lengths: Integers = np.diff([*self._starts, self.rows]).astype(np.int64)
+        series = np.repeat(np.array(self._codes, np.int64), lengths)
+        columns = np.repeat(np.array(self._columns, np.int64), lengths)
+        order = np.lexsort((times, series))
+        order = order[columns[order] >= 0]
+        if not len(order):
+            return Raw.empty(self._fields)
+        series, times, columns, values = series[order], times[order], columns[order], values[order]
+        new = np.concatenate(([True], (series[1:] != series[:-1]) | (times[1:] != times[:-1])))
+        table = np.full((int(new.sum()), len(self._fields)), np.nan)
+        table[np.cumsum(new) - 1, columns] = values
+        return Raw(self._fields, tags, series[new], times[new], table)
 
 
-def _rank(keys: Integers) -> tuple[Integers, Integers]:
-    """Place of each key among the sorted distinct ones. Fields come one after the other, each sorted: cheap to sort."""
-    if np.all(keys[1:] > keys[:-1]):
-        return np.arange(len(keys)), keys
-    order = np.argsort(keys, kind="stable")
-    ordered = keys[order]
-    new = np.concatenate(([True], np.diff(ordered) != 0))
-    rows = np.empty(len(keys), np.int64)
-    rows[order] = np.cumsum(new) - 1
-    return rows, ordered[new]
+def _together(parts: list[Integers]) -> tuple[Integers, bool]:
+    """All times of some runs, each once and in order; and whether each run has just these."""
+    first = parts[0]
+    if np.all(first[1:] > first[:-1]) and all(np.array_equal(first, other) for other in parts[1:]):
+        return first, True
+    return np.unique(np.concatenate(parts)), False

@@ -1,21 +1,22 @@
-"""InfluxDB 2.x: Flux through influxdb-client, whose raw answers are parsed as typed columns."""
+"""InfluxDB 2.x by Flux: annotated CSV, in which each type of values is a block of its own."""
 
+import logging
 from collections.abc import Iterable, Mapping
-from tempfile import SpooledTemporaryFile
-from typing import IO
 
 import numpy as np
-from influxdb_client import InfluxDBClient
-from influxdb_client.client.write_api import SYNCHRONOUS
-from influxdb_client.rest import ApiException
-from urllib3.exceptions import HTTPError
 
-from brownout.adapters.influx.annotated import FluxError, parse_annotated
-from brownout.adapters.influx.http import IN_MEMORY, Connection, RefusalError, explain, patiently, seconds_to_wait
-from brownout.domain.errors import DatabaseError
+from brownout.adapters.influx.annotated import FluxError, parse_annotated, parse_strings
+from brownout.adapters.influx.credentials import Credentials
+from brownout.adapters.influx.delivery import deliver
+from brownout.adapters.influx.http import Ask, Connection, HttpServer, TooLargeError
+from brownout.adapters.influx.time_parts import PartReader
+from brownout.adapters.influx.transport import Deadline
 from brownout.ingest.raw import MeasurementSchema, Raw, Request
 
 __all__ = ["FluxDatabase", "literal", "newest_text", "query_text", "schema_text"]
+
+DIALECT = {"header": True, "delimiter": ",", "annotations": ["datatype", "group", "default"]}
+logger = logging.getLogger(__name__)
 
 
 class FluxDatabase:
@@ -24,16 +25,10 @@ class FluxDatabase:
     def __init__(self, connection: Connection, *, bucket: str, org: str, token: str, version: str = "2") -> None:
         self.name = f"InfluxDB bucket {bucket}"
         self.label = f"InfluxDB {version} at {connection.url}, bucket {bucket}"
-        self._connection = connection
-        self._bucket = bucket
-        self._client = InfluxDBClient(
-            url=connection.url,
-            token=token,
-            org=org,
-            timeout=round(connection.timeout_s * 1000),
-            enable_gzip=True,
-            ssl_ca_cert=connection.ca_file or None,
-        )
+        self._server = HttpServer(connection, Credentials("Token", "", token))
+        self._bucket, self._org = bucket, org
+        self._parts = PartReader(self._read, connection.budget_s)
+        self._texts: set[tuple[str, str]] = set()
 
     def schemas(self) -> Mapping[str, MeasurementSchema]:
         """All measurements of the bucket in the last 30 days. Flux does not tell text from numbers here."""
@@ -47,86 +42,81 @@ class FluxDatabase:
         }
 
     def read(self, request: Request) -> Raw:
-        """The samples asked for."""
-        doing = f"reading {request}"
-        with SpooledTemporaryFile(IN_MEMORY) as answer:
-            self._download(query_text(self._bucket, request), answer, doing=doing)
-            try:
-                return parse_annotated(answer, request.fields)
-            except (FluxError, ValueError) as error:
-                msg = f"{self.label}, {doing}: {error}."
-                raise DatabaseError(msg, remedy="Check the fields' types, and the server's log.") from error
+        """The samples asked for; fields of text are left out, and named in a warning."""
+        try:
+            return self._parts.read(request)
+        except TooLargeError as error:
+            remedy = "Raise answer_mib in [influxdb] if the server is to be trusted."
+            failure = self._server.error(f"reading {request}", f"{error}", remedy=remedy)
+        raise failure
 
     def newest(self, measurement: str, fields: tuple[str, ...]) -> np.datetime64 | None:
         """Time of the newest sample of the last year and the day to come."""
         if not fields:
             return None
-        doing = f"asking {measurement}"
-        with SpooledTemporaryFile(IN_MEMORY) as answer:
-            self._download(newest_text(self._bucket, measurement, fields), answer, doing=doing)
-            try:
-                found = parse_annotated(answer, fields)
-            except (FluxError, ValueError) as error:
-                raise DatabaseError(f"{self.label}, {doing}: {error}.", remedy="Check the server's log.") from error
-        return np.datetime64(int(found.times.max()), "ms") if len(found) else None
+        query, doing = newest_text(self._bucket, measurement, fields), f"asking {measurement}"
+        try:
+            found = self._table(query, measurement, fields, doing, Deadline(self._server.connection.budget_s))
+        except TooLargeError as error:
+            failure = self._server.error(doing, f"{error}", remedy="Raise answer_mib in [influxdb].")
+        else:
+            return np.datetime64(int(found.times.max()), "ms") if len(found) else None
+        raise failure
 
     def write(self, batches: Iterable[str]) -> int:
-        """Write batches of lines, gzipped."""
-        lines = 0
-        with self._client.write_api(write_options=SYNCHRONOUS) as writer:
-            for batch in batches:
-                try:
-                    for attempt in patiently(self._connection):
-                        with attempt, refusals():
-                            writer.write(bucket=self._bucket, record=batch.encode(), write_precision="ms")
-                except RefusalError as error:
-                    raise explain(error, "writing", self._connection.url) from None
-                lines += batch.count("\n")
-        return lines
+        """Write batches of lines, gzipped; refused ones are logged, and the number of the others is returned."""
+        where = {"org": self._org, "bucket": self._bucket, "precision": "ms"}
+        return deliver(self._server, Ask(doing="writing", path="/api/v2/write", parameters=where), batches)
+
+    def buckets(self) -> Mapping[str, int]:
+        """Buckets that the token sees, with the seconds that a shard of each covers; 0 where it is not said."""
+        ask = Ask(doing="listing buckets", path="/api/v2/buckets", method="GET", parameters={"limit": "100"})
+        answer = self._server.json(ask)
+        listed = answer.get("buckets") if isinstance(answer, dict) else None
+        rows = [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
+        return {self._server.credentials.clean(str(row.get("name", ""))): _shard_seconds(row) for row in rows}
+
+    def _read(self, request: Request, deadline: Deadline) -> Raw:
+        query = query_text(self._bucket, request)
+        return self._table(query, request.measurement, request.fields, f"reading {request}", deadline)
+
+    def _table(self, query: str, measurement: str, fields: tuple[str, ...], doing: str, deadline: Deadline) -> Raw:
+        texts: set[str] = set()
+        limit = self._server.connection.limit
+        try:
+            found = self._server.stream(
+                self._ask(query, doing),
+                lambda pieces: parse_annotated(pieces, fields, limit=limit, texts=texts),
+                deadline,
+            )
+        except (FluxError, ValueError) as error:
+            said = str(error)
+        else:
+            self._warn(measurement, texts & set(fields))
+            return found
+        raise self._server.error(doing, f"bucket {self._bucket}: {said}", remedy="Look into the server's log.")
+
+    def _warn(self, measurement: str, texts: set[str]) -> None:
+        """Say once what cannot be read."""
+        for name in sorted(name for name in texts if (measurement, name) not in self._texts):
+            self._texts.add((measurement, name))
+            said = self._server.credentials.clean(f"{measurement}: field {name} holds text, which is left out")
+            logger.warning("%s, %s", self.label, said)
 
     def _strings(self, query: str, *, doing: str) -> tuple[str, ...]:
         try:
-            for attempt in patiently(self._connection):
-                with attempt, refusals():
-                    tables = self._client.query_api().query(query)
-                    return tuple(str(record.values["_value"]) for table in tables for record in table.records)
-        except RefusalError as error:
-            raise explain(error, doing, self._connection.url) from None
-        raise AssertionError
+            return self._server.stream(self._ask(query, doing), parse_strings)
+        except (FluxError, ValueError, TooLargeError) as error:
+            said = str(error)
+        raise self._server.error(doing, f"bucket {self._bucket}: {said}", remedy="Look into the server's log.")
 
-    def _download(self, query: str, answer: IO[bytes], *, doing: str) -> None:
-        try:
-            for attempt in patiently(self._connection):
-                with attempt, refusals():
-                    answer.seek(0)
-                    answer.truncate()
-                    response = self._client.query_api().query_raw(query)
-                    for piece in response.stream(1 << 20, decode_content=True):
-                        answer.write(piece)
-        except RefusalError as error:
-            raise explain(error, doing, self._connection.url) from None
-        answer.seek(0)
-
-
-class refusals:  # noqa: N801 - a context manager reads as a verb
-    """Turns the client's exceptions, which carry whole requests, into short ones."""
-
-    def __enter__(self) -> None:
-        """Nothing to prepare."""
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        """Raise a RefusalError for what the client raised."""
-        if isinstance(error, ApiException):
-            message = " ".join(str(error.body or error.reason).split())[:300]
-            headers: Mapping[str, str] = error.headers or {}
-            wait = seconds_to_wait(headers.get("Retry-After"))
-            raise RefusalError(int(error.status or 0), message, retry_after=wait) from None
-        if isinstance(error, HTTPError):
-            raise RefusalError(0, type(error).__name__) from None
+    def _ask(self, query: str, doing: str) -> Ask:
+        content = {"query": query, "type": "flux", "dialect": DIALECT}
+        return Ask.json("/api/v2/query", content, doing=doing, accept="application/csv", parameters={"org": self._org})
 
 
 def query_text(bucket: str, request: Request) -> str:
-    """Flux that returns a row for each field and time, all values as floats."""
+    """Flux that returns a row for each field and time, each type of values in tables of its own."""
     lines = [
         f"from(bucket: {literal(bucket)})",
         f"|> range(start: {_time(request.start)}, stop: {_time(request.end)})",
@@ -137,7 +127,7 @@ def query_text(bucket: str, request: Request) -> str:
     if request.every_s is not None:
         every = f'aggregateWindow(every: {request.every_s}s, fn: mean, createEmpty: false, timeSrc: "_start")'
         lines.append(f"|> {every}")
-    lines += ["|> toFloat()", '|> drop(columns: ["_start", "_stop", "_measurement"])']
+    lines.append('|> drop(columns: ["_start", "_stop", "_measurement"])')
     return "\n  ".join(lines)
 
 
@@ -150,7 +140,6 @@ def newest_text(bucket: str, measurement: str, fields: tuple[str, ...]) -> str:
             f"|> filter(fn: (r) => r._measurement == {literal(measurement)})",
             f"|> filter(fn: (r) => {_any_field(fields)})",
             "|> last()",
-            "|> toFloat()",
             '|> drop(columns: ["_start", "_stop", "_measurement"])',
         ]
     )
@@ -176,3 +165,13 @@ def _any_field(fields: tuple[str, ...]) -> str:
 
 def _time(time: np.datetime64) -> str:
     return f"{time.astype('datetime64[ms]')}Z"
+
+
+def _shard_seconds(bucket: Mapping[str, object]) -> int:
+    rules = bucket.get("retentionRules")
+    found = (
+        [rule.get("shardGroupDurationSeconds") for rule in rules if isinstance(rule, dict)]
+        if isinstance(rules, list)
+        else []
+    )
+    return next((seconds for seconds in found if isinstance(seconds, int) and seconds > 0), 0)

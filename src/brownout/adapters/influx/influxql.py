@@ -1,35 +1,30 @@
-"""InfluxDB 1.x: InfluxQL over ``/query``, answers as chunked CSV.
-
-CSV of InfluxDB 1.x loses errors silently: on a time-out in the middle the answer just ends, with status 200. So each
-query is followed by ``SHOW DATABASES``, whose block is there only if the query before it succeeded.
-"""
+"""InfluxQL over ``/query``: InfluxDB 1.x, and 2.x for compatibility; answers as chunked CSV."""
 
 import json
-import re
 from collections.abc import Iterable, Mapping
-from typing import IO, Any
+from typing import Any
 
-import httpx
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv as pacsv
 
-from brownout.adapters.influx.assemble import from_series
-from brownout.adapters.influx.http import Connection, HttpServer
+from brownout.adapters.influx.chunked_csv import BrokenOffError, parse_answer
+from brownout.adapters.influx.credentials import Credentials
+from brownout.adapters.influx.delivery import deliver
+from brownout.adapters.influx.http import Ask, Connection, HttpServer, TooLargeError
+from brownout.adapters.influx.time_parts import PartReader
+from brownout.adapters.influx.transport import Deadline
 from brownout.domain.errors import DatabaseError
 from brownout.ingest.raw import MeasurementSchema, Raw, Request
+from brownout.numerics.slots import epoch_ms
 
-__all__ = ["InfluxQlDatabase", "parse_answer", "query_text", "quoted", "tags_of"]
+__all__ = ["NUMERIC", "InfluxQlDatabase", "query_text", "quoted"]
 
-SENTINEL = "name,tags,name"
 NUMERIC = frozenset({"float", "integer", "unsigned"})
-ESCAPED = re.compile(r"\\([,= ])")
-KEY = re.compile(r"^((?:[^=\\]|\\.)+)=")
+NOT_FOUND = 404
+Kinds = Mapping[str, Mapping[str, frozenset[str]]]
 
 
 class InfluxQlDatabase:
-    """One database of an InfluxDB 1.x."""
+    """One database of an InfluxDB 1.x; with ``token`` a bucket of a 2.x, through the same endpoint."""
 
     def __init__(  # noqa: PLR0913 - what a connection string would hold
         self,
@@ -39,92 +34,131 @@ class InfluxQlDatabase:
         retention_policy: str = "",
         user: str = "",
         password: str = "",
+        token: str = "",
         version: str = "1",
     ) -> None:
-        auth = httpx.BasicAuth(user, password) if user else None
+        basic = Credentials("Basic" if user else "", user, password)
         self.name = f"InfluxDB database {database}"
         self.label = f"InfluxDB {version} at {connection.url}, database {database}"
-        self._server = HttpServer(connection, headers={}, auth=auth)
+        self.kinds: Kinds = {}
+        self._server = HttpServer(connection, Credentials("Token", "", token) if token else basic)
         self._database = database
         self._policy = retention_policy
+        self._parts = PartReader(self._read, connection.budget_s)
 
     def schemas(self) -> Mapping[str, MeasurementSchema]:
-        """All measurements of the database."""
-        fields, tags = self._ask("SHOW FIELD KEYS; SHOW TAG KEYS", doing="listing measurements")
-        keys = {series["name"]: tuple(row[0] for row in series["values"]) for series in tags}
+        """All measurements of the database.
+
+        A field that is text in some shards and a number in others is both: its numbers are read.
+        """
+        fields, tags = self._ask("SHOW FIELD KEYS; SHOW TAG KEYS", doing="listing measurements", results=2)
+        keys = {name: tuple(row[0] for row in rows) for name, rows in tags}
         types: dict[str, dict[str, set[str]]] = {}
-        for series in fields:
-            for name, kind in series["values"]:
-                types.setdefault(series["name"], {}).setdefault(name, set()).add(kind)
+        for measurement, rows in fields:
+            for row in rows:
+                types.setdefault(measurement, {}).setdefault(row[0], set()).add(row[1] if len(row) > 1 else "")
+        self.kinds = {m: {name: frozenset(own) for name, own in columns.items()} for m, columns in types.items()}
         return {
             name: MeasurementSchema(
                 tags=keys.get(name, ()),
-                fields=tuple(column for column, kinds in columns.items() if kinds <= NUMERIC),
+                fields=tuple(column for column, kinds in columns.items() if kinds & NUMERIC),
                 texts=tuple(column for column, kinds in columns.items() if not kinds <= NUMERIC),
             )
-            for name, columns in types.items()
+            for name, columns in self.kinds.items()
         }
 
     def read(self, request: Request) -> Raw:
         """The samples asked for."""
-        query, parameters = query_text(request, self._policy)
-        form = {
-            "q": f"{query}; SHOW DATABASES",
-            "params": json.dumps(parameters),
-            "db": self._database,
-            "epoch": "ms",
-            "chunked": "true",
-            "chunk_size": "20000",
-        }
-        with self._server.download(
-            "POST", "/query", doing=f"reading {request}", data=form, headers={"Accept": "application/csv"}
-        ) as answer:
-            try:
-                return parse_answer(answer, request.fields)
-            except ValueError as error:
-                msg = f"{self.label}, reading {request}: {error}."
-                remedy = "Look for query-timeout and max-select-point in influxdb.conf, and for its log."
-                raise DatabaseError(msg, remedy=remedy) from error
+        try:
+            return self._parts.read(request)
+        except TooLargeError as error:
+            remedy = "Raise answer_mib in [influxdb] if the server is to be trusted."
+            failure = self._server.error(f"reading {request}", f"{error}", remedy=remedy)
+        raise failure
 
     def newest(self, measurement: str, fields: tuple[str, ...]) -> np.datetime64 | None:
         """Time of the newest sample."""
         if not fields:
             return None
-        source = _source(measurement, self._policy)
-        columns = ", ".join(quoted(name) for name in fields)
-        (found,) = self._ask(
-            f"SELECT {columns} FROM {source} ORDER BY time DESC LIMIT 1", doing=f"asking {measurement}"
-        )
-        return np.datetime64(int(found[0]["values"][0][0]), "ms") if found else None
+        source, columns = _source(measurement, self._policy), ", ".join(self._columns(measurement, fields))
+        doing = f"asking {measurement}"
+        (found,) = self._ask(f"SELECT {columns} FROM {source} ORDER BY time DESC LIMIT 1", doing=doing, results=1)
+        times = [row[0] for _, rows in found for row in rows]
+        if not times:
+            return None
+        if not isinstance(times[0], int) or not 0 <= times[0] < 1 << 43:
+            raise self._server.error(
+                doing, "the newest sample has a time that cannot be", remedy="Look for its writer."
+            )
+        return np.datetime64(times[0], "ms")
 
     def write(self, batches: Iterable[str]) -> int:
-        """Write batches of lines, gzipped."""
+        """Write batches of lines, gzipped; refused ones are logged, and the number of the others is returned."""
         where = {"db": self._database, "precision": "ms"} | ({"rp": self._policy} if self._policy else {})
-        return self._server.write("/write", where, batches)
+        return deliver(self._server, Ask(doing="writing", path="/write", parameters=where), batches)
 
-    def _ask(self, query: str, *, doing: str) -> list[list[dict[str, Any]]]:
-        """Series of each statement of a short query; an error inside the answer is an error."""
+    def _columns(self, measurement: str, fields: tuple[str, ...]) -> list[str]:
+        """Fields; of one that is text somewhere the numbers only, where it has any."""
+        kinds = self.kinds.get(measurement, {})
+        return [quoted(name) + ("" if kinds.get(name, NUMERIC) <= NUMERIC else "::float") for name in fields]
+
+    def _read(self, request: Request, deadline: Deadline) -> Raw:
+        columns = self._columns(request.measurement, request.fields)
+        query, parameters = query_text(request, self._policy, columns)
+        form = {"q": f"{query}; SHOW DATABASES", "params": json.dumps(parameters), "db": self._database, "epoch": "ms"}
+        doing = f"reading {request}"
+        ask = Ask.form(
+            "/query", form | {"chunked": "true", "chunk_size": "20000"}, doing=doing, accept="application/csv"
+        )
+        limit = self._server.connection.limit
+        try:
+            return self._server.stream(ask, lambda pieces: parse_answer(pieces, request.fields, limit=limit), deadline)
+        except BrokenOffError as error:
+            said, empty = str(error), error.empty
+        except ValueError as error:
+            said, empty = str(error), False
+        if empty:
+            self._ask(f"{query} LIMIT 1", doing=doing, results=1, parameters=parameters)  # as JSON it says why
+        remedy = "Look for query-timeout and max-select-point in influxdb.conf, and for its log."
+        raise self._server.error(doing, f"database {self._database}: {said}", remedy=remedy)
+
+    def _ask(
+        self, query: str, *, doing: str, results: int, parameters: Mapping[str, str] | None = None
+    ) -> list[list[tuple[str, list[list[Any]]]]]:
+        """Names and rows of the series of each statement of a short query; an error inside the answer is an error."""
         form = {"q": query, "db": self._database, "epoch": "ms"}
-        answer = self._server.text("POST", "/query", doing=doing, data=form).json()
-        results = answer.get("results", [])
-        errors = [part["error"] for part in [answer, *results] if "error" in part]
+        if parameters:
+            form["params"] = json.dumps(parameters)
+        answer = self._server.json(Ask.form("/query", form, doing=doing))
+        found = answer.get("results") if isinstance(answer, dict) else None
+        parts = [part for part in found if isinstance(part, dict)] if isinstance(found, list) else []
+        errors = [str(part["error"]) for part in [answer, *parts] if isinstance(part, dict) and "error" in part]
         if errors:
-            # InfluxDB 1.6 says no more than this where there is no such database.
-            error = "there is no such database" if errors[0] == "not executed" else errors[0]
-            msg = f"{self.label}, {doing}: {error}."
-            raise DatabaseError(msg, remedy="Check the database's name and what the user may read.")
-        return [result.get("series", []) for result in results]
+            raise self._error(errors[0], doing)
+        series = [_series(part) for part in parts]
+        if len(series) == results and None not in series:
+            return [rows for rows in series if rows is not None]
+        said = f"the answer is not one of /query: {len(parts)} results instead of {results}, or other columns"
+        raise self._server.error(doing, said, remedy="Check that the url is that of an InfluxDB.")
+
+    def _error(self, error: str, doing: str) -> DatabaseError:
+        # InfluxDB 1.6 says no more than "not executed" where there is no such database.
+        missing = error == "not executed" or "database not found" in error
+        said = "there is no such database" if missing else error
+        remedy = "Check the database's name and what the user may read."
+        what = f"database {self._database}: {said}"
+        return self._server.error(doing, what, remedy=remedy, status=NOT_FOUND if missing else 400)
 
 
-def query_text(request: Request, policy: str = "") -> tuple[str, dict[str, str]]:
-    """InfluxQL with values as bound parameters; returns them too."""
+def query_text(request: Request, policy: str = "", columns: list[str] | None = None) -> tuple[str, dict[str, str]]:
+    """InfluxQL with values as bound parameters; returns them too. ``columns`` are the fields as they are selected."""
     parameters = {f"v{number}": value for number, value in enumerate(request.where.values())}
     conditions = [f"time >= {_ms(request.start)}ms", f"time < {_ms(request.end)}ms"]
     conditions += [f"{quoted(tag)} = ${name}" for tag, name in zip(request.where, parameters, strict=True)]
-    names = [quoted(name) for name in request.fields]
+    names = columns or [quoted(name) for name in request.fields]
     groups = "*"
     if request.every_s is not None:
-        names = [f"mean({name}) AS {name}" for name in names]
+        names = [f"mean({name}) AS {quoted(own)}" for name, own in zip(names, request.fields, strict=True)]
         groups = f"time({request.every_s}s), * fill(none)"
     source = _source(request.measurement, policy)
     return f"SELECT {', '.join(names)} FROM {source} WHERE {' AND '.join(conditions)} GROUP BY {groups}", parameters
@@ -135,66 +169,18 @@ def quoted(name: str) -> str:
     return '"' + name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
-def parse_answer(answer: IO[bytes], fields: tuple[str, ...]) -> Raw:
-    """Samples in a CSV answer; ValueError where it was broken off or is malformed."""
-    header = answer.readline()
-    while header in (b"\n", b"\r\n"):
-        header = answer.readline()
-    columns = header.decode().rstrip("\r\n").split(",")
-    if ",".join(columns) == SENTINEL:
-        return Raw.empty(fields)
-    if columns[:3] != ["name", "tags", "time"] or len(columns) != len(fields) + 3:
-        msg = "the answer was broken off before its first row" if not header else f"unexpected columns {columns}"
-        raise ValueError(msg)
-    complete = False
-
-    def skip(row: pacsv.InvalidRow) -> str:
-        nonlocal complete
-        if row.text == SENTINEL:
-            complete = True
-        elif not complete:
-            return "error"
-        return "skip"
-
-    text = pa.dictionary(pa.int32(), pa.string())
-    kinds = {"name": text, "tags": text, "time": pa.int64()} | {
-        f"f{place}": pa.float64() for place in range(len(fields))
-    }
-    table = pacsv.open_csv(
-        answer,
-        read_options=pacsv.ReadOptions(column_names=list(kinds), block_size=4 << 20),
-        parse_options=pacsv.ParseOptions(newlines_in_values=True, invalid_row_handler=skip),
-        convert_options=pacsv.ConvertOptions(
-            column_types=kinds, include_columns=list(kinds)[1:], strings_can_be_null=False
-        ),
-    ).read_all()
-    if not complete:
-        raise ValueError("the answer was broken off in the middle")
-    codes, texts = _numbered(table["tags"])
-    values = {name: pc.fill_null(table[f"f{place}"], float("nan")).to_numpy() for place, name in enumerate(fields)}
-    return from_series(table["time"].to_numpy(), codes, tuple(tags_of(found) for found in texts), values)
-
-
-def tags_of(text: str) -> dict[str, str]:
-    r"""Tags of a series from ``host=a\,b,name=x``, where commas, equals signs and spaces of values are escaped.
-
-    A backslash is not escaped, so that a comma after one may end a value that ends in a backslash: it does where an
-    equals sign that is not escaped follows, for values have none.
-    """
-    parts: list[str] = []
-    for piece in text.split(","):
-        if KEY.match(piece):
-            parts.append(piece)
-        elif parts:
-            parts[-1] += "," + piece
-    pairs = (KEY.split(part, maxsplit=1)[1:] for part in parts)
-    return {ESCAPED.sub(r"\1", key): ESCAPED.sub(r"\1", value) for key, value in pairs if value}
-
-
-def _numbered(column: pa.ChunkedArray) -> tuple[np.ndarray[Any, np.dtype[np.int64]], list[str]]:
-    array = column.unify_dictionaries().combine_chunks()
-    array = array.chunk(0) if isinstance(array, pa.ChunkedArray) else array
-    return array.indices.cast(pa.int64()).to_numpy(), array.dictionary.to_pylist()
+def _series(result: Mapping[str, Any]) -> list[tuple[str, list[list[Any]]]] | None:
+    """Names and rows of the series of a result; None where it has another form."""
+    found = result.get("series", [])
+    if not isinstance(found, list):
+        return None
+    checked = []
+    for series in found:
+        rows = series.get("values") if isinstance(series, dict) else None
+        if not isinstance(rows, list) or not all(isinstance(row, list) and row for row in rows):
+            return None
+        checked.append((str(series.get("name", "")), rows))
+    return checked
 
 
 def _source(measurement: str, policy: str) -> str:
@@ -202,4 +188,4 @@ def _source(measurement: str, policy: str) -> str:
 
 
 def _ms(time: np.datetime64) -> int:
-    return int(time.astype("datetime64[ms]").astype(np.int64))
+    return epoch_ms(time)

@@ -1,8 +1,7 @@
 """InfluxDB 3: SQL over ``/api/v3/query_sql``, answers as Parquet."""
 
-import json
-from collections.abc import Iterable, Mapping
-from typing import IO, Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -10,11 +9,20 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from brownout.adapters.influx.assemble import from_wide
-from brownout.adapters.influx.http import Connection, HttpServer
-from brownout.domain.errors import DatabaseError
+from brownout.adapters.influx.credentials import Credentials
+from brownout.adapters.influx.delivery import deliver
+from brownout.adapters.influx.http import Ask, Connection, HttpServer, TooLargeError
+from brownout.adapters.influx.rows import plausible
+from brownout.adapters.influx.time_parts import PartReader
+from brownout.adapters.influx.transport import Deadline
 from brownout.ingest.raw import MeasurementSchema, Raw, Request
 
-__all__ = ["SqlDatabase", "parse_parquet", "query_text", "quoted"]
+__all__ = ["SqlDatabase", "columns_of", "parse_parquet", "query_text", "quoted"]
+
+Taken = TypeVar("Taken")
+CELL_BYTES = 8
+FEW_BYTES = 1 << 20
+BATCH_ROWS = 1 << 16
 
 SCHEMAS = (
     "SELECT table_name, column_name, data_type FROM information_schema.columns "
@@ -26,28 +34,31 @@ class SqlDatabase:
     """One database of an InfluxDB 3."""
 
     def __init__(self, connection: Connection, *, database: str, token: str, version: str = "3") -> None:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
         self.name = f"InfluxDB database {database}"
         self.label = f"InfluxDB {version} at {connection.url}, database {database}"
-        self._server = HttpServer(connection, headers=headers)
+        self._server = HttpServer(connection, Credentials("Bearer" if token else "", "", token))
         self._database = database
         self._tags: dict[str, tuple[str, ...]] = {}
+        self._parts = PartReader(self._read, connection.budget_s)
 
     def schemas(self) -> Mapping[str, MeasurementSchema]:
         """All tables of the database."""
-        table = self._rows(SCHEMAS, {}, doing="listing tables")
         found: dict[str, dict[str, str]] = {}
-        for row in table.to_pylist():
-            found.setdefault(row["table_name"], {})[row["column_name"]] = row["data_type"]
+        columns = ("table_name", "column_name", "data_type")
+        for table, name, kind in zip(*self._texts(SCHEMAS, columns, doing="listing tables"), strict=True):
+            found.setdefault(table, {})[name] = kind
         schemas = {name: _schema(columns) for name, columns in found.items()}
         self._tags = {name: schema.tags for name, schema in schemas.items()}
         return schemas
 
     def read(self, request: Request) -> Raw:
         """The samples asked for."""
-        tags = self._tags_of(request.measurement)
-        query, parameters = query_text(request, tags)
-        return parse_parquet(self._rows(query, parameters, doing=f"reading {request}"), tags, request.fields)
+        try:
+            return self._parts.read(request)
+        except TooLargeError as error:
+            remedy = "Raise answer_mib in [influxdb] if the server is to be trusted."
+            failure = self._server.error(f"reading {request}", f"{error}", remedy=remedy)
+        raise failure
 
     def newest(self, measurement: str, fields: tuple[str, ...]) -> np.datetime64 | None:
         """Time of the newest sample of the last two days: InfluxDB 3 Core refuses to look through many files."""
@@ -57,38 +68,107 @@ class SqlDatabase:
         query = (
             f"SELECT max(time) AS time FROM {quoted(measurement)} WHERE time >= now() - INTERVAL '2 days' AND ({known})"
         )
-        found = self._rows(query, {}, doing=f"asking {measurement}")["time"]
-        newest = found.cast(pa.timestamp("ms"), safe=False).cast(pa.int64())[0].as_py() if len(found) else None
-        return None if newest is None else np.datetime64(newest, "ms")
+        doing = f"asking {measurement}"
+        return self._taken(query, {}, newest_of, doing, Deadline(self._server.connection.budget_s))
 
     def write(self, batches: Iterable[str]) -> int:
-        """Write batches of lines, gzipped."""
-        return self._server.write("/api/v3/write_lp", {"db": self._database, "precision": "millisecond"}, batches)
+        """Write batches of lines, gzipped; refused ones are logged, and the number of the others is returned."""
+        where = {"db": self._database, "precision": "millisecond"}
+        return deliver(self._server, Ask(doing="writing", path="/api/v3/write_lp", parameters=where), batches)
 
     def _tags_of(self, measurement: str) -> tuple[str, ...]:
         if measurement not in self._tags:
             self.schemas()
         return self._tags.get(measurement, ())
 
-    def _rows(self, query: str, parameters: Mapping[str, str], *, doing: str) -> pa.Table:
-        body: dict[str, Any] = {"db": self._database, "q": query, "format": "parquet"}
-        if parameters:
-            body["params"] = dict(parameters)
-        with self._server.download(
-            "POST",
-            "/api/v3/query_sql",
-            doing=doing,
-            content=json.dumps(body),
-            headers={"Content-Type": "application/json"},
-        ) as answer:
-            return self._table(answer, doing)
+    def _read(self, request: Request, deadline: Deadline) -> Raw:
+        tags = self._tags_of(request.measurement)
+        query, parameters = query_text(request, tags)
+        wanted = ["time", *tags, *request.fields]
+        return self._taken(
+            query,
+            parameters,
+            lambda file: parse_parquet(columns_of(file, wanted, self._server.connection.limit), tags, request.fields),
+            f"reading {request}",
+            deadline,
+        )
 
-    def _table(self, answer: IO[bytes], doing: str) -> pa.Table:
+    def _texts(self, query: str, names: tuple[str, ...], *, doing: str) -> list[list[str]]:
+        def take(file: bytes) -> list[list[str]]:
+            table = columns_of(file, list(names), self._server.connection.limit)
+            return [[str(value) for value in table[name].to_pylist()] for name in names]
+
         try:
-            return pq.read_table(answer)
-        except (pa.ArrowInvalid, OSError) as error:
-            msg = f"{self.label}, {doing}: the answer is no whole Parquet file: {error}."
-            raise DatabaseError(msg, remedy="Try again; look for the query in the server's log.") from error
+            return self._taken(query, {}, take, doing, Deadline(self._server.connection.budget_s))
+        except TooLargeError as error:
+            failure = self._server.error(doing, f"{error}", remedy="Check that the url is that of an InfluxDB.")
+        raise failure
+
+    def _taken(
+        self,
+        query: str,
+        parameters: Mapping[str, str],
+        take: Callable[[bytes], Taken],
+        doing: str,
+        deadline: Deadline,
+    ) -> Taken:
+        """What is made of an answer, which is a file of Parquet: its end says that it is whole."""
+        content: dict[str, Any] = {"db": self._database, "q": query, "format": "parquet"}
+        if parameters:
+            content["params"] = dict(parameters)
+        ask = Ask.json("/api/v3/query_sql", content, doing=doing, accept="*/*")
+        limit = self._server.connection.limit
+        try:
+            return take(self._server.stream(ask, lambda pieces: _whole(pieces, limit), deadline))
+        except (ValueError, OSError) as error:
+            said = str(error)
+        remedy = "Try again; look for the query in the server's log."
+        raise self._server.error(doing, f"database {self._database}: {said}", remedy=remedy)
+
+
+def newest_of(file: bytes) -> np.datetime64 | None:
+    """The newest time in an answer."""
+    times = columns_of(file, ["time"], FEW_BYTES)["time"]
+    if not pa.types.is_timestamp(times.type):
+        raise ValueError(f"the column time holds {times.type}, not times")
+    newest = times.cast(pa.timestamp("ms"), safe=False).cast(pa.int64())[0].as_py() if len(times) else None
+    return None if newest is None else np.datetime64(newest, "ms")
+
+
+def columns_of(file: bytes, names: list[str], limit: int) -> pa.Table:
+    """Columns of a file of Parquet; ValueError where it is none or lacks one, TooLargeError beyond the limit.
+
+    The size is that which the file states before anything is unpacked: rows that repeat take no room in a file.
+    """
+    try:
+        parquet = pq.ParquetFile(pa.BufferReader(file), memory_map=False)
+        missing = [name for name in names if name not in parquet.schema_arrow.names]
+        if missing:
+            raise ValueError(f"the answer lacks the columns {missing}, it has {parquet.schema_arrow.names[:50]}")
+        rows, wanted = parquet.metadata.num_rows, len(names)
+        unpacked = sum(parquet.metadata.row_group(n).total_byte_size for n in range(parquet.num_row_groups))
+        if max(rows * wanted * CELL_BYTES, unpacked) > limit:
+            raise TooLargeError(f"the samples of the answer take more than {limit / (1 << 20):g} MiB, the limit")
+        return pa.Table.from_batches(
+            parquet.iter_batches(batch_size=BATCH_ROWS, columns=names, use_threads=False), _schema_of(parquet, names)
+        )
+    except (pa.ArrowException, OSError) as error:
+        said = str(error)
+    raise ValueError(f"the answer is no whole Parquet file: {said}")
+
+
+def _schema_of(parquet: pq.ParquetFile, names: list[str]) -> pa.Schema:
+    return pa.schema([field for field in parquet.schema_arrow if field.name in names])
+
+
+def _whole(pieces: Iterable[bytes], limit: int) -> bytes:
+    """A file, no longer than the limit."""
+    found = bytearray()
+    for piece in pieces:
+        found += piece
+        if len(found) > limit:
+            raise TooLargeError(f"the answer is longer than {limit / (1 << 20):g} MiB, the limit")
+    return bytes(found)
 
 
 def query_text(request: Request, tags: tuple[str, ...]) -> tuple[str, dict[str, str]]:
@@ -113,12 +193,25 @@ def quoted(name: str) -> str:
 
 
 def parse_parquet(table: pa.Table, tags: tuple[str, ...], fields: tuple[str, ...]) -> Raw:
-    """Samples of a table with one column a tag and a field."""
-    times = table["time"].cast(pa.timestamp("ms"), safe=False).cast(pa.int64()).to_numpy()
+    """Samples of a table with one column a tag and a field; ValueError where one has another type."""
+    if not pa.types.is_timestamp(table["time"].type):
+        raise ValueError(f"the column time holds {table['time'].type}, not times")
+    texts = [name for name in fields if not _is_number(table[name].type)]
+    if texts:
+        raise ValueError(f"the columns {texts} hold no numbers")
+    times = table["time"].cast(pa.timestamp("ms"), safe=False).cast(pa.int64())
+    if times.null_count:
+        raise ValueError("a row has no time")
     text = pa.dictionary(pa.int32(), pa.string())
     named = {tag: table[tag].cast(pa.string()).cast(text) for tag in tags}
-    values = {name: pc.fill_null(table[name].cast(pa.float64()), float("nan")).to_numpy() for name in fields}
-    return from_wide(times, named, values)
+    values = {
+        name: pc.fill_null(table[name].cast(pa.float64(), safe=False), float("nan")).to_numpy() for name in fields
+    }
+    return from_wide(plausible(times.to_numpy()), named, values)
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_null(kind))
 
 
 def _schema(columns: Mapping[str, str]) -> MeasurementSchema:

@@ -11,14 +11,16 @@ from dataclasses import replace
 import numpy as np
 
 from brownout.detection.detector_settings import EpisodeSettings
-from brownout.detection.episodes.segmentation import episodes
+from brownout.detection.episodes.segmentation import find_episodes
 from brownout.detection.forest.detector import IsolationForestDetector
 from brownout.domain.findings import AnomalyScores, Episode, Mover, Shift
 from brownout.domain.forecasts import Series
 from brownout.domain.metrics import Worse
 from brownout.domain.panel import Float, Panel
+from brownout.numerics.order_statistics import median, quantile
+from brownout.numerics.slots import HOUR_S, nearest_slots, slots_per_day
 
-__all__ = ["accepted", "rebased", "rescored", "shifts_of"]
+__all__ = ["lasting_shifts", "moved_to_new_level", "rescored_after_shifts", "with_accepted_shifts"]
 
 LAGS = 3
 """Days before the shift that its values are compared with."""
@@ -28,18 +30,17 @@ SIDE = 0.9
 """Share of samples that must lie beyond half of the shift."""
 MEASURED = 0.5
 """Share of samples that must be there."""
-DAY_S = 86_400
 PASSES = 3
 """A level that shifts again after it was accepted is found in another pass."""
 
 
-def shifts_of(found: Sequence[Episode], panel: Panel, hours: float) -> tuple[Shift, ...]:
+def lasting_shifts(found: Sequence[Episode], panel: Panel, hours: float) -> tuple[Shift, ...]:
     """Shifts that began in an episode and have lasted so long.
 
     Never accepted are levels beyond their metric's limit, and levels of what there was nothing of before and should be
     nothing of: a degraded array does not become usual.
     """
-    width = max(round(hours * 3600 / panel.interval_s), 2)
+    width = nearest_slots(hours * HOUR_S, panel.interval_s, least=2)
     slack = np.timedelta64(round(EpisodeSettings().clear_minutes * 60_000), "ms")
     first: dict[Series, Shift] = {}
     for episode in sorted(found, key=lambda one: one.start):
@@ -60,14 +61,14 @@ def _shift(panel: Panel, mover: Mover, moved: np.datetime64, width: int) -> Shif
     if onset < 0 or len(within) < width or np.isfinite(within).mean() < MEASURED:
         return None
     before = _before(panel.values[row, :, column], onset, width, panel.interval_s)
-    level = float(np.nanmedian(within))
+    level = float(median(within))
     by, factor = _steady(within - before), False
     if by is None and np.nanmin(within) > 0 and np.nanmin(before, initial=np.inf) > 0:
         by, factor = _steady(np.log(within) - np.log(before)), True
-    if by is None or _beyond(level, metric.limit, metric.worse):
+    if by is None or metric.exceeds(level):
         return None
     usual = level / float(np.exp(by)) if factor else level - by
-    if metric.worse is Worse.UP and not np.nanmedian(before):
+    if metric.worse is Worse.UP and not median(before):
         return None
     at = moved + width * panel.step
     return Shift(series=mover.series, onset=moved, at=at, usual=usual, level=level, factor=factor)
@@ -87,24 +88,15 @@ def _steady(change: Float) -> float | None:
 
 def _before(series: Float, onset: int, width: int, interval_s: int) -> Float:
     """Median of the same times on the days before the onset, ``[time]``."""
-    day = max(DAY_S // interval_s, 1)
+    day = slots_per_day(interval_s)
     first = -(-width // day)
     slots = np.arange(onset, onset + width)
     days = [slots - day * lag for lag in range(first, first + LAGS)]
     stack = np.stack([np.where(place >= 0, series[np.maximum(place, 0)], np.nan) for place in days])
-    ordered = np.sort(stack, axis=0)
-    count = np.isfinite(ordered).sum(axis=0)
-    chosen: Float = np.take_along_axis(ordered, (np.maximum(count - 1, 0) // 2)[None], axis=0)[0]
-    return chosen
+    return quantile(stack, 0.5, axis=0, method="lower")
 
 
-def _beyond(level: float, limit: float | None, worse: Worse) -> bool:
-    if limit is None or worse is Worse.NONE:
-        return False
-    return bool(level > limit) if worse is Worse.UP else bool(level < limit)
-
-
-def rebased(panel: Panel, shifts: Sequence[Shift]) -> Panel:
+def moved_to_new_level(panel: Panel, shifts: Sequence[Shift]) -> Panel:
     """The panel with all that lies before each shift moved to its level, the earliest shift first."""
     values = panel.values.copy()
     for shift in sorted(shifts, key=lambda one: one.onset):
@@ -114,7 +106,7 @@ def rebased(panel: Panel, shifts: Sequence[Shift]) -> Panel:
     return replace(panel, values=values)
 
 
-def rescored(
+def rescored_after_shifts(
     detector: IsolationForestDetector,
     scores: AnomalyScores,
     panel: Panel,
@@ -125,7 +117,11 @@ def rescored(
     known = [one for one in shifts if one.series.entity in panel.entity_ids and one.series.metric in panel.metric_names]
     found = scores if not known else _made_anew(detector, scores, panel, known)
     for _ in range(PASSES):
-        new = [s for s in shifts_of(episodes(found, panel), panel, hours) if not any(_same(s, old) for old in known)]
+        new = [
+            s
+            for s in lasting_shifts(find_episodes(found, panel), panel, hours)
+            if not any(_same(s, old) for old in known)
+        ]
         if not new:
             break
         known += new
@@ -133,7 +129,7 @@ def rescored(
     return found, tuple(known)
 
 
-def accepted(found: Sequence[Episode], shifts: Sequence[Shift]) -> list[Episode]:
+def with_accepted_shifts(found: Sequence[Episode], shifts: Sequence[Shift]) -> list[Episode]:
     """Episodes with the shifts that began within them and were accepted since."""
     slack = np.timedelta64(round(EpisodeSettings().clear_minutes * 60_000), "ms")
 
@@ -158,7 +154,7 @@ def _made_anew(
     """Scores of the entities of shifts, from each acceptance on by the panel with all shifts accepted until then."""
     if scores.levels is None:
         return scores
-    levels, surprises, deviations = scores.levels.copy(), scores.scores.copy(), scores.deviations.copy()
+    levels, novelties, deviations = scores.levels.copy(), scores.scores.copy(), scores.deviations.copy()
     first = panel.slot(scores.times[0])
     for at in sorted({shift.at for shift in shifts}):
         until = [shift for shift in shifts if shift.at <= at]
@@ -167,9 +163,9 @@ def _made_anew(
         begin = max(panel.slot(at), first)
         if begin >= panel.values.shape[1]:
             continue
-        own = rebased(panel, until).select(entities=rows)
+        own = moved_to_new_level(panel, until).select(entities=rows)
         again = detector.score(own, begin)
         levels[rows, begin - first :] = again.scores if again.levels is None else again.levels
-        surprises[rows, begin - first :] = again.scores
+        novelties[rows, begin - first :] = again.scores
         deviations[rows, begin - first :] = again.deviations
-    return replace(scores, levels=levels, scores=surprises, deviations=deviations)
+    return replace(scores, levels=levels, scores=novelties, deviations=deviations)

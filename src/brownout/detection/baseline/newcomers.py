@@ -10,17 +10,16 @@ from dataclasses import replace
 import numpy as np
 
 from brownout.domain.findings import AnomalyScores
-from brownout.domain.panel import Float, Panel
+from brownout.domain.panel import DAY_S, Float, Panel
 from brownout.domain.similarity import most_similar
 
-__all__ = ["lend", "own_only", "since"]
+__all__ = ["newcomers_in", "with_peer_history", "without_peer_slots"]
 
 LEAST_DAYS = 0.5
 """Days of past that an entity must lack to be a newcomer."""
-DAY_S = 86_400
 
 
-def since(panel: Panel) -> Mapping[int, int]:
+def newcomers_in(panel: Panel) -> Mapping[int, int]:
     """First measured slot of each newcomer, by row; what was never measured is none."""
     seen = np.logical_or.reduce(np.isfinite(panel.values), axis=2)
     first = np.where(seen.any(axis=1), seen.argmax(axis=1), 0)
@@ -28,7 +27,7 @@ def since(panel: Panel) -> Mapping[int, int]:
     return {row: int(first[row]) for row in np.flatnonzero(first >= least).tolist()}
 
 
-def lend(panel: Panel, peers: Panel, newcomers: Mapping[int, int]) -> Panel:
+def with_peer_history(panel: Panel, peers: Panel, newcomers: Mapping[int, int]) -> Panel:
     """The panel with the days before each newcomer's first slot taken from its peers, another one each day.
 
     ``peers`` has the interval of the panel; a slot that a peer lacks stays a gap.
@@ -37,7 +36,7 @@ def lend(panel: Panel, peers: Panel, newcomers: Mapping[int, int]) -> Panel:
         return panel
     table = _aligned(panel, peers)
     values = panel.values.copy()
-    day = max(DAY_S // panel.interval_s, 1)
+    day = panel.slots_per_day
     ids = [entity.id for entity in peers.entities]
     for row, first in newcomers.items():
         chosen = [ids.index(entity.id) for entity in most_similar(panel.entities[row], peers.entities)]
@@ -48,16 +47,16 @@ def lend(panel: Panel, peers: Panel, newcomers: Mapping[int, int]) -> Panel:
     return replace(panel, values=values)
 
 
-def own_only(scores: AnomalyScores, panel: Panel, newcomers: Mapping[int, int]) -> AnomalyScores:
+def without_peer_slots(scores: AnomalyScores, panel: Panel, newcomers: Mapping[int, int]) -> AnomalyScores:
     """Scores without those of slots that were lent; ``panel`` is the one that was scored."""
     if not newcomers or scores.levels is None:
         return scores
     begin = panel.slot(scores.times[0])
-    levels, surprises = scores.levels.copy(), scores.scores.copy()
+    levels, novelties = scores.levels.copy(), scores.scores.copy()
     for row, first in newcomers.items():
         levels[row, : max(first - begin, 0)] = np.nan
-        surprises[row, : max(first - begin, 0)] = np.nan
-    return replace(scores, levels=levels, scores=surprises)
+        novelties[row, : max(first - begin, 0)] = np.nan
+    return replace(scores, levels=levels, scores=novelties)
 
 
 def _aligned(panel: Panel, peers: Panel) -> Float:

@@ -1,14 +1,13 @@
 """What ordinary days reach: without the incidents of the past, for as long as an episode lasts, block by block."""
 
 import numpy as np
-import numpy.typing as npt
 
-from brownout.detection.baseline.seasonal_baseline import trailing_sum
-from brownout.domain.panel import Float
+from brownout.domain.panel import DAY_S, Float
+from brownout.numerics.arrays import Marks
+from brownout.numerics.rolling import rolling_extreme, rolling_sum
+from brownout.numerics.slots import whole_slots
 
-__all__ = ["lasting", "strange", "tops"]
-
-Marks = npt.NDArray[np.bool_]
+__all__ = ["block_peaks", "sustained", "unusual"]
 
 SUSTAINED = 3
 """Slots that a level must last for its boundary to look at it: an episode is more than one strange sample."""
@@ -24,7 +23,7 @@ BLOCK = (7200, 12)
 """Seconds of a block, and the slots that it has at least."""
 
 
-def strange(deviations: Float, interval_s: int) -> Marks:
+def unusual(deviations: Float, interval_s: int) -> Marks:
     """Slots ``[entity, time]`` of past incidents and what follows them: far from every expectation, and seldom.
 
     ``deviations`` are in usual spreads, NaN = not measured. It counts how often such times come, not how long they
@@ -32,26 +31,24 @@ def strange(deviations: Float, interval_s: int) -> Marks:
     behaves.
     """
     far = deviations > STRANGE
-    reach = max(AFTERMATH_S // interval_s, 1)
-    near: Marks = trailing_sum(far, reach + 1) > 0
+    reach = whole_slots(AFTERMATH_S, interval_s)
+    near: Marks = rolling_sum(far, reach + 1) > 0
     begins = near & ~np.pad(near, ((0, 0), (1, 0)))[:, :-1]
-    days = np.isfinite(deviations).sum() * interval_s / 86_400
+    days = np.isfinite(deviations).sum() * interval_s / DAY_S
     usual = begins.sum() > STRANGE_A_DAY * days or near.mean() > STRANGE_SHARE
     return np.zeros_like(near) if usual else near
 
 
-def lasting(levels: Float) -> Float:
+def sustained(levels: Float) -> Float:
     """Least level of the last ``SUSTAINED`` slots, NaN where one of them was not scored."""
-    least = levels.copy()
-    for back in range(1, SUSTAINED):
-        least[:, back:] = np.minimum(least[:, back:], levels[:, :-back])
+    least = rolling_extreme(np.minimum, levels, SUSTAINED)
     least[:, : SUSTAINED - 1] = np.nan
     return least
 
 
-def tops(levels: Float, interval_s: int) -> Float:
+def block_peaks(levels: Float, interval_s: int) -> Float:
     """Highest level of each block of two hours of each entity that has any; NaN = left out."""
-    width = max(BLOCK[0] // interval_s, BLOCK[1])
+    width = whole_slots(BLOCK[0], interval_s, least=BLOCK[1])
     short = -levels.shape[1] % width
     filled = np.pad(np.nan_to_num(levels, nan=-np.inf), ((0, 0), (0, short)), constant_values=-np.inf)
     highest: Float = filled.reshape(len(levels), -1, width).max(axis=2).ravel()

@@ -8,23 +8,20 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
-from brownout.detection.baseline.time_blocks import DAYS, Clock
+from brownout.detection.baseline.time_blocks import DAYS, TimeAxis
 from brownout.domain.panel import Float
 from brownout.numerics.arrays import Index
+from brownout.numerics.order_statistics import median_of_layers, quantile, quantiles
 
 __all__ = [
-    "at_places",
-    "novelty",
-    "past_quantiles",
-    "quantiles",
-    "record",
-    "seasonal",
-    "spread",
-    "trailing_mean",
-    "trailing_sum",
-    "usual_of_day",
+    "at_sampled_slots",
+    "beyond_record",
+    "distance_to_nearest",
+    "history_quantiles",
+    "seasonal_levels",
+    "usual_at_this_time",
+    "usual_spread",
 ]
 
 REFERENCES = 2000
@@ -33,26 +30,26 @@ RANGED = 200
 """Earlier slots that a range is told from, evenly chosen."""
 
 
-def seasonal(blocks: Float, clock: Clock) -> tuple[Float, Float, Float]:
+def seasonal_levels(blocks: Float, axis: TimeAxis) -> tuple[Float, Float, Float]:
     """Levels that the past leads to expect of blocks ``[series, block]``, NaN where it is too short.
 
     The ways: the median of the same time of the last seven days, the same time a week ago, the median of the last day.
     """
-    earlier = _earlier(blocks, clock)
-    return _median(earlier), earlier[DAYS - 1], _last_day(blocks, clock.day, range(blocks.shape[1]))
+    earlier = _earlier(blocks, axis)
+    return median_of_layers(earlier), earlier[DAYS - 1], _last_day(blocks, axis.blocks_per_day, range(blocks.shape[1]))
 
 
-def usual_of_day(blocks: Float, clock: Clock) -> Float:
+def usual_at_this_time(blocks: Float, axis: TimeAxis) -> Float:
     """The first way of :func:`seasonal`, or where there is none the last one."""
-    usual = _median(_earlier(blocks, clock))
+    usual = median_of_layers(_earlier(blocks, axis))
     missing = np.isnan(usual)
     wanted = np.flatnonzero(missing.any(axis=0))
-    return np.where(missing, _last_day(blocks, clock.day, wanted.tolist()), usual)
+    return np.where(missing, _last_day(blocks, axis.blocks_per_day, wanted.tolist()), usual)
 
 
-def _earlier(blocks: Float, clock: Clock) -> list[Float]:
+def _earlier(blocks: Float, axis: TimeAxis) -> list[Float]:
     """The same time on each of the last days."""
-    return [_shift(blocks, clock.day * k) for k in range(1, DAYS + 1)]
+    return [_shift(blocks, axis.blocks_per_day * k) for k in range(1, DAYS + 1)]
 
 
 def _last_day(blocks: Float, day: int, wanted: Iterable[int]) -> Float:
@@ -60,50 +57,50 @@ def _last_day(blocks: Float, day: int, wanted: Iterable[int]) -> Float:
     recent = np.full_like(blocks, np.nan)
     every = max(day // 24, 1)
     for first in sorted({block // every * every for block in wanted}):
-        recent[:, first : first + every] = quantiles(blocks[:, max(first - day, 0) : first], (0.5,))[0][:, None]
+        recent[:, first : first + every] = quantile(blocks[:, max(first - day, 0) : first], 0.5)[:, None]
     return recent
 
 
-def past_quantiles(values: Float, levels: Sequence[float], clock: Clock) -> list[Float]:
+def history_quantiles(values: Float, levels: Sequence[float], axis: TimeAxis) -> list[Float]:
     """Quantiles of all that lies before each renewal, each ``[series, renewal]``; NaN where nothing does."""
-    found = [quantiles(values[:, : end : max(end // RANGED, 1)], levels) for end in clock.renewals.tolist()]
+    found = [quantiles(values[:, : end : max(end // RANGED, 1)], levels) for end in axis.renewals.tolist()]
     return [np.stack(level, axis=1) for level in zip(*found, strict=True)]
 
 
-def at_places(blocks: Float, clock: Clock) -> Float:
+def at_sampled_slots(blocks: Float, axis: TimeAxis) -> Float:
     """Values of blocks at each of the places in them."""
-    return np.take(blocks, clock.places // clock.block, axis=1)
+    return np.take(blocks, axis.sampled // axis.block_slots, axis=1)
 
 
-def spread(residuals: Float, clock: Clock) -> Float:
+def usual_spread(residuals: Float, axis: TimeAxis) -> Float:
     """Usual size of residuals ``[series, place]`` on the days before each renewal due; NaN where unknown.
 
     Of a day, the 90 % quantile in units of a normal deviation, or a quarter of the 99 % quantile where that is more:
     movements that come every few hours are usual, however flat the series is between them. Of the last seven days the
     median, so that an incident on some of them does not hide the next one.
     """
-    sampled = np.flatnonzero(clock.places % clock.pace == 0)
-    slots = clock.places[sampled]
+    sampled = np.flatnonzero(axis.sampled % axis.sampling_step == 0)
+    slots = axis.sampled[sampled]
     sizes = np.abs(np.take(residuals, sampled, axis=1))
-    a_day = max(clock.day_slots // clock.period, 1)
-    first = max(clock.first_due - (DAYS - 1) * a_day, 0)
+    a_day = max(axis.slots_per_day // axis.renewal_slots, 1)
+    first = max(axis.first_renewal - (DAYS - 1) * a_day, 0)
     daily = []
-    for end in clock.renewals[first:].tolist():
-        begin, last = np.searchsorted(slots, (end - clock.day_slots, end)).tolist()
+    for end in axis.renewals[first:].tolist():
+        begin, last = np.searchsorted(slots, (end - axis.slots_per_day, end)).tolist()
         high, highest = quantiles(sizes[:, begin:last], (0.9, 0.99))
         daily.append(np.fmax(high / 1.645, highest / 4))
     stack = np.stack(daily, axis=1)
-    return _median([_shift(stack, a_day * k) for k in range(DAYS)])[:, clock.first_due - first :]
+    return median_of_layers([_shift(stack, a_day * k) for k in range(DAYS)])[:, axis.first_renewal - first :]
 
 
-def novelty(asked: Float, known: Float, slots: Index, clock: Clock) -> Float:
+def distance_to_nearest(asked: Float, known: Float, slots: Index, axis: TimeAxis) -> Float:
     """Distance at each place to the nearest value known before its last renewal, signed; NaN where none was.
 
     ``asked [series, place]`` are the values at the places, ``known [series, k]`` those at ``slots [k]``, in order.
     """
-    places = clock.places
+    places = axis.sampled
     found = np.full(asked.shape, np.nan, np.float32)
-    edges = [*clock.renewals.tolist(), clock.slots]
+    edges = [*axis.renewals.tolist(), axis.slots]
     ordered, count, pace = known[:, :0], 0, 0
     for first, last in pairwise(edges[1:]):
         begin, end = np.searchsorted(places, (first, last)).tolist()
@@ -154,7 +151,7 @@ def _search(known: Float, asked: Float) -> Index:
     return place
 
 
-def record(values: Float, floor: Float, start: int) -> Float:
+def beyond_record(values: Float, floor: Float, start: int) -> Float:
     """How far a value lies beyond all that was measured before it, signed, in percent of the range until then.
 
     For the slots from ``start`` on; ``floor`` has the shape of the result.
@@ -169,70 +166,9 @@ def record(values: Float, floor: Float, start: int) -> Float:
     return share
 
 
-def quantiles(values: Float, levels: Sequence[float]) -> list[Float]:
-    """Quantiles of what is measured of each series, each ``[series]``; NaN where nothing is."""
-    if not values.shape[1]:
-        return [np.full(len(values), np.nan, np.float32) for _ in levels]
-    ordered = np.sort(values, axis=1)  # NaN sorts last
-    count = np.full(len(values), values.shape[1])
-    if np.isnan(ordered[:, -1]).any():
-        count -= np.isnan(ordered).sum(axis=1)
-    rows = np.arange(len(values))
-    # Where nothing is measured, the first in order is NaN too.
-    return [ordered[rows, np.round(level * np.maximum(count - 1, 0)).astype(np.int64)] for level in levels]
-
-
-def trailing_mean(values: Float, width: int) -> Float:
-    """Mean of what was measured in the last ``width`` slots; NaN where the slot itself is a gap."""
-    if width == 1:
-        return values
-    seen = np.isfinite(values)
-    total = trailing_sum(np.where(seen, values, 0), width)
-    count = trailing_sum(seen, width)
-    return np.where(seen, total / np.maximum(count, 1), np.nan).astype(np.float32)
-
-
-def trailing_sum(values: npt.NDArray[np.generic], width: int) -> npt.NDArray[np.float64]:
-    """Sum over the last ``width`` slots (axis 1), over fewer at the begin."""
-    total = np.cumsum(values, axis=1, dtype=np.float64)
-    total[:, width:] -= total[:, :-width].copy()
-    return total
-
-
 def _shift(values: Float, columns: int) -> Float:
     """Values ``columns`` earlier, NaN before the first."""
     shifted = np.full_like(values, np.nan)
     if columns < values.shape[1]:
         shifted[:, columns:] = values[:, : values.shape[1] - columns]
     return shifted
-
-
-def _median(layers: Sequence[Float]) -> Float:
-    """Median over an odd number of layers of what is measured, NaN where nothing is.
-
-    What is missing is filled with the two infinities in turn, so the median stays in the middle; the layers are put in
-    order by a network of minima and maxima (odd-even transposition), several times quicker than sorting sevens.
-    """
-    ordered, odd = _filled(layers)
-    count = len(ordered)
-    for turn in range(count):
-        for low in range(turn % 2, count - 1, 2):
-            least = np.minimum(ordered[low], ordered[low + 1])
-            np.maximum(ordered[low], ordered[low + 1], out=ordered[low + 1])
-            ordered[low] = least
-    middle, above = ordered[count // 2], ordered[count // 2 + 1]
-    with np.errstate(invalid="ignore"):  # of both infinities, where nothing is measured
-        found = np.where(odd, (middle + above) / 2, middle)
-    found[~np.isfinite(found)] = np.nan
-    return found
-
-
-def _filled(layers: Sequence[Float]) -> tuple[list[Float], npt.NDArray[np.bool_]]:
-    """Layers with minus and plus infinity in turn for what is missing, and where an odd number is."""
-    odd = np.zeros(layers[0].shape, bool)
-    filled = []
-    for layer in layers:
-        missing = np.isnan(layer)
-        filled.append(np.where(missing, np.where(odd, np.float32(np.inf), np.float32(-np.inf)), layer))
-        odd ^= missing
-    return filled, odd

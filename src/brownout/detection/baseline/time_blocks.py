@@ -7,11 +7,10 @@ import numpy as np
 
 from brownout.domain.panel import Float
 from brownout.numerics.arrays import Index
+from brownout.numerics.slots import HOUR_S, slots_per_day, whole_slots
 
-__all__ = ["DAYS", "Clock"]
+__all__ = ["DAYS", "TimeAxis"]
 
-
-DAY_S, HOUR_S = 86_400, 3600
 BLOCK_S = 900
 """Levels are kept by the quarter of an hour: fine enough for a day's shape, coarse enough to be quick."""
 DAYS = 7
@@ -22,7 +21,7 @@ SAMPLES = 56
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
+class TimeAxis:
     """The time axis of a panel in slots: its length, and the first slot that is asked for.
 
     What lies before ``start`` serves as past: only a sample of it is looked at, the same one whatever ``start`` is.
@@ -33,63 +32,59 @@ class Clock:
     start: int = 0
 
     @property
-    def block(self) -> int:
+    def block_slots(self) -> int:
         """Slots of a block: a quarter of an hour, or less where the panel spans less than a day."""
         span = self.slots * self.interval_s
-        return max(int(min(BLOCK_S, span // 96)) // self.interval_s, 1)
+        return whole_slots(min(BLOCK_S, span // 96), self.interval_s)
 
     @property
-    def day(self) -> int:
+    def blocks_per_day(self) -> int:
         """Blocks of a day."""
-        return max(round(DAY_S / (self.block * self.interval_s)), 1)
+        return slots_per_day(self.block_slots * self.interval_s)
 
     @property
-    def day_slots(self) -> int:
+    def slots_per_day(self) -> int:
         """Slots of a day."""
-        return max(DAY_S // self.interval_s, 1)
-
-    def window(self, seconds: int, least: int) -> int:
-        """Slots of a window that is at least ``least`` slots wide."""
-        return max(seconds // self.interval_s, least)
+        return slots_per_day(self.interval_s)
 
     @property
-    def period(self) -> int:
+    def renewal_slots(self) -> int:
         """Slots from one renewal of spreads to the next."""
-        return self.window(RENEW_S, 12)
+        return whole_slots(RENEW_S, self.interval_s, least=12)
 
     @property
     def renewals(self) -> Index:
         """Slots at which spreads are renewed; the first is 0."""
-        return np.arange(0, self.slots, self.period)
+        return np.arange(0, self.slots, self.renewal_slots)
 
     @property
-    def first_due(self) -> int:
+    def first_renewal(self) -> int:
         """Number of the last renewal at or before ``start``."""
-        return self.start // self.period
+        return self.start // self.renewal_slots
 
     @property
-    def pace(self) -> int:
+    def sampling_step(self) -> int:
         """Slots from one sampled slot to the next.
 
         It shares no factor with the hour, or what comes on the hour would always be sampled, or never.
         """
-        hour = max(HOUR_S // self.interval_s, 1)
-        widest = max(self.day_slots // SAMPLES, 1)
+        hour = whole_slots(HOUR_S, self.interval_s)
+        widest = max(self.slots_per_day // SAMPLES, 1)
         return next(pace for pace in range(widest, 0, -1) if gcd(pace, hour) == 1)
 
     @property
-    def places(self) -> Index:
+    def sampled(self) -> Index:
         """Slots whose residuals are known: sampled ones of the days that spreads look back to, and all from start."""
-        reach = self.start - (DAYS * self.day_slots + self.period)
-        first = max(-(-reach // self.pace) * self.pace, 0)
-        return np.concatenate([np.arange(first, self.start, self.pace), np.arange(self.start, self.slots)])
+        reach = self.start - (DAYS * self.slots_per_day + self.renewal_slots)
+        first = max(-(-reach // self.sampling_step) * self.sampling_step, 0)
+        return np.concatenate([np.arange(first, self.start, self.sampling_step), np.arange(self.start, self.slots)])
 
     @property
-    def asked(self) -> int:
+    def sampled_before_start(self) -> int:
         """Number of the places before ``start``."""
-        return len(self.places) - (self.slots - self.start)
+        return len(self.sampled) - (self.slots - self.start)
 
-    def from_renewals(self, statistics: Float) -> Float:
+    def at_each_slot(self, statistics: Float) -> Float:
         """Statistics ``[series, renewal]`` of those due at every slot from ``start`` on, each from its last renewal."""
-        which = np.arange(self.start, self.slots) // self.period - self.first_due
+        which = np.arange(self.start, self.slots) // self.renewal_slots - self.first_renewal
         return np.take(statistics, which, axis=1)

@@ -11,10 +11,10 @@ from brownout.detection.forest.detector import IsolationForestDetector
 from brownout.domain.findings import AnomalyScores, Episode, Mover
 from brownout.domain.panel import Float, Panel
 
-__all__ = ["attribute", "explained"]
+__all__ = ["metric_shares", "with_metric_shares"]
 
 
-def attribute(
+def metric_shares(
     detector: IsolationForestDetector, panel: Panel, rows: Sequence[int], slots: Sequence[int]
 ) -> npt.NDArray[np.float64]:
     """Shares ``[place, metric]`` of the level at places (row and slot of a panel) that each metric has made.
@@ -30,7 +30,7 @@ def attribute(
     return shares
 
 
-def explained(
+def with_metric_shares(
     found: Sequence[Episode], scores: AnomalyScores, panel: Panel, detector: IsolationForestDetector
 ) -> tuple[Episode, ...]:
     """Episodes whose movers carry their share of the highest level, largest first."""
@@ -42,7 +42,7 @@ def explained(
     begin = panel.slot(scores.times[0])
     own = sorted(set(rows))
     part = panel.select(entities=own)
-    shares = attribute(detector, part, [own.index(row) for row in rows], [begin + slot for slot in slots])
+    shares = metric_shares(detector, part, [own.index(row) for row in rows], [begin + slot for slot in slots])
     return tuple(
         replace(episode, movers=_ordered(episode.movers, share, panel.metric_names))
         for episode, share in zip(found, shares, strict=True)

@@ -7,7 +7,7 @@ import numpy as np
 from brownout.domain.findings import Episode, SuppressedEpisode, SuppressionReason
 from brownout.domain.panel import Panel
 
-__all__ = ["outliers"]
+__all__ = ["single_sample_episodes"]
 
 LONE_S = 120
 """A sample stands for no more than this: with longer intervals one sample is an incident of minutes."""
@@ -19,7 +19,7 @@ MOST = 0.9
 """Share of the level that the metric must have made."""
 
 
-def outliers(found: Sequence[Episode], panel: Panel) -> tuple[SuppressedEpisode, ...]:
+def single_sample_episodes(found: Sequence[Episode], panel: Panel) -> tuple[SuppressedEpisode, ...]:
     """Episodes that a single sample of one metric made; those with a raised rule never are. ``panel`` holds them."""
     if panel.interval_s > LONE_S:
         return ()

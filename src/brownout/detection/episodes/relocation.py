@@ -5,16 +5,17 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from brownout.domain.findings import Episode, SuppressedEpisode, SuppressionReason
-from brownout.domain.metrics import Metric, Worse
-from brownout.domain.panel import Panel
+from brownout.domain.metrics import Metric
+from brownout.domain.panel import Float, Panel
+from brownout.numerics.order_statistics import median
 
-__all__ = ["relocated"]
+__all__ = ["relocation_episodes"]
 
 BEFORE, AFTER = np.timedelta64(30, "m"), np.timedelta64(60, "m")
 """An episode is of a move when it begins so long before the guest runs elsewhere (it is copied), or so long after."""
 
 
-def relocated(
+def relocation_episodes(
     found: Sequence[Episode], panel: Panel, moves: Mapping[str, Mapping[np.datetime64, str]]
 ) -> tuple[SuppressedEpisode, ...]:
     """Episodes that began when something moved, with no rule raised and no mover beyond its limit within.
@@ -44,9 +45,6 @@ def _harmful(episode: Episode, panel: Panel) -> bool:
     return any(_beyond(panel.values[row, span, place], panel.metrics[place]) for place in places)
 
 
-def _beyond(values: np.ndarray, metric: Metric) -> bool:
-    known = values[np.isfinite(values)]
-    if metric.limit is None or metric.worse is Worse.NONE or not len(known):
-        return False
-    level = float(np.median(known))
-    return level > metric.limit if metric.worse is Worse.UP else level < metric.limit
+def _beyond(values: Float, metric: Metric) -> bool:
+    """Whether the median of what was measured is beyond the metric's limit."""
+    return bool(metric.exceeds(median(values)))

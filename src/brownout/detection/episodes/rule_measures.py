@@ -4,12 +4,14 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from brownout.detection.baseline.seasonal_baseline import trailing_sum
 from brownout.domain.panel import Float
+from brownout.numerics.order_statistics import median
+from brownout.numerics.rolling import rolling_extreme, rolling_sum
+from brownout.numerics.slots import HOUR_S, nearest_slots, slots_per_day, whole_slots
 
-__all__ = ["MEASURES", "beyond_usual", "measured"]
+__all__ = ["MEASURES", "line_above_usual", "measure_values"]
 
-HOUR_S, DAYS = 3600, 7
+DAYS = 7
 PARTS = 12
 """Means of equal parts of the span that a trend is told from."""
 SIGNIFICANT = 2.326
@@ -24,24 +26,20 @@ def rise(values: Float, interval_s: int, span_s: float) -> Float:
 
 def drop(values: Float, interval_s: int, span_s: float) -> Float:
     """Value minus the greatest of the span up to it: negative where it fell."""
-    width = max(round(span_s / interval_s), 1)
-    filled = np.where(np.isfinite(values), values, -np.inf)
-    padded = np.pad(filled, ((0, 0), (width - 1, 0)), constant_values=-np.inf)
-    highest = np.lib.stride_tricks.sliding_window_view(padded, width, axis=1).max(axis=-1)
-    fallen: Float = (values - highest).astype(np.float32)
+    fallen: Float = values - rolling_extreme(np.fmax, values, nearest_slots(span_s, interval_s))
     return fallen
 
 
 def shift(values: Float, interval_s: int, span_s: float) -> Float:
     """Value minus the median of the span before its hour, ``[entity, time]``; NaN where less than half is known."""
-    width = max(HOUR_S // interval_s, 1)
-    span = max(round(span_s / interval_s), 1)
+    width = whole_slots(HOUR_S, interval_s)
+    span = nearest_slots(span_s, interval_s)
     moved = np.full(values.shape, np.nan, np.float32)
     for first in range(width, values.shape[1], width):
         before = values[:, max(first - span, 0) : first]
         known = np.isfinite(before).sum(axis=1) >= span / 2
         if known.any():
-            usual = np.nanmedian(before[known], axis=1, keepdims=True)
+            usual = median(before[known])[:, None]
             moved[known, first : first + width] = values[known, first : first + width] - usual
     return moved
 
@@ -54,7 +52,7 @@ def times(values: Float, interval_s: int, span_s: float) -> Float:
     return ratio
 
 
-def beyond_usual(values: Float, interval_s: int, spreads: float) -> Float:
+def line_above_usual(values: Float, interval_s: int, spreads: float) -> Float:
     """The line so many usual spreads (1.4826 MAD) above the same hour of the last seven days; NaN = unknown."""
     usual, spread = _usual(values, interval_s)
     line: Float = usual + np.float32(spreads) * spread
@@ -66,7 +64,7 @@ def hours_left(values: Float, interval_s: int, span_s: float) -> Float:
 
     NaN where a mean is missing. Told anew after each twelfth of the span, and kept until the next.
     """
-    part = max(round(span_s / PARTS / interval_s), 1)
+    part = nearest_slots(span_s / PARTS, interval_s)
     count = values.shape[1] // part
     left = np.full(values.shape, np.nan, np.float32)
     if count < PARTS:
@@ -95,8 +93,8 @@ def hours_left(values: Float, interval_s: int, span_s: float) -> Float:
 
 def _usual(values: Float, interval_s: int) -> tuple[Float, Float]:
     """Median and spread of the same hour of the day on up to seven days before, at each slot; NaN before the second."""
-    width = max(HOUR_S // interval_s, 1)
-    day = round(86_400 / (width * interval_s))
+    width = whole_slots(HOUR_S, interval_s)
+    day = slots_per_day(width * interval_s)
     count = -(-values.shape[1] // width)
     padded = np.full((len(values), count * width), np.nan, np.float32)
     padded[:, : values.shape[1]] = values
@@ -107,18 +105,18 @@ def _usual(values: Float, interval_s: int) -> tuple[Float, Float]:
         pool = before.reshape(len(values), -1)
         rows = np.isfinite(pool).sum(axis=1) >= pool.shape[1] / 2
         if rows.any():
-            middle = np.nanmedian(pool[rows], axis=1)
+            middle = median(pool[rows])
             usual[rows, hour] = middle
-            spread[rows, hour] = MAD * np.nanmedian(np.abs(pool[rows] - middle[:, None]), axis=1)
+            spread[rows, hour] = MAD * median(np.abs(pool[rows] - middle[:, None]))
     slots = np.arange(values.shape[1]) // width
     return usual[:, slots], spread[:, slots]
 
 
-def measured(name: str, values: Float, interval_s: int, span_s: float) -> Float:
+def measure_values(name: str, values: Float, interval_s: int, span_s: float) -> Float:
     """What a measure says ``[entity, time]``; NaN where less than 80 % of its span was measured."""
     found = MEASURES[name](values, interval_s, span_s)
-    width = max(round(span_s / interval_s), 1)
-    covered = trailing_sum(np.isfinite(values), width) >= 0.8 * width
+    width = nearest_slots(span_s, interval_s)
+    covered = rolling_sum(np.isfinite(values), width) >= 0.8 * width
     return np.where(covered, found, np.float32(np.nan))
 
 

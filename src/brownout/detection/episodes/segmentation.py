@@ -3,20 +3,18 @@
 import hashlib
 
 import numpy as np
-import numpy.typing as npt
 
 from brownout.detection.detector_settings import EpisodeSettings
 from brownout.detection.episodes.movement_shape import shape_of
 from brownout.domain.findings import AnomalyScores, Episode, Mover, Shape
 from brownout.domain.forecasts import Series
 from brownout.domain.panel import Float, Panel
+from brownout.numerics.arrays import Marks
 
-__all__ = ["episodes", "running"]
-
-Marks = npt.NDArray[np.bool_]
+__all__ = ["find_episodes", "in_progress"]
 
 
-def episodes(scores: AnomalyScores, panel: Panel, settings: EpisodeSettings | None = None) -> tuple[Episode, ...]:
+def find_episodes(scores: AnomalyScores, panel: Panel, settings: EpisodeSettings | None = None) -> tuple[Episode, ...]:
     """Episodes of all entities in order of their start; ``panel`` holds the scored slots and their past."""
     settings = settings or EpisodeSettings()
     levels = _levels(scores)
@@ -27,19 +25,19 @@ def episodes(scores: AnomalyScores, panel: Panel, settings: EpisodeSettings | No
     return tuple(sorted(found, key=lambda episode: (episode.start, episode.entity)))
 
 
-def running(levels: Float, interval_s: int, settings: EpisodeSettings | None = None) -> Marks:
+def in_progress(levels: Float, interval_s: int, settings: EpisodeSettings | None = None) -> Marks:
     """Slots ``[entity, time]`` at which an episode is known to be going on: from its confirmation until it has cleared.
 
     Looks back only: an episode is confirmed by the slot that gives it enough evidence, and has cleared when the level
     has stayed below the clearing line for the clearing time.
     """
     settings = settings or EpisodeSettings()
-    patience = settings.patience(interval_s)
+    patience = settings.clearing_slots(interval_s)
     marks = np.zeros(levels.shape, bool)
     for row in np.flatnonzero((np.nan_to_num(levels) >= 1.0).any(axis=1)).tolist():
         for first, last in _spans(levels[row], settings, interval_s):
             inside = levels[row, first:last]
-            enough = np.cumsum(inside >= 1.0) >= settings.evidence(interval_s)
+            enough = np.cumsum(inside >= 1.0) >= settings.least_slots_of(interval_s)
             confirmed = first + int(np.argmax(enough | (inside >= settings.obvious)))
             marks[row, confirmed : last + patience] = True
     return marks
@@ -54,13 +52,15 @@ def _spans(level: Float, settings: EpisodeSettings, interval_s: int) -> list[tup
     above = np.flatnonzero(level >= 1.0)
     high = np.flatnonzero(level >= settings.clear)
     # An episode holds on while the level is at the clearing line at least once in each span of patience.
-    parts = np.split(high, np.flatnonzero(np.diff(high) > settings.patience(interval_s)) + 1)
+    parts = np.split(high, np.flatnonzero(np.diff(high) > settings.clearing_slots(interval_s)) + 1)
     spans = []
     for part in parts:
         if not len(part):
             continue
         alarms = above[(above >= part[0]) & (above <= part[-1])]
-        if len(alarms) >= settings.evidence(interval_s) or (len(alarms) and level[alarms].max() >= settings.obvious):
+        if len(alarms) >= settings.least_slots_of(interval_s) or (
+            len(alarms) and level[alarms].max() >= settings.obvious
+        ):
             spans.append((int(alarms[0]), int(part[-1]) + 1))
     return spans
 
@@ -78,7 +78,7 @@ def _episode(
         entity=entity,
         start=start,
         end=scores.times[last - 1] + panel.step,
-        open=last + settings.patience(scores.interval_s) >= len(scores.times),
+        open=last + settings.clearing_slots(scores.interval_s) >= len(scores.times),
         severity=float(np.nanmax(_levels(scores)[row, first:last])),
         movers=movers,
         shape=_shape(scores, panel, row, span, movers[0], settings.mover) if movers else None,
@@ -91,7 +91,7 @@ def _shape(scores: AnomalyScores, panel: Panel, row: int, span: tuple[int, int],
     first, last = span
     column = scores.metrics.index(lead.series.metric)
     begin = panel.slot(scores.times[first])
-    day = max(86_400 // scores.interval_s, 1)
+    day = panel.slots_per_day
     series = panel.values[row, :, column]
     within, before = series[begin : begin + last - first], series[max(begin - day, 0) : begin]
     return shape_of(within, before, scores.deviations[row, first:last, column], line)
@@ -120,7 +120,7 @@ def _movers(
     strength = np.abs(deviation)[peak, np.arange(deviation.shape[1])]
     ranked = [column for column in np.argsort(-strength).tolist() if strength[column] >= settings.mover]
     shift = panel.slot(scores.times[0])
-    day = max(86_400 // scores.interval_s, 1)
+    day = panel.slots_per_day
     past = panel.values[row, max(shift + begin - day, 0) : max(shift + begin, 1)]
     movers = []
     for column in ranked[: settings.movers]:

@@ -1,6 +1,5 @@
 """Threshold rules: fixed lines with a span to hold, hysteresis and coverage, read from data, evaluated vectorised."""
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
@@ -10,17 +9,18 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from brownout.detection.baseline.seasonal_baseline import trailing_mean, trailing_sum
-from brownout.detection.episodes.rule_measures import MEASURES, beyond_usual, measured
-from brownout.domain.definitions import definitions_folder
-from brownout.domain.errors import KnowledgeError
+from brownout.detection.episodes.rule_measures import MEASURES, line_above_usual, measure_values
+from brownout.domain.definitions import Definition, read_definitions
 from brownout.domain.findings import Episode
+from brownout.domain.metrics import Catalogue
 from brownout.domain.panel import Panel
+from brownout.numerics.arrays import Marks
+from brownout.numerics.rolling import rolling_mean, rolling_sum
+from brownout.numerics.slots import nearest_slots
 
-__all__ = ["Line", "Rule", "RuleSeverity", "RuleState", "evaluate", "load_rules", "with_rules"]
+__all__ = ["Condition", "Rule", "RuleSeverity", "RuleState", "load_rules", "rule_states", "with_rules"]
 
 States = npt.NDArray[np.int8]
-Marks = npt.NDArray[np.bool_]
 
 
 class RuleState(IntEnum):
@@ -40,7 +40,7 @@ class RuleSeverity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Condition:
     """A line: ``metric op value``; with ``hits`` at least so many of the last ``of`` samples present, else the last.
 
     ``measure`` says what of the metric is compared, over ``span_s`` seconds: value | rise | drop (against the least,
@@ -77,10 +77,10 @@ class Rule:
 
     id: str
     title: str
-    tests: tuple[Line, ...]
+    tests: tuple[Condition, ...]
     window_s: float = 0.0
     for_s: float = 0.0
-    clear: tuple[Line, ...] = ()
+    clear: tuple[Condition, ...] = ()
     clear_s: float = 0.0
     min_coverage: float = 0.8
     severity: RuleSeverity = RuleSeverity.WARN
@@ -90,39 +90,51 @@ class Rule:
     @classmethod
     def from_table(cls, table: Mapping[str, Any]) -> Self:
         """Build from a TOML table; unknown keys and values are errors."""
-        name = table.get("id", "without id")
+        name = str(table.get("id", "without id"))
+        return cls.from_definition(Definition(section="rules", id=name, fields=table, file=Path("rules.toml")))
+
+    @classmethod
+    def from_definition(cls, definition: Definition) -> Self:
+        """Build from a table of ``rules.toml``; unknown keys and values are errors."""
+        table = definition.fields
+        definition.check_keys(cls.__dataclass_fields__, required=("id", "title", "tests"))
         try:
-            lists = {key: tuple(Line(**test) for test in table.get(key, ())) for key in ("tests", "clear")}
+            lists = {key: tuple(Condition(**test) for test in table.get(key, ())) for key in ("tests", "clear")}
             where = {label: tuple(values) for label, values in table.get("where", {}).items()}
             severity = RuleSeverity(table.get("severity", "warn"))
             rule = cls(**{**table, **lists, "severity": severity, "where": where})
         except (TypeError, ValueError) as error:
-            msg = f"Rule {name!r} cannot be read: {error}."
-            raise KnowledgeError(msg, remedy="Correct its table in rules.toml.") from error
+            raise definition.error(f"cannot be read: {error}.", remedy="Correct the table.") from error
         wrong = [test for test in (*rule.tests, *rule.clear) if not test.can_be_meant]
         if wrong or not rule.tests:
-            msg = f"Rule {name!r} has no tests, or one that nothing can satisfy: {wrong}."
             ways = ", ".join(MEASURES)
-            raise KnowledgeError(
-                msg, remedy=f'Give op "<" or ">", hits from 1 to of, a measure ({ways}) and its span_s.'
+            raise definition.error(
+                f"it has no tests, or one that nothing can satisfy: {wrong}.",
+                remedy=f'Give op "<" or ">", hits from 1 to of, a measure ({ways}) and its span_s.',
             )
         return rule
 
 
-def load_rules(path: Path | None = None) -> tuple[Rule, ...]:
-    """Read ``rules.toml``, by default the one that ships with brownout; two rules with one id are an error."""
-    path = path or definitions_folder() / "rules.toml"
-    with path.open("rb") as file:
-        rules = tuple(Rule.from_table(table) for table in tomllib.load(file)["rules"])
-    ids = [rule.id for rule in rules]
-    twice = sorted({name for name in ids if ids.count(name) > 1})
-    if twice:
-        msg = f"Rules {twice} are defined twice in {path}."
-        raise KnowledgeError(msg, remedy="Keep one table for each id.")
-    return rules
+def load_rules(
+    site: Path | None = None, *, shipped: Path | None = None, catalogue: Catalogue | None = None
+) -> tuple[Rule, ...]:
+    """Read ``rules.toml``: the one that ships with brownout, and a site's own over it.
+
+    Raises KnowledgeError naming file, table and value of what is wrong: a metric that is not in the catalogue too.
+    """
+    known = (catalogue or Catalogue.load(site, shipped=shipped)).metrics
+    rules = []
+    for definition in read_definitions("rules", site=site, shipped=shipped).values():
+        rule = Rule.from_definition(definition)
+        for line in (*rule.tests, *rule.clear):
+            if line.metric not in known:
+                raise definition.unknown("metric", line.metric, known)
+        if definition.enabled:
+            rules.append(rule)
+    return tuple(rules)
 
 
-def evaluate(rule: Rule, panel: Panel) -> States | None:
+def rule_states(rule: Rule, panel: Panel) -> States | None:
     """State of a rule ``[entity, time]``; None where the panel lacks one of its metrics. Looks back only."""
     names = panel.metric_names
     if any(test.metric not in names for test in (*rule.tests, *rule.clear)):
@@ -143,7 +155,7 @@ def with_rules(found: Sequence[Episode], panel: Panel, rules: Sequence[Rule]) ->
     places = {entity: row for row, entity in enumerate(panel.entity_ids)}
     rows = sorted({places[episode.entity] for episode in found})
     part = panel.select(entities=rows)
-    states = {rule.id: evaluate(rule, part) for rule in rules} if rows else {}
+    states = {rule.id: rule_states(rule, part) for rule in rules} if rows else {}
     named = []
     for episode in found:
         row = rows.index(places[episode.entity])
@@ -157,34 +169,34 @@ def with_rules(found: Sequence[Episode], panel: Panel, rules: Sequence[Rule]) ->
     return tuple(named)
 
 
-def _hold(rule: Rule, tests: Sequence[Line], seconds: float, panel: Panel) -> tuple[Marks, Marks]:
+def _hold(rule: Rule, tests: Sequence[Condition], seconds: float, panel: Panel) -> tuple[Marks, Marks]:
     """Whether all tests held over the span, and whether enough of it was measured; both ``[entity, time]``."""
-    width = max(round(seconds / panel.interval_s), 1)
+    width = nearest_slots(seconds, panel.interval_s)
     held = np.ones(panel.values.shape[:2], bool)
     covered = held.copy()
     for test in tests:
         passed, known = _passed(rule, test, panel)
-        count = trailing_sum(known, width)
-        failed = trailing_sum(known & ~passed, width)
+        count = rolling_sum(known, width)
+        failed = rolling_sum(known & ~passed, width)
         covered &= count >= rule.min_coverage * width
         held &= failed == 0
     return held & covered, covered
 
 
-def _passed(rule: Rule, test: Line, panel: Panel) -> tuple[Marks, Marks]:
+def _passed(rule: Rule, test: Condition, panel: Panel) -> tuple[Marks, Marks]:
     """Whether a test is satisfied at each slot, and whether there was enough to tell."""
     values = panel.values[..., [panel.metric_names.index(test.metric)]]
-    width = max(round(rule.window_s / panel.interval_s), 1)
-    enough = trailing_sum(np.isfinite(values), width)[..., 0] >= rule.min_coverage * width
-    mean = trailing_mean(values, width)[..., 0]
-    shown = mean if test.measure == "value" else measured(test.measure, mean, panel.interval_s, test.span_s)
+    width = nearest_slots(rule.window_s, panel.interval_s)
+    enough = rolling_sum(np.isfinite(values), width)[..., 0] >= rule.min_coverage * width
+    mean = rolling_mean(values, width)[..., 0]
+    shown = mean if test.measure == "value" else measure_values(test.measure, mean, panel.interval_s, test.span_s)
     known = ~np.isnan(shown) & enough
     passed = (shown > test.value) if test.op == ">" else (shown < test.value)
     if test.spreads is not None:
-        line = beyond_usual(mean, panel.interval_s, test.spreads)
+        line = line_above_usual(mean, panel.interval_s, test.spreads)
         known, passed = known & np.isfinite(line), passed & (mean > line)
     if test.of > 1:
-        hits = trailing_sum(passed & known, test.of)
-        known = trailing_sum(known, test.of) >= max(test.hits, rule.min_coverage * test.of)
+        hits = rolling_sum(passed & known, test.of)
+        known = rolling_sum(known, test.of) >= max(test.hits, rule.min_coverage * test.of)
         passed = hits >= test.hits
     return passed & known, known

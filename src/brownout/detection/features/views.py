@@ -7,40 +7,51 @@ import numpy as np
 import numpy.typing as npt
 
 from brownout.detection.baseline.seasonal_baseline import (
-    at_places,
-    novelty,
-    past_quantiles,
-    record,
-    seasonal,
-    spread,
-    usual_of_day,
+    at_sampled_slots,
+    beyond_record,
+    distance_to_nearest,
+    history_quantiles,
+    seasonal_levels,
+    usual_at_this_time,
+    usual_spread,
 )
-from brownout.detection.baseline.time_blocks import Clock
-from brownout.domain.metrics import Worse
+from brownout.detection.baseline.time_blocks import TimeAxis
+from brownout.domain.metrics import Worse, shipped_catalogue
 from brownout.domain.panel import Float, Panel
 from brownout.numerics.arrays import Index
-from brownout.numerics.rolling import Sums
+from brownout.numerics.rolling import RollingSums
+from brownout.numerics.slots import whole_slots
 
 __all__ = ["CAP", "VIEWS", "views"]
 
-VIEWS = ("now", "level", "hour", "change", "drift", "step", "calm", "calm3", "novel", "novel3", "stir", "record")
+VIEWS = (
+    "sample",
+    "level",
+    "hour",
+    "change",
+    "drift",
+    "step",
+    "volatility",
+    "volatility_3h",
+    "novelty",
+    "novelty_3h",
+    "volatility_novelty",
+    "record",
+)
 """Names in the order of :func:`views`:
 
-``now`` the sample, ``level`` the mean of a quarter of an hour, against the same time of the last days;
+``sample`` the sample, ``level`` the mean of a quarter of an hour, against the same time of the last days;
 ``hour`` the mean of an hour, without its highest and lowest sample, against whichever of the ways to expect comes
 nearest; ``change`` the sample against the quarter of an hour before, ``drift`` against the hour before; ``step`` the
-last half hour against the half hour before; ``calm`` and ``calm3`` the logarithm of the scatter within an hour and
-three hours against the same time of the last days; ``novel`` the distance to the nearest value ever measured,
-``novel3`` the same of means of three hours, ``stir`` of the logarithm of the scatter within an hour; ``record`` how far
+last half hour against the half hour before; ``volatility`` and ``volatility_3h`` the logarithm of the scatter within an hour and
+three hours against the same time of the last days; ``novelty`` the distance to the nearest value ever measured,
+``novelty_3h`` the same of means of three hours, ``volatility_novelty`` of the logarithm of the scatter within an hour; ``record`` how far
 a value lies beyond all of them.
 """
 FLOOR = 0.02
 """Least spread as a share of the level: movements of 2 % are nobody's incident."""
 RANGE_FLOOR = 0.05
 """Least spread as a share of how far the series usually ranges."""
-UNIT_FLOORS = {"%": 0.3, "ms": 0.3, "1/h": 1.0, "h": 24.0}
-"""Least spread of a unit: a third of a percent point or of a millisecond is nobody's incident, nor is an event an hour,
-nor that something has been up for a day longer than usual."""
 LOG_FLOOR = 0.15
 """Least spread of a logarithm of scatter."""
 NOVEL_FLOOR = 0.2
@@ -61,7 +72,7 @@ class _Ruler:
     ``up`` and ``down [series, 1]`` the weights of the two directions; ``shape`` is that of entities and metrics.
     """
 
-    clock: Clock
+    axis: TimeAxis
     shape: tuple[int, int]
     floor: Float
     range: Float
@@ -70,8 +81,8 @@ class _Ruler:
 
     def measure(self, residuals: Float, floor: Float) -> Float:
         """Residuals ``[series, place]`` from ``start`` on in usual spreads, weighted by direction, capped."""
-        usual = np.fmax(spread(residuals, self.clock), floor)
-        scaled = residuals[:, self.clock.asked :] / self.clock.from_renewals(usual)
+        usual = np.fmax(usual_spread(residuals, self.axis), floor)
+        scaled = residuals[:, self.axis.sampled_before_start :] / self.axis.at_each_slot(usual)
         scaled *= np.where(scaled > 0, self.up, self.down)
         return self.unfold(np.clip(scaled, -CAP, CAP, out=scaled))
 
@@ -79,16 +90,16 @@ class _Ruler:
         """Series as ``[entity, time, metric]``."""
         return np.moveaxis(series.reshape(*self.shape, series.shape[1]), 1, 2)
 
-    def scatter(self, sums: Sums, width: int, ends: Index) -> Float:
+    def scatter(self, sums: RollingSums, width: int, ends: Index) -> Float:
         """Logarithm of the scatter in the windows of ``width`` slots that end at ``ends``."""
-        least = RANGE_FLOOR * self.range[:, ends // self.clock.period] + 1e-9
+        least = RANGE_FLOOR * self.range[:, ends // self.axis.renewal_slots] + 1e-9
         scatter: Float = np.log(sums.std(width, ends) + least)
         return scatter
 
     @property
     def least(self) -> Float:
         """``floor`` at the renewals due."""
-        return self.floor[:, self.clock.first_due :]
+        return self.floor[:, self.axis.first_renewal :]
 
 
 def views(panel: Panel, start: int = 0) -> Iterator[tuple[str, Float]]:
@@ -97,52 +108,62 @@ def views(panel: Panel, start: int = 0) -> Iterator[tuple[str, Float]]:
     A deviation in the direction that is not worse counts less. Every slot looks at itself and back only.
     """
     slots = panel.values.shape[1]
-    clock, values = Clock(slots, panel.interval_s, start), np.moveaxis(panel.values, 1, 2).reshape(-1, slots)
-    ruler, sums, places = _ruler(panel, values, clock), Sums.of(values), clock.places
-    quarter, half, hour, three = (clock.window(*window) for window in (QUARTER, HALF, HOUR, THREE_HOURS))
-    ways = [at_places(way, clock) for way in seasonal(sums.blocks(clock.block), clock)]
+    axis, values = TimeAxis(slots, panel.interval_s, start), np.moveaxis(panel.values, 1, 2).reshape(-1, slots)
+    ruler, sums, places = _ruler(panel, values, axis), RollingSums.of(values), axis.sampled
+    quarter, half, hour, three = (
+        whole_slots(seconds, panel.interval_s, least=least) for seconds, least in (QUARTER, HALF, HOUR, THREE_HOURS)
+    )
+    ways = [at_sampled_slots(way, axis) for way in seasonal_levels(sums.block_means(axis.block_slots), axis)]
     usual = np.where(np.isnan(ways[0]), ways[2], ways[0])
-    now, hourly = np.take(values, places, axis=1), sums.trimmed(hour, places)
-    yield "now", ruler.measure(now - usual, ruler.least)
+    now, hourly = np.take(values, places, axis=1), sums.trimmed_mean(hour, places)
+    yield "sample", ruler.measure(now - usual, ruler.least)
     yield "level", ruler.measure(sums.mean(quarter, places) - usual, ruler.least)
     yield "hour", ruler.measure(_nearest(hourly, ways), ruler.least)
     yield "change", ruler.measure(now - sums.mean(quarter, places - 1), ruler.least)
     yield "drift", ruler.measure(now - sums.mean(hour, places - 1), ruler.least)
     yield "step", ruler.measure(sums.mean(half, places) - sums.mean(half, places - half), ruler.least)
-    yield "calm", _calm(sums, hour, ruler)
-    yield "calm3", _calm(sums, three, ruler)
-    every, sampled = np.arange(slots), np.arange(0, slots, clock.pace)
+    yield "volatility", _calm(sums, hour, ruler)
+    yield "volatility_3h", _calm(sums, three, ruler)
+    every, sampled = np.arange(slots), np.arange(0, slots, axis.sampling_step)
     least, log_least = NOVEL_FLOOR * ruler.least, np.full_like(ruler.least, NOVEL_FLOOR * LOG_FLOOR)
-    yield "novel", ruler.measure(novelty(now, values, every, clock), least)
+    yield "novelty", ruler.measure(distance_to_nearest(now, values, every, axis), least)
     known = sums.mean(three, sampled)
-    yield "novel3", ruler.measure(novelty(sums.mean(three, places), known, sampled, clock), least)
+    yield "novelty_3h", ruler.measure(distance_to_nearest(sums.mean(three, places), known, sampled, axis), least)
     known = ruler.scatter(sums, hour, sampled)
-    yield "stir", ruler.measure(novelty(ruler.scatter(sums, hour, places), known, sampled, clock), log_least)
-    yield "record", ruler.unfold(record(values, clock.from_renewals(ruler.least), start))
+    yield (
+        "volatility_novelty",
+        ruler.measure(distance_to_nearest(ruler.scatter(sums, hour, places), known, sampled, axis), log_least),
+    )
+    yield "record", ruler.unfold(beyond_record(values, axis.at_each_slot(ruler.least), start))
 
 
-def _calm(sums: Sums, width: int, ruler: _Ruler) -> Float:
+def _calm(sums: RollingSums, width: int, ruler: _Ruler) -> Float:
     """How much more or less than usual at this time of day a series scatters, by the logarithm.
 
     What is usual of a block is the scatter at its end.
     """
-    clock, slots = ruler.clock, sums.values.shape[1]
-    ends = np.minimum(np.arange(clock.block, slots + clock.block, clock.block), slots) - 1
-    usual = usual_of_day(ruler.scatter(sums, width, ends), clock)
-    here = ruler.scatter(sums, width, clock.places)
-    return ruler.measure(here - at_places(usual, clock), np.full_like(ruler.least, LOG_FLOOR))
+    axis, slots = ruler.axis, sums.values.shape[1]
+    ends = np.minimum(np.arange(axis.block_slots, slots + axis.block_slots, axis.block_slots), slots) - 1
+    usual = usual_at_this_time(ruler.scatter(sums, width, ends), axis)
+    here = ruler.scatter(sums, width, axis.sampled)
+    return ruler.measure(here - at_sampled_slots(usual, axis), np.full_like(ruler.least, LOG_FLOOR))
 
 
-def _ruler(panel: Panel, values: Float, clock: Clock) -> _Ruler:
-    lowest, low, middle, high, highest = past_quantiles(values, (0.01, 0.05, 0.5, 0.95, 0.99), clock)
+def _ruler(panel: Panel, values: Float, axis: TimeAxis) -> _Ruler:
+    lowest, low, middle, high, highest = history_quantiles(values, (0.01, 0.05, 0.5, 0.95, 0.99), axis)
     ranged = np.nan_to_num(np.fmax((high - low) / 3.29, (highest - lowest) / 10), nan=1.0)
     entities = len(panel.entities)
-    units = _a_series(np.array([UNIT_FLOORS.get(metric.unit, 0.0) for metric in panel.metrics]), entities)
-    floor = np.fmax(np.fmax(FLOOR * np.abs(np.nan_to_num(middle)), RANGE_FLOOR * ranged), units) + 1e-6
+    floors = [shipped_catalogue().detection_floor(metric) for metric in panel.metrics]
+    floor = (
+        np.fmax(
+            np.fmax(FLOOR * np.abs(np.nan_to_num(middle)), RANGE_FLOOR * ranged), _a_series(np.array(floors), entities)
+        )
+        + 1e-6
+    )
     up = np.array([BENIGN if metric.worse is Worse.DOWN else 1.0 for metric in panel.metrics])
     down = np.array([BENIGN if metric.worse is Worse.UP else 1.0 for metric in panel.metrics])
     return _Ruler(
-        clock,
+        axis,
         (entities, len(panel.metrics)),
         floor.astype(np.float32),
         ranged.astype(np.float32),

@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from brownout.detection.forest.peak_tail import fit_tail
+from brownout.domain.panel import Float
 
 __all__ = ["Threshold", "fit_threshold"]
-
-Levels = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,10 +21,10 @@ class Threshold:
         """A boundary ``factor`` times as far from the centre."""
         return Threshold(centre=self.centre, boundary=self.centre + factor * (self.boundary - self.centre))
 
-    def apply(self, raw: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def apply(self, raw: Float) -> Float:
         """Scores: 1.0 = the boundary, higher = more abnormal."""
         width = max(self.boundary - self.centre, 1e-9)
-        scores: npt.NDArray[np.float32] = ((raw - self.centre) / width).astype(np.float32)
+        scores: Float = ((raw - self.centre) / width).astype(np.float32)
         return scores
 
     def raw(self, score: float) -> float:
@@ -34,7 +32,7 @@ class Threshold:
         return self.centre + score * max(self.boundary - self.centre, 1e-9)
 
 
-def fit_threshold(levels: Levels, peaks: Levels, expected: float) -> Threshold:
+def fit_threshold(levels: Float, peaks: Float, expected: float) -> Threshold:
     """Boundary that ``expected`` of as many ordinary peaks exceed; the median of the levels becomes 0.
 
     Beyond the highest peaks it is extrapolated by their tail.

@@ -11,35 +11,38 @@ import numpy as np
 import skops.io
 from sklearn.ensemble import IsolationForest
 
-from brownout.detection.baseline.normal_periods import lasting, strange, tops
-from brownout.detection.baseline.seasonal_baseline import trailing_mean
+from brownout.detection.baseline.normal_periods import block_peaks, sustained, unusual
 from brownout.detection.detector_settings import DetectorSettings
 from brownout.detection.features.feature_table import FEATURES, Features, entity_features
 from brownout.detection.forest.alarm_threshold import Threshold, fit_threshold
-from brownout.detection.forest.deduplication import announce, news
+from brownout.detection.forest.deduplication import deduplicated, new_alarms
 from brownout.detection.forest.peak_tail import Tail, fit_tail
 from brownout.domain.errors import DataError, ModelError, NotFittedError
 from brownout.domain.findings import AnomalyScores
-from brownout.domain.panel import Float, Panel
+from brownout.domain.panel import DAY_S, Float, Panel
+from brownout.numerics.rolling import rolling_mean
+from brownout.numerics.slots import HOUR_S, whole_slots
 from brownout.store.atomic import atomic_path, write_text
 
-__all__ = ["Assessment", "Boundaries", "IsolationForestDetector", "Lesson"]
+__all__ = ["Assessment", "Boundaries", "IsolationForestDetector", "TrainingSet"]
 
 FORMAT = 6
 BATCH = 200_000
 TRUSTED = ["sklearn.tree._tree.Tree"]
 """The one type beyond skops' own list that may be loaded; its indices are checked before use."""
-DEVIATING = {"now_largest": 0.1, "hour_largest": 0.1, "level_power": 0.1}
-SURPRISING = {
-    **dict.fromkeys(("novel_half", "novel3_half", "stir_half", "record_half"), 0.1),
-    **dict.fromkeys(("calm_half", "calm3_half"), 0.05),
+LEVEL_WEIGHTS = {"sample_largest": 0.1, "hour_largest": 0.1, "level_power": 0.1}
+NOVELTY_WEIGHTS = {
+    **dict.fromkeys(("novelty_half", "novelty_3h_half", "volatility_novelty_half", "record_half"), 0.1),
+    **dict.fromkeys(("volatility_half", "volatility_3h_half"), 0.05),
 }
 """A forest cannot tell far from farther: logarithms of how far, by feature, that are added to its score. What deviates
-clearly makes a level, of which episodes are made; what was never seen makes a surprise, of which news is made."""
-WEIGHTS = np.array([[part.get(name, 0.0) for name in FEATURES] for part in (DEVIATING, SURPRISING)], np.float32)
-NOW = FEATURES.index("now_largest")
-ECHO, ECHO_SHARE = (4 * 3600, 24), 0.25
-"""A surprise after hours that were odd too counts for more: the share in it of the mean of the last four hours, or of
+clearly makes a level, of which episodes are made; what was never seen makes a novelty, of which news is made."""
+WEIGHTS = np.array(
+    [[part.get(name, 0.0) for name in FEATURES] for part in (LEVEL_WEIGHTS, NOVELTY_WEIGHTS)], np.float32
+)
+NOW = FEATURES.index("sample_largest")
+RECENT, RECENT_SHARE = (4 * HOUR_S, 24), 0.25
+"""A novelty after hours that were odd too counts for more: the share in it of the mean of the last four hours, or of
 24 slots if that is longer."""
 CALIBRATED = 200_000
 """Slots that boundaries are set on, of evenly chosen entities."""
@@ -55,24 +58,24 @@ class Assessment:
     """How much each slot deviates and how surprising it is, float32 ``[entity, time]``: 1.0 = the boundary of each."""
 
     levels: Float
-    surprises: Float
+    novelties: Float
 
 
 @dataclass(frozen=True, kw_only=True)
 class Boundaries:
-    """Where levels and surprises of ordinary days end, and how often a day a level reached how far, incidents included.
+    """Where levels and novelties of ordinary days end, and how often a day a level reached how far, incidents included.
 
     ``tail`` is that of the tops of the ``watched`` days; None where too few were seen.
     """
 
     level: Threshold
-    surprise: Threshold
+    novelty: Threshold
     tail: Tail | None = None
     watched: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Lesson:
+class TrainingSet:
     """Features that a detector learns from, and how many slots were watched before the first."""
 
     features: Features
@@ -100,20 +103,20 @@ class IsolationForestDetector:
 
         Raises DataError where nothing was measured.
         """
-        lessons: dict[str, list[Lesson]] = {}
+        training_sets: dict[str, list[TrainingSet]] = {}
         for panel in panels:
             slots = panel.values.shape[1]
-            warm = min(int(WARM_DAYS * 86_400 / panel.interval_s), slots // 3)
-            lesson = Lesson(features=entity_features(panel, warm), interval_s=panel.interval_s, known=warm)
-            lessons.setdefault(panel.entities[0].kind, []).append(lesson)
-        return self.learn(lessons)
+            warm = min(int(WARM_DAYS * DAY_S / panel.interval_s), slots // 3)
+            training_set = TrainingSet(features=entity_features(panel, warm), interval_s=panel.interval_s, known=warm)
+            training_sets.setdefault(panel.entities[0].kind, []).append(training_set)
+        return self.learn(training_sets)
 
-    def learn(self, lessons: Mapping[str, Sequence[Lesson]]) -> Self:
+    def learn(self, training_sets: Mapping[str, Sequence[TrainingSet]]) -> Self:
         """Learn from features by kind of entity; raises DataError where nothing was measured."""
         forests: dict[str, IsolationForest] = {}
         thresholds: dict[str, Boundaries] = {}
-        for kind, members in lessons.items():
-            rows = self._rows([lesson.features for lesson in members])
+        for kind, members in training_sets.items():
+            rows = self._rows([training_set.features for training_set in members])
             if not len(rows):
                 continue
             forest = IsolationForest(
@@ -139,11 +142,11 @@ class IsolationForestDetector:
             parts.append(rows[np.isfinite(rows).all(axis=1)][:share])
         return np.concatenate(parts)
 
-    def _boundaries(self, forest: IsolationForest, members: Sequence[Lesson]) -> Boundaries:
+    def _boundaries(self, forest: IsolationForest, members: Sequence[TrainingSet]) -> Boundaries:
         """Boundaries that ordinary days cross at the rates of the settings."""
-        parts = [_peaks(forest, lesson, CALIBRATED // len(members)) for lesson in members]
-        rates = (self.settings.strays_a_day, self.settings.news_a_day)
-        level, surprise = (
+        parts = [_peaks(forest, training_set, CALIBRATED // len(members)) for training_set in members]
+        rates = (self.settings.level_alarms_per_day, self.settings.new_alarms_per_day)
+        level, novelty = (
             fit_threshold(
                 np.concatenate([part.values[which] for part in parts]),
                 np.concatenate([part.peaks[which] for part in parts]),
@@ -151,12 +154,15 @@ class IsolationForestDetector:
             )
             for which, rate in enumerate(rates)
         )
-        watched = max(lesson.known + lesson.features.rows.shape[1] for lesson in members) * members[0].interval_s
-        caution = 1 + (FEW_DAYS * 86_400 / max(watched, 1)) ** 2
+        watched = (
+            max(training_set.known + training_set.features.rows.shape[1] for training_set in members)
+            * members[0].interval_s
+        )
+        caution = 1 + (FEW_DAYS * DAY_S / max(watched, 1)) ** 2
         tops_of_all = np.sort(np.concatenate([part.tops for part in parts]))[::-1].astype(np.float64)
         return Boundaries(
             level=level.farther(self.settings.margin * min(caution, CAUTION)),
-            surprise=surprise,
+            novelty=novelty,
             tail=fit_tail(tops_of_all),
             watched=sum(part.watched for part in parts),
         )
@@ -170,7 +176,7 @@ class IsolationForestDetector:
             metrics=panel.metric_names,
             times=panel.times[start:],
             interval_s=panel.interval_s,
-            scores=announce(assessed.surprises, start),
+            scores=deduplicated(assessed.novelties, start),
             deviations=features.deviations,
             levels=assessed.levels,
         )
@@ -178,13 +184,13 @@ class IsolationForestDetector:
     def assess(self, features: Features, kind: str, interval_s: int) -> Assessment:
         """How abnormal each slot is; NaN where nothing was measured."""
         forest, boundaries = self._own(kind)
-        levels, surprises = _in_time(forest, features.rows, interval_s)
-        return Assessment(levels=boundaries.level.apply(levels), surprises=boundaries.surprise.apply(surprises))
+        levels, novelties = _levels_and_novelties(forest, features.rows, interval_s)
+        return Assessment(levels=boundaries.level.apply(levels), novelties=boundaries.novelty.apply(novelties))
 
     def levels(self, features: Features, kind: str) -> Float:
         """How much each row of features deviates, whatever its neighbours are; NaN where nothing was measured."""
         forest, boundaries = self._own(kind)
-        return boundaries.level.apply(_raw(forest, features.rows)[0])
+        return boundaries.level.apply(_raw_scores(forest, features.rows)[0])
 
     def per_day(self, kind: str, severity: float) -> float:
         """How often a day an entity was so severe in the days that were learned from; 0 where too few were seen."""
@@ -244,7 +250,7 @@ def _boundaries(table: Mapping[str, Any]) -> Boundaries:
     tail = table["tail"]
     return Boundaries(
         level=Threshold(**table["level"]),
-        surprise=Threshold(**table["surprise"]),
+        novelty=Threshold(**table["novelty"]),
         tail=None if tail is None else Tail(**{**tail, "highest": tuple(tail["highest"])}),
         watched=table["watched"],
     )
@@ -262,7 +268,7 @@ def _checked(forest: IsolationForest, folder: Path) -> IsolationForest:
 
 @dataclass(frozen=True, eq=False)
 class _Peaks:
-    """Levels and surprises of ordinary slots, the tops of levels and the surprises that are news, the days covered.
+    """Levels and novelties of ordinary slots, the tops of levels and the novelties that are news, the days covered.
 
     ``tops`` are those of all ``watched`` days, incidents included.
     """
@@ -274,53 +280,53 @@ class _Peaks:
     watched: float
 
 
-def _peaks(forest: IsolationForest, lesson: Lesson, slots: int) -> _Peaks:
-    """What is learned about boundaries from whole entities of a lesson, evenly chosen, about ``slots`` together."""
-    whole = lesson.features.rows
+def _peaks(forest: IsolationForest, training_set: TrainingSet, slots: int) -> _Peaks:
+    """What is learned about boundaries from whole entities of a training_set, evenly chosen, about ``slots`` together."""
+    whole = training_set.features.rows
     entities = max(min(len(whole), slots // max(whole.shape[1], 1)), 1)
     rows = whole[np.linspace(0, len(whole) - 1, entities).astype(int)]
-    plain = ~strange(np.expm1(rows[..., FARTHEST]), lesson.interval_s)
-    levels, surprises = _in_time(forest, rows, lesson.interval_s)
-    ordinary = np.where(plain, lasting(levels), np.nan)
-    fresh = news(surprises - np.nanmin(surprises, initial=np.inf), lesson.known)
-    values = ordinary[np.isfinite(ordinary)], surprises[np.isfinite(surprises)]
-    days = len(values[0]) * lesson.interval_s / 86_400, len(values[1]) * lesson.interval_s / 86_400
+    plain = ~unusual(np.expm1(rows[..., FARTHEST]), training_set.interval_s)
+    levels, novelties = _levels_and_novelties(forest, rows, training_set.interval_s)
+    ordinary = np.where(plain, sustained(levels), np.nan)
+    fresh = new_alarms(novelties - np.nanmin(novelties, initial=np.inf), training_set.known)
+    values = ordinary[np.isfinite(ordinary)], novelties[np.isfinite(novelties)]
+    days = len(values[0]) * training_set.interval_s / DAY_S, len(values[1]) * training_set.interval_s / DAY_S
     return _Peaks(
         values=values,
-        peaks=(tops(ordinary, lesson.interval_s), surprises[fresh]),
+        peaks=(block_peaks(ordinary, training_set.interval_s), novelties[fresh]),
         days=days,
-        tops=tops(levels, lesson.interval_s),
-        watched=float(np.isfinite(levels).sum()) * lesson.interval_s / 86_400,
+        tops=block_peaks(levels, training_set.interval_s),
+        watched=float(np.isfinite(levels).sum()) * training_set.interval_s / DAY_S,
     )
 
 
-def _in_time(forest: IsolationForest, rows: Float, interval_s: int) -> tuple[Float, Float]:
-    """Levels and surprises of rows ``[entity, time, feature]`` in the light of the slots before."""
-    levels, surprises = _raw(forest, rows)
-    return _settled(levels, rows[..., NOW]), _echoed(surprises, interval_s)
+def _levels_and_novelties(forest: IsolationForest, rows: Float, interval_s: int) -> tuple[Float, Float]:
+    """Levels and novelties of rows ``[entity, time, feature]`` in the light of the slots before."""
+    levels, novelties = _raw_scores(forest, rows)
+    return _without_lone_samples(levels, rows[..., NOW]), _with_recent_mean(novelties, interval_s)
 
 
-def _settled(levels: Float, now: Float) -> Float:
+def _without_lone_samples(levels: Float, now: Float) -> Float:
     """Levels without what the sample adds that did not deviate a slot earlier: one odd sample is no level."""
     settled = levels.copy()
-    settled[:, 1:] -= DEVIATING["now_largest"] * np.fmax(now[:, 1:] - now[:, :-1], 0)
+    settled[:, 1:] -= LEVEL_WEIGHTS["sample_largest"] * np.fmax(now[:, 1:] - now[:, :-1], 0)
     return settled
 
 
-def _echoed(surprises: Float, interval_s: int) -> Float:
+def _with_recent_mean(novelties: Float, interval_s: int) -> Float:
     """Surprises with their share of the mean of those of the last hours, as far as these are there."""
-    width = max(ECHO[0] // interval_s, ECHO[1])
-    echoed: Float = (1 - ECHO_SHARE) * surprises + ECHO_SHARE * trailing_mean(surprises, width)
+    width = whole_slots(RECENT[0], interval_s, least=RECENT[1])
+    echoed: Float = (1 - RECENT_SHARE) * novelties + RECENT_SHARE * rolling_mean(novelties, width)
     return echoed
 
 
-def _raw(forest: IsolationForest, rows: Float) -> tuple[Float, Float]:
-    """Levels and surprises of rows ``[entity, time, feature]`` in the forest's own units, higher = more abnormal."""
+def _raw_scores(forest: IsolationForest, rows: Float) -> tuple[Float, Float]:
+    """Levels and novelties of rows ``[entity, time, feature]`` in the forest's own units, higher = more abnormal."""
     flat = rows.reshape(-1, rows.shape[-1])
     known = np.flatnonzero(np.isfinite(flat).all(axis=1))
     found = np.full((2, len(flat)), np.nan, np.float32)
     for first in range(0, len(known), BATCH):
         chosen = known[first : first + BATCH]
         found[:, chosen] = WEIGHTS @ flat[chosen].T - forest.score_samples(flat[chosen])
-    levels, surprises = found.reshape(2, *rows.shape[:2])
-    return levels, surprises
+    levels, novelties = found.reshape(2, *rows.shape[:2])
+    return levels, novelties

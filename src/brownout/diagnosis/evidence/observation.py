@@ -1,39 +1,40 @@
-"""Observations: what each metric of each entity did in a span, against its own past."""
+"""Observations: what each metric of each entity did in a span, against its own baseline before it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from brownout.diagnosis.evidence.surge import Surge, surges
 from brownout.domain.findings import Episode
-from brownout.domain.metrics import Family, Metric, Role
+from brownout.domain.metrics import Metric, Role, shipped_catalogue
 from brownout.domain.panel import Float, Panel
+from brownout.numerics.order_statistics import quantile, quantiles
+from brownout.numerics.slots import DAY_S, HOUR_S, second_of_day, whole_slots
 
 __all__ = ["IncidentWindow", "Observation", "Observations", "observe"]
 
+Marks = npt.NDArray[np.bool_]
+
 LEAST_COVERAGE = 0.4
 """Share of a span that must be measured, else the metric counts as missing."""
-LEAST_PAST = 8
+LEAST_BASELINE = 8
+"""Slots before a span that make a baseline."""
 LEAST_PEERS = 4
 """Entities in a panel that make a median of peers."""
 STEADY_COVERAGE = 0.8
-"""Share of the past that must be measured for silence to mean anything."""
-"""Slots of the past that make a baseline."""
+"""Share of the baseline that must be measured for silence to mean anything."""
 FLOOR = 0.02
 """Least spread as a share of the usual level."""
-UNIT_FLOORS = {"%": 0.3, "ms": 0.3}
-ERROR_FLOOR = 0.02
-DISK_FLOOR_MS = 0.04
-"""Disks answer in fractions of a millisecond; consoles and paths never do."""
 UPPER, LOWER = 0.75, 0.25
 """The robust high and low of a span."""
 RAMP_HOURS = 12.0
 JUMP = (0.35, 0.5)
 """Share of its range that a metric moves in one hour up to which it moves gradually, and from which it jumps."""
 SAME_HOURS_DAYS = 3.0
-"""Days of past from which on only the same hours of the day are compared."""
+"""Days of baseline from which on only the same hours of the day are compared."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,10 +51,20 @@ class IncidentWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """One metric of one entity: ``usual`` ± ``spread`` before, ``high`` and ``low`` within; ``trend`` −1 … 1.
+    """One metric of one entity in a span.
 
-    ``trend`` is the rank correlation with time over the hours up to the end: −1 is a steady fall. ``surge`` is there
-    for metrics that are known by their role only.
+    Attributes
+    ----------
+    usual, spread
+        Median and spread of the baseline before the span.
+    high, low
+        Upper and lower quartile within the span.
+    trend
+        Correlation with time over the hours up to the end, −1 … 1: −1 is a steady fall.
+    surge
+        Only for metrics that are known by their role.
+    apart
+        Deviations of high and low from what the other entities of the panel did, in usual spreads.
     """
 
     metric: Metric
@@ -83,11 +94,8 @@ class Observations:
 
     def by_role(self, entity: str, roles: Sequence[Role]) -> list[Observation]:
         """Observations of an entity's metrics that are known by their role only: no kind of entity carries them."""
-        return [
-            found
-            for name in self.metrics.get(entity, ())
-            if (found := self.table[entity, name]).metric.role in roles and not found.metric.entity_kinds
-        ]
+        observations = (self.table[entity, name] for name in self.metrics.get(entity, ()))
+        return [o for o in observations if o.metric.role in roles and not o.metric.entity_kinds]
 
     def generic(self, entity: str) -> bool:
         """Whether any of an entity's metrics is known by its role only."""
@@ -103,21 +111,21 @@ class Observations:
 
 
 def observe(panels: Sequence[Panel], start: np.datetime64, end: np.datetime64) -> Observations:
-    """Observe all series of panels that hold a span and its past, vectorised over each panel."""
+    """Observe all series of panels that hold a span and the baseline before it, vectorised over each panel."""
     table: dict[tuple[str, str], Observation] = {}
     surge, silence = surges(panels, start, end), dict[tuple[str, str], float]()
     for panel in panels:
-        past, within = panel.between(panel.start, start), panel.between(start, max(end, start + panel.step))
-        if not within.values.shape[1] or past.values.shape[1] < LEAST_PAST:
+        before, within = panel.between(panel.start, start), panel.between(start, max(end, start + panel.step))
+        if not within.values.size or before.values.shape[1] < LEAST_BASELINE:
             continue
-        silence |= _silence(past, within)
-        usual, spread, known = _baseline(past, start, end)
-        high, low = _quantile(within.values, UPPER), _quantile(within.values, LOWER)
+        silence |= _silence(before, within)
+        usual, spread, known = _baseline(before, start, end)
+        high, low = quantiles(within.values, (UPPER, LOWER))
         covered = np.isfinite(within.values).mean(axis=1) >= LEAST_COVERAGE
         # A leak that was stopped within the incident climbed before it: both views count.
         trends = _trend(panel, start + (end - start) // 4), _trend(panel, end)
         trend = np.where(np.abs(trends[0]) > np.abs(trends[1]), *trends)
-        above, below = _apart(past, within, (start, end))
+        above, below = _apart(before, within, (start, end))
         for row, column in zip(*np.nonzero(known & covered), strict=True):
             metric = panel.metrics[column]
             table[panel.entity_ids[row], metric.name] = Observation(
@@ -133,66 +141,54 @@ def observe(panels: Sequence[Panel], start: np.datetime64, end: np.datetime64) -
     return Observations(table, tuple(entity for panel in panels for entity in panel.entity_ids), silence)
 
 
-def _apart(past: Panel, within: Panel, span: tuple[np.datetime64, np.datetime64]) -> tuple[Float, Float]:
+def _apart(before: Panel, within: Panel, span: tuple[np.datetime64, np.datetime64]) -> tuple[Float, Float]:
     """Deviations of the high and the low from the median of the peers, in usual spreads of that difference."""
-    shape = (len(past.entities), len(past.metrics))
-    if len(past.entities) < LEAST_PEERS:
+    shape = (len(before.entities), len(before.metrics))
+    if len(before.entities) < LEAST_PEERS:
         return np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-    before, now = (replace(part, values=part.values - _middle(part.values)) for part in (past, within))
-    usual, spread, known = _baseline(before, *span)
-    high, low = _quantile(now.values, UPPER), _quantile(now.values, LOWER)
+    usually, now = (replace(part, values=part.values - _middle(part.values)) for part in (before, within))
+    usual, spread, known = _baseline(usually, *span)
+    high, low = quantiles(now.values, (UPPER, LOWER))
     return np.where(known, (high - usual) / spread, 0), np.where(known, (low - usual) / spread, 0)
 
 
 def _middle(values: Float) -> Float:
     """Median over entities of each slot, ``[1, time, metric]``."""
-    return _quantile(values.swapaxes(0, 1), 0.5)[None]
+    return quantile(values.swapaxes(0, 1), 0.5)[None]
 
 
-def _silence(past: Panel, within: Panel) -> dict[tuple[str, str], float]:
-    """Share of a span without a metric, of the metrics of an entity that nearly all of the past has.
+def _silence(before: Panel, within: Panel) -> dict[tuple[str, str], float]:
+    """Share of a span without a metric, of the metrics of an entity that nearly all of the baseline has.
 
     Metric by metric: a collector that hangs does not silence what others write of the same entity.
     """
-    wrote, writes = (np.isfinite(part.values).mean(axis=1) for part in (past, within))
+    wrote, writes = (np.isfinite(part.values).mean(axis=1) for part in (before, within))
     return {
-        (past.entity_ids[row], past.metric_names[column]): float(1 - writes[row, column])
+        (before.entity_ids[row], before.metric_names[column]): float(1 - writes[row, column])
         for row, column in zip(*np.nonzero(wrote >= STEADY_COVERAGE), strict=True)
     }
 
 
-def _baseline(past: Panel, start: np.datetime64, end: np.datetime64) -> tuple[Float, Float, np.ndarray]:
-    """Median and spread of the past ``[entity, metric]``, of the same hours of the day where there are days of it."""
-    values = past.values
-    days = values.shape[1] * past.interval_s / 86_400
+def _baseline(before: Panel, start: np.datetime64, end: np.datetime64) -> tuple[Float, Float, Marks]:
+    """Median and spread before a span ``[entity, metric]``, and where enough was measured.
+
+    Where there are days of it, only the same hours of the day count.
+    """
+    values = before.values
+    days = values.shape[1] * before.interval_s / DAY_S
     span_h = float((end - start) / np.timedelta64(3_600_000, "ms"))
     if days >= SAME_HOURS_DAYS and span_h < 12:
-        hour = (past.times.astype("datetime64[s]").astype(np.int64) % 86_400) / 3600
-        first = float(start.astype("datetime64[s]").astype(np.int64) % 86_400) / 3600
+        hour = second_of_day(before.times) / HOUR_S
+        first = float(second_of_day(np.array([start]))[0]) / HOUR_S
         near = (hour - first + 1) % 24 <= span_h + 2
         values = values[:, near]
-    known = np.isfinite(values).sum(axis=1) >= LEAST_PAST
-    usual = _quantile(values, 0.5)
-    spread = 1.4826 * _quantile(np.abs(values - usual[:, None]), 0.5)
-    wide = (_quantile(values, 0.85) - _quantile(values, 0.15)) / 2.07
-    floors = np.array([_floor(metric) for metric in past.metrics], np.float32)
+    known = np.isfinite(values).sum(axis=1) >= LEAST_BASELINE
+    low, usual, high = quantiles(values, (0.15, 0.5, 0.85))
+    spread = 1.4826 * quantile(np.abs(values - usual[:, None]), 0.5)
+    wide = (high - low) / 2.07
+    floors = np.array([shipped_catalogue().diagnosis_floor(metric) for metric in before.metrics], np.float32)
     spread = np.maximum(np.maximum(spread, 0.5 * wide), np.maximum(FLOOR * np.abs(usual), floors))
     return usual, np.maximum(spread, 1e-6), known
-
-
-def _floor(metric: Metric) -> float:
-    if metric.role is Role.ERRORS:
-        return ERROR_FLOOR
-    return DISK_FLOOR_MS if (metric.family, metric.unit) == (Family.DISK, "ms") else UNIT_FLOORS.get(metric.unit, 0.0)
-
-
-def _quantile(values: Float, level: float) -> Float:
-    """Quantile over time of what is measured, ``[entity, metric]``; NaN where nothing is."""
-    ordered = np.sort(values, axis=1)  # NaN sorts last
-    count = np.isfinite(ordered).sum(axis=1)
-    place = np.round(level * np.maximum(count - 1, 0)).astype(np.int64)
-    found = np.take_along_axis(ordered, place[:, None], axis=1)[:, 0]
-    return np.where(count > 0, found, np.nan).astype(np.float32)
 
 
 def _trend(panel: Panel, end: np.datetime64) -> Float:
@@ -201,7 +197,7 @@ def _trend(panel: Panel, end: np.datetime64) -> Float:
     A step correlates with time as well, but does in an hour or two what a ramp does in all of them: it counts as none.
     """
     hours = panel.between(end - np.timedelta64(int(RAMP_HOURS * 3_600_000), "ms"), end)
-    factor = max(3600 // panel.interval_s, 1)
+    factor = whole_slots(HOUR_S, panel.interval_s)
     if hours.values.shape[1] < 6:
         return np.zeros((len(panel.entities), len(panel.metrics)), np.float32)
     values = hours.coarsen(factor).values if factor * 6 <= hours.values.shape[1] else hours.values
@@ -218,7 +214,7 @@ def _trend(panel: Panel, end: np.datetime64) -> Float:
 
 def _gradual(values: Float) -> Float:
     """1 where no single slot's change is much of the whole range, 0 where one or two make most of it."""
-    low, high = _quantile(values, 0.0), _quantile(values, 1.0)
+    low, high = quantiles(values, (0.0, 1.0))
     jumps = np.abs(np.diff(values, axis=1))
     largest = np.max(np.where(np.isfinite(jumps), jumps, 0), axis=1)
     share = np.divide(largest, high - low, out=np.zeros_like(largest), where=(high - low) > 1e-9)

@@ -1,54 +1,53 @@
-"""Evidence: the sentence that says what was seen, or that nobody looked."""
+"""Statements: the sentence of a report that says what was seen, or that nobody measured it."""
 
-from brownout.diagnosis.evidence.symptoms import Sight
-from brownout.diagnosis.knowledge.evidence_rules import EvidenceRule, Symptom
+from brownout.diagnosis.evidence.symptoms import SymptomMatch
+from brownout.diagnosis.knowledge.evidence_rules import PLACES, EvidenceRule, Symptom
 from brownout.domain.findings import Evidence, EvidenceState
 from brownout.domain.forecasts import Series
 
-__all__ = ["PRESENT", "explain"]
+__all__ = ["NOT_MEASURED", "PRESENT", "explain"]
 
 PRESENT = 0.5
 """Strength from which a report calls a symptom present."""
+NOT_MEASURED = "not measured: "
+"""How the statement of missing evidence begins."""
 
 
-def explain(rule: EvidenceRule, symptom: Symptom, sight: Sight | None) -> Evidence:
-    """One step of the path from measurements to a cause."""
-    if sight is None:
-        return _step(rule, symptom, EvidenceState.MISSING, f"not measured: {symptom.about} ({_words(rule.where)})")
-    state = EvidenceState.PRESENT if sight.strength >= PRESENT else EvidenceState.ABSENT
-    found = sight.observation
-    if found is None:
-        statement = symptom.says.replace("{observed}", sight.label).replace("{entity}", sight.entity)
-        return _step(rule, symptom, state, statement, sight)
-    value = found.low if symptom.direction == "down" else found.high
-    if found.surge is not None and symptom.measure in {"surge", "early"}:
-        value = found.surge.peak
+def explain(rule: EvidenceRule, symptom: Symptom, match: SymptomMatch | None) -> Evidence:
+    """One step of the path from measurements to a cause; ``match`` is None where nothing was measured."""
+    if match is None:
+        statement = f"{NOT_MEASURED}{symptom.described} {PLACES[rule.where]}"
+        return _evidence(rule, symptom, EvidenceState.MISSING, statement)
+    state = EvidenceState.PRESENT if match.strength >= PRESENT else EvidenceState.ABSENT
+    observation = match.observation
+    if observation is None:
+        statement = symptom.says.replace("{observed}", match.label).replace("{entity}", match.entity)
+        return _evidence(rule, symptom, state, statement, match)
+    value = observation.low if symptom.direction == "down" else observation.high
+    if observation.surge is not None and symptom.measure in {"surge", "early"}:
+        value = observation.surge.peak
     statement = (
         symptom.says.replace("{observed}", figure(value))
-        .replace("{usual}", figure(found.usual))
-        .replace("{unit}", found.metric.unit)
-        .replace("{entity}", sight.entity)
+        .replace("{usual}", figure(observation.usual))
+        .replace("{unit}", observation.metric.unit)
+        .replace("{entity}", match.entity)
     )
-    return _step(rule, symptom, state, statement, sight)
+    return _evidence(rule, symptom, state, statement, match)
 
 
-def _step(
-    rule: EvidenceRule, symptom: Symptom, state: EvidenceState, statement: str, sight: Sight | None = None
+def _evidence(
+    rule: EvidenceRule, symptom: Symptom, state: EvidenceState, statement: str, match: SymptomMatch | None = None
 ) -> Evidence:
-    series = Series(sight.entity, sight.observation.metric.name) if sight and sight.observation else None
+    series = Series(match.entity, match.observation.metric.name) if match and match.observation else None
     return Evidence(
         symptom=symptom.id,
         role=rule.role,
         state=state,
-        strength=round(sight.strength, 3) if sight else 0.0,
+        strength=round(match.strength, 3) if match else 0.0,
         series=series,
         statement=statement,
         source=symptom.source,
     )
-
-
-def _words(where: str) -> str:
-    return where.replace("_", " ")
 
 
 def figure(value: float) -> str:

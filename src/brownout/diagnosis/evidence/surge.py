@@ -1,10 +1,10 @@
-"""Surges: how far a series known by its role only rose beyond anything in its own past, on a scale without units.
+"""Surges: how far a series known by its role only rose beyond anything in its own baseline, on a scale without units.
 
-A surge is a difference of logarithms: 0 is no more than the past has seen, 1 is e times that. Two things make surges of
-different metrics and entities comparable. The logarithm starts at a tenth of what is usual among the peers, so
-that a
-service that idles does not surge by waking up. And the peak of the past is taken away, so that what fluctuates anyway
-counts for what it adds. Detection comes late: the slots just before an incident belong to it, not to its past.
+A surge is a difference of logarithms: 0 is no more than the baseline has seen, 1 is e times that. Two things make
+surges of different metrics and entities comparable. The logarithm starts at a tenth of what is usual among the peers,
+so that a service that idles does not surge by waking up. And the peak of the baseline is taken away, so that what
+fluctuates anyway counts for what it adds. Detection comes late: the slots just before an incident belong to it, not to
+its baseline.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from brownout.domain.panel import Float, Panel
+from brownout.numerics.order_statistics import median, quantile
 
 __all__ = ["Surge", "surges"]
 
@@ -54,7 +55,7 @@ def _peer_levels(panels: Sequence[Panel], start: np.datetime64) -> Mapping[str, 
     """Median over entities of the usual level of each metric."""
     levels: dict[str, list[float]] = {}
     for panel in panels:
-        usual = np.abs(_order(panel.between(panel.start, start).values, 0.5))
+        usual = np.abs(quantile(panel.between(panel.start, start).values, 0.5, method="lower"))
         for place, name in enumerate(panel.metric_names):
             levels.setdefault(name, []).extend(usual[np.isfinite(usual[:, place]), place].tolist())
     return {name: float(np.median(values)) if values else 0.0 for name, values in levels.items()}
@@ -70,12 +71,12 @@ def _of_panel(
         return {}
     seen = (np.isfinite(past).sum(axis=1) >= LEAST_PAST) & np.isfinite(within).any(axis=1)
     floor = np.array([PEER_SHARE * level[name] + TINY for name in panel.metric_names], np.float32)
-    base = np.maximum(_order(past, 0.5), 0) + floor
-    reached = _log((_order(past, 1.0) + floor) / base)
+    base = np.maximum(quantile(past, 0.5, method="lower"), 0) + floor
+    reached = _log((quantile(past, 1.0, method="lower") + floor) / base)
     rise = _log((np.maximum(within, 0) + floor) / base[:, None])
-    whole = np.maximum(_order(rise, 1.0) - reached, 0)
-    early = np.maximum(_order(rise[:, : lead + EARLY], 1.0) - reached, 0)
-    peak = _order(within, 1.0)
+    whole = np.maximum(quantile(rise, 1.0, method="lower") - reached, 0)
+    early = np.maximum(quantile(rise[:, : lead + EARLY], 1.0, method="lower") - reached, 0)
+    peak = quantile(within, 1.0, method="lower")
     return {
         (panel.entity_ids[row], panel.metric_names[column]): Surge(
             float(whole[row, column]), float(np.nan_to_num(early[row, column])), float(peak[row, column])
@@ -87,20 +88,7 @@ def _of_panel(
 def smooth(values: Float) -> Float:
     """Median over time of each slot and its neighbours, of those that are measured; ``[entity, time, metric]``."""
     padded = np.pad(values, ((0, 0), (1, 1), (0, 0)), constant_values=np.nan)
-    near = np.sort(np.stack([padded[:, :-2], padded[:, 1:-1], padded[:, 2:]]), axis=0)
-    count = np.isfinite(near).sum(axis=0)
-    low = np.take_along_axis(near, np.maximum((count - 1) // 2, 0)[None], axis=0)[0]
-    high = np.take_along_axis(near, np.minimum(count // 2, 2)[None], axis=0)[0]
-    return np.where(count > 0, np.where(count % 2 == 1, low, (low + high) / 2), np.nan).astype(np.float32)
-
-
-def _order(values: Float, level: float) -> Float:
-    """Quantile over time of what is measured (lower of two in the middle), NaN where nothing is."""
-    ordered = np.sort(values, axis=1)
-    count = np.isfinite(ordered).sum(axis=1)
-    place = np.floor(level * np.maximum(count - 1, 0)).astype(np.int64)
-    found = np.take_along_axis(ordered, place[:, None], axis=1)[:, 0]
-    return np.where(count > 0, found, np.nan).astype(np.float32)
+    return median(np.stack([padded[:, :-2], padded[:, 1:-1], padded[:, 2:]]), axis=0)
 
 
 def _log(ratio: Float) -> Float:

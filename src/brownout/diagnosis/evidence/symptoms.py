@@ -1,4 +1,4 @@
-"""The scene of an incident: how clearly each symptom is present at each place, from 0 to 1, or missing."""
+"""Looking symptoms up: how clearly each is present at each place, from 0 to 1, or that it was not measured."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -7,19 +7,19 @@ import numpy as np
 
 from brownout.diagnosis.evidence.observation import Observation, Observations
 from brownout.diagnosis.knowledge.evidence_rules import EvidenceRule, Symptom
-from brownout.domain.entities import Topology
+from brownout.domain.entities import EntityKind, Topology
 from brownout.domain.findings import EvidenceRole
 from brownout.domain.metrics import Family
 
-__all__ = ["Scene", "Sight"]
+__all__ = ["EvidenceLookup", "SymptomMatch"]
 
-MOST = 0.6
+MAJORITY_QUANTILE = 0.6
 """A symptom of most guests is as strong as at this quantile over them."""
 LINE_SHARE = 0.3
 """How much a crossed line counts by itself, where the value is near its usual one."""
-STEADY = 0.85
+RAMP_CORRELATION = 0.85
 """Correlation with time from which a movement is a ramp."""
-STIRRED = (0.5, 1.5)
+MOVED_SPREADS = (0.5, 1.5)
 """Usual spreads that a metric must have moved for it to have gone along with another one: not at all, and fully."""
 KIND_AT = {
     "disks": "disk",
@@ -32,13 +32,13 @@ KIND_AT = {
     "other_guest": "vm",
 }
 """Kind of the entities that a place means, among those of the host."""
-MOSTLY = ("guests", "others", "consoles", "other_consoles")
-"""Places where a symptom counts when most of the entities show it; elsewhere the worst one counts."""
+MAJORITY_PLACES = ("guests", "others", "consoles", "other_consoles")
+"""Places where a symptom counts when most of the entities show it; elsewhere the strongest one counts."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
-    """A symptom seen somewhere: its strength, and the entity and observation, or label, that show it."""
+class SymptomMatch:
+    """A symptom that was looked for: its strength, and the entity and observation, or label, that show it."""
 
     strength: float
     entity: str = ""
@@ -47,8 +47,8 @@ class Sight:
 
 
 @dataclass(frozen=True)
-class Scene:
-    """What was observed, with the topology to find places in; what was looked at once is kept.
+class EvidenceLookup:
+    """Observations of an incident, with the topology to find places in; each question is answered once and kept.
 
     ``explained`` are metrics of entities, and labels, that other causes account for: they count as not measured.
     """
@@ -56,35 +56,36 @@ class Scene:
     observed: Observations
     topology: Topology
     explained: frozenset[tuple[str, str]] = frozenset()
-    _looks: dict[tuple[str, str], Sight | None] = field(default_factory=dict)
-    _sights: dict[tuple[str, str, str], Sight | None] = field(default_factory=dict)
-    _orders: dict[str, list[tuple[float, Sight]]] = field(default_factory=dict)
+    _at_entity: dict[tuple[str, str], SymptomMatch | None] = field(default_factory=dict)
+    _at_place: dict[tuple[str, str, str], SymptomMatch | None] = field(default_factory=dict)
+    _by_surge: dict[str, list[tuple[float, SymptomMatch]]] = field(default_factory=dict)
     _below: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def see(self, rule: EvidenceRule, symptom: Symptom, entity: str) -> Sight | None:
-        """The symptom at the rule's place, seen from a candidate; None where nothing was measured."""
+    def find(self, rule: EvidenceRule, symptom: Symptom, entity: str) -> SymptomMatch | None:
+        """The symptom at the rule's place, seen from a suspected entity; None where nothing was measured."""
         key = (symptom.id, rule.where, entity)
-        if key not in self._sights:
+        if key not in self._at_place:
             if rule.where in {"anywhere", "elsewhere"}:
-                self._sights[key] = self._over_all(symptom, entity, contrast=rule.where == "elsewhere")
+                self._at_place[key] = self._over_all(symptom, entity, contrast=rule.where == "elsewhere")
             else:
-                self._sights[key] = self._at(rule.where, symptom, entity)
-        return self._sights[key]
+                self._at_place[key] = self._among(rule.where, symptom, entity)
+        return self._at_place[key]
 
-    def accounted(
+    def explained_by(
         self, rules: Iterable[EvidenceRule], symptoms: Mapping[str, Symptom], entity: str
     ) -> set[tuple[str, str]]:
-        """Metrics of entities that a cause at an entity accounts for: those that speak for it and are there."""
-        found: set[tuple[str, str]] = set()
+        """Metrics of entities that a cause at an entity accounts for: those of its evidence that is present."""
+        explained: set[tuple[str, str]] = set()
         for rule in rules:
             symptom = symptoms[rule.symptom]
-            sight = None if rule.role is EvidenceRole.EXCLUDING else self.see(rule, symptom, entity)
-            if sight is not None and sight.observation is not None and sight.strength > 0:
-                found |= {(place, _matter(sight.observation)) for place in self.places(rule.where, entity)}
-        return found
+            match = None if rule.role is EvidenceRole.EXCLUDING else self.find(rule, symptom, entity)
+            if match is not None and match.observation is not None and match.strength > 0:
+                resource = _resource(match.observation)
+                explained |= {(member, resource) for member in self.entities_at(rule.where, entity)}
+        return explained
 
-    def places(self, where: str, entity: str) -> list[str]:
-        """Entities that a place means, seen from a candidate."""
+    def entities_at(self, where: str, entity: str) -> list[str]:
+        """Entities that a place means, seen from a suspected entity."""
         if where == "self":
             return [entity]
         root = self.topology.root(entity)
@@ -92,131 +93,145 @@ class Scene:
             return [root]
         below = self._descendants(root)
         if where in KIND_AT:
-            found = [e for e in below if self.topology[e].kind == KIND_AT[where]]
-            return [e for e in found if e != entity] if where in {"others", "other_guest"} else found
-        own = self._descendants(entity) if self.topology[entity].kind == "vm" else below
-        consoles = [e for e in below if self.topology[e].kind == "console"]
-        return [e for e in consoles if (e in own) == (where == "consoles")]
+            members = [name for name in below if self.topology[name].kind == KIND_AT[where]]
+            return [name for name in members if name != entity] if where in {"others", "other_guest"} else members
+        related = self._descendants(entity) if self.topology[entity].kind == EntityKind.VM else below
+        consoles = [name for name in below if self.topology[name].kind == EntityKind.CONSOLE]
+        return [name for name in consoles if (name in related) == (where == "consoles")]
 
     def _descendants(self, entity: str) -> tuple[str, ...]:
         if entity not in self._below:
             self._below[entity] = self.topology.descendants(entity)
         return self._below[entity]
 
-    def _at(self, where: str, symptom: Symptom, entity: str) -> Sight | None:
-        found = [self._look(symptom, place) for place in self.places(where, entity)]
-        ordered = sorted((sight for sight in found if sight is not None), key=lambda sight: sight.strength)
+    def _among(self, where: str, symptom: Symptom, entity: str) -> SymptomMatch | None:
+        """The strongest match at a place, or the one that most entities reach where the place asks for most."""
+        matches = [self._match(symptom, member) for member in self.entities_at(where, entity)]
+        ordered = sorted((match for match in matches if match is not None), key=lambda match: match.strength)
         if not ordered:
             return None
-        return ordered[min(int((1 - MOST) * len(ordered)), len(ordered) - 1)] if where in MOSTLY else ordered[-1]
+        majority = min(int((1 - MAJORITY_QUANTILE) * len(ordered)), len(ordered) - 1)
+        return ordered[majority] if where in MAJORITY_PLACES else ordered[-1]
 
-    def _look(self, symptom: Symptom, entity: str) -> Sight | None:
+    def _match(self, symptom: Symptom, entity: str) -> SymptomMatch | None:
         key = (symptom.id, entity)
-        if key not in self._looks:
-            self._looks[key] = self._first_look(symptom, entity)
-        return self._looks[key]
+        if key not in self._at_entity:
+            self._at_entity[key] = self._evaluate(symptom, entity)
+        return self._at_entity[key]
 
-    def _first_look(self, symptom: Symptom, entity: str) -> Sight | None:
+    def _evaluate(self, symptom: Symptom, entity: str) -> SymptomMatch | None:
         if symptom.label:
             value = self.topology[entity].labels.get(symptom.label, "")
-            return Sight(float(value in symptom.values), entity, label=value) if value else None
+            return SymptomMatch(float(value in symptom.values), entity, label=value) if value else None
         if symptom.measure == "silence":
             return self._silence(symptom, entity)
         if symptom.measure == "along":
             return self._along(symptom, entity)
         if symptom.metric:
-            found = self.observed.of(entity, symptom.metric)
-            if found is not None and (entity, _matter(found)) in self.explained:
+            observation = self._unexplained(entity, symptom.metric)
+            if observation is None:
                 return None
-            return None if found is None else Sight(level_strength(symptom, found), entity, found)
-        sights = [
-            Sight(surge_strength(symptom, found), entity, found)
-            for found in self.observed.by_role(entity, symptom.role)
-            if found.surge is not None
+            return SymptomMatch(level_strength(symptom, observation), entity, observation)
+        matches = [
+            SymptomMatch(surge_strength(symptom, observation), entity, observation)
+            for observation in self.observed.by_role(entity, symptom.role)
+            if observation.surge is not None
         ]
-        return max(sights, key=lambda sight: sight.strength, default=None)
+        return max(matches, key=lambda match: match.strength, default=None)
 
-    def _silence(self, symptom: Symptom, entity: str) -> Sight | None:
+    def _unexplained(self, entity: str, metric: str) -> Observation | None:
+        """An observation that no other cause accounts for."""
+        observation = self.observed.of(entity, metric)
+        if observation is None or (entity, _resource(observation)) in self.explained:
+            return None
+        return observation
+
+    def _silence(self, symptom: Symptom, entity: str) -> SymptomMatch | None:
         missing = self.observed.silence.get((entity, symptom.metric))
         if missing is None or symptom.low is None or symptom.high is None:
             return None
-        return Sight(between(missing, symptom.low, symptom.high), entity)
+        return SymptomMatch(between(missing, symptom.low, symptom.high), entity)
 
-    def _along(self, symptom: Symptom, entity: str) -> Sight | None:
-        """How far a metric moved with another one; none where either is not measured or accounted for already."""
-        own, other = (self.observed.of(entity, name) for name in (symptom.metric, symptom.along))
-        if own is None or other is None or {(entity, _matter(own)), (entity, _matter(other))} & self.explained:
+    def _along(self, symptom: Symptom, entity: str) -> SymptomMatch | None:
+        """How far a metric moved with another one; None where either is not measured or accounted for already."""
+        follower, leader = (self._unexplained(entity, name) for name in (symptom.metric, symptom.along))
+        if follower is None or leader is None:
             return None
-        return Sight(along_strength(symptom, own, other), entity, own)
+        return SymptomMatch(along_strength(symptom, follower, leader), entity, follower)
 
-    def _over_all(self, symptom: Symptom, entity: str, *, contrast: bool) -> Sight | None:
-        """The strongest of all entities, or how much stronger than a candidate the strongest other one is."""
-        ordered = self._order(symptom)
+    def _over_all(self, symptom: Symptom, entity: str, *, contrast: bool) -> SymptomMatch | None:
+        """The strongest of all entities, or how much stronger than the suspect the strongest other one is."""
+        ordered = self._strongest_surges(symptom)
         if not contrast:
             return ordered[0][1] if ordered else None
-        rival = next(((surge, sight) for surge, sight in ordered if sight.entity != entity), None)
+        rival = next(((surge, match) for surge, match in ordered if match.entity != entity), None)
         if rival is None:
             return None
-        own = next((surge for surge, sight in ordered if sight.entity == entity), 0.0)
-        return Sight(saturated(rival[0] - own, symptom.scale), rival[1].entity, rival[1].observation)
+        suspect_surge = next((surge for surge, match in ordered if match.entity == entity), 0.0)
+        strength = saturated(rival[0] - suspect_surge, symptom.scale)
+        return SymptomMatch(strength, rival[1].entity, rival[1].observation)
 
-    def _order(self, symptom: Symptom) -> list[tuple[float, Sight]]:
+    def _strongest_surges(self, symptom: Symptom) -> list[tuple[float, SymptomMatch]]:
         """All entities that show a surge, strongest first."""
-        if symptom.id not in self._orders:
-            sights = [sight for e in self.observed.entities if (sight := self._look(symptom, e)) is not None]
-            pairs = [(_surge(symptom, s.observation), s) for s in sights if s.observation is not None]
-            self._orders[symptom.id] = sorted(pairs, key=lambda pair: -pair[0])
-        return self._orders[symptom.id]
+        if symptom.id not in self._by_surge:
+            matches = [match for e in self.observed.entities if (match := self._match(symptom, e)) is not None]
+            pairs = [(_surge(symptom, m.observation), m) for m in matches if m.observation is not None]
+            self._by_surge[symptom.id] = sorted(pairs, key=lambda pair: -pair[0])
+        return self._by_surge[symptom.id]
 
 
-def _matter(found: Observation) -> str:
-    return found.metric.name if found.metric.family is Family.OTHER else found.metric.family.value
+def _resource(observation: Observation) -> str:
+    """What a cause accounts for at an entity: all metrics of a family, but of the family "other" one by one."""
+    metric = observation.metric
+    return metric.name if metric.family is Family.OTHER else metric.family.value
 
 
-def level_strength(symptom: Symptom, found: Observation) -> float:
+def level_strength(symptom: Symptom, observation: Observation) -> float:
     """By lines, by deviation from the usual, or by both; by the trend too where the shape is a ramp.
 
     A value that is usually as far below its lines as they lie apart has deviated when it crosses them, however much it
     strays.
     """
-    value = found.high if symptom.direction == "up" else found.low
+    value = observation.high if symptom.direction == "up" else observation.low
     sign = 1 if symptom.direction == "up" else -1
-    moved = _moved(symptom, found)
+    moved = _moved(symptom, observation)
     if symptom.measure == "apart":
-        moved = max(moved, sign * found.apart[0 if symptom.direction == "up" else 1])
+        moved = max(moved, sign * observation.apart[0 if symptom.direction == "up" else 1])
     deviation = between(moved, *symptom.spreads)
     if symptom.shape == "ramp":
-        return deviation * between(sign * found.trend, STEADY - 0.25, STEADY)
+        return deviation * between(sign * observation.trend, RAMP_CORRELATION - 0.25, RAMP_CORRELATION)
     if symptom.low is None or symptom.high is None:
         return deviation
     line = between(sign * value, sign * symptom.low, sign * symptom.high)
     if symptom.measure == "level":
-        deviation = max(deviation, between(sign * (symptom.low - found.usual), 0, abs(symptom.high - symptom.low)))
+        gap = sign * (symptom.low - observation.usual)
+        deviation = max(deviation, between(gap, 0, abs(symptom.high - symptom.low)))
     return line * (LINE_SHARE + (1 - LINE_SHARE) * deviation)
 
 
-def _moved(symptom: Symptom, found: Observation) -> float:
+def _moved(symptom: Symptom, observation: Observation) -> float:
     """Usual spreads that a metric went in the symptom's direction."""
-    rise = found.high - found.usual if symptom.direction == "up" else found.usual - found.low
-    return rise / found.spread
+    up = symptom.direction == "up"
+    rise = observation.high - observation.usual if up else observation.usual - observation.low
+    return rise / observation.spread
 
 
-def along_strength(symptom: Symptom, found: Observation, other: Observation) -> float:
-    """By the share of the other one's movement that this one made too, where it moved at all by more than chance."""
-    moved, rival = (_moved(symptom, one) for one in (found, other))
-    share = between(moved / rival, *symptom.spreads) if rival > 0 else 0.0
-    return share * between(moved, *STIRRED)
+def along_strength(symptom: Symptom, follower: Observation, leader: Observation) -> float:
+    """By the share of the leader's movement that the follower made too, where it moved by more than chance."""
+    moved, lead = (_moved(symptom, observation) for observation in (follower, leader))
+    share = between(moved / lead, *symptom.spreads) if lead > 0 else 0.0
+    return share * between(moved, *MOVED_SPREADS)
 
 
-def surge_strength(symptom: Symptom, found: Observation) -> float:
+def surge_strength(symptom: Symptom, observation: Observation) -> float:
     """Bounded, so that no single enormous movement outweighs all other evidence."""
-    return saturated(_surge(symptom, found), symptom.scale)
+    return saturated(_surge(symptom, observation), symptom.scale)
 
 
-def _surge(symptom: Symptom, found: Observation) -> float:
-    if found.surge is None:
+def _surge(symptom: Symptom, observation: Observation) -> float:
+    if observation.surge is None:
         return 0.0
-    return found.surge.early if symptom.measure == "early" else found.surge.whole
+    return observation.surge.early if symptom.measure == "early" else observation.surge.whole
 
 
 def saturated(surge: float, scale: float) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from brownout.diagnosis.evidence.observation import IncidentWindow, Observations
-from brownout.diagnosis.evidence.symptoms import Scene
+from brownout.diagnosis.evidence.symptoms import EvidenceLookup
 from brownout.diagnosis.incidents.grouping import group_episodes
 from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.entities import Topology
@@ -104,8 +104,10 @@ def _is_artefact(diagnosis: Diagnosis, reach: frozenset[str]) -> bool:
 
 def _reach(cause: Cause, knowledge: Knowledge, topology: Topology) -> frozenset[str]:
     """The culprit, all that hangs on it, and the places where its evidence is looked for."""
-    scene = Scene(Observations(), topology)
-    places = {place for rule in knowledge.causes[cause.id].evidence for place in scene.places(rule.where, cause.entity)}
+    lookup = EvidenceLookup(Observations(), topology)
+    places = {
+        place for rule in knowledge.causes[cause.id].evidence for place in lookup.entities_at(rule.where, cause.entity)
+    }
     return frozenset({cause.entity, *topology.descendants(cause.entity), *places})
 
 

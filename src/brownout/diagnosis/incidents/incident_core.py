@@ -13,7 +13,7 @@ import numpy.typing as npt
 from brownout.diagnosis.evidence.observation import IncidentWindow
 from brownout.diagnosis.evidence.surge import smooth
 from brownout.diagnosis.inference.cause_ranking import Diagnoser
-from brownout.domain.entities import Topology
+from brownout.domain.entities import EntityKind, Topology
 from brownout.domain.findings import UNKNOWN, Diagnosis, Mover
 from brownout.domain.metrics import Worse
 from brownout.domain.panel import Float, Panel
@@ -56,7 +56,7 @@ def diagnose_phases(
 
 def _guests(entity: str, topology: Topology) -> set[str]:
     """The guest that an entity is, or belongs to."""
-    return {name for name in (entity, *topology.ancestors(entity)) if topology[name].kind == "vm"}
+    return {name for name in (entity, *topology.ancestors(entity)) if topology[name].kind == EntityKind.VM}
 
 
 def phases(window: IncidentWindow, panels: Sequence[Panel]) -> tuple[IncidentWindow, ...]:

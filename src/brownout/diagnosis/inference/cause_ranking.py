@@ -19,7 +19,7 @@ import numpy as np
 
 from brownout.diagnosis.evidence.observation import IncidentWindow, Observations, observe
 from brownout.diagnosis.evidence.statements import explain
-from brownout.diagnosis.evidence.symptoms import Scene, Sight
+from brownout.diagnosis.evidence.symptoms import EvidenceLookup, SymptomMatch
 from brownout.diagnosis.inference.explanation import counter_evidence, decider, summarise
 from brownout.diagnosis.knowledge.evidence_rules import CauseRule, EvidenceRule
 from brownout.diagnosis.knowledge.knowledge_base import Knowledge
@@ -102,26 +102,26 @@ class Diagnoser:
 
     def rank(self, entities: Iterable[str], observed: Observations, topology: Topology) -> tuple[Cause, ...]:
         """Most probable first; each (cause, entity) at most once, ``unknown`` always among them."""
-        scene = Scene(observed, topology)
-        candidates = self.candidates(entities, scene)
+        lookup = EvidenceLookup(observed, topology)
+        candidates = self.candidates(entities, lookup)
         odds = np.array([candidate.odds for candidate in candidates] + [self.weights.unknown])
         share = np.exp(odds - odds.max())
         share /= share.sum()
         unknown = Cause(id=UNKNOWN, title="Unknown", family=UNKNOWN, entity="", probability=float(share[-1]))
-        also = self._further(candidates, scene) if len(candidates) and odds[0] > odds[-1] else {}
+        also = self._further(candidates, lookup) if len(candidates) and odds[0] > odds[-1] else {}
         told = [*candidates[: len(also) and 1], *also]
         rest = [
-            self._cause(candidate, float(probability), scene)
+            self._cause(candidate, float(probability), lookup)
             for candidate, probability in zip(candidates[: self.keep], share, strict=False)
             if candidate not in told
         ]
         first = [
-            self._cause(candidate, also.get(candidate, float(share[0])), scene, contributing=candidate in also)
+            self._cause(candidate, also.get(candidate, float(share[0])), lookup, contributing=candidate in also)
             for candidate in told
         ]
         return (*first, *sorted([*rest, unknown], key=lambda cause: -cause.probability))
 
-    def _further(self, candidates: Sequence[Candidate], scene: Scene) -> dict[Candidate, float]:
+    def _further(self, candidates: Sequence[Candidate], lookup: EvidenceLookup) -> dict[Candidate, float]:
         """Causes that are needed beside the first candidate, with the probability of each given those before it.
 
         Only entities of a kind are looked at: between others, effects travel along ways that nobody knows.
@@ -130,9 +130,9 @@ class Diagnoser:
         explained: set[tuple[str, str]] = set()
         found: dict[Candidate, float] = {}
         while others and len(found) < MOST - 1:
-            explained |= scene.accounted(last.cause.evidence, self.knowledge.symptoms, last.entity)
-            rest = Scene(scene.observed, scene.topology, frozenset(explained))
-            odds = [self._odds(c.cause, c.entity, rest, against=scene) - self.weights.unknown for c in others]
+            explained |= lookup.explained_by(last.cause.evidence, self.knowledge.symptoms, last.entity)
+            rest = EvidenceLookup(lookup.observed, lookup.topology, frozenset(explained))
+            odds = [self._odds(c.cause, c.entity, rest, against=lookup) - self.weights.unknown for c in others]
             best = int(np.argmax(odds))
             probability = float(1 / (1 + np.exp(-odds[best] - self.weights.another)))
             if probability < CLAIMED:
@@ -141,57 +141,61 @@ class Diagnoser:
             found[last] = probability
         return found
 
-    def _cause(self, candidate: Candidate, probability: float, scene: Scene, *, contributing: bool = False) -> Cause:
+    def _cause(
+        self, candidate: Candidate, probability: float, lookup: EvidenceLookup, *, contributing: bool = False
+    ) -> Cause:
         return Cause(
             id=candidate.cause.id,
             title=candidate.cause.title,
             family=candidate.cause.family.value,
             entity=candidate.entity,
             probability=probability,
-            evidence=self._path(candidate, scene),
+            evidence=self._path(candidate, lookup),
             contributing=contributing,
             artefact=candidate.cause.artefact,
         )
 
-    def candidates(self, entities: Iterable[str], scene: Scene) -> list[Candidate]:
+    def candidates(self, entities: Iterable[str], lookup: EvidenceLookup) -> list[Candidate]:
         """All causes at all entities that carry them and that measured anything, most likely first."""
-        measured = scene.observed.metrics
+        measured = lookup.observed.metrics
         found = [
-            Candidate(rule, entity, self._odds(rule, entity, scene))
+            Candidate(rule, entity, self._odds(rule, entity, lookup))
             for entity in entities
             for rule in self.knowledge.causes.values()
-            if _may(rule, entity, scene, measured)
+            if _may(rule, entity, lookup, measured)
         ]
         return sorted(found, key=lambda candidate: (-candidate.odds, candidate.cause.id, candidate.entity))
 
-    def _odds(self, cause: CauseRule, entity: str, scene: Scene, *, against: Scene | None = None) -> float:
-        """Log-odds of a cause at an entity; what speaks ``counter_evidence`` it can be looked for in another scene."""
+    def _odds(
+        self, cause: CauseRule, entity: str, lookup: EvidenceLookup, *, against: EvidenceLookup | None = None
+    ) -> float:
+        """Log-odds of a cause at an entity; what speaks ``counter_evidence`` it can be looked for in another lookup."""
         total = float(np.log(cause.prior))
         for rule in cause.evidence:
-            seen = scene if against is None or rule.role is not EvidenceRole.EXCLUDING else against
-            total += self._weigh(rule, seen.see(rule, self.knowledge.symptoms[rule.symptom], entity))
+            seen = lookup if against is None or rule.role is not EvidenceRole.EXCLUDING else against
+            total += self._weigh(rule, seen.find(rule, self.knowledge.symptoms[rule.symptom], entity))
             if rule.role is EvidenceRole.NECESSARY and rule.weight is None and total < HOPELESS:
                 break
         return total
 
-    def _weigh(self, rule: EvidenceRule, sight: Sight | None) -> float:
-        if sight is None:
+    def _weigh(self, rule: EvidenceRule, match: SymptomMatch | None) -> float:
+        if match is None:
             return self.weights.missing_necessary if rule.role is EvidenceRole.NECESSARY else 0.0
         if rule.weight is not None:
-            return rule.weight * sight.strength
+            return rule.weight * match.strength
         present, absent = self.weights.of(rule.role)
-        return absent + (present - absent) * min(sight.strength / CLEAR, 1.0)
+        return absent + (present - absent) * min(match.strength / CLEAR, 1.0)
 
-    def _path(self, candidate: Candidate, scene: Scene) -> tuple[Evidence, ...]:
+    def _path(self, candidate: Candidate, lookup: EvidenceLookup) -> tuple[Evidence, ...]:
         symptoms = self.knowledge.symptoms
         return tuple(
-            explain(rule, symptoms[rule.symptom], scene.see(rule, symptoms[rule.symptom], candidate.entity))
+            explain(rule, symptoms[rule.symptom], lookup.find(rule, symptoms[rule.symptom], candidate.entity))
             for rule in candidate.cause.evidence
         )
 
 
-def _may(rule: CauseRule, entity: str, scene: Scene, measured: Mapping[str, list[str]]) -> bool:
+def _may(rule: CauseRule, entity: str, lookup: EvidenceLookup, measured: Mapping[str, list[str]]) -> bool:
     """Whether an entity can be the culprit: of the cause's kind, or with metrics known by their role only."""
     if rule.kind:
-        return scene.topology[entity].kind == rule.kind
-    return entity in measured and scene.observed.generic(entity)
+        return lookup.topology[entity].kind == rule.kind
+    return entity in measured and lookup.observed.generic(entity)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from brownout.diagnosis.evidence.statements import NOT_MEASURED
 from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.findings import UNKNOWN, Cause, Evidence, EvidenceRole, EvidenceState
 
@@ -44,7 +45,7 @@ def decider(causes: Sequence[Cause], knowledge: Knowledge) -> str:
         for cause in rivals:
             missing = _with(cause, role, EvidenceState.MISSING)
             if missing:
-                return missing[0].statement.removeprefix("not measured: ")
+                return missing[0].statement.removeprefix(NOT_MEASURED)
     return rule.decider
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
-from brownout.diagnosis.evidence.symptoms import Scene
+from brownout.diagnosis.evidence.symptoms import EvidenceLookup
 from brownout.diagnosis.inference.cause_ranking import Weights
 from brownout.diagnosis.knowledge.evidence_rules import CauseRule, EvidenceRule
 from brownout.diagnosis.knowledge.knowledge_base import Knowledge
@@ -69,7 +69,7 @@ def make_example(
     knowledge: Knowledge,
     causes: Sequence[CauseRule],
     entities: Sequence[str],
-    scene: Scene,
+    lookup: EvidenceLookup,
     right: tuple[str, str] | None,
 ) -> Example | None:
     """Strengths of all candidates (entity, cause); None where the right one is not among them. Missing is 0.
@@ -84,8 +84,8 @@ def make_example(
             row[len(columns) + place] = 1
             for index, (owner, rule) in enumerate(columns):
                 if owner is cause:
-                    sight = scene.see(rule, knowledge.symptoms[rule.symptom], entity)
-                    row[index] = sight.strength if sight else 0.0
+                    match = lookup.find(rule, knowledge.symptoms[rule.symptom], entity)
+                    row[index] = match.strength if match else 0.0
             rows.append(row)
             names.append((entity, cause.id))
     if not rows or (right is not None and right not in names):

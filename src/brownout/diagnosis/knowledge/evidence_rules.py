@@ -5,24 +5,49 @@ from dataclasses import dataclass
 from brownout.domain.findings import EvidenceRole
 from brownout.domain.metrics import Family, Role
 
-__all__ = ["DIRECTIONS", "MEASURES", "PLACES", "CauseRule", "EvidenceRule", "Symptom"]
+__all__ = ["DIRECTIONS", "MEASURES", "PLACES", "SHAPES", "CauseRule", "EvidenceRule", "Symptom"]
 
-PLACES = (
-    "self", "host", "disks", "interfaces", "links", "paths", "guests", "others", "any_guest", "other_guest", "guest",
-    "consoles", "other_consoles", "anywhere", "elsewhere",
-)  # fmt: skip
+PLACES = {
+    "self": "at the suspect itself",
+    "host": "on its host",
+    "disks": "on the host's disks",
+    "interfaces": "on the host's network interfaces",
+    "links": "on the network paths to the host",
+    "paths": "on the host's file systems",
+    "guests": "on most guests of the host",
+    "others": "on most other guests of the host",
+    "any_guest": "on any guest of the host",
+    "other_guest": "on any other guest of the host",
+    "consoles": "on its consoles",
+    "other_consoles": "on the consoles of other guests",
+    "anywhere": "on any entity",
+    "elsewhere": "more on another entity than here",
+}
+"""Where evidence can be looked for, seen from a suspected entity, with the words that a report uses."""
 DIRECTIONS = ("up", "down", "either")
 MEASURES = ("level", "apart", "surge", "early", "along", "label", "silence")
+SHAPES = ("", "ramp")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Symptom:
     """What can be seen in one metric, in any metric of some roles, or in a label; see ``symptoms.toml``.
 
-    ``measure`` is what is looked at: the ``level`` against the past, or also ``apart`` from what the peers did; how
-    much of what the metric ``along`` did this one did too, both in usual spreads; the
-    ``surge`` beyond all of the past, or an ``early`` one; one of the ``values`` of a ``label``; or the ``silence`` of
-    an entity that used to be measured. A surge of ``scale`` has a strength of 0.63.
+    Attributes
+    ----------
+    measure
+        What is compared: the ``level`` with its baseline; ``apart``, also with what other entities did meanwhile;
+        ``along``, the share of the movement of the metric ``along`` that this one made too, both in usual spreads;
+        the ``surge`` beyond everything in the baseline, or an ``early`` surge; the value of a ``label`` with
+        ``values``; the ``silence`` of a metric that used to be measured.
+    scale
+        The surge that has a strength of 0.63.
+    low, high
+        Values at which the symptom is not at all, and fully, present.
+    spreads
+        Deviations, in usual spreads, at which it is not at all, and fully, present.
+    described
+        What has to be measured to see it, in words.
     """
 
     id: str
@@ -40,18 +65,19 @@ class Symptom:
     shape: str = ""
     says: str
     source: str
+    described: str = ""
 
     @property
     def about(self) -> str:
-        """What has to be measured to see it."""
+        """Name of the metric, label or roles that have to be measured to see it."""
         return self.metric or self.label or ", ".join(self.role)
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvidenceRule:
-    """A symptom at a place speaks for or against a cause, with the weight of its role or with one that was learned.
+    """A symptom at a place (see ``PLACES``) speaks for or against a cause.
 
-    ``weight`` is the log-odds at full strength; without a symptom it is 0.
+    ``weight`` is the log-odds at full strength that replaces the weight of the role; without a symptom it counts 0.
     """
 
     symptom: str
@@ -67,11 +93,21 @@ class EvidenceRule:
 
 @dataclass(frozen=True, kw_only=True)
 class CauseRule:
-    """A cause with its evidence; ``kind`` is the kind of its culprit, "" for any.
+    """A cause with its evidence.
 
-    ``alike`` names causes that no evidence tells it from, ``decider`` the measurement that would.
-    ``artefact`` is no fault: something that looks like one. ``alone`` are metrics that move by its nature: an episode
-    that they alone have made, and that nothing known explains, is this artefact.
+    Attributes
+    ----------
+    kind
+        Kind of the entity that can be the culprit; "" for any.
+    prior
+        How common it is, relative to the other causes.
+    alike, decider
+        Causes that no evidence tells from it, and the measurement that would.
+    artefact
+        True for what looks like a fault and is none.
+    alone
+        Metrics that an artefact moves by its nature: an episode that they alone made, and that no cause explains, is
+        this artefact.
     """
 
     id: str

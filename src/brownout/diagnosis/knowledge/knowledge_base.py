@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-import networkx as nx
-
 from brownout.diagnosis.knowledge.evidence_rules import CauseRule, EvidenceRule, Symptom
 from brownout.diagnosis.knowledge.knowledge_checks import check
 from brownout.diagnosis.knowledge.knowledge_reader import read_causes, read_learned, read_symptoms
-from brownout.domain.definitions import definitions_folder
+from brownout.domain.definitions import read_definitions
 from brownout.domain.metrics import Catalogue
 
 __all__ = ["CauseRule", "EvidenceRule", "Knowledge", "Symptom"]
@@ -24,29 +22,20 @@ class Knowledge:
     causes: Mapping[str, CauseRule]
 
     @classmethod
-    def load(cls, folder: Path | None = None) -> Self:
-        """Read and check ``symptoms.toml``, ``causes.toml`` and, where there is one, ``learned.toml``.
+    def load(cls, site: Path | None = None, *, shipped: Path | None = None, catalogue: Catalogue | None = None) -> Self:
+        """Read ``symptoms.toml``, ``causes.toml`` and ``learned.toml``: those that ship, and a site's own over them.
 
-        Raises KnowledgeError naming the item that is wrong.
+        Raises KnowledgeError naming file, table and value of what is wrong.
         """
-        folder = folder or definitions_folder() / "knowledge"
-        symptoms = read_symptoms(folder, Catalogue.load())
-        causes = read_learned(folder, read_causes(folder, symptoms))
-        check(causes)
-        return cls(symptoms, causes)
+        catalogue = catalogue or Catalogue.load(site, shipped=shipped)
+        symptoms, causes, learned = (
+            read_definitions(section, site=site, shipped=shipped) for section in ("symptoms", "causes", "learned")
+        )
+        known = read_symptoms(symptoms, catalogue)
+        rules = read_learned(learned, read_causes(causes, symptoms, catalogue), causes)
+        check(rules, causes)
+        return cls(known, rules)
 
     def without(self, *causes: str) -> "Knowledge":
         """The same without some causes: what a diagnosis does not know, it must answer with unknown."""
         return Knowledge(self.symptoms, {name: rule for name, rule in self.causes.items() if name not in causes})
-
-    def graph(self) -> "nx.DiGraph[str]":
-        """Typed graph: symptom → cause with role and place, cause → family, cause – cause that look alike."""
-        graph: nx.DiGraph[str] = nx.DiGraph()
-        for symptom in self.symptoms.values():
-            graph.add_node(symptom.id, type="symptom")
-        for cause in self.causes.values():
-            graph.add_node(cause.id, type="cause", title=cause.title)
-            graph.add_edge(cause.id, f"family:{cause.family}", type="belongs to")
-            for rule in cause.evidence:
-                graph.add_edge(rule.symptom, cause.id, type=rule.role.value, where=rule.where)
-        return graph

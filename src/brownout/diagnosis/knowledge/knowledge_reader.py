@@ -1,120 +1,163 @@
-"""Reading knowledge from TOML; everything wrong is named."""
+"""Reading symptoms, causes and learned weights from TOML; an error names file, table, value and the nearest name."""
 
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 
-from brownout.diagnosis.knowledge.evidence_rules import DIRECTIONS, MEASURES, PLACES, CauseRule, EvidenceRule, Symptom
-from brownout.domain.errors import KnowledgeError
+from brownout.diagnosis.knowledge.evidence_rules import (
+    DIRECTIONS,
+    MEASURES,
+    PLACES,
+    SHAPES,
+    CauseRule,
+    EvidenceRule,
+    Symptom,
+)
+from brownout.domain.definitions import Definition
+from brownout.domain.entities import NAMED_KINDS
 from brownout.domain.findings import EvidenceRole
 from brownout.domain.metrics import Catalogue, Family, Role
 
 __all__ = ["read_causes", "read_learned", "read_symptoms"]
 
-OPTIONAL = ("alike", "decider", "artefact", "alone")
+Definitions = Mapping[str, Definition]
+Choice = TypeVar("Choice", bound=StrEnum)
+
+SYMPTOM_KEYS = tuple(key for key in Symptom.__dataclass_fields__ if key not in {"id", "described"})
+CAUSE_KEYS = tuple(key for key in CauseRule.__dataclass_fields__ if key != "id")
+CAUSE_REQUIRED = ("title", "family", "kind", "prior", "evidence")
+RULE_KEYS = ("symptom", "where", "role", "weight")
 
 
-def read_symptoms(folder: Path, catalogue: Catalogue) -> dict[str, Symptom]:
+def read_symptoms(definitions: Definitions, catalogue: Catalogue) -> dict[str, Symptom]:
     """Symptoms by id; raises KnowledgeError."""
-    return {name: _symptom(name, table, catalogue) for name, table in _tables(folder, "symptoms").items()}
+    symptoms = {name: _symptom(definition, catalogue) for name, definition in definitions.items()}
+    return {name: symptom for name, symptom in symptoms.items() if definitions[name].enabled}
 
 
-def read_causes(folder: Path, symptoms: Mapping[str, Symptom]) -> dict[str, CauseRule]:
-    """Causes by id; raises KnowledgeError."""
-    return {name: _cause(name, table, symptoms) for name, table in _tables(folder, "causes").items()}
+def read_causes(definitions: Definitions, symptoms: Definitions, catalogue: Catalogue) -> dict[str, CauseRule]:
+    """Causes by id, without evidence in symptoms that a site took out; raises KnowledgeError."""
+    causes = {}
+    for name, definition in definitions.items():
+        cause = _cause(definition, symptoms, catalogue)
+        for other in cause.alike:
+            if other not in definitions:
+                raise definition.unknown("cause in alike", other, definitions)
+        if definition.enabled:
+            alike = tuple(other for other in cause.alike if definitions[other].enabled)
+            kept = tuple(rule for rule in cause.evidence if symptoms[rule.symptom].enabled)
+            causes[name] = replace(cause, alike=alike, evidence=kept)
+    return causes
 
 
-def read_learned(folder: Path, causes: Mapping[str, CauseRule]) -> dict[str, CauseRule]:
-    """The causes with the priors and weights of ``learned.toml``, where there is one; raises KnowledgeError."""
-    if not (folder / "learned.toml").exists():
-        return dict(causes)
-    learned = _tables(folder, "learned")
-    stray = sorted(set(learned) - set(causes))
-    if stray:
-        raise KnowledgeError(f"learned.toml names the causes {stray}.", remedy="Learn again, or remove them.")
-    return {name: _with_learned(cause, learned[name]) if name in learned else cause for name, cause in causes.items()}
+def read_learned(
+    learned: Definitions, causes: Mapping[str, CauseRule], definitions: Definitions
+) -> dict[str, CauseRule]:
+    """The causes with the priors and weights of ``learned.toml``; raises KnowledgeError.
+
+    A prior or evidence that a site wrote itself stays as the site wrote it.
+    """
+    for name, table in learned.items():
+        if name not in definitions:
+            raise table.unknown("cause", name, definitions)
+    return {
+        name: _with_learned(cause, learned[name], definitions[name].site_keys) if name in learned else cause
+        for name, cause in causes.items()
+    }
 
 
-def _with_learned(cause: CauseRule, table: Mapping[str, Any]) -> CauseRule:
-    names = {rule.name for rule in cause.evidence}
-    if set(table.get("weights", ())) != names or "prior" not in table:
-        msg = f"learned.toml does not give a prior and the weights {sorted(names)} of {cause.id!r}."
-        raise KnowledgeError(msg, remedy="Learn again: python benchmarks/diagnosis/learn.py.")
-    rules = tuple(replace(rule, weight=float(table["weights"][rule.name])) for rule in cause.evidence)
-    return replace(cause, prior=float(table["prior"]), evidence=rules)
+def _with_learned(cause: CauseRule, learned: Definition, site_keys: frozenset[str]) -> CauseRule:
+    learned.check_keys(("prior", "weights"), required=("prior", "weights"))
+    if "prior" not in site_keys:
+        cause = replace(cause, prior=_number(learned, "prior", learned.fields["prior"]))
+    if "evidence" in site_keys:
+        return cause
+    weights, names = learned.fields["weights"], [rule.name for rule in cause.evidence]
+    if set(weights) != set(names):
+        what = f"the weights {sorted(weights)} are not those of the evidence {sorted(names)}."
+        raise learned.error(what, remedy="Learn again: python benchmarks/diagnosis/learn.py.")
+    rules = tuple(replace(rule, weight=_number(learned, rule.name, weights[rule.name])) for rule in cause.evidence)
+    return replace(cause, evidence=rules)
 
 
-def _tables(folder: Path, name: str) -> dict[str, dict[str, Any]]:
-    path = folder / f"{name}.toml"
-    try:
-        with path.open("rb") as file:
-            tables: dict[str, dict[str, Any]] = tomllib.load(file)[name]
-    except (OSError, tomllib.TOMLDecodeError, KeyError) as error:
-        raise KnowledgeError(f"{path} cannot be read: {error}.", remedy=f"Give TOML tables [{name}.ID].") from error
-    return tables
-
-
-def _symptom(name: str, table: Mapping[str, Any], catalogue: Catalogue) -> Symptom:
-    fields = dict(table)
+def _symptom(definition: Definition, catalogue: Catalogue) -> Symptom:
+    fields = dict(definition.fields)
+    definition.check_keys(SYMPTOM_KEYS, required=("says", "source"))
     if sum(key in fields for key in ("metric", "role", "label")) != 1:
-        msg = f"Symptom {name!r} names {sorted(fields)}."
-        raise KnowledgeError(msg, remedy="Give it one of: a metric, roles, a label.")
+        raise definition.error(f"it names {sorted(fields)}.", remedy="Give it one of: a metric, roles, a label.")
     for key in ("metric", "along"):
         if key in fields and fields[key] not in catalogue.metrics:
-            msg = f"Symptom {name!r} names the unknown metric {fields[key]!r}."
-            raise KnowledgeError(msg, remedy="Use a metric of catalogue.toml.")
-    if (fields.get("measure") == "along") != bool({"along"} & set(fields)):
-        msg = f"Symptom {name!r} gives only one of along and the measure of that name."
-        raise KnowledgeError(msg, remedy="Give both: the metric that it is compared with, and the measure.")
+            raise definition.unknown("metric", fields[key], catalogue.metrics)
+    if (fields.get("measure") == "along") != ("along" in fields):
+        what = "it gives only one of along and the measure of that name."
+        raise definition.error(what, remedy="Give both: the metric that it is compared with, and the measure.")
     if "label" in fields:
         fields |= {"measure": "label", "direction": "either"}
-    for key, allowed in (("direction", DIRECTIONS), ("measure", MEASURES)):
-        if fields.get(key, "level" if key == "measure" else None) not in allowed:
-            msg = f"Symptom {name!r} has the {key} {fields.get(key)!r}."
-            raise KnowledgeError(msg, remedy=f"Use one of {allowed}.")
+    for key, allowed in (("direction", DIRECTIONS), ("measure", MEASURES), ("shape", SHAPES)):
+        if key == "direction" or key in fields:
+            _one_of(definition, key, fields.get(key, ""), allowed)
+    fields["role"] = tuple(_choice(definition, "role", role, Role) for role in fields.get("role", ()))
     try:
-        fields["role"] = tuple(Role(role) for role in fields.get("role", ()))
         fields["spreads"] = tuple(fields.get("spreads", (3.0, 9.0)))
         fields["values"] = tuple(fields.get("values", ()))
-        return Symptom(id=name, **fields)
+        return Symptom(id=definition.id, described=_described(fields, catalogue), **fields)
     except (TypeError, ValueError) as error:
-        msg = f"Symptom {name!r} cannot be read: {error}."
-        raise KnowledgeError(msg, remedy="Correct its table in symptoms.toml.") from error
+        raise definition.error(f"cannot be read: {error}.", remedy="Correct the table.") from error
 
 
-def _cause(name: str, table: Mapping[str, Any], symptoms: Mapping[str, Symptom]) -> CauseRule:
-    try:
-        cause = CauseRule(
-            id=name,
-            title=str(table["title"]),
-            family=Family(table["family"]),
-            kind=str(table["kind"]),
-            prior=float(table["prior"]),
-            evidence=tuple(_rule(name, rule, symptoms) for rule in table["evidence"]),
-            alike=tuple(table.get("alike", ())),
-            decider=str(table.get("decider", "")),
-            artefact=bool(table.get("artefact", False)),
-            alone=tuple(table.get("alone", ())),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        msg = f"Cause {name!r} cannot be read: {error!r}."
-        raise KnowledgeError(msg, remedy="Give it title, family, kind, prior and evidence.") from error
-    stray = sorted(set(table) - {"title", "family", "kind", "prior", "evidence", *OPTIONAL})
-    if stray:
-        raise KnowledgeError(f"Cause {name!r} has unknown keys {stray}.", remedy=f"Use {OPTIONAL} beside the others.")
-    return cause
+def _described(fields: Mapping[str, Any], catalogue: Catalogue) -> str:
+    """What has to be measured, for people."""
+    if "metric" in fields:
+        label = catalogue.metrics[fields["metric"]].label
+        return label if label[:2].isupper() else label[:1].lower() + label[1:]
+    return str(fields.get("label", "")).replace("_", " ") or " or ".join(r.replace("_", " ") for r in fields["role"])
 
 
-def _rule(cause: str, table: Mapping[str, Any], symptoms: Mapping[str, Symptom]) -> EvidenceRule:
-    rule = EvidenceRule(
-        symptom=table["symptom"],
-        where=table["where"],
-        role=EvidenceRole(table["role"]),
-        weight=float(table["weight"]) if "weight" in table else None,
+def _cause(definition: Definition, symptoms: Definitions, catalogue: Catalogue) -> CauseRule:
+    table = definition.fields
+    definition.check_keys(CAUSE_KEYS, required=CAUSE_REQUIRED)
+    if table["kind"]:
+        _one_of(definition, "kind", table["kind"], NAMED_KINDS)
+    for metric in table.get("alone", ()):
+        if metric not in catalogue.metrics:
+            raise definition.unknown("metric in alone", metric, catalogue.metrics)
+    return CauseRule(
+        id=definition.id,
+        title=str(table["title"]),
+        family=_choice(definition, "family", table["family"], Family),
+        kind=table["kind"],
+        prior=_number(definition, "prior", table["prior"]),
+        evidence=tuple(_rule(definition, rule, symptoms) for rule in table["evidence"]),
+        alike=tuple(table.get("alike", ())),
+        decider=str(table.get("decider", "")),
+        artefact=bool(table.get("artefact", False)),
+        alone=tuple(table.get("alone", ())),
     )
-    if rule.symptom not in symptoms or rule.where not in PLACES:
-        msg = f"Cause {cause!r} has evidence {rule.symptom!r} at {rule.where!r}."
-        raise KnowledgeError(msg, remedy=f"Use a symptom of symptoms.toml and a place of {PLACES}.")
-    return rule
+
+
+def _rule(definition: Definition, table: Mapping[str, Any], symptoms: Definitions) -> EvidenceRule:
+    for key in table:
+        _one_of(definition, "key of evidence", key, RULE_KEYS)
+    symptom, where = table.get("symptom", ""), table.get("where", "")
+    _one_of(definition, "symptom", symptom, symptoms)
+    _one_of(definition, "place (where)", where, PLACES)
+    role = _choice(definition, "role", table.get("role", ""), EvidenceRole)
+    weight = _number(definition, "weight", table["weight"]) if "weight" in table else None
+    return EvidenceRule(symptom=symptom, where=where, role=role, weight=weight)
+
+
+def _one_of(definition: Definition, what: str, value: str, allowed: Collection[str]) -> None:
+    if value not in allowed:
+        raise definition.unknown(what, value, allowed)
+
+
+def _choice(definition: Definition, what: str, value: str, choices: type[Choice]) -> Choice:
+    _one_of(definition, what, value, tuple(choices))
+    return choices(value)
+
+
+def _number(definition: Definition, what: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise definition.error(f"{what} = {value!r} is no number.", remedy="Write a number.")
+    return float(value)

@@ -9,7 +9,7 @@ from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import QUANTILES, Forecasts
 from brownout.domain.panel import Float, Panel
 from brownout.domain.ports import Progress, no_progress
-from brownout.forecasting.series_rows import Rows, clip_to_bounds, day_steps, rows_of
+from brownout.forecasting.series_rows import Rows, clip_to_bounds, rows_of
 
 __all__ = ["Classical", "pasts"]
 
@@ -41,7 +41,7 @@ class Classical(Protocol):
     def predict(self, request: ForecastRequest) -> Forecasts:
         """Predict all series that were measured by an origin."""
         panel, horizon = request.panel, request.horizon
-        season = self.season or day_steps(panel.interval_s)
+        season = self.season or panel.slots_per_day
         rows = rows_of(panel, request.origins)
         values = np.empty((len(rows), horizon, len(QUANTILES)), np.float32)
         for part, past in pasts(rows, (self.memory + 1) * season):

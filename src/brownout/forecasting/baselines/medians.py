@@ -13,6 +13,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from brownout.domain.panel import Float
 from brownout.forecasting.baselines.classical import Classical
 from brownout.forecasting.baselines.smoothing import filled, spreads
+from brownout.numerics.order_statistics import median
 
 __all__ = ["MedianLevel", "median_day"]
 
@@ -60,17 +61,9 @@ def median_day(past: Float, season: int) -> Float:
     rows, slots = past.shape
     padded = np.full((rows, -(-slots // season) * season), np.nan, np.float32)
     padded[:, :slots] = past
-    day = _medians(padded.reshape(rows, -1, season).transpose(0, 2, 1).reshape(rows * season, -1)).reshape(rows, season)
-    day = np.nan_to_num(day - _medians(day)[:, None])
+    day = median(padded.reshape(rows, -1, season).transpose(0, 2, 1).reshape(rows * season, -1)).reshape(rows, season)
+    day = np.nan_to_num(day - median(day)[:, None])
     reach = season // NEIGHBOURS
     wrapped = np.concatenate([day[:, season - reach :], day, day[:, :reach]], axis=1)
     smooth: Float = sliding_window_view(wrapped, 2 * reach + 1, axis=1).mean(axis=2, dtype=np.float32)
     return smooth
-
-
-def _medians(values: Float) -> Float:
-    """Median of what was measured in each row; NaN where nothing was."""
-    ordered = np.sort(values, axis=1)  # NaN sorts last
-    count = np.isfinite(values).sum(axis=1)
-    low, high = (np.take_along_axis(ordered, np.maximum(count + k, 0)[:, None] // 2, axis=1)[:, 0] for k in (-1, 0))
-    return np.where(count > 0, (low + high) / 2, np.float32(np.nan)).astype(np.float32)

@@ -8,6 +8,7 @@ import numpy as np
 from brownout.domain.forecasts import QUANTILES
 from brownout.domain.panel import Float, Panel
 from brownout.forecasting.baselines.classical import Classical
+from brownout.numerics.order_statistics import quantiles
 
 __all__ = ["Naive", "SeasonalNaive", "WeeklyNaive", "deciles", "last_values", "seasonal_scale"]
 
@@ -82,13 +83,4 @@ def last_values(past: Float) -> Float:
 
 def deciles(residuals: Float) -> Float:
     """Empirical quantiles of each row, linear between order statistics; 0 where there are no residuals."""
-    ordered = np.sort(residuals, axis=1)  # NaN sorts last
-    count = np.isfinite(residuals).sum(axis=1)
-    if not residuals.shape[1]:
-        return np.zeros((len(residuals), len(QUANTILES)), np.float32)
-    position = np.array(QUANTILES)[None, :] * np.maximum(count - 1, 0)[:, None]
-    low = np.floor(position).astype(np.int64)
-    high = np.minimum(low + 1, np.maximum(count - 1, 0)[:, None])
-    below, above = np.take_along_axis(ordered, low, axis=1), np.take_along_axis(ordered, high, axis=1)
-    deciles = below + (above - below) * (position - low)
-    return np.where(count[:, None] > 0, deciles, 0).astype(np.float32)
+    return np.nan_to_num(np.stack(quantiles(residuals, QUANTILES, method="linear"), axis=1))

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from brownout.domain.panel import Float
 from brownout.forecasting.baselines.classical import Classical, pasts
 from brownout.forecasting.baselines.smoothing import filled, mean_day, spreads
-from brownout.forecasting.series_rows import Rows, day_steps
+from brownout.forecasting.series_rows import Rows
+from brownout.numerics.order_statistics import median
 
 __all__ = ["Trend", "rises", "slope_of"]
 
@@ -46,7 +47,7 @@ class Trend(Classical):
 
 def rises(rows: Rows) -> npt.NDArray[np.bool_]:
     """Whether each row's series rises or falls before its origin by more than its noise, ``[row]``."""
-    season = day_steps(rows.panel.interval_s)
+    season = rows.panel.slots_per_day
     rising = np.zeros(len(rows), bool)
     for part, past in pasts(rows, (MEMORY + 1) * season):
         slope = slope_of(past, season)
@@ -59,12 +60,8 @@ def rises(rows: Rows) -> npt.NDArray[np.bool_]:
 def slope_of(past: Float, season: int) -> Float:
     """Median change a slot over a third of the past, in whole seasons; 0 where too little was measured."""
     lag = max(past.shape[1] // 3 // season, 1) * season
-    changes = np.sort(past[:, lag:] - past[:, :-lag] if past.shape[1] > lag else past[:, :0], axis=1)  # NaN sorts last
-    count = np.isfinite(changes).sum(axis=1)
-    if not changes.shape[1]:
-        return np.zeros(len(past), np.float32)
-    low, high = (np.take_along_axis(changes, np.maximum(count + k, 0)[:, None] // 2, axis=1)[:, 0] for k in (-1, 0))
-    slope: Float = np.where(count > 0, (low + high) / 2 / lag, 0).astype(np.float32)
+    changes = past[:, lag:] - past[:, :-lag] if past.shape[1] > lag else past[:, :0]
+    slope: Float = np.nan_to_num(median(changes) / lag)
     return slope
 
 

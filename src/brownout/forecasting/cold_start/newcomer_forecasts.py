@@ -17,7 +17,8 @@ from brownout.forecasting.cold_start.sibling_paths import (
     siblings_with_past,
 )
 from brownout.forecasting.selection.calibration import Calibration, calibrate
-from brownout.forecasting.series_rows import Rows, day_steps, rows_of
+from brownout.forecasting.series_rows import Rows, rows_of
+from brownout.numerics.arrays import Index, Marks
 from brownout.numerics.losses import path_losses
 
 __all__ = ["AGES_H", "ColdStart", "age_classes", "forecast_by_peers", "forecast_newcomers", "learn_cold_start"]
@@ -33,9 +34,7 @@ GAIN = 0.98
 MAX_NEWCOMERS, MAX_SIBLINGS, MAX_ORIGINS = 16, 32, 4
 """Entities of a kind that are simulated newcomers and siblings, and origins they are forecast from."""
 
-Index = npt.NDArray[np.int64]
 Names = npt.NDArray[np.str_]
-Marks = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -138,7 +137,7 @@ class _Newcomers:
 
 def _simulated(panel: Panel, origin: int, predict: PairPredict) -> _Newcomers:
     """Newcomers made of every other entity with a past, each once for each age class; the others are siblings."""
-    day = day_steps(panel.interval_s)
+    day = panel.slots_per_day
     past = panel.between(panel.start, panel.start + (origin + 1) * panel.step)
     seen = np.asarray(np.isfinite(past.values).any(axis=2), np.bool_)
     known = np.flatnonzero(seen[:, -day:].any(axis=1) & seen[:, :-day].any(axis=1))
@@ -218,7 +217,7 @@ def forecast_newcomers(
         siblings = siblings_with_past(newcomers, panel.start + origin * panel.step, panels, predict)
         if siblings:
             some = Rows(panel, rows.origins[of_origin], rows.entities[of_origin], rows.metrics[of_origin])
-            paths = sibling_paths(some, min(day_steps(panel.interval_s), origin + 1), siblings)
+            paths = sibling_paths(some, min(panel.slots_per_day, origin + 1), siblings)
             known = np.isfinite(paths).all(axis=(1, 2))
             chosen = of_origin[known]
             parts.append((chosen, cold.blend(direct.rows(chosen.tolist()), paths[known], ages[chosen])))

@@ -4,13 +4,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from brownout.domain.entities import Entity
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.panel import Float, Panel
 from brownout.domain.similarity import PEERS, most_similar
 from brownout.forecasting.series_rows import Rows
+from brownout.numerics.arrays import Index
+from brownout.numerics.order_statistics import median
+from brownout.numerics.slots import days
 
 __all__ = ["PairPredict", "SiblingForecasts", "sibling_paths", "siblings_with_past"]
 
@@ -22,7 +24,6 @@ STRETCH = (0.05, 20.0)
 MAX_SIBLINGS = 64
 """Siblings that are forecast at most, whatever the number of newcomers."""
 
-Index = npt.NDArray[np.int64]
 PairPredict = Callable[[Panel, Sequence[int]], tuple[Forecasts, Forecasts]]
 """Two forecasts of a panel from some of its slots: by the network alone, and by the forecasters that were chosen."""
 
@@ -64,7 +65,7 @@ def siblings_with_past(
 
     ``at`` is the time of the origin.
     """
-    day = np.timedelta64(86_400_000, "ms")
+    day = days(1)
     names = {entity.id for entity in newcomers}
     source: dict[str, tuple[int, int]] = {}  # panel and row by entity
     for number, panel in enumerate(panels):
@@ -106,13 +107,13 @@ def sibling_paths(rows: Rows, slots: int, siblings: Sequence[SiblingForecasts]) 
     chosen = chosen[rows.entities]
     pasts = np.concatenate([part.past(metrics, slots) for part in siblings])[chosen, :, rows.metrics[:, None]]
     pasts = np.where((chosen >= 0)[..., None] & np.isfinite(past)[:, None], pasts, np.nan)
-    level, levels = _median(past), _median(pasts)
+    level, levels = median(past), median(pasts)
     count = np.maximum(np.isfinite(levels).sum(axis=1), 1)
     floor = FLOOR * np.nan_to_num(np.abs(levels)).sum(axis=1) / count + 1e-6
     stretch = np.clip((level + floor)[:, None] / np.maximum(levels + floor[:, None], 1e-6), *STRETCH)
     ahead = np.concatenate([part.paths(metrics) for part in siblings])[chosen, rows.metrics[:, None]]
     moved = level[:, None, None, None] + (ahead - levels[..., None, None]) * stretch[..., None, None]
-    paths: Float = _median(moved.transpose(0, 2, 3, 1)).astype(np.float32)
+    paths: Float = median(moved.transpose(0, 2, 3, 1)).astype(np.float32)
     return paths
 
 
@@ -124,11 +125,3 @@ def _most_similar(newcomers: Sequence[Entity], siblings: Sequence[Entity]) -> In
         similar = most_similar(newcomer, siblings)
         chosen[row, : len(similar)] = [row_of[sibling.id] for sibling in similar]
     return chosen
-
-
-def _median(values: Float) -> Float:
-    """Median of the last axis without gaps; NaN where there is nothing else."""
-    ordered = np.sort(values, axis=-1)  # NaN sorts last
-    last = np.maximum(np.isfinite(values).sum(axis=-1, keepdims=True) - 1, 0)
-    low, high = (np.take_along_axis(ordered, place, axis=-1)[..., 0] for place in (last // 2, (last + 1) // 2))
-    return np.asarray((low + high) / 2, values.dtype)

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from brownout.domain.entities import Entity, Topology
+from brownout.domain.entities import Entity, EntityKind, Topology
 from brownout.domain.forecast_request import Covariate, ForecastRequest
 from brownout.domain.forecasts import QUANTILES, Forecasts
 from brownout.domain.metrics import Family, Metric, Worse
@@ -29,9 +29,9 @@ __all__ = [
 
 Predict = Callable[[Panel, Sequence[int]], Forecasts]
 """Forecasts of all series of a panel from some of its slots."""
-NO_LOAD = {"console", "path"}
+NO_LOAD = {EntityKind.CONSOLE, EntityKind.PATH}
 """Kinds whose metrics load nothing: how full a file system is slows nobody until it is full."""
-RUNS_ON_HOST = {"vm", "console"}
+RUNS_ON_HOST = {EntityKind.VM, EntityKind.CONSOLE}
 """Kinds that a host runs; its other children are parts of it."""
 RESOURCES = (Family.CPU, Family.MEMORY, Family.DISK, Family.NETWORK)
 MIDDLE = QUANTILES.index(0.5)
@@ -70,7 +70,7 @@ class Block:
 
 def is_latency(metric: Metric, kind: str) -> bool:
     """Whether a metric of an entity of a kind is what somebody at a console waits for."""
-    return kind == "console" and metric.unit == "ms" and metric.worse is Worse.UP
+    return kind == EntityKind.CONSOLE and metric.unit == "ms" and metric.worse is Worse.UP
 
 
 def loads_in(panels: Sequence[Panel]) -> tuple[Load, ...]:
@@ -208,7 +208,11 @@ def _earlier(consoles: Sequence[Entity], blocks: Sequence[Block]) -> list[tuple[
 
 def _related(panel: Panel, others: Sequence[Panel]) -> list[Panel]:
     """Of the panels on slots of the same width the entities that consoles depend on."""
-    alike = [p for p in others if p.interval_s == panel.interval_s and p.entities and p.entities[0].kind != "console"]
+    alike = [
+        other
+        for other in others
+        if other.interval_s == panel.interval_s and other.entities and other.entities[0].kind != EntityKind.CONSOLE
+    ]
     topology = Topology.of({e.id: e for p in (*alike, panel) for e in p.entities}.values())
     wanted = covariate_entities(panel.entities, topology)
     rows = [[row for row, entity in enumerate(other.entities) if entity.id in wanted] for other in alike]
@@ -257,9 +261,9 @@ def _worst(table: Float, names: dict[str, int], block: Block, load: Load) -> Non
 
 
 def _place(entity: Entity) -> Place:
-    return Place.GUEST if entity.kind == "vm" else Place.HOST
+    return Place.GUEST if entity.kind == EntityKind.VM else Place.HOST
 
 
 def _owner(entity: Entity) -> str:
     """The guest or host that an entity is, or belongs to."""
-    return entity.id if entity.kind in {"vm", "host"} else entity.parent
+    return entity.id if entity.kind in {EntityKind.VM, EntityKind.HOST} else entity.parent

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from brownout.domain.forecasts import Driver, Forecasts
 from brownout.domain.panel import Float
 from brownout.forecasting.covariates.console_covariates import ConsoleCovariates, Load
 from brownout.forecasting.covariates.load_model import LoadModel, Row
 from brownout.forecasting.covariates.load_paths import Contributions, follow, groups_of, log_latency
-from brownout.forecasting.series_rows import day_steps
+from brownout.numerics.arrays import Doubles, Marks
 
 __all__ = ["drivers_of"]
 
@@ -21,9 +20,6 @@ DAILY = 0.5
 """A load is high every day where its rise over the usual of the hour is less than this part of that over all hours."""
 HIGHEST = -1
 """The 90 % quantile, the first to reach a limit."""
-
-Doubles = npt.NDArray[np.float64]
-Marks = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,10 +65,10 @@ def _of_metric(
     response = model.responses[row.metric]
     given = model.contributions(row, covariates)
     gains = follow(response, given).gains
-    rise = _rise(given, gains, likely, day_steps(covariates.panel.interval_s))
+    rise = _rise(given, gains, likely, covariates.panel.slots_per_day)
     past = covariates.measured(response.loads)[row.consoles, : covariates.origins[0] + 1]
     ahead = covariates.forecast(response.loads)[row.consoles, 0]
-    usual = _usual(past, covariates.horizon, day_steps(covariates.panel.interval_s))
+    usual = _usual(past, covariates.horizon, covariates.panel.slots_per_day)
     levels: list[Doubles] = [
         _over(ahead, likely[0]),
         _over(usual, likely[0]),

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 
+from brownout.domain.entities import EntityKind
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.panel import Float, Panel
 from brownout.forecasting.covariates.console_covariates import (
@@ -20,11 +20,11 @@ from brownout.forecasting.covariates.console_covariates import (
 from brownout.forecasting.covariates.load_paths import Contributions, follow, latency_of, log_latency
 from brownout.forecasting.covariates.response import Response, learn_response
 from brownout.forecasting.selection.calibration import Calibration, bands_of
-from brownout.forecasting.series_rows import day_steps, rows_of
+from brownout.forecasting.series_rows import rows_of
+from brownout.numerics.arrays import Index
 
 __all__ = ["LoadModel", "Row", "mixed"]
 
-Index = npt.NDArray[np.int64]
 MOST = 1_000_000
 """Slots of consoles that are enough to learn from: a thousand consoles for three weeks of half-hours."""
 AT_MOST = 2.0
@@ -94,7 +94,7 @@ class LoadModel:
     def contributions(self, row: Row, covariates: ConsoleCovariates) -> Contributions:
         """Latency and contributions of loads before the rows' origins, and those of the forecast loads."""
         response = self.responses[row.metric]
-        slots = min(PAST_DAYS * day_steps(row.panel.interval_s), row.panel.values.shape[1])
+        slots = min(PAST_DAYS * row.panel.slots_per_day, row.panel.values.shape[1])
         window = row.origins[:, None] + np.arange(1 - slots, 1)
         latency = log_latency(row.panel.values[row.consoles[:, None], window, row.column])
         past = response.parts(covariates.measured(response.loads))[row.consoles[:, None], window]
@@ -152,7 +152,7 @@ def _kind(panel: Panel) -> str:
 
 def _some(panels: Sequence[Panel]) -> list[Panel]:
     """Panels of consoles; of more than are needed to learn from, every n-th console."""
-    consoles = [panel for panel in panels if _kind(panel) == "console"]
+    consoles = [panel for panel in panels if _kind(panel) == EntityKind.CONSOLE]
     slots = sum(len(panel.entities) * panel.values.shape[1] for panel in consoles)
     every = max(slots // MOST, 1)
     return [panel.select(entities=range(0, len(panel.entities), every)) for panel in consoles]

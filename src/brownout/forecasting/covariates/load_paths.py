@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from brownout.domain.panel import Float
 from brownout.forecasting.baselines.naive import deciles
 from brownout.forecasting.covariates.console_covariates import Load
 from brownout.forecasting.covariates.response import Response
+from brownout.numerics.arrays import Doubles, Index
 
 __all__ = ["Contributions", "Followed", "follow", "groups_of", "latency_of", "log_latency"]
 
@@ -22,9 +22,6 @@ ROUNDS = 3
 MOST_GAIN = 4.0
 LEAST = 24
 """Slots with a known latency below which the gains of a console are 1."""
-
-Index = npt.NDArray[np.int64]
-Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,6 +12,7 @@ from scipy.optimize import nnls
 from brownout.domain.metrics import Family
 from brownout.domain.panel import Float
 from brownout.forecasting.covariates.console_covariates import Load, Place
+from brownout.numerics.arrays import Doubles
 
 __all__ = ["Response", "learn_response"]
 
@@ -23,8 +24,6 @@ MOST = 300_000
 """Slots that are enough to learn nine points a load from."""
 LEAST = 200
 """Slots below which nothing is learned."""
-
-Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from brownout.forecasting.exceedance.chance_correction import Chances, Events, i
 from brownout.forecasting.selection.calibration import Calibration
 from brownout.forecasting.selection.held_out import HeldOut
 from brownout.forecasting.selection.model_choice import Choice, chosen_values
+from brownout.numerics.arrays import Marks
 from brownout.numerics.losses import brier, reliability
 
 __all__ = ["learn_persistence", "odds_of", "persistence_of", "with_brier"]
@@ -25,8 +26,6 @@ MOST = 200
 """Windows of a metric that are enough to choose by."""
 PATHS = 300
 """Paths a window that are enough to choose by."""
-
-Marks = npt.NDArray[np.bool_]
 
 
 def learn_persistence(metrics: npt.NDArray[np.str_], forecasts: Forecasts, actual: Float) -> Mapping[str, float]:

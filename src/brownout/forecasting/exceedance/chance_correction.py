@@ -12,12 +12,11 @@ from scipy.special import expit, logit
 from brownout.domain.entities import Topology
 from brownout.domain.exceedance import PathModel, corrected
 from brownout.domain.forecasts import Odds
-from brownout.domain.metrics import Worse
 from brownout.domain.panel import Panel
+from brownout.numerics.arrays import Doubles
 
 __all__ = ["Chances", "Events", "base_rates", "independent_shares", "learn_odds", "missed"]
 
-Doubles = npt.NDArray[np.float64]
 
 PRIOR_DEVIATIONS = np.array([1.0, 1.0, 1.0, 0.5])
 """Standard deviations of the prior of the log-odds of miss rate and false-alarm rate, of intercept and of slope."""
@@ -57,7 +56,9 @@ class Chances:
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> Self:
         """From JSON, in which there may be more."""
-        return cls(facts["persistence"], {metric: Odds(**odds) for metric, odds in facts.get("odds", {}).items()})
+        return cls(
+            facts["persistence"], {metric: Odds.from_table(odds) for metric, odds in facts.get("odds", {}).items()}
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,11 +94,10 @@ def base_rates(panels: Sequence[Panel], horizon: int) -> Mapping[str, float]:
         origins = np.arange(0, max(slots - horizon, 0), max(horizon // PARTS, 1))
         weight = share * min(max(horizon // PARTS, 1) / horizon, 1.0)
         for column, metric in enumerate(panel.metrics):
-            if metric.limit is None or metric.worse is Worse.NONE:
+            if not metric.is_limited:
                 continue
-            side = 1 if metric.worse is Worse.UP else -1
-            values = side * panel.values[..., column]
-            beyond, measured = values > side * np.float32(metric.limit), np.isfinite(values)
+            values = panel.values[..., column]
+            beyond, measured = metric.exceeds(values), np.isfinite(values)
             happened, known = (_any_after(marks, origins, horizon) for marks in (beyond, measured))
             counted = measured[:, origins] & ~beyond[:, origins] & known
             before = counts.get(metric.name, np.zeros(2))
@@ -116,11 +116,10 @@ def missed(panel: Panel, horizon: int) -> Mapping[str, tuple[int, int]]:
     windows = panel.values.shape[1] // horizon
     counts = {}
     for column, metric in enumerate(panel.metrics):
-        if metric.limit is None or metric.worse is Worse.NONE:
+        if not metric.is_limited:
             continue
-        side = 1 if metric.worse is Worse.UP else -1
-        values = side * panel.values[:, panel.values.shape[1] - windows * horizon :, column]
-        crossed = (values > side * metric.limit).reshape(len(values), windows, horizon)
+        values = panel.values[:, panel.values.shape[1] - windows * horizon :, column]
+        crossed = metric.exceeds(values).reshape(len(values), windows, horizon)
         beyond = np.asarray(crossed.any(axis=2), np.bool_)
         known = np.isfinite(values).reshape(crossed.shape)
         quiet = ~beyond[:, :-1] & np.asarray(known.any(axis=2), np.bool_)[:, 1:]

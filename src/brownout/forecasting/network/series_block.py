@@ -10,7 +10,6 @@ from torch import Tensor
 from brownout.domain.errors import DataError
 from brownout.domain.metrics import Family, Role
 from brownout.domain.panel import Panel
-from brownout.forecasting.series_rows import day_steps
 
 __all__ = ["FAMILIES", "ROLES", "SIBLING_METRICS", "SeriesBlock", "block_of"]
 
@@ -94,10 +93,10 @@ def block_of(panels: Sequence[Panel], season: int | None = None) -> SeriesBlock:
         entities, metrics = np.nonzero(known)
         part = values[filled : filled + size].reshape(len(entities), -1)
         part[:] = panel.values.transpose(0, 2, 1)[entities, metrics]
-        facts.append(_facts(panel, part, metrics, season or day_steps(panel.interval_s)))
+        facts.append(_facts(panel, part, metrics, season or panel.slots_per_day))
         bounds.append(np.array([(m.lower, m.upper) for m in panel.metrics], np.float32)[metrics])
         siblings.append(_siblings(panel, known, series)[entities])
-        errors.append(_seasonal_error(part, season or day_steps(panel.interval_s)))
+        errors.append(_seasonal_error(part, season or panel.slots_per_day))
         filled, series = filled + size, series + len(entities)
     if not series:
         raise DataError("There is no measured series to learn from.", remedy="Give data with at least one value.")

@@ -12,7 +12,8 @@ from brownout.domain.metrics import Metric, Worse
 from brownout.domain.panel import Float, Panel
 from brownout.domain.ports import Forecaster
 from brownout.forecasting.baselines.naive import seasonal_scale
-from brownout.forecasting.series_rows import day_steps, rows_of
+from brownout.forecasting.series_rows import rows_of
+from brownout.numerics.arrays import Marks
 
 __all__ = ["Candidates", "HeldOut", "calibrating_origins", "first_held_out", "forecast_held_out", "origins_for"]
 
@@ -20,8 +21,6 @@ MAX_ORIGINS, MIN_ORIGINS = 24, 8
 """Origins of the backtest: enough to choose by, few enough to be quick."""
 WINDOWS = 60_000
 """Windows that are enough to choose by: a large fleet is forecast from fewer origins."""
-
-Marks = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ def forecast_held_out(panel: Panel, candidates: Candidates, *, first: int, origi
     choosing = chosen[1::2] or chosen
     rows = rows_of(panel, chosen)
     steps = np.arange(1, horizon + 1)
-    scale = seasonal_scale(panel, candidates.season or day_steps(panel.interval_s), end=first)
+    scale = seasonal_scale(panel, candidates.season or panel.slots_per_day, end=first)
     return HeldOut(
         calibrates=~np.isin(rows.origins, choosing),
         metrics=np.array(panel.metric_names)[rows.metrics],
@@ -119,5 +118,5 @@ def _limits(metrics: Sequence[Metric]) -> dict[str, tuple[float, bool]]:
     return {
         metric.name: (metric.limit, metric.worse is Worse.UP)
         for metric in metrics
-        if metric.limit is not None and metric.worse is not Worse.NONE
+        if metric.limit is not None and metric.is_limited
     }

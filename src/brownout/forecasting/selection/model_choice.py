@@ -10,6 +10,7 @@ from brownout.domain.forecasts import Skill
 from brownout.domain.panel import Float
 from brownout.forecasting.selection.calibration import BANDS, Calibration, bands_of, calibrate
 from brownout.forecasting.selection.held_out import HeldOut
+from brownout.numerics.arrays import Marks
 from brownout.numerics.losses import path_losses, skill_ratio
 
 __all__ = ["Choice", "calibration_of", "choose", "chosen_values"]
@@ -17,7 +18,6 @@ __all__ = ["Choice", "calibration_of", "choose", "chosen_values"]
 BASE = "seasonal-naive"
 """Denominator of every ratio, and the choice where no window could be scored."""
 
-Marks = npt.NDArray[np.bool_]
 Table = npt.NDArray[np.float64]
 
 

@@ -1,41 +1,49 @@
-"""The causal inputs of a fleet: what faults act on, before any metric is computed."""
+"""The causal inputs of a fleet: what faults act on, before any metric is computed; see ``drivers.toml``."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
+from brownout.domain.definitions import read_definitions
 from brownout.simulation.layout.fleet_layout import Layout
 from brownout.simulation.physics.load import Array
 
-__all__ = ["FACTORS", "Drivers", "of_guest", "within"]
-
-CORE_GUEST = {"cpu", "quota", "leak", "balloon", "io", "viewers", "change", "throttle"}
-FACTORS = {
-    "clock", "disk_service", "quota", "io", "change",
-    "net_speed", "guest_ipc", "guest_cache_miss", "guest_kib", "guest_fps", "guest_flush",
-}  # fmt: skip
-"""Inputs that are 1 when nothing is wrong; all others are 0."""
+__all__ = ["Driver", "Drivers", "read_drivers", "within"]
 
 
-def of_guest(driver: str) -> bool:
-    """Whether an input belongs to a guest and not to a host."""
-    return driver in CORE_GUEST or driver.startswith("guest_")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Driver:
+    """One causal input: of each ``host`` or ``guest``, and its value when nothing is wrong (1 for a factor, else 0)."""
+
+    on: Literal["host", "guest"]
+    neutral: float
+    says: str
+
+
+def read_drivers(site: Path | None = None, *, shipped: Path | None = None) -> dict[str, Driver]:
+    """Drivers by name; raises KnowledgeError naming file, table and value of what is wrong."""
+    drivers = {}
+    for name, definition in read_definitions("drivers", site=site, shipped=shipped).items():
+        keys = tuple(Driver.__dataclass_fields__)
+        definition.check_keys(keys, required=keys)
+        if definition.fields["on"] not in {"host", "guest"}:
+            raise definition.unknown("entity (on)", definition.fields["on"], ("host", "guest"))
+        if definition.fields["neutral"] not in {0, 1}:
+            raise definition.error(f"neutral = {definition.fields['neutral']!r}.", remedy="Write 0, or 1 for a factor.")
+        if definition.enabled:
+            drivers[name] = Driver(**definition.fields)
+    return drivers
 
 
 @dataclass(eq=False)
 class Drivers:
-    """Arrays ``[host, time]`` and ``[vm, time]`` that faults add to or multiply.
+    """Arrays ``[host, time]`` and ``[vm, time]`` that faults add to or multiply, by the names of ``drivers.toml``.
 
-    Host: ``host_cpu`` extra cores in demand, ``clock`` frequency ratio, ``host_memory`` extra share of RAM in use,
-    ``disk_load`` extra use of the disk (share of its capacity), ``disk_service`` factor on its service time,
-    ``disk_fill`` extra percent used, ``link_load`` extra use of the uplink, ``rtt`` ms, ``loss`` probability and
-    ``jitter`` ms added on the path to it.
-    Guest: ``cpu`` extra share of its vCPUs wanted, ``quota`` share of them it may use, ``leak`` percent of its memory
-    lost, ``balloon`` share of memory taken away, ``io`` factor on its disk requests, ``viewers`` extra console
-    clients, ``change`` factor on how much the screen changes, ``throttle`` ms that the emulator waits for its quota.
-
-    ``extra`` holds further ones, ``host_…``, ``disk_…``, ``net_…`` of hosts and ``guest_…`` of guests, that few faults
-    need: each is the excess, or the factor, of what its name says.
+    Those that the physics always reads are attributes; ``extra`` holds the others, where a fault or an operation
+    touched them. ``known`` says what each is on, and its neutral value.
     """
 
     host_cpu: Array
@@ -56,37 +64,41 @@ class Drivers:
     viewers: Array
     change: Array
     throttle: Array
+    known: Mapping[str, Driver]
     extra: dict[str, Array] = field(default_factory=dict)
 
     @classmethod
-    def healthy(cls, layout: Layout, slots: int) -> "Drivers":
+    def healthy(cls, layout: Layout, slots: int, known: Mapping[str, Driver]) -> "Drivers":
         """Nothing extra anywhere."""
-        drivers = cls.__new__(cls)
-        for name in cls.__dataclass_fields__:
-            setattr(drivers, name, {} if name == "extra" else _neutral(name, layout, slots))
-        return drivers
+        names = [name for name in cls.__dataclass_fields__ if name not in {"known", "extra"}]
+        arrays: dict[str, Any] = {name: _neutral(known[name], layout, slots) for name in names}
+        return cls(**arrays, known=known)
 
     def target(self, name: str, layout: Layout) -> Array:
         """The array of an input, to be changed."""
-        core: Array | None = getattr(self, name, None)
-        if core is not None:
-            return core
+        array: Array | None = getattr(self, name, None)
+        if array is not None:
+            return array
         if name not in self.extra:
-            self.extra[name] = _neutral(name, layout, self.cpu.shape[1])
+            self.extra[name] = _neutral(self.known[name], layout, self.cpu.shape[1])
         return self.extra[name]
 
     def more(self, name: str) -> Array:
-        """A further input ``[row, time]``, or its neutral value ``[1, 1]`` where no fault touched it."""
-        return self.extra.get(name, np.full((1, 1), float(name in FACTORS)))
+        """An input ``[row, time]``, or its neutral value ``[1, 1]`` where no fault touched it."""
+        array: Array | None = getattr(self, name, None)
+        if array is not None:
+            return array
+        return self.extra[name] if name in self.extra else np.full((1, 1), self.known[name].neutral)
 
     def on_guests(self, name: str, layout: Layout) -> Array:
-        """A further input of hosts as each of their guests feels it."""
-        return layout.felt(self.extra[name]) if name in self.extra else self.more(name)
+        """An input of hosts as each of their guests feels it."""
+        touched = name in self.extra or hasattr(self, name)
+        return layout.felt(self.more(name)) if touched else self.more(name)
 
 
-def _neutral(name: str, layout: Layout, slots: int) -> Array:
-    rows = len(layout.vcpus) if of_guest(name) else len(layout.cores)
-    return np.full((rows, slots), float(name in FACTORS))
+def _neutral(driver: Driver, layout: Layout, slots: int) -> Array:
+    rows = len(layout.vcpus) if driver.on == "guest" else len(layout.cores)
+    return np.full((rows, slots), float(driver.neutral))
 
 
 def within(first: int, last: int, drivers: Drivers) -> slice:

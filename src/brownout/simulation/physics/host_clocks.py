@@ -14,12 +14,15 @@ from brownout.simulation.physics.load import Array
 __all__ = ["RATES", "stamped"]
 
 RATES = frozenset({
-    "host_swap_kbs", "host_majfault_per_s", "host_thp_fallback_per_s", "host_reclaim_per_s",
+    "host_swap_kbs", "host_majfault_per_s",
     "disk_queue", "disk_read_kbs", "disk_write_kbs", "net_rx_kbs", "net_tx_kbs", "net_util_pct", "net_drop_per_s",
-    "net_err_per_s", "vm_cpu_pct", "vm_ready_pct", "vm_swap_kbs", "vm_majfault_per_s", "vm_disk_iops", "vm_disk_kbs",
+    "vm_cpu_pct", "vm_ready_pct", "vm_swap_kbs", "vm_majfault_per_s", "vm_disk_iops", "vm_disk_kbs",
     "vm_net_rx_kbs", "vm_net_tx_kbs",
 })  # fmt: skip
-"""Metrics that are the growth of a counter over time; ratios of two counters do not care how long it took."""
+"""Metrics that are the growth of a counter over time, beside those that ``measurements.toml`` calls rates.
+
+Ratios of two counters do not care how long it took.
+"""
 
 
 def stamped(values: Array, ahead: npt.NDArray[np.int64], rates: npt.NDArray[np.bool_]) -> Array:

@@ -11,6 +11,7 @@ from brownout.domain.entities import Entity, Topology
 from brownout.domain.panel import Panel
 from brownout.ingest.line_protocol import Points
 from brownout.ingest.mapping import LABELLED
+from brownout.numerics.slots import epoch_ms
 
 __all__ = ["Array", "Integers", "Trouble", "Writer", "whole"]
 
@@ -43,7 +44,7 @@ class Writer:
         self.rng = rng
         self.topology = topology
         self.present = np.isfinite(panel.values).any(axis=2)
-        self.times = panel.times.astype("datetime64[ms]").astype(np.int64)
+        self.times = epoch_ms(panel.times)
 
     def __contains__(self, metric: str) -> bool:
         return metric in self.panel.metric_names

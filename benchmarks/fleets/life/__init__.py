@@ -1,0 +1,1 @@
+"""What happens in a fleet without being a fault: jobs and operations."""

@@ -1,0 +1,151 @@
+"""Chunked CSV, the answer of InfluxQL: one row a series and time, one column a field, tags of a series in one text.
+
+It loses errors silently: on a time-out in the middle the answer just ends, with status 200. So each query is followed
+by ``SHOW DATABASES``, whose block is there only if the query before it succeeded.
+"""
+
+import csv
+import re
+from collections.abc import Iterable, Iterator
+from typing import IO
+
+import numpy as np
+import pyarrow as pa
+
+from brownout.adapters.influx.assemble import in_order
+from brownout.adapters.influx.rows import Gathered, Limit, converted, count, pieces_of, plausible, row_blocks
+from brownout.ingest.raw import Raw
+
+__all__ = ["BrokenOffError", "parse_answer", "tags_of"]
+
+SENTINEL = b"name,tags,name"
+LISTED = b"databases,"
+ESCAPED = re.compile(r"\\([,= ])")
+KEY = re.compile(r"^((?:[^=\\]|\\.)+)=")
+SERIES_BYTES = 512
+"""What the tags of a series take in memory."""
+
+
+class BrokenOffError(ValueError):
+    """An answer that ended before it was whole; ``empty`` where it ended before it began, as errors do."""
+
+    def __init__(self, said: str, *, empty: bool) -> None:
+        super().__init__(said)
+        self.empty = empty
+
+
+class Reader:
+    """Rows so far."""
+
+    def __init__(self, fields: tuple[str, ...], limit: Limit) -> None:
+        self._fields, self._limit = fields, limit
+        self._names = [f"f{place}" for place in range(len(fields))]
+        text = pa.dictionary(pa.int32(), pa.binary())
+        self._kinds = {"tags": text, "time": pa.int64()} | dict.fromkeys(self._names, pa.float64())
+        self._codes: dict[bytes, int] = {}
+        self._series = Gathered(np.int64, limit)
+        self._times = Gathered(np.int64, limit)
+        self._values = Gathered(np.float64, limit, width=len(fields))
+
+    def take(self, block: bytes) -> None:
+        """Rows of a block."""
+        batch = converted(block, ["name", "tags", "time", *self._names], self._kinds)
+        if batch is None:
+            return
+        tags, times = batch.column("tags"), batch.column("time")
+        if times.null_count:
+            raise ValueError("the answer is malformed: a row has no time")
+        known = len(self._codes)
+        places = [self._codes.setdefault(text, len(self._codes)) for text in tags.dictionary.to_pylist()]
+        self._limit.take(SERIES_BYTES * (len(self._codes) - known))
+        self._series.room(batch.num_rows)[:] = np.array(places, np.int64)[tags.indices.to_numpy()]
+        moments = self._times.room(batch.num_rows)
+        moments[:] = times.to_numpy()
+        plausible(moments)
+        values = self._values.room(batch.num_rows)
+        for place, name in enumerate(self._names):
+            values[:, place] = batch.column(name).to_numpy(zero_copy_only=False)  # null becomes NaN
+
+    def raw(self) -> Raw:
+        """All rows."""
+        tags = tuple(tags_of(text.decode(errors="backslashreplace")) for text in self._codes)
+        return in_order(self._fields, tags, self._series.array(), self._times.array(), self._values.array())
+
+
+def parse_answer(answer: IO[bytes] | Iterable[bytes], fields: tuple[str, ...], *, limit: int | None = None) -> Raw:
+    """Samples in a CSV answer.
+
+    Raises ValueError where it was broken off or is malformed, TooLargeError beyond the limit (bytes of memory).
+    """
+    reader = Reader(fields, Limit(limit))
+    blocks = _without_empty_lines(row_blocks(pieces_of(answer)))
+    first = next(blocks, b"")
+    block = first if first.startswith(SENTINEL) else _after_header(first, fields)
+    while (end := _sentinel(block)) < 0:
+        reader.take(block)
+        following = next(blocks, None)
+        if following is None:
+            raise BrokenOffError("the answer was broken off in the middle", empty=False)
+        block = following
+    reader.take(block[:end])
+    _only_databases(block[end:], blocks)
+    return reader.raw()
+
+
+def _without_empty_lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Blocks from the first line on that is not empty."""
+    for block in blocks:
+        begun = block.lstrip(b"\r\n")
+        if begun:
+            yield begun
+            yield from blocks
+
+
+def _after_header(block: bytes, fields: tuple[str, ...]) -> bytes:
+    """What follows the header, which must name what was asked for, in that order."""
+    header, end, rest = block.partition(b"\n")
+    if not end:
+        raise BrokenOffError("the answer was broken off before its first row", empty=not block)
+    try:
+        columns = next(csv.reader([header.decode(errors="backslashreplace").rstrip("\r")]), [])
+    except csv.Error as error:
+        raise ValueError(f"the answer is malformed: {error}") from None
+    if columns != ["name", "tags", "time", *fields]:
+        raise ValueError(f"unexpected columns {columns}")
+    return rest
+
+
+def _sentinel(block: bytes) -> int:
+    """Where the block of the second statement begins; -1 where it does not. Rows of samples have more columns."""
+    position = -1
+    while (position := block.find(SENTINEL, position + 1)) >= 0:
+        alone = block[position + len(SENTINEL) :].startswith((b"\n", b"\r\n"))
+        begins = position == 0 or block[position - 1 : position] == b"\n"
+        if alone and begins and count(b'"', block[:position]) % 2 == 0:
+            return position
+    return -1
+
+
+def _only_databases(block: bytes, blocks: Iterator[bytes]) -> None:
+    """Nothing but names of databases stands after the mark; ValueError where rows do."""
+    _, _, rest = block.partition(b"\n")
+    for part in (rest, *blocks):
+        for line in part.splitlines():
+            if line.strip() and not line.startswith((LISTED, SENTINEL)):
+                raise ValueError("the answer goes on after its end")
+
+
+def tags_of(text: str) -> dict[str, str]:
+    r"""Tags of a series from ``host=a\,b,name=x``, where commas, equals signs and spaces of values are escaped.
+
+    A backslash is not escaped, so that a comma after one may end a value that ends in a backslash: it does where an
+    equals sign that is not escaped follows, for values have none.
+    """
+    parts: list[str] = []
+    for piece in text.split(","):
+        if KEY.match(piece):
+            parts.append(piece)
+        elif parts:
+            parts[-1] += "," + piece
+    pairs = (KEY.split(part, maxsplit=1)[1:] for part in parts)
+    return {ESCAPED.sub(r"\1", key): ESCAPED.sub(r"\1", value) for key, value in pairs if value}

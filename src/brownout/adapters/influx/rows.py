@@ -1,0 +1,137 @@
+"""Rows of a CSV answer as they arrive: cut into blocks, converted, and gathered within a limit of memory."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.csv as pacsv
+
+from brownout.adapters.influx.http import TooLargeError
+
+__all__ = ["Gathered", "Limit", "converted", "count", "pieces_of", "plausible", "row_blocks"]
+
+BLOCK = 2 << 20
+"""Bytes that are converted at a time."""
+LONGEST_ROW = 1 << 20
+YEAR_2248_MS = 1 << 43
+
+
+def pieces_of(answer: IO[bytes] | Iterable[bytes]) -> Iterator[bytes]:
+    """Pieces of an answer that is a file, or comes in pieces already."""
+    read = getattr(answer, "read", None)
+    yield from iter(lambda: read(BLOCK), b"") if read is not None else answer
+
+
+def row_blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """About two MiB each that end with a row; the last one may lack its line end. Line ends in quotes end no row."""
+    parts: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        parts.append(piece)
+        size += len(piece)
+        if size >= BLOCK:
+            data = b"".join(parts)
+            end = _end_of_rows(data)
+            if len(data) - end > LONGEST_ROW:
+                raise TooLargeError(f"a row is longer than {LONGEST_ROW >> 20} MiB, the limit")
+            parts, size = [data[end:]], len(data) - end
+            if end:
+                yield data[:end]
+    last = b"".join(parts)
+    if last:
+        yield last
+
+
+def _end_of_rows(data: bytes) -> int:
+    """Where the last whole row ends: after a line end with an even number of quotes before it."""
+    end = data.rfind(b"\n") + 1
+    odd = count(b'"', data[:end]) % 2 if b'"' in data else 0
+    while end and odd:
+        before = data.rfind(b"\n", 0, end - 1) + 1
+        odd ^= data.count(b'"', before, end) % 2
+        end = before
+    return end
+
+
+def count(sign: bytes, data: bytes) -> int:
+    """How often a sign stands in data; ``bytes.count`` takes several times as long."""
+    return int(np.count_nonzero(np.frombuffer(data, np.uint8) == ord(sign)))
+
+
+def converted(block: bytes, names: list[str], kinds: Mapping[str, pa.DataType]) -> pa.RecordBatch | None:
+    """Typed columns of a block of rows, those with a type only; None where it has no rows.
+
+    Raises ValueError where a row has more or fewer columns, or a value is not of its type.
+    """
+    if not block or block.isspace():
+        return None
+    try:
+        table = pacsv.read_csv(
+            pa.BufferReader(block),
+            read_options=pacsv.ReadOptions(column_names=names, block_size=len(block) + 1, use_threads=False),
+            parse_options=pacsv.ParseOptions(quote_char='"' if b'"' in block else False),
+            convert_options=pacsv.ConvertOptions(
+                column_types=kinds,
+                include_columns=list(kinds),
+                strings_can_be_null=False,
+                timestamp_parsers=[pacsv.ISO8601],
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        said = str(error)
+    else:
+        return table.combine_chunks().to_batches()[0] if table.num_rows else None
+    raise ValueError(f"the answer is malformed: {said}")
+
+
+def plausible(times: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Times in ms; ValueError where one lies before 1970 or far in the future."""
+    if len(times) and not (times.min() >= 0 and times.max() < YEAR_2248_MS):
+        worst = int(times.min() if times.min() < 0 else times.max())
+        raise ValueError(f"the answer has a time that cannot be: {worst} ms since 1970")
+    return times
+
+
+class Limit:
+    """Memory that is left for an answer."""
+
+    def __init__(self, size: int | None) -> None:
+        self._size = self._left = size
+
+    def take(self, size: int) -> None:
+        """Use some of it; raises TooLargeError where there is no more."""
+        if self._left is None or self._size is None:
+            return
+        self._left -= size
+        if self._left < 0:
+            raise TooLargeError(f"the samples of the answer take more than {self._size / (1 << 20):g} MiB, the limit")
+
+
+class Gathered:
+    """An array that grows in place: rows of one width, counted against a limit."""
+
+    def __init__(self, kind: npt.DTypeLike, limit: Limit, width: int = 0) -> None:
+        self._data: npt.NDArray[Any] = np.empty((0, width) if width else 0, kind)
+        self._limit = limit
+        self._rows = 0
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def room(self, rows: int) -> npt.NDArray[Any]:
+        """Space for so many more rows, to be filled before the next call."""
+        end = self._rows + rows
+        if end > len(self._data):
+            capacity = max(end, len(self._data) * 5 // 4, 4096)
+            self._data.resize((capacity, *self._data.shape[1:]), refcheck=False)
+        found = self._data[self._rows : end]
+        self._limit.take(found.nbytes)
+        self._rows = end
+        return found
+
+    def array(self) -> npt.NDArray[Any]:
+        """All rows; nothing may be added afterwards."""
+        self._data.resize((self._rows, *self._data.shape[1:]), refcheck=False)
+        return self._data

@@ -1,0 +1,187 @@
+"""Bootstrap: the only place that builds adapters, from the settings, and hands them to the use cases.
+
+Each function imports what it builds when it is called, so that a command waits for nothing else.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from brownout.domain.calendar import Calendar, Maintenance
+from brownout.domain.errors import BrownoutError, SettingsError
+
+if TYPE_CHECKING:
+    from brownout.domain.metrics import Catalogue
+    from brownout.domain.ports import Tracker
+    from brownout.ingest.line_protocol import Points
+    from brownout.ingest.raw import TelemetryDatabase
+    from brownout.nightly.effects.write_back import Sink
+    from brownout.operate.doctor import Surroundings
+    from brownout.operate.night_job import NightJob
+    from brownout.operate.sources import DatabaseSource, Source
+    from brownout.settings import InfluxSettings, MaintenanceSettings, Settings
+    from brownout.store.workspace import Workspace
+
+__all__ = [
+    "clock",
+    "doctor_surroundings",
+    "guest_labels",
+    "hypervisor_facts",
+    "model_folder",
+    "open_calendar",
+    "open_database",
+    "open_job",
+    "open_source",
+    "open_tracker",
+    "source_of",
+]
+
+
+def clock() -> np.datetime64:
+    """Now, UTC."""
+    return np.datetime64(datetime.now(UTC).replace(tzinfo=None), "ms")
+
+
+def open_job(settings: "Settings", out: Path, *, as_of: np.datetime64 | None = None) -> "NightJob":
+    """A night in an output folder, with everything that it reads and writes."""
+    from brownout.nightly.effects.publish import Services
+    from brownout.operate.night_job import NightJob
+    from brownout.store.workspace import Workspace
+
+    workspace, now = Workspace(out), clock()
+    influx = settings.influxdb
+    sink = None if influx is None or not influx.write_back else (lambda: _sink(influx))
+    return NightJob(
+        settings=settings,
+        workspace=workspace,
+        now=now,
+        as_of=as_of,
+        calendar=open_calendar(settings),
+        open_source=lambda: open_source(settings, now),
+        services=Services(open_sink=sink, open_tracker=lambda: open_tracker(settings, workspace)),
+    )
+
+
+def open_calendar(settings: "Settings") -> Calendar:
+    """All windows of maintenance; raises SettingsError where a calendar file cannot be read."""
+    return Calendar(tuple(_window(section) for section in settings.maintenance))
+
+
+def _window(section: "MaintenanceSettings") -> Maintenance:
+    if section.ics is None:
+        return section.window
+    from brownout.adapters.ical import IcalEvents
+
+    return replace(section.window, listed=IcalEvents.open(section.ics, section.window.zone))
+
+
+def open_source(settings: "Settings", now: np.datetime64) -> "Source":
+    """The data set or database of the settings; raises SettingsError where they name none or both."""
+    from brownout.domain.metrics import Catalogue
+    from brownout.operate.sources import DatasetSource
+    from brownout.store.dataset import Dataset
+
+    if (settings.dataset is None) == (settings.influxdb is None):
+        what = "Nothing says" if settings.dataset is None else "Both dataset and influxdb say"
+        remedy = "Give --dataset DIR, or --config FILE with either dataset or [influxdb] in it."
+        raise SettingsError(f"{what} where the telemetry is.", remedy=remedy)
+    if settings.dataset is not None:
+        return DatasetSource(Dataset.open(settings.dataset, catalogue=Catalogue.load(settings.knowledge)))
+    influx = settings.influxdb
+    if influx is None:
+        raise SettingsError("Nothing says where the telemetry is.", remedy="Give --dataset DIR or --config FILE.")
+    return source_of(influx, open_database(influx), now, Catalogue.load(settings.knowledge))
+
+
+def source_of(
+    settings: "InfluxSettings", database: "TelemetryDatabase", now: np.datetime64, catalogue: "Catalogue | None" = None
+) -> "DatabaseSource":
+    """A database as a source of telemetry, read through the mapping of the site."""
+    from brownout.ingest.canonical import Canonicaliser
+    from brownout.ingest.mapping import Names, TelegrafMapping
+    from brownout.numerics.slots import days
+    from brownout.operate.sources import DatabaseSource
+
+    names = Names(ids=settings.ids, aliases=settings.aliases, hosts=settings.hosts)
+    mapping = TelegrafMapping.load(settings.mapping, names=names, catalogue=catalogue)
+    return DatabaseSource(
+        Canonicaliser(database, mapping, settings.interval_s, names),
+        since=now - days(settings.history_days),
+        now=now,
+        lookback=days(settings.lookback_minutes / 1440),
+    )
+
+
+def open_database(settings: "InfluxSettings") -> "TelemetryDatabase":
+    """The InfluxDB of the settings; raises DatabaseError where it cannot be reached."""
+    from brownout.adapters.influx.connect import connect
+
+    return connect(settings)
+
+
+def _sink(settings: "InfluxSettings") -> "Sink":
+    from brownout.ingest.line_protocol import batches
+
+    database = open_database(settings)
+
+    def write(points: "Iterable[Points]") -> int:
+        return database.write(chain.from_iterable(batches(part) for part in points))
+
+    return write
+
+
+def open_tracker(settings: "Settings", workspace: "Workspace") -> "Tracker":
+    """MLflow, in a sqlite file of the output folder where the settings name no store."""
+    from brownout.adapters.tracking import MlflowTracker
+
+    tracking = settings.tracking
+    if not tracking.uri:
+        return MlflowTracker.in_folder(workspace.out, tracking.experiment)
+    return MlflowTracker(tracking.uri, tracking.experiment, workspace.out / "mlflow-artifacts")
+
+
+def model_folder(model: str, out: Path, settings: "Settings") -> Path:
+    """The folder itself, or the artifacts behind ``models:/…`` or ``runs:/…`` copied below ``out``."""
+    from brownout.store.workspace import Workspace
+
+    if not model.startswith(("models:/", "runs:/")):
+        return Path(model)
+    return open_tracker(settings, Workspace(out)).fetch(model, out / "fetched")
+
+
+def doctor_surroundings() -> "Surroundings":
+    """What the doctor examines."""
+    from brownout.adapters.influx.connect import SECRETS, secret
+    from brownout.operate.doctor import Surroundings
+
+    return Surroundings(
+        connect=open_database, calendar=open_calendar, has_secret=lambda influx: bool(secret(influx)), secrets=SECRETS
+    )
+
+
+def hypervisor_facts(
+    connect: str, host: str, maintenance: Path, complain: Callable[[BrownoutError], None]
+) -> Iterator[str]:
+    """Lines about a hypervisor and its guests; guests alone where ``connect`` names the libvirt of another host."""
+    from brownout.adapters.hypervisor.facts import guest_facts, host_facts
+    from brownout.adapters.hypervisor.kernel import Kernel
+    from brownout.adapters.hypervisor.virsh import Virsh
+
+    tags = {"host": host} if host else {}
+    kernel = None if connect else Kernel()
+    if kernel:
+        yield from host_facts(kernel, tags, maintenance)
+    yield from guest_facts(Virsh(connect), tags, kernel, complain)
+
+
+def guest_labels(documents: Iterable[str]) -> tuple[tuple[str, ...], list[dict[str, str]]]:
+    """Columns and rows of the configuration of guests, from what ``virsh dumpxml`` prints of each."""
+    from brownout.adapters.hypervisor.domain_xml import LABELS, read_domain
+
+    rows = [{"entity": name, **labels} for name, labels in map(read_domain, documents)]
+    return ("entity", *LABELS), rows

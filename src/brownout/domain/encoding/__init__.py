@@ -1,0 +1,41 @@
+"""Results as JSON and back: one codec for ``report.json``, the state file and the feedback ledger.
+
+A result is a frozen dataclass of :mod:`brownout.domain`. Its fields are what is written: a new field needs no further
+edit to be written, read back and listed in the JSON schema.
+"""
+
+from brownout.domain.encoding.codec import decode, decode_json, encode
+from brownout.domain.encoding.json_schema import json_schema
+from brownout.domain.encoding.visible import visible
+from brownout.domain.encoding.wire_types import (
+    Instant,
+    MetricResult,
+    Number,
+    Number32,
+    OmitDefaults,
+    Second,
+    Seconds,
+    TextValue,
+    TimeAxis,
+    WrittenAs,
+    as_time,
+)
+
+__all__ = [
+    "Instant",
+    "MetricResult",
+    "Number",
+    "Number32",
+    "OmitDefaults",
+    "Second",
+    "Seconds",
+    "TextValue",
+    "TimeAxis",
+    "WrittenAs",
+    "as_time",
+    "decode",
+    "decode_json",
+    "encode",
+    "json_schema",
+    "visible",
+]

@@ -1,0 +1,71 @@
+"""The JSON schema of a result, with a description of every field from the docstring of its class."""
+
+import inspect
+import re
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core import core_schema
+
+from brownout.domain.encoding.codec import adapter_of
+
+__all__ = ["DIALECT", "described_fields", "json_schema"]
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+SECTION = re.compile(r"^Attributes\n-+\n", re.MULTILINE)
+
+
+def json_schema(kind: type[object], *, identity: str) -> dict[str, Any]:
+    """The schema of what is written for a type; ``identity`` is its ``$id``."""
+    schema = adapter_of(kind).json_schema(mode="serialization", schema_generator=_Generator)
+    return {"$schema": DIALECT, "$id": identity, **schema}
+
+
+def described_fields(kind: type[object]) -> dict[str, str]:
+    """What the ``Attributes`` sections of a class and its bases say about each field."""
+    texts: dict[str, str] = {}
+    for base in reversed(kind.__mro__):
+        _, _, section = _split(inspect.cleandoc(base.__doc__ or ""))
+        for names, text in re.findall(r"^(\w[\w, ]*)\n((?:[ \t]+.*\n?|\n(?=[ \t]))+)", section, re.MULTILINE):
+            texts |= dict.fromkeys((name.strip() for name in names.split(",")), _in_json(text))
+    return texts
+
+
+def _in_json(text: str) -> str:
+    """A docstring's text in the words of JSON, on one line."""
+    return re.sub(r"\b(None|NaN)\b", "null", " ".join(text.replace("``", "`").split()))
+
+
+def _split(text: str) -> tuple[str, str, str]:
+    found = SECTION.search(text)
+    return (text, "", "") if found is None else (text[: found.start()], found[0], text[found.end() :])
+
+
+class _Generator(GenerateJsonSchema):
+    """Every key is always written; a class is described by its first lines, a field by its attribute's text."""
+
+    def dataclass_schema(self, schema: core_schema.DataclassSchema) -> dict[str, Any]:
+        made = super().dataclass_schema(schema)
+        texts = described_fields(schema["cls"])
+        aliases = {
+            field["serialization_alias"]: field["name"]
+            for field in schema["schema"]["fields"]
+            if "serialization_alias" in field
+        }
+        for name, part in made.get("properties", {}).items():
+            text = texts.get(aliases.get(name, name))
+            if text:
+                part["description"] = text
+        summary = _split(inspect.cleandoc(schema["cls"].__doc__ or ""))[0]
+        return made | {"description": _in_json(summary)}
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> dict[str, Any]:
+        return self.generate_inner(schema["schema"])
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        del schema
+        return False
+
+    def field_is_required(self, field: Any, total: bool) -> bool:  # noqa: FBT001 - the name that pydantic calls
+        del field, total
+        return True

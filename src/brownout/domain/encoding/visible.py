@@ -1,0 +1,17 @@
+"""Names from telemetry are shown, never obeyed: control characters become visible escapes."""
+
+import re
+
+__all__ = ["visible"]
+
+# C0 without tab and newline, DEL, C1, and what changes the direction of text or has no width.
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+
+
+def visible(text: str) -> str:
+    r"""The text with control, bidirectional and zero-width characters as ``\x1b`` or ``\u202e``; line ends stay."""
+    return CONTROL.sub(lambda found: _escape(ord(found[0])), text)
+
+
+def _escape(code: int) -> str:
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

@@ -1,0 +1,20 @@
+"""What nightly reports said against what came: incidents told, and warnings of crossed limits."""
+
+from brownout.evaluation.nights.labelled_truth import Harmless, Labelled, NightTruth
+from brownout.evaluation.nights.line_matching import Tolerance, Verdict
+from brownout.evaluation.nights.night_scores import JudgedNights, judge_nights, night_scores
+from brownout.evaluation.nights.warning_scores import Crossing, Replay, warning_scores
+
+__all__ = [
+    "Crossing",
+    "Harmless",
+    "JudgedNights",
+    "Labelled",
+    "NightTruth",
+    "Replay",
+    "Tolerance",
+    "Verdict",
+    "judge_nights",
+    "night_scores",
+    "warning_scores",
+]

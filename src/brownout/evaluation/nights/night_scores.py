@@ -1,0 +1,191 @@
+"""What nightly reports told of incidents against what really happened: found, named, state, start, identity, false."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from brownout.evaluation.nights.labelled_truth import Labelled, NightTruth
+from brownout.evaluation.nights.line_matching import Pair, Tolerance, Verdict, matched, seconds_between
+
+__all__ = ["JudgedNights", "judge_nights", "night_scores"]
+
+FIRST = 3
+"""Places of "Do first" that count."""
+PAIR = ["night", "incident", "line", "entity_right", "cause_right", "family_right"]
+
+Score = float | int | None
+
+
+@dataclass(frozen=True, eq=False)
+class JudgedNights:
+    """Each line of each night with its verdict, and each incident that was due on a night with the line that answers.
+
+    ``lines`` are those of the likeliest cause of each incident and night, with the column ``verdict``; ``pairs`` has
+    night, incident (the label's id), line (row of ``lines``, -1 = none), entity_right, cause_right, family_right.
+    """
+
+    lines: pd.DataFrame
+    pairs: pd.DataFrame
+    labels: Mapping[str, Labelled]
+    limits: Tolerance
+
+
+def judge_nights(
+    told: pd.DataFrame,
+    truth: NightTruth,
+    *,
+    nights: Sequence[np.datetime64] = (),
+    tolerance: Tolerance | None = None,
+) -> JudgedNights:
+    """Give every line its verdict and every due incident its line.
+
+    ``told`` has night, incident, entity, cause, probability, start, open, alarmed and rank (0 = not among "Do first");
+    several causes of an incident are several rows. ``nights`` are those replayed: some may have told nothing.
+    """
+    limits = tolerance or Tolerance()
+    lines = _likeliest(told)
+    when = lines["night"].to_numpy("datetime64[ms]")
+    verdicts = np.full(len(lines), Verdict.FALSE, object)
+    pairs: list[dict[str, object]] = []
+    for night in np.unique(np.concatenate([np.array(list(nights), "datetime64[ms]"), when])):
+        here = np.flatnonzero(when == night)
+        waiting = [label for label in truth.labels if limits.due(label, night)]
+        found = matched(lines.iloc[here], here, waiting, truth, limits)
+        for line in here:
+            verdicts[line] = _alone(lines.iloc[line], truth, limits)
+        for pair in found:
+            verdicts[pair.line] = Verdict.RIGHT if pair.right else Verdict.MISNAMED
+        pairs += [_row(night, label, found, lines, truth.families) for label in waiting]
+    table = pd.DataFrame(pairs, columns=PAIR)
+    labels = {label.incident.id: label for label in truth.labels}
+    return JudgedNights(lines.assign(verdict=verdicts), table, labels, limits)
+
+
+def _likeliest(told: pd.DataFrame) -> pd.DataFrame:
+    """The likeliest cause of each incident of each night, in order of nights and ranks; times without a zone."""
+    first = told.sort_values("probability", ascending=False, kind="stable").drop_duplicates(["night", "incident"])
+    lines = first.sort_values(["night", "rank", "incident"], kind="stable").reset_index(drop=True)
+    for name in ("night", "start"):
+        lines[name] = pd.to_datetime(lines[name], utc=True).dt.tz_localize(None).astype("datetime64[ms]")
+    return lines
+
+
+def _alone(line: "pd.Series[Any]", truth: NightTruth, limits: Tolerance) -> Verdict:
+    """The verdict of a line that answers for no incident."""
+    start, root = np.datetime64(str(line["start"]), "ms"), truth.root(str(line["entity"]))
+    for label in truth.labels:
+        if root in label.roots and limits.within(start, label.incident.start, label.incident.end):
+            return Verdict.EXTRA
+    for event in truth.harmless:
+        near = event.root == root and limits.within(start, event.start, event.end)
+        if near and not line["alarmed"] and str(line["cause"]) in event.causes:
+            return Verdict.HARMLESS
+    return Verdict.FALSE
+
+
+def _row(
+    night: np.datetime64, label: Labelled, found: Sequence[Pair], lines: pd.DataFrame, families: Mapping[str, str]
+) -> dict[str, object]:
+    own = next((pair for pair in found if pair.label is label), None)
+    if own is None:
+        return dict(zip(PAIR, (night, label.incident.id, -1, False, False, False), strict=True))
+    cause = str(lines["cause"].iloc[own.line])
+    family = own.cause_right or (label.family != "" and families.get(cause, cause) == label.family)
+    return dict(zip(PAIR, (night, label.incident.id, own.line, own.entity_right, own.cause_right, family), strict=True))
+
+
+def night_scores(judged: JudgedNights, *, guests: int, days: float) -> dict[str, Score]:
+    """Shares and counts over all nights; None where there is nothing to count.
+
+    Of the incidents that were due: ``found`` had a line, ``told`` one with the right entity and cause, on any night
+    (``told_first``: the first one due, ``told_nights``: of all pairs of incident and night); ``silenced`` were found
+    and never alarmed. Of the lines but those of harmless events: ``true_share`` are right, ``related_share`` not false,
+    ``first_three_true`` right among the first three of "Do first". ``false`` counts ids that are of nothing on any
+    night, each once. Starts are off by ``start_error_s`` in the median, on the first night that tells.
+    """
+    lines = judged.lines
+    related = lines["verdict"].isin([Verdict.RIGHT, Verdict.MISNAMED, Verdict.EXTRA])
+    false = set(lines.loc[lines["verdict"] == Verdict.FALSE, "incident"]) - set(lines.loc[related, "incident"])
+    rung = set(lines.loc[lines["alarmed"].astype(bool), "incident"]) & false
+    kept = lines[lines["verdict"] != Verdict.HARMLESS]
+    first = kept[(kept["rank"] >= 1) & (kept["rank"] <= FIRST)]
+    return {
+        **_found(judged),
+        "lines": len(lines),
+        "true_share": _share(kept["verdict"] == Verdict.RIGHT),
+        "related_share": _share(kept["verdict"] != Verdict.FALSE),
+        "first_three_true": _share(first["verdict"] == Verdict.RIGHT),
+        "extra": int((lines["verdict"] == Verdict.EXTRA).sum()),
+        "false": len(false),
+        "false_per_guest_day": round(len(false) / (guests * days), 5),
+        "false_alarms_per_guest_day": round(len(rung) / (guests * days), 5),
+        **_states(judged),
+        "identity_stable": _stable(judged),
+    }
+
+
+def _found(judged: JudgedNights) -> dict[str, Score]:
+    pairs = judged.pairs.sort_values("night", kind="stable").reset_index(drop=True)
+    pairs = pairs.assign(found=pairs["line"] >= 0, right=pairs["entity_right"] & pairs["cause_right"])
+    names = ["found", "right", "entity_right", "cause_right", "family_right"]
+    best = pairs.groupby("incident")[names].any()
+    answered = pairs[pairs["found"]]
+    alarmed = judged.lines["alarmed"].to_numpy(bool)[answered["line"].to_numpy(int)]
+    rung = answered.assign(rung=alarmed).groupby("incident")["rung"].any()
+    return {
+        "incidents": len(best),
+        "found": _share(best["found"]),
+        "told": _share(best["right"]),
+        "told_first": _share(pairs.groupby("incident")["right"].first()),
+        "told_nights": _share(pairs["right"]),
+        "entity_right": _share(best["entity_right"]),
+        "cause_right": _share(best["cause_right"]),
+        "family_right": _share(best["family_right"]),
+        "silenced": int((~rung.astype(bool)).sum()),
+    }
+
+
+def _states(judged: JudgedNights) -> dict[str, Score]:
+    """Whether open and over are right, and how far starts are off, in seconds."""
+    states: list[bool] = []
+    errors: dict[str, float] = {}
+    answered = judged.pairs[judged.pairs["line"] >= 0].sort_values("night", kind="stable")
+    for night, name, line in zip(_array(answered["night"]), answered["incident"], answered["line"], strict=True):
+        label, told = judged.labels[name], judged.lines.iloc[int(line)]
+        over = judged.limits.over(label, night)
+        if over is not None:
+            states.append(bool(told["open"]) != over)
+        start = _array(judged.lines["start"])[int(line)]
+        errors.setdefault(name, abs(seconds_between(label.incident.start, start)))
+    off_by = list(errors.values())
+    return {
+        "state_right": round(float(np.mean(states)), 4) if states else None,
+        "start_error_s": float(np.median(off_by)) if off_by else None,
+        "start_error_p90_s": float(np.quantile(off_by, 0.9)) if off_by else None,
+    }
+
+
+def _stable(judged: JudgedNights) -> float | None:
+    """Share of the steps from night to night in which an incident keeps its id, and the id is of no other incident."""
+    answered = judged.pairs[judged.pairs["line"] >= 0].sort_values("night", kind="stable")
+    ids = judged.lines["incident"].astype(str).to_numpy()[answered["line"].to_numpy(int)]
+    owners, used = defaultdict(set), defaultdict(list)
+    for incident, name in zip(answered["incident"], ids, strict=True):
+        owners[name].add(incident)
+        used[incident].append(name)
+    kept = [a == b and len(owners[b]) == 1 for own in used.values() for a, b in pairwise(own)]
+    return round(float(np.mean(kept)), 4) if kept else None
+
+
+def _array(column: "pd.Series[Any]") -> npt.NDArray[np.datetime64]:
+    return column.to_numpy("datetime64[ms]")
+
+
+def _share(marks: "pd.Series[bool]") -> float | None:
+    return round(float(marks.astype(bool).mean()), 4) if len(marks) else None

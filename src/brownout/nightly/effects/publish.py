@@ -1,0 +1,61 @@
+"""Publish a night: its effects on the outside, in an order in which nothing later can take away what came before."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from brownout.domain.ports import Tracker
+from brownout.nightly.context import NightContext
+from brownout.nightly.effects.alert_state_file import write_alert_state
+from brownout.nightly.effects.report_archive import write_night_report
+from brownout.nightly.effects.side_effects import SideEffects
+from brownout.nightly.effects.trained_models import log_models
+from brownout.nightly.effects.write_back import Sink, write_back
+from brownout.nightly.run import NightResult
+from brownout.store.workspace import Workspace
+
+__all__ = ["LOGGING", "Services", "publish"]
+
+LOGGING = "log the trainings in MLflow"
+PRUNING = "remove old trainings from MLflow"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What stands beside a night, opened when it is needed: None where the settings name none.
+
+    ``open_sink`` gives what points are written to, ``open_tracker`` where trainings are logged; both may raise what
+    ``EXPECTED`` names.
+    """
+
+    open_sink: Callable[[], Sink] | None = None
+    open_tracker: Callable[[], Tracker] | None = None
+
+
+def publish(
+    result: NightResult, context: NightContext, workspace: Workspace, services: Services, effects: SideEffects
+) -> Path:
+    """Report and archive, alert state, write-back, log of trainings; returns the path of the report's page.
+
+    The report and the alert state must succeed: an error there ends the night. What fails after them is kept in
+    ``effects``.
+    """
+    keep_days = context.settings.report.archive_days
+    page = write_night_report(result.night, workspace, keep_days=keep_days)
+    write_alert_state(workspace, result.night)
+    if services.open_sink is not None:
+        open_sink = services.open_sink
+        effects.run("write back", lambda _note: write_back(result, context.metrics, open_sink()))
+    if services.open_tracker is not None:
+        open_tracker, tracking_days = services.open_tracker, context.settings.tracking.keep_days
+        now = context.created.astype("datetime64[ms]").astype(float) / 1000
+        records = effects.run(LOGGING, lambda note: log_models(workspace, open_tracker(), note))
+        if records is not None and records != result.night.models:
+            night = replace(result.night, models=records)
+            effects.run(
+                "name the models in the report",
+                lambda _note: write_night_report(night, workspace, keep_days=keep_days),
+            )
+        if records is not None:
+            effects.run(PRUNING, lambda _note: open_tracker().prune(keep_days=tracking_days, now=now))
+    return page

@@ -1,0 +1,182 @@
+"""Write-back: what a night found as points beside the telemetry, so that dashboards can show both.
+
+Points carry the tags of their source, and times that follow from the data: the same night written twice leaves the same
+points. See ``docs/influxdb.md`` for the measurements.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from brownout.domain.entities import Topology
+from brownout.domain.findings import AnomalyScores
+from brownout.domain.forecasts import Forecasts
+from brownout.domain.metrics import Metric
+from brownout.domain.night import Night
+from brownout.ingest.line_protocol import Points
+from brownout.nightly.run import NightResult
+
+__all__ = ["Sink", "forecast_points", "night_points", "score_points", "write_back"]
+
+Sink = Callable[[Iterable[Points]], int]
+"""Takes points, returns the number of lines written."""
+
+SCORE_SLOT_S = 300
+"""Scores are written as the highest of five minutes."""
+
+
+def write_back(result: NightResult, metrics: Mapping[str, Metric], sink: Sink) -> int:
+    """Write forecasts, scores, breaches, episodes and causes of a night; returns the number of lines written."""
+    return sink(_points(result, metrics))
+
+
+def _points(result: NightResult, metrics: Mapping[str, Metric]) -> Iterator[Points]:
+    topology = result.night.topology
+    for shard in result.shards:
+        if shard.forecast is not None and shard.forecast.forecasts is not None:
+            yield forecast_points(shard.forecast.forecasts, metrics, topology)
+        if shard.detection.scores is not None:
+            yield score_points(shard.detection.scores, topology)
+    yield from night_points(result.night)
+
+
+def forecast_points(forecasts: Forecasts, metrics: Mapping[str, Metric], topology: Topology) -> Points:
+    """``brownout_forecast``: median and 10–90 % band of each series and slot, with its limit."""
+    rows, steps = len(forecasts.series), forecasts.horizon
+    tags = [
+        _tags(topology, series.entity) | {"metric": series.metric, "unit": metrics[series.metric].unit}
+        for series in forecasts.series
+    ]
+    first, last = forecasts.quantiles.index(0.1), forecasts.quantiles.index(0.9)
+    middle = forecasts.quantiles.index(0.5)
+    offsets = np.arange(1, steps + 1) * forecasts.interval_s * 1000
+    limits = np.array([_or_nan(metrics[series.metric].limit) for series in forecasts.series])
+    return Points(
+        measurement="brownout_forecast",
+        tags=tags,
+        series=np.repeat(np.arange(rows), steps),
+        times=(_ms(forecasts.origins)[:, None] + offsets).ravel(),
+        fields={
+            "yhat": forecasts.values[:, :, middle].astype(float).ravel(),
+            "yhat_lower": forecasts.values[:, :, first].astype(float).ravel(),
+            "yhat_upper": forecasts.values[:, :, last].astype(float).ravel(),
+            "limit": np.repeat(limits, steps),
+        },
+        texts={"model": [maker for maker in forecasts.makers for _ in range(steps)]},
+    )
+
+
+def score_points(scores: AnomalyScores, topology: Topology) -> Points:
+    """``brownout_anomaly``: highest score of each entity in five minutes; 1.0 is the alarm boundary."""
+    factor = max(SCORE_SLOT_S // scores.interval_s, 1)
+    slots = _ms(scores.times) // (factor * scores.interval_s * 1000)
+    starts = np.flatnonzero(np.concatenate(([True], np.diff(slots) != 0)))
+    peaks = np.fmax.reduceat(scores.scores, starts, axis=1)
+    entities, places = np.nonzero(np.isfinite(peaks))
+    return Points(
+        measurement="brownout_anomaly",
+        tags=[_tags(topology, entity) for entity in scores.entities],
+        series=entities,
+        times=(slots[starts] * factor * scores.interval_s * 1000)[places],
+        fields={"score": peaks[entities, places].astype(float)},
+    )
+
+
+def night_points(night: Night) -> Iterator[Points]:
+    """Breaches, episodes and causes."""
+    if night.breaches:
+        yield _breaches(night)
+    if night.episodes or night.suppressed:
+        yield _episodes(night)
+    if night.diagnoses:
+        yield _causes(night)
+
+
+def _episodes(night: Night) -> Points:
+    """Episodes with the incident they belong to; those that are not alarmed have ``alarm`` 0 and say why."""
+    incident = {episode: diagnosis.id for diagnosis in night.diagnoses for episode in diagnosis.episodes}
+    reasons = {one.episode.id: one.reason for one in night.suppressed}
+    found = [*night.episodes, *(one.episode for one in night.suppressed)]
+    return Points(
+        measurement="brownout_episode",
+        tags=[_tags(night.topology, episode.entity) for episode in found],
+        series=np.arange(len(found)),
+        times=_ms([episode.start for episode in found]),
+        fields={
+            "severity": np.array([episode.severity for episode in found], float),
+            "end_ms": _ms([episode.end for episode in found]),
+            "open": np.array([int(episode.open) for episode in found]),
+            "alarm": np.array([int(episode.id not in reasons) for episode in found]),
+        },
+        texts={
+            "episode": [episode.id for episode in found],
+            "incident": [incident.get(episode.id, "") for episode in found],
+            "moved": [", ".join(m.series.metric for m in episode.movers[:3]) for episode in found],
+            "reason": [reasons.get(episode.id, "") for episode in found],
+        },
+    )
+
+
+def _breaches(night: Night) -> Points:
+    found = night.breaches
+    times = {
+        f"{name}_ms": np.array([_moment(getattr(breach, name)) for breach in found])
+        for name in ("earliest", "likely", "latest")
+    }
+    return Points(
+        measurement="brownout_breach",
+        tags=[_tags(night.topology, b.series.entity) | {"metric": b.series.metric} for b in found],
+        series=np.arange(len(found)),
+        times=_ms([night.end.astype("datetime64[s]")] * len(found)),
+        fields={
+            "probability": np.array([breach.probability for breach in found], float),
+            "limit": np.array([breach.limit for breach in found], float),
+            "duration_s": np.array([breach.duration_s for breach in found], float),
+            **times,
+        },
+        texts={"model": [breach.maker for breach in found]},
+    )
+
+
+def _causes(night: Night) -> Points:
+    """The three most probable causes of each incident; ``incident`` is told by its first entity and its start."""
+    ranked = [(d, rank, cause) for d in night.diagnoses for rank, cause in enumerate(d.causes[:3], 1)]
+    return Points(
+        measurement="brownout_cause",
+        tags=[_tags(night.topology, d.entities[0]) | {"rank": str(rank)} for d, rank, _ in ranked],
+        series=np.arange(len(ranked)),
+        times=_ms([d.start for d, _, _ in ranked]),
+        fields={
+            "probability": np.array([cause.probability for _, _, cause in ranked], float),
+            "open": np.array([int(d.open) for d, _, _ in ranked]),
+        },
+        texts={
+            "cause": [cause.id for _, _, cause in ranked],
+            "title": [cause.title for _, _, cause in ranked],
+            "family": [str(cause.family) for _, _, cause in ranked],
+            "culprit": [cause.entity for _, _, cause in ranked],
+            "incident": [d.id for d, _, _ in ranked],
+        },
+    )
+
+
+def _tags(topology: Topology, entity: str) -> dict[str, str]:
+    """The tags that name it in the source, and which entity it is to brownout."""
+    found = topology[entity]
+    names = found.named_by or tuple(found.labels)
+    tags = {name: found.labels[name] for name in names if name in found.labels}
+    return {**tags, "entity": found.id, "kind": found.kind}
+
+
+def _ms(times: Sequence[np.datetime64] | npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:
+    millis: npt.NDArray[np.int64] = np.asarray(times, "datetime64[ms]").astype(np.int64)
+    return millis
+
+
+def _moment(time: np.datetime64 | None) -> float:
+    return np.nan if time is None else float(time.astype("datetime64[ms]").astype(np.int64))
+
+
+def _or_nan(value: float | None) -> float:
+    return np.nan if value is None else value

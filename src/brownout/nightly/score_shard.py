@@ -1,0 +1,92 @@
+"""Score one shard: read it, forecast it, search it, and say how well it was measured."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from brownout.domain.night import ConsoleLevel
+from brownout.domain.panel import Panel
+from brownout.domain.repairs import Repairs
+from brownout.nightly.charts import console_levels
+from brownout.nightly.context import NightContext
+from brownout.nightly.detect import ShardDetection, detect
+from brownout.nightly.forecast import ShardForecast, forecast
+from brownout.nightly.panels import forecast_panel
+from brownout.numerics.slots import days
+from brownout.store.shards import ShardPlan, plan_shards, read_shard
+
+__all__ = ["DETECTOR_PAST_DAYS", "ShardResult", "plan_night", "score_shard"]
+
+DETECTOR_PAST_DAYS = 7.0
+"""How much before its window the detector looks back at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ShardResult:
+    """What the night found in one shard.
+
+    Attributes
+    ----------
+    measured
+        By metric name: slots of the window with a value, and all slots of the entities that carry the metric.
+    latency
+        Console latency in the window on forecast slots, one entity a row; None where the shard has no consoles.
+    consoles
+        How slow each console of the shard is now.
+    forecast
+        None where nothing was to be forecast.
+    """
+
+    detection: ShardDetection
+    forecast: ShardForecast | None
+    measured: Mapping[str, tuple[int, int]]
+    latency: Panel | None
+    consoles: tuple[ConsoleLevel, ...]
+    repairs: Repairs
+
+
+def plan_night(context: NightContext) -> tuple[ShardPlan, ...]:
+    """Shards of everything measured lately, with the past that forecasts, scores and the outlook need."""
+    span, settings, forecasting = context.span, context.settings, context.models.forecaster is not None
+    start = lately = span.window - days(DETECTOR_PAST_DAYS)
+    if forecasting:
+        lately = min(span.end - days(settings.forecast.context_days), lately)
+        start = min(lately, span.end - days(settings.forecast.outlook_context_days))
+    entities = [name for name, measured in context.store.spans().items() if measured.last >= lately]
+    return plan_shards(
+        context.store, size=settings.shard_size, start=max(span.first, start), end=span.end, entities=entities
+    )
+
+
+def score_shard(context: NightContext, plan: ShardPlan) -> ShardResult:
+    """Forecast every series of a shard to its limit and merge what is abnormal in the window into episodes."""
+    shard, span = read_shard(context.store, plan), context.span
+    whole = context.calendar.without(shard.panel, context.topology)
+    panel = whole.between(span.window - days(DETECTOR_PAST_DAYS), whole.end)
+    first = min(max(panel.slot(span.window), 1), panel.values.shape[1])
+    window = shard.panel.between(span.window, span.end)
+    return ShardResult(
+        detection=detect(context, panel, first),
+        forecast=forecast(context, plan, whole),
+        measured=_measured(window),
+        latency=_latency(context, forecast_panel(whole, context.settings.forecast).between(span.window, whole.end)),
+        consoles=console_levels(_latency(context, window), context.metrics.get(context.console_latency), span.end),
+        repairs=shard.repairs,
+    )
+
+
+def _measured(window: Panel) -> dict[str, tuple[int, int]]:
+    seen = np.isfinite(window.values).sum(axis=1)
+    slots = window.values.shape[1]
+    return {
+        name: (int(seen[:, column].sum()), int((seen[:, column] > 0).sum()) * slots)
+        for column, name in enumerate(window.metric_names)
+        if seen[:, column].any()
+    }
+
+
+def _latency(context: NightContext, window: Panel) -> Panel | None:
+    if context.console_latency not in window.metric_names:
+        return None
+    return window.select(metrics=[window.metric_names.index(context.console_latency)])

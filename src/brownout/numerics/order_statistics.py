@@ -1,0 +1,114 @@
+"""Medians and quantiles of what was measured: NaN never counts, and what was never measured stays NaN.
+
+NumPy's own ``nanmedian`` and ``nanquantile`` give the same figures, but go through one row at a time where values are
+missing, and warn where a row has none.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from brownout.domain.panel import Float
+
+__all__ = ["Method", "median", "median_of_layers", "quantile", "quantiles"]
+
+Real = TypeVar("Real", np.float32, np.float64)
+Method = Literal["nearest", "lower", "linear"]
+"""What a quantile is that falls between two values: the nearer one, the lower one, or a point on the line between."""
+
+
+def quantiles(
+    values: npt.NDArray[Real], levels: Sequence[float], *, axis: int = 1, method: Method = "nearest"
+) -> list[npt.NDArray[Real]]:
+    """Quantiles along an axis, one array for each level, without that axis and of the same type as the values.
+
+    The methods are those of the same name of ``numpy.quantile``; the values are put in order once for all levels.
+    """
+    if not values.shape[axis]:
+        nothing = np.full(np.delete(values.shape, axis), np.nan, values.dtype)
+        return [nothing.copy() for _ in levels]
+    ordered = np.sort(values, axis=axis)  # NaN sorts last
+    last = _last_known(ordered, axis)
+    if method == "linear":
+        return [_between(ordered, level * last, axis) for level in levels]
+    to_integer = np.round if method == "nearest" else np.floor
+    return [_at(ordered, to_integer(level * last).astype(np.int64), axis) for level in levels]
+
+
+def quantile(
+    values: npt.NDArray[Real], level: float, *, axis: int = 1, method: Method = "nearest"
+) -> npt.NDArray[Real]:
+    """One quantile along an axis, as ``quantiles`` gives several."""
+    return quantiles(values, (level,), axis=axis, method=method)[0]
+
+
+def median(values: npt.NDArray[Real], *, axis: int = -1) -> npt.NDArray[Real]:
+    """Medians along an axis; of an even number of values the mean of the two in the middle."""
+    if not values.shape[axis]:
+        return np.full(np.delete(values.shape, axis), np.nan, values.dtype)
+    ordered = np.sort(values, axis=axis)
+    last = _last_known(ordered, axis)
+    both = _at(ordered, last // 2, axis) + _at(ordered, (last + 1) // 2, axis)
+    return np.asarray(both / 2, values.dtype)
+
+
+def median_of_layers(layers: Sequence[Float]) -> Float:
+    """Median over equally shaped arrays, element by element; several times as quick as ``median`` for a few layers.
+
+    What is missing is filled with the two infinities in turn, so the median stays in the middle; the layers are put in
+    order by a network of minima and maxima (odd-even transposition sort).
+    """
+    if len(layers) % 2 == 0:
+        layers = [*layers, np.full_like(layers[0], np.nan)]
+    if len(layers) == 1:
+        return layers[0].copy()
+    ordered, odd_missing = _filled(layers)
+    count = len(ordered)
+    for turn in range(count):
+        for low in range(turn % 2, count - 1, 2):
+            smaller = np.minimum(ordered[low], ordered[low + 1])
+            np.maximum(ordered[low], ordered[low + 1], out=ordered[low + 1])
+            ordered[low] = smaller
+    middle, above = ordered[count // 2], ordered[count // 2 + 1]
+    with np.errstate(invalid="ignore"):  # the sum of both infinities, where nothing is measured
+        medians = np.where(odd_missing, (middle + above) / 2, middle)
+    medians[~np.isfinite(medians)] = np.nan
+    return medians
+
+
+def _last_known(ordered: npt.NDArray[Any], axis: int) -> Any:
+    """Index of the last value that is not NaN of arrays in order, 0 where all are; a scalar where none is NaN."""
+    size = ordered.shape[axis]
+    if not np.isnan(np.take(ordered, -1, axis=axis)).any():
+        return np.int64(size - 1)
+    return np.maximum(size - np.isnan(ordered).sum(axis=axis) - 1, 0)
+
+
+def _at(ordered: npt.NDArray[Real], index: Any, axis: int) -> npt.NDArray[Real]:
+    """The value at an index, or at one for each row; where nothing is measured the first value is NaN too."""
+    if not np.ndim(index):
+        same: npt.NDArray[Real] = np.take(ordered, int(index), axis=axis)
+        return same
+    chosen: npt.NDArray[Real] = np.take_along_axis(ordered, np.expand_dims(index, axis), axis=axis)
+    return chosen.squeeze(axis)
+
+
+def _between(ordered: npt.NDArray[Real], position: Any, axis: int) -> npt.NDArray[Real]:
+    """The point on the line between the two values around a position."""
+    below = np.floor(position).astype(np.int64)
+    above = np.ceil(position).astype(np.int64)
+    low, high = _at(ordered, below, axis), _at(ordered, above, axis)
+    return np.asarray(low + (high - low) * np.asarray(position - below, np.float64), ordered.dtype)
+
+
+def _filled(layers: Sequence[Float]) -> tuple[list[Float], npt.NDArray[np.bool_]]:
+    """Layers with minus and plus infinity in turn for what is missing, and where an odd number of them is missing."""
+    odd_missing = np.zeros(layers[0].shape, bool)
+    filled = []
+    for layer in layers:
+        missing = np.isnan(layer)
+        filled.append(np.where(missing, np.where(odd_missing, np.float32(np.inf), np.float32(-np.inf)), layer))
+        odd_missing ^= missing
+    return filled, odd_missing

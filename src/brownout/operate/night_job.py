@@ -1,0 +1,100 @@
+"""A night as a job in an output folder: sync, train, run, publish. The flow and the command line call these steps."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from brownout.domain.calendar import Calendar
+from brownout.domain.night import ModelRecord
+from brownout.domain.ports import Progress, SampleStore, no_progress
+from brownout.nightly.context import NightContext
+from brownout.nightly.effects.alert_state_file import read_alert_state
+from brownout.nightly.effects.publish import LOGGING, Services, publish
+from brownout.nightly.effects.side_effects import SideEffects
+from brownout.nightly.effects.trained_models import load_models, log_models, train_detector, train_forecaster
+from brownout.nightly.run import Map, run, serial_map
+from brownout.operate.sources import Source
+from brownout.operate.sync import SyncResult, sync
+from brownout.settings import Settings
+from brownout.store.as_of import StoreAsOf
+from brownout.store.leftovers import remove_leftovers
+from brownout.store.night_lock import night_lock
+from brownout.store.retention import Keep
+from brownout.store.workspace import Workspace
+
+__all__ = ["NightJob"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NightJob:
+    """A night in an output folder.
+
+    ``as_of`` makes the night of that time (UTC), blind to what was measured later; None is the end of the data.
+    ``effects`` keeps what became of the services beside the night.
+    """
+
+    settings: Settings
+    workspace: Workspace
+    now: np.datetime64
+    calendar: Calendar
+    open_source: Callable[[], Source]
+    services: Services
+    as_of: np.datetime64 | None = None
+    effects: SideEffects = field(default_factory=SideEffects)
+
+    @contextmanager
+    def alone(self, command: str) -> Iterator[None]:
+        """Hold the output folder, without what killed runs left in it; raises LockedError where another run has it."""
+        with night_lock(self.workspace.out, command=command, now=self.now):
+            remove_leftovers(self.workspace.out)
+            yield
+
+    def sync(self, progress: Progress = no_progress) -> SyncResult:
+        """Bring what is new from the data set or database of the settings into the history."""
+        history = self.settings.history
+        keep = Keep(days=history.keep_days, thin_after_days=history.thin_after_days)
+        return sync(self.open_source(), self.workspace.history, keep=keep, progress=progress)
+
+    def context(self) -> NightContext:
+        """Everything that the stages read, without models."""
+        store: SampleStore = self.workspace.open_history()
+        return NightContext.build(
+            store if self.as_of is None else StoreAsOf(store, self.as_of),
+            self.settings,
+            created=self.now,
+            calendar=self.calendar,
+            state=read_alert_state(self.workspace),
+            keep_points=self.services.open_sink is not None,
+        )
+
+    def train(self, progress: Progress = no_progress) -> tuple[ModelRecord, ModelRecord]:
+        """Train forecaster and detector on the history; they are on disk when it returns."""
+        context = self.context()
+        return (
+            train_forecaster(context, self.workspace, progress),
+            train_detector(context, self.workspace, progress),
+        )
+
+    def run(self, map: Map = serial_map, progress: Progress = no_progress) -> Path:  # noqa: A002 - what it is
+        """Run the night with the models of the last training and publish it; returns the path of the report's page."""
+        context = self.context().with_models(load_models(self.workspace))
+        result = run(context, map=map, progress=progress)
+        return publish(result, context, self.workspace, self.services, self.effects)
+
+    def night(self, progress: Progress = no_progress) -> Path:
+        """The whole night without Prefect: what its flow does, in the same order; returns the path of the page."""
+        self.sync(progress)
+        self.train(progress)
+        return self.run(progress=progress)
+
+    def log_trainings(self) -> tuple[ModelRecord, ...]:
+        """Log the last trainings in MLflow; their records, without a URI where that failed."""
+        records = load_models(self.workspace).records
+        if self.services.open_tracker is None:
+            return records
+        open_tracker = self.services.open_tracker
+        logged = self.effects.run(LOGGING, lambda note: log_models(self.workspace, open_tracker(), note))
+        return records if logged is None else logged

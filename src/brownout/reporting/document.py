@@ -1,0 +1,154 @@
+"""From a night to its report, to the text of ``report.json``, and back."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import brownout
+from brownout.domain.encoding import decode, decode_json, encode, json_schema
+from brownout.domain.errors import DataError
+from brownout.domain.findings import Action, Diagnosis, SuppressionReason
+from brownout.domain.forecasts import Series
+from brownout.domain.night import Chart, Night
+from brownout.domain.verdicts import Verdict
+from brownout.reporting.blanks import blanks_of
+from brownout.reporting.first_actions import first_actions
+from brownout.reporting.fleet_overview import fleet_of
+from brownout.reporting.incident_order import abnormal_entities, episodes_of, first_mover
+from brownout.reporting.judgement import judgement_of
+from brownout.reporting.report import (
+    SCHEMA_ID,
+    SCHEMA_VERSION,
+    ActionView,
+    BreachView,
+    ChronicSeries,
+    Incident,
+    QualityView,
+    Report,
+    VerdictView,
+    Window,
+    extended,
+)
+from brownout.reporting.summary import outlook_of, summary_of
+
+__all__ = ["load_night", "report_json", "report_of", "report_schema"]
+
+DIGITS = 4
+"""Significant digits of the numbers of a report: more than a chart can show."""
+REPAIRED_MOST = 10
+ALL_METRICS = "All metrics"
+WINDOW = ("start", "end", "interval_s", "horizon_s")
+
+
+def report_of(night: Night) -> Report:
+    """The report of a night: all of it, and the views of the page.
+
+    Numbers are rounded first, so that a report made from a stored night says the same to the last digit.
+    """
+    night = _with_present(decode_json(Night, encode(night, digits=DIGITS, indent=None)))
+    actions: dict[str, list[Action]] = {}
+    for action in night.actions:
+        actions.setdefault(action.about, []).append(action)
+    incidents = tuple(_incident(diagnosis, night, actions.pop(diagnosis.id, [])) for diagnosis in night.diagnoses)
+    ahead = tuple(_action(action, "forecast", night) for members in actions.values() for action in members)
+    repairs = Counter(night.quality.repairs.by_entity())
+    latency = None if night.latency is None else replace(night.latency, id="latency")
+    return extended(
+        Report,
+        night,
+        version=brownout.__version__,
+        window=Window(**{name: getattr(night, name) for name in WINDOW}),
+        summary=summary_of(night),
+        fleet=fleet_of(night),
+        breaches=tuple(extended(BreachView, b, outlook=outlook_of(b, night.horizon_s)) for b in night.breaches),
+        chronic=tuple(extended(ChronicSeries, s, limit=night.metrics[s.metric].limit) for s in night.chronic),
+        incidents=incidents,
+        first=first_actions(incidents, ahead, night.breaches),
+        actions=ahead,
+        forecasts=_named(night.forecasts, "f"),
+        latency=latency,
+        verdicts=tuple(_verdict(verdict, night) for verdict in night.verdicts),
+        quality=extended(QualityView, night.quality, repaired_most=dict(repairs.most_common(REPAIRED_MOST))),
+        judgement=judgement_of(night.skills, night.metrics),
+    )
+
+
+def report_json(report: Report) -> str:
+    """The text of ``report.json``."""
+    labels = {name: (metric.label, metric.unit) for name, metric in report.metrics.items()}
+    return encode(report, digits=DIGITS, labels={"": (ALL_METRICS, ""), **labels})
+
+
+def report_schema() -> dict[str, Any]:
+    """The JSON schema of ``report.json``, with a description of every field."""
+    return json_schema(Report, identity=SCHEMA_ID)
+
+
+def load_night(path: Path) -> Night:
+    """The night of a stored ``report.json``; raises DataError where it is missing, damaged or of another version."""
+    try:
+        stored: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        msg = f"{path} cannot be read: {error}."
+        raise DataError(msg, remedy="Give the report.json of a night that brownout wrote.") from error
+    version = stored.get("schema_version") if isinstance(stored, Mapping) else None
+    if version != SCHEMA_VERSION:
+        msg = f"{path} has schema_version {version!r}, and this release reads {SCHEMA_VERSION}."
+        raise DataError(msg, remedy="Make the night again with `brownout watch --as-of`, or use the release of then.")
+    return decode(Night, _as_night(stored))
+
+
+def _as_night(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """A document with what it holds within the window and the incidents in the places of a night."""
+    incidents = stored.get("incidents", ())
+    own = [action for incident in incidents for action in incident["actions"]]
+    return {
+        **stored,
+        **stored.get("window", {}),
+        "diagnoses": incidents,
+        "actions": [*stored.get("actions", ()), *own],
+        "charts": {incident["id"]: incident["charts"] for incident in incidents if incident["charts"]},
+    }
+
+
+def _with_present(night: Night) -> Night:
+    """The night in which breaches of console latency have the level of now that the consoles have."""
+    levels = {level.series: level for level in night.consoles}
+    present = tuple(
+        replace(breach, now=level.now, exceeded=level.exceeded) if (level := levels.get(breach.series)) else breach
+        for breach in night.breaches
+    )
+    return replace(night, breaches=present)
+
+
+def _named(charts: Mapping[Series, Chart], prefix: str) -> dict[Series, Chart]:
+    """The charts with their anchors."""
+    return {series: replace(chart, id=f"{prefix}{number}") for number, (series, chart) in enumerate(charts.items())}
+
+
+def _incident(diagnosis: Diagnosis, night: Night, actions: Iterable[Action]) -> Incident:
+    episodes = episodes_of(diagnosis, night)
+    state = "open" if diagnosis.open else "over"
+    return extended(
+        Incident,
+        diagnosis,
+        severity=max((episode.severity for episode in episodes), default=0.0),
+        abnormal=abnormal_entities(episodes),
+        first=first_mover(episodes),
+        actions=tuple(_action(action, state, night) for action in actions),
+        charts=tuple(_named(night.charts.get(diagnosis.id, {}), f"{diagnosis.id}-").values()),
+    )
+
+
+def _action(action: Action, state: str, night: Night) -> ActionView:
+    return extended(ActionView, action, state=state, blanks=blanks_of(action, night))
+
+
+def _verdict(verdict: Verdict, night: Night) -> VerdictView:
+    episode = verdict.episode
+    muted = [s for s in night.suppressed if s.why is SuppressionReason.FEEDBACK and s.because == episode.id]
+    computed = {"entity": episode.entity, "metric": episode.lead, "effect": verdict.effect, "muted": len(muted)}
+    return extended(VerdictView, verdict, **computed)

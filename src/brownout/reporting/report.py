@@ -1,0 +1,228 @@
+"""The document of ``report.json``: everything of a night, and what is worked out of it for people.
+
+A view is a subclass of the result that it is about and adds only what is computed for the page; what the result holds
+is not repeated here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import Field
+
+from brownout.domain.encoding import Instant, Number, Seconds
+from brownout.domain.findings import Action, Diagnosis, Mover
+from brownout.domain.forecasts import Breach, Series
+from brownout.domain.night import Chart, ChartsBySeries, Night, Quality
+from brownout.domain.verdicts import Verdict
+from brownout.reporting.blanks import Blank
+from brownout.reporting.fleet_overview import Root
+from brownout.reporting.judgement import Judgement
+from brownout.reporting.summary import Summary
+
+__all__ = [
+    "SCHEMA_ID",
+    "SCHEMA_VERSION",
+    "ActionView",
+    "BreachView",
+    "ChronicSeries",
+    "Incident",
+    "QualityView",
+    "Report",
+    "VerdictView",
+    "Window",
+    "extended",
+]
+
+SCHEMA_VERSION = 2
+"""Raised when a field changes its meaning or goes; a new field does not raise it."""
+SCHEMA_ID = f"urn:brownout:report:{SCHEMA_VERSION}"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """What the report is about.
+
+    Attributes
+    ----------
+    start
+        Begin of the window that was searched for incidents.
+    end
+        End of the data and origin of the forecasts.
+    interval_s
+        Seconds between samples.
+    horizon_s
+        How far the forecasts reach, in seconds.
+    """
+
+    start: Instant
+    end: Instant
+    interval_s: int
+    horizon_s: Seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreachView(Breach):
+    """A limit that will probably be crossed, or is already, and how sure that is.
+
+    Attributes
+    ----------
+    outlook
+        exceeded: beyond the limit now; probable: at least an even chance within the horizon of the night; possible: a
+        lower chance; later: in the weeks after.
+    """
+
+    outlook: Literal["exceeded", "probable", "possible", "later"]
+
+
+@dataclass(frozen=True, slots=True)
+class ChronicSeries(Series):
+    """A series that was beyond its limit for most of the window: no breach is forecast for it.
+
+    Attributes
+    ----------
+    limit
+        The limit of its metric; None without one.
+    """
+
+    limit: Number | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionView(Action):
+    """Something to do, with what must be known to do it.
+
+    Attributes
+    ----------
+    state
+        What it is for: an open incident, a forecast breach, or an incident that is over.
+    blanks
+        Values that the operator fills into the commands, and how to find each.
+    """
+
+    state: Literal["open", "forecast", "over"]
+    blanks: tuple[Blank, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident(Diagnosis):
+    """Episodes of related entities at one time, what caused them, and what to do.
+
+    Attributes
+    ----------
+    severity
+        Severity of its worst episode; 1.0 is the alarm boundary.
+    abnormal
+        Entities that were abnormal: the one that moved first, then worst first.
+    first
+        The metric that moved first, over all of them; None where none moved far enough by itself.
+    actions
+        What to do about it.
+    charts
+        The slowest console, what speaks for the cause, and what moved most.
+    """
+
+    severity: Number
+    abnormal: Annotated[tuple[str, ...], Field(alias="entities")]
+    first: Mover | None
+    actions: tuple[ActionView, ...]
+    charts: tuple[Chart, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictView(Verdict):
+    """What someone said about an episode, and what follows for like ones.
+
+    Attributes
+    ----------
+    entity
+        The entity of the episode.
+    metric
+        The metric that led; empty where none did.
+    effect
+        What follows for like episodes, as a sentence.
+    muted
+        How many episodes of this night it keeps from being alarmed.
+    """
+
+    entity: str
+    metric: str
+    effect: str
+    muted: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityView(Quality):
+    """How good the data was.
+
+    Attributes
+    ----------
+    repaired_most
+        Repairs of the ten entities with the most.
+    """
+
+    repaired_most: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Report(Night):
+    """Everything that a nightly run found, and what is worked out of it for people.
+
+    Times are ISO 8601 in UTC, except in charts, where they are seconds since 1970. What is not known is null. Every
+    object that names a metric carries the metric's title and unit.
+
+    Attributes
+    ----------
+    schema
+        ``$id`` of the schema that this document follows.
+    schema_version
+        Raised when a field changes its meaning or goes.
+    version
+        Version of brownout.
+    window
+        What the report is about.
+    summary
+        The report in a few figures and sentences.
+    fleet
+        One line for each host or entity without a parent, worst first.
+    breaches
+        Limits that will probably be crossed, or are already and will probably still be, most probable first.
+    incidents
+        Incidents, open ones first, then the most severe.
+    first
+        What to do first: for open incidents, then for breaches; of what is over only what keeps it from coming back.
+    actions
+        What to do about breaches that no open incident explains; an incident carries its own.
+    judgement
+        What the held-out windows say about intervals and chances, and where the LSTM lost.
+    """
+
+    schema: Annotated[str, Field(alias="$schema")] = SCHEMA_ID
+    schema_version: int = SCHEMA_VERSION
+    version: str
+    window: Window
+    summary: Summary
+    fleet: tuple[Root, ...]
+    breaches: tuple[BreachView, ...]
+    chronic: tuple[ChronicSeries, ...]
+    incidents: tuple[Incident, ...]
+    first: tuple[ActionView, ...]
+    actions: tuple[ActionView, ...]
+    verdicts: tuple[VerdictView, ...] = ()
+    quality: QualityView
+    judgement: Judgement
+    # Written within the window and the incidents.
+    start: Annotated[Instant, Field(exclude=True)]
+    end: Annotated[Instant, Field(exclude=True)]
+    interval_s: Annotated[int, Field(exclude=True)]
+    horizon_s: Annotated[Seconds, Field(exclude=True)]
+    diagnoses: Annotated[tuple[Diagnosis, ...], Field(exclude=True)]
+    charts: Annotated[Mapping[str, ChartsBySeries], Field(exclude=True)]
+
+
+def extended(kind: type[T], result: object, **computed: object) -> T:
+    """A view of a result: all that the result holds, and what was computed, which may replace it."""
+    held: dict[str, Any] = {field.name: getattr(result, field.name) for field in fields(result)}  # type: ignore[arg-type]
+    return kind(**{**held, **computed})

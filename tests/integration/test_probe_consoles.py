@@ -1,0 +1,297 @@
+"""The probe against real servers."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from console_servers import certificates, need, qemu, tigervnc, viewer, websockify, x11vnc
+from servers import free_port
+
+COMMAND = [sys.executable, "-c", "import sys; sys.argv[0] = 'brownout'; from brownout.cli import main; main()", "probe"]
+PASSWORD = "s3cret"
+
+
+def probe(*words: str, expect: int = 0, password: str = "") -> tuple[list[dict[str, str]], str]:
+    """Points as flat tables of tags and fields, and what was said on standard error."""
+    environment = {**os.environ, "BROWNOUT_VNC_PASSWORD": password}
+    done = subprocess.run([*COMMAND, *words], capture_output=True, text=True, timeout=60, env=environment, check=False)
+    assert done.returncode == expect, done.stderr
+    return [point(text) for text in done.stdout.splitlines()], done.stderr
+
+
+def point(text: str) -> dict[str, str]:
+    head, fields, _ = re.split(r"(?<!\\) ", text)
+    return dict(pair.split("=", 1) for pair in [*head.split(",")[1:], *fields.split(",")])
+
+
+def results(points: Sequence[dict[str, str]]) -> list[tuple[str, str]]:
+    return [(one["mode"], one["result"]) for one in points]
+
+
+def test_a_vnc_console_of_qemu_is_opened_and_drawn(tmp_path: Path) -> None:
+    with qemu(tmp_path) as port:
+        points, said = probe(f"vnc://127.0.0.1:{port}", "--count", "1", "--modes", "handshake,update,full,window")
+    assert said == ""
+    assert results(points) == [(mode, "success") for mode in ("handshake", "update", "full", "window")]
+    update = points[1]
+    assert 0 < float(update["update_latency_ms"]) < 2000
+    assert float(update["handshake_ms"]) >= float(update["banner_ms"]) + float(update["negotiate_ms"])
+    assert int(update["width"][:-1]) >= 640
+    assert int(points[2]["frame_bytes"][:-1]) >= 640 * 350 * 4
+    assert 4.5 < float(points[3]["window_s"]) < 6
+
+
+def test_a_spice_console_of_qemu_is_asked_and_left(tmp_path: Path) -> None:
+    with qemu(tmp_path, spice="disable-ticketing=on") as port:
+        points, _ = probe(f"spice://127.0.0.1:{port}", "--count", "2", "--interval", "0.5")
+    assert results(points) == [("handshake", "success")] * 2
+    assert all(0 < float(one["negotiate_ms"]) < 2000 for one in points)
+    assert all("banner_ms" not in one for one in points)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_user_of_qemu_stays_connected(tmp_path: Path, *, shared: bool) -> None:
+    modes = "handshake,update,full"
+    with qemu(tmp_path) as port, viewer(port, shared=shared) as user:
+        points, _ = probe(f"vnc://127.0.0.1:{port}", "--count", "3", "--interval", "0.3", "--modes", modes)
+        assert user.alive()
+    assert results(points).count(("handshake", "success")) == 3
+    # Who has the console to himself keeps it: QEMU turns the probe away.
+    assert ("update", "success" if shared else "reset") in results(points)
+
+
+@pytest.mark.parametrize("options", [(), ("-AlwaysShared",), ("-NeverShared", "-DisconnectClients=0")])
+def test_a_user_of_tigervnc_stays_connected(tmp_path: Path, options: tuple[str, ...]) -> None:
+    with tigervnc(tmp_path, "-SecurityTypes", "None", *options) as port, viewer(port, shared=True) as user:
+        points, _ = probe(f"vnc://127.0.0.1:{port}", "--count", "2", "--interval", "0.3")
+        assert user.alive()
+    assert results(points).count(("handshake", "success")) == 2
+
+
+def test_a_server_that_would_disconnect_users_is_told_and_can_be_spared(tmp_path: Path) -> None:
+    """TigerVNC with -NeverShared throws out whoever is there, whatever a viewer asks for."""
+    options = ("-SecurityTypes", "None", "-NeverShared")
+    with tigervnc(tmp_path, *options) as port, viewer(port, shared=True) as user:
+        targets = tmp_path / "targets"
+        targets.write_text(f"vnc://127.0.0.1:{port} modes=handshake")
+        spared, _ = probe(str(targets), "--count", "2", "--interval", "0.3")
+        assert user.alive()
+        assert results(spared) == [("handshake", "success")] * 2
+        _, said = probe(f"vnc://127.0.0.1:{port}", "--count", "1")
+    assert "modes=handshake" in said
+
+
+def test_a_server_that_counts_handshakes_as_failed_logins_is_left_alone(tmp_path: Path) -> None:
+    need("vncpasswd")
+    password = tmp_path / "password"
+    subprocess.run(["vncpasswd", password], input=f"{PASSWORD}\n{PASSWORD}\nn\n", text=True, check=True)
+    with tigervnc(tmp_path, "-SecurityTypes", "VncAuth", "-PasswordFile", str(password)) as port:
+        unknown, said = probe(f"vnc://127.0.0.1:{port}", "--count", "12", "--interval", "0.2")
+    assert results(unknown).count(("handshake", "refused")) == 1
+    assert "failed logins" in said
+
+
+@pytest.mark.parametrize("options", [(), ("-noshared",)])
+def test_a_user_of_x11vnc_stays_connected(tmp_path: Path, options: tuple[str, ...]) -> None:
+    with x11vnc(tmp_path, *options) as port, viewer(port, shared=True) as user:
+        points, _ = probe(f"vnc://127.0.0.1:{port}", "--count", "2", "--interval", "0.3")
+        assert user.alive()
+    assert results(points).count(("handshake", "success")) == 2
+
+
+def test_a_key_shows_in_a_guest_that_is_prepared_and_in_no_other(tmp_path: Path) -> None:
+    with x11vnc(tmp_path) as port:
+        address = f"vnc://127.0.0.1:{port} domain_name=canary"
+        targets = tmp_path / "targets"
+        targets.write_text(address)
+        with_key, _ = probe(str(targets), "--count", "1", "--inject", "canary")
+        without, _ = probe(str(targets), "--count", "1", "--inject", "another")
+    assert results(with_key) == [(mode, "success") for mode in ("handshake", "update", "canary")]
+    assert 0 < float(with_key[2]["echo_ms"]) < 2000
+    assert results(without) == [(mode, "success") for mode in ("handshake", "update")]
+
+
+def test_through_websockify_is_a_vantage_of_its_own(tmp_path: Path) -> None:
+    with qemu(tmp_path) as console, websockify(tmp_path, console) as port:
+        direct, _ = probe(f"vnc://127.0.0.1:{console}", "--count", "1")
+        proxied, _ = probe(f"ws://127.0.0.1:{port}/websockify", "--count", "1")
+        page = f"http://127.0.0.1:{port}/vnc_auto.html?path=%3Ftoken%3Dabc"
+        of_page, _ = probe(page, "--count", "1")
+    assert results(direct) == results(proxied) == results(of_page) == [("handshake", "success"), ("update", "success")]
+    assert {one["transport"] for one in proxied} == {"ws"}
+    assert {one["vantage"] for one in proxied} == {"proxy"}
+    assert float(proxied[0]["auth_ms"]) > 0
+
+
+def test_websockify_with_tls_is_checked(tmp_path: Path) -> None:
+    pki = certificates(tmp_path)
+    options = ("--cert", str(pki / "server-cert.pem"), "--key", str(pki / "server-key.pem"), "--ssl-only")
+    with qemu(tmp_path) as console, websockify(tmp_path, console, *options) as port:
+        trusted, _ = probe(f"wss://127.0.0.1:{port}/", "--count", "1", "--ca-file", str(pki / "ca-cert.pem"))
+        doubted, said = probe(f"wss://127.0.0.1:{port}/", "--count", "1")
+    assert results(trusted) == [("handshake", "success"), ("update", "success")]
+    assert results(doubted) == [("handshake", "auth_failed")]
+    assert "certificate" in said
+
+
+def test_a_proxy_whose_console_is_gone_is_a_failure(tmp_path: Path) -> None:
+    with websockify(tmp_path, 1) as port:
+        points, _ = probe(f"ws://127.0.0.1:{port}/", "--count", "1")
+    assert results(points) == [("handshake", "reset")]
+
+
+def test_a_password_opens_and_a_wrong_one_is_not_tried_again(tmp_path: Path) -> None:
+    secret = ("-object", f"secret,id=s0,data={PASSWORD}")
+    with qemu(tmp_path, vnc="password-secret=s0", more=secret) as port:
+        address = f"vnc://127.0.0.1:{port}"
+        right, _ = probe(address, "--count", "1", password=PASSWORD)
+        without, said = probe(address, "--count", "1")
+        wrong, _ = probe(address, "--count", "4", "--interval", "0.3", "--modes", "handshake,update", password="no")
+    assert results(right) == [("handshake", "success"), ("update", "success")]
+    assert results(without) == [("handshake", "success")]
+    assert "password" in said
+    assert results(wrong).count(("update", "auth_failed")) == 1
+    assert results(wrong).count(("handshake", "success")) == 4
+
+
+@pytest.mark.parametrize("password", ["", PASSWORD])
+def test_vencrypt_with_certificates(tmp_path: Path, password: str) -> None:
+    pki = certificates(tmp_path)
+    more = ["-object", f"tls-creds-x509,id=tls0,dir={pki},endpoint=server,verify-peer=off"]
+    more += ["-object", f"secret,id=s0,data={password}"] if password else []
+    with qemu(tmp_path, vnc="tls-creds=tls0" + ",password-secret=s0" * bool(password), more=more) as port:
+        address = f"vnc+tls://127.0.0.1:{port}"
+        ca = ("--ca-file", str(pki / "ca-cert.pem"))
+        trusted, _ = probe(address, "--count", "1", *ca, password=password)
+        doubted, said = probe(address, "--count", "1", password=password)
+        plain, hint = probe(f"vnc://127.0.0.1:{port}", "--count", "1", password=password)
+    assert results(trusted) == [("handshake", "success"), ("update", "success")]
+    assert {one["transport"] for one in trusted} == {"tls"}
+    assert results(doubted) == [("handshake", "success"), ("update", "auth_failed")]
+    assert "certificate" in said
+    assert results(plain) == [("handshake", "success")]
+    assert "TLS" in hint
+
+
+def test_vencrypt_without_certificates_only_where_it_is_allowed(tmp_path: Path) -> None:
+    more = ["-object", "tls-creds-anon,id=tls0,endpoint=server"]
+    with qemu(tmp_path, vnc="tls-creds=tls0", more=more) as port:
+        allowed, _ = probe(f"vnc+tls://127.0.0.1:{port}", "--count", "1", "--anonymous-tls")
+        refused, _ = probe(f"vnc+tls://127.0.0.1:{port}", "--count", "1")
+    assert results(allowed) == [("handshake", "success"), ("update", "success")]
+    assert results(refused) == [("handshake", "success"), ("update", "auth_failed")]
+
+
+def test_spice_over_tls(tmp_path: Path) -> None:
+    pki = certificates(tmp_path)
+    secure = free_port()
+    options = f"disable-ticketing=on,tls-port={secure},x509-dir={pki},tls-channel=main"
+    with qemu(tmp_path, spice=options) as port:
+        trusted, _ = probe(f"spice+tls://127.0.0.1:{secure}", "--count", "1", "--ca-file", str(pki / "ca-cert.pem"))
+        doubted, _ = probe(f"spice+tls://127.0.0.1:{secure}", "--count", "1")
+        plain, _ = probe(f"spice://127.0.0.1:{port}", "--count", "1")
+    assert results(trusted) == [("handshake", "success")]
+    assert {one["transport"] for one in trusted} == {"tls"}
+    assert float(trusted[0]["auth_ms"]) > 0
+    assert results(doubted) == [("handshake", "auth_failed")]
+    assert results(plain) == [("handshake", "refused")]  # its main channel wants TLS
+
+
+def test_below_execd_a_newline_begins_a_round_and_the_end_of_input_ends_all(tmp_path: Path) -> None:
+    """A driver that does what Telegraf's inputs.execd does with signal = "STDIN"."""
+    with qemu(tmp_path) as port:
+        words = [*COMMAND, f"vnc://127.0.0.1:{port}", "--execd", "STDIN", "--interval", "1"]
+        process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        os.set_blocking(process.stdout.fileno(), False)
+        time.sleep(3.0)
+        assert process.stdout.read() is None  # nothing before it is asked
+        for number in range(1, 3):
+            process.stdin.write(b"\n")
+            time.sleep(1.5)
+            lines = (process.stdout.read() or b"").decode()
+            assert lines.endswith("\n")
+            assert [one["mode"] for one in map(point, lines.splitlines())].count("handshake") == 1, number
+        process.stdin.close()
+        assert process.wait(5) == 0
+
+
+def test_below_execd_without_a_signal_it_runs_by_the_clock_until_the_end_of_input(tmp_path: Path) -> None:
+    with qemu(tmp_path) as port:
+        words = [*COMMAND, f"vnc://127.0.0.1:{port}", "--execd", "none", "--interval", "0.5"]
+        process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        time.sleep(4.0)
+        said, _ = process.communicate(timeout=5)  # closes standard input
+    assert process.returncode == 0
+    assert said.count(b"mode=handshake") >= 3
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_in_good_order(tmp_path: Path, how: signal.Signals) -> None:
+    with qemu(tmp_path) as port:
+        words = [*COMMAND, f"vnc://127.0.0.1:{port}", "--interval", "0.3"]
+        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        time.sleep(3.5)
+        process.send_signal(how)
+        said, talk = process.communicate(timeout=5)
+    assert (process.returncode, talk) == (0, b"")
+    assert said.count(b"mode=handshake") >= 3
+
+
+def test_it_ends_when_nobody_reads(tmp_path: Path) -> None:
+    with qemu(tmp_path) as port:
+        words = [*COMMAND, f"vnc://127.0.0.1:{port}", "--interval", "0.2"]
+        process = subprocess.Popen(words, stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(10) == 0
+
+
+def test_a_baseline_is_a_mean_with_a_verdict(tmp_path: Path) -> None:
+    words = ("--baseline", "--count", "5", "--interval", "0.3", "--json")
+    with qemu(tmp_path) as port:
+        done = subprocess.run(
+            [*COMMAND, f"vnc://127.0.0.1:{port}", *words], capture_output=True, timeout=60, check=True
+        )
+    (verdict,) = json.loads(done.stdout)
+    assert verdict["stage"] == "update"
+    assert (verdict["probes"], verdict["succeeded"]) == (5, 5)
+    assert verdict["accepted"] is (verdict["mean_ms"] < 150)
+
+
+def test_libvirt_names_the_consoles(tmp_path: Path) -> None:
+    need("virsh")
+    with qemu(tmp_path) as port:
+        domain = tmp_path / "domain.xml"
+        domain.write_text(f"""<node><domain type='test'><name>web 01</name>
+            <uuid>15252f21-b7d9-45bb-9507-5bdfc98c0408</uuid><memory>65536</memory><vcpu>1</vcpu>
+            <os><type>hvm</type></os><devices><graphics type='vnc' port='{port}' listen='0.0.0.0'/></devices></domain>
+            </node>""")
+        points, _ = probe(f"test://{domain}", "--count", "1")
+    assert results(points) == [("handshake", "success"), ("update", "success")]
+    assert {one["domain_name"] for one in points} == {"web\\ 01"}
+
+
+def test_a_command_names_the_consoles(tmp_path: Path) -> None:
+    with qemu(tmp_path) as port:
+        points, _ = probe("--command", f"echo 'vnc://127.0.0.1:{port} domain_name=db01'", "--count", "1")
+    assert {one["domain_name"] for one in points} == {"db01"}
+
+
+def test_usage_that_is_wrong_is_told(tmp_path: Path) -> None:
+    assert "PORT" in probe(expect=2)[1]
+    assert "begins with" in probe("ftp://x:1", "--count", "1", expect=2)[1]
+    said = probe("vnc://user:s3cret@host:5900", expect=2)[1]
+    assert "password" in said
+    assert "s3cret" not in said
+    assert "at most 2" in probe("vnc://127.0.0.1:5900", "--timeout", "9", expect=2)[1]
+    assert "cannot be read" in probe(str(tmp_path / "none"), "--count", "1", expect=2)[1]

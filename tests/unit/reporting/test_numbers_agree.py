@@ -1,0 +1,148 @@
+"""A number that a report shows twice is the same in the tile, the sentence, the table, Markdown and JSON."""
+
+import json
+import re
+from collections import Counter
+from dataclasses import replace
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from nights import driven, night
+
+from brownout.domain.entities import Entity, Topology
+from brownout.domain.forecasts import Series
+from brownout.domain.night import ConsoleLevel, Night
+from brownout.reporting import render_html, render_markdown, report_json, report_of
+
+
+class Page(HTMLParser):
+    """Texts of the elements with an id, and the counts of ``data-`` attributes."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[tuple[str, str]] = []
+        self.texts: dict[str, list[str]] = {}
+        self.marked = Counter[tuple[str, str]]()
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        names = dict(attrs)
+        if tag not in {"meta", "link", "br", "rect", "line"}:
+            self.open.append((tag, names.get("id") or ""))
+        self.marked.update((key, value or "") for key, value in attrs if key.startswith("data-"))
+
+    def handle_endtag(self, tag: str) -> None:
+        while self.open and self.open.pop()[0] != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        for _, name in self.open:
+            if name:
+                self.texts.setdefault(name, []).append(data)
+
+    def text(self, name: str) -> str:
+        return " ".join(" ".join(self.texts[name]).split())
+
+
+def busy_night() -> Night:
+    """Of everything another number: 2 open and 1 over, 3 exceeded, 1 probable, 3 possible, 1 later; 5 of 6 consoles."""
+    made = driven(night())
+    leak, busy, coming, lonely = made.breaches
+    exceeded = [replace(busy, series=Series(f"kvm1/disk{n}", "disk_await_ms"), exceeded=True) for n in range(3)]
+    later = replace(leak, series=Series("kvm2", "host_memory_available_pct"), horizon_s=20 * 86_400)
+    second = replace(made.diagnoses[0], id="d9")
+    consoles = [Entity(id=f"vm1/console{n}", kind="console", parent="vm1") for n in range(5)]
+    levels = tuple(
+        ConsoleLevel(series=Series(f"vm1/console{n}", "console_update_ms"), now=now, limit=150.0, exceeded=now > 150)
+        for n, now in enumerate((248.04, 233.0, 190.0, 151.0, 150.5, 21.0))
+    )
+    return replace(
+        made,
+        topology=Topology.of([*made.topology, *consoles]),
+        breaches=(leak, *exceeded, busy, coming, lonely, later),
+        diagnoses=(made.diagnoses[0], second, made.diagnoses[1]),
+        consoles=levels,
+    )
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(report_json(report_of(busy_night())))
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def page() -> Page:
+    return Page(render_html(report_of(busy_night())))
+
+
+@pytest.fixture(scope="module")
+def markdown() -> str:
+    return render_markdown(report_of(busy_night()))
+
+
+def test_incidents(document: dict[str, Any], page: Page, markdown: str) -> None:
+    open_, over = (sum(incident["open"] is state for incident in document["incidents"]) for state in (True, False))
+    summary = document["summary"]
+    assert (open_, over) == (2, 1) == (summary["incidents_open"], summary["incidents_over"])
+    assert page.text("tile-incidents").startswith("incidents going on 2 1 over;")
+    assert summary["headline"].startswith("2 incidents are going on,")
+    assert (page.marked["data-incident", "open"], page.marked["data-incident", "over"]) == (2, 1)
+    assert "- Incidents: 2 going on, 1 over." in markdown
+    assert (markdown.count("(going on)"), markdown.count("(over)")) == (2, 1)
+    assert sum(root["open"] for root in document["fleet"]) == 2
+
+
+def test_breaches(document: dict[str, Any], page: Page, markdown: str) -> None:
+    counted = Counter(breach["outlook"] for breach in document["breaches"])
+    assert counted == {"exceeded": 3, "probable": 1, "possible": 3, "later": 1}
+    summary = document["summary"]
+    assert {name: summary[name] for name in counted} == counted
+    assert summary["breaches"] == len(document["breaches"]) == 8
+    assert page.text("tile-breaches") == (
+        "limits probably crossed within 24 h 1 3 possible; 1 in the weeks after; 3 exceeded now"
+    )
+    assert {name: page.marked["data-outlook", name] for name in counted} == counted
+    assert (
+        "3 limits are exceeded, 1 limit will probably be crossed within 24 h, 3 more may be, 1 limit"
+        in (summary["headline"])
+    )
+    assert "Limits: 3 exceeded now, 1 probable, 3 possible, 1 in the weeks after." in markdown
+    rows = Counter(re.findall(r"\((now|probable|possible|weeks ahead)\) \|", markdown))
+    assert rows == {"now": 3, "probable": 1, "possible": 3, "weeks ahead": 1}
+
+
+def test_console_latency_now(document: dict[str, Any], page: Page, markdown: str) -> None:
+    """The tile names who hurts now, not the median of three days."""
+    summary = document["summary"]
+    assert summary["consoles_too_slow"] == sum(console["exceeded"] for console in document["consoles"]) == 5
+    assert summary["slowest"] == document["consoles"][0]
+    assert (summary["slowest"]["entity"], summary["slowest"]["now"]) == ("vm1/console0", 248.0)
+    assert page.text("tile-consoles") == "consoles too slow now 5 of 6 slowest vm1/console0 248 ms, limit 150 ms"
+    sentence = "5 of 6 consoles are too slow now, the slowest vm1/console0 with 248 ms (limit 150 ms)."
+    assert summary["sentences"][0] == sentence
+    assert sentence in markdown
+    assert "5 of 6 too slow now, slowest vm1/console0 with 248 ms;" in markdown
+    assert re.findall(r"vm1/console\d", page.text("latency")) == [f"vm1/console{n}" for n in range(5)]
+    assert "vm1/console0 248 ms 150 ms" in page.text("latency")
+
+
+def test_where_nothing_was_measured_lately_the_tile_says_so_and_claims_no_health() -> None:
+    report = report_of(replace(busy_night(), consoles=()))
+    tile = Page(render_html(report)).text("tile-consoles")
+    assert tile == "consoles now – none of 6 was measured in the last half hour"
+    assert not any("too slow" in sentence for sentence in report.summary.sentences)
+
+
+def test_a_breach_of_console_latency_has_the_level_that_its_console_has() -> None:
+    """The forecast's last slot may be half an hour old: what is shown as now is one number."""
+    made = busy_night()
+    coming = next(breach for breach in made.breaches if breach.series.metric == "console_update_ms")
+    name = coming.series.entity
+    stale = replace(coming, now=270.0, exceeded=True)
+    level = ConsoleLevel(series=coming.series, now=31.5, limit=150.0, exceeded=False)
+    report = report_of(replace(made, breaches=(stale,), consoles=(level,)))
+    assert [(b.now, b.outlook) for b in report.breaches] == [(31.5, "possible")]
+    assert (report.summary.exceeded, report.summary.possible) == (0, 1)
+    assert f"| {name} | Console latency (first update) | 31.5 ms | 150 ms |" in render_markdown(report)
