@@ -35,10 +35,9 @@ NEEDS = """
 ## What each input is needed for
 
 Inputs are Telegraf's, but for three. `brownout facts` is
-[run by inputs.exec](influxdb.md#what-no-input-of-telegraf-knows). A console probe writes
-[`console_probe`](influxdb.md#the-console-probe); none ships with brownout yet. Nor does anything that counts clients
-who displace each other (ART-06), or that knows the drivers inside a guest (SW-01, SW-04): whoever has such a collector
-can write what they need. spice-server says that it took a link for slow (NET-10) only with its debugging on.
+[run by inputs.exec](influxdb.md#what-no-input-of-telegraf-knows), and [`brownout probe`](probe.md) writes
+`console_probe`. Nothing that ships with brownout counts clients who displace each other (ART-06), or knows the drivers
+inside a guest (SW-01, SW-04): whoever has such a collector can write what they need. spice-server says that it took a link for slow (NET-10) only with its debugging on.
 `brownout doctor` says all this of a site's own database.
 """
 

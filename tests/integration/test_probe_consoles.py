@@ -8,14 +8,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 from console_servers import certificates, need, qemu, tigervnc, viewer, websockify, x11vnc
+from influx import PASSWORD as INFLUX_PASSWORD
+from influx import Influx
 from servers import free_port
 
+from brownout.ingest.canonical import Canonicaliser
+from brownout.ingest.mapping import TelegrafMapping
+
 COMMAND = [sys.executable, "-c", "import sys; sys.argv[0] = 'brownout'; from brownout.cli import main; main()", "probe"]
-PASSWORD = "s3cret"
+PASSWORD = "s3cret"  # noqa: S105 - of servers that live for one test
+WRONG = "no"
 
 
 def probe(*words: str, expect: int = 0, password: str = "") -> tuple[list[dict[str, str]], str]:
@@ -153,7 +161,7 @@ def test_a_password_opens_and_a_wrong_one_is_not_tried_again(tmp_path: Path) -> 
         address = f"vnc://127.0.0.1:{port}"
         right, _ = probe(address, "--count", "1", password=PASSWORD)
         without, said = probe(address, "--count", "1")
-        wrong, _ = probe(address, "--count", "4", "--interval", "0.3", "--modes", "handshake,update", password="no")
+        wrong, _ = probe(address, "--count", "4", "--interval", "0.3", "--modes", "handshake,update", password=WRONG)
     assert results(right) == [("handshake", "success"), ("update", "success")]
     assert results(without) == [("handshake", "success")]
     assert "password" in said
@@ -295,3 +303,48 @@ def test_usage_that_is_wrong_is_told(tmp_path: Path) -> None:
     assert "s3cret" not in said
     assert "at most 2" in probe("vnc://127.0.0.1:5900", "--timeout", "9", expect=2)[1]
     assert "cannot be read" in probe(str(tmp_path / "none"), "--count", "1", expect=2)[1]
+
+
+def test_what_is_written_to_an_influxdb_is_read_by_the_mapping_as_it_is(tmp_path: Path, influx: Influx) -> None:
+    database = influx.database("consoles")
+    config = tmp_path / "brownout.toml"
+    config.write_text(f'[influxdb]\nurl = "{influx.url}"\ndatabase = "consoles"\nuser = "admin"\n')
+    with (
+        qemu(tmp_path) as vnc,
+        qemu(tmp_path, spice="disable-ticketing=on") as spice,
+        websockify(tmp_path, vnc) as proxy,
+    ):
+        targets = tmp_path / "targets"
+        targets.write_text(
+            f"vnc://127.0.0.1:{vnc} domain_name=vm01 hypervisor=kvm1\n"
+            f"spice://127.0.0.1:{spice} domain_name=vm02 hypervisor=kvm1\n"
+            f"ws://127.0.0.1:{proxy}/ domain_name=vm01 hypervisor=kvm1\n"
+        )
+        words = [*COMMAND, str(targets), "--config", str(config), "--count", "1"]
+        words += ["--modes", "handshake,update,full,window"]
+        environment = {**os.environ, "BROWNOUT_INFLUXDB_PASSWORD": INFLUX_PASSWORD}
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60, env=environment, check=False)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    now, minute = np.datetime64(datetime.now(UTC).replace(tzinfo=None), "m"), np.timedelta64(1, "m")
+    reader = Canonicaliser(database, TelegrafMapping.load(), 60)
+    canonical = reader.read(now - 3 * minute, now + minute, database.schemas())
+    entities = {entity.id: entity for entity in canonical.entities}
+    assert entities["vm01/console"].parent == "vm01"
+    assert entities["vm01"].parent == "kvm1"
+    found: dict[str, set[str]] = {}
+    for table in canonical.tables:
+        for row in table.to_pylist():
+            measured = {name for name, value in row.items() if name.startswith("console_") and value is not None}
+            found.setdefault(row["entity"], set()).update(measured)
+    assert found["vm01/console"] >= {
+        "console_connect_ms", "console_mainloop_ms", "console_update_ms", "console_update_kib", "console_awake",
+        "console_failed_pct", "console_stalled_pct", "console_fps", "console_sent_kbs", "console_proxied_ms",
+    }  # fmt: skip
+    assert found["vm02/console"] >= {"console_connect_ms", "console_failed_pct"}
+
+
+def test_a_database_that_is_away_is_no_success(tmp_path: Path) -> None:
+    config = tmp_path / "brownout.toml"
+    config.write_text(f'[influxdb]\nurl = "http://127.0.0.1:{free_port()}"\nversion = 1\nbudget_s = 1\n')
+    _, said = probe("vnc://127.0.0.1:1", "--count", "1", "--config", str(config), expect=1)
+    assert "1 points were not written" in said

@@ -114,12 +114,16 @@ def _influxdb(settings: InfluxSettings, surroundings: Surroundings, now: np.date
         yield Check(state=State.WARNING, about="secret", found="no password or token", do=do)
     try:
         database = surroundings.connect(settings)
-        yield Check(state=State.GOOD, about="server", found=database.label)
-        schemas = database.schemas()
+        schemas = database.schemas()  # a server answers before anybody knows whether there is such a bucket
     except BrownoutError as error:
         yield Check(state=State.BAD, about="server", found=error.what, do=error.remedy)
         return
-    yield Check(state=State.GOOD, about="read", found=f"{len(schemas)} measurements can be listed")
+    yield Check(state=State.GOOD, about="server", found=database.label)
+    if schemas:
+        yield Check(state=State.GOOD, about="read", found=f"{len(schemas)} measurements can be listed")
+    else:
+        do = "See that Telegraf writes to it, and that the user or token may read it."
+        yield Check(state=State.BAD, about="read", found="there is no measurement in it that we may read", do=do)
     if settings.write_back:
         yield _may_write(database)
     names = Names(ids=settings.ids, aliases=settings.aliases, hosts=settings.hosts)
@@ -155,7 +159,7 @@ def _measurements(
         yield _freshness(database, measurement, present, now, _patience(sources))
         texts = [name for name in fields if name in schema.texts]
         if texts:
-            found = f"fields {texts} hold text in some shards and cannot be read as numbers"
+            found = f"fields {texts} hold text in some shards; the text is left out, numbers are read"
             yield Check(state=State.BAD, about=measurement, found=found, do="Find who writes them as text; drop those.")
         absent = [name for name in fields if name not in (*schema.fields, *schema.texts)]
         if absent:

@@ -48,8 +48,8 @@ class Run:
             raise SettingsError("Nothing is named that could be probed.", remedy="Give vnc://HOST:PORT or a file.")
         if not self.consoles.now():
             self.complain(BrownoutError("No console is there that could be probed.", remedy="See that guests run."))
-        lag = OwnLag()
         connector = Connector(trust=self.trust, resolver=Resolver(), seconds=self.settings.timeout_s)
+        lag = OwnLag(connector.connect)
         prober = Prober(self.settings, connector, self.complain, lambda: lag.latest_ms)
         rounds = Rounds(self.settings, prober.probe, self.consoles.now, self.deliver)
         gc.freeze()  # what was imported lives as long as this runs: collecting it again costs milliseconds each time

@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brownout.ingest.mapping import TelegrafMapping
-from brownout.probe.connection import Record, TcpInfo
+from brownout.probe.connection import Record
 from brownout.probe.points import Point, line, points_of
 from brownout.probe.rfb import RfbReport
+from brownout.probe.stamps import TcpInfo
 from brownout.probe.target import Target, parse_target
 from brownout.probe.wire import Mark, Stage
 

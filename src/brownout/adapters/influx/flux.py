@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from brownout.adapters.influx.annotated import FluxError, parse_annotated, parse_strings
+from brownout.adapters.influx.annotated import parse_annotated, parse_strings
 from brownout.adapters.influx.credentials import Credentials
 from brownout.adapters.influx.delivery import deliver
 from brownout.adapters.influx.http import Ask, Connection, HttpServer, TooLargeError
@@ -89,7 +89,7 @@ class FluxDatabase:
                 lambda pieces: parse_annotated(pieces, fields, limit=limit, texts=texts),
                 deadline,
             )
-        except (FluxError, ValueError) as error:
+        except ValueError as error:
             said = str(error)
         else:
             self._warn(measurement, texts & set(fields))
@@ -106,7 +106,7 @@ class FluxDatabase:
     def _strings(self, query: str, *, doing: str) -> tuple[str, ...]:
         try:
             return self._server.stream(self._ask(query, doing), parse_strings)
-        except (FluxError, ValueError, TooLargeError) as error:
+        except (ValueError, TooLargeError) as error:
             said = str(error)
         raise self._server.error(doing, f"bucket {self._bucket}: {said}", remedy="Look into the server's log.")
 
