@@ -4,7 +4,7 @@
     python benchmarks/night/run.py FLEET [--without-prefect]
 
 Two nights: the first one from nothing, as of a day before the end of the data; the second one adds that day. The peak
-is that of the largest process, the processor time that of all. Bars: 66 guests, 16 days at a minute: 1.5 GiB, and 60 s of
+is that of the largest process, the processor time that of all. Bars: 66 guests, 16 days at a minute: 1.5 GiB, 60 s of
 processor time for the second night; 1,000 guests, all metrics, 30 days at 5 min: 2 GiB and 4 min.
 """
 
