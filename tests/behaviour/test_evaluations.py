@@ -18,7 +18,7 @@ from brownout.evaluate.evaluate_forecast import ForecastEvaluation, evaluate_for
 from brownout.evaluate.evaluate_own import evaluate_own
 from brownout.evaluate.labelled_incidents import healthy_window
 from brownout.evaluate.replay import _late
-from brownout.forecasting.fleet_forecaster import SelectedForecaster
+from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.forecasting.selection.rolling_calibration import RollingCalibration
 from brownout.simulation import FleetSettings, simulate
 from brownout.simulation.fleet_dataset import write_dataset

@@ -1,4 +1,4 @@
-"""Ports: what the use cases need from the outside, and what the algorithms offer. Structural types, no base classes."""
+"""Ports: what the stages of a night need from outside, and what algorithms offer; protocols without base classes."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from brownout.domain.entities import Topology
 from brownout.domain.findings import AnomalyScores
+from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.metrics import Metric
 from brownout.domain.panel import Panel
@@ -41,7 +42,7 @@ class Span:
 
 
 class SampleStore(Protocol):
-    """Samples in long-by-entity form: a dataset folder or the history."""
+    """Where samples are read from: a dataset folder or the history."""
 
     @property
     def name(self) -> str: ...
@@ -67,19 +68,19 @@ class SampleStore(Protocol):
 
 
 class Forecaster(Protocol):
-    """Learns from panels and predicts quantile paths; never looks past an origin."""
+    """Learns from panels and predicts quantile paths; never looks beyond an origin."""
 
     name: ClassVar[str]
 
     def fit(self, panels: Sequence[Panel], progress: Progress = no_progress) -> "Forecaster":
         """Learn from everything in the panels."""
 
-    def predict(self, panel: Panel, origins: Sequence[int], horizon: int) -> Forecasts:
-        """Predict all series of a panel that have any history, from each origin (index of the last slot seen)."""
+    def predict(self, request: ForecastRequest) -> Forecasts:
+        """Predict all series of the request's panel that were measured by an origin, from each origin."""
 
 
 class Detector(Protocol):
-    """Learns what is usual and scores what comes; each sample is scored before it is learned."""
+    """Learns what is normal and scores what follows; each sample is scored before it is learned from."""
 
     name: ClassVar[str]
 

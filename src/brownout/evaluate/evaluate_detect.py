@@ -71,7 +71,7 @@ class _Course:
         """What lies before the stage."""
         last = self.edges[stage]
         warm = min(int(WARM_DAYS * 86_400 / self.panel.interval_s), last // 3)
-        return TrainingSet(features=self.features.between(warm, last), interval_s=self.panel.interval_s, known=warm)
+        return TrainingSet(features=self.features.between(warm, last), interval_s=self.panel.interval_s, monitored=warm)
 
 
 def evaluate_detect(

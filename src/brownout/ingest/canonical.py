@@ -1,4 +1,4 @@
-"""From raw telemetry to canonical samples: one row for each entity and slot, one column a metric."""
+"""Canonical samples: raw telemetry becomes one row for each entity and slot with one column for each metric."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,10 +26,10 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 Runs = list[tuple[int, int]]
 
-APART = 3
-"""Slots without a row after which an entity may have been somewhere else meanwhile."""
-AHEAD = 2
-"""Measurements that are read while one is worked on."""
+LONGEST_ABSENCE = 3
+"""Slots without a row after which an entity may have been on another host meanwhile."""
+READ_AHEAD = 2
+"""Measurements that are read ahead while one is processed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,7 +76,9 @@ class Canonicaliser:
         registry, columns, repairs = Registry(self.interval_s * 1000), list[Column](), Repairs()
         foreign: dict[str, Raw] = {}
         wanted = {name: sources for name, sources in self.mapping.measurements.items() if name in schemas}
-        answers = _ahead(lambda item: self._fetch(item[0], item[1], schemas, (lead, end)), list(wanted.items()), AHEAD)
+        answers = _ahead(
+            lambda item: self._fetch(item[0], item[1], schemas, (lead, end)), list(wanted.items()), READ_AHEAD
+        )
         for sources, raw in zip(wanted.values(), answers, strict=True):
             repairs += Repairs(rows=int((raw.times >= epoch_ms(start)).sum()))
             for source in sources:
@@ -84,8 +86,10 @@ class Canonicaliser:
                     if name in schemas and name not in foreign:
                         foreign[name] = self._fetch_foreign(name, schemas, (lead, end))
                 frame, owners = self._frame(source, raw, foreign, registry)
-                made, counted = _evaluate(source, frame, owners, (self._slot(start), self._slot(end), self.interval_s))
-                columns += made
+                evaluated, counted = _evaluate(
+                    source, frame, owners, (self._slot(start), self._slot(end), self.interval_s)
+                )
+                columns += evaluated
                 repairs += counted
         return Canonical(tuple(self._tables(columns)), registry.entities(), repairs)
 
@@ -135,9 +139,9 @@ class Canonicaliser:
         for (measurement, name), values in source.only.items():
             state = self._latest(raw, foreign.get(measurement), name)
             keep &= np.isnan(state) | np.isin(state, values)
-        seen = _runs(raw.series[keep], raw.times[keep], APART * self.interval_s * 1000, chains)
+        seen = _runs(raw.series[keep], raw.times[keep], LONGEST_ABSENCE * self.interval_s * 1000, chains)
         for place, runs in seen.items():
-            registry.add(chains[place], runs, source.facts(tags[place]), hearsay=bool(source.labels))
+            registry.add(chains[place], runs, source.facts(tags[place]), configured_only=bool(source.labels))
         keep[keep] = self._at_home(raw.series[keep], raw.times[keep], seen, chains)
         series, times = raw.series[keep], raw.times[keep]
         own = {column: place for place, column in enumerate(raw.fields)}
@@ -157,11 +161,11 @@ class Canonicaliser:
     def _at_home(
         self, series: Index, times: Index, runs: Mapping[int, Runs], chains: Sequence[tuple[Entity, ...]]
     ) -> Marks:
-        """Rows that were written where their entity was: while a guest migrates, two hosts write about it."""
+        """Whether each row was written by the host its entity was on: during a migration two hosts write about it."""
         sightings: dict[str, list[Sighting]] = {}
-        for place, own in runs.items():
+        for place, spans in runs.items():
             name, parent = chains[place][0].id, chains[place][0].parent
-            sightings.setdefault(name, []).extend(Sighting(first, last, parent) for first, last in own)
+            sightings.setdefault(name, []).extend(Sighting(first, last, parent) for first, last in spans)
         home = np.ones(len(series), bool)
         slot_ms = self.interval_s * 1000
         for name, found in sightings.items():

@@ -1,4 +1,4 @@
-"""Samples of one measurement on slots: what expressions are evaluated on."""
+"""Samples of one measurement, assigned to slots: the data that expressions are evaluated on."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -53,8 +53,8 @@ class RawFrame:
         """Values of a field by row; all absent where nobody writes it. ``time`` is the row's, in seconds."""
         if name == TIME:
             return self.times / 1000
-        found = self.fields.get(name)
-        return np.full(len(self.series), np.nan) if found is None else found
+        values = self.fields.get(name)
+        return np.full(len(self.series), np.nan) if values is None else values
 
     def foreign(self, measurement: str, name: str) -> Doubles:
         """The latest value of another measurement's field, by row."""
@@ -109,17 +109,17 @@ def latest_before(
     width = int(max(times.max(), wanted[1].max())) - base + 1
     order = np.argsort(groups * width + (times - base), kind="stable")
     table = (groups * width + (times - base))[order]
-    place = np.searchsorted(table, wanted[0] * width + (wanted[1] - base), side="right") - 1
-    found = order[np.maximum(place, 0)]
-    good = (place >= 0) & (groups[found] == wanted[0]) & (wanted[1] - times[found] <= max_age_ms)
-    result[good] = values[found[good]]
+    position = np.searchsorted(table, wanted[0] * width + (wanted[1] - base), side="right") - 1
+    latest = order[np.maximum(position, 0)]
+    valid = (position >= 0) & (groups[latest] == wanted[0]) & (wanted[1] - times[latest] <= max_age_ms)
+    result[valid] = values[latest[valid]]
     return result
 
 
 def held(owners: Index, slots: Index, values: Doubles, *, reach: int, end: int) -> tuple[Index, Index, Doubles]:
     """Cells, sorted by owner and slot, with each value repeated until the owner's next one.
 
-    ``reach`` is for how many slots a value holds, its own included; ``end`` the first slot that nothing reaches.
+    ``reach`` is the number of slots that a value holds for, its own included; from slot ``end`` on nothing holds.
     """
     same = np.diff(owners, append=-1) == 0
     until = np.where(same, np.append(slots[1:], end), end)

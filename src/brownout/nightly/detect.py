@@ -6,7 +6,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from brownout.detection.baseline.level_shifts import moved_to_new_level, rescored_after_shifts, with_accepted_shifts
-from brownout.detection.baseline.newcomers import newcomers_in, with_peer_history, without_peer_slots
+from brownout.detection.baseline.newcomers import (
+    newcomers_in,
+    with_peer_history,
+    without_first_day,
+    without_peer_slots,
+)
 from brownout.detection.episodes.metric_shares import with_metric_shares
 from brownout.detection.episodes.outliers import single_sample_episodes
 from brownout.detection.episodes.relocation import relocation_episodes
@@ -41,6 +46,7 @@ def detect(context: NightContext, panel: Panel, first: int) -> ShardDetection:
     newcomers = newcomers_in(panel)
     known = with_peer_history(panel, sibling_panel(context, panel, newcomers), newcomers)
     scores = without_peer_slots(detector.score(known, first), known, newcomers)
+    scores = without_first_day(scores, known)
     recent = [shift for shift in state.shifts if shift.at > panel.start]
     scores, shifts = rescored_after_shifts(detector, scores, known, recent, context.settings.detect.accept_hours)
     found = with_accepted_shifts(_explained(scores, known, shifts, detector), shifts)

@@ -6,13 +6,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rfb_server import converse, frame, init, session
 
-from brownout.probe.failures import AuthFailedError, ProbeFailure, ProtocolError, RefusedError, TooMuchDataError
-from brownout.probe.rfb import Plan, RfbReport, rfb
-from brownout.probe.vencrypt import Login
-from brownout.probe.vnc_password import respond
-from brownout.probe.wire import Conversation
+from brownout.probe.protocols.failures import (
+    AuthFailedError,
+    ProbeFailure,
+    ProtocolError,
+    RefusedError,
+    TooMuchDataError,
+)
+from brownout.probe.protocols.rfb import Plan, RfbReport, rfb
+from brownout.probe.protocols.vencrypt import Login
+from brownout.probe.protocols.vnc_password import respond
+from brownout.probe.protocols.wire import Conversation
 
 UPDATE = Plan(update=True)
+PASSWORD = "a-password"  # noqa: S105 - of bytes that a test makes up
 SERVER_INIT = len(b"RFB 003.008\n" + b"\x01\x01" + bytes(4))
 
 
@@ -64,9 +71,9 @@ def test_without_a_password_none_is_tried() -> None:
 def test_a_password_answers_the_challenge() -> None:
     challenge = bytes(range(16))
     said = b"RFB 003.008\n\x01\x02" + challenge + bytes(4) + init() + frame()
-    heard = converse(rfb(Plan(update=True, login=Login(password="secret")), RfbReport()), said)
+    heard = converse(rfb(Plan(update=True, login=Login(password=PASSWORD)), RfbReport()), said)
     assert heard.conversation.done
-    assert bytes(heard.sent[12:29]) == b"\x02" + respond(challenge, "secret")
+    assert bytes(heard.sent[12:29]) == b"\x02" + respond(challenge, PASSWORD)
 
 
 def test_the_answer_to_a_challenge_is_des_as_published() -> None:
@@ -79,7 +86,7 @@ def test_the_answer_to_a_challenge_is_des_as_published() -> None:
 def test_a_wrong_password_is_told_with_the_servers_words() -> None:
     said = b"RFB 003.008\n\x01\x02" + bytes(16) + b"\0\0\0\x01" + struct.pack(">I", 4) + b"nope"
     with pytest.raises(AuthFailedError, match="nope"):
-        converse(rfb(Plan(update=True, login=Login(password="x")), RfbReport()), said)
+        converse(rfb(Plan(update=True, login=Login(password=PASSWORD)), RfbReport()), said)
 
 
 @pytest.mark.parametrize(
@@ -107,9 +114,8 @@ def test_a_refusal_is_told_with_the_servers_words(version: bytes) -> None:
 
 
 def test_messages_between_are_passed_over() -> None:
-    between = (
-        b"\x02" + b"\x01\0" + struct.pack(">HH", 0, 2) + bytes(12) + b"\x03\0\0\0" + struct.pack(">I", 5) + b"hello"
-    )
+    colours, text = b"\x01\0" + struct.pack(">HH", 0, 2) + bytes(12), b"\x03\0\0\0" + struct.pack(">I", 5) + b"hello"
+    between = b"\x02" + colours + text
     empty = struct.pack(">BxH", 0, 0)
     heard = converse(rfb(UPDATE, RfbReport()), session(between, empty, frame()))
     assert heard.conversation.done

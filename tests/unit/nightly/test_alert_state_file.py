@@ -7,8 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from brownout.nightly.state_file import StoredState, give_feedback, read_alert_state, remember, take_back
-from brownout.nightly.workspace import Workspace
 from nights import hours, night
 
 from brownout.domain.encoding import decode_json, encode
@@ -16,6 +14,14 @@ from brownout.domain.errors import DataError
 from brownout.domain.findings import Shape, Shift, SuppressionReason
 from brownout.domain.forecasts import Series
 from brownout.domain.verdicts import Said
+from brownout.nightly.effects.alert_state_file import (
+    StoredState,
+    give_feedback,
+    read_alert_state,
+    take_back,
+    write_alert_state,
+)
+from brownout.store.workspace import Workspace
 
 STORED = Path(__file__).parents[2] / "data" / "state-0.1.0"
 
@@ -80,7 +86,7 @@ def test_everything_of_an_episode_is_kept(tmp_path: Path) -> None:
     shared = replace(made.episodes[1], movers=(replace(made.episodes[1].movers[0], share=0.75),))
     quiet = replace(made.suppressed[1], episode=replace(shared, id="e4", open=False))
     made = replace(made, episodes=(made.episodes[0], shared), suppressed=(made.suppressed[0], quiet))
-    remember(workspace, made)
+    write_alert_state(workspace, made)
     state = decode_json(StoredState, workspace.episodes.read_text())
     assert state.episodes == made.episodes
     assert state.shifts == made.shifts
@@ -95,7 +101,7 @@ def test_numbers_are_kept_to_the_last_bit_and_shapes_by_name(tmp_path: Path) -> 
     made = night()
     odd = replace(made.episodes[0], severity=1.6404283046722412, shape=Shape.FLAT, onset=hours(3), onset_slack_s=90.5)
     workspace = Workspace(tmp_path)
-    remember(workspace, replace(made, episodes=(odd, *made.episodes[1:])))
+    write_alert_state(workspace, replace(made, episodes=(odd, *made.episodes[1:])))
     assert read_alert_state(workspace).known[0] == odd
 
 

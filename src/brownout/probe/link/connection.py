@@ -3,20 +3,20 @@
 import asyncio
 import socket
 import ssl
-import struct
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from websockets.uri import WebSocketURI
 
-from brownout.probe.failures import ClosedError, ProbeFailure, TooMuchDataError, result_of
-from brownout.probe.layers import Stack, TlsLayer, WebSocketLayer, anonymous_context
-from brownout.probe.resolver import Address, Resolver
+from brownout.probe.link.layers import Stack, TlsLayer, WebSocketLayer, anonymous_context
+from brownout.probe.link.open_socket import connect
+from brownout.probe.link.resolver import Resolver
+from brownout.probe.link.stamps import Stopwatch, TcpInfo, receive, tcp_info
+from brownout.probe.protocols.failures import ClosedError, ProbeFailure, TooMuchDataError, result_of
+from brownout.probe.protocols.wire import Conversation, Mark, Stage
 from brownout.probe.target import Access, Target
-from brownout.probe.wire import Conversation, Mark, Stage
 
-__all__ = ["BYTES", "SECONDS", "Connector", "Record", "TcpInfo"]
+__all__ = ["BYTES", "SECONDS", "Connector", "Record"]
 
 SECONDS = 2.0
 """Longest time of a connection, but for a window, which adds its own."""
@@ -40,18 +40,9 @@ FOLLOWING = {
 """What is waited for once a stage was reached."""
 
 
-@dataclass(frozen=True, slots=True)
-class TcpInfo:
-    """What the kernel measured: round trip and its deviation, milliseconds, and segments sent again."""
-
-    rtt_ms: float
-    rttvar_ms: float
-    retransmits: int
-
-
 @dataclass(slots=True)
 class Record:
-    """What came of a connection. Times are seconds on one monotonic clock; None = not come so far.
+    """What came of a connection. Times are seconds on a ``Stopwatch``; None = not come so far.
 
     Attributes
     ----------
@@ -104,9 +95,16 @@ class Connector:
                 record.result = result_of(error)
                 record.failed_at = run.awaited
                 record.detail = str(error) or type(error).__name__
-        record.ended = asyncio.get_running_loop().time()
+        record.ended = run.watch.reads(asyncio.get_running_loop().time())
         record.marks = conversation.marks
         return record
+
+    async def connect(self, target: Target) -> float:
+        """Seconds that a connection takes, and nothing behind it; raises OSError where there is none."""
+        async with asyncio.timeout(self.seconds):
+            connection = await connect(await self.resolver.addresses(target))
+        connection.socket.close()
+        return connection.connected - connection.began
 
 
 @dataclass(slots=True)
@@ -120,6 +118,7 @@ class _Run:
     waiting_for: str = "dns"
     stack: Stack = field(default_factory=Stack)
     securing: bool = False
+    watch: Stopwatch = field(default_factory=lambda: Stopwatch(0.0))
 
     @property
     def awaited(self) -> str:
@@ -134,39 +133,16 @@ class _Run:
         if self.target.transport != "unix":
             self.record.dns_ms = 1000 * (loop.time() - began)
         self.waiting_for = "connect"
-        connection = await self._connect(addresses)
+        connection = await connect(addresses)
+        self.record.began, self.record.connected = connection.began, connection.connected
+        self.watch = Stopwatch(connection.connected, answered=False)
         try:
             self._wrap(access)
-            await self._converse(connection, patience)
+            await self._converse(connection.socket, patience)
         finally:
             if self.target.transport != "unix":
-                self.record.tcp = _tcp_info(connection)
-            connection.close()
-
-    async def _connect(self, addresses: Sequence[Address]) -> socket.socket:
-        """The first address that answers."""
-        for address in addresses[:-1]:
-            try:
-                return await self._connect_to(address)
-            except OSError as error:
-                if isinstance(error, TimeoutError):
-                    raise
-        return await self._connect_to(addresses[-1])
-
-    async def _connect_to(self, address: Address) -> socket.socket:
-        loop = asyncio.get_running_loop()
-        connection = socket.socket(address.family, socket.SOCK_STREAM)
-        try:
-            connection.setblocking(False)
-            if address.family != socket.AF_UNIX:
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self.record.began = loop.time()
-            await loop.sock_connect(connection, address.address)
-        except BaseException:
-            connection.close()
-            raise
-        self.record.connected = loop.time()
-        return connection
+                self.record.tcp = tcp_info(connection.socket)
+            connection.socket.close()
 
     def _wrap(self, access: Access) -> None:
         target = self.target
@@ -179,7 +155,7 @@ class _Run:
             uri = WebSocketURI(target.secure, target.host, target.port, path, query)
             self.stack.add(WebSocketLayer(uri, access.headers, most=self.connector.most))
         if self.stack.ready:
-            self._opened(asyncio.get_running_loop().time())
+            self._opened(self.watch.last)
 
     def _opened(self, at: float) -> None:
         self.record.opened = at
@@ -191,14 +167,15 @@ class _Run:
         softened = False
         while True:
             if wire := self._outgoing():
+                self.watch.sent(loop.time())
                 await loop.sock_sendall(connection, wire)
             if self.conversation.done:
                 return
             if self.conversation.softened is not None and not softened:
                 softened = True
                 patience.reschedule(loop.time() + self.conversation.softened)
-            data = await loop.sock_recv(connection, self.conversation.appetite)
-            now = loop.time()
+            data, late = await receive(connection, self.conversation.appetite)
+            now = self.watch.arrived(loop.time(), late)
             if not data:
                 raise ClosedError("the server closed the connection")
             self.record.taken += len(data)
@@ -238,16 +215,3 @@ class _Run:
     def _hand_over(self) -> None:
         self.stack.send(bytes(self.conversation.outgoing))
         self.conversation.outgoing.clear()
-
-
-def _tcp_info(connection: socket.socket) -> TcpInfo | None:
-    """TCP_INFO of Linux (``struct tcp_info``, linux/tcp.h)."""
-    try:
-        info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
-    except (OSError, AttributeError):
-        return None
-    if len(info) < 104:
-        return None
-    rtt, rttvar = struct.unpack_from("=II", info, 68)
-    (retransmits,) = struct.unpack_from("=I", info, 100)
-    return TcpInfo(rtt_ms=rtt / 1000, rttvar_ms=rttvar / 1000, retransmits=retransmits)

@@ -29,9 +29,9 @@ class Consoles:
     _listed: dict[int, Sequence[Target]] = field(default_factory=dict)
 
     def now(self) -> list[Target]:
-        """Each address once, in order; the first one that names it wins."""
+        """Each console once, in order; the first one that names it wins."""
         everything: Iterable[Target] = [*self.fixed, *(target for part in self._listed.values() for target in part)]
-        return list({target.address: target for target in reversed(list(everything))}.values())[::-1]
+        return list({target.key: target for target in reversed(list(everything))}.values())[::-1]
 
     async def refresh(self, *, strict: bool = False) -> None:
         """Ask every source; ``strict`` raises where one fails that has never answered."""

@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from brownout.domain.errors import BrownoutError, SettingsError
-from brownout.probe.connection import Connector
-from brownout.probe.consoles import Consoles
+from brownout.probe.console_list import Consoles
 from brownout.probe.lag import OwnLag
+from brownout.probe.link.connection import Connector
+from brownout.probe.link.resolver import Resolver
 from brownout.probe.points import Point
 from brownout.probe.probe_settings import ProbeSettings
 from brownout.probe.prober import Prober
-from brownout.probe.resolver import Resolver
 from brownout.probe.rounds import Rounds
 
 __all__ = ["Run"]
@@ -48,8 +48,8 @@ class Run:
             raise SettingsError("Nothing is named that could be probed.", remedy="Give vnc://HOST:PORT or a file.")
         if not self.consoles.now():
             self.complain(BrownoutError("No console is there that could be probed.", remedy="See that guests run."))
-        lag = OwnLag()
         connector = Connector(trust=self.trust, resolver=Resolver(), seconds=self.settings.timeout_s)
+        lag = OwnLag(connector.connect)
         prober = Prober(self.settings, connector, self.complain, lambda: lag.latest_ms)
         rounds = Rounds(self.settings, prober.probe, self.consoles.now, self.deliver)
         gc.freeze()  # what was imported lives as long as this runs: collecting it again costs milliseconds each time
