@@ -125,7 +125,7 @@ class InfluxSettings(Section):
     timeout_s: Positive = 60
     budget_s: Positive = 180
     """Longest time for one request: all tries, pauses and reading."""
-    answer_mib: Positive = 24
+    answer_mib: Positive = 20
     """Memory that the samples of one answer may take; what is longer is asked for in parts."""
     write_back: bool = True
     """Whether the findings of a night are written to the same database."""
