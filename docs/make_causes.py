@@ -37,8 +37,8 @@ NEEDS = """
 Inputs are Telegraf's, but for three. `brownout facts` is
 [run by inputs.exec](influxdb.md#what-no-input-of-telegraf-knows), and [`brownout probe`](probe.md) writes
 `console_probe`. Nothing that ships with brownout counts clients who displace each other (ART-06), or knows the drivers
-inside a guest (SW-01, SW-04): whoever has such a collector can write what they need. spice-server says that it took a link for slow (NET-10) only with its debugging on.
-`brownout doctor` says all this of a site's own database.
+inside a guest (SW-01, SW-04): whoever has such a collector can write what they need. spice-server says that it took a
+link for slow (NET-10) only with its debugging on. `brownout doctor` says all this of a site's own database.
 """
 
 

@@ -32,10 +32,10 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "integration")]
 from console_servers import qemu  # noqa: E402
 from rfb_server import frame, init  # noqa: E402
 
-from brownout.probe.consoles import Consoles  # noqa: E402
+from brownout.probe.console_list import Consoles  # noqa: E402
 from brownout.probe.points import Point  # noqa: E402
+from brownout.probe.probe_run import Run  # noqa: E402
 from brownout.probe.probe_settings import ProbeSettings  # noqa: E402
-from brownout.probe.run import Run  # noqa: E402
 from brownout.probe.target import parse_target  # noqa: E402
 
 SO_TIMESTAMPNS, SO_RCVBUFFORCE, PACKET_OUTGOING = 35, 33, 4

@@ -60,6 +60,8 @@ class ForecastSettings(Section):
     """Breaches less probable than this are not reported."""
     limits: dict[str, float] = Field(default_factory=dict)
     """Limits by metric name, over those of the catalogue."""
+    without: tuple[str, ...] = ()
+    """Parts of forecasting that are switched off, as ``outlook``."""
 
 
 class DetectSettings(Section):

@@ -16,10 +16,10 @@ from console_servers import certificates, qemu, websockify
 
 from brownout.adapters.proxmox import TOKEN, proxmox_source
 from brownout.domain.errors import BrownoutError, SettingsError
-from brownout.probe.connection import Connector
+from brownout.probe.link.connection import Connector
+from brownout.probe.link.resolver import Resolver
 from brownout.probe.probe_settings import ProbeSettings
 from brownout.probe.prober import Prober
-from brownout.probe.resolver import Resolver
 
 SECRET = "probe@pve!console=0000-1111"  # noqa: S105 - of an API that lives for one test
 TICKET = "PVEVNC:64:abc+/=="

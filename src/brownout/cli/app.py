@@ -37,6 +37,10 @@ Config = Annotated[Path | None, ConfigOption]
 DatasetFolder = Annotated[Path | None, typer.Option(help="Dataset folder to read.", exists=True, file_okay=False)]
 DatasetArgument = Annotated[Path, typer.Argument(help="Dataset folder.", exists=True, file_okay=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+KnowledgeFolder = Annotated[
+    Path | None,
+    typer.Option(help="Folder of a site's own metrics, drivers, faults and measurements.", file_okay=False),
+]
 AsOf = Annotated[
     datetime | None,
     typer.Option(
@@ -190,10 +194,7 @@ def simulate(  # noqa: PLR0913 - each option of a fleet is an option of the comm
     exclude_causes: Annotated[str, typer.Option(help="Causes never injected, separated by commas.")] = "",
     only_causes: Annotated[str, typer.Option(help="The only causes injected, separated by commas.")] = "",
     telemetry: Annotated[Telemetry, typer.Option(help="How much is measured.")] = Telemetry.FULL,
-    knowledge: Annotated[
-        Path | None,
-        typer.Option(help="Folder of a site's own metrics, drivers, faults and measurements.", file_okay=False),
-    ] = None,
+    knowledge: KnowledgeFolder = None,
 ) -> None:
     """Simulate a fleet into a dataset folder, with the truth about its faults, or into an InfluxDB like Telegraf."""
     from brownout.simulation import FleetSettings

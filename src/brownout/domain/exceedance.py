@@ -1,4 +1,4 @@
-"""Exceedance: from quantile forecasts of single steps to the chance of crossing a limit at a step, or at all."""
+"""Exceedance: the chance of a forecast to be beyond a limit at each step, and at any step of its horizon."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ ROWS_AT_ONCE = 64
 
 @dataclass(frozen=True, kw_only=True)
 class PathModel:
-    """How the forecasts of neighbouring steps depend on each other.
+    """Dependence between the steps of a forecast, of which the quantiles say nothing.
 
-    Paths are drawn from a Gaussian copula whose correlation between neighbouring steps is ``persistence`` (AR(1)): 0
-    would make the steps independent, 1 would make them one. ``paths`` is their number: the standard error of a
+    Paths are drawn from a Gaussian copula whose correlation between neighbouring steps is ``persistence`` (AR(1)): with
+    0 steps are independent, with 1 a path keeps its quantile. ``paths`` is their number: the standard error of a
     probability is at most 0.5 / sqrt(paths).
     """
 
@@ -79,21 +79,21 @@ def crossing(chance: Doubles, model: PathModel) -> Doubles:
 
 
 def likelihood(forecasts: Forecasts, limits: Float, *, upwards: Marks) -> Doubles:
-    """Chance of each row to be beyond its limit at least once ``[row]``, corrected by what its forecaster learned."""
+    """Chance of each row to be beyond its limit at least once, ``[row]``, corrected as its forecaster learned."""
     chance = exceedance(forecasts, limits, upwards=upwards)
-    persistences = np.array(forecasts.persistence or (PathModel().persistence,) * len(chance))
+    autocorrelation = np.array(forecasts.persistence or (PathModel().persistence,) * len(chance))
     likely = np.zeros(len(chance))
-    for persistence in np.unique(persistences).tolist():
-        rows = persistences == persistence
+    for persistence in np.unique(autocorrelation).tolist():
+        rows = autocorrelation == persistence
         likely[rows] = crossing(chance[rows], PathModel(persistence=persistence))
     return likely if forecasts.odds is None else corrected(likely, forecasts.odds)
 
 
 def corrected(likely: Doubles, odds: Sequence[Odds], elapsed: Doubles | float = 1.0) -> Doubles:
-    """Chances ``[row]`` corrected by the odds of each row, or of all; misses are spread evenly over the horizon.
+    """Corrected chances ``[row]``, by the odds of each row or of all.
 
-    ``elapsed`` is the part of it that the chances are for, 0 … 1. Nothing is ever quite certain: chances are drawn from
-    1,000 paths.
+    ``elapsed`` is the part of the horizon that the chances are for, 0 … 1: crossings that no forecast shows come evenly
+    over the horizon. Chances are clipped to ``RESOLUTION``, as they are shares of 1,000 paths.
     """
     miss_rate, false_alarm_rate, intercept, slope = np.array(
         [(o.miss_rate, o.false_alarm_rate, o.intercept, o.slope) for o in odds]

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from brownout.domain.entities import Topology
 from brownout.domain.findings import AnomalyScores
+from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.metrics import Metric
 from brownout.domain.panel import Panel
@@ -74,8 +75,8 @@ class Forecaster(Protocol):
     def fit(self, panels: Sequence[Panel], progress: Progress = no_progress) -> "Forecaster":
         """Learn from everything in the panels."""
 
-    def predict(self, panel: Panel, origins: Sequence[int], horizon: int) -> Forecasts:
-        """Predict all series of a panel that have any history, from each origin (index of the last slot seen)."""
+    def predict(self, request: ForecastRequest) -> Forecasts:
+        """Predict all series of the request's panel that were measured by an origin, from each origin."""
 
 
 class Detector(Protocol):

@@ -26,7 +26,7 @@ from brownout.evaluation.alarm_tracks import AlarmTrack, incident_scores
 from brownout.evaluation.detection_scores import event_scores, point_scores
 from brownout.evaluation.volume import volume_under_pr
 from brownout.ingest.clean import clean
-from brownout.nightly.spans import NightSpan
+from brownout.nightly.night_span import NightSpan
 from brownout.settings import Settings
 from brownout.store.atomic import atomic_path
 from brownout.store.dataset import Dataset

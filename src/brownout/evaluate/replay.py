@@ -17,8 +17,8 @@ from brownout.domain.metrics import Catalogue
 from brownout.domain.ports import Progress, SampleStore, no_progress
 from brownout.evaluation.alarm_tracks import AlarmTrack
 from brownout.nightly.context import NightContext, NightModels
+from brownout.nightly.night_span import LEARNED_SHARE, NightSpan
 from brownout.nightly.run import NightResult, run
-from brownout.nightly.spans import LEARNED_SHARE, NightSpan
 from brownout.nightly.train import fit_detector
 from brownout.numerics.slots import days
 from brownout.settings import Settings

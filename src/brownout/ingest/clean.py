@@ -71,28 +71,34 @@ def clean(table: pa.Table, entities: Sequence[str], metrics: Sequence[Metric]) -
         What was wrong, by kind and entity; the metrics of the rows returned are all gauges.
     """
     codes, times = _identify(table, entities)
-    values = _values(table, metrics)
     total = len(codes)
+    kept, repairs = _kept_rows(codes, times, entities)
+    codes, times = codes[kept], times[kept]
+    values = np.empty((len(metrics), len(codes)), np.float32)
+    for row, metric in enumerate(metrics):
+        column = _column(table, metric)[kept]
+        repairs += _repair_column(column, metric, codes, times, entities)
+        values[row] = column
+    gauges = tuple(replace(metric, kind=MetricKind.GAUGE) for metric in metrics)
+    return Rows(tuple(entities), gauges, codes, times, values.T), replace(repairs, rows=total)
+
+
+def _kept_rows(codes: Index, times: Index, entities: Sequence[str]) -> tuple[Index | slice, Repairs]:
+    """Which rows are kept, in which order: those with a time and a known entity, of two with one time the later row."""
     valid = (codes >= 0) & (times > np.iinfo(np.int64).min)
     repairs = _count(Repair.NO_TIME, np.full(int((~valid).sum()), -1), entities)
-    if not valid.all():
-        codes, times, values = codes[valid], times[valid], values[valid]
-
+    kept = np.flatnonzero(valid)
+    codes, times = codes[kept], times[kept]
     backwards = (np.diff(times) < 0) & (np.diff(codes) == 0)
     repairs += _count(Repair.UNORDERED, codes[1:][backwards], entities)
     if backwards.any() or (np.diff(codes) < 0).any():
         order = np.lexsort((times, codes))  # stable: of two rows with one time the later row of the input stays later
-        codes, times, values = codes[order], times[order], values[order]
-
+        codes, times, kept = codes[order], times[order], kept[order]
     superseded = np.append((np.diff(codes) == 0) & (np.diff(times) == 0), np.zeros(min(len(codes), 1), bool))
     repairs += _count(Repair.DUPLICATE, codes[superseded], entities)
-    if superseded.any():
-        codes, times, values = codes[~superseded], times[~superseded], values[~superseded]
-
-    for column, metric in enumerate(metrics):
-        repairs += _repair_column(values[:, column], metric, codes, times, entities)
-    gauges = tuple(replace(metric, kind=MetricKind.GAUGE) for metric in metrics)
-    return Rows(tuple(entities), gauges, codes, times, values.astype(np.float32)), replace(repairs, rows=total)
+    kept = kept[~superseded]
+    untouched = len(kept) == len(valid) and not backwards.any() and bool((np.diff(kept) == 1).all())
+    return (slice(None) if untouched else kept), repairs
 
 
 def _identify(table: pa.Table, entities: Sequence[str]) -> tuple[Index, Index]:
@@ -103,14 +109,12 @@ def _identify(table: pa.Table, entities: Sequence[str]) -> tuple[Index, Index]:
     return lookup[codes], column_ms(table["time"])
 
 
-def _values(table: pa.Table, metrics: Sequence[Metric]) -> Doubles:
-    """float64 ``[row, metric]``: a counter of many digits keeps its last ones until it is a rate."""
-    values = np.full((len(metrics), table.num_rows), np.nan).T  # a column lies together: columns are what is worked on
-    for column, metric in enumerate(metrics):
-        if metric.name in table.column_names:
-            numbers = pc.cast(table[metric.name], pa.float64())
-            values[:, column] = pc.fill_null(numbers, float("nan")).to_numpy()
-    return values
+def _column(table: pa.Table, metric: Metric) -> Doubles:
+    """One metric in float64, a copy: a counter of many digits keeps its last ones until it is a rate."""
+    if metric.name not in table.column_names:
+        return np.full(table.num_rows, np.nan)
+    numbers = pc.fill_null(pc.cast(table[metric.name], pa.float64()), float("nan"))
+    return np.array(numbers.to_numpy(), np.float64)
 
 
 def _repair_column(column: Doubles, metric: Metric, codes: Index, times: Index, entities: Sequence[str]) -> Repairs:

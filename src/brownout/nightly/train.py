@@ -9,9 +9,10 @@ from brownout.detection.detector_settings import DetectorSettings
 from brownout.detection.forest.detector import IsolationForestDetector
 from brownout.domain.panel import Panel
 from brownout.domain.ports import Progress, no_progress
-from brownout.forecasting.fleet_forecaster import SelectedForecaster
 from brownout.forecasting.lstm_settings import LstmSettings
 from brownout.forecasting.outlook import Outlook
+from brownout.forecasting.parts import ForecastParts
+from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.nightly.context import NightContext
 from brownout.nightly.panels import forecast_panel, outlook_panel, outlook_steps
 from brownout.numerics.slots import days
@@ -62,8 +63,9 @@ def fit_forecaster(
     panels = [forecast_panel(context.usual_panel(plan), settings) for plan in plans]
     with_slots = [panel for panel in panels if panel.values.shape[1] > 1 and len(panel.metrics)]
     shape = lstm_settings(settings, context.settings.seed)
-    forecaster = SelectedForecaster(shape).fit(with_slots, progress, champion=champion)
-    outlook = Outlook(outlook_steps(settings))
+    parts = ForecastParts.without(settings.without)
+    forecaster = SelectedForecaster(shape, parts=parts).fit(with_slots, progress, champion=champion)
+    outlook = Outlook(outlook_steps(settings), parts)
     return forecaster, outlook.fit([outlook_panel(panel, settings) for panel in with_slots], progress)
 
 

@@ -12,7 +12,7 @@ from brownout.probe.baseline import Baseline
 from brownout.probe.execd import Signals
 from brownout.probe.outbox import Outbox
 from brownout.probe.points import Point, line
-from brownout.probe.run import Run
+from brownout.probe.probe_run import Run
 
 __all__ = ["Destination", "probe_consoles", "room_for"]
 

@@ -19,8 +19,8 @@ from brownout.ingest.raw import MeasurementSchema
 from brownout.numerics.slots import epoch_ms
 from brownout.store.history import HOURS, WEEK
 
-CELLS = 2**26
-"""Values of a data set that are read at a time: 256 MB of float32."""
+CELLS = 2**24
+"""Values of a data set that are read at a time: 64 MB of float32."""
 
 __all__ = ["DatabaseSource", "DatasetSource", "DatasetTables", "Slice", "Source"]
 

@@ -6,14 +6,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from brownout.domain.errors import BrownoutError
-from brownout.probe.connection import Connector, Record
+from brownout.probe.link.connection import Connector, Record
 from brownout.probe.points import Point, points_of
 from brownout.probe.probe_settings import ProbeSettings
-from brownout.probe.rfb import Plan, RfbReport, rfb
-from brownout.probe.spice import SpiceReport, spice
+from brownout.probe.protocols.rfb import Plan, RfbReport, rfb
+from brownout.probe.protocols.spice import SpiceReport, spice
+from brownout.probe.protocols.vencrypt import Login
+from brownout.probe.protocols.wire import Conversation
 from brownout.probe.target import Access, Target
-from brownout.probe.vencrypt import Login
-from brownout.probe.wire import Conversation
 
 __all__ = ["Prober"]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from brownout.domain.errors import BrownoutError, SettingsError
-from brownout.probe.consoles import Consoles, file_source
+from brownout.probe.console_list import Consoles, file_source
 from brownout.probe.target import Target, parse_target, read_targets
 
 

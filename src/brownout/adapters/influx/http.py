@@ -16,12 +16,12 @@ from email.utils import parsedate_to_datetime
 from ssl import SSLContext, SSLError, create_default_context
 from time import sleep
 from typing import Any, TypeVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import httpcore
 
 from brownout.adapters.influx.credentials import Credentials
-from brownout.adapters.influx.transport import LOOPBACK, Deadline, pool_of, until
+from brownout.adapters.influx.transport import LOOPBACK, Deadline, address_of, pool_of, until
 from brownout.domain.errors import DatabaseError, SettingsError
 
 __all__ = [
@@ -160,7 +160,7 @@ class HttpServer:
     def __init__(self, connection: Connection, credentials: Credentials) -> None:
         self.connection = connection
         self.credentials = credentials
-        address = _address(connection.url)
+        address = address_of(connection.url)
         # On one machine compressing costs more than it saves.
         encoding = "identity" if address.hostname in LOOPBACK else "gzip"
         self._headers = {"Accept-Encoding": encoding, "User-Agent": "brownout"} | credentials.headers
@@ -303,17 +303,6 @@ class _Patience:
         pause = self._next * random.uniform(1, 1.2) if error.retry_after is None else error.retry_after
         self._next = min(2 * self._next, LONGEST_PAUSE_S)
         return pause if pause < self._deadline.left else None
-
-
-def _address(url: str) -> Any:
-    address = urlsplit(url)
-    try:
-        port = address.port
-    except ValueError:
-        port = -1
-    if port == -1 or not address.hostname:
-        raise SettingsError(f"The url {url} has no host or no port that can be.", remedy="Correct url in [influxdb].")
-    return address
 
 
 def _remedy(status: int) -> str:

@@ -16,7 +16,7 @@ import httpcore
 
 from brownout.domain.errors import SettingsError
 
-__all__ = ["LOOPBACK", "Deadline", "pool_of", "until"]
+__all__ = ["LOOPBACK", "Deadline", "address_of", "pool_of", "until"]
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 PIECE = 1 << 16
@@ -107,6 +107,18 @@ class TimedBackend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         """Open a connection to a host."""
         return TimedStream(self._backend.connect_tcp(host, port, _within(timeout), local_address, socket_options))
+
+
+def address_of(url: str) -> SplitResult:
+    """Parts of an address; SettingsError where it names no host or a port that cannot be."""
+    address = urlsplit(url)
+    try:
+        port = address.port
+    except ValueError:
+        port = -1
+    if port == -1 or not address.hostname:
+        raise SettingsError(f"The url {url} has no host or no port that can be.", remedy="Correct url in [influxdb].")
+    return address
 
 
 def pool_of(address: SplitResult, trust: SSLContext | None) -> httpcore.ConnectionPool:

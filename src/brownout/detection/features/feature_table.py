@@ -18,6 +18,8 @@ REDUCTIONS = ("largest", "third", "quarter", "half", "power")
 half of the metrics reach, and the mean square of deviations capped at ten spreads."""
 FEATURES = (*(f"{view}_{reduction}" for view in VIEWS for reduction in REDUCTIONS), "missing")
 """Columns of the forest, e.g. ``level_largest``; ``missing`` is the share of its metrics that are not measured."""
+CELLS = 4_000_000
+"""Values of a panel that are worked on together: a view of them is 16 MB, and a dozen such arrays are alive."""
 MEAN_CAP = 10.0
 SHOWN = "level"
 """The view that explanations are made from."""
@@ -40,7 +42,24 @@ class Features:
 
 
 def entity_features(panel: Panel, start: int = 0) -> Features:
-    """Features of the slots from ``start`` on; earlier slots serve as history."""
+    """Features of the slots from ``start`` on; earlier slots serve as history.
+
+    Entities do not depend on each other: a few at a time are worked on, so that memory does not grow with the panel.
+    """
+    entities, slots, metrics = panel.values.shape
+    at_once = max(CELLS // max(slots * metrics, 1), 1)
+    if entities <= at_once:
+        return _features(panel, start)
+    rows = np.empty((entities, slots - start, len(FEATURES)), np.float32)
+    deviations = np.empty((entities, slots - start, metrics), np.float32)
+    for first in range(0, entities, at_once):
+        part = _features(panel.select(entities=range(first, min(first + at_once, entities))), start)
+        rows[first : first + at_once], deviations[first : first + at_once] = part.rows, part.deviations
+    return Features(rows, deviations)
+
+
+def _features(panel: Panel, start: int) -> Features:
+    """Features of a few entities together."""
     measured = np.flatnonzero(np.isfinite(panel.values).any(axis=(0, 1))).tolist()
     part = panel.select(metrics=measured)
     known = np.isfinite(part.values)

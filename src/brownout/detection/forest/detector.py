@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -104,40 +105,54 @@ class IsolationForestDetector:
     name: ClassVar[str] = "isolation-forest"
 
     def fit(self, panels: Iterable[Panel]) -> Self:
-        """Learn what is normal from all slots of the panels, of which one at a time is held in memory.
+        """Learn what is normal from all slots of the panels; panels of one kind of entity must follow each other.
 
-        Raises DataError where nothing was measured.
+        One panel, and the features of one kind, are held in memory. Raises DataError where nothing was measured, or a
+        kind comes again after another one.
         """
-        training_sets: dict[str, list[TrainingSet]] = {}
-        for panel in panels:
-            if not panel.entities:
-                continue
-            slots = panel.values.shape[1]
-            warm = min(int(WARM_DAYS * DAY_S / panel.interval_s), slots // 3)
-            training_set = TrainingSet(
-                features=entity_features(panel, warm), interval_s=panel.interval_s, monitored=warm
-            )
-            training_sets.setdefault(panel.entities[0].kind, []).append(training_set)
-        return self.learn(training_sets)
+        forests: dict[str, IsolationForest] = {}
+        thresholds: dict[str, Boundaries] = {}
+        kinds: list[str] = []
+        with_entities = (panel for panel in panels if panel.entities)
+        for kind, members in groupby(with_entities, key=lambda panel: panel.entities[0].kind):
+            if kind in kinds:
+                raise DataError(
+                    f"Panels of kind {kind!r} come in two places.", remedy="Give the panels sorted by kind."
+                )
+            kinds.append(kind)
+            learned = self._learn_kind([_training_set(panel) for panel in members])
+            if learned is not None:
+                forests[kind], thresholds[kind] = learned
+        return self._learned(kinds, forests, thresholds)
 
     def learn(self, training_sets: Mapping[str, Sequence[TrainingSet]]) -> Self:
         """Learn from features by kind of entity; raises DataError where nothing was measured."""
         forests: dict[str, IsolationForest] = {}
         thresholds: dict[str, Boundaries] = {}
         for kind, members in training_sets.items():
-            rows = self._rows([training_set.features for training_set in members])
-            if not len(rows):
-                continue
-            forest = IsolationForest(
-                n_estimators=self.settings.trees,
-                max_samples=min(self.settings.samples, len(rows)),
-                random_state=self.settings.seed,
-            ).fit(rows)
-            boundaries = self._boundaries(forest, members)
-            if boundaries is not None:
-                forests[kind], thresholds[kind] = forest, boundaries
+            learned = self._learn_kind(members)
+            if learned is not None:
+                forests[kind], thresholds[kind] = learned
+        return self._learned(list(training_sets), forests, thresholds)
+
+    def _learn_kind(self, members: Sequence[TrainingSet]) -> tuple[IsolationForest, Boundaries] | None:
+        """Forest and boundaries of one kind of entity; None where too little was measured."""
+        rows = self._rows([training_set.features for training_set in members])
+        if not len(rows):
+            return None
+        forest = IsolationForest(
+            n_estimators=self.settings.trees,
+            max_samples=min(self.settings.samples, len(rows)),
+            random_state=self.settings.seed,
+        ).fit(rows)
+        boundaries = self._boundaries(forest, members)
+        return None if boundaries is None else (forest, boundaries)
+
+    def _learned(
+        self, kinds: Sequence[str], forests: Mapping[str, IsolationForest], thresholds: Mapping[str, Boundaries]
+    ) -> Self:
         if not forests:
-            msg = f"Of no kind of entity enough was measured to learn from: {sorted(training_sets) or 'there is none'}."
+            msg = f"Of no kind of entity enough was measured to learn from: {sorted(kinds) or 'there is none'}."
             raise DataError(msg, remedy="Give panels in which entities have values in at least three slots.")
         self.forests_, self.thresholds_ = forests, thresholds
         return self
@@ -258,6 +273,12 @@ class IsolationForestDetector:
             forests_={kind: _checked(skops.io.loads(data, trusted=TRUSTED), folder) for kind, data in blobs.items()},
             thresholds_={kind: _boundaries(facts["boundaries"]) for kind, facts in card["kinds"].items()},
         )
+
+
+def _training_set(panel: Panel) -> TrainingSet:
+    """Features of a panel without its first days, whose past is too short to expect anything."""
+    warm = min(int(WARM_DAYS * DAY_S / panel.interval_s), panel.values.shape[1] // 3)
+    return TrainingSet(features=entity_features(panel, warm), interval_s=panel.interval_s, monitored=warm)
 
 
 def _boundaries(table: Mapping[str, Any]) -> Boundaries:

@@ -15,9 +15,9 @@ from brownout.domain.forecasts import Skill
 from brownout.domain.night import ModelRecord
 from brownout.domain.panel import as_time
 from brownout.domain.ports import Progress, Tracker, no_progress
-from brownout.forecasting.fleet_forecaster import SelectedForecaster
 from brownout.forecasting.lstm_settings import LstmSettings
 from brownout.forecasting.outlook import Outlook
+from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.nightly.context import NightContext, NightModels
 from brownout.nightly.train import detector_window, fit_detector, fit_forecaster, forecaster_window, lstm_settings
 from brownout.store.atomic import write_text

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brownout.probe.stamps import Stopwatch
+from brownout.probe.link.stamps import Stopwatch
 
 times = st.floats(0.0, 1.0)
 

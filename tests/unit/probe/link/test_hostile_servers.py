@@ -13,14 +13,14 @@ from types import SimpleNamespace
 import pytest
 from rfb_server import frame, init, listening, session
 
-from brownout.probe import connect
-from brownout.probe.connection import BYTES, SECONDS, Connector, Record
+from brownout.probe.link import open_socket
+from brownout.probe.link.connection import BYTES, SECONDS, Connector, Record
+from brownout.probe.link.resolver import Resolver
 from brownout.probe.points import Point, line, points_of
-from brownout.probe.resolver import Resolver
-from brownout.probe.rfb import Plan, RfbReport, rfb
-from brownout.probe.spice import SpiceReport, spice
+from brownout.probe.protocols.rfb import Plan, RfbReport, rfb
+from brownout.probe.protocols.spice import SpiceReport, spice
+from brownout.probe.protocols.wire import Conversation
 from brownout.probe.target import Target, parse_target
-from brownout.probe.wire import Conversation
 
 SLACK_S = 0.5
 """What a busy machine may add."""
@@ -206,7 +206,7 @@ def test_what_this_machine_lacks_is_no_failure_of_the_console(monkeypatch: pytes
     def full(*_: object) -> None:
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr(connect, "socket", SimpleNamespace(**{**vars(socket_module), "socket": full}))
+    monkeypatch.setattr(open_socket, "socket", SimpleNamespace(**{**vars(socket_module), "socket": full}))
     record, points = probed(parse_target("vnc://127.0.0.1:5900"))
     assert record.result == "probe_error"
     assert "result_code" not in points[0].fields

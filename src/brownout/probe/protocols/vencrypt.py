@@ -3,8 +3,8 @@
 import struct
 from dataclasses import dataclass, field
 
-from brownout.probe.failures import AuthFailedError, ProtocolError
-from brownout.probe.wire import Read, Secure, Steps, Write
+from brownout.probe.protocols.failures import AuthFailedError, ProtocolError
+from brownout.probe.protocols.wire import Read, Secure, Steps, Write
 
 __all__ = ["Login", "vencrypt"]
 

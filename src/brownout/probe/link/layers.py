@@ -10,7 +10,7 @@ from websockets.protocol import State
 from websockets.typing import Origin, Subprotocol
 from websockets.uri import WebSocketURI
 
-from brownout.probe.failures import AuthFailedError, ClosedError, ProtocolError, RefusedError
+from brownout.probe.protocols.failures import AuthFailedError, ClosedError, ProtocolError, RefusedError
 
 __all__ = ["Layer", "Stack", "TlsLayer", "WebSocketLayer", "anonymous_context"]
 

@@ -8,10 +8,10 @@ import re
 import struct
 from dataclasses import dataclass, field
 
-from brownout.probe.failures import AuthFailedError, ProtocolError, RefusedError
-from brownout.probe.vencrypt import Login, vencrypt
-from brownout.probe.vnc_password import respond
-from brownout.probe.wire import Reached, Read, Skip, Soften, Stage, Steps, Write
+from brownout.probe.protocols.failures import AuthFailedError, ProtocolError, RefusedError
+from brownout.probe.protocols.vencrypt import Login, vencrypt
+from brownout.probe.protocols.vnc_password import respond
+from brownout.probe.protocols.wire import Reached, Read, Skip, Soften, Stage, Steps, Write
 
 __all__ = ["Plan", "RfbReport", "rfb"]
 

@@ -6,11 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rfb_server import converse, frame, init, session
 
-from brownout.probe.failures import AuthFailedError, ProbeFailure, ProtocolError, RefusedError, TooMuchDataError
-from brownout.probe.rfb import Plan, RfbReport, rfb
-from brownout.probe.vencrypt import Login
-from brownout.probe.vnc_password import respond
-from brownout.probe.wire import Conversation
+from brownout.probe.protocols.failures import (
+    AuthFailedError,
+    ProbeFailure,
+    ProtocolError,
+    RefusedError,
+    TooMuchDataError,
+)
+from brownout.probe.protocols.rfb import Plan, RfbReport, rfb
+from brownout.probe.protocols.vencrypt import Login
+from brownout.probe.protocols.vnc_password import respond
+from brownout.probe.protocols.wire import Conversation
 
 UPDATE = Plan(update=True)
 PASSWORD = "a-password"  # noqa: S105 - of bytes that a test makes up

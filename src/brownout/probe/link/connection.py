@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 from websockets.uri import WebSocketURI
 
-from brownout.probe.connect import connect
-from brownout.probe.failures import ClosedError, ProbeFailure, TooMuchDataError, result_of
-from brownout.probe.layers import Stack, TlsLayer, WebSocketLayer, anonymous_context
-from brownout.probe.resolver import Resolver
-from brownout.probe.stamps import Stopwatch, TcpInfo, receive, tcp_info
+from brownout.probe.link.layers import Stack, TlsLayer, WebSocketLayer, anonymous_context
+from brownout.probe.link.open_socket import connect
+from brownout.probe.link.resolver import Resolver
+from brownout.probe.link.stamps import Stopwatch, TcpInfo, receive, tcp_info
+from brownout.probe.protocols.failures import ClosedError, ProbeFailure, TooMuchDataError, result_of
+from brownout.probe.protocols.wire import Conversation, Mark, Stage
 from brownout.probe.target import Access, Target
-from brownout.probe.wire import Conversation, Mark, Stage
 
 __all__ = ["BYTES", "SECONDS", "Connector", "Record"]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
-from brownout.probe.failures import ProtocolError, TooMuchDataError
+from brownout.probe.protocols.failures import ProtocolError, TooMuchDataError
 
 __all__ = ["Conversation", "Mark", "Reached", "Read", "Secure", "Skip", "Soften", "Stage", "Step", "Steps", "Write"]
 

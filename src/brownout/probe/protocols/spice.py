@@ -6,8 +6,8 @@ By ``spice/protocol.h`` of spice-protocol 0.14: little-endian, a header before e
 import struct
 from dataclasses import dataclass
 
-from brownout.probe.failures import ProtocolError, RefusedError
-from brownout.probe.wire import Reached, Read, Skip, Stage, Steps, Write
+from brownout.probe.protocols.failures import ProtocolError, RefusedError
+from brownout.probe.protocols.wire import Reached, Read, Skip, Stage, Steps, Write
 
 __all__ = ["SpiceReport", "spice"]
 

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rfb_server import converse
 
-from brownout.probe.failures import ProbeFailure, ProtocolError, RefusedError
-from brownout.probe.spice import SpiceReport, spice
+from brownout.probe.protocols.failures import ProbeFailure, ProtocolError, RefusedError
+from brownout.probe.protocols.spice import SpiceReport, spice
 
 
 def reply(error: int = 0, size: int = 186) -> bytes:

@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from brownout.domain.errors import BrownoutError, SettingsError
-from brownout.probe.connection import Connector
-from brownout.probe.consoles import Consoles
+from brownout.probe.console_list import Consoles
 from brownout.probe.lag import OwnLag
+from brownout.probe.link.connection import Connector
+from brownout.probe.link.resolver import Resolver
 from brownout.probe.points import Point
 from brownout.probe.probe_settings import ProbeSettings
 from brownout.probe.prober import Prober
-from brownout.probe.resolver import Resolver
 from brownout.probe.rounds import Rounds
 
 __all__ = ["Run"]

@@ -5,8 +5,8 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from brownout.probe.resolver import Address
-from brownout.probe.stamps import ask_for_stamps, tcp_info
+from brownout.probe.link.resolver import Address
+from brownout.probe.link.stamps import ask_for_stamps, tcp_info
 
 __all__ = ["Connected", "connect"]
 
