@@ -21,7 +21,8 @@ from brownout.domain.panel import Float, Panel
 from brownout.domain.ports import Progress, no_progress
 from brownout.domain.truth import Anomaly
 from brownout.evaluate.evaluate_alarms import judge_alarms
-from brownout.evaluate.replay import OwnNights, can_be_diagnosed, nights_of, own_nights
+from brownout.evaluate.own_nights import OwnNights, can_be_diagnosed, own_nights
+from brownout.evaluate.replay import nights_of
 from brownout.evaluation.alarm_tracks import AlarmTrack, incident_scores
 from brownout.evaluation.detection_scores import event_scores, point_scores
 from brownout.evaluation.volume import volume_under_pr
