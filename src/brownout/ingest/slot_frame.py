@@ -27,6 +27,8 @@ class RawFrame:
         int64 ``[row]``: number of the slot that a row falls into.
     lookup
         The latest value of another measurement's field, by row.
+    lookup_rate
+        The rate of another measurement's counter at the same time, by row.
     """
 
     fields: dict[str, Doubles]
@@ -35,6 +37,7 @@ class RawFrame:
     slots: Index
     owner: Index
     lookup: Callable[[str, str], Doubles]
+    lookup_rate: Callable[[str, str], Doubles]
 
     def __post_init__(self) -> None:
         # Rows of one series and slot follow each other; pairs of one cell are found by sorting their keys once.
@@ -59,6 +62,10 @@ class RawFrame:
     def foreign(self, measurement: str, name: str) -> Doubles:
         """The latest value of another measurement's field, by row."""
         return self.lookup(measurement, name)
+
+    def foreign_rate(self, measurement: str, name: str) -> Doubles:
+        """Rate a second of another measurement's counter at the same time, by row."""
+        return self.lookup_rate(measurement, name)
 
     def rate(self, name: str) -> Doubles:
         """Rate a second of a counter; the rows of resets are remembered."""
