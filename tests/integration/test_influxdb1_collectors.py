@@ -1,8 +1,9 @@
-"""What real collectors wrote, through a real InfluxDB 1.x: who is who, and values against loops over the recorded lines."""
+"""What real collectors wrote, through a real InfluxDB 1.x: entities, and values against loops over the lines."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +66,7 @@ def values(found: Canonical, entity: str, metric: str) -> list[float]:
 def speeds(name: str, series: str, field: str) -> list[float]:
     """Rates a second of one series of a recording, one after the other."""
     own = sorted({line.ms: line.fields[field] for line in lines(name) if re.search(series, line.series)}.items())
-    return [(b - a) / (t - s) * 1000 for (s, a), (t, b) in zip(own, own[1:], strict=False)]
+    return [(b - a) / (t - s) * 1000 for (s, a), (t, b) in pairwise(own)]
 
 
 def guests(found: Canonical) -> set[tuple[str, str]]:
@@ -103,7 +104,7 @@ def _speeds_with(name: str, series: str, field: str) -> list[float]:
         line.ms: line.fields[field] for line in lines(name) if re.search(series, line.series) and field in line.fields
     }
     pairs = sorted(own.items())
-    return [(b - a) / (t - s) * 1000 for (s, a), (t, b) in zip(pairs, pairs[1:], strict=False)]
+    return [(b - a) / (t - s) * 1000 for (s, a), (t, b) in pairwise(pairs)]
 
 
 def test_node_exporter_in_version_2(influx: Influx) -> None:

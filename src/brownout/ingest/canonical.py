@@ -17,7 +17,7 @@ from brownout.ingest.entity_registry import Registry, Sighting, placements_of
 from brownout.ingest.identity import LONGEST_MIGRATION_MS, Identity, overlap_ms
 from brownout.ingest.mapping import MeasurementSource, Names, TelegrafMapping
 from brownout.ingest.raw import MeasurementSchema, Raw, Request, TelemetryDatabase
-from brownout.ingest.slot_frame import RawFrame, held, latest_before
+from brownout.ingest.slot_frame import RawFrame, gathered_every, held, latest_before
 from brownout.numerics.arrays import Doubles, Index, Marks
 from brownout.numerics.slots import epoch_ms
 
@@ -416,12 +416,13 @@ def _evaluate(
     first, end, interval_s = span
     columns = []
     kind = source.entity[0].kind
+    hold_s = max(source.hold_s, gathered_every(frame, interval_s))
     for metric, expression in source.metrics.items():
         values = expression(frame).values
         known = np.isfinite(values)
         cells = frame.cell_owner[known], frame.cell_slot[known], values[known]
-        if source.hold_s > interval_s:
-            cells = held(*cells, reach=source.hold_s // interval_s, end=end)
+        if hold_s > interval_s:
+            cells = held(*cells, reach=hold_s // interval_s, end=end)
         good = cells[1] >= first
         if good.any():
             columns.append(Column(kind, metric, owners, cells[0][good], cells[1][good], cells[2][good]))

@@ -1,4 +1,4 @@
-"""The mapping from measurements to canonical metrics: ``models/telegraf.toml``, other collectors' files, a site's own."""
+"""The mapping from measurements to metrics: ``models/telegraf.toml``, other collectors' files, a site's own."""
 
 import re
 import tomllib

@@ -5,12 +5,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from brownout.ingest.counters import growth, rates
+from brownout.ingest.counters import LONGEST_GAP_MS, growth, rates
 from brownout.ingest.expressions import TIME, Cells
 from brownout.numerics.arrays import Doubles, Index
 from brownout.numerics.slots import group_means
 
-__all__ = ["RawFrame", "held", "latest_before"]
+__all__ = ["RawFrame", "gathered_every", "held", "latest_before"]
+
+
+FEW = 3
+"""Distances between samples that say nothing about how often they are gathered."""
 
 
 @dataclass(eq=False)
@@ -98,6 +102,19 @@ class RawFrame:
         peaks = np.full(number, np.nan)
         np.fmax.at(peaks, self._cell_of_pair, means)
         return Cells(peaks)
+
+
+def gathered_every(frame: RawFrame, interval_s: int) -> int:
+    """Seconds between samples of a series as a rule, in whole slots; those of a slot where nothing says more.
+
+    An input that is gathered every fifth slot says what holds until its next sample, an hour at most.
+    """
+    same = np.diff(frame.series) == 0
+    apart = np.diff(frame.times)[same]
+    if len(apart) < FEW:
+        return interval_s
+    slots = round(float(np.median(apart)) / 1000 / interval_s)
+    return max(1, min(slots, LONGEST_GAP_MS // 1000 // interval_s)) * interval_s
 
 
 def latest_before(
