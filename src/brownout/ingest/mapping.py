@@ -14,7 +14,7 @@ from brownout.domain.metrics import Catalogue, Metric
 from brownout.ingest.expressions import Expression, parse
 from brownout.ingest.raw import MeasurementSchema
 
-__all__ = ["Capture", "EntityRule", "MeasurementSource", "Names", "TelegrafMapping"]
+__all__ = ["Capture", "EntityRule", "MeasurementSource", "Names", "Need", "TelegrafMapping"]
 
 ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
 LABELLED = "known"
@@ -54,6 +54,15 @@ class Capture:
         return _unescaped(found[1]) if found else ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """What a host must have for an input: a program or a path, and what a person calls it."""
+
+    said: str
+    program: str = ""
+    path: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Related:
     """Samples beside a source's own, under a name for expressions: of another measurement, or with another tag."""
@@ -81,6 +90,7 @@ class MeasurementSource:
     metrics: Mapping[str, Expression]
     input: str = ""
     advice: str = ""
+    needs_there: Need | None = None
     where: Mapping[str, str] = field(default_factory=dict)
     exclude: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
     capture: Mapping[str, Capture] = field(default_factory=dict)
@@ -244,7 +254,9 @@ def _read(path: Path) -> tuple[MeasurementSource, ...]:
 
 def _source(table: Mapping[str, Any], path: Path) -> MeasurementSource:
     where = f"The source {table.get('measurement')!r} in {path.name}"
-    unknown = sorted(set(table) - set(MeasurementSource.__dataclass_fields__) | set(table) & {"collector"})
+    unknown = sorted(
+        set(table) - ((set(MeasurementSource.__dataclass_fields__) | {"needs"}) - {"collector", "needs_there"})
+    )
     missing = sorted({"measurement", "entity"} - set(table)) + (
         [] if {"metrics", "labels"} & set(table) else ["metrics"]
     )
@@ -256,6 +268,7 @@ def _source(table: Mapping[str, Any], path: Path) -> MeasurementSource:
             measurement=str(table["measurement"]),
             input=str(table.get("input", "")),
             advice=str(table.get("advice", "")),
+            needs_there=Need(**table["needs"]) if "needs" in table else None,
             entity=tuple(EntityRule(kind=rule["kind"], id=rule["id"]) for rule in table["entity"]),
             metrics={name: parse(text) for name, text in table.get("metrics", {}).items()},
             where=dict(table.get("where", {})),
