@@ -31,7 +31,10 @@ class PostedJson:
         except RefusalError as error:
             failure = self._failure(error, doing)
         except TooLargeError as error:
-            failure = AlertError(f"{self.name}, {doing}: {error}.", remedy="Check that the url is the right one.")
+            failure = AlertError(
+                f"{self.name} at {self._server.connection.url}, {doing}: {error}.",
+                remedy="Check that the url is the right one.",
+            )
         else:
             return
         raise failure

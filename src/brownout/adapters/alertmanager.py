@@ -35,7 +35,7 @@ class Alertmanager:
         """Send alerts; those whose end is over are resolved."""
         for start in range(0, len(alerts), AT_ONCE):
             part = [_as_sent(alert) for alert in alerts[start : start + AT_ONCE]]
-            self._server.post("/api/v2/alerts", part, doing=f"send {len(part)} alerts")
+            self._server.post("/api/v2/alerts", part, doing="send alerts")
 
 
 def _as_sent(timed: TimedAlert) -> dict[str, Any]:

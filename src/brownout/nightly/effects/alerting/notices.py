@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from brownout.domain.findings import Notice, Severity
+from brownout.domain.findings import Alert, Notice, Severity
 from brownout.nightly.effects.alerting.alert_log import AlertLog, SentNotice, TrackedAlert
 
 __all__ = ["SHIFT", "may_send", "room", "untold", "with_notice"]
@@ -79,18 +79,21 @@ def _text(waiting: Sequence[TrackedAlert]) -> str:
     ]
     if worst.link:
         lines.append(f"Report: {worst.link}")
-    groups: dict[tuple[str, str], list[str]] = {}
+    groups: dict[tuple[str, str], list[Alert]] = {}
     for alert in others:
-        key = (alert.labels.get("alertname", ""), alert.labels.get("cause", ""))
-        groups.setdefault(key, []).append(alert.labels.get("entity", ""))
+        groups.setdefault((alert.labels.get("alertname", ""), alert.labels.get("cause", "")), []).append(alert)
     if groups:
-        lines += ["", "Also:"]
-    shown = list(groups.items())[:GROUPS]
-    for (kind, cause), entities in shown:
-        what = "forecast" if "Forecast" in kind else "incident"
-        extra = f" and {len(entities) - NAMED} more" if len(entities) > NAMED else ""
-        lines.append(f"- {cause} ({what}): {', '.join(entities[:NAMED])}{extra}")
-    rest = sum(len(entities) for entities in groups.values()) - sum(len(entities) for _, entities in shown)
+        lines += ["", "Also:", *(_line(alerts) for alerts in list(groups.values())[:GROUPS])]
+    rest = list(groups.values())[GROUPS:]
     if rest:
-        lines.append(f"- and {rest} more with {len(groups) - len(shown)} other causes")
+        lines.append(f"- and {sum(map(len, rest))} more with {len(rest)} other causes")
     return "\n".join(lines)
+
+
+def _line(alerts: Sequence[Alert]) -> str:
+    """One cause: the worst in a sentence, and where else."""
+    first, *others = alerts
+    names = [alert.labels.get("entity", "") for alert in others]
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    likewise = f"; likewise {', '.join(names[:NAMED])}{more}" if names else ""
+    return f"- {first.annotations.get('summary', first.entity)}{likewise}"
