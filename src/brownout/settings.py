@@ -71,6 +71,8 @@ class ForecastSettings(Section):
     train_days: Positive = 60
     train_steps: Count = 600
     """Optimiser steps of a training."""
+    retrain_days: Positive = 7
+    """A model is trained again when it is so old, when a tenth more history is there, or when these settings change."""
     min_probability: Annotated[float, Field(gt=0, lt=1)] = 0.2
     """Breaches less probable than this are not reported."""
     limits: dict[str, float] = Field(default_factory=dict)
@@ -84,6 +86,8 @@ class DetectSettings(Section):
 
     window_days: Positive = 3
     train_days: Positive = 28
+    retrain_days: Positive = 7
+    """As for the forecaster."""
     accept_hours: Annotated[float, Field(ge=2)] = 24
     """A level that has shifted and stayed so long is accepted as the new usual one, unless it is beyond its limit."""
     unknown_a_day: Positive = 3
@@ -136,7 +140,7 @@ class InfluxSettings(Section):
     timeout_s: Positive = 60
     budget_s: Positive = 180
     """Longest time for one request: all tries, pauses and reading."""
-    answer_mib: Positive = 24
+    answer_mib: Positive = 20
     """Memory that the samples of one answer may take; what is longer is asked for in parts."""
     write_back: bool = True
     """Whether the findings of a night are written to the same database."""

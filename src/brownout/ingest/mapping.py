@@ -97,19 +97,28 @@ class MeasurementSource:
         """Whether means over a slot serve as well as samples."""
         return not self.only and not self.labels and all(expression.averages for expression in self.metrics.values())
 
+    def tells_of(self, kind: str) -> bool:
+        """Whether the tags name such an entity."""
+        return any(rule.kind == kind for rule in self.entity)
+
     def takes(self, tags: Mapping[str, str]) -> bool:
         """Whether a series is one of these."""
         return all(tags.get(tag, "") == value for tag, value in self.where.items()) and not any(
             pattern.search(tags.get(tag, "")) for tag, pattern in self.exclude.items()
         )
 
-    def entities(self, tags: Mapping[str, str]) -> tuple[Entity, ...]:
-        """The entity of a series and its ancestors, as far up as the tags name them; empty where they name none."""
+    def entities(self, tags: Mapping[str, str], written: Mapping[str, str] | None = None) -> tuple[Entity, ...]:
+        """The entity of a series and its ancestors, as far up as the tags name them; empty where they name none.
+
+        ``written`` are the tags as the database has them, where a site has other names for some: points that are
+        written back carry these.
+        """
+        found = {**tags, **(written or {})}
         chain: list[Entity] = []
         for rule in reversed(self.entity):
             name = rule.name(tags)
             if name:
-                labels = {tag: tags[tag] for tag in sorted(rule.tags)}
+                labels = {tag: found[tag] for tag in sorted(rule.tags)}
                 parent = chain[-1] if chain else Entity(id="")
                 own = {**parent.labels, **labels}
                 named = tuple(sorted(own))

@@ -64,7 +64,7 @@ def _bring(
     writer = SliceWriter(source, folder)
     rows, repairs = 0, Repairs()
     for done, start in enumerate(starts):
-        found = source.read(start, min(start + source.slice_length, end))
+        found = source.read(start, min(start + source.slice_length, end), description.entities)
         written, made = writer.write(start, found)
         rows, repairs = rows + written, repairs + made
         description = replace(

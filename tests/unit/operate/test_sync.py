@@ -3,7 +3,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from brownout.domain.entities import Entity
 from brownout.domain.errors import HistoryError
 from brownout.domain.repairs import Repair, Repairs
 from brownout.operate import sources
@@ -171,8 +172,8 @@ def test_a_damaged_description_is_named(write_dataset: Write, tmp_path: Path) ->
 class Told(DatasetSource):
     """A source that has counted rows and repairs itself, as a database does."""
 
-    def read(self, start: np.datetime64, end: np.datetime64) -> Slice:
-        found = super().read(start, end)
+    def read(self, start: np.datetime64, end: np.datetime64, known: Sequence[Entity] = ()) -> Slice:
+        found = super().read(start, end, known)
         return Slice(found.tables, (), Repairs({(Repair.COUNTER_RESET, "b"): 3}, 50))
 
 
