@@ -1,10 +1,10 @@
 """Expected false alarms: what nothing explains, and such a fleet shows often, is kept but not alarmed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from brownout.detection.alert_state import AlertState
-from brownout.domain.findings import UNKNOWN, Diagnosis, Episode, SuppressedEpisode, SuppressionReason
+from brownout.domain.findings import UNKNOWN, Diagnosis, Episode, Shape, SuppressedEpisode, SuppressionReason
 from brownout.nightly.context import NightContext
 from brownout.nightly.diagnose import BatchDiagnosis
 
@@ -41,10 +41,18 @@ def suppress_expected(
 ) -> AlarmedIncidents:
     """Leave out incidents without a cause that the fleet shows more than ``unknown_a_day`` times a day.
 
-    An incident counts by its rarest episode. Kept are incidents with a cause, those of several entities, what was
-    alarmed the night before, and what people called true.
+    An incident counts by its rarest episode. Kept are incidents with a cause, those of several entities, with a raised
+    rule or a metric on its way to its limit, what was alarmed the night before, what people called true, and what moved
+    the same metrics of an entity as an incident with a cause does.
     """
     known = {episode.id: episode for episode in episodes}
+    caused = {
+        (known[name].entity, known[name].lead)
+        for batch in batches
+        for diagnosis in batch.diagnoses
+        if diagnosis.top.id != UNKNOWN
+        for name in diagnosis.episodes
+    }
     suppressed: list[SuppressedEpisode] = []
     kept = []
     for batch in batches:
@@ -52,7 +60,7 @@ def suppress_expected(
         for diagnosis in batch.diagnoses:
             members = [known[name] for name in diagnosis.episodes]
             rarest = min(per_day[episode.id] for episode in members)
-            if rarest <= unknown_a_day or _is_alarmed(diagnosis, members, state):
+            if rarest <= unknown_a_day or _is_alarmed(diagnosis, members, state, caused):
                 continue
             reason = f"no cause is known, and something as odd is seen {rarest:.0f} times a day in this fleet"
             suppressed += [
@@ -64,12 +72,21 @@ def suppress_expected(
     return AlarmedIncidents(batches=tuple(kept), suppressed=tuple(suppressed))
 
 
-def _is_alarmed(diagnosis: Diagnosis, episodes: Sequence[Episode], state: AlertState) -> bool:
+def _is_alarmed(
+    diagnosis: Diagnosis, episodes: Sequence[Episode], state: AlertState, caused: Collection[tuple[str, str]]
+) -> bool:
     """Whether an incident is alarmed however often the fleet shows its like."""
     return (
         diagnosis.top.id != UNKNOWN
         or len({episode.entity for episode in episodes}) >= TOGETHER
-        or any(episode.id in state.alarmed or state.vouched(episode) for episode in episodes)
+        or any(
+            episode.rules
+            or episode.shape is Shape.RAMP
+            or (episode.lead and (episode.entity, episode.lead) in caused)
+            or episode.id in state.alarmed
+            or state.vouched(episode)
+            for episode in episodes
+        )
     )
 
 
