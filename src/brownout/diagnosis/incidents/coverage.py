@@ -79,7 +79,8 @@ def covered_by(
         return name in metrics and (mover.series.entity, resource_of(metrics[name])) in resources
 
     onsets = [max(m.onset, e.start) for e in window.episodes for m in e.movers if explains(m) and m.onset < span[1]]
-    onset = min([span[0], *onsets])
+    begun = [episode.start for episode in window.episodes if episode.movers]
+    onset = min(onsets or begun or [span[0]])
     covered, left = list[Episode](), list[Episode]()
     for episode in window.episodes:
         others = [mover for mover in episode.movers if not explains(mover)]

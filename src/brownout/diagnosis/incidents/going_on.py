@@ -56,7 +56,5 @@ def _telling(diagnosis: Diagnosis, window: IncidentWindow, panels: Sequence[Pane
             if series.entity in panel.entity_ids and series.metric in panel.metric_names:
                 usual = before[panel.entity_ids.index(series.entity), panel.metric_names.index(series.metric)]
                 if np.isfinite(usual):
-                    movers.append(
-                        Mover(series=series, usual=float(usual), peak=0.0, deviation=1.0, onset=window.start)
-                    )
+                    movers.append(Mover(series=series, usual=float(usual), peak=0.0, deviation=1.0, onset=window.start))
     return movers
