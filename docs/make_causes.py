@@ -35,17 +35,16 @@ NEEDS = """
 ## What each input is needed for
 
 Inputs are Telegraf's, but for three. `brownout facts` is
-[run by inputs.exec](influxdb.md#what-no-input-of-telegraf-knows). A console probe writes
-[`console_probe`](influxdb.md#the-console-probe); none ships with brownout yet. Nor does anything that counts clients
-who displace each other (ART-06), or that knows the drivers inside a guest (SW-01, SW-04): whoever has such a collector
-can write what they need. spice-server says that it took a link for slow (NET-10) only with its debugging on.
-`brownout doctor` says all this of a site's own database.
+[run by inputs.exec](influxdb.md#what-no-input-of-telegraf-knows), and [`brownout probe`](probe.md) writes
+`console_probe`. Nothing that ships with brownout counts clients who displace each other (ART-06), or knows the drivers
+inside a guest (SW-01, SW-04): whoever has such a collector can write what they need. spice-server says that it took a
+link for slow (NET-10) only with its debugging on. `brownout doctor` says all this of a site's own database.
 """
 
 
 def picture(causes: Sequence[CauseRule]) -> str:
     """Symptoms on the left, causes on the right, a curve for each piece of evidence."""
-    symptoms = sorted({rule.symptom for cause in causes for rule in cause.evidence})
+    symptoms = sorted({symptom for cause in causes for rule in cause.evidence for symptom, _ in rule.parts})
     height = ROW * (max(len(symptoms), len(causes)) + 2)
     left = {name: ROW + (k + 0.5) * (height - 2 * ROW) / len(symptoms) for k, name in enumerate(symptoms)}
     right = {cause.id: ROW + (k + 0.5) * (height - 2 * ROW) / len(causes) for k, cause in enumerate(causes)}
@@ -56,10 +55,10 @@ def picture(causes: Sequence[CauseRule]) -> str:
         f'<rect width="{WIDTH}" height="{height:.0f}" fill="white"/>',
     ]
     for cause in causes:
-        for rule in cause.evidence:
-            a, b = left[rule.symptom], right[cause.id]
-            path = f"M{LEFT + 6} {a:.0f} C{middle} {a:.0f} {middle} {b:.0f} {RIGHT - 6} {b:.0f}"
-            parts.append(f'<path d="{path}" fill="none" stroke="{COLOURS[rule.role]}" stroke-width="1.2"/>')
+        for role, symptom in [(rule.role, symptom) for rule in cause.evidence for symptom, _ in rule.parts]:
+            a, b = left[symptom], right[cause.id]
+            curve = f"M{LEFT + 6} {a:.0f} C{middle} {a:.0f} {middle} {b:.0f} {RIGHT - 6} {b:.0f}"
+            parts.append(f'<path d="{curve}" fill="none" stroke="{COLOURS[role]}" stroke-width="1.2"/>')
     for name, y in left.items():
         parts.append(f'<text x="{LEFT}" y="{y + 4:.0f}" text-anchor="end">{escape(name.replace("_", " "))}</text>')
     for cause in causes:
@@ -133,8 +132,8 @@ def needs(knowledge: Knowledge, mapping: TelegrafMapping) -> str:
 
 
 def _names(cause: CauseRule, *roles: EvidenceRole) -> str:
-    names = [f"{rule.symptom.replace('_', ' ')} ({rule.where.replace('_', ' ')})" for rule in cause.evidence]
-    return ", ".join(name for name, rule in zip(names, cause.evidence, strict=True) if rule.role in roles)
+    rules = (rule for rule in cause.evidence if rule.role in roles)
+    return ", ".join(" or ".join(f"{s} ({where})" for s, where in rule.parts).replace("_", " ") for rule in rules)
 
 
 def pages(knowledge: Knowledge) -> dict[str, str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from socket import SHUT_RDWR, create_server, socket
 from threading import Thread
 
-from brownout.probe.wire import Conversation, Steps
+from brownout.probe.protocols.wire import Conversation, Steps
 
 __all__ = ["Heard", "converse", "frame", "init", "listening", "session"]
 

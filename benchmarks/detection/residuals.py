@@ -17,15 +17,16 @@ import numpy as np
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from brownout.detection.baseline.seasonal_baseline import trailing_mean
 from brownout.detection.detector_settings import DetectorSettings
 from brownout.detection.features.feature_table import entity_features
 from brownout.detection.forest.detector import WEIGHTS
+from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.panel import Float, Panel
 from brownout.evaluation.detection_scores import runs
-from brownout.forecasting.fleet_forecaster import SelectedForecaster
 from brownout.forecasting.lstm_settings import LstmSettings
+from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.nightly.panels import forecast_panel
+from brownout.numerics.rolling import rolling_mean
 from brownout.settings import ForecastSettings
 from brownout.store.dataset import Dataset
 from brownout.store.shards import plan_shards, read_shard
@@ -102,7 +103,7 @@ def residuals(panel: Panel, wide: Panel, forecaster: SelectedForecaster, first: 
     middle, spread = (np.full(wide.values.shape, np.nan, np.float32) for _ in range(2))
     origins = list(range(first, wide.values.shape[1] - 1, ahead))
     for number in range(0, len(origins), ORIGINS):
-        made = forecaster.predict(wide, origins[number : number + ORIGINS], max(ahead, 2))
+        made = forecaster.predict(ForecastRequest(wide, origins[number : number + ORIGINS], max(ahead, 2)))
         entities = np.array([wide.entity_ids.index(series.entity) for series in made.series])
         metrics = np.array([wide.metric_names.index(series.metric) for series in made.series])
         slots = ((made.origins - wide.start) / wide.step).astype(int)
@@ -115,7 +116,7 @@ def residuals(panel: Panel, wide: Panel, forecaster: SelectedForecaster, first: 
     ranged = np.nanquantile(known, 0.95, axis=1) - np.nanquantile(known, 0.05, axis=1)
     spread = np.fmax(spread, np.fmax(LEAST_SPREAD * ranged, 1e-6)[:, None])
     own = [panel.metric_names.index(name) for name in wide.metric_names]
-    values = trailing_mean(panel.values[..., own], max(900 // panel.interval_s, 3))
+    values = rolling_mean(panel.values[..., own], max(900 // panel.interval_s, 3))
     cell = np.minimum(((panel.times - wide.start) / wide.step).astype(int), wide.values.shape[1] - 1)
     return np.nan_to_num((values - middle[:, cell]) / spread[:, cell])
 
@@ -130,8 +131,8 @@ def reduce(sizes: Float) -> Float:
 
 
 def judge(parts: list[Part], weight: float, *, more: bool) -> dict[str, float]:
-    """Average precision and ROC-AUC of novelties, and events that levels see at a budget of false alarms."""
-    settings, labels, novelties, levels = DetectorSettings(), [], [], []
+    """Average precision and ROC-AUC of surprises, and events that levels see at a budget of false alarms."""
+    settings, labels, surprises, levels = DetectorSettings(), [], [], []
     for kind in {part.kind for part in parts}:
         own = [part for part in parts if part.kind == kind]
         tables = [np.concatenate([part.rows, part.residuals], axis=-1) if more else part.rows for part in own]
@@ -146,10 +147,10 @@ def judge(parts: list[Part], weight: float, *, more: bool) -> dict[str, float]:
         for table, part in zip(tables, own, strict=True):
             raw = np.nan_to_num(scored(forest, table[:, part.tested :], part.residuals[:, part.tested :, 0] * weight))
             centre = np.median(raw.reshape(2, -1), axis=1)[:, None, None]
-            novelties.append(raw[1] - centre[1])
+            surprises.append(raw[1] - centre[1])
             levels.append(raw[0] - centre[0])
             labels.append(part.labels[:, part.tested :])
-    flat, truth = (np.concatenate([one.ravel() for one in many]) for many in (novelties, labels))
+    flat, truth = (np.concatenate([one.ravel() for one in many]) for many in (surprises, labels))
     return {
         "average_precision": round(float(average_precision_score(truth, flat)), 4),
         "roc_auc": round(float(roc_auc_score(truth, flat)), 4),
@@ -158,7 +159,7 @@ def judge(parts: list[Part], weight: float, *, more: bool) -> dict[str, float]:
 
 
 def scored(forest: IsolationForest, rows: Float, added: Float) -> Float:
-    """Levels and novelties ``[2, entity, time]``; NaN where nothing was measured."""
+    """Levels and surprises ``[2, entity, time]``; NaN where nothing was measured."""
     flat = rows.reshape(-1, rows.shape[-1])
     known = np.isfinite(flat).all(axis=1)
     found = np.full((2, len(flat)), np.nan, np.float32)

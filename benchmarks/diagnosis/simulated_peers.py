@@ -54,7 +54,7 @@ def strengths(
     lookup = EvidenceLookup(observe(panels, start, incident.end), topology)
     rules = {rule.name: rule for cause in knowledge.causes.values() if cause.kind for rule in cause.evidence}
     entities = tuple(entity.id for entity in topology if entity.group == incident.group)
-    matches = [[lookup.find(rule, knowledge.symptoms[rule.symptom], e) for rule in rules.values()] for e in entities]
+    matches = [[lookup.find(rule, knowledge.symptoms, e) for rule in rules.values()] for e in entities]
     features = np.array([[match.strength if match else 0.0 for match in row] for row in matches], np.float32)
     truth = tuple(incident.cause if entity == incident.entity else NOTHING for entity in entities)
     return Scored(entities, features, truth)

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from brownout.domain.entities import Topology
+from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.metrics import Worse
 from brownout.domain.panel import Panel
@@ -26,11 +27,10 @@ from brownout.evaluation.backtest import actual_after
 from brownout.evaluation.breach_scores import BreachScores, windows_of
 from brownout.forecasting.baselines.naive import SeasonalNaive, seasonal_scale
 from brownout.forecasting.exceedance.chance_correction import base_rates
-from brownout.forecasting.fleet_forecaster import SelectedForecaster
 from brownout.forecasting.lstm_settings import LstmSettings
+from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.nightly.panels import forecast_panel
 from brownout.numerics.losses import path_losses, skill_ratio
-from brownout.numerics.slots import slots_per_day
 from brownout.settings import ForecastSettings
 from brownout.simulation import FleetSettings, simulate
 from brownout.simulation.fleet_dataset import write_dataset
@@ -86,8 +86,8 @@ class Latency:
 
     def add(self, panel: Panel, made: tuple[Forecasts, Forecasts], slots: list[int], start: int) -> None:
         """Add windows: forecasts with the loads and without."""
-        season = slots_per_day(panel.interval_s)
-        naive = SeasonalNaive(season).predict(panel, slots, made[0].horizon)
+        season = panel.slots_per_day
+        naive = SeasonalNaive(season).predict(ForecastRequest(panel, slots, made[0].horizon))
         actual = actual_after(panel, made[0])
         scales = seasonal_scale(panel, season, end=start)
         entity = {name: place for place, name in enumerate(panel.entity_ids)}
@@ -122,12 +122,13 @@ def judge(options: argparse.Namespace, seed: int, scores: tuple[BreachScores, Br
     rates = base_rates([panel.between(panel.start, start) for panel in panels], horizon)
     for panel in panels:
         slots = list(range(panel.slot(start) - 1, panel.values.shape[1] - horizon, options.every))
-        around = forecaster.covariates_ahead(panel, slots, panels, horizon)
-        made = forecaster.predict(panel, slots, horizon, around)
+        alone = ForecastRequest(panel, slots, horizon)
+        ahead = forecaster.covariates_ahead(panel, slots, panels, horizon)
+        made = forecaster.predict(replace(alone, covariates=ahead))
         scores[0].add(panel, [windows_of(panel, made)], rates)
         scores[1].add(panel, [windows_of(panel, replace(made, odds=None))], rates)
         if panel.entities[0].kind == "console":
-            latency.add(panel, (made, forecaster.predict(panel, slots, horizon)), slots, panel.slot(start))
+            latency.add(panel, (made, forecaster.predict(alone)), slots, panel.slot(start))
 
 
 def show(scores: BreachScores, title: str) -> None:

@@ -16,15 +16,15 @@ from pathlib import Path
 
 import numpy as np
 
+from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.panel import Panel
 from brownout.evaluation.backtest import BacktestScores, actual_after
 from brownout.forecasting.baselines.naive import SeasonalNaive, seasonal_scale
 from brownout.forecasting.cold_start.newcomer_forecasts import AGES_H, ColdStart
-from brownout.forecasting.fleet_forecaster import SelectedForecaster
 from brownout.forecasting.lstm_settings import LstmSettings
+from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.nightly.panels import forecast_panel
-from brownout.numerics.slots import slots_per_day
 from brownout.settings import ForecastSettings
 from brownout.store.dataset import Dataset
 from brownout.store.shards import shards
@@ -58,7 +58,7 @@ def cut(panel: Panel, origin: int, slots: int) -> Panel:
 
 def judge(scores: BacktestScores, panel: Panel, made: Forecasts, origin: int, scale: np.ndarray) -> None:
     """Add forecasts of a cut panel beside seasonal-naive of the whole one."""
-    naive = SeasonalNaive().predict(panel, [origin], made.horizon)
+    naive = SeasonalNaive().predict(ForecastRequest(panel, [origin], made.horizon))
     place = {series: row for row, series in enumerate(naive.series)}
     entity = {name: row for row, name in enumerate(panel.entity_ids)}
     metric = {name: column for column, name in enumerate(panel.metric_names)}
@@ -73,13 +73,14 @@ def compare(
     slots = new.values.shape[1]
     start, horizon = int(TRAIN * slots), forecaster.settings.horizon
     alone = replace(forecaster, cold_=ColdStart())
-    scale = seasonal_scale(new, slots_per_day(new.interval_s), end=start)
+    scale = seasonal_scale(new, new.slots_per_day, end=start)
     for origin in np.linspace(start, slots - horizon - 1, ORIGINS).astype(int).tolist():
-        judge(scores["whole past"], new, alone.predict(new, [origin], horizon), origin, scale)
+        judge(scores["whole past"], new, alone.predict(ForecastRequest(new, [origin], horizon)), origin, scale)
         for hours in AGES_H:
             young = cut(new, origin, max(round(hours * 3600 / new.interval_s), 1))
-            judge(scores[f"{hours:g} h, alone"], new, alone.predict(young, [origin], horizon), origin, scale)
-            made = forecaster.predict(young, [origin], horizon, None, old)
+            made = alone.predict(ForecastRequest(young, [origin], horizon))
+            judge(scores[f"{hours:g} h, alone"], new, made, origin, scale)
+            made = forecaster.predict(ForecastRequest(young, [origin], horizon, siblings=tuple(old)))
             judge(scores[f"{hours:g} h, with peers"], new, made, origin, scale)
 
 

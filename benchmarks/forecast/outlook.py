@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from brownout.domain.exceedance import PathModel, crossing, exceedance
+from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.metrics import Worse
 from brownout.domain.panel import Float, Panel
@@ -25,7 +26,6 @@ from brownout.forecasting.outlook import RISING, Outlook
 from brownout.forecasting.series_rows import rows_of
 from brownout.nightly.panels import forecast_panel, outlook_panel, outlook_steps
 from brownout.numerics.losses import brier
-from brownout.numerics.slots import slots_per_day
 from brownout.settings import Settings
 from brownout.store.dataset import Dataset
 from brownout.store.shards import shards
@@ -33,7 +33,7 @@ from brownout.store.shards import shards
 
 def events(panel: Panel, made: Forecasts, actual: Float) -> Iterator[tuple[str, float, bool]]:
     """Metric, chance and truth of each row that may cross a limit."""
-    rows = rows_of(panel, sorted({panel.slot(origin) for origin in made.origins}), 1)
+    rows = rows_of(panel, sorted({panel.slot(origin) for origin in made.origins}))
     now = panel.values[rows.entities, rows.origins, rows.metrics]
     for column, metric in enumerate(panel.metrics):
         if metric.limit is None or metric.worse is Worse.NONE:
@@ -72,12 +72,13 @@ def main() -> None:
     ours, naive, found = BacktestScores(), BacktestScores(), []
     steps = outlook.horizon_ or 1
     for panel, cut in both:
-        origins = list(range(cut - 1, panel.values.shape[1] - steps, slots_per_day(panel.interval_s)))
-        made, base = outlook.predict(panel, origins, steps), SeasonalNaive().predict(panel, origins, steps)
-        rows, actual = rows_of(panel, origins, steps), actual_after(panel, made)
-        scale = seasonal_scale(panel, slots_per_day(panel.interval_s), end=cut)[rows.entities, rows.metrics]
+        origins = list(range(cut - 1, panel.values.shape[1] - steps, panel.slots_per_day))
+        request = ForecastRequest(panel, origins, steps)
+        made, base = outlook.predict(request), SeasonalNaive().predict(request)
+        rows, actual = rows_of(panel, origins), actual_after(panel, made)
+        scale = seasonal_scale(panel, panel.slots_per_day, end=cut)[rows.entities, rows.metrics]
         ours.add(made, base, actual, scale)
-        naive.add(Naive().predict(panel, origins, steps), base, actual, scale)
+        naive.add(Naive().predict(request), base, actual, scale)
         found += list(events(panel, made, actual))
     days = steps * settings.outlook_step_minutes / 1440
     head = ("metric", "maker", "where it rises or falls", "CRPS", "naive's", "coverage", "windows")

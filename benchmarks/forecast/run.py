@@ -26,16 +26,16 @@ from types import MappingProxyType
 import numpy as np
 from bootstrap import Sums, deviations, sums
 
+from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.panel import Float, Panel
 from brownout.evaluation.backtest import BacktestScores, actual_after
 from brownout.forecasting.baselines.medians import MedianLevel
 from brownout.forecasting.baselines.naive import Naive, SeasonalNaive, WeeklyNaive, seasonal_scale
 from brownout.forecasting.baselines.smoothing import Smoothing
-from brownout.forecasting.fleet_forecaster import SelectedForecaster
 from brownout.forecasting.lstm_settings import LstmSettings
+from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.forecasting.series_rows import clip_to_bounds, rows_of
-from brownout.numerics.slots import slots_per_day
 from brownout.store.dataset import Dataset
 from brownout.store.shards import shards
 
@@ -75,7 +75,7 @@ def ours(panel: Panel, origins: list[int], steps: int) -> dict[str, float]:
     started = time.process_time()
     forecaster = SelectedForecaster(LstmSettings(horizon=HORIZON, steps=steps)).fit([early])
     trained = time.process_time()
-    made = forecaster.predict(panel, origins, HORIZON)
+    made = forecaster.predict(ForecastRequest(panel, origins, HORIZON))
     facts = {"training_s": trained - started, "cpu_s": time.process_time()}
     facts["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return facts | {"values": made.values}  # type: ignore[dict-item] # the array rides along
@@ -85,9 +85,9 @@ class Judge:
     """Scores forecasts of one panel from the same origins, the first being ours."""
 
     def __init__(self, panel: Panel, origins: list[int]) -> None:
-        season = slots_per_day(panel.interval_s)
-        self.naive = SeasonalNaive(season).predict(panel, origins, HORIZON)
-        self.rows = rows_of(panel, origins, HORIZON)
+        season = panel.slots_per_day
+        self.naive = SeasonalNaive(season).predict(ForecastRequest(panel, origins, HORIZON))
+        self.rows = rows_of(panel, origins)
         self.scale = seasonal_scale(panel, season, end=origins[0] + 1)[self.rows.entities, self.rows.metrics]
         self.actual = actual_after(panel, self.naive)
         self.ours: Sums | None = None
@@ -110,7 +110,7 @@ class Judge:
 def peer(folder: Path, python: str, name: str, panel: Panel, origins: list[int]) -> tuple[Forecasts, dict[str, float]]:
     """Run a peer and put its values, within the metrics' bounds like ours, into the order of our rows."""
     subprocess.run([python, str(HERE / "peers.py"), str(folder), name], check=True)
-    rows = rows_of(panel, origins, HORIZON)
+    rows = rows_of(panel, origins)
     values = np.load(folder / f"{name}.npy")
     place = rows.entities * len(panel.metrics) + rows.metrics
     when = np.searchsorted(origins, rows.origins)
@@ -143,7 +143,7 @@ def main() -> None:
     made = judge.rows.forecasts(facts.pop("values"), OURS)  # type: ignore[arg-type]
     say(judge.line(OURS, made, facts))
     for classical in (Naive(), WeeklyNaive(), Smoothing(), MedianLevel()):
-        say(judge.line(classical.name, classical.predict(panel, origins, HORIZON)))
+        say(judge.line(classical.name, classical.predict(ForecastRequest(panel, origins, HORIZON))))
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         np.save(folder / "values.npy", filled(panel))

@@ -22,6 +22,7 @@ import numpy as np
 import torch
 
 from brownout.domain.entities import Entity
+from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.metrics import Family, Metric
 from brownout.domain.panel import Panel
 from brownout.domain.ports import no_progress
@@ -106,7 +107,7 @@ def forecasts(panel: Panel, forecaster: LstmForecaster) -> None:
     walls, processors = [], []
     for _ in range(5):
         started, used = time.perf_counter(), time.process_time()
-        forecaster.predict(panel, [SLOTS - 1], forecaster.settings.horizon)
+        forecaster.predict(ForecastRequest(panel, [SLOTS - 1], forecaster.settings.horizon))
         walls.append(time.perf_counter() - started)
         processors.append(time.process_time() - used)
     sys.stdout.write(

@@ -1,7 +1,8 @@
 """Reading from InfluxDB beside its own clients, and the history as a notebook reads it.
 
 Needs ``influxd`` (apt install influxdb) and what ``requirements.txt`` beside this file lists. Every case runs in a
-process of its own, so that its peak memory is its own. Prints a Markdown table.
+process of its own, so that its peak memory is its own. Prints a Markdown table. ``run.py 2x`` reads recorded answers of
+InfluxDB 2.x only, without a server.
 """
 
 import json
@@ -190,29 +191,36 @@ def peak_mb() -> float:
     return int(found.group(1)) / 1000 if found else float("nan")
 
 
-def show(name: str, where: str, repeat: int = 3) -> None:
-    """One line of the table: the best of a few runs."""
+def show(name: str, where: str, repeat: int = 3) -> tuple[float, float]:
+    """One line of the table: the best of a few runs by processor time; its seconds and seconds of processor."""
     runs = [measured(name, where) for _ in range(repeat)]
-    rows, seconds, busy, peak = min(runs, key=lambda run: run[1])
+    rows, seconds, busy, peak = min(runs, key=lambda run: run[2])
     what = (CASES[name].__doc__ or "").strip().removesuffix(".")
     print(f"| {what} | {rows:,} | {seconds:.2f} | {rows / seconds:,.0f} | {busy:.2f} | {peak:,.0f} |", flush=True)
+    return seconds, busy
 
 
-def main() -> None:
-    """Run everything."""
+def main(*, only_2x: bool = False) -> None:
+    """Run everything, or the readers of 2.x only."""
     print("| case | rows | s | rows/s | processor s | peak MB |\n|---|---|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
+        with scripted() as script:
+            body = annotated()
+            script.answers = [Answer(body)] * 8
+            ours, peer = show("ours_2x", script.url, 5), show("peer_2x", script.url)
+        print(
+            f"\nOn the same bytes `query_data_frame` takes {peer[1] / ours[1]:.1f} times our processor time, "
+            f"{peer[0] / ours[0]:.1f} times our time.\n",
+            flush=True,
+        )
+        if only_2x:
+            return
         with influxd(folder) as server:
             fill(server)
             show("ours_1x", server.url)
             show("slices_1x", server.url)
             show("peer_1x", server.url, 1)
-        with scripted() as script:
-            body = annotated()
-            script.answers = [Answer(body)] * 4
-            show("ours_2x", script.url)
-            show("peer_2x", script.url, 1)
         write_year(folder / "year")
         size = sum(path.stat().st_size for path in (folder / "year" / "samples").iterdir())
         for name in ("year_pyarrow", "year_duckdb", "year_history", "day_of_all"):
@@ -227,4 +235,4 @@ if __name__ == "__main__":
         elapsed, worked = time.perf_counter() - begin, time.process_time() - worked
         print(json.dumps([count, elapsed, worked, peak_mb()]))
     else:
-        main()
+        main(only_2x=sys.argv[1:] == ["2x"])

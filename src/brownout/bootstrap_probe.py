@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from brownout.domain.errors import BrownoutError, SettingsError
 
 if TYPE_CHECKING:
-    from brownout.probe.consoles import Source
+    from brownout.probe.console_list import Source
+    from brownout.probe.probe_run import Run
     from brownout.probe.probe_settings import ProbeSettings
-    from brownout.probe.run import Run
     from brownout.probe.target import Target
 
 __all__ = ["PASSWORD", "ProbeRequest", "influx_writer", "probe_run"]
@@ -36,8 +36,8 @@ class ProbeRequest:
 def probe_run(settings: "ProbeSettings", request: ProbeRequest, complain: Callable[[BrownoutError], None]) -> "Run":
     """A run of the probe, ready to start."""
     from brownout.operate.probing import room_for
-    from brownout.probe.consoles import Consoles
-    from brownout.probe.run import Run
+    from brownout.probe.console_list import Consoles
+    from brownout.probe.probe_run import Run
 
     name = socket.gethostname()
     settings = replace(
@@ -85,7 +85,7 @@ def _consoles(
     from brownout.adapters.hypervisor.libvirt_consoles import libvirt_source
     from brownout.adapters.hypervisor.virsh import Virsh
     from brownout.adapters.proxmox import proxmox_source
-    from brownout.probe.consoles import file_source
+    from brownout.probe.console_list import file_source
     from brownout.probe.target import parse_target
 
     fixed: list[Target] = []

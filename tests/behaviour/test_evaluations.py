@@ -17,7 +17,7 @@ from brownout.evaluate.evaluate_diagnose import evaluate_diagnose
 from brownout.evaluate.evaluate_forecast import ForecastEvaluation, evaluate_forecast
 from brownout.evaluate.evaluate_own import evaluate_own
 from brownout.evaluate.labelled_incidents import healthy_window
-from brownout.forecasting.fleet_forecaster import SelectedForecaster
+from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.forecasting.selection.rolling_calibration import RollingCalibration
 from brownout.nightly.diagnose import _noticed
 from brownout.simulation import FleetSettings, simulate

@@ -14,18 +14,20 @@ import pytest
 from panels import waves
 
 from brownout.domain.errors import BrownoutError, DataError, ModelError, NotFittedError
+from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import QUANTILES, Forecasts, Series
 from brownout.domain.panel import Panel
 from brownout.domain.ports import Forecaster
-from brownout.forecasting.baselines.daily_deciles import Usual
+from brownout.forecasting.baselines.daily_deciles import DailyDeciles
 from brownout.forecasting.baselines.medians import MedianLevel
 from brownout.forecasting.baselines.naive import Naive, SeasonalNaive, WeeklyNaive
 from brownout.forecasting.baselines.smoothing import Smoothing
 from brownout.forecasting.baselines.trend import Trend
-from brownout.forecasting.fleet_forecaster import SelectedForecaster
+from brownout.forecasting.fleet_forecaster import FleetForecaster
 from brownout.forecasting.lstm_settings import LstmSettings
 from brownout.forecasting.network.lstm import LstmForecaster
 from brownout.forecasting.outlook import Outlook
+from brownout.forecasting.selected_forecaster import SelectedForecaster
 
 TINY = LstmSettings(context=96, horizon=24, hidden=16, steps=40, batch=32)
 MAKE: dict[str, Callable[[], Forecaster]] = {
@@ -35,10 +37,11 @@ MAKE: dict[str, Callable[[], Forecaster]] = {
     "smoothing": Smoothing,
     "median": MedianLevel,
     "trend": Trend,
-    "usual": Usual,
+    "usual": DailyDeciles,
     "outlook": lambda: Outlook(HORIZON),
     "lstm": lambda: LstmForecaster(TINY),
     "selected": lambda: SelectedForecaster(TINY),
+    "fleet": lambda: FleetForecaster(SelectedForecaster(TINY), [waves()]),
 }
 HORIZON = 24
 
@@ -54,7 +57,7 @@ def forecaster(request: pytest.FixtureRequest) -> Forecaster:
 
 
 def at(forecaster: Forecaster, panel: Panel, origins: list[int]) -> Forecasts:
-    return forecaster.predict(panel, origins, HORIZON)
+    return forecaster.predict(ForecastRequest(panel, origins, HORIZON))
 
 
 def _forecasts(kind: type) -> TypeGuard[type[Forecaster]]:
@@ -111,7 +114,7 @@ def test_a_window_of_gaps_is_forecast_without_nan(forecaster: Forecaster) -> Non
 
 def test_a_shorter_horizon_is_the_beginning_of_a_longer_one(forecaster: Forecaster) -> None:
     panel = waves()
-    long, short = forecaster.predict(panel, [400], HORIZON), forecaster.predict(panel, [400], 6)
+    long, short = (forecaster.predict(ForecastRequest(panel, [400], steps)) for steps in (HORIZON, 6))
     np.testing.assert_allclose(long.values[:, :6], short.values, atol=1e-4)
 
 
@@ -167,12 +170,12 @@ def test_a_damaged_model_is_refused(damage: str, tmp_path: Path) -> None:
 
 def test_a_horizon_that_was_not_learned_is_refused() -> None:
     with pytest.raises(ModelError, match="horizon of 25"):
-        fitted("lstm").predict(waves(), [400], 25)
+        fitted("lstm").predict(ForecastRequest(waves(), [400], 25))
 
 
 def test_seasonal_naive_is_yesterday_plus_the_median_of_past_misses_in_a_plain_loop() -> None:
     panel = waves()
-    found = SeasonalNaive().predict(panel, [400], 60)
+    found = SeasonalNaive().predict(ForecastRequest(panel, [400], 60))
     for row, series in enumerate(found.series):
         entity, metric = panel.entity_ids.index(series.entity), panel.metric_names.index(series.metric)
         past = [float(value) for value in panel.values[entity, :401, metric]]
@@ -205,7 +208,7 @@ def test_where_the_lstm_loses_it_is_not_used_and_the_note_says_so() -> None:
     assert set(found.makers) == {"seasonal-naive"}
 
 
-def test_training_with_drifts_makes_a_steady_rise_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_with_ramps_makes_a_steady_rise_go_on() -> None:
     """A leak that has begun is forecast to continue, though no leak was in the history."""
     history, usual, leak = (
         waves(entities=6, days=20),
@@ -215,16 +218,15 @@ def test_training_with_drifts_makes_a_steady_rise_go_on(monkeypatch: pytest.Monk
     origin = 700
     leak.values[:, origin - 24 : origin + 1, 0] += np.linspace(0, 30, 25, dtype=np.float32)
 
-    def rise() -> float:
-        forecaster = LstmForecaster(replace(TINY, steps=400, hidden=32)).fit([history])
-        before, after = (forecaster.predict(panel, [origin], HORIZON) for panel in (usual, leak))
+    def rise(share: float) -> float:
+        settings = replace(TINY, steps=400, hidden=32, augmented_share=share)
+        forecaster = LstmForecaster(settings).fit([history])
+        before, after = (forecaster.predict(ForecastRequest(panel, [origin], HORIZON)) for panel in (usual, leak))
         rows = [i for i, series in enumerate(after.series) if series.metric == "cpu_pct"]
         return float(np.median(after.values[rows, 11, 4] - before.values[rows, 11, 4]))
 
-    with_drifts = rise()
-    monkeypatch.setattr("brownout.forecasting.network.augmentation.SHARE", 0.0)
-    without = rise()
-    assert with_drifts > 1.3 * without, (with_drifts, without)
+    augmented, plain = rise(TINY.augmented_share), rise(0.0)
+    assert augmented > 1.3 * plain, (augmented, plain)
 
 
 def test_a_month_ahead_is_forecast_in_steps_of_six_hours() -> None:
@@ -232,7 +234,7 @@ def test_a_month_ahead_is_forecast_in_steps_of_six_hours() -> None:
     panel = waves(entities=4, days=140, interval_s=21_600)
     settings = LstmSettings(context=112, horizon=120, hidden=16, steps=80, batch=32)
     forecaster = SelectedForecaster(settings).fit([panel])
-    made = forecaster.predict(waves(entities=4, days=140, interval_s=21_600, seed=4), [400], 120)
+    made = forecaster.predict(ForecastRequest(waves(entities=4, days=140, interval_s=21_600, seed=4), [400], 120))
     assert made.times(0)[-1] - made.origins[0] == np.timedelta64(30, "D")
     assert np.isfinite(made.values).all()
     assert forecaster.skills_[0].crps < 1
@@ -259,7 +261,7 @@ def test_a_selected_forecaster_starts_from_the_stored_one_of_the_night_before(tm
     assert warm.lstm_ is not None
     errors = []
     for forecaster in (fresh, warm):
-        made = forecaster.lstm_.predict(waves(seed=1), [400], HORIZON)  # type: ignore[union-attr]
+        made = forecaster.lstm_.predict(ForecastRequest(waves(seed=1), [400], HORIZON))  # type: ignore[union-attr]
         actual = waves(seed=1).values[:, 401 : 401 + HORIZON].transpose(0, 2, 1).reshape(-1, HORIZON)
         errors.append(float(np.abs(made.values[..., 4] - actual).mean()))
     assert errors[1] < 0.8 * errors[0]

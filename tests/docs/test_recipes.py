@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from brownout.cli import app
-from brownout.detection.episodes.threshold_rules import RuleState, evaluate
+from brownout.detection.episodes.threshold_rules import RuleState, rule_states
 from brownout.diagnosis.evidence.observation import IncidentWindow
 from brownout.diagnosis.inference.cause_ranking import Diagnoser
 from brownout.domain.definitions import FILES, MAPPING, definitions_folder
@@ -113,7 +113,7 @@ def test_a_rule_is_added(site: Path) -> None:
     values[0, 30:] = 1
     metrics = definitions.catalogue.select(["host_fans_down"])
     panel = Panel(values, np.datetime64("2026-03-02", "ms"), 60, (Entity(id="kvm9", kind="host"),), metrics)
-    states = evaluate(rule, panel)
+    states = rule_states(rule, panel)
     assert states is not None
     assert states[0, 29] == RuleState.FALSE
     assert states[0, -1] == RuleState.RAISED

@@ -11,10 +11,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from panels import waves
 
-from brownout.forecasting.fleet_forecaster import SelectedForecaster
+from brownout.domain.forecast_request import ForecastRequest
 from brownout.forecasting.lstm_settings import LstmSettings
 from brownout.forecasting.network.lstm import LstmForecaster
 from brownout.forecasting.outlook import Outlook
+from brownout.forecasting.selected_forecaster import SelectedForecaster
 
 FOLDER = Path(__file__).parent / "forecaster-3"
 
@@ -25,7 +26,7 @@ if __name__ == "__main__":
     outlook = Outlook(48).fit([waves()])
     outlook.save(FOLDER / "outlook")
     table = {
-        model.name: model.predict(waves(seed=7), [400], 12).values.round(3).tolist()
+        model.name: model.predict(ForecastRequest(waves(seed=7), [400], 12)).values.round(3).tolist()
         for model in (forecaster, LstmForecaster.load(FOLDER / "lstm"), outlook)
     }
     (FOLDER / "expected.json").write_text(json.dumps(table) + "\n")

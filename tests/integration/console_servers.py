@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from socket import create_connection
+from typing import Self
 
 import pytest
 from servers import free_port
@@ -155,7 +156,7 @@ class viewer:  # noqa: N801 - reads as what it is in a with statement
         head = self._take(24)
         self._take(int.from_bytes(head[20:24], "big"))
 
-    def __enter__(self) -> "viewer":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -187,8 +188,7 @@ def certificates(folder: Path) -> Path:
     for words in (
         "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout ca-key.pem -out ca-cert.pem",
         "req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout server-key.pem -out server.csr",
-        "x509 -req -in server.csr -CA ca-cert.pem -CAkey ca-key.pem -CAcreateserial -days 2 -extfile san "
-        "-out server-cert.pem",
+        "x509 -req -in server.csr -CA ca-cert.pem -CAkey ca-key.pem -CAcreateserial -extfile san -out server-cert.pem",
     ):
         subprocess.run(["openssl", *words.split()], cwd=made, check=True, capture_output=True)
     return made

@@ -49,7 +49,8 @@ def test_a_worker_runs_the_deployed_night(environment: dict[str, str], tmp_path:
     for name in ("prefect.yaml", "pipelines"):
         source = ROOT / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
-    (tmp_path / "brownout.toml").write_text(f'dataset = "{NAB}"\n\n[forecast]\ntrain_steps = 20\n')
+    (tmp_path / "examples").mkdir()
+    (tmp_path / "examples" / "brownout.toml").write_text(f'dataset = "{NAB}"\n\n[forecast]\ntrain_steps = 20\n')
     prefect(environment, "work-pool", "create", "--type", "process", "brownout", cwd=tmp_path)
     prefect(environment, "deploy", "--name", "nightly", cwd=tmp_path)
     prefect(environment, "deployment", "run", "brownout-nightly/nightly", cwd=tmp_path)

@@ -10,6 +10,7 @@ from servers import free_port, served
 
 from brownout.adapters.tracking import MlflowTracker
 from brownout.domain.errors import ModelError
+from brownout.domain.forecast_request import ForecastRequest
 from brownout.forecasting.lstm_settings import LstmSettings
 from brownout.forecasting.network.lstm import LstmForecaster
 
@@ -42,7 +43,8 @@ def test_a_model_goes_there_and_comes_back_by_version_and_alias(uri: str, tmp_pa
         fetched = tracker.fetch(name, tmp_path / f"fetched{place}")
         again = LstmForecaster.load(fetched)
         panel = waves(seed=1)
-        assert (again.predict(panel, [300], 12).values == forecaster.predict(panel, [300], 12).values).all()
+        request = ForecastRequest(panel, [300], 12)
+        assert (again.predict(request).values == forecaster.predict(request).values).all()
 
 
 def test_a_training_that_breaks_is_marked_as_failed(uri: str, tmp_path: Path) -> None:

@@ -7,15 +7,25 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from select import select
 
+import numpy as np
 import pytest
 from console_servers import certificates, need, qemu, tigervnc, viewer, websockify, x11vnc
+from influx import PASSWORD as INFLUX_PASSWORD
+from influx import Influx
 from servers import free_port
 
+from brownout.ingest.canonical import Canonicaliser
+from brownout.ingest.mapping import TelegrafMapping
+
 COMMAND = [sys.executable, "-c", "import sys; sys.argv[0] = 'brownout'; from brownout.cli import main; main()", "probe"]
-PASSWORD = "s3cret"
+PASSWORD = "s3cret"  # noqa: S105 - of servers that live for one test
+WRONG = "no"
 
 
 def probe(*words: str, expect: int = 0, password: str = "") -> tuple[list[dict[str, str]], str]:
@@ -153,7 +163,7 @@ def test_a_password_opens_and_a_wrong_one_is_not_tried_again(tmp_path: Path) -> 
         address = f"vnc://127.0.0.1:{port}"
         right, _ = probe(address, "--count", "1", password=PASSWORD)
         without, said = probe(address, "--count", "1")
-        wrong, _ = probe(address, "--count", "4", "--interval", "0.3", "--modes", "handshake,update", password="no")
+        wrong, _ = probe(address, "--count", "4", "--interval", "0.3", "--modes", "handshake,update", password=WRONG)
     assert results(right) == [("handshake", "success"), ("update", "success")]
     assert results(without) == [("handshake", "success")]
     assert "password" in said
@@ -204,46 +214,71 @@ def test_spice_over_tls(tmp_path: Path) -> None:
     assert results(plain) == [("handshake", "refused")]  # its main channel wants TLS
 
 
+@contextmanager
+def started(*words: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """A probe that runs on, with pipes as Telegraf gives it; killed where a test left it running."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen([*COMMAND, *words], stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def handshakes(process: "subprocess.Popen[bytes]", number: int) -> None:
+    """Read until so many handshakes were told."""
+    assert process.stdout is not None
+    while number:
+        text = process.stdout.readline().decode()
+        assert text.endswith("\n"), "the probe ended"
+        number -= point(text[:-1])["mode"] == "handshake"
+
+
+def silent(process: "subprocess.Popen[bytes]", seconds: float) -> bool:
+    """Whether nothing but what belongs to the last connection comes for so long."""
+    assert process.stdout is not None
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        if select([process.stdout], [], [], left)[0] and b"mode=handshake" in process.stdout.readline():
+            return False
+    return True
+
+
 def test_below_execd_a_newline_begins_a_round_and_the_end_of_input_ends_all(tmp_path: Path) -> None:
     """A driver that does what Telegraf's inputs.execd does with signal = "STDIN"."""
-    with qemu(tmp_path) as port:
-        words = [*COMMAND, f"vnc://127.0.0.1:{port}", "--execd", "STDIN", "--interval", "1"]
-        process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+    with (
+        qemu(tmp_path) as port,
+        started(f"vnc://127.0.0.1:{port}", "--execd", "STDIN", "--interval", "0.5") as process,
+    ):
         assert process.stdin is not None
-        assert process.stdout is not None
-        os.set_blocking(process.stdout.fileno(), False)
-        time.sleep(3.0)
-        assert process.stdout.read() is None  # nothing before it is asked
-        for number in range(1, 3):
+        assert silent(process, 3.0)  # nothing before it is asked
+        for _ in range(2):
             process.stdin.write(b"\n")
-            time.sleep(1.5)
-            lines = (process.stdout.read() or b"").decode()
-            assert lines.endswith("\n")
-            assert [one["mode"] for one in map(point, lines.splitlines())].count("handshake") == 1, number
+            handshakes(process, 1)
+            assert silent(process, 1.0)
         process.stdin.close()
-        assert process.wait(5) == 0
+        assert process.wait(10) == 0
 
 
 def test_below_execd_without_a_signal_it_runs_by_the_clock_until_the_end_of_input(tmp_path: Path) -> None:
-    with qemu(tmp_path) as port:
-        words = [*COMMAND, f"vnc://127.0.0.1:{port}", "--execd", "none", "--interval", "0.5"]
-        process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        time.sleep(4.0)
-        said, _ = process.communicate(timeout=5)  # closes standard input
-    assert process.returncode == 0
-    assert said.count(b"mode=handshake") >= 3
+    with (
+        qemu(tmp_path) as port,
+        started(f"vnc://127.0.0.1:{port}", "--execd", "none", "--interval", "0.5") as process,
+    ):
+        assert process.stdin is not None
+        handshakes(process, 3)
+        process.stdin.close()
+        assert process.wait(10) == 0
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_in_good_order(tmp_path: Path, how: signal.Signals) -> None:
-    with qemu(tmp_path) as port:
-        words = [*COMMAND, f"vnc://127.0.0.1:{port}", "--interval", "0.3"]
-        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        time.sleep(3.5)
+    with qemu(tmp_path) as port, started(f"vnc://127.0.0.1:{port}", "--interval", "0.3") as process:
+        handshakes(process, 2)
         process.send_signal(how)
-        said, talk = process.communicate(timeout=5)
-    assert (process.returncode, talk) == (0, b"")
-    assert said.count(b"mode=handshake") >= 3
+        assert process.wait(10) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
 
 
 def test_it_ends_when_nobody_reads(tmp_path: Path) -> None:
@@ -295,3 +330,48 @@ def test_usage_that_is_wrong_is_told(tmp_path: Path) -> None:
     assert "s3cret" not in said
     assert "at most 2" in probe("vnc://127.0.0.1:5900", "--timeout", "9", expect=2)[1]
     assert "cannot be read" in probe(str(tmp_path / "none"), "--count", "1", expect=2)[1]
+
+
+def test_what_is_written_to_an_influxdb_is_read_by_the_mapping_as_it_is(tmp_path: Path, influx: Influx) -> None:
+    database = influx.database("consoles")
+    config = tmp_path / "brownout.toml"
+    config.write_text(f'[influxdb]\nurl = "{influx.url}"\ndatabase = "consoles"\nuser = "admin"\n')
+    with (
+        qemu(tmp_path) as vnc,
+        qemu(tmp_path, spice="disable-ticketing=on") as spice,
+        websockify(tmp_path, vnc) as proxy,
+    ):
+        targets = tmp_path / "targets"
+        targets.write_text(
+            f"vnc://127.0.0.1:{vnc} domain_name=vm01 hypervisor=kvm1\n"
+            f"spice://127.0.0.1:{spice} domain_name=vm02 hypervisor=kvm1\n"
+            f"ws://127.0.0.1:{proxy}/ domain_name=vm01 hypervisor=kvm1\n"
+        )
+        words = [*COMMAND, str(targets), "--config", str(config), "--count", "1"]
+        words += ["--modes", "handshake,update,full,window"]
+        environment = {**os.environ, "BROWNOUT_INFLUXDB_PASSWORD": INFLUX_PASSWORD}
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60, env=environment, check=False)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    now, minute = np.datetime64(datetime.now(UTC).replace(tzinfo=None), "m"), np.timedelta64(1, "m")
+    reader = Canonicaliser(database, TelegrafMapping.load(), 60)
+    canonical = reader.read(now - 3 * minute, now + minute, database.schemas())
+    entities = {entity.id: entity for entity in canonical.entities}
+    assert entities["vm01/console"].parent == "vm01"
+    assert entities["vm01"].parent == "kvm1"
+    found: dict[str, set[str]] = {}
+    for table in canonical.tables:
+        for row in table.to_pylist():
+            measured = {name for name, value in row.items() if name.startswith("console_") and value is not None}
+            found.setdefault(row["entity"], set()).update(measured)
+    assert found["vm01/console"] >= {
+        "console_connect_ms", "console_mainloop_ms", "console_update_ms", "console_update_kib", "console_awake",
+        "console_failed_pct", "console_stalled_pct", "console_fps", "console_sent_kbs", "console_proxied_ms",
+    }  # fmt: skip
+    assert found["vm02/console"] >= {"console_connect_ms", "console_failed_pct"}
+
+
+def test_a_database_that_is_away_is_no_success(tmp_path: Path) -> None:
+    config = tmp_path / "brownout.toml"
+    config.write_text(f'[influxdb]\nurl = "http://127.0.0.1:{free_port()}"\nversion = 1\nbudget_s = 1\n')
+    _, said = probe("vnc://127.0.0.1:1", "--count", "1", "--config", str(config), expect=1)
+    assert "1 points were not written" in said

@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Sequence
 
 from brownout.domain.errors import BrownoutError
-from brownout.probe.consoles import Source
+from brownout.probe.console_list import Source
 from brownout.probe.target import Target, read_targets
 
 __all__ = ["command_source"]

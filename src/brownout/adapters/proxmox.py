@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from brownout.domain.errors import BrownoutError, SettingsError
-from brownout.probe.consoles import Source
+from brownout.probe.console_list import Source
 from brownout.probe.target import Access, Target
 
 __all__ = ["TOKEN", "proxmox_source"]

@@ -1,6 +1,7 @@
 """Commands and their options. Each imports what it needs when called, so that help does not wait for torch."""
 
 import json
+import shutil
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -40,6 +41,10 @@ Config = Annotated[Path | None, ConfigOption]
 DatasetFolder = Annotated[Path | None, typer.Option(help="Dataset folder to read.", exists=True, file_okay=False)]
 DatasetArgument = Annotated[Path, typer.Argument(help="Dataset folder.", exists=True, file_okay=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+KnowledgeFolder = Annotated[
+    Path | None,
+    typer.Option(help="Folder of a site's own metrics, drivers, faults and measurements.", file_okay=False),
+]
 TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%MZ"]
 """Forms of a time (UTC)."""
 AsOf = Annotated[
@@ -147,7 +152,8 @@ def doctor(
 
     from brownout.bootstrap import clock, doctor_surroundings
     from brownout.cli.doctor_table import show_checks
-    from brownout.operate.doctor import State, examine
+    from brownout.operate.checks import State
+    from brownout.operate.doctor import examine
 
     if telegraf_conf:
         _print_telegraf_conf()
@@ -165,9 +171,10 @@ def doctor(
 
 def _print_telegraf_conf() -> None:
     from brownout.ingest.mapping import TelegrafMapping
-    from brownout.operate.telemetry_coverage import telegraf_conf
+    from brownout.operate.telemetry_coverage import BROWNOUT, host_has, telegraf_conf
 
-    typer.echo(telegraf_conf(TelegrafMapping.load()), nl=False)
+    program = shutil.which("brownout") or BROWNOUT
+    typer.echo(telegraf_conf(TelegrafMapping.load(), host_has, program), nl=False)
 
 
 @app.command()
@@ -195,10 +202,7 @@ def simulate(  # noqa: PLR0913 - each option of a fleet is an option of the comm
     exclude_causes: Annotated[str, typer.Option(help="Causes never injected, separated by commas.")] = "",
     only_causes: Annotated[str, typer.Option(help="The only causes injected, separated by commas.")] = "",
     telemetry: Annotated[Telemetry, typer.Option(help="How much is measured.")] = Telemetry.FULL,
-    knowledge: Annotated[
-        Path | None,
-        typer.Option(help="Folder of a site's own metrics, drivers, faults and measurements.", file_okay=False),
-    ] = None,
+    knowledge: KnowledgeFolder = None,
 ) -> None:
     """Simulate a fleet into a dataset folder, with the truth about its faults, or into an InfluxDB like Telegraf."""
     from brownout.simulation import FleetSettings

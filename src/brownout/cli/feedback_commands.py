@@ -25,6 +25,7 @@ def feedback(  # noqa: PLR0913 - one switch for each thing that can be said
 ) -> None:
     """Say that an episode was false, true or expected; the next nights take it into account for like episodes."""
     from brownout.bootstrap import clock
+    from brownout.domain.encoding import visible
     from brownout.domain.verdicts import Said
     from brownout.nightly.effects.alert_state_file import give_feedback, read_alert_state, take_back
     from brownout.store.workspace import Workspace
@@ -37,11 +38,14 @@ def feedback(  # noqa: PLR0913 - one switch for each thing that can be said
     if episode is not None:
         judged = take_back(workspace, episode, clock()) if undo else give_feedback(workspace, episode, said[0], clock())
         for known in judged:
-            typer.echo(f"{known.id}\t{known.entity}\t{known.lead}\t{'undone' if undo else said[0].value}")
+            line = f"{known.id}\t{visible(known.entity)}\t{known.lead}\t{'undone' if undo else said[0].value}"
+            typer.echo(line)
         return
     rows = [
         {"episode": v.episode.id, "entity": v.episode.entity, "metric": v.episode.lead, "said": v.said.value,
          "severity": round(v.episode.severity, 3), "at": str(v.at)}
         for v in read_alert_state(workspace).verdicts
     ]  # fmt: skip
-    typer.echo(json.dumps(rows, indent=1) if as_json else "\n".join("\t".join(map(str, r.values())) for r in rows))
+    typer.echo(
+        json.dumps(rows, indent=1) if as_json else visible("\n".join("\t".join(map(str, r.values())) for r in rows))
+    )

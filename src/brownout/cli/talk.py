@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from brownout.domain.encoding import visible
 from brownout.domain.errors import BrownoutError
 from brownout.domain.ports import Progress as Report
 
@@ -19,13 +20,13 @@ PLAIN_STEPS = 4
 def complain(error: BrownoutError) -> None:
     """Show an error and its remedy."""
     console = Console(stderr=True)
-    console.print(f"[bold red]error:[/] {escape(error.what)}", highlight=False, soft_wrap=True)
-    console.print(f"[bold]  do:[/] {escape(error.remedy)}", highlight=False, soft_wrap=True)
+    console.print(f"[bold red]error:[/] {_plain(error.what)}", highlight=False, soft_wrap=True)
+    console.print(f"[bold]  do:[/] {_plain(error.remedy)}", highlight=False, soft_wrap=True)
 
 
 def say(text: str) -> None:
     """One line of talk."""
-    Console(stderr=True).print(escape(text), highlight=False, soft_wrap=True)
+    Console(stderr=True).print(_plain(text), highlight=False, soft_wrap=True)
 
 
 @contextmanager
@@ -48,6 +49,11 @@ def progress_bars() -> Iterator[Report]:
 
     with bars:
         yield show
+
+
+def _plain(text: str) -> str:
+    """A text that a terminal shows as it is: what servers and names hold is no command to it."""
+    return escape(visible(text))
 
 
 def _plain_lines(console: Console) -> Report:

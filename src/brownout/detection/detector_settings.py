@@ -10,19 +10,19 @@ __all__ = ["DetectorSettings", "EpisodeSettings"]
 
 @dataclass(frozen=True, kw_only=True)
 class DetectorSettings:
-    """Size of the forest and where the alarm lies.
+    """Size of the forest, and how often it may alarm.
 
     Attributes
     ----------
     trees, samples
         Trees of the forest and rows that each one sees.
     rows
-        Most rows of features that a training looks at, whatever the size of the fleet.
+        Most rows of features used for training, whatever the size of the fleet.
     level_alarms_per_day, margin
-        An episode begins ``margin`` times as far from the median as what an entity strays to on an ordinary day so
-        often: the rate is one that a few weeks of history can tell, rarer ones would have to be extrapolated.
+        An episode begins ``margin`` times as far from the median as the level that an entity exceeds so often on normal
+        days. The rate is one that a few weeks of history can tell; rarer ones would have to be extrapolated.
     new_alarms_per_day
-        News above the boundary that an entity may have on an ordinary day.
+        How often a day a novelty score may raise a new alarm of an entity on normal days.
     """
 
     trees: int = 100
@@ -44,7 +44,7 @@ class DetectorSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class EpisodeSettings:
-    """When slots above the boundary become an episode.
+    """When slots above the alarm boundary become an episode.
 
     Attributes
     ----------
@@ -52,8 +52,10 @@ class EpisodeSettings:
         An episode ends when the score stays below this share of the boundary for ``clear_minutes``.
     least_slots, least_minutes
         Slots above the boundary that an episode must have, as many and so long, unless one of them reaches ``obvious``.
-    mover
-        Deviation from which a metric counts as having moved, in usual spreads.
+    obvious
+        Score from which one slot alone makes an episode.
+    mover_from, most_movers
+        Deviation, in usual spreads, from which a metric counts as one that moved, and how many of them are named.
     """
 
     clear: float = 0.8
@@ -61,13 +63,13 @@ class EpisodeSettings:
     least_slots: int = 3
     least_minutes: float = 3.0
     obvious: float = 1.6
-    mover: float = 4.0
-    movers: int = 8
+    mover_from: float = 4.0
+    most_movers: int = 8
 
     def least_slots_of(self, interval_s: int) -> int:
-        """Slots above the boundary that an episode must have."""
+        """Number of slots above the boundary that an episode must have."""
         return nearest_slots(self.least_minutes * 60, interval_s, least=self.least_slots)
 
     def clearing_slots(self, interval_s: int) -> int:
-        """Slots below the clearing line after which an episode is over."""
+        """Number of slots below the clearing line after which an episode is over."""
         return nearest_slots(self.clear_minutes * 60, interval_s)

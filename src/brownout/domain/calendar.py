@@ -1,4 +1,4 @@
-"""Calendars: announced times in which entities are neither learned from nor alarmed about."""
+"""Calendars: windows of maintenance, in which entities are neither learned from nor alarmed about."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -34,9 +34,9 @@ class Maintenance:
     Attributes
     ----------
     entities
-        Patterns of ids, ``*`` and ``?`` allowed; all that hangs on an entity is covered with it.
+        Patterns of ids, ``*`` and ``?`` allowed; everything below an entity is covered with it.
     once
-        Start and end (exclusive), UTC; None for one that comes again.
+        Start and end (exclusive), UTC; None for a window that recurs.
     weekdays, dates
         Local days on which it begins at ``opens``; it ends at ``closes``, on the next day where that is not later.
     zone
@@ -58,15 +58,15 @@ class Maintenance:
     def spans(self, start: np.datetime64, end: np.datetime64) -> Spans:
         """Spans that overlap start to end (exclusive), UTC, in order; each whole."""
         if self.listed is not None:
-            found = list(self.listed.between(start, end))
+            spans = list(self.listed.between(start, end))
         elif self.once is not None:
-            found = [self.once]
+            spans = [self.once]
         else:
             day = start.astype("datetime64[D]").astype(date) - timedelta(days=2)
             last = end.astype("datetime64[D]").astype(date) + timedelta(days=1)
             days = [day + timedelta(days=n) for n in range((last - day).days + 1)]
-            found = [self._on(day) for day in days if day.weekday() in self.weekdays or day in self.dates]
-        return [(first, over) for first, over in found if first < end and over > start]
+            spans = [self._on(day) for day in days if day.weekday() in self.weekdays or day in self.dates]
+        return [(first, over) for first, over in spans if first < end and over > start]
 
     def _on(self, day: date) -> tuple[np.datetime64, np.datetime64]:
         until = day + timedelta(days=self.closes <= self.opens)
@@ -75,12 +75,12 @@ class Maintenance:
         return min(_utc(opens), _utc(opens.replace(fold=1))), max(_utc(closes), _utc(closes.replace(fold=1)))
 
     def covers(self, entity: str, topology: Topology, time: np.datetime64 | None = None) -> bool:
-        """Whether an entity, or something that it hangs on (at a time, or now), is meant."""
+        """Whether the window is for an entity or one of its ancestors (at a time, or now)."""
         names = (entity, *topology.ancestors(entity, time))
         return any(fnmatchcase(name, pattern) for name in names for pattern in self.entities)
 
     def unknown(self, topology: Topology) -> tuple[str, ...]:
-        """Patterns that no entity has."""
+        """Patterns that match no entity."""
         return tuple(p for p in self.entities if not any(fnmatchcase(entity.id, p) for entity in topology))
 
 
@@ -116,25 +116,25 @@ class Calendar:
     windows: tuple[Maintenance, ...] = ()
 
     def without(self, panel: Panel, topology: Topology) -> Panel:
-        """The panel with everything in a window as if it had not been measured."""
+        """The panel with all values within a window of maintenance as if they had not been measured."""
         closed = self._closed(panel, topology)
         if not closed.any():
             return panel
         return replace(panel, values=np.where(closed[..., None], np.float32(np.nan), panel.values))
 
     def announced(self, topology: Topology, start: np.datetime64, end: np.datetime64) -> tuple[Announced, ...]:
-        """What lies between start and end, in order; and what names nothing that is known."""
-        found = []
+        """Spans of maintenance between start and end, in order, each with the patterns that match nothing."""
+        spans = []
         for window in self.windows:
             covered = sum(window.covers(entity.id, topology) for entity in topology)
-            found += [
+            spans += [
                 Announced(name=window.name, start=first, end=last, entities=covered, unknown=window.unknown(topology))
                 for first, last in window.spans(start, end)
             ]
-        return tuple(sorted(found, key=lambda one: (one.start, one.name)))
+        return tuple(sorted(spans, key=lambda span: (span.start, span.name)))
 
     def _closed(self, panel: Panel, topology: Topology) -> Marks:
-        """Slots ``[entity, time]`` of which any part lies in a window."""
+        """Slots ``[entity, time]`` that lie in a window at least in part."""
         closed = np.zeros(panel.values.shape[:2], bool)
         for window in self.windows:
             spans = window.spans(panel.start, panel.end)
@@ -144,8 +144,8 @@ class Calendar:
             for row, name in enumerate(panel.entity_ids):
                 for start, end in topology.stays(name, panel.start, panel.end):
                     if window.covers(name, topology, start):
-                        own = slice(panel.slot(start), panel.slot(end - np.timedelta64(1, "ms")) + 1)
-                        closed[row, own] |= inside[own]
+                        stay = slice(panel.slot(start), panel.slot(end - np.timedelta64(1, "ms")) + 1)
+                        closed[row, stay] |= inside[stay]
         return closed
 
 

@@ -1,4 +1,4 @@
-"""Entities and how they hang together."""
+"""Entities and their topology: what runs on or belongs to what, now and at earlier times."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -60,7 +60,7 @@ class Entity:
     named_by
         Labels that name it in its source, such as the tags ``host`` and ``domain_name``; none where nothing says.
     former
-        Parents that it had before, each with the time (UTC) until which it was the parent, in order.
+        Earlier parents, in order, each with the time (UTC) until which it was the parent.
     """
 
     id: str
@@ -73,7 +73,7 @@ class Entity:
     former: tuple[tuple[Instant, str], ...] = ()
 
     def parent_at(self, time: np.datetime64 | None) -> str:
-        """The parent at a time; None means now."""
+        """The parent at a time; the time None means now."""
         if time is not None:
             for until, parent in self.former:
                 if time < until:
@@ -81,7 +81,7 @@ class Entity:
         return self.parent
 
     def placed(self, placements: Sequence[tuple[np.datetime64, str]]) -> "Entity":
-        """With the parents that it has each from a time on, in order; the first one is taken to be it from ever."""
+        """The entity with its parents, in order, each from a time on; the first one counts for all time before too."""
         former: list[tuple[np.datetime64, str]] = []
         for (_, before), (start, after) in pairwise(placements):
             if before != after:
@@ -125,7 +125,7 @@ class Topology:
         return {parent: tuple(ids) for parent, ids in table.items()}
 
     def at(self, time: np.datetime64) -> "Topology":
-        """Everything where it was at a time; what moved since is of the group of what it was on."""
+        """The topology at a time; an entity that moved since then has the group of the parent that it had."""
         if not self._movers:
             return self
         table = dict(self.entities)
@@ -139,7 +139,11 @@ class Topology:
 
     @cached_property
     def moves(self) -> Mapping[str, Mapping[np.datetime64, str]]:
-        """By entity: when it, what it hangs on, or a guest of the host that it is or belongs to, moved, and who did."""
+        """Migrations by each entity that one may be felt at: the times, and the guest that migrated.
+
+        A migration is felt at the guest and everything below it, at the host that it left and the one it went to, and
+        at the parts of these hosts (disks, interfaces), but not at their other guests.
+        """
         table: dict[str, dict[np.datetime64, str]] = {}
         for mover in self._movers:
             below = (mover.id, *self.descendants(mover.id))
@@ -152,12 +156,12 @@ class Topology:
 
     @cached_property
     def _movable(self) -> frozenset[str]:
-        """Entities of the kinds of those that moved."""
+        """Ids of all entities of a kind of which any ever moved."""
         kinds = {mover.kind for mover in self._movers}
         return frozenset(entity.id for entity in self if entity.kind in kinds)
 
     def ever(self, entity: str) -> tuple[str, ...]:
-        """Ids of everything that an entity hangs on or hung on once, from the parents upwards."""
+        """Ids of all present and earlier ancestors of an entity, from its parents upwards."""
         line = [entity]
         for name in line:
             above = (self[name].parent, *(parent for _, parent in self[name].former))
@@ -165,7 +169,7 @@ class Topology:
         return tuple(line[1:])
 
     def groups(self, entity: str) -> tuple[str, ...]:
-        """The groups that an entity is of now, and was of when it, or what it hangs on, was elsewhere."""
+        """The present group of an entity, and those that it had while it or one of its ancestors was elsewhere."""
         line = (entity, *self.ever(entity))
         former = (self[parent].group for name in line for _, parent in self[name].former)
         return tuple(dict.fromkeys((self[entity].group, *former)))
@@ -173,7 +177,7 @@ class Topology:
     def stays(
         self, entity: str, start: np.datetime64, end: np.datetime64
     ) -> tuple[tuple[np.datetime64, np.datetime64], ...]:
-        """Spans from start until end in each of which an entity hung on the same things; one where it never moved."""
+        """Spans from start until end within which an entity had the same ancestors; one where it never moved."""
         moves = [until for name in (entity, *self.ever(entity)) for until, _ in self[name].former]
         return tuple(pairwise(sorted({start, end, *(until for until in moves if start < until < end)})))
 
@@ -182,7 +186,7 @@ class Topology:
         return tuple(entity for entity in self if entity.former)
 
     def ancestors(self, entity: str, time: np.datetime64 | None = None) -> tuple[str, ...]:
-        """Ids from the parent upwards; a cycle ends where it closes."""
+        """Ids of all ancestors, from the parent upwards; where parents form a cycle each is named once."""
         found: list[str] = []
         parent = self[entity].parent_at(time)
         while parent and parent not in found and parent != entity:
@@ -206,6 +210,6 @@ class Topology:
         return (self.ancestors(entity, time) or (entity,))[-1]
 
     def related(self, entity: str) -> tuple[str, ...]:
-        """The entity, everything above and below it, and what else hangs on the same root."""
+        """Ids of everything with the same topmost ancestor, which itself comes first."""
         root = self.root(entity)
         return (root, *self.descendants(root))

@@ -1,4 +1,4 @@
-"""From marginal forecasts of steps to whole paths: the chance to be beyond a limit at a step, and ever."""
+"""Exceedance: the chance of a forecast to be beyond a limit at each step, and at any step of its horizon."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ ROWS_AT_ONCE = 64
 
 @dataclass(frozen=True, kw_only=True)
 class PathModel:
-    """How the marginal forecasts of the steps hang together.
+    """Dependence between the steps of a forecast, of which the quantiles say nothing.
 
-    Paths are drawn from a Gaussian copula whose correlation between neighbouring steps is ``persistence`` (AR(1)): 0
-    would make every step a fresh chance, 1 a single one. ``paths`` is their number: the standard error of a probability
-    is at most 0.5 / sqrt(paths).
+    Paths are drawn from a Gaussian copula whose correlation between neighbouring steps is ``persistence`` (AR(1)): with
+    0 steps are independent, with 1 a path keeps its quantile. ``paths`` is their number: the standard error of a
+    probability is at most 0.5 / sqrt(paths).
     """
 
     persistence: float = 0.9
@@ -79,28 +79,28 @@ def crossing(chance: Doubles, model: PathModel) -> Doubles:
 
 
 def likelihood(forecasts: Forecasts, limits: Float, *, upwards: Marks) -> Doubles:
-    """Chance of each row to be beyond its limit at least once, ``[row]``, as its forecaster learned to give it."""
+    """Chance of each row to be beyond its limit at least once, ``[row]``, corrected as its forecaster learned."""
     chance = exceedance(forecasts, limits, upwards=upwards)
-    hang = np.array(forecasts.persistence or (PathModel().persistence,) * len(chance))
+    autocorrelation = np.array(forecasts.persistence or (PathModel().persistence,) * len(chance))
     likely = np.zeros(len(chance))
-    for persistence in np.unique(hang).tolist():
-        rows = hang == persistence
+    for persistence in np.unique(autocorrelation).tolist():
+        rows = autocorrelation == persistence
         likely[rows] = crossing(chance[rows], PathModel(persistence=persistence))
     return likely if forecasts.odds is None else corrected(likely, forecasts.odds)
 
 
 def corrected(likely: Doubles, odds: Sequence[Odds], elapsed: Doubles | float = 1.0) -> Doubles:
-    """Chances ``[row]`` as they turn out, by the odds of each row or of all; surprises come evenly over the horizon.
+    """Corrected chances ``[row]``, by the odds of each row or of all.
 
-    ``elapsed`` is the part of it that the chances are for, 0 … 1. Nothing is ever quite certain: chances are drawn from
-    1,000 paths.
+    ``elapsed`` is the part of the horizon that the chances are for, 0 … 1: crossings that no forecast shows come evenly
+    over the horizon. Chances are clipped to ``RESOLUTION``, as they are shares of 1,000 paths.
     """
     miss_rate, false_alarm_rate, intercept, slope = np.array(
         [(o.miss_rate, o.false_alarm_rate, o.intercept, o.slope) for o in odds]
     ).T
     foreseen = expit(intercept + slope * logit(np.clip(likely, RESOLUTION, 1 - RESOLUTION)))
-    found: Doubles = miss_rate * elapsed + (1 - miss_rate * elapsed - false_alarm_rate) * foreseen
-    return found
+    chances: Doubles = miss_rate * elapsed + (1 - miss_rate * elapsed - false_alarm_rate) * foreseen
+    return chances
 
 
 def _paths(steps: int, model: PathModel) -> Doubles:

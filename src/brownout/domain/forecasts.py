@@ -1,4 +1,4 @@
-"""Forecasts and the breaches read off them."""
+"""Forecasts, and the breaches of limits predicted from them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,12 +33,12 @@ class Series(MetricResult):
 
 @dataclass(frozen=True, slots=True)
 class Odds:
-    """From the chance that a forecast gives to the one that held-out windows bear out.
+    """Correction of the chance to cross a limit, learned from how chances turned out in held-out windows.
 
     ``miss_rate`` is the chance that a limit is crossed within the horizon although no forecast shows it,
     ``false_alarm_rate`` that it is not although every forecast does; ``intercept`` and ``slope`` are applied to the
     log-odds between them.
-    ``limit`` is the one that they were learned for, None for any: they say nothing about another.
+    ``limit`` is the one that they were learned for, None for any: they hold for no other limit.
     """
 
     miss_rate: float = 0.0
@@ -48,7 +48,7 @@ class Odds:
     limit: float | None = None
 
     def speaks_of(self, limit: float) -> bool:
-        """Whether the odds are about a limit."""
+        """Whether the odds hold for a limit."""
         return self.limit is None or self.limit == limit
 
     @classmethod
@@ -73,9 +73,9 @@ class Forecasts:
     makers
         Name of the model that made each row, e.g. ``lstm`` or ``seasonal-naive``.
     persistence
-        How far the steps of each row hang together, 0 … 1 (the AR(1) coefficient of its ranks); None where unknown.
+        Autocorrelation of neighbouring steps of each row, 0 … 1 (the AR(1) coefficient of ranks); None where unknown.
     odds
-        How each row's chance to cross a limit is corrected: see ``Odds``; None where unknown.
+        Correction of each row's chance to cross a limit; None where unknown.
     outer
         The 5 % and 95 % quantiles, which bound the 90 % interval: float32 ``[row, step, 2]``; None where unknown.
     """

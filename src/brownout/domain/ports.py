@@ -1,4 +1,4 @@
-"""Ports: what the use cases need from the outside, and what the algorithms offer. Structural types, no base classes."""
+"""Ports: what the stages of a night need from outside, and what algorithms offer; protocols without base classes."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -10,12 +10,24 @@ import numpy as np
 import pyarrow as pa
 
 from brownout.domain.entities import Topology
-from brownout.domain.findings import AnomalyScores
+from brownout.domain.findings import AnomalyScores, Notice, TimedAlert
+from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.metrics import Metric
 from brownout.domain.panel import Panel
 
-__all__ = ["Detector", "Forecaster", "Progress", "Run", "SampleStore", "Span", "Tracker", "no_progress"]
+__all__ = [
+    "AlertReceiver",
+    "Detector",
+    "Forecaster",
+    "NoticeChannel",
+    "Progress",
+    "Run",
+    "SampleStore",
+    "Span",
+    "Tracker",
+    "no_progress",
+]
 
 Progress = Callable[[str, float], None]
 """Called with a stage and the share done, 0 … 1."""
@@ -41,7 +53,7 @@ class Span:
 
 
 class SampleStore(Protocol):
-    """Samples in long-by-entity form: a dataset folder or the history."""
+    """Where samples are read from: a dataset folder or the history."""
 
     @property
     def name(self) -> str: ...
@@ -67,19 +79,19 @@ class SampleStore(Protocol):
 
 
 class Forecaster(Protocol):
-    """Learns from panels and predicts quantile paths; never looks past an origin."""
+    """Learns from panels and predicts quantile paths; never looks beyond an origin."""
 
     name: ClassVar[str]
 
     def fit(self, panels: Sequence[Panel], progress: Progress = no_progress) -> "Forecaster":
         """Learn from everything in the panels."""
 
-    def predict(self, panel: Panel, origins: Sequence[int], horizon: int) -> Forecasts:
-        """Predict all series of a panel that have any history, from each origin (index of the last slot seen)."""
+    def predict(self, request: ForecastRequest) -> Forecasts:
+        """Predict all series of the request's panel that were measured by an origin, from each origin."""
 
 
 class Detector(Protocol):
-    """Learns what is usual and scores what comes; each sample is scored before it is learned."""
+    """Learns what is normal and scores what follows; each sample is scored before it is learned from."""
 
     name: ClassVar[str]
 
@@ -113,3 +125,24 @@ class Tracker(Protocol):
 
     def fetch(self, uri: str, folder: Path) -> Path:
         """Copy the artifacts behind a URI into a folder."""
+
+
+class AlertReceiver(Protocol):
+    """Keeps alerts by their labels and groups, routes and silences them: sending one again changes nothing."""
+
+    def send(self, alerts: Sequence[TimedAlert]) -> None:
+        """Send alerts; those whose end is over are resolved. Raises AlertError."""
+
+
+class NoticeChannel(Protocol):
+    """A way to people: each notice is a message, an entry in a chat, a page."""
+
+    @property
+    def name(self) -> str:
+        """What it is called, without anything secret; stable from run to run."""
+
+    def send(self, notice: Notice) -> None:
+        """Send a notice; raises AlertError."""
+
+    def resolve(self, notice: Notice) -> None:
+        """Say that all that a notice was about is over, where the channel keeps a state; raises AlertError."""

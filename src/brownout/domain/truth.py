@@ -1,4 +1,4 @@
-"""Labels: what really happened, for evaluation only."""
+"""Truth: labels of what really happened, used by evaluations only."""
 
 from dataclasses import dataclass
 

@@ -27,7 +27,7 @@ from brownout.evaluation.alarm_tracks import AlarmTrack, incident_scores
 from brownout.evaluation.detection_scores import event_scores, point_scores
 from brownout.evaluation.volume import volume_under_pr
 from brownout.ingest.clean import clean
-from brownout.nightly.spans import NightSpan
+from brownout.nightly.night_span import NightSpan
 from brownout.settings import Settings
 from brownout.store.atomic import atomic_path
 from brownout.store.dataset import Dataset
@@ -72,7 +72,7 @@ class _Course:
         """What lies before the stage."""
         last = self.edges[stage]
         warm = min(int(WARM_DAYS * 86_400 / self.panel.interval_s), last // 3)
-        return TrainingSet(features=self.features.between(warm, last), interval_s=self.panel.interval_s, known=warm)
+        return TrainingSet(features=self.features.between(warm, last), interval_s=self.panel.interval_s, monitored=warm)
 
 
 def evaluate_detect(

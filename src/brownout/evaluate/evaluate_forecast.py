@@ -11,17 +11,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from brownout.domain.errors import DataError
+from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.panel import Panel
 from brownout.domain.ports import Progress, SampleStore, no_progress
-from brownout.evaluate.rolling_backtest import walk
+from brownout.evaluate.rolling_backtest import rolling_backtest
 from brownout.evaluation.backtest import BacktestScores, rolling_origins
 from brownout.evaluation.breach_scores import BreachScores, Windows, windows_of
 from brownout.forecasting.baselines.naive import SeasonalNaive, seasonal_scale
 from brownout.forecasting.cold_start.newcomer_forecasts import forecast_by_peers
 from brownout.forecasting.exceedance.chance_correction import base_rates
-from brownout.forecasting.fleet_forecaster import FleetForecaster, SelectedForecaster
+from brownout.forecasting.fleet_forecaster import FleetForecaster
 from brownout.forecasting.lstm_settings import LstmSettings
+from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.numerics.slots import epoch_ms
 from brownout.store.atomic import atomic_path
 from brownout.store.plain_json import write_json
@@ -104,10 +106,10 @@ def _predict(  # noqa: PLR0913 - the protocol and its two outputs
     chances: list[list[Windows]] = [[] for _ in panels]
     rows, total = 0, sum(len(panel.entities) * len(slots) for panel, slots in zip(panels, origins, strict=True))
     with pq.ParquetWriter(part, schema, compression="zstd") as writer:
-        for place, forecasts, actual in walk(fleet, panels, origins, horizon):
+        for place, forecasts, actual in rolling_backtest(fleet, panels, origins, horizon):
             panel, known = panels[place], facts[place]
             starts = sorted({panel.slot(origin) for origin in forecasts.origins})
-            naive = SeasonalNaive(known.season).predict(panel, starts, horizon)
+            naive = SeasonalNaive(known.season).predict(ForecastRequest(panel, starts, horizon))
             scale = np.array([known.scale[s.entity, s.metric] for s in forecasts.series])
             judge.by_peers.update(forecast_by_peers(forecasts))
             judge.losses.add(forecasts, naive, actual, scale, kind=panel.entities[0].kind)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from brownout.domain.panel import Panel, Times
 from brownout.domain.ports import Progress, SampleStore, no_progress
 from brownout.evaluate.night_tables import TEXT, TIME, WARNINGS, Row, frame, warning_rows, write_rows
 from brownout.evaluate.night_truth import Crossed, FolderTruth, crossings_of, guests_of
-from brownout.evaluate.replay import context_at, end_of, night_models, night_times
+from brownout.evaluate.replay import context_at, end_of, forecasting_models, night_times
 from brownout.evaluate.warning_peers import NAIVE, PEERS
 from brownout.evaluation.nights import Replay, warning_scores
 from brownout.nightly.context import NightContext, NightModels
@@ -27,6 +28,7 @@ from brownout.nightly.score_shard import plan_night
 from brownout.numerics.slots import days
 from brownout.settings import Settings
 from brownout.store.plain_json import write_json
+from brownout.store.workspace import Workspace
 
 __all__ = ["evaluate_warnings", "judged_warnings"]
 
@@ -51,8 +53,8 @@ def evaluate_warnings(  # noqa: PLR0913 - the protocol has this many knobs
 ) -> dict[str, object]:
     """Write ``warnings.parquet``, ``peers.parquet`` and ``scores.json``; returns the scores.
 
-    Models are trained at the time of each night, from those of the night before, and warn every ``every_h`` hours of
-    the day after it. Peers see the same samples at the same origins.
+    Models are trained at the times of the nights, where these would train them, and warn every ``every_h`` hours of the
+    day after. Peers see the same samples at the same origins.
     """
     started = time.monotonic()
     settings = settings or Settings()
@@ -74,15 +76,15 @@ def _origins(
     store: SampleStore, settings: Settings, times: Sequence[np.datetime64], every_h: float, calendar: Calendar
 ) -> Iterator[tuple[NightContext, np.datetime64]]:
     """Contexts with the models of the last night, at each origin of its day that the data reach."""
-    champion, step, end = None, days(every_h / 24), end_of(store)
-    for night in times:
-        context = context_at(store, settings, night, calendar=calendar)
-        models = night_models(context, champion)
-        champion = models.forecaster
-        origin = night
-        while origin < night + days(1) and origin <= end:
-            yield context_at(store, settings, origin, calendar=calendar).with_models(_tonight(models)), origin
-            origin = origin + step
+    step, end = days(every_h / 24), end_of(store)
+    with TemporaryDirectory(prefix="brownout-replay-") as folder:
+        for night in times:
+            context = context_at(store, settings, night, calendar=calendar)
+            models = forecasting_models(context, Workspace(Path(folder)))
+            origin = night
+            while origin < night + days(1) and origin <= end:
+                yield context_at(store, settings, origin, calendar=calendar).with_models(_tonight(models)), origin
+                origin = origin + step
 
 
 def _tonight(models: NightModels) -> NightModels:

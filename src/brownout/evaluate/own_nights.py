@@ -12,8 +12,8 @@ from brownout.domain.metrics import Catalogue
 from brownout.domain.ports import Progress, SampleStore, no_progress
 from brownout.evaluate.replay import replay
 from brownout.evaluation.alarm_tracks import AlarmTrack
+from brownout.nightly.night_span import NightSpan
 from brownout.nightly.run import NightResult
-from brownout.nightly.spans import NightSpan
 from brownout.settings import Settings
 
 __all__ = ["OwnNights", "can_be_diagnosed", "held_over", "own_nights"]

@@ -6,6 +6,8 @@ Each night is ``brownout.nightly.run``; nothing of it is repeated here.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -13,21 +15,25 @@ from brownout.detection.alert_state import AlertState
 from brownout.domain.calendar import Calendar
 from brownout.domain.errors import HistoryError
 from brownout.domain.ports import Progress, SampleStore, no_progress
-from brownout.forecasting.fleet_forecaster import SelectedForecaster
+from brownout.forecasting.outlook import Outlook
+from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.nightly.context import NightContext, NightModels
+from brownout.nightly.effects.alert_state_file import read_alert_state, write_alert_state
+from brownout.nightly.effects.trained_models import load_models, train_detector, train_forecaster
+from brownout.nightly.night_span import LEARNED_SHARE, NightSpan
 from brownout.nightly.run import NightResult, run
-from brownout.nightly.spans import LEARNED_SHARE, NightSpan
-from brownout.nightly.train import fit_detector, fit_forecaster
+from brownout.nightly.train import fit_detector
 from brownout.numerics.slots import days
 from brownout.settings import Settings
 from brownout.store.as_of import StoreAsOf
+from brownout.store.workspace import Workspace
 
 __all__ = [
     "NIGHTS",
     "Replayed",
     "context_at",
     "end_of",
-    "night_models",
+    "forecasting_models",
     "night_times",
     "nights_of",
     "replay",
@@ -118,25 +124,29 @@ def replay_nights(
     calendar: Calendar | None = None,
     progress: Progress = no_progress,
 ) -> Iterator[Replayed]:
-    """Run the nights of some times as they ship: trained from the night before, with its state, forecasts and all."""
-    state, champion = AlertState(), None
-    for done, time in enumerate(times):
-        context = context_at(store, settings, time, calendar=calendar, state=state)
-        told = partial(_share_of, progress, done, len(times))
-        models = night_models(context, champion, told)
-        champion = models.forecaster
-        context = context.with_models(replace(models, detector=fit_detector(context, told)))
-        result = run(context, progress=told)
-        state = AlertState.after(result.night)
-        yield Replayed(time=time, context=context, result=result)
+    """Run the nights of some times as they ship: forecasts and all, with the models and the state of the night before.
+
+    Models are trained when a night would train them; they and the state go through a folder, as they do there.
+    """
+    with TemporaryDirectory(prefix="brownout-replay-") as folder:
+        workspace = Workspace(Path(folder))
+        for done, time in enumerate(times):
+            context = context_at(store, settings, time, calendar=calendar, state=read_alert_state(workspace))
+            told = partial(_share_of, progress, done, len(times))
+            train_forecaster(context, workspace, told, only_if_due=True)
+            train_detector(context, workspace, told, only_if_due=True)
+            context = context.with_models(load_models(workspace))
+            result = run(context, progress=told)
+            write_alert_state(workspace, result.night)
+            yield Replayed(time=time, context=context, result=result)
 
 
-def night_models(
-    context: NightContext, champion: SelectedForecaster | None, progress: Progress = no_progress
-) -> NightModels:
-    """The forecaster and the outlook that a night trains, from those of the night before."""
-    forecaster, outlook = fit_forecaster(context, champion, progress)
-    return NightModels(forecaster=forecaster, outlook=outlook)
+def forecasting_models(context: NightContext, workspace: Workspace, progress: Progress = no_progress) -> NightModels:
+    """The forecaster and the outlook of a night, trained in a folder where that is due."""
+    train_forecaster(context, workspace, progress, only_if_due=True)
+    return NightModels(
+        forecaster=SelectedForecaster.load(workspace.forecaster), outlook=Outlook.load(workspace.outlook)
+    )
 
 
 def context_at(  # noqa: PLR0913 - each is something that a night reads

@@ -1,19 +1,21 @@
-"""Walk: forecast panels side by side through time, each origin calibrated by what came of the earlier ones."""
+"""Rolling backtest: panels forecast side by side through time, each origin calibrated by what came of earlier ones."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.panel import Float, Panel
 from brownout.domain.ports import Forecaster
 from brownout.evaluation.backtest import actual_after
+from brownout.forecasting.parts import ALL_PARTS, ForecastParts, Part
 from brownout.forecasting.selection.calibration import outer_of
 from brownout.forecasting.selection.rolling_calibration import RollingCalibration
 from brownout.forecasting.series_rows import clip_to_bounds, rows_of
 
-__all__ = ["walk"]
+__all__ = ["rolling_backtest"]
 
 AT_ONCE = 8
 """Origins whose forecasts are made together, so that memory stays small and panels are read a few times only."""
@@ -21,8 +23,12 @@ AT_ONCE = 8
 Made = tuple[int, Forecasts, Float]
 
 
-def walk(
-    forecaster: Forecaster, panels: Sequence[Panel], origins: Sequence[Sequence[int]], horizon: int
+def rolling_backtest(
+    forecaster: Forecaster,
+    panels: Sequence[Panel],
+    origins: Sequence[Sequence[int]],
+    horizon: int,
+    parts: ForecastParts = ALL_PARTS,
 ) -> Iterator[Made]:
     """Place of the panel, its forecasts from some origins, and what came ``[row, step]``.
 
@@ -36,8 +42,11 @@ def walk(
         for first in range(0, len(times), AT_ONCE):
             given = times[first : first + AT_ONCE]
             chosen = {p: [table[time] for time in given if time in table] for p, table in slots.items()}
-            made = {p: forecaster.predict(panels[p], starts, horizon) for p, starts in chosen.items() if starts}
-            for place, forecasts in _calibrated(rolling, panels, made, given).items():
+            requests = {p: ForecastRequest(panels[p], starts, horizon) for p, starts in chosen.items() if starts}
+            made = {p: forecaster.predict(request) for p, request in requests.items()}
+            if parts.has(Part.ROLLING_CALIBRATION):
+                made = _calibrated(rolling, panels, made, given)
+            for place, forecasts in made.items():
                 yield place, forecasts, actual_after(panels[place], forecasts)
 
 
@@ -56,7 +65,7 @@ def _calibrated(
                 continue
             raw = replace(forecasts.rows(rows.tolist()), outer=outer[place][rows])
             moved = factors.calibrated(raw)
-            bounds = rows_of(panels[place], [panels[place].slot(time)], raw.horizon)
+            bounds = rows_of(panels[place], [panels[place].slot(time)])
             values[place][rows] = clip_to_bounds(moved.values, bounds)
             outer[place][rows] = clip_to_bounds(outer_of(moved), bounds)
             learned.append((raw, came[place][rows]))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import Breach, Series
 from brownout.domain.metrics import Metric, Worse
 from brownout.domain.panel import Panel
@@ -117,7 +118,7 @@ def _naive(maker: Naive | SeasonalNaive | WeeklyNaive) -> Warner:
     def warn(panel: Panel, coarse: Panel, metrics: Mapping[str, Metric], horizon_s: float) -> tuple[Breach, ...]:
         del panel
         horizon = max(round(horizon_s / coarse.interval_s), 1)
-        forecasts = maker.predict(coarse, [coarse.values.shape[1] - 1], horizon)
+        forecasts = maker.predict(ForecastRequest(coarse, [coarse.values.shape[1] - 1], horizon))
         return breaches(forecasts, metrics, _last(coarse), min_probability=0.2)
 
     return warn

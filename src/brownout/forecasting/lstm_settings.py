@@ -24,6 +24,8 @@ class LstmSettings:
         Width and depth of the LSTM.
     steps, batch
         Optimiser steps and windows in each.
+    augmented_share
+        Share of training windows that get a ramp added, 0 … 1.
     season
         Slots of the short season, ``None`` for a day; seven of them are the long season.
     """
@@ -37,6 +39,7 @@ class LstmSettings:
     batch: int = 128
     learning_rate: float = 4e-3
     weight_decay: float = 0.01
+    augmented_share: float = 0.05
     season: int | None = None
     seed: int = 0
 
@@ -45,6 +48,9 @@ class LstmSettings:
             if getattr(self, name) < 1:
                 msg = f"A network with {name} = {getattr(self, name)} cannot be built."
                 raise SettingsError(msg, remedy=f"Give {name} of at least 1.")
+        if not 0 <= self.augmented_share <= 1:
+            msg = f"A share of {self.augmented_share} of the windows cannot be augmented."
+            raise SettingsError(msg, remedy="Give a share from 0 to 1.")
         if self.season is not None and self.season < 1:
             raise SettingsError(f"A season of {self.season} slots is none.", remedy="Give at least 1, or None.")
 

@@ -1,4 +1,4 @@
-"""Models on disk: JSON and safetensors with a hash, never a pickle."""
+"""Model files: JSON and safetensors with a hash, never a pickle."""
 
 import hashlib
 import json

@@ -1,8 +1,8 @@
-"""Weeks ahead on wide slots: what fills up or leaks crosses its limit long after the LSTM's horizon ends.
+"""Outlook: weeks ahead on wide slots, for limits that a fill or a leak crosses long after the LSTM's horizon ends.
 
 A month holds too few wide slots to train a network on, so the candidates read everything off a series' own past. Each
 is calibrated on half of the held-out origins; the other half choose, metric by metric and apart for series that rise or
-fall: one disk in a hundred that fills up must not be forecast like the others.
+fall: a disk in a hundred that fills up must not be forecast like the others.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,15 +15,17 @@ import numpy.typing as npt
 
 from brownout.domain.errors import NotFittedError
 from brownout.domain.exceedance import PathModel
+from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import QUANTILES, Forecasts, Series
 from brownout.domain.panel import Float, Panel
 from brownout.domain.ports import Forecaster, Progress, no_progress
-from brownout.forecasting.baselines.daily_deciles import Usual
+from brownout.forecasting.baselines.daily_deciles import DailyDeciles
 from brownout.forecasting.baselines.naive import Naive, SeasonalNaive, seasonal_scale
 from brownout.forecasting.baselines.smoothing import Smoothing
 from brownout.forecasting.baselines.trend import Trend, rises
 from brownout.forecasting.exceedance.breach_skill import learn_persistence
 from brownout.forecasting.model_files import read_card, write_card
+from brownout.forecasting.parts import ALL_PARTS, ForecastParts, Part
 from brownout.forecasting.selection.calibration import Calibration, calibrate
 from brownout.forecasting.series_rows import Rows, clip_to_bounds, rows_of
 from brownout.numerics.arrays import Marks
@@ -34,17 +36,20 @@ __all__ = ["Outlook", "sampled"]
 ORIGINS = 8
 """Origins of the backtest; every other one calibrates."""
 WINDOWS = 10_000
-"""Windows that are enough to choose by: of a large fleet every so-and-so-many-th entity of a panel is looked at."""
+"""Windows that are enough to choose by: of a large fleet every n-th entity of a panel is used."""
 REACH = 0.5
-"""Longest horizon in shares of the history: what lies farther ahead could not be tested."""
-CANDIDATES: tuple[Forecaster, ...] = (Trend(), Smoothing(), Naive(), Usual(), SeasonalNaive())
+"""Longest horizon as a share of the history: a longer one could not be tested."""
+CANDIDATES: tuple[Forecaster, ...] = (Trend(), Smoothing(), Naive(), DailyDeciles(), SeasonalNaive())
 RISING = ".rising"
-"""Added to the name of the metric where a series goes one way, up or down."""
+"""Added to the name of the metric where a series rises or falls."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Table:
-    """Held-out windows of a panel: which rows calibrate, their kinds and what came, and each candidate's forecasts."""
+    """Held-out windows of a panel, and each candidate's forecasts of them.
+
+    ``calibrates``, ``kinds`` and ``scale`` are ``[row]``, ``actual`` is ``[row, step]``; see ``HeldOut``.
+    """
 
     calibrates: Marks
     kinds: npt.NDArray[np.str_]
@@ -63,10 +68,11 @@ class Outlook:
         Slots that could be tested: half of the history at most; 0 where it is too short.
     makers_, skills_
         The candidate chosen and its CRPS as a ratio to seasonal-naive, by kind of series: the name of the metric, with
-        ``RISING`` after it where it goes one way.
+        ``RISING`` after it where the series rises or falls.
     """
 
     horizon: int
+    parts: ForecastParts = ALL_PARTS
     horizon_: int | None = None
     makers_: Mapping[str, str] = field(default_factory=dict)
     skills_: Mapping[str, float] = field(default_factory=dict)
@@ -76,9 +82,14 @@ class Outlook:
 
     def fit(self, panels: Sequence[Panel], progress: Progress = no_progress) -> Self:
         """Calibrate and choose."""
+        panels = panels if self.parts.has(Part.OUTLOOK) else ()
         longest = max((panel.values.shape[1] for panel in panels), default=0)
         self.horizon_ = min(self.horizon, int(longest * REACH))
-        tables = [_held_out(panel, self.horizon_) for panel in sampled(panels) if _origins(panel, self.horizon_)]
+        tables = [
+            _held_out(panel, self.horizon_, self.candidates)
+            for panel in sampled(panels)
+            if _origins(panel, self.horizon_)
+        ]
         if tables:
             self._choose(tables)
         else:
@@ -86,50 +97,66 @@ class Outlook:
         progress("learn the outlook", 1.0)
         return self
 
+    @property
+    def candidates(self) -> tuple[Forecaster, ...]:
+        """The forecasters that are chosen from; seasonal-naive is the last."""
+        return tuple(candidate for candidate in CANDIDATES if self.parts.named(candidate.name))
+
     def _choose(self, tables: Sequence[_Table]) -> None:
         kinds, actual = (np.concatenate([getattr(t, name) for t in tables]) for name in ("kinds", "actual"))
         scale, learns = (np.concatenate([getattr(t, name) for t in tables]) for name in ("scale", "calibrates"))
-        made = [_joined([table.made[place] for table in tables]) for place in range(len(CANDIDATES))]
-        fits = [calibrate(kinds[learns], one.values[learns], actual[learns]) for one in made]
-        values = [fit.apply(one)[~learns] for fit, one in zip(fits, made, strict=True)]
+        made = [_joined([table.made[place] for table in tables]) for place in range(len(self.candidates))]
+        fits = [self._calibration(kinds[learns], forecasts.values[learns], actual[learns]) for forecasts in made]
+        values = [fit.apply(forecasts)[~learns] for fit, forecasts in zip(fits, made, strict=True)]
         best, self.skills_ = _best(kinds[~learns], values, actual[~learns], scale[~learns])
-        self.makers_ = {kind: CANDIDATES[place].name for kind, place in best.items()}
-        self.calibrations_ = {CANDIDATES[place].name: fits[place] for place in sorted(set(best.values()))}
-        hang: dict[str, float] = {}
+        names = [candidate.name for candidate in self.candidates]
+        self.makers_ = {kind: names[place] for kind, place in best.items()}
+        self.calibrations_ = {names[place]: fits[place] for place in sorted(set(best.values()))}
+        if not self.parts.has(Part.AUTOCORRELATION):
+            return
+        persistence: dict[str, float] = {}
         for place in sorted(set(best.values())):
             rows = learns & np.isin(kinds, [kind for kind, chosen in best.items() if chosen == place])
             chosen = made[place].rows(np.flatnonzero(rows).tolist())
-            hang |= learn_persistence(kinds[rows], replace(chosen, values=fits[place].apply(chosen)), actual[rows])
-        self.persistence_ = hang
+            chosen = replace(chosen, values=fits[place].apply(chosen))
+            persistence |= learn_persistence(kinds[rows], chosen, actual[rows])
+        self.persistence_ = persistence
 
-    def predict(self, panel: Panel, origins: Sequence[int], horizon: int) -> Forecasts:
+    def _calibration(self, kinds: npt.NDArray[np.str_], values: Float, actual: Float) -> Calibration:
+        if not self.parts.has(Part.CALIBRATION):
+            return Calibration(actual.shape[1], {})
+        return calibrate(kinds, values, actual)
+
+    def predict(self, request: ForecastRequest) -> Forecasts:
         """Predict all series that were measured by an origin, for at most the horizon that could be tested."""
         if self.horizon_ is None:
             raise NotFittedError("The outlook has not been learned.", remedy="Call fit first, or load one.")
-        steps = min(horizon, self.horizon_)
-        rows = rows_of(panel, origins if steps else [], max(steps, 1))
+        steps = min(request.horizon, self.horizon_)
+        rows = rows_of(request.panel, request.origins if steps else [])
         kinds = _kinds(rows)
         makers = np.array([self._maker(kind) for kind in kinds.tolist()], str)
         values = np.zeros((len(rows), max(steps, 1), len(QUANTILES)), np.float32)
-        for candidate in CANDIDATES:
+        for candidate in self.candidates:
             theirs = makers == candidate.name
             if theirs.any():
-                made = _named(candidate.predict(panel, origins, steps), kinds)
+                made = _named(candidate.predict(replace(request, horizon=steps)), kinds)
                 fit = self.calibrations_.get(candidate.name, Calibration(steps, {}))
                 values[theirs] = fit.apply(made)[theirs]
-        found = rows.forecasts(clip_to_bounds(values, rows), self.name)
-        hang = tuple(self.persistence_.get(kind, PathModel().persistence) for kind in kinds.tolist())
-        return replace(found, makers=tuple(makers.tolist()), persistence=hang)
+        forecasts = rows.forecasts(clip_to_bounds(values, rows), self.name)
+        persistence = tuple(self.persistence_.get(kind, PathModel().persistence) for kind in kinds.tolist())
+        return replace(forecasts, makers=tuple(makers.tolist()), persistence=persistence)
 
     def _maker(self, kind: str) -> str:
-        """The candidate chosen; of a kind that was never seen the trend where there is one, else what is usual."""
-        return self.makers_.get(kind, Trend.name if kind.endswith(RISING) else Usual.name)
+        """The candidate chosen; for a kind never seen the trend where it rises or falls, else the daily deciles."""
+        unseen = Trend.name if kind.endswith(RISING) else DailyDeciles.name
+        return self.makers_.get(kind, unseen if self.parts.named(unseen) else SeasonalNaive.name)
 
     def save(self, folder: Path) -> None:
         """Write what was learned."""
         if self.horizon_ is None:
             raise NotFittedError("The outlook has not been learned.", remedy="Call fit before save.")
         facts = {"horizon": self.horizon, "tested": self.horizon_, "makers": dict(self.makers_)}
+        facts |= {"without": sorted(self.parts.off)}
         facts |= {"skills": dict(self.skills_), "persistence": dict(self.persistence_)}
         write_card(folder, self.name, facts | {"calibrations": {k: asdict(v) for k, v in self.calibrations_.items()}})
 
@@ -139,6 +166,7 @@ class Outlook:
         card = read_card(folder, cls.name)
         return cls(
             horizon=card["horizon"],
+            parts=ForecastParts.without(card.get("without", ())),
             horizon_=card["tested"],
             makers_=card["makers"],
             skills_=card["skills"],
@@ -162,28 +190,29 @@ def _origins(panel: Panel, horizon: int) -> list[int]:
     return np.unique(np.linspace(first, last, ORIGINS).astype(int)).tolist() if horizon and last > first else []
 
 
-def _held_out(panel: Panel, horizon: int) -> _Table:
+def _held_out(panel: Panel, horizon: int, candidates: Sequence[Forecaster]) -> _Table:
     origins = _origins(panel, horizon)
-    rows = rows_of(panel, origins, horizon)
+    rows = rows_of(panel, origins)
     steps = np.arange(1, horizon + 1)
+    request = ForecastRequest(panel, origins, horizon)
     scale = seasonal_scale(panel, panel.slots_per_day, end=panel.values.shape[1])
     return _Table(
         calibrates=np.isin(rows.origins, origins[::2]),
         kinds=_kinds(rows),
         actual=panel.values[rows.entities[:, None], rows.origins[:, None] + steps, rows.metrics[:, None]],
         scale=scale[rows.entities, rows.metrics].astype(np.float64),
-        made=tuple(_named(candidate.predict(panel, origins, horizon), _kinds(rows)) for candidate in CANDIDATES),
+        made=tuple(_named(candidate.predict(request), _kinds(rows)) for candidate in candidates),
     )
 
 
 def _kinds(rows: Rows) -> npt.NDArray[np.str_]:
-    """Name of each row's metric, with ``RISING`` where its series goes one way."""
+    """Name of each row's metric, with ``RISING`` after it where its series rises or falls."""
     names = np.array([*rows.panel.metric_names, ""], str)[rows.metrics]
     return np.where(rises(rows), np.char.add(names, RISING), names)
 
 
 def _named(made: Forecasts, kinds: npt.NDArray[np.str_]) -> Forecasts:
-    """With kinds for metrics, as calibration goes by them."""
+    """Forecasts with kinds of series in place of metrics, by which they are calibrated."""
     return replace(made, series=tuple(Series(s.entity, k) for s, k in zip(made.series, kinds.tolist(), strict=True)))
 
 
@@ -200,7 +229,7 @@ def _joined(parts: Sequence[Forecasts]) -> Forecasts:
 def _best(
     kinds: npt.NDArray[np.str_], values: Sequence[Float], actual: Float, scale: npt.NDArray[np.float64]
 ) -> tuple[dict[str, int], dict[str, float]]:
-    """Place of the candidate of least CRPS and its ratio to the last one, seasonal-naive, by kind."""
+    """Number of the candidate of least CRPS and its ratio to the last one, seasonal-naive, by kind of series."""
     losses = [path_losses(made, actual) for made in values]
     best, skills = {}, {}
     for kind in np.unique(kinds):
@@ -210,6 +239,6 @@ def _best(
             for loss in losses
         ]
         known = np.nan_to_num(ratios, nan=np.inf)
-        place = int(known.argmin()) if np.isfinite(known).any() else len(CANDIDATES) - 1
+        place = int(known.argmin()) if np.isfinite(known).any() else len(losses) - 1
         best[str(kind)], skills[str(kind)] = place, float(ratios[place])
     return best, skills

@@ -1,11 +1,10 @@
-"""Which series are forecast from which origin, and in which order."""
+"""Rows of a forecast: which series are forecast from which origin, and in which order."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from brownout.domain.errors import DataError
 from brownout.domain.forecasts import Forecasts, Series
 from brownout.domain.panel import Float, Panel
 from brownout.numerics.arrays import Index
@@ -15,7 +14,7 @@ __all__ = ["Rows", "clip_to_bounds", "rows_of"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """Rows of a forecast: every origin, and of each every series that was measured by then.
+    """A row for every origin and every series that was measured by then.
 
     ``origins``, ``entities`` and ``metrics`` are indices ``[row]`` into the panel.
     """
@@ -36,13 +35,9 @@ class Rows:
         return Forecasts(series, times, self.panel.interval_s, values, (maker,) * len(series))
 
 
-def rows_of(panel: Panel, origins: Sequence[int], horizon: int) -> Rows:
-    """Rows in the order origin, entity, metric; an origin outside of the panel is a DataError."""
+def rows_of(panel: Panel, origins: Sequence[int]) -> Rows:
+    """Rows in the order origin, entity, metric; origins are slots of the panel."""
     slots = panel.values.shape[1]
-    outside = [origin for origin in origins if not 0 <= origin < slots]
-    if outside or horizon < 1:
-        msg = f"Origins {outside[:3]} lie outside of the {slots} slots, or the horizon {horizon} is not positive."
-        raise DataError(msg, remedy="Give origins from 0 to the last slot and a horizon of at least 1.")
     present = np.isfinite(panel.values)
     first = np.where(present.any(axis=1), present.argmax(axis=1), slots)
     starts = np.asarray(origins, np.int64)

@@ -1,4 +1,4 @@
-"""Raw rows to trustworthy rows: sorted, distinct, finite, in range, counters as rates; every repair is counted."""
+"""Cleaning: rows become sorted, distinct, finite and in range, counters become rates; every repair is counted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +17,9 @@ from brownout.numerics.arrays import Doubles, Index
 from brownout.numerics.slots import epoch_ms
 
 __all__ = ["Rows", "clean"]
+
+WIDEST = 64
+"""Bits of whole numbers that float64 cannot hold all of."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,45 +74,72 @@ def clean(table: pa.Table, entities: Sequence[str], metrics: Sequence[Metric]) -
         What was wrong, by kind and entity; the metrics of the rows returned are all gauges.
     """
     codes, times = _identify(table, entities)
-    values = _values(table, metrics)
     total = len(codes)
+    kept, repairs = _kept_rows(codes, times, entities)
+    codes, times = codes[kept], times[kept]
+    values = np.empty((len(metrics), len(codes)), np.float32)
+    for row, metric in enumerate(metrics):
+        column = _column(table, metric, kept, codes)
+        repairs += _repair_column(column, metric, codes, times, entities)
+        values[row] = column
+    gauges = tuple(replace(metric, kind=MetricKind.GAUGE) for metric in metrics)
+    return Rows(tuple(entities), gauges, codes, times, values.T), replace(repairs, rows=total)
+
+
+def _kept_rows(codes: Index, times: Index, entities: Sequence[str]) -> tuple[Index | slice, Repairs]:
+    """Which rows are kept, in which order: those with a time and a known entity, of two with one time the later row."""
     valid = (codes >= 0) & (times > np.iinfo(np.int64).min)
     repairs = _count(Repair.NO_TIME, np.full(int((~valid).sum()), -1), entities)
-    if not valid.all():
-        codes, times, values = codes[valid], times[valid], values[valid]
-
+    kept = np.flatnonzero(valid)
+    codes, times = codes[kept], times[kept]
     backwards = (np.diff(times) < 0) & (np.diff(codes) == 0)
     repairs += _count(Repair.UNORDERED, codes[1:][backwards], entities)
     if backwards.any() or (np.diff(codes) < 0).any():
         order = np.lexsort((times, codes))  # stable: of two rows with one time the later row of the input stays later
-        codes, times, values = codes[order], times[order], values[order]
-
+        codes, times, kept = codes[order], times[order], kept[order]
     superseded = np.append((np.diff(codes) == 0) & (np.diff(times) == 0), np.zeros(min(len(codes), 1), bool))
     repairs += _count(Repair.DUPLICATE, codes[superseded], entities)
-    if superseded.any():
-        codes, times, values = codes[~superseded], times[~superseded], values[~superseded]
-
-    for column, metric in enumerate(metrics):
-        repairs += _repair_column(values[:, column], metric, codes, times, entities)
-    gauges = tuple(replace(metric, kind=MetricKind.GAUGE) for metric in metrics)
-    return Rows(tuple(entities), gauges, codes, times, values.astype(np.float32)), replace(repairs, rows=total)
+    kept = kept[~superseded]
+    untouched = len(kept) == len(valid) and not backwards.any() and bool((np.diff(kept) == 1).all())
+    return (slice(None) if untouched else kept), repairs
 
 
 def _identify(table: pa.Table, entities: Sequence[str]) -> tuple[Index, Index]:
-    found, names = entity_codes(table["entity"])
-    places = {name: place for place, name in enumerate(entities)}
-    lookup = np.array([places.get(name, -1) for name in names] + [-1])
-    return lookup[found], column_ms(table["time"])
+    """Index into ``entities`` (-1 for others) and time in ms of each row."""
+    codes, names = entity_codes(table["entity"])
+    index_of = {name: index for index, name in enumerate(entities)}
+    lookup = np.array([index_of.get(name, -1) for name in names] + [-1])
+    return lookup[codes], column_ms(table["time"])
 
 
-def _values(table: pa.Table, metrics: Sequence[Metric]) -> Doubles:
-    """float64 ``[row, metric]``: a counter of many digits keeps its last ones until it is a rate."""
-    values = np.full((len(metrics), table.num_rows), np.nan).T  # a column lies together: columns are what is worked on
-    for column, metric in enumerate(metrics):
-        if metric.name in table.column_names:
-            numbers = pc.cast(table[metric.name], pa.float64())
-            values[:, column] = pc.fill_null(numbers, float("nan")).to_numpy()
-    return values
+def _column(table: pa.Table, metric: Metric, kept: Index | slice, codes: Index) -> Doubles:
+    """One metric of the rows that are kept, in float64, a copy: a counter keeps its last digits until it is a rate.
+
+    ``codes`` are the entities of these rows.
+    """
+    if metric.name not in table.column_names:
+        return np.full(len(codes), np.nan)
+    column = table[metric.name]
+    if metric.kind is MetricKind.COUNTER and pa.types.is_integer(column.type) and column.type.bit_width == WIDEST:
+        return _counted_anew(column, kept, codes)
+    numbers = pc.fill_null(pc.cast(column, pa.float64(), safe=False), float("nan"))
+    return np.array(numbers.to_numpy()[kept], np.float64)
+
+
+def _counted_anew(column: pa.ChunkedArray, kept: Index | slice, codes: Index) -> Doubles:
+    """A counter of 64 bits, counted from 0 at each entity's first row on; at a reset it falls by one.
+
+    Each rise is taken in whole numbers, so that none of the digits is lost that float64 cannot hold.
+    """
+    known = np.asarray(pc.is_valid(column).to_numpy()[kept], bool)
+    exact = pc.fill_null(column, pa.scalar(0, column.type)).to_numpy()[kept][known]
+    rises = np.zeros(len(exact))
+    risen = (exact[1:].view(np.uint64) - exact[:-1].view(np.uint64)).astype(np.float64)
+    same = np.diff(codes[known]) == 0
+    rises[1:] = np.where(same, np.where(exact[1:] >= exact[:-1], risen, -1.0), 0.0)
+    result = np.full(len(codes), np.nan)
+    result[known] = np.cumsum(rises)
+    return result
 
 
 def _repair_column(column: Doubles, metric: Metric, codes: Index, times: Index, entities: Sequence[str]) -> Repairs:
@@ -132,6 +162,6 @@ def _to_rates(column: Doubles, codes: Index, times: Index) -> Index:
 
 
 def _count(repair: Repair, codes: npt.NDArray[np.integer], entities: Sequence[str]) -> Repairs:
-    found, numbers = np.unique(codes, return_counts=True)
-    names = (entities[code] if code >= 0 else "" for code in found.tolist())
+    distinct, numbers = np.unique(codes, return_counts=True)
+    names = (entities[code] if code >= 0 else "" for code in distinct.tolist())
     return Repairs({(repair, name): int(number) for name, number in zip(names, numbers, strict=True)})

@@ -1,4 +1,4 @@
-"""Counters: from ever-growing totals to rates a second."""
+"""Counters: ever-growing totals become rates per second."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from brownout.numerics.arrays import Doubles, Index
 __all__ = ["LONGEST_GAP_MS", "growth", "rates"]
 
 LONGEST_GAP_MS = 3_600_000
-"""A rate over more than an hour says nothing about its end; it also bounds how far before a slice one must read."""
+"""Longest time that a rate is computed over; a slice is read from so long before its start on."""
 
 
 def rates(values: Doubles, times: Index, groups: Index) -> tuple[Doubles, Index]:
@@ -57,8 +57,8 @@ def growth(values: Doubles, times: Index, groups: Index) -> tuple[Doubles, Index
     total = np.cumsum(np.where(same & (rises > 0), rises, 0.0))
     base = int(times[present].min())
     width = int(times[present].max()) - base + LONGEST_GAP_MS + 1
-    place = groups[present] * width + (times[present] - base)
-    first = np.searchsorted(place, np.maximum(place - LONGEST_GAP_MS, groups[present] * width))
+    keys = groups[present] * width + (times[present] - base)
+    first = np.searchsorted(keys, np.maximum(keys - LONGEST_GAP_MS, groups[present] * width))
     earlier = first < np.arange(len(present))
     result[present[earlier]] = (total - total[first])[earlier]
     return result, present[same & (rises < 0)]

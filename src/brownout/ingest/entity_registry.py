@@ -1,4 +1,4 @@
-"""Registry: the entities that tags name while a slice is read, and what is configured for them."""
+"""Registry: the entities that tags name while a slice is read, their parents over time, and their labels."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,7 @@ class Sighting:
 
 @dataclass(eq=False)
 class Registry:
-    """Entities seen so far; what an entity's own measurement says wins over what another mentions, then the latest.
+    """Entities seen so far; an entity's own measurement outranks one that only mentions it, then the latest wins.
 
     ``slot_ms`` is the width of a slot: an entity that moves is at its new parent from the first slot on that it shares
     with no row of the old one.
@@ -38,12 +38,12 @@ class Registry:
         runs: Sequence[tuple[int, int]],
         facts: Mapping[str, str],
         *,
-        hearsay: bool = False,
+        configured_only: bool = False,
     ) -> None:
         """Enter an entity and its ancestors, seen in runs of first to last time, with labels that hold since then.
 
-        A label of no text says that the entity no longer has it. ``hearsay`` places an entity only where nothing else
-        does: configuration is written down of guests that are not running too.
+        A label of no text says that the entity no longer has it. ``configured_only`` places an entity
+        only where nothing else does: configurations also describe guests that are not running.
         """
         last = runs[-1][1]
         for depth, entity in enumerate(chain):
@@ -51,7 +51,7 @@ class Registry:
             known = self.found.get((entity.id, entity.parent))
             if known is None or rank >= known[0]:
                 self.found[entity.id, entity.parent] = (rank, entity)
-            how = self.seen.setdefault(entity.id, {}).setdefault(len(chain) if hearsay else depth, [])
+            how = self.seen.setdefault(entity.id, {}).setdefault(len(chain) if configured_only else depth, [])
             how += [Sighting(first, until, entity.parent) for first, until in runs]
         for label, value in facts.items():
             key = (chain[0].id, label)
@@ -90,22 +90,22 @@ def placements_of(sightings: Iterable[Sighting], slot_ms: int) -> list[tuple[int
     return placements
 
 
-def merged(known: Entity | None, found: Entity, since: np.datetime64 | None = None) -> Entity:
-    """What is known of an entity with what was found later: labels, and a parent where one is named.
+def merged(known: Entity | None, seen: Entity, since: np.datetime64 | None = None) -> Entity:
+    """A known entity, updated with the same one as seen later: its labels, and its parent where one is named.
 
-    Labels stay until they are found with another value; one found without any text goes. What was found says where the
-    entity was ``since`` a time; without one it says all.
+    A label stays until it is seen with another value, and is removed when it is seen empty. The parents that were seen
+    hold from the time ``since`` on; without such a time they replace all known ones.
     """
     if known is None:
-        return replace(found, labels={name: value for name, value in found.labels.items() if value})
-    labels = {name: value for name, value in {**known.labels, **found.labels}.items() if value}
-    if not found.parent:
-        return replace(found, parent=known.parent, former=known.former, labels=labels)
+        return replace(seen, labels={name: value for name, value in seen.labels.items() if value})
+    labels = {name: value for name, value in {**known.labels, **seen.labels}.items() if value}
+    if not seen.parent:
+        return replace(seen, parent=known.parent, former=known.former, labels=labels)
     if since is None:
-        return replace(found, labels=labels)
+        return replace(seen, labels=labels)
     moment = np.timedelta64(1, "ms")
-    placements = [(since - moment, known.parent_at(since - moment)), (since, found.parent_at(since))]
-    placements += [(until, found.parent_at(until)) for until, _ in found.former if until > since]
+    placements = [(since - moment, known.parent_at(since - moment)), (since, seen.parent_at(since))]
+    placements += [(until, seen.parent_at(until)) for until, _ in seen.former if until > since]
     before = tuple((until, parent) for until, parent in known.former if until < since)
-    later = found.placed([(start, parent) for start, parent in placements if parent])
+    later = seen.placed([(start, parent) for start, parent in placements if parent])
     return replace(later, former=before + later.former, labels=labels)

@@ -1,4 +1,4 @@
-"""Raw telemetry: what a time-series database returns, before it means anything."""
+"""Raw telemetry: samples as a time-series database returns them, before they become metrics."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

@@ -1,16 +1,20 @@
-"""Samples of one measurement on slots: what expressions are evaluated on."""
+"""Samples of one measurement, assigned to slots: the data that expressions are evaluated on."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from brownout.ingest.counters import growth, rates
+from brownout.ingest.counters import LONGEST_GAP_MS, growth, rates
 from brownout.ingest.expressions import TIME, Cells
 from brownout.numerics.arrays import Doubles, Index
 from brownout.numerics.slots import group_means
 
-__all__ = ["RawFrame", "held", "latest_before"]
+__all__ = ["RawFrame", "gathered_every", "held", "latest_before"]
+
+
+FEW = 3
+"""Distances between samples that say nothing about how often they are gathered."""
 
 
 @dataclass(eq=False)
@@ -27,6 +31,8 @@ class RawFrame:
         int64 ``[row]``: number of the slot that a row falls into.
     lookup
         The latest value of another measurement's field, by row.
+    lookup_rate
+        The rate of another measurement's counter at the same time, by row.
     """
 
     fields: dict[str, Doubles]
@@ -35,6 +41,7 @@ class RawFrame:
     slots: Index
     owner: Index
     lookup: Callable[[str, str], Doubles]
+    lookup_rate: Callable[[str, str], Doubles]
 
     def __post_init__(self) -> None:
         # Rows of one series and slot follow each other; pairs of one cell are found by sorting their keys once.
@@ -53,12 +60,16 @@ class RawFrame:
         """Values of a field by row; all absent where nobody writes it. ``time`` is the row's, in seconds."""
         if name == TIME:
             return self.times / 1000
-        found = self.fields.get(name)
-        return np.full(len(self.series), np.nan) if found is None else found
+        values = self.fields.get(name)
+        return np.full(len(self.series), np.nan) if values is None else values
 
     def foreign(self, measurement: str, name: str) -> Doubles:
         """The latest value of another measurement's field, by row."""
         return self.lookup(measurement, name)
+
+    def foreign_rate(self, measurement: str, name: str) -> Doubles:
+        """Rate a second of another measurement's counter at the same time, by row."""
+        return self.lookup_rate(measurement, name)
 
     def rate(self, name: str) -> Doubles:
         """Rate a second of a counter; the rows of resets are remembered."""
@@ -93,6 +104,19 @@ class RawFrame:
         return Cells(peaks)
 
 
+def gathered_every(frame: RawFrame, interval_s: int) -> int:
+    """Seconds between samples of a series as a rule, in whole slots; those of a slot where nothing says more.
+
+    An input that is gathered every fifth slot says what holds until its next sample, an hour at most.
+    """
+    same = np.diff(frame.series) == 0
+    apart = np.diff(frame.times)[same]
+    if len(apart) < FEW:
+        return interval_s
+    slots = round(float(np.median(apart)) / 1000 / interval_s)
+    return max(1, min(slots, LONGEST_GAP_MS // 1000 // interval_s)) * interval_s
+
+
 def latest_before(
     keys: tuple[Index, Index], values: Doubles, wanted: tuple[Index, Index], *, max_age_ms: int
 ) -> Doubles:
@@ -109,17 +133,17 @@ def latest_before(
     width = int(max(times.max(), wanted[1].max())) - base + 1
     order = np.argsort(groups * width + (times - base), kind="stable")
     table = (groups * width + (times - base))[order]
-    place = np.searchsorted(table, wanted[0] * width + (wanted[1] - base), side="right") - 1
-    found = order[np.maximum(place, 0)]
-    good = (place >= 0) & (groups[found] == wanted[0]) & (wanted[1] - times[found] <= max_age_ms)
-    result[good] = values[found[good]]
+    position = np.searchsorted(table, wanted[0] * width + (wanted[1] - base), side="right") - 1
+    latest = order[np.maximum(position, 0)]
+    valid = (position >= 0) & (groups[latest] == wanted[0]) & (wanted[1] - times[latest] <= max_age_ms)
+    result[valid] = values[latest[valid]]
     return result
 
 
 def held(owners: Index, slots: Index, values: Doubles, *, reach: int, end: int) -> tuple[Index, Index, Doubles]:
     """Cells, sorted by owner and slot, with each value repeated until the owner's next one.
 
-    ``reach`` is for how many slots a value holds, its own included; ``end`` the first slot that nothing reaches.
+    ``reach`` is the number of slots that a value holds for, its own included; from slot ``end`` on nothing holds.
     """
     same = np.diff(owners, append=-1) == 0
     until = np.where(same, np.append(slots[1:], end), end)

@@ -1,4 +1,4 @@
-"""When each entity was measured, and how often."""
+"""Spans: from when to when each entity was measured, and at which interval."""
 
 from collections.abc import Iterable, Mapping
 
@@ -15,7 +15,7 @@ __all__ = ["STRAY_GAP", "column_ms", "entity_codes", "merge_spans", "spans_of"]
 STRAY_GAP = days(60)
 """A gap wider than this splits an entity's data; only the larger part is believed, the rest is a clock jump."""
 STRAY_SHARE = 0.01
-"""A smaller part with more than this share of the rows is a second season of data, not a clock jump."""
+"""A smaller part with more than this share of the rows is real data of another time, not a clock jump."""
 
 
 def entity_codes(column: pa.ChunkedArray) -> tuple[Index, list[str]]:
@@ -63,14 +63,14 @@ def spans_of(table: pa.Table, interval_s: int | None) -> Mapping[str, Span]:
         spans[names[code]] = Span(
             first=time_of(int(times[first])),
             last=time_of(int(times[last])),
-            interval_s=interval_s or _usual_step(times[first : last + 1]),
+            interval_s=interval_s or _usual_interval(times[first : last + 1]),
             rows=int(sizes[kept].sum()),
             stray=total - int(sizes[kept].sum()),
         )
     return spans
 
 
-def _usual_step(times: Index) -> int:
+def _usual_interval(times: Index) -> int:
     """Median distance of neighbouring times in whole seconds, at least one."""
     steps = np.diff(times)
     steps = steps[steps > 0]

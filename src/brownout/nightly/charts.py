@@ -6,7 +6,7 @@ import numpy as np
 
 from brownout.domain.findings import Diagnosis
 from brownout.domain.forecasts import Forecasts, Series
-from brownout.domain.metrics import Metric, Worse
+from brownout.domain.metrics import Metric
 from brownout.domain.night import Chart, ConsoleLevel
 from brownout.domain.panel import Float, Panel, Times
 
@@ -122,7 +122,8 @@ def console_levels(panel: Panel | None, metric: Metric | None, end: np.datetime6
         measured = values[np.isfinite(values)]
         if len(measured):
             now = float(np.median(measured))
-            beyond = metric.limit is not None and metric.worse is Worse.UP and now > metric.limit
-            series = Series(entity, metric.name)
-            levels.append(ConsoleLevel(series=series, now=now, limit=metric.limit, exceeded=beyond))
+            beyond = bool(metric.exceeds(now))
+            levels.append(
+                ConsoleLevel(series=Series(entity, metric.name), now=now, limit=metric.limit, exceeded=beyond)
+            )
     return tuple(sorted(levels, key=lambda level: (-level.now, level.series)))

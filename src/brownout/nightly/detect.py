@@ -2,11 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from brownout.detection.baseline.level_shifts import moved_to_new_level, rescored_after_shifts, with_accepted_shifts
-from brownout.detection.baseline.newcomers import newcomers_in, with_peer_history, without_peer_slots
+from brownout.detection.baseline.newcomers import (
+    newcomers_in,
+    with_peer_history,
+    without_first_day,
+    without_peer_slots,
+)
 from brownout.detection.episodes.metric_shares import with_metric_shares
 from brownout.detection.episodes.outliers import single_sample_episodes
 from brownout.detection.episodes.relocation import relocation_episodes
@@ -41,23 +47,30 @@ def detect(context: NightContext, panel: Panel, first: int) -> ShardDetection:
     newcomers = newcomers_in(panel)
     known = with_peer_history(panel, sibling_panel(context, panel, newcomers), newcomers)
     scores = without_peer_slots(detector.score(known, first), known, newcomers)
+    scores = without_first_day(scores, known)
     recent = [shift for shift in state.shifts if shift.at > panel.start]
     scores, shifts = rescored_after_shifts(detector, scores, known, recent, context.settings.detect.accept_hours)
     found = with_accepted_shifts(_explained(scores, known, shifts, detector), shifts)
     settled = state.settle(found)
     ruled = with_rules(settled.episodes, panel, context.rules)
-    single = single_sample_episodes(ruled, panel)
-    left_out = {suppressed.episode.id for suppressed in single}
-    moved = relocation_episodes(
-        [episode for episode in ruled if episode.id not in left_out], panel, context.topology.moves
-    )
-    left_out |= {suppressed.episode.id for suppressed in moved}
+    suppressed: tuple[SuppressedEpisode, ...] = ()
+    for explain in (
+        partial(single_sample_episodes, panel=panel),
+        partial(relocation_episodes, panel=panel, moves=context.topology.moves),
+    ):
+        suppressed += explain(_without(ruled, suppressed))
     return ShardDetection(
         scores=_without_deviations(scores) if context.keep_points else None,
-        episodes=tuple(episode for episode in ruled if episode.id not in left_out),
-        suppressed=(*settled.suppressed, *single, *moved),
+        episodes=_without(ruled, suppressed),
+        suppressed=(*settled.suppressed, *suppressed),
         shifts=shifts,
     )
+
+
+def _without(episodes: Sequence[Episode], suppressed: Sequence[SuppressedEpisode]) -> tuple[Episode, ...]:
+    """Episodes that raise an alarm."""
+    left_out = {one.episode.id for one in suppressed}
+    return tuple(episode for episode in episodes if episode.id not in left_out)
 
 
 def _without_deviations(scores: AnomalyScores) -> AnomalyScores:

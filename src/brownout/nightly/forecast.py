@@ -7,17 +7,22 @@ import numpy as np
 
 from brownout.detection.baseline.newcomers import newcomers_in
 from brownout.domain.entities import EntityKind
+from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import Breach, Forecasts, Series
 from brownout.domain.metrics import Metric, Worse
 from brownout.domain.night import Chart
 from brownout.domain.panel import Panel
 from brownout.forecasting.baselines.naive import SeasonalNaive
 from brownout.forecasting.cold_start.newcomer_forecasts import forecast_by_peers
-from brownout.forecasting.covariates.console_covariates import ConsoleCovariates, covariate_entities
-from brownout.forecasting.fleet_forecaster import SelectedForecaster
+from brownout.forecasting.covariates.console_covariates import covariate_entities
+from brownout.forecasting.parts import Part
+from brownout.forecasting.present import without_one_offs
+from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.nightly.charts import forecast_chart
 from brownout.nightly.context import NightContext
+from brownout.nightly.detect import ShardDetection
 from brownout.nightly.long_horizon import forecast_long_horizon
+from brownout.nightly.one_off_spans import one_offs
 from brownout.nightly.panels import forecast_panel, with_limits
 from brownout.nightly.siblings import sibling_panel
 from brownout.numerics.slots import days, slots_per_day
@@ -60,19 +65,27 @@ class ShardForecast:
     by_peers: tuple[str, ...]
 
 
-def forecast(context: NightContext, plan: ShardPlan, panel: Panel) -> ShardForecast | None:
-    """Forecast every series of a panel; None where the context has no forecaster."""
+def forecast(
+    context: NightContext, plan: ShardPlan, panel: Panel, detection: ShardDetection | None = None
+) -> ShardForecast | None:
+    """Forecast every series of a panel; None where the context has no forecaster.
+
+    What incidents of the night's ``detection`` or of the night before did, which are over, is no season.
+    """
     forecaster, outlook, settings = context.models.forecaster, context.models.outlook, context.settings.forecast
     if forecaster is None:
         return None
+    if forecaster.parts.has(Part.ONE_OFFS):
+        panel = without_one_offs(panel, one_offs(context, detection))
     coarse = forecast_panel(panel, settings)
     metrics = with_limits({metric.name: metric for metric in panel.metrics}, settings)
-    neighbours = _neighbours(context, plan, coarse), _siblings(context, panel)
-    every, naive, covariates = _predict(context, forecaster, coarse, neighbours)
+    request = _request(context, forecaster, coarse, _neighbours(context, plan, coarse))
+    every = forecaster.predict(replace(request, siblings=_siblings(context, panel)))
+    naive = SeasonalNaive().predict(request)
     chronic = _chronic(coarse.between(context.span.window, coarse.end), metrics)
     forecasts, naive = (_without(chronic, one) for one in (every, naive))
     found = breaches(forecasts, metrics, _now(coarse), min_probability=settings.min_probability)
-    found = _driven(found, forecasts, forecaster, covariates)
+    found = _driven(found, forecasts, forecaster, request)
     closeness = _closeness(forecasts, {name: metric.limit for name, metric in metrics.items()}, coarse)
     nearest = sorted(closeness, key=lambda series: (-closeness[series], series))[:CHARTS_A_SHARD]
     shown = coarse.between(context.span.end - days(CHART_DAYS), coarse.end)
@@ -106,43 +119,35 @@ def _neighbours(context: NightContext, plan: ShardPlan, coarse: Panel) -> list[P
     return [forecast_panel(context.usual_panel(other), context.settings.forecast) for other in plans]
 
 
-def _siblings(context: NightContext, panel: Panel) -> list[Panel]:
+def _siblings(context: NightContext, panel: Panel) -> tuple[Panel, ...]:
     """Siblings of what has less than a day of past, on the slots of the forecast."""
     day = slots_per_day(panel.interval_s)
     young = {row: first for row, first in newcomers_in(panel).items() if first > panel.values.shape[1] - day}
     siblings = sibling_panel(context, panel, young, until=panel.end)
-    return [forecast_panel(siblings, context.settings.forecast)] if siblings.entities else []
+    return (forecast_panel(siblings, context.settings.forecast),) if siblings.entities else ()
 
 
-def _predict(
-    context: NightContext,
-    forecaster: SelectedForecaster,
-    coarse: Panel,
-    neighbours: tuple[Sequence[Panel], Sequence[Panel]],
-) -> tuple[Forecasts, Forecasts, ConsoleCovariates]:
-    """The forecast of the night and seasonal-naive beside it, row by row, from the last slot that is over.
-
-    ``neighbours`` are guests and hosts of the consoles of the panel, and siblings of what is new in it.
-    """
-    origin = [coarse.values.shape[1] - 1]
+def _request(
+    context: NightContext, forecaster: SelectedForecaster, coarse: Panel, neighbours: Sequence[Panel]
+) -> ForecastRequest:
+    """The forecast of the night, from the last slot that is over, with what is forecast of the neighbours."""
+    origins = (coarse.values.shape[1] - 1,)
     horizon = min(context.settings.forecast.steps, forecaster.settings.horizon)
-    covariates = forecaster.covariates_ahead(coarse, origin, neighbours[0], horizon)
-    forecasts = forecaster.predict(coarse, origin, horizon, covariates, neighbours[1])
-    return forecasts, SeasonalNaive().predict(coarse, origin, horizon), covariates
+    return ForecastRequest(coarse, origins, horizon, forecaster.covariates_ahead(coarse, origins, neighbours, horizon))
 
 
 def _driven(
-    found: Sequence[Breach], forecasts: Forecasts, forecaster: SelectedForecaster, covariates: ConsoleCovariates
+    found: Sequence[Breach], forecasts: Forecasts, forecaster: SelectedForecaster, request: ForecastRequest
 ) -> tuple[Breach, ...]:
     """Breaches with what drives them, where that is known: those of console latency."""
-    if not found or not covariates.ahead:
+    if not found or not any(covariate.forecasts for covariate in request.covariates):
         return tuple(found)
     place = {series: row for row, series in enumerate(forecasts.series)}
     rows = forecasts.rows([place[breach.series] for breach in found])
     limits = np.array([breach.limit for breach in found], np.float32)
     # What drives a breach is asked of console latency only, which gets worse upwards.
     chance = exceedance(rows, limits, upwards=np.ones(len(found), bool))
-    drivers = forecaster.drivers(rows, chance, covariates)
+    drivers = forecaster.drivers(rows, chance, request)
     return tuple(replace(breach, drivers=found) for breach, found in zip(found, drivers, strict=True))
 
 

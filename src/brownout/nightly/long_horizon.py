@@ -1,10 +1,11 @@
 """What is forecast for the weeks after the night's horizon: limits that a rise or fall will cross."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import Breach, Forecasts, Series
 from brownout.domain.metrics import Metric
 from brownout.domain.night import Chart
@@ -36,14 +37,14 @@ def forecast_long_horizon(
     Only what rises or falls is looked at: that another day of the coming weeks may be a bad one is no news.
     """
     wide = outlook_panel(panel, settings)
-    origin = [wide.values.shape[1] - 1]
-    forecasts = outlook.predict(wide, origin, outlook_steps(settings))
+    request = ForecastRequest(wide, (wide.values.shape[1] - 1,), outlook_steps(settings))
+    forecasts = outlook.predict(request)
     rows = [r for r, maker in enumerate(forecasts.makers) if maker == Trend.name and forecasts.series[r] not in known]
     rising = forecasts.rows(rows)
     found = breaches(rising, metrics, _last(wide, rising), min_probability=settings.min_probability)
     coming = tuple(breach for breach in found if not breach.exceeded)
     place = {series: row for row, series in enumerate(rising.series)}
-    naive = SeasonalNaive().predict(wide, origin, forecasts.horizon).rows(rows) if coming else rising
+    naive = SeasonalNaive().predict(replace(request, horizon=forecasts.horizon)).rows(rows) if coming else rising
     charts = {}
     for series in (breach.series for breach in coming):
         row = [place[series]]

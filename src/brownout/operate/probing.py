@@ -12,7 +12,7 @@ from brownout.probe.baseline import Baseline
 from brownout.probe.execd import Signals
 from brownout.probe.outbox import Outbox
 from brownout.probe.points import Point, line
-from brownout.probe.run import Run
+from brownout.probe.probe_run import Run
 
 __all__ = ["Destination", "probe_consoles", "room_for"]
 
@@ -40,7 +40,10 @@ class Destination:
 
 
 def probe_consoles(run: Run, to: Destination, complain: Callable[[BrownoutError], None]) -> None:
-    """Run until the rounds are over, standard input ends (``execd``), a signal comes, or nobody reads any more."""
+    """Run until the rounds are over, standard input ends (``execd``), a signal comes, or nobody reads any more.
+
+    Raises BrownoutError where a run of a given number of rounds could not write all that it measured to a database.
+    """
     outbox = Outbox(to.write or _print, complain)
 
     def deliver(points: list[Point]) -> None:
@@ -50,7 +53,9 @@ def probe_consoles(run: Run, to: Destination, complain: Callable[[BrownoutError]
         run = replace(run, deliver=deliver if to.baseline is None else to.baseline.add)
         asyncio.run(_until_told(run, to.execd, outbox))
     finally:
-        outbox.close()
+        lost = outbox.close()
+    if lost and to.write and run.settings.count:
+        raise BrownoutError(f"{lost} points were not written.", remedy="See that the database answers and takes them.")
 
 
 def room_for(connections: int) -> int:

@@ -18,22 +18,25 @@ __all__ = ["merged", "plan_breach", "plan_diagnosis", "predict_effect"]
 MOSTLY = 0.5
 """Share of a rise from which one load is what to act on."""
 RIVAL = 0.25
-"""A second cause is planned for from this probability on: the operator should not stop at a wrong first."""
+"""Probability from which a rival cause gets an action too: the operator should not stop at a wrong first."""
 
 
 def plan_diagnosis(
     diagnosis: Diagnosis, panels: Sequence[Panel], topology: Topology, remedies: Remedies
 ) -> tuple[Action, ...]:
-    """An action for each cause that is told, one for a close rival; ``unknown`` is answered by measurements only."""
-    told = diagnosis.told
-    nearest = diagnosis.causes[len(told) : len(told) + 1]
+    """An action for each cause of the answer, one for a close rival; for ``unknown`` only measurements.
+
+    ``panels`` hold the incident and the baseline before it.
+    """
+    answer = diagnosis.told
+    nearest = diagnosis.causes[len(answer) : len(answer) + 1]
     rivals = [cause for cause in nearest if cause.probability >= RIVAL and cause.id != UNKNOWN]
     actions = []
-    for cause in (*told, *rivals):
-        entity = cause.entity or topology.root(diagnosis.entities[0])
+    for cause in (*answer, *rivals):
+        entity = cause.entity or topology.root(next(iter(diagnosis.entities), ""))
         remedy = remedies.of(cause.id, cause.family)
         effect = None if cause.id == UNKNOWN else predict_effect(diagnosis, entity, remedy, panels, topology)
-        reason = "" if cause in told else "if the confirm command of the first action speaks against it"
+        reason = "" if cause in answer else "if the confirm command of the first action speaks against it"
         actions.append(_action(diagnosis.id, cause.id, entity, remedy, topology, effect=effect, reason=reason))
     return tuple(actions)
 
@@ -51,12 +54,12 @@ def plan_breach(breach: Breach, metrics: Mapping[str, Metric], topology: Topolog
         metric, entity = metrics[driver.metric], driver.entity
         reason = f"{reason}, driven by {metric.label} of {entity}"
     remedy = remedies.of_metric(metric.name, metric.family.value, topology[entity].labels)
-    place = topology.root(entity) if remedy.of_host else entity
-    return _action(about, remedy.id, place, remedy, topology, effect=None, reason=reason)
+    target = topology.root(entity) if remedy.of_host else entity
+    return _action(about, remedy.id, target, remedy, topology, effect=None, reason=reason)
 
 
 def merged(actions: Sequence[Action]) -> tuple[Action, ...]:
-    """One action for what is to be done in one place for several reasons: the first, which says how many more."""
+    """One action where several say to do the same to the same entity: the first, which says how many more."""
     same: dict[tuple[str, str], list[Action]] = {}
     for action in actions:
         same.setdefault((action.entity, action.title), []).append(action)
@@ -71,10 +74,9 @@ def predict_effect(
 ) -> Effect | None:
     """Console latency now, and after the remedy has taken its share of the excess over the usual latency away.
 
-    Medians over time, then over the consoles that the culprit reaches; None where no console was measured.
-    ``panels`` hold
-    the incident and its past. The shares are those of ``remedies.toml``: operating experience, not yet learned from
-    what remedies really did.
+    Medians over time, then over the consoles that the culprit reaches; None where no console was measured. ``panels``
+    hold the incident and the baseline before it. The shares are those of ``remedies.toml``: operating experience, not
+    yet learned from what remedies really did.
     """
     above = remedy.reach == "host" or topology[entity].kind != EntityKind.VM
     then = topology.at(diagnosis.start)

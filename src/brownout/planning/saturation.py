@@ -39,7 +39,7 @@ def breaches(
     upwards = np.array([metric.worse is Worse.UP for metric in kinds])
     chance = exceedance(chosen, limits, upwards=upwards)
     possible = np.flatnonzero(chance.max(axis=1) >= min_probability / chosen.horizon)
-    found = []
+    crossings = []
     for row in possible.tolist():
         beyond = crossed(chance[row], model or _model_of(chosen, row))
         series = chosen.series[row]
@@ -47,8 +47,8 @@ def breaches(
         breach = _breach(chosen, row, beyond, kinds[row].limit or 0.0, last)
         if breach.probability >= min_probability:
             exceeded = last > limits[row] if upwards[row] else last < limits[row]
-            found.append(replace(breach, exceeded=bool(exceeded)))
-    return tuple(sorted(found, key=lambda breach: (-breach.probability, breach.series)))
+            crossings.append(replace(breach, exceeded=bool(exceeded)))
+    return tuple(sorted(crossings, key=lambda breach: (-breach.probability, breach.series)))
 
 
 def _model_of(forecasts: Forecasts, row: int) -> PathModel:

@@ -35,7 +35,7 @@ class Outbox:
         self._tell_broken: Callable[[], object] = lambda: None
         self._write, self._complain, self._together_s = write, complain, together_s
         self._lines: deque[str] = deque(maxlen=most)
-        self._dropped = 0
+        self._dropped = self._lost = self._writing = 0
         self._wake = threading.Condition()
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="outbox", daemon=True)
@@ -53,16 +53,20 @@ class Outbox:
         """Take lines; never waits."""
         with self._wake:
             room = (self._lines.maxlen or 0) - len(self._lines)
-            self._dropped += max(0, len(lines) - room)
+            dropped = max(0, len(lines) - room)
+            self._dropped += dropped
+            self._lost += dropped
             self._lines.extend(lines)
             self._wake.notify()
 
-    def close(self, patience_s: float = 10.0) -> None:
-        """Write what is left, for so long at most."""
+    def close(self, patience_s: float = 10.0) -> int:
+        """Write what is left, for so long at most; returns how many lines of the whole run were not written."""
         with self._wake:
             self._closed = True
             self._wake.notify()
         self._thread.join(patience_s)
+        with self._wake:
+            return self._lost + len(self._lines) + self._writing
 
     def _work(self) -> None:
         while not self._broken:
@@ -74,16 +78,23 @@ class Outbox:
                     self._wake.wait_for(lambda: self._closed, self._together_s)
                 batch, dropped = list(self._lines), self._dropped
                 self._lines.clear()
-                self._dropped = 0
+                self._dropped, self._writing = 0, len(batch)
             if dropped:
                 what = f"{dropped} lines were dropped: whoever takes them is too slow."
                 self._complain(BrownoutError(what, remedy="See that the reader or the database keeps up."))
             try:
                 self._write(batch)
+                self._written(0)
             except BrownoutError as error:
+                self._written(len(batch))
                 self._complain(error)
             except (OSError, ValueError):  # a pipe without a reader; a file closed under us
                 with self._wake:
                     self._broken = True
                     tell = self._tell_broken
                 tell()
+
+    def _written(self, lost: int) -> None:
+        with self._wake:
+            self._lost += lost
+            self._writing = 0

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from brownout.ingest.line_protocol import tag_text
-from brownout.probe.connection import Record
-from brownout.probe.failures import CODES
-from brownout.probe.rfb import RfbReport
+from brownout.probe.link.connection import Record
+from brownout.probe.protocols.failures import CODES
+from brownout.probe.protocols.rfb import RfbReport
+from brownout.probe.protocols.wire import Mark, Stage
 from brownout.probe.target import Target
-from brownout.probe.wire import Mark, Stage
 
 __all__ = ["Mode", "Point", "line", "points_of"]
 

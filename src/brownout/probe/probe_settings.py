@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from brownout.domain.errors import SettingsError
-from brownout.probe.connection import SECONDS
+from brownout.probe.link.connection import SECONDS
 
 __all__ = ["MODES", "ProbeSettings"]
 

@@ -2,18 +2,18 @@
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from brownout.domain.errors import BrownoutError
-from brownout.probe.connection import Connector, Record
+from brownout.probe.link.connection import Connector, Record
 from brownout.probe.points import Point, points_of
 from brownout.probe.probe_settings import ProbeSettings
-from brownout.probe.rfb import Plan, RfbReport, rfb
-from brownout.probe.spice import SpiceReport, spice
+from brownout.probe.protocols.rfb import Plan, RfbReport, rfb
+from brownout.probe.protocols.spice import SpiceReport, spice
+from brownout.probe.protocols.vencrypt import Login
+from brownout.probe.protocols.wire import Conversation
 from brownout.probe.target import Access, Target
-from brownout.probe.vencrypt import Login
-from brownout.probe.wire import Conversation
 
 __all__ = ["Prober"]
 
@@ -24,6 +24,8 @@ COUNTED_S = 3600.0
 COUNTED = re.compile(r"too many (security|authentication) failures", re.IGNORECASE)
 QEMU = "QEMU"
 """What the name of a screen of QEMU begins with."""
+ACCESS_EVERY_S = 60.0
+"""Seconds between two tickets for a console: a proxy that gives them out writes each into its log."""
 ACCESS_S = 10.0
 """Longest time for a proxy to give out a ticket."""
 
@@ -46,19 +48,17 @@ class Prober:
     lag_ms: Callable[[], float | None] = lambda: None
     _told: set[tuple[str, str]] = field(default_factory=set)
     _paused: dict[str, float] = field(default_factory=dict)
+    _next_ticket: dict[str, float] = field(default_factory=dict)
     _left_alone: dict[str, float] = field(default_factory=dict)
 
     async def probe(self, target: Target, number: int) -> list[Point]:
         """Points of one connection in round ``number``, counted from 0."""
-        if self._left_alone.get(target.address, 0.0) > asyncio.get_running_loop().time():
+        if self._left_alone.get(target.key, 0.0) > asyncio.get_running_loop().time():
             return []
         access = None
         if target.access is not None:
-            try:
-                async with asyncio.timeout(ACCESS_S):
-                    access = await target.access()
-            except (BrownoutError, TimeoutError) as error:
-                self._tell(target, f"the proxy gave no ticket: {error}", "See that the token may open consoles.")
+            access = await self._ticket(target, target.access)
+            if access is None:
                 return []
         report = RfbReport() if target.protocol == "vnc" else None
         plan = self._plan(target, number, access) if report else None
@@ -71,10 +71,23 @@ class Prober:
             points = [replace(point, fields={**point.fields, "probe_lag_ms": lag}) for point in points]
         return points
 
+    async def _ticket(self, target: Target, ask: Callable[[], Awaitable[Access]]) -> Access | None:
+        """A ticket; None where it is too soon for another one, or the proxy gave none."""
+        now = asyncio.get_running_loop().time()
+        if now < self._next_ticket.get(target.key, 0.0):
+            return None
+        self._next_ticket[target.key] = now + ACCESS_EVERY_S - self.settings.interval_s / 2
+        try:
+            async with asyncio.timeout(ACCESS_S):
+                return await ask()
+        except (BrownoutError, TimeoutError) as error:
+            self._tell(target, f"the proxy gave no ticket: {error}", "See that the token may open consoles.")
+            return None
+
     def _plan(self, target: Target, number: int, access: Access | None) -> Plan:
         settings = self.settings
         tls = target.transport == "tls"
-        if self._paused.get(target.address, 0.0) > asyncio.get_running_loop().time():
+        if self._paused.get(target.key, 0.0) > asyncio.get_running_loop().time():
             return Plan(require_tls=tls)
 
         def due(mode: str) -> bool:
@@ -111,18 +124,16 @@ class Prober:
             self._tell(target, "it is a VNC server other than QEMU", advice)
         now = asyncio.get_running_loop().time()
         if record.result == "refused" and COUNTED.search(record.detail):
-            self._left_alone[target.address] = now + COUNTED_S
-            advice = (
-                f"It is left alone for {COUNTED_S / 60:g} minutes; give its password, so that visits count as logins."
-            )
+            self._left_alone[target.key] = now + COUNTED_S
+            advice = f"It is left alone for {COUNTED_S / 60:g} minutes; give its password: then visits count as logins."
             self._tell(target, f"it counts handshakes as failed logins ({record.detail})", advice)
         if record.result == "auth_failed":
-            self._paused[target.address] = now + PAUSE_S
+            self._paused[target.key] = now + PAUSE_S
             advice = f"Only its handshake is measured for {PAUSE_S / 60:g} minutes; correct password or certificates."
             self._tell(target, record.detail, advice)
 
     def _tell(self, target: Target, what: str, remedy: str) -> None:
         """Once for each console and kind of trouble."""
-        if (target.address, remedy) not in self._told:
-            self._told.add((target.address, remedy))
+        if (target.key, remedy) not in self._told:
+            self._told.add((target.key, remedy))
             self.complain(BrownoutError(f"{target.name}: {what}.", remedy=remedy))

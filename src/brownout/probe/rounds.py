@@ -77,16 +77,16 @@ class Rounds:
             await _until(due + offset)
             target = targets[rank]
             # One that still runs is not probed twice at a time: a second connection would measure the first.
-            if target.address not in self._running:
+            if target.key not in self._running:
                 task = asyncio.create_task(self._one(target, number, room))
-                self._running[target.address] = task
+                self._running[target.key] = task
 
     async def _one(self, target: Target, number: int, room: asyncio.Semaphore) -> None:
         try:
             async with room:
                 self.hand_over(await self.probe(target, number))
         finally:
-            self._running.pop(target.address, None)
+            self._running.pop(target.key, None)
 
 
 async def _until(due: float) -> None:

@@ -81,6 +81,11 @@ class Target:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
+    def key(self) -> str:
+        """What tells two consoles apart: behind a proxy, many have one address. Holds the path: never show it."""
+        return f"{self.address} {self.path} {self.domain_name}" if self.transport == "ws" else self.address
+
+    @property
     def name(self) -> str:
         """The guest's name, else the address."""
         return self.domain_name or self.address

@@ -2,11 +2,12 @@
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from brownout.domain.entities import EntityKind
 from brownout.domain.findings import Action
 from brownout.domain.night import Night
 
@@ -64,7 +65,7 @@ def _table() -> Mapping[str, Mapping[str, str]]:
 
 def _guests(entity: str, night: Night) -> tuple[str, ...]:
     """Guests of the host that an entity is or belongs to."""
-    return _below(entity, night, {"vm"})
+    return _below(entity, night, {EntityKind.VM})
 
 
 def _hosts(entity: str, night: Night) -> tuple[str, ...]:
@@ -73,15 +74,15 @@ def _hosts(entity: str, night: Night) -> tuple[str, ...]:
     troubled = {topology.root(d.entities[0]) for d in night.diagnoses if d.open}
     troubled |= {topology.root(breach.series.entity) for breach in night.breaches}
     troubled |= {topology.root(entity), *night.quality.silent}
-    return tuple(other.id for other in topology if other.kind == "host" and other.id not in troubled)
+    return tuple(other.id for other in topology if other.kind == EntityKind.HOST and other.id not in troubled)
 
 
 def _interfaces(entity: str, night: Night) -> tuple[str, ...]:
-    return tuple(_device(name) for name in _below(entity, night, {"interface", "link"}))
+    return tuple(_device(name) for name in _below(entity, night, {EntityKind.INTERFACE, EntityKind.LINK}))
 
 
 def _disks(entity: str, night: Night) -> tuple[str, ...]:
-    return tuple(_device(name) for name in _below(entity, night, {"disk"}))
+    return tuple(_device(name) for name in _below(entity, night, {EntityKind.DISK}))
 
 
 def _device(entity: str) -> str:
@@ -89,7 +90,7 @@ def _device(entity: str) -> str:
     return entity.rpartition("/")[2]
 
 
-def _below(entity: str, night: Night, kinds: set[str]) -> tuple[str, ...]:
+def _below(entity: str, night: Night, kinds: Collection[str]) -> tuple[str, ...]:
     """Entities of some kinds on the host of an entity; the entity alone where it is of one of them."""
     if night.topology[entity].kind in kinds:
         return (entity,)

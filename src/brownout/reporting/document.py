@@ -104,12 +104,12 @@ def load_night(path: Path) -> Night:
 def _as_night(stored: Mapping[str, Any]) -> dict[str, Any]:
     """A document with what it holds within the window and the incidents in the places of a night."""
     incidents = stored.get("incidents", ())
-    own = [action for incident in incidents for action in incident["actions"]]
+    theirs = [action for incident in incidents for action in incident["actions"]]
     return {
         **stored,
         **stored.get("window", {}),
         "diagnoses": incidents,
-        "actions": [*stored.get("actions", ()), *own],
+        "actions": [*stored.get("actions", ()), *theirs],
         "charts": {incident["id"]: incident["charts"] for incident in incidents if incident["charts"]},
     }
 

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -14,23 +14,33 @@ from brownout.domain.encoding import visible
 __all__ = ["Glossary", "Term", "terms"]
 
 
+ABBREVIATION = Markup('<abbr title="{meaning}">{term}</abbr>')
+"""Its ``format`` escapes what is filled in."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Term:
-    """A term and what it means; ``forms`` are how it stands in a text, none for one that is not marked there."""
+    """A term and what it means.
+
+    ``forms`` are how it stands in a text, none for one that is not marked there but listed; ``kind`` is the kind of
+    entity that a report must have for that, empty for any.
+    """
 
     name: str
     meaning: str
     forms: tuple[str, ...] = ()
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Glossary:
     """Marks terms in the texts of one report, remembers which occurred, and writes metrics by their titles.
 
-    ``titles`` are the titles of metrics by name.
+    ``titles`` are the titles of metrics by name, ``kinds`` the kinds of entities of the report.
     """
 
     titles: Mapping[str, str]
+    kinds: Collection[str] = ()
     seen: set[str] = field(default_factory=set)
 
     def plain(self, text: str) -> str:
@@ -45,13 +55,20 @@ class Glossary:
 
     def mark(self, text: str) -> Markup:
         """The same as HTML in which each term explains itself."""
-        safe = str(escape(visible(self.note(text))))
-        return Markup(_forms().sub(_abbreviation, safe))  # noqa: S704 - escaped above
+        shown, parts, position = visible(self.note(text)), list[str](), 0
+        for found in _forms().finditer(shown):
+            meaning = _by_form()[found[0]].meaning
+            parts += [escape(shown[position : found.start()]), ABBREVIATION.format(meaning=meaning, term=found[0])]
+            position = found.end()
+        return Markup("").join([*parts, escape(shown[position:])])
 
     def listed(self) -> tuple[Term, ...]:
         """The terms that occurred so far, and those that are too common to be marked, by name."""
-        chosen = [term for term in terms() if not term.forms or term.name in self.seen]
+        chosen = [term for term in terms() if term.name in self.seen or (not term.forms and self._has(term.kind))]
         return tuple(sorted(chosen, key=lambda term: term.name.lower()))
+
+    def _has(self, kind: str) -> bool:
+        return not kind or kind in self.kinds
 
 
 @cache
@@ -60,12 +77,9 @@ def terms() -> tuple[Term, ...]:
     text = files("brownout.reporting").joinpath("assets", "glossary.toml").read_text(encoding="utf-8")
     entries = tomllib.loads(text)["terms"]
     return tuple(
-        Term(name=e["name"], meaning=" ".join(e["meaning"].split()), forms=tuple(e.get("forms", ()))) for e in entries
+        Term(name=e["name"], meaning=e["meaning"], forms=tuple(e.get("forms", ())), kind=e.get("kind", ""))
+        for e in entries
     )
-
-
-def _abbreviation(found: re.Match[str]) -> str:
-    return f'<abbr title="{escape(_by_form()[found[0]].meaning)}">{found[0]}</abbr>'
 
 
 @cache

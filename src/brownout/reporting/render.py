@@ -73,7 +73,8 @@ def _text(data: Mapping[str, Any]) -> str:
 def _environment(data: Mapping[str, Any], *, html: bool) -> Environment:
     """Templates in which names are text, metrics have titles, and terms are explained."""
     known = {name: metric.label for name, metric in Catalogue.load().metrics.items()}
-    glossary = Glossary(known | {name: metric.get("title", name) for name, metric in data["metrics"].items()})
+    titles = known | {name: metric.get("title", name) for name, metric in data["metrics"].items()}
+    glossary = Glossary(titles, {entity.get("kind", "") for entity in data["topology"]})
     environment = Environment(
         loader=PackageLoader("brownout.reporting", "assets"),
         autoescape=html,  # noqa: S701 - Markdown has an escape of its own, in finalize

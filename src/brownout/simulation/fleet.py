@@ -28,7 +28,7 @@ __all__ = ["Fleet", "Plan", "plan_fleet", "simulate", "stream"]
 
 
 STRETCH = 44_640
-"""Slots that are simulated at once, 31 days at a minute: memory is that of these, however many days there are."""
+"""Slots that are simulated at once, 31 days at a minute: memory does not grow with the days."""
 PART = CLUSTER
 """Hosts that are simulated at once: clusters do not share anything, so a big fleet is a stream of them."""
 
@@ -82,7 +82,7 @@ def simulate(settings: FleetSettings, definitions: SimulationDefinitions | None 
     """Simulate a fleet; the same settings and definitions, by default those that ship, give the same bytes."""
     plan = plan_fleet(settings, definitions)
     parts = [_joined(list(stretches)) for _, stretches in groupby(stream(plan), key=_names)]
-    panels = {kind: _beside([part[kind] for part in parts]) for kind in parts[0]}
+    panels = {kind: _concatenated([part[kind] for part in parts]) for kind in parts[0]}
     incidents, anomalies = plan.truth
     return Fleet(
         settings=settings,
@@ -182,7 +182,7 @@ def _joined(stretches: Sequence[Mapping[str, Panel]]) -> Mapping[str, Panel]:
     }
 
 
-def _beside(panels: Sequence[Panel]) -> Panel:
+def _concatenated(panels: Sequence[Panel]) -> Panel:
     """One panel of the entities of several."""
     first = panels[0]
     if len(panels) == 1:

@@ -43,10 +43,10 @@ def stream_dataset(plan: Plan, folder: Path, *, name: str, progress: Progress = 
     """Simulate a fleet into a folder, some hosts and days at a time: memory does not grow with either."""
     incidents, anomalies = plan.truth
     facts = _Facts(plan.settings, plan.topology, incidents, anomalies, plan.events)
-    _write(folder, name, facts, _told(stream(plan), plan.steps, progress))
+    _write(folder, name, facts, _with_progress(stream(plan), plan.steps, progress))
 
 
-def _told(parts: Iterator[Panels], steps: int, progress: Progress) -> Iterator[Panels]:
+def _with_progress(parts: Iterator[Panels], steps: int, progress: Progress) -> Iterator[Panels]:
     for number, part in enumerate(parts, 1):
         progress("simulate", number / steps)
         yield part
@@ -170,7 +170,7 @@ def _table(panel: Panel, start: int, end: int, schema: pa.Schema) -> pa.Table:
     kept = np.isfinite(columns).any(axis=0)
     times = np.tile(epoch_ms(panel.times[start:end]), len(names))[kept]
     owners = np.repeat(np.arange(len(names), dtype=np.int32), length)[kept]
-    measured = {metric.name: columns[place, kept] for place, metric in enumerate(panel.metrics)}
+    measured = {metric.name: columns[column, kept] for column, metric in enumerate(panel.metrics)}
     arrays = [pa.array(times, schema.field("time").type)]
     arrays.append(pa.DictionaryArray.from_arrays(pa.array(owners), pa.array(names)))
     for field in list(schema)[2:]:

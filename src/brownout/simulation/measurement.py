@@ -38,9 +38,9 @@ def measure(state: MeasuredState, times: Times, definitions: SimulationDefinitio
     for kind, columns in kinds.items():
         metrics = definitions.catalogue.select(columns)
         values = np.empty((*next(iter(columns.values())).shape, len(metrics)), np.float32)
-        for place, metric in enumerate(metrics):
+        for column, metric in enumerate(metrics):
             upper = min(metric.upper, 100) if metric.unit == "%" else metric.upper
-            values[..., place] = np.clip(columns.pop(metric.name), metric.lower, upper)
+            values[..., column] = np.clip(columns.pop(metric.name), metric.lower, upper)
         if "host_clock_ahead_s" in drivers.extra and kind in OF_HOSTS:
             grows = np.isin([metric.name for metric in metrics], list(rates))
             values = stamped(values, _ahead(kind, settings, layout, drivers), grows)

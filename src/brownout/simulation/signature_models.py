@@ -50,9 +50,9 @@ def _bad_sectors(state: MeasuredState) -> Array:
 def _qemu_extra_memory(state: MeasuredState) -> Array:
     """MiB beyond the guest's own memory: a level of each guest that drifts."""
     shape = state.shape("vm")
-    own = state.rng.once(lambda: state.rng.uniform(120, 320, (shape[0], 1)))
+    level = state.rng.once(lambda: state.rng.uniform(120, 320, (shape[0], 1)))
     drift = 8 * ar1(state.rng, shape, steps=7200 / state.settings.interval_s)
-    return np.maximum(own + drift + state.drivers.more("guest_extra_mib"), 50)
+    return np.maximum(level + drift + state.drivers.more("guest_extra_mib"), 50)
 
 
 def _guest_uptime(state: MeasuredState) -> Array:

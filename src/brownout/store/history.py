@@ -172,7 +172,7 @@ class History:
         """Seconds between samples where the source states one."""
         return self.description.interval_s
 
-    def _whole(self) -> tuple[Path, ...]:
+    def _existing_files(self) -> tuple[Path, ...]:
         if not self.files:
             msg = f"The history in {self.folder} has no samples."
             raise HistoryError(msg, remedy="Sync a source that has data.")
@@ -184,7 +184,7 @@ class History:
 
     @cached_property
     def _spans(self) -> Mapping[str, Span]:
-        self._whole()
+        self._existing_files()
         parts = [
             {
                 name: Span(first=time_of(first), last=time_of(last), interval_s=step, rows=rows)
@@ -195,14 +195,14 @@ class History:
         return merge_spans(parts, self.interval_s)
 
     def spans(self) -> Mapping[str, Span]:
-        """When each entity was measured, from what the files say of themselves."""
+        """When each entity was measured, from the metadata of the files."""
         return self._spans
 
     def read(
         self, entities: Sequence[str], *, start: np.datetime64 | None = None, end: np.datetime64 | None = None
     ) -> pa.Table:
         """Samples of the entities from start until before end."""
-        samples = files_holding(self._whole(), entities, samples_schema(self.metrics))
+        samples = files_holding(self._existing_files(), entities, samples_schema(self.metrics))
         return read_samples(samples, entities, start=start, end=end)
 
     def repairs(self, *, since: np.datetime64 | None = None) -> Repairs:
@@ -276,7 +276,7 @@ def repairs_in(note: Mapping[str, Any]) -> Repairs:
 
 
 def note_of(path: Path) -> Mapping[str, Any]:
-    """What a file says of itself: ``rows`` and ``counts`` of repairs, ``spans``, ``coarse_s``."""
+    """Metadata that a file carries: ``rows`` and ``counts`` of repairs, ``spans``, ``coarse_s``."""
     try:
         text = pq.read_metadata(path).metadata[NOTE]
         note: Mapping[str, Any] = json.loads(text)

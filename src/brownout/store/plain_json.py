@@ -1,4 +1,4 @@
-"""JSON that every reader takes: the standard has no NaN and no infinity."""
+"""JSON that every reader accepts: the standard has no NaN and no infinity."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""Upkeep of a history: hours become weeks, old weeks become coarse, very old ones go."""
+"""Retention: files of hours are joined into weeks, old weeks are thinned, very old ones are removed."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

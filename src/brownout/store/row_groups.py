@@ -1,7 +1,7 @@
-"""Which parts of Parquet files can hold rows of some entities, so that the others need not be read.
+"""Row groups of Parquet files that can hold rows of some entities, so that the others need not be read.
 
-Told by the statistics of their row groups, which pyarrow does not use itself where a column is dictionary-encoded, or
-by the places of rows where those are known.
+They are found by the statistics of their row groups, which pyarrow does not use itself where a column is
+dictionary-encoded, or by the positions of rows where those are known.
 """
 
 from bisect import bisect_left

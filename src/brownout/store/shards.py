@@ -1,6 +1,6 @@
-"""From samples on disk to panels on a regular grid, shard by shard."""
+"""Shards: samples on disk become panels on a regular time axis, a few entities at a time."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -17,6 +17,8 @@ __all__ = ["SHARD_SIZE", "Shard", "ShardPlan", "plan_shards", "read_shard", "sha
 
 SHARD_SIZE = 64
 """Entities in a shard: 64 × 12 metrics × 30 days at 5 min are 27 MB."""
+SHARD_SLOTS = 600_000
+"""Slots of all entities of a shard together: what 64 have in 30 days at 5 min, or 26 in 16 days at a minute."""
 MAX_CELLS = 400_000_000
 """Most values of a panel, 1.6 GB: beyond it the interval is wrong or the data spans decades."""
 
@@ -79,7 +81,8 @@ def plan_shards(  # noqa: PLR0913 - each narrows what is planned
     for (kind, interval), names in groupby(
         ordered, key=lambda name: (topology[name].kind, interval_s or spans[name].interval_s)
     ):
-        for pack in _packs(list(names), spans, size):
+        clipped = {name: _clipped(spans[name], start, end) for name in names}
+        for pack in _packs(list(clipped), clipped, size, np.timedelta64(interval, "s")):
             first = min(spans[name].first for name in pack)
             last = max(spans[name].last for name in pack)
             plans.append(
@@ -126,15 +129,29 @@ def to_panel(rows: Rows, store: SampleStore, plan: ShardPlan) -> tuple[Panel, Re
     return Panel(values.reshape(shape), plan.start, plan.interval_s, entities, rows.metrics), merged
 
 
-def _packs(names: Sequence[str], spans: dict[str, Span], size: int) -> Iterator[list[str]]:
-    """Runs of entities, in order of their first sample, that waste less than half of a common time axis."""
+def _clipped(span: Span, start: np.datetime64 | None, end: np.datetime64 | None) -> tuple[np.datetime64, np.datetime64]:
+    """First and last time of a span that are planned for."""
+    return (span.first if start is None else max(span.first, start), span.last if end is None else min(span.last, end))
+
+
+def _packs(
+    names: Sequence[str],
+    spans: Mapping[str, tuple[np.datetime64, np.datetime64]],
+    size: int,
+    interval: np.timedelta64,
+) -> Iterator[list[str]]:
+    """Groups of entities, in order of their first sample, that leave less than half of a common time axis unused.
+
+    A group has at most ``size`` entities, fewer where their slots would be more than ``SHARD_SLOTS``.
+    """
     pack: list[str] = []
     for name in names:
         if pack:
-            first = min(spans[other].first for other in (pack[0], name))
-            last = max(spans[other].last for other in (*pack, name))
-            longest = max(spans[other].last - spans[other].first for other in (*pack, name))
-            if len(pack) == size or last - first > 2 * longest:
+            members = [spans[other] for other in (*pack, name)]
+            first, last = min(own[0] for own in members), max(own[1] for own in members)
+            longest = max(own[1] - own[0] for own in members)
+            slots = len(members) * ((last - first) / interval)
+            if len(pack) == size or slots > SHARD_SLOTS or last - first > 2 * longest:
                 yield pack
                 pack = []
         pack.append(name)

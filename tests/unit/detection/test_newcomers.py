@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 import numpy as np
+from panels import waves
 
-from brownout.detection.baseline.newcomers import newcomers_in, with_peer_history, without_peer_slots
+from brownout.detection.baseline.newcomers import newcomers_in, with_peer_history, without_first_day, without_peer_slots
 from brownout.domain.entities import Entity
 from brownout.domain.findings import AnomalyScores
 from brownout.domain.metrics import Metric
@@ -89,3 +90,26 @@ def test_what_was_lent_is_not_scored() -> None:
     assert np.isnan(found.levels).sum(axis=1).tolist() == [0, 30]
     assert np.isnan(found.scores).sum(axis=1).tolist() == [0, 30]
     assert np.isfinite(levels).all()
+
+
+def test_the_first_day_of_an_entity_is_judged_only_where_a_limit_is_exceeded() -> None:
+    panel = waves(interval_s=1800, days=4, entities=3)
+    day = panel.slots_per_day
+    panel.values[1, : 2 * day] = np.nan
+    panel.values[1, 2 * day + 3, 0] = 95
+    shape = (3, 4 * day - 5)
+    scores = AnomalyScores(
+        entities=panel.entity_ids, metrics=panel.metric_names, times=panel.times[5:], interval_s=1800,
+        scores=np.ones(shape, np.float32), deviations=np.zeros((*shape, 2), np.float32),
+        levels=np.full(shape, 2, np.float32),
+    )  # fmt: skip
+    judged = without_first_day(scores, panel)
+    expected = np.ones(shape, bool)
+    expected[[0, 2], : day - 5] = False
+    expected[1, : 3 * day - 5] = False
+    expected |= np.isfinite(panel.values[:, 5:]).any(axis=2) & (
+        (panel.values[:, 5:, 0] > 90) | (panel.values[:, 5:, 1] < 10)
+    )
+    assert expected[1, 2 * day + 3 - 5]
+    np.testing.assert_array_equal(np.isfinite(judged.scores), expected)
+    np.testing.assert_array_equal(np.isfinite(judged.levels), expected)

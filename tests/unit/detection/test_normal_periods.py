@@ -1,5 +1,7 @@
 """What ordinary days reach, against plain loops, and boundaries that past incidents do not move."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from panels import waves
@@ -9,6 +11,7 @@ from brownout.detection.detector_settings import DetectorSettings, EpisodeSettin
 from brownout.detection.episodes.segmentation import find_episodes, in_progress
 from brownout.detection.features.feature_table import entity_features
 from brownout.detection.forest.detector import IsolationForestDetector, TrainingSet
+from brownout.domain.errors import DataError
 from brownout.domain.findings import AnomalyScores
 
 INTERVAL = 300
@@ -91,7 +94,7 @@ def test_long_incidents_in_the_training_do_not_move_the_boundary_of_levels() -> 
     level = {}
     for name, panel in (("plain", plain), ("faulty", faulty)):
         features = entity_features(panel, 2 * DAY)
-        training_set = TrainingSet(features=features, interval_s=INTERVAL, known=2 * DAY)
+        training_set = TrainingSet(features=features, interval_s=INTERVAL, monitored=2 * DAY)
         boundaries = IsolationForestDetector(DetectorSettings(trees=30)).learn({"vm": [training_set]}).thresholds_["vm"]
         level[name] = boundaries.level.boundary - boundaries.level.centre
     assert level["faulty"] == pytest.approx(level["plain"], rel=0.25)
@@ -100,7 +103,7 @@ def test_long_incidents_in_the_training_do_not_move_the_boundary_of_levels() -> 
 def test_a_boundary_is_crossed_as_often_as_the_settings_say() -> None:
     """Twelve entities and eight days are 96 ordinary days, in which about ten blocks have more."""
     features = entity_features(waves(interval_s=INTERVAL, entities=12, days=10), 2 * DAY)
-    training_set = TrainingSet(features=features, interval_s=INTERVAL, known=2 * DAY)
+    training_set = TrainingSet(features=features, interval_s=INTERVAL, monitored=2 * DAY)
     detector = IsolationForestDetector(DetectorSettings(trees=30, margin=1 / (1 + 0.2**2)))
     levels = detector.learn({"vm": [training_set]}).assess(features, "vm", INTERVAL).levels
     assert 6 <= (block_peaks(sustained(levels), INTERVAL) > 1).sum() <= 14
@@ -127,3 +130,30 @@ def test_an_episode_has_three_slots_and_three_minutes_of_evidence(interval_s: in
     assert np.flatnonzero(marks[1])[0] == 40 + needed - 1
     levels[0, 41] = EpisodeSettings().obvious
     assert np.flatnonzero(in_progress(levels, interval_s)[0])[0] == 41
+
+
+@pytest.mark.parametrize("every", [2, 5])
+def test_what_is_measured_every_few_slots_is_sustained_over_its_own_samples(every: int) -> None:
+    """A database whose inputs are gathered more seldom than its slots: no two neighbouring slots have a score."""
+    dense = np.array([[3, 1, 4, 1, 5, 9, 2, 6]], np.float32)
+    sparse = np.full((1, 8 * every), np.nan, np.float32)
+    sparse[:, ::every] = dense
+    np.testing.assert_array_equal(sustained(sparse)[:, ::every], sustained(dense))
+    assert np.isfinite(sustained(sparse)).sum() == 8 - SUSTAINED + 1
+    alone = np.full((1, 9), np.nan, np.float32)
+    alone[0, 4] = 7
+    assert np.isnan(sustained(alone)).all()
+
+
+def test_a_kind_gathered_more_seldom_than_its_slots_is_learned_and_one_with_hardly_a_sample_is_not() -> None:
+    panel = waves(interval_s=INTERVAL, days=6)
+    slots = np.arange(panel.values.shape[1])
+    seldom = replace(panel, values=np.where((slots % 5 == 0)[None, :, None], panel.values, np.float32(np.nan)))
+    detector = IsolationForestDetector(DetectorSettings(trees=20)).fit([seldom])
+    assert (detector.score(seldom, 5 * DAY).scores >= 1).sum() < 10
+    step = replace(seldom, values=seldom.values.copy())
+    step.values[1, 5 * DAY + 100 :: 5, 0] = 99.5
+    assert (detector.score(step, 5 * DAY).levels[1, 100:] >= 1).any()
+    hardly = replace(panel, values=np.where((slots == 5 * DAY)[None, :, None], panel.values, np.float32(np.nan)))
+    with pytest.raises(DataError, match="vm"):
+        IsolationForestDetector(DetectorSettings(trees=5)).fit([hardly])

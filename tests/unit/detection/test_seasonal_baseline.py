@@ -131,7 +131,7 @@ def test_a_lone_sample_of_a_metric_that_never_moves_does_not_make_an_hour() -> N
     panel, slot = waves(interval_s=300, seed=3), 10 * 288
     panel.values[3, slot, 1] = 20
     seen = {name: np.abs(signed[3, : 2 * 12, 1]) for name, signed in views(panel, slot)}
-    assert seen["now"][0] > 20
+    assert seen["sample"][0] > 20
     assert seen["hour"].max() < 1
     panel.values[3, slot : slot + 6, 1] = 20
     seen = {name: np.abs(signed[3, : 2 * 12, 1]) for name, signed in views(panel, slot)}

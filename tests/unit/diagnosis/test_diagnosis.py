@@ -102,7 +102,8 @@ def test_a_metric_hardly_measured_is_missing() -> None:
 
 def test_every_symptom_is_evidence_of_a_cause() -> None:
     knowledge = Knowledge.load()
-    assert set(knowledge.symptoms) == {rule.symptom for cause in knowledge.causes.values() for rule in cause.evidence}
+    rules = [rule for cause in knowledge.causes.values() for rule in cause.evidence]
+    assert set(knowledge.symptoms) == {symptom for rule in rules for symptom, _ in rule.parts}
 
 
 SYMPTOM = '[symptoms.s]\nmetric = "host_cpu_busy_pct"\ndirection = "up"\nsays = "x"\nsource = "y"\n'

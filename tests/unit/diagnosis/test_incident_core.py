@@ -8,13 +8,14 @@ import pytest
 
 from brownout.diagnosis.evidence.observation import IncidentWindow
 from brownout.diagnosis.incidents.incident_core import diagnose_phases, phases
-from brownout.diagnosis.inference.cause_ranking import Diagnoser
+from brownout.diagnosis.inference.cause_ranking import Diagnoser, Weights
 from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.entities import Entity, Topology
 from brownout.domain.findings import UNKNOWN, Cause, Diagnosis, Episode, Mover
 from brownout.domain.forecasts import Series
 from brownout.domain.metrics import Catalogue
 from brownout.domain.panel import Panel
+from brownout.nightly.context import DOUBT
 
 START = np.datetime64("2026-03-02", "ms")
 SLOTS = 1440
@@ -140,3 +141,14 @@ def test_an_artefact_is_the_answer_only_where_no_phase_shows_a_fault_at_the_same
     panels = [panel_of(("vm_ready_pct", 900, 950, 9.0))]
     found = diagnose_phases(Scripted(*script), window(600, 1000, "vm_ready_pct"), panels, TOPOLOGY)
     assert found.top.id == answer
+
+
+def test_what_our_own_detection_found_needs_more_evidence_than_what_somebody_reports() -> None:
+    """The same evidence leaves an incident of our own likelier to be unknown."""
+    panels, span = [panel_of(("vm_ready_pct", 900, 950, 9.0))], window(900, 950, "vm_ready_pct")
+    unknown = []
+    for doubt in (0.0, DOUBT):
+        diagnoser = Diagnoser(Knowledge.load(), Weights(unknown=Weights.unknown + doubt))
+        causes = diagnoser.diagnose(span, panels, TOPOLOGY).causes
+        unknown.append(next(cause.probability for cause in causes if cause.id == UNKNOWN))
+    assert unknown[0] < unknown[1]

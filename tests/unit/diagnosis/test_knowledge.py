@@ -105,7 +105,7 @@ def test_a_cause_that_nothing_tells_from_another_must_say_so(tmp_path: Path) -> 
     ("given", "written", "named"),
     [
         ('along = "vm_cpu_pct"\n', "", "asked_more"),
-        ('measure = "along"\nalong', "along", "asked_more"),
+        ('measure = "along"\nalong = "vm_cpu_pct"', 'along = "vm_cpu_pct"', "asked_more"),
         ('along = "vm_cpu_pct"', 'along = "vm_cpu"', "vm_cpu"),
     ],
 )

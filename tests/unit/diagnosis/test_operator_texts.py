@@ -54,7 +54,7 @@ def test_what_is_not_measured_is_named_in_words() -> None:
     ids = {name for name in (*DEFINITIONS.catalogue.metrics, *knowledge.symptoms) if "_" in name}
     for cause in knowledge.causes.values():
         for rule in cause.evidence:
-            statement = explain(rule, knowledge.symptoms[rule.symptom], None).statement
+            statement = explain(rule, knowledge.symptoms, None).statement
             assert statement.startswith("not measured: ")
             assert not ids & set(re.findall(r"\w+", statement)), statement
 
@@ -64,6 +64,6 @@ def test_a_statement_fills_in_every_placeholder() -> None:
         assert set(re.findall(r"\{(\w+)\}", symptom.says)) <= {"entity", "observed", "usual", "unit"}, symptom.id
     cause = DEFINITIONS.knowledge.causes["VIRT-05"]
     rule = next(rule for rule in cause.evidence if rule.symptom == "disk_emulated")
-    seen = explain(rule, DEFINITIONS.knowledge.symptoms[rule.symptom], SymptomMatch(1.0, "vm7", label="ide"))
+    seen = explain(rule, DEFINITIONS.knowledge.symptoms, SymptomMatch(1.0, "vm7", label="ide"))
     assert "vm7" in seen.statement
     assert "ide" in seen.statement

@@ -71,7 +71,7 @@ def test_a_metric_goes_along_with_another_by_the_share_of_its_movement(
         ("v", "vm_net_rx_kbs"): seen("vm_net_rx_kbs", usual=100, spread=20, high=network),
         ("v", "vm_cpu_pct"): seen("vm_cpu_pct", usual=30, spread=10, high=cpu),
     }
-    match = EvidenceLookup(Observations(found, ("v",)), TOPOLOGY).find(RULE, ASKED, "v")
+    match = EvidenceLookup(Observations(found, ("v",)), TOPOLOGY).find(RULE, {ASKED.id: ASKED}, "v")
     assert match is not None
     assert match.observation is found["v", "vm_net_rx_kbs"]
     assert match.strength == pytest.approx(strength, abs=1e-5)
@@ -81,5 +81,5 @@ def test_beside_a_metric_that_is_not_measured_or_explained_nothing_is_seen() -> 
     own, other = (seen(name, usual=1, spread=1, high=9) for name in ("vm_net_rx_kbs", "vm_cpu_pct"))
     both = Observations({("v", "vm_net_rx_kbs"): own, ("v", "vm_cpu_pct"): other}, ("v",))
     alone = Observations({("v", "vm_net_rx_kbs"): own}, ("v",))
-    assert EvidenceLookup(alone, TOPOLOGY).find(RULE, ASKED, "v") is None
-    assert EvidenceLookup(both, TOPOLOGY, frozenset({("v", "cpu")})).find(RULE, ASKED, "v") is None
+    assert EvidenceLookup(alone, TOPOLOGY).find(RULE, {ASKED.id: ASKED}, "v") is None
+    assert EvidenceLookup(both, TOPOLOGY, frozenset({("v", "cpu")})).find(RULE, {ASKED.id: ASKED}, "v") is None

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 from panels import waves
 
+from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.panel import Float, Panel
-from brownout.evaluate.rolling_backtest import AT_ONCE, walk
+from brownout.evaluate.rolling_backtest import AT_ONCE, rolling_backtest
 from brownout.forecasting.baselines.naive import SeasonalNaive
 from brownout.forecasting.selection.calibration import outer_of
 from brownout.forecasting.selection.rolling_calibration import RollingCalibration
@@ -19,7 +20,7 @@ ORIGINS = list(range(200, 200 + 12 * HORIZON, HORIZON))
 def walked(*panels: Panel, origins: list[int] = ORIGINS) -> list[tuple[Forecasts, Float]]:
     """All forecasts of each panel and what came, in the order of time."""
     parts: list[list[tuple[Forecasts, Float]]] = [[] for _ in panels]
-    for place, forecasts, actual in walk(SeasonalNaive(), panels, [origins] * len(panels), HORIZON):
+    for place, forecasts, actual in rolling_backtest(SeasonalNaive(), panels, [origins] * len(panels), HORIZON):
         parts[place].append((forecasts, actual))
     found = []
     for made in parts:
@@ -35,7 +36,7 @@ def walked(*panels: Panel, origins: list[int] = ORIGINS) -> list[tuple[Forecasts
 def test_nothing_but_the_width_is_changed_and_the_first_origin_not_at_all() -> None:
     panel = waves(entities=12)
     ((made, actual),) = walked(panel)
-    plain = SeasonalNaive().predict(panel, ORIGINS, HORIZON)
+    plain = SeasonalNaive().predict(ForecastRequest(panel, ORIGINS, HORIZON))
     assert made.series == plain.series
     assert (made.origins == plain.origins).all()
     np.testing.assert_allclose(made.values[..., 4], plain.values[..., 4], atol=1e-4)
@@ -51,7 +52,7 @@ def test_what_is_learned_are_the_forecasts_as_they_were_made() -> None:
     panel, rolling = waves(entities=12), RollingCalibration()
     ((made, actual),) = walked(panel)
     for origin in ORIGINS:
-        plain = SeasonalNaive().predict(panel, [origin], HORIZON)
+        plain = SeasonalNaive().predict(ForecastRequest(panel, [origin], HORIZON))
         plain = replace(plain, outer=outer_of(plain))
         rows = made.origins == plain.origins[0]
         expected = rolling.factors(plain.origins[0]).calibrated(plain)
@@ -84,4 +85,4 @@ def test_widened_intervals_keep_to_the_valid_range() -> None:
 
 def test_a_panel_without_origins_is_left_out() -> None:
     panel = waves(entities=4)
-    assert list(walk(SeasonalNaive(), [panel], [[]], HORIZON)) == []
+    assert list(rolling_backtest(SeasonalNaive(), [panel], [[]], HORIZON)) == []

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from panels import waves
 
+from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import QUANTILES, Forecasts
 from brownout.domain.panel import Panel
 from brownout.evaluation.backtest import BacktestScores, actual_after
@@ -70,7 +71,7 @@ def test_a_warning_counts_for_a_breach_within_its_horizon_only() -> None:
 
 def test_chances_are_read_off_the_rows_that_have_a_limit() -> None:
     made = panel()
-    rows = rows_of(made, [10], HORIZON)
+    rows = rows_of(made, [10])
     values = np.full((len(rows), HORIZON, len(QUANTILES)), 50, np.float32)
     values[0] = np.linspace(80, 120, len(QUANTILES))
     windows = windows_of(made, rows.forecasts(values, "lstm"))
@@ -92,7 +93,9 @@ def test_scores_by_kind_and_quarter_are_those_of_the_parts_alone() -> None:
     scores, parts = BacktestScores(), {}
     for kind, seed in (("vm", 1), ("host", 2)):
         made = waves(seed=seed, kind=kind)
-        forecasts, naive = (maker.predict(made, [300, 348], 48) for maker in (Naive(), SeasonalNaive()))
+        forecasts, naive = (
+            maker.predict(ForecastRequest(made, [300, 348], 48)) for maker in (Naive(), SeasonalNaive())
+        )
         actual = actual_after(made, forecasts)
         scores.add(forecasts, naive, actual, np.ones(len(forecasts.series)), kind=kind)
         parts[kind] = forecasts, naive, actual, np.array([series.metric for series in forecasts.series])

@@ -8,6 +8,7 @@ import pytest
 from panels import waves
 
 from brownout.domain.findings import Cause
+from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.truth import Incident
 from brownout.evaluation.backtest import BacktestScores, actual_after, rolling_origins
 from brownout.evaluation.detection_scores import event_scores, point_scores, runs
@@ -97,7 +98,7 @@ def test_origins_leave_room_for_the_horizon() -> None:
 def test_seasonal_naive_against_itself_has_ratio_one() -> None:
     panel = waves()
     scores = BacktestScores()
-    naive = SeasonalNaive().predict(panel, [300, 348], 48)
+    naive = SeasonalNaive().predict(ForecastRequest(panel, [300, 348], 48))
     scores.add(naive, naive, actual_after(panel, naive), np.ones(len(naive.series)))
     overall = scores.summary()["overall"]
     assert overall["mase"] == pytest.approx(1)

@@ -7,7 +7,7 @@ import pytest
 from panels import waves
 
 from brownout.domain.panel import Panel
-from brownout.forecasting.exceedance.chance_correction import EXPECTED, base_rates, stories_of
+from brownout.forecasting.exceedance.chance_correction import EXPECTED, base_rates, independent_shares
 
 
 def crossing(panel: Panel) -> Panel:
@@ -45,5 +45,5 @@ def test_where_nothing_is_known_one_in_twenty_is_expected() -> None:
 def test_entities_of_one_host_tell_one_story() -> None:
     panel = waves(entities=4)
     placed = replace(panel, entities=tuple(replace(e, parent=f"h{i // 2}") for i, e in enumerate(panel.entities)))
-    assert stories_of([panel, waves(entities=1, kind="host")]) == [1.0, 1.0]
-    assert stories_of([placed]) == [0.5]
+    assert independent_shares([panel, waves(entities=1, kind="host")]) == [1.0, 1.0]
+    assert independent_shares([placed]) == [0.5]

@@ -9,12 +9,19 @@ from panels import METRICS, waves
 from scipy.stats import norm
 
 from brownout.domain.entities import Entity
+from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import QUANTILES, Forecasts
 from brownout.domain.panel import Float, Panel
-from brownout.forecasting.cold_start.newcomer_forecasts import AGES_H, ColdStart, by_peers, learn_cold_start, young_rows
-from brownout.forecasting.cold_start.sibling_paths import FLOOR, SiblingForecasts, peer_paths, siblings_with_past
-from brownout.forecasting.fleet_forecaster import SelectedForecaster
+from brownout.forecasting.cold_start.newcomer_forecasts import (
+    AGES_H,
+    ColdStart,
+    age_classes,
+    forecast_newcomers,
+    learn_cold_start,
+)
+from brownout.forecasting.cold_start.sibling_paths import FLOOR, SiblingForecasts, sibling_paths, siblings_with_past
 from brownout.forecasting.lstm_settings import LstmSettings
+from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.forecasting.selection.calibration import Calibration
 from brownout.forecasting.series_rows import rows_of
 
@@ -32,7 +39,7 @@ def flat(*levels: float, days: int = 4, kind: str = "vm") -> Panel:
 
 def rising(panel: Panel, slots: Sequence[int], by: float = 0.5) -> Forecasts:
     """Every series is forecast to rise by a share of its last value, with a spread of a tenth of it."""
-    rows = rows_of(panel, slots, STEPS)
+    rows = rows_of(panel, slots)
     last = panel.values[rows.entities, rows.origins, rows.metrics][:, None, None]
     climb = by * np.arange(1, STEPS + 1, dtype=np.float32)[None, :, None] / STEPS
     return rows.forecasts(last * (1 + climb + 0.1 * LADDER), "lstm")
@@ -51,7 +58,7 @@ def test_the_path_is_the_median_of_the_peers_moved_to_the_level_of_the_newcomer(
     made = rising(old, [origin])
     made = replace(made, values=made.values * np.array([1, 1.1, 0.9], np.float32)[: len(levels), None, None])
     new = young(replace(flat(30), entities=(Entity(id="new", kind="vm"),)), 0, 4)
-    found = peer_paths(rows_of(new, [origin], STEPS), DAY, [SiblingForecasts(old, origin, made)])
+    found = sibling_paths(rows_of(new, [origin]), DAY, [SiblingForecasts(old, origin, made)])
     floor = FLOOR * sum(levels) / len(levels)
     moved = [30 + (made.values[row] - level) * (30 + floor) / (level + floor) for row, level in enumerate(levels)]
     np.testing.assert_allclose(found[0], np.median(moved, axis=0), rtol=1e-4)
@@ -62,7 +69,7 @@ def test_a_peers_level_is_that_of_the_hours_the_newcomer_has() -> None:
     origin = old.values.shape[1] - 1
     old.values[0, origin - 3 :] = 20  # twice its level since the newcomer came
     new = young(replace(flat(20), entities=(Entity(id="new", kind="vm"),)), 0, 4)
-    found = peer_paths(rows_of(new, [origin], STEPS), DAY, [SiblingForecasts(old, origin, rising(old, [origin]))])
+    found = sibling_paths(rows_of(new, [origin]), DAY, [SiblingForecasts(old, origin, rising(old, [origin]))])
     np.testing.assert_allclose(found[0, -1, 4], 30, rtol=1e-3)
 
 
@@ -70,7 +77,7 @@ def test_without_a_peer_that_carries_the_metric_there_is_no_path() -> None:
     old = replace(flat(10), metrics=METRICS[1:])
     origin = old.values.shape[1] - 1
     new = young(replace(flat(30), entities=(Entity(id="new", kind="vm"),)), 0, 4)
-    paths = peer_paths(rows_of(new, [origin], STEPS), DAY, [SiblingForecasts(old, origin, rising(old, [origin]))])
+    paths = sibling_paths(rows_of(new, [origin]), DAY, [SiblingForecasts(old, origin, rising(old, [origin]))])
     assert np.isnan(paths).all()
 
 
@@ -94,7 +101,7 @@ def test_peers_are_of_the_kind_with_a_day_of_past_and_measured_lately() -> None:
 @pytest.mark.parametrize(("slots", "age"), [(1, 0), (2, 1), (4, 1), (5, 2), (12, 2), (13, 3), (48, 3), (49, 4)])
 def test_an_age_counts_as_the_next_that_was_learned(slots: int, age: int) -> None:
     panel = young(flat(10), 0, slots)
-    assert young_rows(rows_of(panel, [panel.values.shape[1] - 1], STEPS)).tolist() == [age]
+    assert age_classes(rows_of(panel, [panel.values.shape[1] - 1])).tolist() == [age]
 
 
 def fleet(rng: np.random.Generator, *, alike: bool) -> Panel:
@@ -170,13 +177,13 @@ def following(metric: str = "cpu_pct") -> ColdStart:
 def test_who_has_a_day_of_past_keeps_its_forecast_and_the_young_say_by_whom_theirs_is() -> None:
     panel = young(flat(10, 20, 30), 1, 6)
     origins = [panel.values.shape[1] - 7, panel.values.shape[1] - 1]
-    rows = rows_of(panel, origins, STEPS)
+    rows = rows_of(panel, origins)
     direct, _ = both(panel, origins)
-    ((places, made),) = by_peers(following(), rows, direct, [panel], both)
+    ((places, made),) = forecast_newcomers(following(), rows, direct, [panel], both)
     assert [(rows.origins[place], rows.entities[place]) for place in places] == [(origins[1], 1)]
     assert made.makers == ("lstm+peers",)
     assert made.values[0, -1, 4] == pytest.approx(30, abs=0.2)
-    ((_, alone),) = by_peers(replace(following(), shares={}), rows, direct, [panel], both)
+    ((_, alone),) = forecast_newcomers(replace(following(), shares={}), rows, direct, [panel], both)
     assert alone.makers == ("lstm",)
     np.testing.assert_array_equal(alone.values, direct.values[places])
 
@@ -211,19 +218,19 @@ def test_a_forecaster_follows_peers_beside_the_panel_and_nothing_that_came_later
     panel, beside = newcomers(), waves(entities=3, seed=7)
     beside = replace(beside, entities=tuple(replace(e, id=f"old{e.id}") for e in beside.entities))
     young_alone = panel.select(entities=[2])
-    made = forecaster.predict(young_alone, [400], STEPS, None, [beside])
+    made = forecaster.predict(ForecastRequest(young_alone, [400], STEPS, siblings=(beside,)))
     assert made.makers == ("lstm+peers", "lstm")
     assert made.outer is not None
     assert (made.outer[..., 0] <= made.values[..., 0]).all()
     poisoned, ours = beside.values.copy(), young_alone.values.copy()
     poisoned[:, 401:], ours[:, 401:] = 99, 99
     again = forecaster.predict(
-        replace(young_alone, values=ours), [400], STEPS, None, [replace(beside, values=poisoned)]
+        ForecastRequest(replace(young_alone, values=ours), [400], STEPS, siblings=(replace(beside, values=poisoned),))
     )
     np.testing.assert_array_equal(made.values, again.values)
-    unlike = forecaster.predict(young_alone, [400], STEPS, None, [])
+    unlike = forecaster.predict(ForecastRequest(young_alone, [400], STEPS))
     assert unlike.makers[0] != "lstm+peers"
-    whole = forecaster.predict(panel, [400], STEPS)
+    whole = forecaster.predict(ForecastRequest(panel, [400], STEPS))
     rest = [row for row, series in enumerate(whole.series) if series.entity != "vm2"]
     assert not [maker for maker in np.array(whole.makers)[rest] if "peers" in maker]
 

@@ -16,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from brownout.domain.forecast_request import ForecastRequest
 from brownout.forecasting.lstm_settings import LstmSettings
 from brownout.forecasting.network import lstm, training
 from brownout.forecasting.network.architecture import QuantileLstm
@@ -138,10 +139,11 @@ def test_training_and_forecasts_stay_on_the_device_and_are_those_of_the_cpu(
 ) -> None:
     cpu = torch.device("cpu")
     champion = LstmForecaster(TINY, device=cpu).fit([waves()])
-    expected = LstmForecaster(TINY, device=cpu).fit([waves(seed=1)], champion=champion).predict(waves(), [400], 24)
+    asked = ForecastRequest(waves(), [400], 24)
+    expected = LstmForecaster(TINY, device=cpu).fit([waves(seed=1)], champion=champion).predict(asked)
     place: Place = request.getfixturevalue("place")
     again = LstmForecaster(TINY, device=place).fit([waves()])  # type: ignore[arg-type]
     warm = LstmForecaster(TINY, device=place).fit([waves(seed=1)], champion=again)  # type: ignore[arg-type]
-    made = warm.predict(waves(), [400], 24)
+    made = warm.predict(ForecastRequest(waves(), [400], 24))
     np.testing.assert_allclose(made.values, expected.values, rtol=1e-5)
     assert place.watch.operations > 1000

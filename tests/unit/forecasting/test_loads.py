@@ -1,5 +1,6 @@
 """Console latency and its loads, on fleets whose causes were planted."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from brownout.domain.entities import Entity
+from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import QUANTILES, Forecasts, Series
 from brownout.domain.metrics import Family, Metric, Role, Worse
 from brownout.domain.panel import Float, Panel
@@ -14,6 +16,7 @@ from brownout.forecasting.covariates.console_covariates import (
     ConsoleCovariates,
     Load,
     Place,
+    Predict,
     covariates_ahead,
     gather,
     loads_in,
@@ -23,8 +26,10 @@ from brownout.forecasting.covariates.load_attribution import drivers_of
 from brownout.forecasting.covariates.load_model import LoadModel, mixed
 from brownout.forecasting.covariates.load_paths import Contributions, follow, log_latency
 from brownout.forecasting.covariates.response import Response, learn_response
-from brownout.forecasting.fleet_forecaster import SelectedForecaster
+from brownout.forecasting.fleet_forecaster import FleetForecaster
 from brownout.forecasting.lstm_settings import LstmSettings
+from brownout.forecasting.selected_forecaster import SelectedForecaster
+from brownout.forecasting.selection.held_out import first_held_out
 from brownout.forecasting.series_rows import rows_of
 
 DAY, DAYS, STEPS = 24, 20, 24
@@ -61,12 +66,12 @@ def fleet(seed: int = 0, consoles: int = 6) -> list[Panel]:
     ]
 
 
-def seer(panels: list[Panel], **levels: float):  # noqa: ANN201 - a closure that predicts
+def seer(panels: list[Panel], **levels: float) -> Predict:
     """Forecasts that say the median of the past, and for some metrics a level of all entities."""
     del panels
 
-    def predict(beside: Panel, origins: list[int]) -> Forecasts:
-        rows = rows_of(beside, origins, STEPS)
+    def predict(beside: Panel, origins: Sequence[int]) -> Forecasts:
+        rows = rows_of(beside, origins)
         middle = np.array(
             [
                 levels.get(beside.metric_names[m], float(np.nanmedian(beside.values[e, : o + 1, m])))
@@ -80,12 +85,17 @@ def seer(panels: list[Panel], **levels: float):  # noqa: ANN201 - a closure that
 
 
 def around(panels: list[Panel], origin: int = SLOTS - 1, **levels: float) -> ConsoleCovariates:
-    return covariates_ahead(panels[0], [origin], panels, seer(panels, **levels), STEPS)
+    return asked(panels, [origin], seer(panels, **levels))
+
+
+def asked(panels: list[Panel], origins: list[int], predict: Predict) -> ConsoleCovariates:
+    ahead = covariates_ahead(panels[0], origins, panels, predict)
+    return ConsoleCovariates.of(ForecastRequest(panels[0], origins, STEPS, ahead))
 
 
 def breach_rows(panels: list[Panel], factor: float) -> Forecasts:
     """So many times what each console usually shows."""
-    rows = rows_of(panels[0], [SLOTS - 1], STEPS)
+    rows = rows_of(panels[0], [SLOTS - 1])
     high = factor * np.nanmedian(panels[0].values[..., 0], axis=1)[:, None, None]
     return rows.forecasts(np.tile(high, (1, STEPS, len(QUANTILES))).astype(np.float32), "lstm")
 
@@ -130,7 +140,7 @@ def test_a_guest_that_moved_feels_the_host_that_it_was_on() -> None:
     only = [replace(panels[0].select(entities=[0])), *panels[1:]]
     for consoles in (panels, only):  # hosts that it has left are read for it alone, too
         loads = loads_in(consoles)
-        around = covariates_ahead(consoles[0], [5, SLOTS - 1], consoles, seer(consoles), STEPS)
+        around = asked(consoles, [5, SLOTS - 1], seer(consoles))
         cpu = [load.metric for load in loads].index("host_cpu")
         felt, hosts = around.measured(loads)[0, :, cpu], panels[2].values[..., 0]
         np.testing.assert_array_equal(felt, np.concatenate([hosts[2, :10], hosts[3, 10:25], hosts[0, 25:]]))
@@ -198,7 +208,7 @@ def test_a_driver_says_whose_load_it_is_and_how_far_from_usual() -> None:
 def test_paths_follow_what_the_loads_will_do() -> None:
     panels = fleet()
     model = LoadModel.learn(panels)
-    ((_, row),) = model.rows(panels[0], [SLOTS - 1], STEPS)
+    ((_, row),) = model.rows(panels[0], [SLOTS - 1])
     usual, busy = (
         follow(model.responses["echo"], model.contributions(row, around(panels, host_cpu=level))).values[..., 4]
         for level in (50.0, 80.0)
@@ -215,7 +225,7 @@ def test_nothing_after_the_origin_is_looked_at() -> None:
     model = LoadModel.learn(panels)
 
     def made(given: list[Panel]) -> Float:
-        ((_, row),) = model.rows(given[0], [origin], STEPS)
+        ((_, row),) = model.rows(given[0], [origin])
         return follow(model.responses["echo"], model.contributions(row, around(given, origin))).values
 
     poisoned = [replace(p, values=p.values.copy()) for p in panels]
@@ -259,8 +269,7 @@ def following(fitted: SelectedForecaster) -> SelectedForecaster:
 
 
 def predicted(forecaster: SelectedForecaster, panels: list[Panel], origin: int) -> Forecasts:
-    surroundings = forecaster.covariates_ahead(panels[0], [origin], panels, STEPS)
-    return forecaster.predict(panels[0], [origin], STEPS, surroundings)
+    return FleetForecaster(forecaster, panels).predict(ForecastRequest(panels[0], [origin], STEPS))
 
 
 def test_the_blend_is_a_rival_for_latency_only_and_the_best_of_all_is_chosen(fitted: SelectedForecaster) -> None:
@@ -274,9 +283,9 @@ def test_the_blend_is_a_rival_for_latency_only_and_the_best_of_all_is_chosen(fit
     assert sum(echo[LoadModel.name]) < sum(echo["lstm"])
 
 
-def test_without_surroundings_the_lstm_alone_predicts(following: SelectedForecaster) -> None:
+def test_without_covariates_the_lstm_alone_predicts(following: SelectedForecaster) -> None:
     panels = fleet()
-    alone = following.predict(panels[0], [SLOTS - 1], STEPS)
+    alone = following.predict(ForecastRequest(panels[0], [SLOTS - 1], STEPS))
     assert not any(LoadModel.name in maker for maker in alone.makers)
     together = predicted(following, panels, SLOTS - 1)
     assert any(LoadModel.name in maker for maker in together.makers)
@@ -297,7 +306,7 @@ def test_a_poisoned_future_changes_no_forecast(following: SelectedForecaster) ->
 
 def test_responses_learn_nothing_from_the_windows_that_judge_them(fitted: SelectedForecaster) -> None:
     panels = fleet()
-    cut = fitted._cut(SLOTS)  # the promise is about exactly this slot
+    cut = first_held_out(SLOTS, share=fitted.validation_share, horizon=STEPS)  # the promise is about exactly this slot
     for p in panels:
         p.values[:, cut:] = 42
     assert SelectedForecaster(TINY).fit(panels).loads_.responses == fitted.loads_.responses
@@ -321,7 +330,7 @@ def test_a_stored_forecaster_follows_the_loads_as_before(
 def test_a_console_of_which_no_load_is_known_stays_with_the_lstm(following: SelectedForecaster) -> None:
     panels = fleet()
     known = [panels[0], *(p.select(entities=range(1, 6)) for p in panels[1:])]  # nothing around c0
-    alone = following.predict(panels[0], [SLOTS - 1], STEPS).values
+    alone = following.predict(ForecastRequest(panels[0], [SLOTS - 1], STEPS)).values
     together = predicted(following, known, SLOTS - 1).values
     assert (together == alone).all(axis=(1, 2)).tolist() == [True] + [False] * 5
 
@@ -329,11 +338,11 @@ def test_a_console_of_which_no_load_is_known_stays_with_the_lstm(following: Sele
 def test_only_what_surrounds_the_consoles_is_forecast_for_them() -> None:
     panels, asked = fleet(), []
 
-    def predict(beside: Panel, origins: list[int]) -> Forecasts:
+    def predict(beside: Panel, origins: Sequence[int]) -> Forecasts:
         asked.extend(beside.entity_ids)
         return seer(panels)(beside, origins)
 
-    covariates_ahead(panels[0].select(entities=[2]), [SLOTS - 1], panels, predict, STEPS)
+    covariates_ahead(panels[0].select(entities=[2]), [SLOTS - 1], panels, predict)
     assert sorted(asked) == ["d2", "g2", "h2"]
 
 
@@ -351,7 +360,7 @@ def test_what_remains_besides_the_loads_is_carried_on() -> None:
 def test_before_the_first_slot_nothing_is_known() -> None:
     panels = fleet()
     model, early = LoadModel.learn(panels), 30
-    ((_, row),) = model.rows(panels[0], [early], STEPS)
+    ((_, row),) = model.rows(panels[0], [early])
     given = model.contributions(row, around(panels, early))
     assert np.isfinite(given.latency).sum(axis=1).tolist() == [early + 1] * 6
     assert np.isfinite(given.past).all(axis=2).sum(axis=1).tolist() == [early + 1] * 6
@@ -380,7 +389,7 @@ def test_what_is_so_every_day_is_compared_with_all_hours_what_is_not_with_that_h
     panels = peaking()
     chance = np.zeros((6, STEPS))
     chance[:, (8 - SLOTS) % DAY] = 1  # the step at eight o'clock
-    rows = rows_of(panels[0], [SLOTS - 1], STEPS)
+    rows = rows_of(panels[0], [SLOTS - 1])
     latency = np.full((6, STEPS, len(QUANTILES)), 2 * np.exp(3 + 0.03 * forecast), np.float32)
     made = rows.forecasts(latency, "lstm")
     for drivers in drivers_of(LoadModel.learn(panels), made, chance, around(panels, host_cpu=forecast)):

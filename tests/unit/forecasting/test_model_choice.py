@@ -12,10 +12,10 @@ from brownout.domain.exceedance import PathModel, corrected, crossing, exceedanc
 from brownout.domain.forecasts import QUANTILES, Forecasts, Odds, Series
 from brownout.domain.panel import Float
 from brownout.forecasting.exceedance.breach_skill import CANDIDATES, learn_persistence, odds_of, with_brier
-from brownout.forecasting.exceedance.chance_correction import Chances, Events, learn_odds, surprises
-from brownout.forecasting.fleet_forecaster import origins_for
+from brownout.forecasting.exceedance.chance_correction import Chances, Events, learn_odds, missed
 from brownout.forecasting.selection.calibration import Calibration
-from brownout.forecasting.selection.model_choice import HeldOut, choose
+from brownout.forecasting.selection.held_out import HeldOut, origins_for
+from brownout.forecasting.selection.model_choice import choose
 from brownout.numerics.losses import brier, reliability
 
 ROWS, STEPS = 120, 24
@@ -177,7 +177,7 @@ def test_surprises_are_crossings_after_a_window_without_one() -> None:
     values[0, 8:10, 0] = 95  # cpu_pct crosses 90 on the third day, out of the blue, and on the fourth
     values[0, 13, 0] = 95
     values[1, 22, 1] = 5  # free_pct falls below 10 on the last day
-    found = surprises(replace(panel, values=values), 4)
+    found = missed(replace(panel, values=values), 4)
     assert found == {"cpu_pct": (1, 8), "free_pct": (1, 10)}
 
 

@@ -5,10 +5,11 @@ import pytest
 from panels import METRICS
 
 from brownout.domain.entities import Entity
+from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import QUANTILES
 from brownout.domain.panel import Float, Panel
 from brownout.evaluation.backtest import actual_after
-from brownout.forecasting.baselines.daily_deciles import Usual
+from brownout.forecasting.baselines.daily_deciles import DailyDeciles
 from brownout.forecasting.baselines.naive import Naive
 from brownout.forecasting.baselines.trend import Trend, slope_of
 from brownout.forecasting.outlook import REACH, RISING, Outlook, sampled
@@ -48,7 +49,7 @@ def test_the_slope_is_the_median_change_over_a_third_of_the_past_in_a_plain_loop
 def test_what_is_usual_are_the_deciles_of_the_same_time_of_the_days_before_in_a_plain_loop() -> None:
     past = np.random.default_rng(2).normal(size=(3, 5 * DAY + 3)).astype(np.float32)
     past[0, 2::DAY] = np.nan
-    made = Usual().paths(past, DAY, 2 * DAY)
+    made = DailyDeciles().paths(past, DAY, 2 * DAY)
     for row in range(3):
         for step in range(1, 2 * DAY + 1):
             place = past.shape[1] - 1 + step
@@ -80,7 +81,7 @@ def test_one_leak_in_a_steady_fleet_is_continued() -> None:
     steady, leak = leaks(40, slope=0.0), leaks(40, slope=1.0, entities=1)
     steady.values[3] = leak.values[0]
     outlook = Outlook(10 * DAY).fit([steady.between(steady.start, steady.start + 30 * DAY * steady.step)])
-    made = outlook.predict(steady, [30 * DAY - 1], 10 * DAY)
+    made = outlook.predict(ForecastRequest(steady, [30 * DAY - 1], 10 * DAY))
     assert [row for row, maker in enumerate(made.makers) if maker == "trend"] == [3]
     assert np.abs(made.values[3, :, 4] - steady.values[3, 30 * DAY :, 0]).mean() < 2
 
@@ -89,7 +90,7 @@ def test_eighty_percent_of_what_comes_lies_in_the_interval() -> None:
     rng = np.random.default_rng(3)
     walks = fleet(40 + rng.normal(0.05, 0.3, (60, 60 * DAY)).cumsum(axis=1))
     outlook = Outlook(10 * DAY).fit([walks.between(walks.start, walks.start + 45 * DAY * walks.step)])
-    made = outlook.predict(walks, [45 * DAY - 1, 49 * DAY - 1], 10 * DAY)
+    made = outlook.predict(ForecastRequest(walks, [45 * DAY - 1, 49 * DAY - 1], 10 * DAY))
     actual = actual_after(walks, made)
     inside = (actual >= made.values[..., 0]) & (actual <= made.values[..., -1])
     assert inside.mean() == pytest.approx(0.8, abs=0.1)
@@ -107,5 +108,5 @@ def test_no_farther_than_could_be_tested(days: int, asked: int, reached: int) ->
     panel = leaks(days, slope=1.0, entities=3)
     outlook = Outlook(asked).fit([panel])
     assert outlook.horizon_ == reached <= REACH * days * DAY
-    made = outlook.predict(panel, [days * DAY - 1], asked)
+    made = outlook.predict(ForecastRequest(panel, [days * DAY - 1], asked))
     assert (len(made.series), made.horizon) == ((3, reached) if reached else (0, 1))

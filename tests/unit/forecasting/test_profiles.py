@@ -10,7 +10,7 @@ from brownout.domain.panel import Panel
 from brownout.forecasting.baselines.naive import seasonal_scale
 from brownout.forecasting.lstm_settings import LstmSettings
 from brownout.forecasting.network.profiles import DAYS, HOURS, day_slots, empirical, hour_slots
-from brownout.forecasting.network.series_block import MATES, block_of
+from brownout.forecasting.network.series_block import SIBLING_METRICS, block_of
 from brownout.forecasting.network.windows import ANCHORS, CHANNELS, windows
 
 
@@ -62,7 +62,7 @@ def test_mates_are_the_other_metrics_of_the_entity_by_family() -> None:
     panel = waves()
     panel.values[1, :, 0] = np.nan  # vm1 has no cpu, so its rows move up
     block = block_of([panel, waves(kind="host")])
-    names = [f"{family.value}{nth}" for family, nth in MATES]
+    names = [f"{family.value}{nth}" for family, nth in SIBLING_METRICS]
     cpu, memory = names.index("cpu0"), names.index("memory0")
     assert block.siblings[:3, [cpu, memory]].tolist() == [[0, 1], [0, 1], [-1, 2]]
     assert block.siblings[7:9, [cpu, memory]].tolist() == [[7, 8], [7, 8]]
@@ -89,11 +89,11 @@ def test_the_error_of_seasonal_naive_is_that_of_the_scale_of_mase() -> None:
 
 def test_a_series_is_not_its_own_mate() -> None:
     """Training adds drifts to a window: beside a copy without it, each would be seen through."""
-    names = [f"{family.value}{nth}" for family, nth in MATES]
+    names = [f"{family.value}{nth}" for family, nth in SIBLING_METRICS]
     made = windows(
         block_of([waves()]), torch.tensor([2]), torch.tensor([400]), LstmSettings(context=96, horizon=24, patch=12)
     )
-    siblings = made.slots.view(1, -1, CHANNELS)[..., -len(MATES) :]
+    siblings = made.slots.view(1, -1, CHANNELS)[..., -len(SIBLING_METRICS) :]
     assert (siblings[..., names.index("cpu0")] == 0).all()
     assert siblings[..., names.index("memory0")].abs().sum() > 0
 

@@ -5,6 +5,7 @@ import pytest
 from panels import METRICS
 
 from brownout.domain.entities import Entity
+from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.panel import Panel
 from brownout.forecasting.baselines.smoothing import WEIGHTS, Smoothing, _levels
 
@@ -34,13 +35,13 @@ def test_levels_are_those_of_the_recurrence_with_the_best_weight() -> None:
 
 def test_a_day_that_repeats_exactly_is_forecast_exactly() -> None:
     day = [30 + hour % 24 for hour in range(24)]
-    made = Smoothing().predict(panel(day * 7), [24 * 6 + 5], 30)
+    made = Smoothing().predict(ForecastRequest(panel(day * 7), [24 * 6 + 5], 30))
     expected = [day[(6 + step) % 24] for step in range(30)]
     np.testing.assert_allclose(made.values[0], np.repeat(expected, 9).reshape(30, 9), atol=1e-3)
 
 
 def test_errors_of_a_random_walk_grow_with_the_distance() -> None:
     walk = 50 + np.random.default_rng(1).normal(0, 0.2, 2000).cumsum()
-    values = Smoothing().predict(panel(walk.tolist()), [1999], 64).values[0]
+    values = Smoothing().predict(ForecastRequest(panel(walk.tolist()), [1999], 64)).values[0]
     width = values[:, 8] - values[:, 0]
     assert width[15] / width[0] == pytest.approx(4, rel=0.5)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from panels import waves
 
+from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.ports import no_progress
 from brownout.forecasting.lstm_settings import LstmSettings
 from brownout.forecasting.network import training
@@ -53,7 +54,7 @@ def test_a_warm_start_takes_a_quarter_of_the_steps_and_is_no_worse(monkeypatch: 
     panel, steps = waves(seed=2), np.arange(1, 25)
     errors = []
     for forecaster in (again, LstmForecaster(replace(TINY, steps=30)).fit([waves(seed=1)])):
-        made = forecaster.predict(panel, [400], 24)
+        made = forecaster.predict(ForecastRequest(panel, [400], 24))
         actual = panel.values[:, 400 + steps].transpose(0, 2, 1).reshape(-1, 24)
         errors.append(float(np.abs(made.values[..., 4] - actual).mean()))
     assert errors[0] < errors[1]

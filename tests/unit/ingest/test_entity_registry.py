@@ -21,15 +21,15 @@ def guest(host: str) -> tuple[Entity, ...]:
     return Entity(id="vm", kind="vm", parent=host, labels={"host": host}), Entity(id=host, kind="host")
 
 
-def seen(*runs: tuple[str, float, float], hearsay: tuple[str, float, float] | None = None) -> Entity:
+def seen(*runs: tuple[str, float, float], configured_only: tuple[str, float, float] | None = None) -> Entity:
     """The guest after sightings at hosts, from minute to minute."""
     registry = Registry(MINUTE)
     for host, first, last in runs:
         registry.add(guest(host), [tuple(int(at(m).astype(np.int64)) for m in (first, last))], {})  # type: ignore[list-item]
-    if hearsay is not None:
-        host, first, last = hearsay
+    if configured_only is not None:
+        host, first, last = configured_only
         run = (int(at(first).astype(np.int64)), int(at(last).astype(np.int64)))
-        registry.add(guest(host), [run], {}, hearsay=True)
+        registry.add(guest(host), [run], {}, configured_only=True)
     return next(entity for entity in registry.entities() if entity.kind == "vm")
 
 
@@ -56,9 +56,9 @@ def test_a_parent_holds_until_another_takes_over(
 
 
 def test_configuration_places_only_what_nothing_else_does() -> None:
-    assert seen(("a", 0, 19), hearsay=("b", 0, 59)).parent == "a"
-    assert seen(("a", 0, 19), hearsay=("b", 0, 59)).former == ()
-    assert seen(hearsay=("b", 0, 59)).parent == "b"
+    assert seen(("a", 0, 19), configured_only=("b", 0, 59)).parent == "a"
+    assert seen(("a", 0, 19), configured_only=("b", 0, 59)).former == ()
+    assert seen(configured_only=("b", 0, 59)).parent == "b"
 
 
 def test_slices_are_put_together_and_reading_them_again_changes_nothing() -> None:

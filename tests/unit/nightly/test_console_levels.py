@@ -32,7 +32,7 @@ def test_the_last_half_hour_decides_and_a_single_slow_answer_does_not() -> None:
 
 def test_gaps_are_left_out_and_a_silent_console_is_not_called_fine() -> None:
     nan = float("nan")
-    rows = {"gaps": [*[20.0] * 100, *[nan] * 15, 200.0, nan, 220.0, nan, nan], "silent": [*[20.0] * 80, *[nan] * 40]}
+    rows = {"gaps": [*[20.0] * 90, *[nan] * 25, 200.0, nan, 220.0, nan, nan], "silent": [*[20.0] * 80, *[nan] * 40]}
     (level,) = console_levels(panel(rows), METRIC, START + 120 * MINUTE)
     assert (level.series.entity, level.now) == ("gaps", 210.0)
 

@@ -127,7 +127,8 @@ def test_guests_that_will_wait_for_a_cpu_move_off_their_host_unless_a_quota_hold
     planned = [plan_breach(waiting(guest), metrics, topology, remedies) for guest in ("vm1", "vm3", "vm2")]
     moved, quota = merged(planned)
     assert (moved.entity, moved.cause, moved.about) == ("kvm1", "HW-01", "vm1 vm_ready_pct")
-    assert moved.reason == "Guest waiting for a CPU of vm1 is forecast to cross 150 %, and 1 more like it"
+    title = metrics["vm_ready_pct"].title
+    assert moved.reason == f"{title} of vm1 is forecast to cross 150 %, and 1 more like it"
     assert (quota.entity, quota.cause, quota.reason) == ("vm3", "VIRT-04", planned[1].reason)
 
 

@@ -5,11 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brownout.ingest.mapping import TelegrafMapping
-from brownout.probe.connection import Record, TcpInfo
+from brownout.probe.link.connection import Record
+from brownout.probe.link.stamps import TcpInfo
 from brownout.probe.points import Point, line, points_of
-from brownout.probe.rfb import RfbReport
+from brownout.probe.protocols.rfb import RfbReport
+from brownout.probe.protocols.wire import Mark, Stage
 from brownout.probe.target import Target, parse_target
-from brownout.probe.wire import Mark, Stage
 
 COMMON = {"host": "probe-a", "vantage": "office"}
 VNC = parse_target("vnc://10.0.0.1:5901 domain_name=vm01 hypervisor=kvm1")

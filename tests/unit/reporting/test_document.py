@@ -142,13 +142,13 @@ import json, tempfile
 from pathlib import Path
 from nights import night
 from brownout.domain.encoding import encode
-from brownout.nightly.state_file import read_alert_state, remember
-from brownout.nightly.workspace import Workspace
+from brownout.nightly.effects.alert_state_file import read_alert_state, write_alert_state
+from brownout.store.workspace import Workspace
 from brownout.reporting import load_night, render, report_schema
 with tempfile.TemporaryDirectory() as folder:
     workspace = Workspace(Path(folder))
     made = night()
-    remember(workspace, made)
+    write_alert_state(workspace, made)
     render(made, workspace.report)
     report = json.loads((workspace.report / "report.json").read_text())
     print(json.dumps({
@@ -167,7 +167,7 @@ def test_a_new_field_of_an_episode_is_one_edit(tmp_path: Path) -> None:
     package = Path(brownout.__file__).parent
     shutil.copytree(package, tmp_path / "brownout", symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(package.parents[1] / "models", tmp_path / "brownout" / "definitions")
-    findings = tmp_path / "brownout" / "domain" / "findings.py"
+    findings = tmp_path / "brownout" / "domain" / "findings" / "anomalies.py"
     last = "    shifts: tuple[Shift, ...] = ()\n"
     assert findings.read_text().count(last) == 1
     findings.write_text(findings.read_text().replace(last, last + ONE_EDIT))

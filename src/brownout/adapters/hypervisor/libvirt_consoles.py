@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from brownout.adapters.hypervisor.domain_xml import parse_domain
 from brownout.adapters.hypervisor.virsh import Virsh
 from brownout.domain.errors import BrownoutError
-from brownout.probe.consoles import Source
+from brownout.probe.console_list import Source
 from brownout.probe.target import Target
 
 __all__ = ["domain_consoles", "libvirt_source"]

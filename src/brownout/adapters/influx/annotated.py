@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from brownout.adapters.influx.assemble import Runs
 from brownout.adapters.influx.rows import Gathered, Limit, converted, pieces_of, plausible, row_blocks
+from brownout.adapters.influx.series_assembly import Runs
 from brownout.ingest.raw import Raw
 
 __all__ = ["FluxError", "Table", "parse_annotated", "parse_strings", "tables_of"]
@@ -37,7 +37,7 @@ COLUMNS = 1000
 CODED = pa.dictionary(pa.int32(), pa.binary())
 
 
-class FluxError(Exception):
+class FluxError(ValueError):
     """An error that stands inside an answer with status 200."""
 
 
@@ -114,7 +114,7 @@ class Reader:
         """Whether all rows are of the table that the last row was of: numbers of tables only grow."""
         if self._last is None or self._last[0] is not table:
             return False
-        last = block.rfind(b"\n", 0, len(block.rstrip()))
+        last = block.rfind(b"\n", 0, len(block) - 1)
         place, number = table.names.index("table"), str(self._last[1])
         rows = [_cells(line) for line in (block[: block.find(b"\n")], block[last + 1 :])]
         return all(len(cells) > place and cells[place] == number for cells in rows)
@@ -203,12 +203,13 @@ def parse_annotated(
 def tables_of(pieces: Iterable[bytes]) -> Iterator[tuple[Table, bytes]]:
     """Rows with the head of their block, some at a time; each head comes at least once, if without rows."""
     table: Table | None = None
-    rest, ended = b"", True
+    rest, end_of_data, rows = b"", b"", False
     for block in row_blocks(pieces):
         data, rest = rest + block if rest else block, b""
-        ended = data.endswith(b"\n")
+        end_of_data = (end_of_data + data[-4:])[-4:]
         starts = [*_starts(data), len(data)]
         if table is not None:
+            rows = rows or starts[0] > 0
             yield table, data[: starts[0]]
         elif data[: starts[0]].strip():
             raise ValueError(f"the answer does not begin with annotations but with {_shown(data[:60])}")
@@ -218,11 +219,14 @@ def tables_of(pieces: Iterable[bytes]) -> Iterator[tuple[Table, bytes]]:
                 rest = data[start:]
                 break
             table, length = found
+            rows = end > start + length
             yield table, data[start + length : end]
     if rest:
         raise ValueError("the answer was cut short inside its header")
-    if not ended:
+    if end_of_data and not end_of_data.endswith(b"\n"):
         raise ValueError("the answer was cut short inside a row")
+    if rows and not end_of_data.endswith((b"\n\n", b"\n\r\n")):
+        raise ValueError("the answer was cut short: its last table does not end")
 
 
 def _starts(data: bytes) -> Iterator[int]:

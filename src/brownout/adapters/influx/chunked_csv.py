@@ -12,8 +12,8 @@ from typing import IO
 import numpy as np
 import pyarrow as pa
 
-from brownout.adapters.influx.assemble import in_order
 from brownout.adapters.influx.rows import Gathered, Limit, converted, count, pieces_of, plausible, row_blocks
+from brownout.adapters.influx.series_assembly import in_order
 from brownout.ingest.raw import Raw
 
 __all__ = ["BrokenOffError", "parse_answer", "tags_of"]
@@ -24,6 +24,8 @@ ESCAPED = re.compile(r"\\([,= ])")
 KEY = re.compile(r"^((?:[^=\\]|\\.)+)=")
 SERIES_BYTES = 512
 """What the tags of a series take in memory."""
+COLUMNS = 50
+"""Most names of columns in an error."""
 
 
 class BrokenOffError(ValueError):
@@ -40,6 +42,7 @@ class Reader:
     def __init__(self, fields: tuple[str, ...], limit: Limit) -> None:
         self._fields, self._limit = fields, limit
         self._names = [f"f{place}" for place in range(len(fields))]
+        self._columns = ["name", "tags", "time", *self._names]
         text = pa.dictionary(pa.int32(), pa.binary())
         self._kinds = {"tags": text, "time": pa.int64()} | dict.fromkeys(self._names, pa.float64())
         self._codes: dict[bytes, int] = {}
@@ -47,9 +50,19 @@ class Reader:
         self._times = Gathered(np.int64, limit)
         self._values = Gathered(np.float64, limit, width=len(fields))
 
+    def begin(self, header: bytes) -> None:
+        """Columns as the answer names them; ValueError where they are not those that were asked for."""
+        try:
+            found = next(csv.reader([header.decode(errors="backslashreplace").rstrip("\r")]), [])
+        except csv.Error as error:
+            raise ValueError(f"the answer is malformed: {error}") from None
+        if found[:3] != self._columns[:3] or sorted(found[3:]) != sorted(self._fields):
+            raise ValueError(f"unexpected columns {found[:COLUMNS]}")
+        self._columns[3:] = [f"f{self._fields.index(name)}" for name in found[3:]]
+
     def take(self, block: bytes) -> None:
         """Rows of a block."""
-        batch = converted(block, ["name", "tags", "time", *self._names], self._kinds)
+        batch = converted(block, self._columns, self._kinds)
         if batch is None:
             return
         tags, times = batch.column("tags"), batch.column("time")
@@ -80,15 +93,21 @@ def parse_answer(answer: IO[bytes] | Iterable[bytes], fields: tuple[str, ...], *
     reader = Reader(fields, Limit(limit))
     blocks = _without_empty_lines(row_blocks(pieces_of(answer)))
     first = next(blocks, b"")
-    block = first if first.startswith(SENTINEL) else _after_header(first, fields)
-    while (end := _sentinel(block)) < 0:
+    block = first
+    if not first.startswith(SENTINEL):
+        header, end, block = first.partition(b"\n")
+        if not end:
+            shown = f", with {first[:80].decode(errors='backslashreplace')!r}" if first else ""
+            raise BrokenOffError(f"the answer was broken off before its first row{shown}", empty=not first)
+        reader.begin(header)
+    while (stop := _sentinel(block)) < 0:
         reader.take(block)
         following = next(blocks, None)
         if following is None:
             raise BrokenOffError("the answer was broken off in the middle", empty=False)
         block = following
-    reader.take(block[:end])
-    _only_databases(block[end:], blocks)
+    reader.take(block[:stop])
+    _only_databases(block[stop:], blocks)
     return reader.raw()
 
 
@@ -99,20 +118,6 @@ def _without_empty_lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
         if begun:
             yield begun
             yield from blocks
-
-
-def _after_header(block: bytes, fields: tuple[str, ...]) -> bytes:
-    """What follows the header, which must name what was asked for, in that order."""
-    header, end, rest = block.partition(b"\n")
-    if not end:
-        raise BrokenOffError("the answer was broken off before its first row", empty=not block)
-    try:
-        columns = next(csv.reader([header.decode(errors="backslashreplace").rstrip("\r")]), [])
-    except csv.Error as error:
-        raise ValueError(f"the answer is malformed: {error}") from None
-    if columns != ["name", "tags", "time", *fields]:
-        raise ValueError(f"unexpected columns {columns}")
-    return rest
 
 
 def _sentinel(block: bytes) -> int:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from brownout.adapters.influx.bucket import BucketDatabase
 from brownout.adapters.influx.credentials import Credentials, checked_secret
@@ -70,7 +70,7 @@ def identify(settings: InfluxSettings) -> Server:
     password = secret(settings)
     bearer = "Bearer" if password.isascii() and password.isprintable() and " " not in password else ""
     credentials = Credentials("Basic" if settings.user else bearer, settings.user, password)
-    server = HttpServer(connection_of(settings), credentials)
+    server = HttpServer(replace(connection_of(settings), attempts=2), credentials)  # one that is away is said at once
     answer = server.text(Ask(doing="asking for its version", path="/ping", method="GET"))
     version = answer.headers.get("x-influxdb-version", "")
     if not version and "json" in answer.headers.get("content-type", ""):

@@ -16,7 +16,7 @@ __all__ = ["Credentials", "checked_secret", "visible"]
 HIDDEN = "[secret]"
 WITHHELD = "(the server's text is withheld: it repeats the token or password)"
 HIDEABLE = 4
-"""Shorter secrets are parts of ordinary words: a text that holds one is withheld."""
+"""Shorter secrets are parts of ordinary words: they are hidden where they stand alone."""
 INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories that steer a terminal or show nothing: controls, bidirectional marks, surrogates."""
 LONGEST = 300
@@ -43,7 +43,7 @@ class Credentials:
         flat = " ".join(text.split())
         for form in self._forms:
             flat = form.sub(HIDDEN, flat)
-        if self.secret and (self._repeats(flat) or self._repeats(text)):
+        if self.secret and self._repeats(flat):
             return WITHHELD
         return visible(flat)[:longest]
 
@@ -54,23 +54,24 @@ class Credentials:
     @cached_property
     def _forms(self) -> tuple[re.Pattern[str], ...]:
         """The secret as servers and proxies may repeat it, the longest first."""
-        if len(self.secret) < HIDEABLE:
-            return ()
         own = self.secret
+        if not own:
+            return ()
         forms = {own, " ".join(own.split()), quote(own), quote(own, safe=""), quote_plus(own), html.escape(own)}
         forms |= {json.dumps(own)[1:-1], repr(own)[1:-1]}
         for pair in (own, f"{self.user}:{own}"):
             forms |= {encode(pair.encode()).decode().rstrip("=") for encode in (b64encode, urlsafe_b64encode)}
-        return tuple(
-            re.compile(re.escape(form), re.IGNORECASE) for form in sorted(forms, key=len, reverse=True) if form
-        )
+        ordered = sorted((form for form in forms if form), key=len, reverse=True)
+        return tuple(re.compile(_pattern(form), re.IGNORECASE) for form in ordered)
 
     def _repeats(self, text: str) -> bool:
         """Whether the secret's letters and digits stand in a text, whatever stands between them."""
-        if len(self.secret) < HIDEABLE:
-            return self.secret in text
         own = _letters(self.secret)
         return len(own) >= HIDEABLE and own in _letters(text)
+
+
+def _pattern(form: str) -> str:
+    return re.escape(form) if len(form) >= HIDEABLE else rf"(?<!\w){re.escape(form)}(?!\w)"
 
 
 def _letters(text: str) -> str:

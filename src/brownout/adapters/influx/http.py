@@ -7,20 +7,21 @@ have a size limit, which holds after decompression too. No redirect is followed:
 import json
 import logging
 import math
+import random
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from ssl import SSLContext, SSLError, create_default_context
+from time import sleep
 from typing import Any, TypeVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import httpcore
-import stamina
 
 from brownout.adapters.influx.credentials import Credentials
-from brownout.adapters.influx.transport import LOOPBACK, Deadline, pool_of, until
+from brownout.adapters.influx.transport import LOOPBACK, Deadline, address_of, pool_of, until
 from brownout.domain.errors import DatabaseError, SettingsError
 
 __all__ = [
@@ -46,6 +47,7 @@ ERROR = 1 << 16
 PIECE = 1 << 18
 LONGEST_PAUSE_S = 20.0
 BROKEN = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError, httpcore.TimeoutException)
+logger = logging.getLogger(__name__)
 EXPANSION = 32
 """Text of an answer is at most so many times as long as the numbers in it."""
 
@@ -92,15 +94,17 @@ class Connection:
     timeout_s: float = 60.0
     attempts: int = 6
     budget_s: float = 180.0
-    answer_mib: float = 24.0
+    answer_mib: float = 20.0
 
     @property
     def limit(self) -> int:
         """Bytes of memory that the samples of one answer may take."""
         return int(self.answer_mib * (1 << 20))
 
-    def trust(self) -> SSLContext:
-        """Certificates are always verified, against the site's own authority where one is given."""
+    def trust(self) -> SSLContext | None:
+        """Certificates are always verified, against the site's own authority where one is given; None without TLS."""
+        if not self.url.startswith("https"):
+            return None
         try:
             return create_default_context(cafile=self.ca_file or None)
         except (OSError, SSLError) as error:
@@ -156,7 +160,7 @@ class HttpServer:
     def __init__(self, connection: Connection, credentials: Credentials) -> None:
         self.connection = connection
         self.credentials = credentials
-        address = _address(connection.url)
+        address = address_of(connection.url)
         # On one machine compressing costs more than it saves.
         encoding = "identity" if address.hostname in LOOPBACK else "gzip"
         self._headers = {"Accept-Encoding": encoding, "User-Agent": "brownout"} | credentials.headers
@@ -194,18 +198,28 @@ class HttpServer:
         Raises TooLargeError where the answer is longer than its limit, and whatever ``take`` raises.
         """
         most = self.connection.limit * EXPANSION
-        return self._patiently(
-            ask, lambda response: take(_pieces(response, most)), deadline or Deadline(self.connection.budget_s)
-        )
+
+        def taken(response: httpcore.Response) -> Taken | Exception:
+            try:
+                return take(_pieces(response, most))
+            except (TooLargeError, ValueError) as error:
+                return error.with_traceback(None)  # a traceback would keep all that was taken so far
+
+        found = self._patiently(ask, taken, deadline or Deadline(self.connection.budget_s))
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     def error(self, doing: str, said: str, *, remedy: str, status: int = 0) -> RefusedError:
         """An error that quotes the server; its text is cleaned here."""
-        what = f"{self.connection.url}, {doing}: {self.credentials.clean(said).rstrip('.')}."
+        what = f"{self.connection.url}, {self.credentials.clean(doing)}: {self.credentials.clean(said).rstrip('.')}."
         return RefusedError(what, remedy=remedy, status=status)
 
     def refused(self, error: RefusalError, doing: str) -> RefusedError:
         """The error for the operator."""
-        return self.error(doing, f"{error}", remedy=_remedy(error.status), status=error.status)
+        wait = error.retry_after or 0
+        asks = f" It asks to wait {wait:g} s, longer than budget_s." if wait > self.connection.budget_s else ""
+        return self.error(doing, f"{error}{asks}", remedy=_remedy(error.status), status=error.status)
 
     def attempt(self, ask: Ask) -> Answer:
         """A short answer, tried again where that helps; raises RefusalError for one that is an error."""
@@ -220,11 +234,16 @@ class HttpServer:
 
     def _again(self, ask: Ask, take: Callable[[httpcore.Response], Taken], deadline: Deadline) -> Taken:
         """Tries of one request, with growing pauses, until the deadline."""
-        attempts = stamina.retry_context(on=_Patience(deadline), attempts=self.connection.attempts, timeout=None)
-        for attempt in attempts:
-            with attempt:
+        patience = _Patience(deadline, self.connection.attempts)
+        while True:
+            try:
                 return self._once(ask, take, deadline)
-        raise AssertionError
+            except RefusalError as error:
+                pause = patience.pause(error)
+                if pause is None:
+                    raise
+                logger.info("%s, %s: retry in %.1f s: %s", self.connection.url, ask.doing, pause, error)
+            sleep(pause)
 
     def _once(self, ask: Ask, take: Callable[[httpcore.Response], Taken], deadline: Deadline) -> Taken:
         timeout = self.connection.timeout_s
@@ -263,35 +282,27 @@ class HttpServer:
             target = self.credentials.clean(headers.get("location", "nowhere"))
             raise RefusalError(response.status, f"the server sends us on to {target}, which is not followed")
         body = _beginning(response).decode(errors="replace")
-        message = self.credentials.clean(_message(body))
+        message = self.credentials.clean(_message(body)) or "without a word"
         wait = seconds_to_wait(headers.get("retry-after"))
         raise RefusalError(response.status, message, retry_after=wait, body=body)
 
 
 class _Patience:
-    """Whether another try helps, and the pause before it; none that would outlast the deadline."""
+    """The pause before another try, growing; none where a try does not help or the pause would outlast the deadline."""
 
-    def __init__(self, deadline: Deadline) -> None:
+    def __init__(self, deadline: Deadline, attempts: int) -> None:
         self._deadline = deadline
-        self._pause = 0.5
+        self._left = attempts - 1
+        self._next = 0.5
 
-    def __call__(self, error: Exception) -> bool | float:
-        if not isinstance(error, RefusalError) or (error.status and error.status not in WORTH_ANOTHER_TRY):
-            return False
-        pause = self._pause if error.retry_after is None else error.retry_after
-        self._pause = min(2 * self._pause, LONGEST_PAUSE_S)
-        return pause if pause < self._deadline.left else False
-
-
-def _address(url: str) -> Any:
-    address = urlsplit(url)
-    try:
-        port = address.port
-    except ValueError:
-        port = -1
-    if port == -1 or not address.hostname:
-        raise SettingsError(f"The url {url} has no host or no port that can be.", remedy="Correct url in [influxdb].")
-    return address
+    def pause(self, error: RefusalError) -> float | None:
+        """Seconds; None where the error stands."""
+        if self._left <= 0 or (error.status and error.status not in WORTH_ANOTHER_TRY):
+            return None
+        self._left -= 1
+        pause = self._next * random.uniform(1, 1.2) if error.retry_after is None else error.retry_after
+        self._next = min(2 * self._next, LONGEST_PAUSE_S)
+        return pause if pause < self._deadline.left else None
 
 
 def _remedy(status: int) -> str:

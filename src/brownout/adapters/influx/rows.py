@@ -75,6 +75,7 @@ def converted(block: bytes, names: list[str], kinds: Mapping[str, pa.DataType]) 
             convert_options=pacsv.ConvertOptions(
                 column_types=kinds,
                 include_columns=list(kinds),
+                null_values=[""],  # each further spelling is looked for in every number
                 strings_can_be_null=False,
                 timestamp_parsers=[pacsv.ISO8601],
             ),
@@ -110,10 +111,11 @@ class Limit:
 
 
 class Gathered:
-    """An array that grows in place: rows of one width, counted against a limit."""
+    """Rows of one width, counted against a limit. Blocks are kept apart until the end: growing would copy them."""
 
     def __init__(self, kind: npt.DTypeLike, limit: Limit, width: int = 0) -> None:
-        self._data: npt.NDArray[Any] = np.empty((0, width) if width else 0, kind)
+        self._blocks: list[npt.NDArray[Any]] = []
+        self._kind, self._shape = kind, (width,) if width else ()
         self._limit = limit
         self._rows = 0
 
@@ -121,17 +123,14 @@ class Gathered:
         return self._rows
 
     def room(self, rows: int) -> npt.NDArray[Any]:
-        """Space for so many more rows, to be filled before the next call."""
-        end = self._rows + rows
-        if end > len(self._data):
-            capacity = max(end, len(self._data) * 5 // 4, 4096)
-            self._data.resize((capacity, *self._data.shape[1:]), refcheck=False)
-        found = self._data[self._rows : end]
+        """Space for so many more rows, to be filled."""
+        found: npt.NDArray[Any] = np.empty((rows, *self._shape), self._kind)
         self._limit.take(found.nbytes)
-        self._rows = end
+        self._blocks.append(found)
+        self._rows += rows
         return found
 
     def array(self) -> npt.NDArray[Any]:
-        """All rows; nothing may be added afterwards."""
-        self._data.resize((self._rows, *self._data.shape[1:]), refcheck=False)
-        return self._data
+        """All rows; they are gone from here afterwards."""
+        blocks, self._blocks = self._blocks, []
+        return np.concatenate(blocks) if blocks else np.empty((0, *self._shape), self._kind)

@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from brownout.adapters.influx.assemble import from_wide
 from brownout.adapters.influx.credentials import Credentials
 from brownout.adapters.influx.delivery import deliver
 from brownout.adapters.influx.http import Ask, Connection, HttpServer, TooLargeError
 from brownout.adapters.influx.rows import plausible
+from brownout.adapters.influx.series_assembly import from_wide
 from brownout.adapters.influx.time_parts import PartReader
 from brownout.adapters.influx.transport import Deadline
 from brownout.ingest.raw import MeasurementSchema, Raw, Request
@@ -149,16 +149,11 @@ def columns_of(file: bytes, names: list[str], limit: int) -> pa.Table:
         unpacked = sum(parquet.metadata.row_group(n).total_byte_size for n in range(parquet.num_row_groups))
         if max(rows * wanted * CELL_BYTES, unpacked) > limit:
             raise TooLargeError(f"the samples of the answer take more than {limit / (1 << 20):g} MiB, the limit")
-        return pa.Table.from_batches(
-            parquet.iter_batches(batch_size=BATCH_ROWS, columns=names, use_threads=False), _schema_of(parquet, names)
-        )
+        batches = list(parquet.iter_batches(batch_size=BATCH_ROWS, columns=names, use_threads=False))
+        return pa.Table.from_batches(batches) if batches else parquet.schema_arrow.empty_table()
     except (pa.ArrowException, OSError) as error:
         said = str(error)
     raise ValueError(f"the answer is no whole Parquet file: {said}")
-
-
-def _schema_of(parquet: pq.ParquetFile, names: list[str]) -> pa.Schema:
-    return pa.schema([field for field in parquet.schema_arrow if field.name in names])
 
 
 def _whole(pieces: Iterable[bytes], limit: int) -> bytes:

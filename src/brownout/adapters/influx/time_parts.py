@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from brownout.adapters.influx.assemble import in_order
-from brownout.adapters.influx.http import TooLargeError
+from brownout.adapters.influx.http import RefusedError, TooLargeError
+from brownout.adapters.influx.series_assembly import in_order
 from brownout.adapters.influx.transport import Deadline
 from brownout.ingest.raw import Raw, Request
 
@@ -34,18 +34,26 @@ class PartReader:
         waiting = [request] if span is None else list(_in_steps(request, span))
         parts: list[Raw] = []
         deadline = Deadline(self._budget_s)
+        too_large: TooLargeError | None = None
         while waiting:
             part = waiting.pop(0)
             try:
                 parts.append(self._read(part, deadline))
-            except TooLargeError:
+            except TooLargeError as error:
+                too_large = error.with_traceback(None)
                 halves = _halves(part)
                 if len(halves) < 2 or deadline.left <= 0:
                     raise
                 self._spans[request.measurement] = _ms(halves[0].end) - _ms(halves[0].start)
                 waiting = [*halves, *waiting]
+            except RefusedError:
+                if too_large is not None and deadline.left <= 0:
+                    break
+                raise
             else:
-                deadline = Deadline(self._budget_s)
+                deadline, too_large = Deadline(self._budget_s), None
+        if too_large is not None:
+            raise too_large
         return joined(request.fields, parts)
 
 

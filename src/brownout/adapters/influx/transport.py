@@ -16,11 +16,13 @@ import httpcore
 
 from brownout.domain.errors import SettingsError
 
-__all__ = ["LOOPBACK", "Deadline", "pool_of", "until"]
+__all__ = ["LOOPBACK", "Deadline", "address_of", "pool_of", "until"]
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 PIECE = 1 << 16
 """Bytes that are sent before the deadline is looked at again."""
+RECEIVED = 1 << 18
+"""Bytes that are received at a time."""
 
 
 class Deadline:
@@ -66,8 +68,8 @@ class TimedStream(httpcore.NetworkStream):
         self._stream = stream
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Receive some bytes."""
-        return self._stream.read(max_bytes, _within(timeout))
+        """Receive some bytes, more than asked for where they are there: each piece costs more than its bytes."""
+        return self._stream.read(max(max_bytes, RECEIVED), _within(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Send all bytes."""
@@ -107,7 +109,19 @@ class TimedBackend(httpcore.NetworkBackend):
         return TimedStream(self._backend.connect_tcp(host, port, _within(timeout), local_address, socket_options))
 
 
-def pool_of(address: SplitResult, trust: SSLContext) -> httpcore.ConnectionPool:
+def address_of(url: str) -> SplitResult:
+    """Parts of an address; SettingsError where it names no host or a port that cannot be."""
+    address = urlsplit(url)
+    try:
+        port = address.port
+    except ValueError:
+        port = -1
+    if port == -1 or not address.hostname:
+        raise SettingsError(f"The url {url} has no host or no port that can be.", remedy="Correct url in [influxdb].")
+    return address
+
+
+def pool_of(address: SplitResult, trust: SSLContext | None) -> httpcore.ConnectionPool:
     """Connections to an address, through the proxy that the environment names; this machine is never asked of one."""
     proxy = _proxy_of(address)
     if not proxy:

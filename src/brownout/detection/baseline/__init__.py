@@ -1,1 +1,1 @@
-"""What is usual of a series, learned from its past without look-ahead."""
+"""The baseline of a series: what is normal for it at each time of day, learned from its history only."""

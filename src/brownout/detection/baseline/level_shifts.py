@@ -1,8 +1,8 @@
-"""Levels that have become usual: a lasting shift is accepted after a stated time, what follows is judged from there.
+"""Level shifts: a lasting change of a metric's level is accepted as its new normal after a stated time.
 
-A metric whose values have differed from those of the days before by about the same amount for the stated time has a new
-level. What lies before is moved by the difference, so that what is expected, how far it strays and what was ever seen
-speak of the new level; scores from the acceptance on are made anew.
+A metric has a new level when, for the stated time, its values have differed from those of the days before by about the
+same amount. Then everything before is moved by that amount, so that what is expected, how far it usually deviates and
+which values were ever measured are all stated for the new level, and the slots from then on are scored again.
 """
 
 from collections.abc import Sequence
@@ -23,27 +23,27 @@ from brownout.numerics.slots import HOUR_S, nearest_slots, slots_per_day
 __all__ = ["lasting_shifts", "moved_to_new_level", "rescored_after_shifts", "with_accepted_shifts"]
 
 LAGS = 3
-"""Days before the shift that its values are compared with."""
+"""Days before the shift that the values after it are compared with."""
 STEADY = 0.25
-"""Share of the shift by which its two halves may differ."""
+"""Share of the shift by which the first and the second half of the time after it may differ."""
 SIDE = 0.9
-"""Share of samples that must lie beyond half of the shift."""
+"""Share of samples that must have moved by at least half of the shift."""
 MEASURED = 0.5
-"""Share of samples that must be there."""
+"""Share of slots that must have been measured."""
 PASSES = 3
-"""A level that shifts again after it was accepted is found in another pass."""
+"""Passes over the scores: a level that shifts again after it was accepted is found by the next one."""
 
 
-def lasting_shifts(found: Sequence[Episode], panel: Panel, hours: float) -> tuple[Shift, ...]:
-    """Shifts that began in an episode and have lasted so long.
+def lasting_shifts(episodes: Sequence[Episode], panel: Panel, hours: float) -> tuple[Shift, ...]:
+    """Level shifts that began in an episode and have lasted for so many hours; at most one of each series.
 
-    Never accepted are levels beyond their metric's limit, and levels of what there was nothing of before and should be
-    nothing of: a degraded array does not become usual.
+    Two kinds are never accepted: a level beyond the metric's limit, and a level of something that should not be there
+    and was not there before, such as the failed disks of an array.
     """
     width = nearest_slots(hours * HOUR_S, panel.interval_s, least=2)
     slack = np.timedelta64(round(EpisodeSettings().clear_minutes * 60_000), "ms")
     first: dict[Series, Shift] = {}
-    for episode in sorted(found, key=lambda one: one.start):
+    for episode in sorted(episodes, key=lambda episode: episode.start):
         for mover in episode.movers:
             # A stray sample long before the episode is not where the level shifted.
             onset = max(mover.onset, episode.start - slack)
@@ -54,7 +54,7 @@ def lasting_shifts(found: Sequence[Episode], panel: Panel, hours: float) -> tupl
 
 
 def _shift(panel: Panel, mover: Mover, moved: np.datetime64, width: int) -> Shift | None:
-    """The shift of a metric from its onset on, by an amount or else by a factor, None where it did not last."""
+    """The shift of a metric from ``moved`` on, by an amount or else by a factor; None where it did not last."""
     row, column = panel.entity_ids.index(mover.series.entity), panel.metric_names.index(mover.series.metric)
     onset, metric = panel.slot(moved), panel.metrics[column]
     within = panel.values[row, onset : onset + width, column]
@@ -75,7 +75,7 @@ def _shift(panel: Panel, mover: Mover, moved: np.datetime64, width: int) -> Shif
 
 
 def _steady(change: Float) -> float | None:
-    """The median change ``[time]``, None where it is none or its halves or too many of its samples differ."""
+    """The median of the changes ``[time]``; None where it is 0, the two halves differ, or too few samples moved."""
     halves = [half[np.isfinite(half)] for half in np.array_split(change, 2)]
     if min(len(half) for half in halves) < MEASURED * len(change) / 2:
         return None
@@ -87,22 +87,25 @@ def _steady(change: Float) -> float | None:
 
 
 def _before(series: Float, onset: int, width: int, interval_s: int) -> Float:
-    """Median of the same times on the days before the onset, ``[time]``."""
+    """Lower median of the same times of day on the days before the onset, ``[time]``."""
     day = slots_per_day(interval_s)
     first = -(-width // day)
     slots = np.arange(onset, onset + width)
     days = [slots - day * lag for lag in range(first, first + LAGS)]
-    stack = np.stack([np.where(place >= 0, series[np.maximum(place, 0)], np.nan) for place in days])
+    stack = np.stack([np.where(day_slots >= 0, series[np.maximum(day_slots, 0)], np.nan) for day_slots in days])
     return quantile(stack, 0.5, axis=0, method="lower")
 
 
 def moved_to_new_level(panel: Panel, shifts: Sequence[Shift]) -> Panel:
-    """The panel with all that lies before each shift moved to its level, the earliest shift first."""
+    """The panel with everything before each shift moved to the level after it, the earliest shift first."""
     values = panel.values.copy()
-    for shift in sorted(shifts, key=lambda one: one.onset):
+    for shift in sorted(shifts, key=lambda shift: shift.onset):
         row, column = panel.entity_ids.index(shift.series.entity), panel.metric_names.index(shift.series.metric)
-        past = values[row, : max(panel.slot(shift.onset), 0), column]
-        past[:] = past * (shift.level / shift.usual) if shift.factor else past + (shift.level - shift.usual)
+        history = values[row, : max(panel.slot(shift.onset), 0), column]
+        if shift.factor:
+            history *= shift.level / shift.usual
+        else:
+            history += shift.level - shift.usual
     return replace(panel, values=values)
 
 
@@ -113,46 +116,46 @@ def rescored_after_shifts(
     shifts: Sequence[Shift],
     hours: float,
 ) -> tuple[AnomalyScores, tuple[Shift, ...]]:
-    """Scores with those from each acceptance on made anew, and all shifts: those given and those found on the way."""
-    known = [one for one in shifts if one.series.entity in panel.entity_ids and one.series.metric in panel.metric_names]
-    found = scores if not known else _made_anew(detector, scores, panel, known)
+    """Scores with the slots after each accepted shift scored again, and all shifts: those given and those found now."""
+    known = [s for s in shifts if s.series.entity in panel.entity_ids and s.series.metric in panel.metric_names]
+    current = scores if not known else _scored_again(detector, scores, panel, known)
     for _ in range(PASSES):
         new = [
             s
-            for s in lasting_shifts(find_episodes(found, panel), panel, hours)
+            for s in lasting_shifts(find_episodes(current, panel), panel, hours)
             if not any(_same(s, old) for old in known)
         ]
         if not new:
             break
         known += new
-        found = _made_anew(detector, scores, panel, known)
-    return found, tuple(known)
+        current = _scored_again(detector, scores, panel, known)
+    return current, tuple(known)
 
 
-def with_accepted_shifts(found: Sequence[Episode], shifts: Sequence[Shift]) -> list[Episode]:
-    """Episodes with the shifts that began within them and were accepted since."""
+def with_accepted_shifts(episodes: Sequence[Episode], shifts: Sequence[Shift]) -> list[Episode]:
+    """Episodes with the level shifts that began within them and have been accepted since."""
     slack = np.timedelta64(round(EpisodeSettings().clear_minutes * 60_000), "ms")
 
-    def own(episode: Episode) -> tuple[Shift, ...]:
+    def shifts_within(episode: Episode) -> tuple[Shift, ...]:
         return tuple(
             shift
             for shift in shifts
             if shift.series.entity == episode.entity and episode.start - slack <= shift.onset < episode.end
         )
 
-    return [replace(episode, shifts=own(episode)) for episode in found]
+    return [replace(episode, shifts=shifts_within(episode)) for episode in episodes]
 
 
-def _same(one: Shift, other: Shift) -> bool:
-    """Whether two shifts are the same: found from another begin of the data, the onset may differ."""
-    return one.series == other.series and bool(one.onset < other.at and other.onset < one.at)
+def _same(shift: Shift, other: Shift) -> bool:
+    """Whether two shifts are the same one; where the data begins elsewhere, its onset may be found elsewhere."""
+    return shift.series == other.series and bool(shift.onset < other.at and other.onset < shift.at)
 
 
-def _made_anew(
+def _scored_again(
     detector: IsolationForestDetector, scores: AnomalyScores, panel: Panel, shifts: Sequence[Shift]
 ) -> AnomalyScores:
-    """Scores of the entities of shifts, from each acceptance on by the panel with all shifts accepted until then."""
-    if scores.levels is None:
+    """Scores in which the entities of each shift are, from its acceptance on, scored on the moved panel."""
+    if scores.levels is None or not len(scores.times):
         return scores
     levels, novelties, deviations = scores.levels.copy(), scores.scores.copy(), scores.deviations.copy()
     first = panel.slot(scores.times[0])
@@ -163,8 +166,8 @@ def _made_anew(
         begin = max(panel.slot(at), first)
         if begin >= panel.values.shape[1]:
             continue
-        own = moved_to_new_level(panel, until).select(entities=rows)
-        again = detector.score(own, begin)
+        moved = moved_to_new_level(panel, until).select(entities=rows)
+        again = detector.score(moved, begin)
         levels[rows, begin - first :] = again.scores if again.levels is None else again.levels
         novelties[rows, begin - first :] = again.scores
         deviations[rows, begin - first :] = again.deviations

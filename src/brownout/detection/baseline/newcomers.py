@@ -1,7 +1,7 @@
-"""Newcomers: what is new has no past of its own, so it is judged by that of its peers until it has.
+"""Newcomers: entities with little history of their own are judged by that of their peers.
 
-Of each day that a newcomer lacks, the values of another peer stand in: the median of the same time of the last days is
-then that of the peers, and the usual spread how far they lie apart. Its own days take their place one after the other.
+Each day that a newcomer lacks is filled with the values of another peer. The usual level at a time of day is then the
+median of the peers, and the usual spread how far they differ. Days of the newcomer's own replace them one by one.
 """
 
 from collections.abc import Mapping
@@ -13,14 +13,16 @@ from brownout.domain.findings import AnomalyScores
 from brownout.domain.panel import DAY_S, Float, Panel
 from brownout.domain.similarity import most_similar
 
-__all__ = ["newcomers_in", "with_peer_history", "without_peer_slots"]
+__all__ = ["newcomers_in", "with_peer_history", "without_first_day", "without_peer_slots"]
 
 LEAST_DAYS = 0.5
-"""Days of past that an entity must lack to be a newcomer."""
+"""Days of history that an entity must lack to be a newcomer."""
 
 
 def newcomers_in(panel: Panel) -> Mapping[int, int]:
-    """First measured slot of each newcomer, by row; what was never measured is none."""
+    """First measured slot of each newcomer by row of the panel; an entity that was never measured is no newcomer."""
+    if not panel.values.shape[1]:
+        return {}
     seen = np.logical_or.reduce(np.isfinite(panel.values), axis=2)
     first = np.where(seen.any(axis=1), seen.argmax(axis=1), 0)
     least = LEAST_DAYS * DAY_S / panel.interval_s
@@ -28,9 +30,10 @@ def newcomers_in(panel: Panel) -> Mapping[int, int]:
 
 
 def with_peer_history(panel: Panel, peers: Panel, newcomers: Mapping[int, int]) -> Panel:
-    """The panel with the days before each newcomer's first slot taken from its peers, another one each day.
+    """The panel with the time before each newcomer's first slot filled from its peers, another peer each day.
 
-    ``peers`` has the interval of the panel; a slot that a peer lacks stays a gap.
+    ``newcomers`` are rows and first slots as ``newcomers_in`` gives them; ``peers`` has the interval of the panel.
+    Slots that a peer was not measured in stay gaps.
     """
     if not peers.entities or not newcomers:
         return panel
@@ -48,14 +51,35 @@ def with_peer_history(panel: Panel, peers: Panel, newcomers: Mapping[int, int]) 
 
 
 def without_peer_slots(scores: AnomalyScores, panel: Panel, newcomers: Mapping[int, int]) -> AnomalyScores:
-    """Scores without those of slots that were lent; ``panel`` is the one that was scored."""
-    if not newcomers or scores.levels is None:
+    """Scores without those of slots that were filled from peers; ``panel`` is the one that was scored."""
+    if not newcomers or scores.levels is None or not len(scores.times):
         return scores
     begin = panel.slot(scores.times[0])
     levels, novelties = scores.levels.copy(), scores.scores.copy()
     for row, first in newcomers.items():
         levels[row, : max(first - begin, 0)] = np.nan
         novelties[row, : max(first - begin, 0)] = np.nan
+    return replace(scores, levels=levels, scores=novelties)
+
+
+def without_first_day(scores: AnomalyScores, panel: Panel) -> AnomalyScores:
+    """Scores without those of the first day that is known of each entity, which has no baseline to be judged by.
+
+    What is beyond a limit needs none: slots at which a metric exceeds its limit keep their scores. ``panel`` is the one
+    that was scored: history that was filled from peers counts as known.
+    """
+    if scores.levels is None or not scores.levels.size:
+        return scores
+    measured = np.logical_or.reduce(np.isfinite(panel.values), axis=2)
+    known_since = np.where(measured.any(axis=1), measured.argmax(axis=1), panel.values.shape[1])
+    begin = panel.slot(scores.times[0])
+    part = panel.values[:, begin : begin + len(scores.times)]
+    exceeded = np.zeros(part.shape[:2], bool)
+    for column, metric in enumerate(panel.metrics):
+        exceeded |= metric.exceeds(part[..., column])
+    slots = begin + np.arange(part.shape[1])
+    unjudged = (slots[None] < known_since[:, None] + panel.slots_per_day) & ~exceeded
+    levels, novelties = (np.where(unjudged, np.float32(np.nan), kept) for kept in (scores.levels, scores.scores))
     return replace(scores, levels=levels, scores=novelties)
 
 

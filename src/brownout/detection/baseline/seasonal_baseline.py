@@ -1,7 +1,7 @@
-"""What the past of each series tells: its usual level at this time of day, and how far it usually strays.
+"""The baseline of each series: its usual level at each time of day, and how far it usually deviates from it.
 
-Series are rows ``[series, slot]``. Everything here looks back only. Statistics that are costly are renewed every few
-hours from what lies before, so that a shift of level is the new normal after a day and a change of spread after a few.
+Series are rows ``[series, slot]``. A slot is only ever compared with earlier ones. Costly statistics are renewed every
+few hours from the history before, so that a new level is normal after a day, and a new spread after a few days.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,22 +25,23 @@ __all__ = [
 ]
 
 REFERENCES = 2000
-"""Earlier slots that a value is compared with, evenly chosen."""
+"""Most earlier slots that a value is compared with, evenly chosen."""
 RANGED = 200
-"""Earlier slots that a range is told from, evenly chosen."""
+"""Most earlier slots that a range is measured on, evenly chosen."""
 
 
 def seasonal_levels(blocks: Float, axis: TimeAxis) -> tuple[Float, Float, Float]:
-    """Levels that the past leads to expect of blocks ``[series, block]``, NaN where it is too short.
+    """Three expectations of each block ``[series, block]``, NaN where the history is too short.
 
-    The ways: the median of the same time of the last seven days, the same time a week ago, the median of the last day.
+    They are the median of the same time of day on the last seven days, the value at the same time a week ago, and the
+    median of the last day.
     """
     earlier = _earlier(blocks, axis)
     return median_of_layers(earlier), earlier[DAYS - 1], _last_day(blocks, axis.blocks_per_day, range(blocks.shape[1]))
 
 
 def usual_at_this_time(blocks: Float, axis: TimeAxis) -> Float:
-    """The first way of :func:`seasonal`, or where there is none the last one."""
+    """The median of the same time on the last seven days, or where there is none, the median of the last day."""
     usual = median_of_layers(_earlier(blocks, axis))
     missing = np.isnan(usual)
     wanted = np.flatnonzero(missing.any(axis=0))
@@ -48,12 +49,12 @@ def usual_at_this_time(blocks: Float, axis: TimeAxis) -> Float:
 
 
 def _earlier(blocks: Float, axis: TimeAxis) -> list[Float]:
-    """The same time on each of the last days."""
+    """Values at the same time of day on each of the last days, the latest day first."""
     return [_shift(blocks, axis.blocks_per_day * k) for k in range(1, DAYS + 1)]
 
 
 def _last_day(blocks: Float, day: int, wanted: Iterable[int]) -> Float:
-    """Median of the last day's blocks, renewed 24 times a day, for the parts of the day that have wanted blocks."""
+    """Median of the last day's blocks, renewed 24 times a day; only for the hours that hold a wanted block."""
     recent = np.full_like(blocks, np.nan)
     every = max(day // 24, 1)
     for first in sorted({block // every * every for block in wanted}):
@@ -62,67 +63,67 @@ def _last_day(blocks: Float, day: int, wanted: Iterable[int]) -> Float:
 
 
 def history_quantiles(values: Float, levels: Sequence[float], axis: TimeAxis) -> list[Float]:
-    """Quantiles of all that lies before each renewal, each ``[series, renewal]``; NaN where nothing does."""
+    """Quantiles of the whole history before each renewal, each ``[series, renewal]``; NaN where there is none."""
     found = [quantiles(values[:, : end : max(end // RANGED, 1)], levels) for end in axis.renewals.tolist()]
     return [np.stack(level, axis=1) for level in zip(*found, strict=True)]
 
 
 def at_sampled_slots(blocks: Float, axis: TimeAxis) -> Float:
-    """Values of blocks at each of the places in them."""
+    """Values of blocks, at each of the sampled slots that lie in them."""
     return np.take(blocks, axis.sampled // axis.block_slots, axis=1)
 
 
 def usual_spread(residuals: Float, axis: TimeAxis) -> Float:
-    """Usual size of residuals ``[series, place]`` on the days before each renewal due; NaN where unknown.
+    """Usual size of residuals ``[series, sampled slot]`` before each renewal from the first one due; NaN where unknown.
 
-    Of a day, the 90 % quantile in units of a normal deviation, or a quarter of the 99 % quantile where that is more:
-    movements that come every few hours are usual, however flat the series is between them. Of the last seven days the
-    median, so that an incident on some of them does not hide the next one.
+    The size on one day is the 90 % quantile in units of a normal deviation, or a quarter of the 99 % quantile where
+    that is more: movements that come every few hours are usual, however flat the series is between them. Of the last
+    seven days the median counts, so that an incident on some of them does not hide the next one.
     """
     sampled = np.flatnonzero(axis.sampled % axis.sampling_step == 0)
     slots = axis.sampled[sampled]
     sizes = np.abs(np.take(residuals, sampled, axis=1))
-    a_day = max(axis.slots_per_day // axis.renewal_slots, 1)
-    first = max(axis.first_renewal - (DAYS - 1) * a_day, 0)
+    renewals_per_day = max(axis.slots_per_day // axis.renewal_slots, 1)
+    first = max(axis.first_renewal - (DAYS - 1) * renewals_per_day, 0)
     daily = []
     for end in axis.renewals[first:].tolist():
         begin, last = np.searchsorted(slots, (end - axis.slots_per_day, end)).tolist()
         high, highest = quantiles(sizes[:, begin:last], (0.9, 0.99))
         daily.append(np.fmax(high / 1.645, highest / 4))
     stack = np.stack(daily, axis=1)
-    return median_of_layers([_shift(stack, a_day * k) for k in range(DAYS)])[:, axis.first_renewal - first :]
+    return median_of_layers([_shift(stack, renewals_per_day * k) for k in range(DAYS)])[:, axis.first_renewal - first :]
 
 
 def distance_to_nearest(asked: Float, known: Float, slots: Index, axis: TimeAxis) -> Float:
-    """Distance at each place to the nearest value known before its last renewal, signed; NaN where none was.
+    """Signed distance of each value to the nearest one measured before its last renewal; NaN where there was none.
 
-    ``asked [series, place]`` are the values at the places, ``known [series, k]`` those at ``slots [k]``, in order.
+    ``asked [series, sampled slot]`` are the values at the sampled slots of the axis, ``known [series, k]`` the values
+    at ``slots [k]``, in order of time, that they are compared with.
     """
-    places = axis.sampled
-    found = np.full(asked.shape, np.nan, np.float32)
+    distances = np.full(asked.shape, np.nan, np.float32)
     edges = [*axis.renewals.tolist(), axis.slots]
     ordered, count, pace = known[:, :0], 0, 0
     for first, last in pairwise(edges[1:]):
-        begin, end = np.searchsorted(places, (first, last)).tolist()
+        begin, end = np.searchsorted(axis.sampled, (first, last)).tolist()
         if begin < end:
             earlier = int(np.searchsorted(slots, first))
             if pace != max(earlier // REFERENCES, 1):
                 ordered, count, pace = known[:, :0], 0, max(earlier // REFERENCES, 1)
             ordered = _merged(ordered, known[:, count * pace : earlier : pace])
             count = ordered.shape[1]
-            found[:, begin:end] = _to_nearest(ordered, asked[:, begin:end])
-    return found
+            distances[:, begin:end] = _to_nearest(ordered, asked[:, begin:end])
+    return distances
 
 
 def _merged(ordered: Float, new: Float) -> Float:
-    """Values in order, NaN last, with new ones among them; a stable sort only merges, four times as quick as anew."""
+    """Sorted values (NaN last) with new ones sorted in; a stable sort only merges, which is four times as quick."""
     both = np.concatenate([ordered, new], axis=1)
     both.sort(axis=1, kind="stable" if ordered.shape[1] else None)
     return both
 
 
 def _to_nearest(known: Float, asked: Float) -> Float:
-    """Signed distance of what is asked to the nearest known value; ``known [series, value]`` is in order, NaN last."""
+    """Signed distance of each asked value to the nearest known one; ``known [series, k]`` is sorted, NaN last."""
     width = known.shape[1]
     above = _search(known, asked)
     base = np.arange(len(known))[:, None] * width
@@ -135,7 +136,7 @@ def _to_nearest(known: Float, asked: Float) -> Float:
 
 
 def _search(known: Float, asked: Float) -> Index:
-    """Place of the first known value that is not below each asked one; NaN in ``known`` is above everything."""
+    """Index of the first known value that is not below each asked one; NaN in ``known`` is above everything."""
     bits = known.shape[1].bit_length()
     padded = np.full((len(known), 1 << bits), np.inf, np.float32)
     padded[:, : known.shape[1]] = known
@@ -147,19 +148,19 @@ def _search(known: Float, asked: Float) -> Index:
     for bit in range(bits - 1, -1, -1):
         step = 1 << bit
         before += step * (np.take(flat, before + step) < asked)
-    place: Index = before + 1 - start
-    return place
+    index: Index = before + 1 - start
+    return index
 
 
 def beyond_record(values: Float, floor: Float, start: int) -> Float:
-    """How far a value lies beyond all that was measured before it, signed, in percent of the range until then.
+    """How far each value lies beyond everything measured before it, signed, in percent of the range until then.
 
-    For the slots from ``start`` on; ``floor`` has the shape of the result.
+    It is computed for the slots from ``start`` on; ``floor`` is the least spread there, of the shape of the result.
     """
     highest = np.fmax.accumulate(values, axis=1)[:, max(start - 1, 0) : -1]
     lowest = np.fmin.accumulate(values, axis=1)[:, max(start - 1, 0) : -1]
     if not start:
-        highest, lowest = (np.concatenate([values[:, :1], past], axis=1) for past in (highest, lowest))
+        highest, lowest = (np.concatenate([values[:, :1], extreme], axis=1) for extreme in (highest, lowest))
     now = values[:, start:]
     beyond = np.fmax(now - highest, 0) + np.fmin(now - lowest, 0)
     share: Float = 100 * beyond / np.fmax(highest - lowest, 10 * floor)
@@ -167,7 +168,7 @@ def beyond_record(values: Float, floor: Float, start: int) -> Float:
 
 
 def _shift(values: Float, columns: int) -> Float:
-    """Values ``columns`` earlier, NaN before the first."""
+    """Values as they were ``columns`` columns earlier, NaN before the first."""
     shifted = np.full_like(values, np.nan)
     if columns < values.shape[1]:
         shifted[:, columns:] = values[:, : values.shape[1] - columns]

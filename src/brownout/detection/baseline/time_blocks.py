@@ -1,4 +1,8 @@
-"""The time axis of a panel: its blocks and days, when statistics are renewed, and the slots that are looked at."""
+"""The time axis of a panel as detection sees it.
+
+Slots are grouped into blocks (a quarter of an hour) and days; costly statistics are renewed only every few hours; of
+the history before the first slot to be scored only a sample is evaluated.
+"""
 
 from dataclasses import dataclass
 from math import gcd
@@ -14,17 +18,19 @@ __all__ = ["DAYS", "TimeAxis"]
 BLOCK_S = 900
 """Levels are kept by the quarter of an hour: fine enough for a day's shape, coarse enough to be quick."""
 DAYS = 7
+"""Days of history that a value is compared with."""
 RENEW_S = 6 * HOUR_S
 """Spreads are renewed every six hours."""
 SAMPLES = 56
-"""Slots of a day, at least, that its spread is measured on."""
+"""Least number of slots of a day that its spread is measured on."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimeAxis:
-    """The time axis of a panel in slots: its length, and the first slot that is asked for.
+    """A panel of ``slots`` slots, of which those from ``start`` on are scored.
 
-    What lies before ``start`` serves as past: only a sample of it is looked at, the same one whatever ``start`` is.
+    What lies before ``start`` is history. Only a sample of it is evaluated, and a slot belongs to the sample or not
+    whatever ``start`` is, so that a score does not depend on where scoring begins.
     """
 
     slots: int
@@ -59,14 +65,14 @@ class TimeAxis:
 
     @property
     def first_renewal(self) -> int:
-        """Number of the last renewal at or before ``start``."""
+        """Index of the last renewal at or before ``start``."""
         return self.start // self.renewal_slots
 
     @property
     def sampling_step(self) -> int:
         """Slots from one sampled slot to the next.
 
-        It shares no factor with the hour, or what comes on the hour would always be sampled, or never.
+        It shares no factor with the slots of an hour: what happens once an hour would be sampled always, or never.
         """
         hour = whole_slots(HOUR_S, self.interval_s)
         widest = max(self.slots_per_day // SAMPLES, 1)
@@ -74,17 +80,20 @@ class TimeAxis:
 
     @property
     def sampled(self) -> Index:
-        """Slots whose residuals are known: sampled ones of the days that spreads look back to, and all from start."""
+        """Slots that are evaluated: a sample of the days that spreads look back to, then every slot from start on."""
         reach = self.start - (DAYS * self.slots_per_day + self.renewal_slots)
         first = max(-(-reach // self.sampling_step) * self.sampling_step, 0)
         return np.concatenate([np.arange(first, self.start, self.sampling_step), np.arange(self.start, self.slots)])
 
     @property
     def sampled_before_start(self) -> int:
-        """Number of the places before ``start``."""
+        """How many of the sampled slots lie before ``start``."""
         return len(self.sampled) - (self.slots - self.start)
 
     def at_each_slot(self, statistics: Float) -> Float:
-        """Statistics ``[series, renewal]`` of those due at every slot from ``start`` on, each from its last renewal."""
+        """Statistics ``[series, renewal]`` as they hold at every slot from ``start`` on: those of its last renewal.
+
+        ``statistics`` begin with the renewal ``first_renewal``.
+        """
         which = np.arange(self.start, self.slots) // self.renewal_slots - self.first_renewal
         return np.take(statistics, which, axis=1)

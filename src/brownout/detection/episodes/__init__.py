@@ -1,1 +1,1 @@
-"""From scores to episodes: spans, threshold rules, outliers, and the metrics that moved."""
+"""Episodes: spans of high scores, the metrics that moved, the rules raised, and the kind of movement."""

@@ -1,4 +1,4 @@
-"""Attribution: how much of a level each metric has made, by leaving each one out."""
+"""Attribution: how much each metric contributed to a score, found by leaving each one out in turn."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,11 +17,13 @@ __all__ = ["metric_shares", "with_metric_shares"]
 def metric_shares(
     detector: IsolationForestDetector, panel: Panel, rows: Sequence[int], slots: Sequence[int]
 ) -> npt.NDArray[np.float64]:
-    """Shares ``[place, metric]`` of the level at places (row and slot of a panel) that each metric has made.
+    """Shares ``[point, metric]`` of each metric in the level at some points, pairs of a row and a slot of a panel.
 
-    A metric's share is what the level loses when the metric is as usual in every view; shares sum to 1, or are all 0
-    where no single metric matters.
+    A metric's share is by how much the level falls when the metric is set to its usual value in every view. Shares sum
+    to 1, or are all 0 where no single metric matters.
     """
+    if not len(rows):
+        return np.zeros((0, len(panel.metrics)))
     variants = features_without(panel, rows, slots)
     levels = detector.levels(variants, panel.entities[0].kind).astype(np.float64)
     lost = np.nan_to_num(np.maximum(levels[:, :1] - levels[:, 1:], 0))
@@ -31,21 +33,21 @@ def metric_shares(
 
 
 def with_metric_shares(
-    found: Sequence[Episode], scores: AnomalyScores, panel: Panel, detector: IsolationForestDetector
+    episodes: Sequence[Episode], scores: AnomalyScores, panel: Panel, detector: IsolationForestDetector
 ) -> tuple[Episode, ...]:
-    """Episodes whose movers carry their share of the highest level, largest first."""
-    if not found:
+    """Episodes in which each metric that moved has its share in the highest level, the largest share first."""
+    if not episodes:
         return ()
-    rows = [scores.entities.index(episode.entity) for episode in found]
+    rows = [scores.entities.index(episode.entity) for episode in episodes]
     levels = scores.scores if scores.levels is None else scores.levels
-    slots = [_peak(levels[row], scores, episode) for row, episode in zip(rows, found, strict=True)]
+    slots = [_peak(levels[row], scores, episode) for row, episode in zip(rows, episodes, strict=True)]
     begin = panel.slot(scores.times[0])
-    own = sorted(set(rows))
-    part = panel.select(entities=own)
-    shares = metric_shares(detector, part, [own.index(row) for row in rows], [begin + slot for slot in slots])
+    concerned = sorted(set(rows))
+    part = panel.select(entities=concerned)
+    shares = metric_shares(detector, part, [concerned.index(row) for row in rows], [begin + slot for slot in slots])
     return tuple(
         replace(episode, movers=_ordered(episode.movers, share, panel.metric_names))
-        for episode, share in zip(found, shares, strict=True)
+        for episode, share in zip(episodes, shares, strict=True)
     )
 
 

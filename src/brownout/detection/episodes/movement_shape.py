@@ -1,4 +1,4 @@
-"""The shape of an episode, told from the metric that moved most: what kind of movement, and when it began."""
+"""The shape of an episode: which kind of movement its leading metric made."""
 
 import numpy as np
 
@@ -8,17 +8,17 @@ from brownout.domain.panel import Float
 __all__ = ["shape_of"]
 
 SPIKE_SLOTS = 5
-"""A movement of so few slots is a spike."""
+"""A movement of at most so many slots is a spike."""
 GONE = 0.5
 """Share of slots without a value from which a metric has dropped out."""
 FLAT = 0.05
-"""Scatter as a share of the usual one below which a metric has frozen."""
+"""Standard deviation as a share of the usual one, below which a metric has frozen."""
 RAMP = 0.85
-"""Correlation with time from which a movement is a ramp, unless most of it comes at once."""
+"""Correlation with time from which a movement is a ramp, unless much of it comes at once."""
 AT_ONCE = 0.5
-"""Share of the whole rise within a tenth of the episode that makes it a step."""
+"""Share of the whole rise that, within a tenth of the episode, makes it a step."""
 RETURNS = 3
-"""Times that a metric must leave its usual band to come in bursts."""
+"""Times that a metric must leave its usual range for its movement to count as bursts."""
 REGULAR = 0.35
 """Spread of the distances between bursts, as a share of their mean, below which they are periodic."""
 
@@ -29,7 +29,7 @@ def shape_of(values: Float, before: Float, deviation: Float, line: float) -> Sha
     ``line`` is the deviation from which a slot counts as moved.
     """
     seen = np.isfinite(values)
-    if seen.mean() < 1 - GONE:
+    if not seen.any() or seen.mean() < 1 - GONE:
         return Shape.DROPOUT
     within, usual = values[seen], before[np.isfinite(before)]
     if len(within) > SPIKE_SLOTS and len(usual) > SPIKE_SLOTS and np.std(within) < FLAT * np.std(usual):
@@ -46,7 +46,7 @@ def shape_of(values: Float, before: Float, deviation: Float, line: float) -> Sha
 
 
 def _rise(values: Float) -> Shape:
-    """A ramp climbs all along; a step does most of its way at once."""
+    """Ramp or step: a ramp climbs all along, a step does most of its way at once."""
     smooth = np.convolve(values, np.ones(3) / 3, mode="valid") if len(values) > 5 else values
     tenth = max(len(smooth) // 10, 1)
     whole = float(np.ptp(smooth))

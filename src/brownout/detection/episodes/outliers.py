@@ -1,4 +1,4 @@
-"""Single outliers: one sample far from all others is no brownout, however far it is."""
+"""Episodes that a single outlying sample made: one sample is no brownout, however far it lies from the others."""
 
 from collections.abc import Sequence
 
@@ -10,22 +10,22 @@ from brownout.domain.panel import Panel
 __all__ = ["single_sample_episodes"]
 
 LONE_S = 120
-"""A sample stands for no more than this: with longer intervals one sample is an incident of minutes."""
+"""Longest interval at which a sample can be an outlier: with longer ones it stands for an incident of minutes."""
 FAR = 0.5
 """Share of the largest distance to the usual value from which a sample is far."""
 AFTER = 2
-"""Ordinary samples that must follow before a far one is known to be alone."""
+"""Normal samples that must follow before a far one is known to be single."""
 MOST = 0.9
-"""Share of the level that the metric must have made."""
+"""Share in the level that the metric must have."""
 
 
-def single_sample_episodes(found: Sequence[Episode], panel: Panel) -> tuple[SuppressedEpisode, ...]:
-    """Episodes that a single sample of one metric made; those with a raised rule never are. ``panel`` holds them."""
+def single_sample_episodes(episodes: Sequence[Episode], panel: Panel) -> tuple[SuppressedEpisode, ...]:
+    """Episodes that a single sample of one metric made; never one with a raised rule. ``panel`` holds their slots."""
     if panel.interval_s > LONE_S:
         return ()
     return tuple(
         SuppressedEpisode(episode=episode, why=SuppressionReason.OUTLIER, reason=reason, because=episode.lead)
-        for episode in found
+        for episode in episodes
         if (reason := _reason(episode, panel))
     )
 
@@ -37,7 +37,7 @@ def _reason(episode: Episode, panel: Panel) -> str:
     lead = episode.movers[0]
     metric = panel.metrics[panel.metric_names.index(lead.series.metric)]
     first, last = (max(panel.slot(time), 0) for time in (min(lead.onset, episode.start), episode.end))
-    # An episode can be over with its one sample: what follows tells that it was alone.
+    # An episode can end with its one sample: only what follows shows that the sample was single.
     within = slice(first, last + AFTER + 1)
     values = panel.values[panel.entity_ids.index(episode.entity), within, panel.metrics.index(metric)]
     values = values[np.isfinite(values)]

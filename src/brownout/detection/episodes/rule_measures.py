@@ -1,4 +1,7 @@
-"""What a rule looks at besides the value itself: how far it rose, how it compares with its usual, when it runs out."""
+"""Measures that threshold rules compare: how far a value rose, its ratio to the usual one, when it will run out.
+
+Each takes values ``[entity, time]``, the interval and a span in seconds, and looks back only.
+"""
 
 from collections.abc import Callable, Mapping
 
@@ -13,25 +16,25 @@ __all__ = ["MEASURES", "line_above_usual", "measure_values"]
 
 DAYS = 7
 PARTS = 12
-"""Means of equal parts of the span that a trend is told from."""
+"""Equal parts of the span whose means show a trend."""
 SIGNIFICANT = 2.326
 """Normal deviate of a one-sided p of 0.01 in the Mann-Kendall test."""
 MAD = 1.4826
 
 
 def rise(values: Float, interval_s: int, span_s: float) -> Float:
-    """Value minus the least of the span up to it, ``[entity, time]``."""
+    """Value minus the least value of the span up to it, ``[entity, time]``."""
     return -drop(-values, interval_s, span_s)
 
 
 def drop(values: Float, interval_s: int, span_s: float) -> Float:
-    """Value minus the greatest of the span up to it: negative where it fell."""
+    """Value minus the greatest value of the span up to it: negative where it fell."""
     fallen: Float = values - rolling_extreme(np.fmax, values, nearest_slots(span_s, interval_s))
     return fallen
 
 
 def shift(values: Float, interval_s: int, span_s: float) -> Float:
-    """Value minus the median of the span before its hour, ``[entity, time]``; NaN where less than half is known."""
+    """Value minus the median of the span before the hour it lies in; NaN where less than half of that is measured."""
     width = whole_slots(HOUR_S, interval_s)
     span = nearest_slots(span_s, interval_s)
     moved = np.full(values.shape, np.nan, np.float32)
@@ -45,7 +48,7 @@ def shift(values: Float, interval_s: int, span_s: float) -> Float:
 
 
 def times(values: Float, interval_s: int, span_s: float) -> Float:
-    """Value over the median of the same hour on the last seven days; NaN where that is not known or not positive."""
+    """Value divided by the median of the same hour on the last seven days; NaN where that is unknown or not above 0."""
     del span_s
     usual, _ = _usual(values, interval_s)
     ratio: Float = np.divide(values, usual, out=np.full_like(values, np.nan), where=usual > 0)
@@ -53,16 +56,17 @@ def times(values: Float, interval_s: int, span_s: float) -> Float:
 
 
 def line_above_usual(values: Float, interval_s: int, spreads: float) -> Float:
-    """The line so many usual spreads (1.4826 MAD) above the same hour of the last seven days; NaN = unknown."""
+    """Line so many usual spreads (1.4826 MAD) above the median of this hour on the last seven days; NaN = unknown."""
     usual, spread = _usual(values, interval_s)
     line: Float = usual + np.float32(spreads) * spread
     return line
 
 
 def hours_left(values: Float, interval_s: int, span_s: float) -> Float:
-    """Hours until zero by the Theil-Sen slope of twelve means over the span, infinite unless Mann-Kendall finds a fall.
+    """Hours until the value reaches zero, by the Theil-Sen slope of twelve means over the span.
 
-    NaN where a mean is missing. Told anew after each twelfth of the span, and kept until the next.
+    Infinite unless the Mann-Kendall test finds a fall; NaN where a mean is missing. Computed after each twelfth of the
+    span, and kept until the next.
     """
     part = nearest_slots(span_s / PARTS, interval_s)
     count = values.shape[1] // part
@@ -92,7 +96,7 @@ def hours_left(values: Float, interval_s: int, span_s: float) -> Float:
 
 
 def _usual(values: Float, interval_s: int) -> tuple[Float, Float]:
-    """Median and spread of the same hour of the day on up to seven days before, at each slot; NaN before the second."""
+    """At each slot, median and spread of the same hour of the day on up to seven earlier days; NaN on the first day."""
     width = whole_slots(HOUR_S, interval_s)
     day = slots_per_day(width * interval_s)
     count = -(-values.shape[1] // width)
@@ -102,7 +106,7 @@ def _usual(values: Float, interval_s: int) -> tuple[Float, Float]:
     usual, spread = (np.full((len(values), count), np.nan, np.float32) for _ in range(2))
     for hour in range(day, count):
         before = hours[:, [hour - day * back for back in range(1, DAYS + 1) if hour >= day * back]]
-        pool = before.reshape(len(values), -1)
+        pool = before.reshape(len(values), before.shape[1] * width)
         rows = np.isfinite(pool).sum(axis=1) >= pool.shape[1] / 2
         if rows.any():
             middle = median(pool[rows])
@@ -113,11 +117,11 @@ def _usual(values: Float, interval_s: int) -> tuple[Float, Float]:
 
 
 def measure_values(name: str, values: Float, interval_s: int, span_s: float) -> Float:
-    """What a measure says ``[entity, time]``; NaN where less than 80 % of its span was measured."""
-    found = MEASURES[name](values, interval_s, span_s)
+    """Values of a measure by name ``[entity, time]``; NaN where less than 80 % of its span was measured."""
+    figures = MEASURES[name](values, interval_s, span_s)
     width = nearest_slots(span_s, interval_s)
     covered = rolling_sum(np.isfinite(values), width) >= 0.8 * width
-    return np.where(covered, found, np.float32(np.nan))
+    return np.where(covered, figures, np.float32(np.nan))
 
 
 MEASURES: Mapping[str, Callable[[Float, int, float], Float]] = {

@@ -15,31 +15,31 @@ __all__ = ["find_episodes", "in_progress"]
 
 
 def find_episodes(scores: AnomalyScores, panel: Panel, settings: EpisodeSettings | None = None) -> tuple[Episode, ...]:
-    """Episodes of all entities in order of their start; ``panel`` holds the scored slots and their past."""
+    """Episodes of all entities, in order of start; ``panel`` holds the scored slots and the history before them."""
     settings = settings or EpisodeSettings()
     levels = _levels(scores)
-    found = []
+    episodes = []
     for row in np.flatnonzero(np.nanmax(np.nan_to_num(levels, nan=-1.0), axis=1, initial=-1) >= 1.0).tolist():
         for first, last in _spans(levels[row], settings, scores.interval_s):
-            found.append(_episode(scores, panel, row, (first, last), settings))
-    return tuple(sorted(found, key=lambda episode: (episode.start, episode.entity)))
+            episodes.append(_episode(scores, panel, row, (first, last), settings))
+    return tuple(sorted(episodes, key=lambda episode: (episode.start, episode.entity)))
 
 
 def in_progress(levels: Float, interval_s: int, settings: EpisodeSettings | None = None) -> Marks:
-    """Slots ``[entity, time]`` at which an episode is known to be going on: from its confirmation until it has cleared.
+    """Slots ``[entity, time]`` at which an episode is known to be in progress, told without looking ahead.
 
-    Looks back only: an episode is confirmed by the slot that gives it enough evidence, and has cleared when the level
-    has stayed below the clearing line for the clearing time.
+    An episode is known from the slot on that gives it enough slots above the boundary, until its level has stayed below
+    the clearing line for the clearing time.
     """
     settings = settings or EpisodeSettings()
-    patience = settings.clearing_slots(interval_s)
+    clearing = settings.clearing_slots(interval_s)
     marks = np.zeros(levels.shape, bool)
     for row in np.flatnonzero((np.nan_to_num(levels) >= 1.0).any(axis=1)).tolist():
         for first, last in _spans(levels[row], settings, interval_s):
             inside = levels[row, first:last]
             enough = np.cumsum(inside >= 1.0) >= settings.least_slots_of(interval_s)
             confirmed = first + int(np.argmax(enough | (inside >= settings.obvious)))
-            marks[row, confirmed : last + patience] = True
+            marks[row, confirmed : last + clearing] = True
     return marks
 
 
@@ -48,10 +48,10 @@ def _levels(scores: AnomalyScores) -> Float:
 
 
 def _spans(level: Float, settings: EpisodeSettings, interval_s: int) -> list[tuple[int, int]]:
-    """Slots ``first`` until before ``last`` of each episode of one entity; gaps neither begin nor end one."""
+    """First slot, and the slot after the last one, of each episode of one entity; gaps neither begin nor end one."""
     above = np.flatnonzero(level >= 1.0)
     high = np.flatnonzero(level >= settings.clear)
-    # An episode holds on while the level is at the clearing line at least once in each span of patience.
+    # An episode lasts while the level reaches the clearing line at least once in each clearing time.
     parts = np.split(high, np.flatnonzero(np.diff(high) > settings.clearing_slots(interval_s)) + 1)
     spans = []
     for part in parts:
@@ -81,7 +81,7 @@ def _episode(
         open=last + settings.clearing_slots(scores.interval_s) >= len(scores.times),
         severity=float(np.nanmax(_levels(scores)[row, first:last])),
         movers=movers,
-        shape=_shape(scores, panel, row, span, movers[0], settings.mover) if movers else None,
+        shape=_shape(scores, panel, row, span, movers[0], settings.mover_from) if movers else None,
         onset=onset,
         onset_slack_s=slack,
     )
@@ -100,13 +100,13 @@ def _shape(scores: AnomalyScores, panel: Panel, row: int, span: tuple[int, int],
 def _onset(
     scores: AnomalyScores, row: int, movers: tuple[Mover, ...], settings: EpisodeSettings
 ) -> tuple[np.datetime64 | None, float]:
-    """When the first metric left its usual band, and the seconds since it was last well within."""
+    """When the first metric left its usual range, and how many seconds before that it was last well within it."""
     if not movers:
         return None, 0.0
     earliest = min(movers, key=lambda mover: mover.onset)
     slot = int((earliest.onset - scores.times[0]) / np.timedelta64(scores.interval_s * 1000, "ms"))
     deviation = np.abs(scores.deviations[row, : slot + 1, scores.metrics.index(earliest.series.metric)])
-    usual = np.flatnonzero(deviation < settings.mover / 2)
+    usual = np.flatnonzero(deviation < settings.mover_from / 2)
     return earliest.onset, float((slot - usual[-1] if len(usual) else slot + 1) * scores.interval_s)
 
 
@@ -118,13 +118,13 @@ def _movers(
     deviation = np.nan_to_num(scores.deviations[row, begin:last])
     peak = np.abs(deviation).argmax(axis=0)
     strength = np.abs(deviation)[peak, np.arange(deviation.shape[1])]
-    ranked = [column for column in np.argsort(-strength).tolist() if strength[column] >= settings.mover]
+    ranked = [column for column in np.argsort(-strength).tolist() if strength[column] >= settings.mover_from]
     shift = panel.slot(scores.times[0])
     day = panel.slots_per_day
     past = panel.values[row, max(shift + begin - day, 0) : max(shift + begin, 1)]
     movers = []
-    for column in ranked[: settings.movers]:
-        moved = np.flatnonzero(np.abs(deviation[:, column]) >= settings.mover)
+    for column in ranked[: settings.most_movers]:
+        moved = np.flatnonzero(np.abs(deviation[:, column]) >= settings.mover_from)
         usual = past[:, column][np.isfinite(past[:, column])]
         movers.append(
             Mover(

@@ -1,4 +1,4 @@
-"""Threshold rules: fixed lines with a span to hold, hysteresis and coverage, read from data, evaluated vectorised."""
+"""Threshold rules, read from data: fixed lines with a time to hold, hysteresis and a least coverage."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,7 +24,7 @@ States = npt.NDArray[np.int8]
 
 
 class RuleState(IntEnum):
-    """What a rule says about a slot: what was not measured well enough is unknown, never false."""
+    """State of a rule at a slot; where too little was measured it is unknown, never false."""
 
     UNKNOWN = -1
     FALSE = 0
@@ -32,7 +32,7 @@ class RuleState(IntEnum):
 
 
 class RuleSeverity(StrEnum):
-    """How loudly a rule speaks."""
+    """How serious a raised rule is."""
 
     INFO = "info"
     WARN = "warn"
@@ -41,12 +41,19 @@ class RuleSeverity(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """A line: ``metric op value``; with ``hits`` at least so many of the last ``of`` samples present, else the last.
+    """One condition of a rule: ``metric op value``.
 
-    ``measure`` says what of the metric is compared, over ``span_s`` seconds: value | rise | drop (against the least,
-    the greatest of the span) | shift (against its median before) | times (its usual) | hours_left (until zero). With
-    ``spreads`` a value must also lie so many usual spreads above the same hour of the last seven days; where those are
-    not known the test is unknown.
+    Attributes
+    ----------
+    hits, of
+        It must hold for at least ``hits`` of the last ``of`` samples; by default for the last one.
+    measure, span_s
+        What of the metric is compared, over a span of seconds: its value | rise or drop (against the least or greatest
+        value of the span) | shift (against the median of the span before) | times (its usual value) | hours_left (until
+        it reaches zero).
+    spreads
+        A value must also lie so many usual spreads above the same hour of the last seven days; where these are not
+        known, the condition is unknown.
     """
 
     metric: str
@@ -59,20 +66,29 @@ class Condition:
     spreads: float | None = None
 
     @property
-    def can_be_meant(self) -> bool:
-        """Whether anything could satisfy it."""
+    def is_satisfiable(self) -> bool:
+        """Whether any data could satisfy it."""
         plain = self.measure in {"value", "times"} or self.span_s > 0
-        own = self.spreads is None or (self.op == ">" and self.measure == "value")
-        return self.op in {"<", ">"} and 1 <= self.hits <= self.of and self.measure in MEASURES and plain and own
+        spreads = self.spreads is None or (self.op == ">" and self.measure == "value")
+        return self.op in {"<", ">"} and 1 <= self.hits <= self.of and self.measure in MEASURES and plain and spreads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """Tests that must all hold over ``for_s`` seconds, and tests that must all hold over ``clear_s`` to end it.
+    """A rule: conditions that together raise it, and conditions that together clear it.
 
-    ``window_s`` is the span of the mean that tests look at (0 = the sample); ``min_coverage`` the share of ``for_s``
-    (and of the window) that must be measured. ``where`` are labels that an entity must have, each with one of the
-    values: for others the rule is unknown.
+    Attributes
+    ----------
+    tests, for_s
+        Conditions that must all hold for so many seconds to raise the rule.
+    clear, clear_s
+        Conditions that must all hold for so many seconds to clear it; without any it clears when the tests fail.
+    window_s
+        Span of the mean that the conditions compare; 0 = each sample.
+    min_coverage
+        Share of ``for_s`` (and of the window) that must be measured.
+    where
+        Labels that an entity must have, each with one of the values; for other entities the rule is unknown.
     """
 
     id: str
@@ -105,7 +121,7 @@ class Rule:
             rule = cls(**{**table, **lists, "severity": severity, "where": where})
         except (TypeError, ValueError) as error:
             raise definition.error(f"cannot be read: {error}.", remedy="Correct the table.") from error
-        wrong = [test for test in (*rule.tests, *rule.clear) if not test.can_be_meant]
+        wrong = [test for test in (*rule.tests, *rule.clear) if not test.is_satisfiable]
         if wrong or not rule.tests:
             ways = ", ".join(MEASURES)
             raise definition.error(
@@ -135,7 +151,7 @@ def load_rules(
 
 
 def rule_states(rule: Rule, panel: Panel) -> States | None:
-    """State of a rule ``[entity, time]``; None where the panel lacks one of its metrics. Looks back only."""
+    """State of a rule ``[entity, time]``, told without looking ahead; None where the panel lacks one of its metrics."""
     names = panel.metric_names
     if any(test.metric not in names for test in (*rule.tests, *rule.clear)):
         return None
@@ -146,19 +162,19 @@ def rule_states(rule: Rule, panel: Panel) -> States | None:
     ended = np.maximum.accumulate(np.where(cleared & ~holds, slots, -1), axis=1)
     states = np.where(covered, RuleState.FALSE, RuleState.UNKNOWN)
     states = np.where(raised > ended, RuleState.RAISED, states)
-    meant = [all(e.labels.get(label) in values for label, values in rule.where.items()) for e in panel.entities]
-    return np.where(np.array(meant, bool)[:, None], states, RuleState.UNKNOWN).astype(np.int8)
+    concerned = [all(e.labels.get(label) in values for label, values in rule.where.items()) for e in panel.entities]
+    return np.where(np.array(concerned, bool)[:, None], states, RuleState.UNKNOWN).astype(np.int8)
 
 
-def with_rules(found: Sequence[Episode], panel: Panel, rules: Sequence[Rule]) -> tuple[Episode, ...]:
-    """Episodes with the rules that were raised on their entity within; ``panel`` holds their entities."""
-    places = {entity: row for row, entity in enumerate(panel.entity_ids)}
-    rows = sorted({places[episode.entity] for episode in found})
+def with_rules(episodes: Sequence[Episode], panel: Panel, rules: Sequence[Rule]) -> tuple[Episode, ...]:
+    """Episodes with the rules that were raised on their entity during them; ``panel`` holds their entities."""
+    row_of = {entity: row for row, entity in enumerate(panel.entity_ids)}
+    rows = sorted({row_of[episode.entity] for episode in episodes})
     part = panel.select(entities=rows)
     states = {rule.id: rule_states(rule, part) for rule in rules} if rows else {}
     named = []
-    for episode in found:
-        row = rows.index(places[episode.entity])
+    for episode in episodes:
+        row = rows.index(row_of[episode.entity])
         first, last = (min(max(panel.slot(time), 0), panel.values.shape[1]) for time in (episode.start, episode.end))
         raised = [
             name
@@ -170,7 +186,7 @@ def with_rules(found: Sequence[Episode], panel: Panel, rules: Sequence[Rule]) ->
 
 
 def _hold(rule: Rule, tests: Sequence[Condition], seconds: float, panel: Panel) -> tuple[Marks, Marks]:
-    """Whether all tests held over the span, and whether enough of it was measured; both ``[entity, time]``."""
+    """Whether all conditions held over the span, and whether enough was measured to tell; both ``[entity, time]``."""
     width = nearest_slots(seconds, panel.interval_s)
     held = np.ones(panel.values.shape[:2], bool)
     covered = held.copy()
@@ -184,7 +200,7 @@ def _hold(rule: Rule, tests: Sequence[Condition], seconds: float, panel: Panel) 
 
 
 def _passed(rule: Rule, test: Condition, panel: Panel) -> tuple[Marks, Marks]:
-    """Whether a test is satisfied at each slot, and whether there was enough to tell."""
+    """Whether a condition holds at each slot, and whether enough was measured to tell."""
     values = panel.values[..., [panel.metric_names.index(test.metric)]]
     width = nearest_slots(rule.window_s, panel.interval_s)
     enough = rolling_sum(np.isfinite(values), width)[..., 0] >= rule.min_coverage * width

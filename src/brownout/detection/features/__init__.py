@@ -1,1 +1,1 @@
-"""What the isolation forests read: views of metrics, reduced to named columns."""
+"""Features that the isolation forests read: views of metrics, reduced over the metrics of an entity."""

@@ -1,4 +1,4 @@
-"""Features of an entity at a slot: what its metrics look like in each view, reduced over metrics, each one named."""
+"""Features of an entity at a slot: the deviations of its metrics in each view, reduced over the metrics."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,13 +14,15 @@ __all__ = ["FEATURES", "Features", "entity_features", "features_without"]
 
 SHARES = (0.75, 0.5)
 REDUCTIONS = ("largest", "third", "quarter", "half", "power")
-"""Over the metrics of an entity: the largest deviation, the third largest, those that a quarter and half of the metrics
-reach, and the mean square of deviations cut at ten spreads."""
+"""Reductions over the metrics of an entity: the largest deviation, the third largest, the deviations that a quarter and
+half of the metrics reach, and the mean square of deviations capped at ten spreads."""
 FEATURES = (*(f"{view}_{reduction}" for view in VIEWS for reduction in REDUCTIONS), "missing")
-"""Columns of the forest, e.g. ``level_largest``; ``missing`` is the share of an entity's metrics that is not there."""
+"""Columns of the forest, e.g. ``level_largest``; ``missing`` is the share of its metrics that are not measured."""
+CELLS = 4_000_000
+"""Values of a panel that are worked on together: a view of them is 16 MB, and a dozen such arrays are alive."""
 MEAN_CAP = 10.0
 SHOWN = "level"
-"""The view that explanations are made of."""
+"""The view that explanations are made from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,16 +42,35 @@ class Features:
 
 
 def entity_features(panel: Panel, start: int = 0) -> Features:
-    """Features of the slots from ``start`` on; every one looks back only."""
+    """Features of the slots from ``start`` on; earlier slots serve as history.
+
+    Entities do not depend on each other: a few at a time are worked on, so that memory does not grow with the panel.
+    """
+    entities, slots, metrics = panel.values.shape
+    at_once = max(CELLS // max(slots * metrics, 1), 1)
+    if entities <= at_once:
+        return _features(panel, start)
+    rows = np.empty((entities, slots - start, len(FEATURES)), np.float32)
+    deviations = np.empty((entities, slots - start, metrics), np.float32)
+    for first in range(0, entities, at_once):
+        part = _features(panel.select(entities=range(first, min(first + at_once, entities))), start)
+        rows[first : first + at_once], deviations[first : first + at_once] = part.rows, part.deviations
+    return Features(rows, deviations)
+
+
+def _features(panel: Panel, start: int) -> Features:
+    """Features of a few entities together."""
     measured = np.flatnonzero(np.isfinite(panel.values).any(axis=(0, 1))).tolist()
-    own = panel.select(metrics=measured)
-    known = np.isfinite(own.values)
+    part = panel.select(metrics=measured)
+    known = np.isfinite(part.values)
     carried = np.maximum(np.maximum.accumulate(known, axis=1).sum(axis=-1), 1)[:, start:]
     rows = np.zeros((len(panel.entities), panel.values.shape[1] - start, len(FEATURES)), np.float32)
     deviations = np.full((*rows.shape[:2], len(panel.metrics)), np.nan, np.float32)
+    if not part.values.size:
+        return Features(np.full_like(rows, np.nan), deviations)
     width = len(REDUCTIONS)
-    for place, (view, signed) in enumerate(views(own, start)):
-        rows[..., place * width : (place + 1) * width] = _reduce(np.abs(signed), carried)
+    for number, (view, signed) in enumerate(views(part, start)):
+        rows[..., number * width : (number + 1) * width] = _reduce(np.abs(signed), carried)
         if view == SHOWN:
             deviations[..., measured] = signed
     present = known[:, start:].sum(axis=-1)
@@ -59,9 +80,10 @@ def entity_features(panel: Panel, start: int = 0) -> Features:
 
 
 def features_without(panel: Panel, rows: Sequence[int], slots: Sequence[int]) -> Features:
-    """Features at places of a panel, as they are and with each metric in turn as usual in every view.
+    """Features at some slots of some rows of a panel, as they are and with each metric in turn set to its usual value.
 
-    ``rows`` of the result is ``[place, 1 + metric, feature]``; its ``deviations`` are those of the places.
+    ``rows`` of the result is ``[point, 1 + metric, feature]``, the points being the pairs of ``rows`` and ``slots``;
+    its ``deviations`` repeat those of each point.
     """
     known = np.isfinite(panel.values)
     count = len(panel.metrics)
@@ -69,12 +91,16 @@ def features_without(panel: Panel, rows: Sequence[int], slots: Sequence[int]) ->
     carried = np.maximum(np.maximum.accumulate(known, axis=1).sum(axis=-1), 1)[rows, slots]
     table = np.zeros((len(rows), count + 1, len(FEATURES)), np.float32)
     deviations = np.zeros((len(rows), count + 1, count), np.float32)
+    if not len(rows) or not count:
+        return Features(table, deviations)
     start = min(slots)
     width = len(REDUCTIONS)
-    for place, (view, signed) in enumerate(views(panel, start)):
+    for number, (view, signed) in enumerate(views(panel, start)):
         here = np.nan_to_num(signed[rows, np.asarray(slots) - start])
         layer = np.abs(here[:, None] * kept)
-        table[..., place * width : (place + 1) * width] = _reduce(layer, np.repeat(carried[:, None], count + 1, axis=1))
+        table[..., number * width : (number + 1) * width] = _reduce(
+            layer, np.repeat(carried[:, None], count + 1, axis=1)
+        )
         if view == SHOWN:
             deviations[:] = here[:, None]
     most = np.maximum.accumulate(known.sum(axis=-1), axis=1)[rows, slots]
@@ -83,7 +109,7 @@ def features_without(panel: Panel, rows: Sequence[int], slots: Sequence[int]) ->
 
 
 def _reduce(layer: Float, carried: npt.NDArray[np.int64]) -> Float:
-    """Reductions over metrics ``[entity, time, reduction]``; ``carried [entity, time]`` the metrics known by then."""
+    """Reductions ``[entity, time, reduction]``; ``carried [entity, time]`` counts the metrics measured until then."""
     ordered = np.sort(np.nan_to_num(layer), axis=-1)[..., ::-1]
     places = [carried - 1 - (share * (carried - 1)).astype(np.int64) for share in SHARES]
     quarter, half = (np.take_along_axis(ordered, place[..., None], axis=-1)[..., 0] for place in places)

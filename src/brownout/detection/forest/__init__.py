@@ -1,1 +1,1 @@
-"""Isolation forests, their alarm boundary, and alarms raised once."""
+"""Isolation forests, the alarm boundaries of their scores, and the deduplication of alarms."""

@@ -1,10 +1,11 @@
-"""The alarm boundary: where scores of ordinary days end, at a stated rate of alarms."""
+"""The alarm boundary: the score that normal days exceed only at a stated rate."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from brownout.detection.forest.peak_tail import fit_tail
+from brownout.domain.errors import DataError
 from brownout.domain.panel import Float
 
 __all__ = ["Threshold", "fit_threshold"]
@@ -12,7 +13,7 @@ __all__ = ["Threshold", "fit_threshold"]
 
 @dataclass(frozen=True, kw_only=True)
 class Threshold:
-    """Raw scores are mapped so that ``centre`` becomes 0 and ``boundary`` 1."""
+    """Maps raw scores so that ``centre`` becomes 0 and ``boundary`` becomes 1."""
 
     centre: float
     boundary: float
@@ -28,15 +29,18 @@ class Threshold:
         return scores
 
     def raw(self, score: float) -> float:
-        """The raw score that became a score."""
+        """The raw score that is mapped to a score."""
         return self.centre + score * max(self.boundary - self.centre, 1e-9)
 
 
 def fit_threshold(levels: Float, peaks: Float, expected: float) -> Threshold:
-    """Boundary that ``expected`` of as many ordinary peaks exceed; the median of the levels becomes 0.
+    """Threshold that ``expected`` of the given peaks of normal days exceed; the median of the levels becomes 0.
 
-    Beyond the highest peaks it is extrapolated by their tail.
+    Beyond the highest peaks it is extrapolated by their tail. Without any level there is no threshold: DataError.
     """
+    if not len(levels):
+        msg = "No level of a normal period was measured to set an alarm boundary from."
+        raise DataError(msg, remedy="Learn from entities that were measured for longer.")
     centre = float(np.median(levels))
     ordered = np.sort(peaks[np.isfinite(peaks)])[::-1].astype(np.float64)
     tail = fit_tail(ordered)

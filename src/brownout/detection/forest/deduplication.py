@@ -1,4 +1,4 @@
-"""What is news: an alarm is raised once, and again only when it gets clearly worse or has been quiet for a while."""
+"""Alarm deduplication: an alarm is raised once, and again only when it gets clearly worse or after a quiet time."""
 
 import numpy as np
 
@@ -9,36 +9,37 @@ from brownout.numerics.rolling import largest_since
 __all__ = ["deduplicated", "new_alarms"]
 
 QUIET_SHARE = 0.05
-"""An alarm silences like ones for a twentieth of the time that the series has been watched."""
+"""Quiet time after an alarm, as a share of the time that the series has been monitored."""
 LEAST_QUIET = 12
-"""Slots that an alarm silences like ones at least."""
+"""Least quiet time in slots."""
 WORSE = 1.1
-"""How much higher a level must be than those lately to be news within the quiet time."""
+"""Factor by which a level must exceed those of the quiet time to raise a new alarm within it."""
 MUTED_FROM = 0.75
-"""Levels above this share of the boundary that are no news are pressed below it, in their order."""
+"""Levels from this share of the boundary on that raise no new alarm are scaled to lie below it, in their order."""
 MUTED_SCALE = 0.8
-"""Share of ``MUTED_FROM`` below which ordinary levels are scaled."""
+"""Share of ``MUTED_FROM`` below which lower levels are scaled."""
 
 
-def deduplicated(levels: Float, known: int) -> Float:
-    """Scores ``[entity, time]``: levels where they are news, else pressed below the boundary; order is kept.
+def deduplicated(levels: Float, monitored: int) -> Float:
+    """Scores ``[entity, time]``: levels where they raise a new alarm, else scaled below the boundary, in their order.
 
-    ``levels`` have the boundary at 1.0, NaN = not scored; ``known`` is the number of slots watched before the first.
+    ``levels`` have the boundary at 1.0, NaN = not scored; ``monitored`` is the number of slots before the first one
+    that the entity was already monitored for.
     """
-    fresh = new_alarms(levels, known)
+    is_new = new_alarms(levels, monitored)
     above = levels - MUTED_FROM
-    pressed = np.where(
+    muted = np.where(
         above < 0, MUTED_SCALE * levels, MUTED_FROM * (MUTED_SCALE + (1 - MUTED_SCALE) * above / (above + 1))
     )
-    scores: Float = np.where(fresh & (above >= 0), levels, pressed).astype(np.float32)
+    scores: Float = np.where(is_new & (above >= 0), levels, muted).astype(np.float32)
     return scores
 
 
-def new_alarms(levels: Float, known: int) -> Marks:
-    """Whether each level exceeds all those of its quiet time by a factor; the quiet time grows with what is known."""
+def new_alarms(levels: Float, monitored: int) -> Marks:
+    """Whether each level exceeds all levels of its quiet time by a factor; that grows with the time monitored."""
     filled = np.nan_to_num(levels)
     slots = np.arange(levels.shape[1])
-    quiet = np.maximum((QUIET_SHARE * (slots + known)).astype(np.int64), LEAST_QUIET)
+    quiet = np.maximum((QUIET_SHARE * (slots + monitored)).astype(np.int64), LEAST_QUIET)
     first = np.maximum(slots - quiet, 0)
     marks: Marks = filled > WORSE * largest_since(filled, first)
     return marks

@@ -1,9 +1,14 @@
-"""Isolation forests over features in context, one for each kind of entity."""
+"""The anomaly detector: isolation forests over features, one for each kind of entity.
+
+It gives two scores. Episodes are made from the level, which says how far metrics deviate; new alarms from the novelty,
+which says how unlike everything before a slot is.
+"""
 
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -26,36 +31,36 @@ from brownout.store.atomic import atomic_path, write_text
 
 __all__ = ["Assessment", "Boundaries", "IsolationForestDetector", "TrainingSet"]
 
-FORMAT = 6
+FORMAT = 7
 BATCH = 200_000
 TRUSTED = ["sklearn.tree._tree.Tree"]
-"""The one type beyond skops' own list that may be loaded; its indices are checked before use."""
+"""The only type beyond skops' own list that may be loaded; its indices are checked before use."""
 LEVEL_WEIGHTS = {"sample_largest": 0.1, "hour_largest": 0.1, "level_power": 0.1}
 NOVELTY_WEIGHTS = {
     **dict.fromkeys(("novelty_half", "novelty_3h_half", "volatility_novelty_half", "record_half"), 0.1),
     **dict.fromkeys(("volatility_half", "volatility_3h_half"), 0.05),
 }
-"""A forest cannot tell far from farther: logarithms of how far, by feature, that are added to its score. What deviates
-clearly makes a level, of which episodes are made; what was never seen makes a novelty, of which news is made."""
+"""Weights of features that are added to the score of the forest, which cannot tell far from farther (features are
+logarithms of deviations): one set of weights gives the level, the other one the novelty."""
 WEIGHTS = np.array(
     [[part.get(name, 0.0) for name in FEATURES] for part in (LEVEL_WEIGHTS, NOVELTY_WEIGHTS)], np.float32
 )
-NOW = FEATURES.index("sample_largest")
+SAMPLE = FEATURES.index("sample_largest")
 RECENT, RECENT_SHARE = (4 * HOUR_S, 24), 0.25
-"""A novelty after hours that were odd too counts for more: the share in it of the mean of the last four hours, or of
-24 slots if that is longer."""
+"""A novelty after unusual hours counts for more: share in it of the mean over the last four hours, or over 24 slots
+where that is longer."""
 CALIBRATED = 200_000
-"""Slots that boundaries are set on, of evenly chosen entities."""
+"""Most slots that boundaries are set on, of evenly chosen entities."""
 FEW_DAYS, CAUTION = 2.0, 1.8
-"""Days that tell too little: with so many the margin is 1.8 times as large, with a week it is nearly the plain one."""
+"""With two days of history the margin is up to 1.8 times as large, since they show little; with a week hardly more."""
 FARTHEST = FEATURES.index("level_largest")
 WARM_DAYS = 2.0
-"""Days at the begin of a training panel whose features are not learned: their past is too short to expect anything."""
+"""First days of a training panel that are not learned from: the history before them is too short for a baseline."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Assessment:
-    """How much each slot deviates and how surprising it is, float32 ``[entity, time]``: 1.0 = the boundary of each."""
+    """Level and novelty of each slot, float32 ``[entity, time]``; 1.0 = the boundary of each."""
 
     levels: Float
     novelties: Float
@@ -63,34 +68,35 @@ class Assessment:
 
 @dataclass(frozen=True, kw_only=True)
 class Boundaries:
-    """Where levels and novelties of ordinary days end, and how often a day a level reached how far, incidents included.
+    """Alarm boundaries of level and novelty, and the distribution of peaks of the level.
 
-    ``tail`` is that of the tops of the ``watched`` days; None where too few were seen.
+    ``tail`` is that of all peaks, incidents included, on ``monitored_days`` days of entities; None where they are too
+    few.
     """
 
     level: Threshold
     novelty: Threshold
     tail: Tail | None = None
-    watched: float = 0.0
+    monitored_days: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrainingSet:
-    """Features that a detector learns from, and how many slots were watched before the first."""
+    """Features that a detector learns from; ``monitored`` is the number of slots of history before the first one."""
 
     features: Features
     interval_s: int
-    known: int
+    monitored: int
 
 
 @dataclass
 class IsolationForestDetector:
-    """Scores entities by how easily a forest isolates their features from ordinary ones.
+    """Scores entities by how easily a forest isolates their features from normal ones.
 
     Attributes
     ----------
     forests_, thresholds_
-        By kind of entity; a kind that was never seen is scored by the one with the most training rows.
+        By kind of entity; a kind that was not learned is scored by the first one.
     """
 
     settings: DetectorSettings = field(default_factory=DetectorSettings)
@@ -99,52 +105,76 @@ class IsolationForestDetector:
     name: ClassVar[str] = "isolation-forest"
 
     def fit(self, panels: Iterable[Panel]) -> Self:
-        """Learn what is ordinary from all slots of the panels, of which one at a time is held.
+        """Learn what is normal from all slots of the panels; panels of one kind of entity must follow each other.
 
-        Raises DataError where nothing was measured.
+        One panel, and the features of one kind, are held in memory. Raises DataError where nothing was measured, or a
+        kind comes again after another one.
         """
-        training_sets: dict[str, list[TrainingSet]] = {}
-        for panel in panels:
-            slots = panel.values.shape[1]
-            warm = min(int(WARM_DAYS * DAY_S / panel.interval_s), slots // 3)
-            training_set = TrainingSet(features=entity_features(panel, warm), interval_s=panel.interval_s, known=warm)
-            training_sets.setdefault(panel.entities[0].kind, []).append(training_set)
-        return self.learn(training_sets)
+        forests: dict[str, IsolationForest] = {}
+        thresholds: dict[str, Boundaries] = {}
+        kinds: list[str] = []
+        with_entities = (panel for panel in panels if panel.entities)
+        for kind, members in groupby(with_entities, key=lambda panel: panel.entities[0].kind):
+            if kind in kinds:
+                raise DataError(
+                    f"Panels of kind {kind!r} come in two places.", remedy="Give the panels sorted by kind."
+                )
+            kinds.append(kind)
+            learned = self._learn_kind([_training_set(panel) for panel in members])
+            if learned is not None:
+                forests[kind], thresholds[kind] = learned
+        return self._learned(kinds, forests, thresholds)
 
     def learn(self, training_sets: Mapping[str, Sequence[TrainingSet]]) -> Self:
         """Learn from features by kind of entity; raises DataError where nothing was measured."""
         forests: dict[str, IsolationForest] = {}
         thresholds: dict[str, Boundaries] = {}
         for kind, members in training_sets.items():
-            rows = self._rows([training_set.features for training_set in members])
-            if not len(rows):
-                continue
-            forest = IsolationForest(
-                n_estimators=self.settings.trees,
-                max_samples=min(self.settings.samples, len(rows)),
-                random_state=self.settings.seed,
-            ).fit(rows)
-            forests[kind] = forest
-            thresholds[kind] = self._boundaries(forest, members)
+            learned = self._learn_kind(members)
+            if learned is not None:
+                forests[kind], thresholds[kind] = learned
+        return self._learned(list(training_sets), forests, thresholds)
+
+    def _learn_kind(self, members: Sequence[TrainingSet]) -> tuple[IsolationForest, Boundaries] | None:
+        """Forest and boundaries of one kind of entity; None where too little was measured."""
+        rows = self._rows([training_set.features for training_set in members])
+        if not len(rows):
+            return None
+        forest = IsolationForest(
+            n_estimators=self.settings.trees,
+            max_samples=min(self.settings.samples, len(rows)),
+            random_state=self.settings.seed,
+        ).fit(rows)
+        boundaries = self._boundaries(forest, members)
+        return None if boundaries is None else (forest, boundaries)
+
+    def _learned(
+        self, kinds: Sequence[str], forests: Mapping[str, IsolationForest], thresholds: Mapping[str, Boundaries]
+    ) -> Self:
         if not forests:
-            raise DataError("There is nothing measured to learn from.", remedy="Give panels with values.")
+            msg = f"Of no kind of entity enough was measured to learn from: {sorted(kinds) or 'there is none'}."
+            raise DataError(msg, remedy="Give panels in which entities have values in at least three slots.")
         self.forests_, self.thresholds_ = forests, thresholds
         return self
 
     def _rows(self, members: Sequence[Features]) -> Float:
-        """Rows that a forest is grown from, evenly drawn from all members."""
+        """Rows that a forest is trained on, drawn evenly from all members."""
         rng = np.random.default_rng(self.settings.seed)
         share = max(self.settings.rows // len(members), 1)
         parts = []
         for features in members:
             rows = features.rows.reshape(-1, len(FEATURES))
-            rows = rows[rng.permutation(len(rows))[: 2 * share]]
-            parts.append(rows[np.isfinite(rows).all(axis=1)][:share])
+            drawn = rows[rng.permutation(len(rows))[: 2 * share]]
+            drawn = drawn[np.isfinite(drawn).all(axis=1)]
+            # Of entities that are rarely measured the draw may have missed every slot with a value.
+            parts.append((drawn if len(drawn) else rows[np.isfinite(rows).all(axis=1)])[:share])
         return np.concatenate(parts)
 
-    def _boundaries(self, forest: IsolationForest, members: Sequence[TrainingSet]) -> Boundaries:
-        """Boundaries that ordinary days cross at the rates of the settings."""
+    def _boundaries(self, forest: IsolationForest, members: Sequence[TrainingSet]) -> Boundaries | None:
+        """Boundaries that normal days exceed at the rates of the settings; None where too little was measured."""
         parts = [_peaks(forest, training_set, CALIBRATED // len(members)) for training_set in members]
+        if not any(len(part.values[0]) for part in parts):
+            return None
         rates = (self.settings.level_alarms_per_day, self.settings.new_alarms_per_day)
         level, novelty = (
             fit_threshold(
@@ -154,23 +184,22 @@ class IsolationForestDetector:
             )
             for which, rate in enumerate(rates)
         )
-        watched = (
-            max(training_set.known + training_set.features.rows.shape[1] for training_set in members)
-            * members[0].interval_s
-        )
-        caution = 1 + (FEW_DAYS * DAY_S / max(watched, 1)) ** 2
-        tops_of_all = np.sort(np.concatenate([part.tops for part in parts]))[::-1].astype(np.float64)
+        history = max(member.monitored + member.features.rows.shape[1] for member in members)
+        history_s = history * members[0].interval_s
+        caution = 1 + (FEW_DAYS * DAY_S / max(history_s, 1)) ** 2
+        peaks = np.sort(np.concatenate([part.all_peaks for part in parts]))[::-1].astype(np.float64)
         return Boundaries(
             level=level.farther(self.settings.margin * min(caution, CAUTION)),
             novelty=novelty,
-            tail=fit_tail(tops_of_all),
-            watched=sum(part.watched for part in parts),
+            tail=fit_tail(peaks),
+            monitored_days=sum(part.monitored_days for part in parts),
         )
 
     def score(self, panel: Panel, start: int = 0) -> AnomalyScores:
         """Score the slots from ``start`` on; what lies before serves as history only."""
         features = entity_features(panel, start)
-        assessed = self.assess(features, panel.entities[0].kind, panel.interval_s)
+        kind = panel.entities[0].kind if panel.entities else ""
+        assessed = self.assess(features, kind, panel.interval_s)
         return AnomalyScores(
             entities=panel.entity_ids,
             metrics=panel.metric_names,
@@ -182,24 +211,24 @@ class IsolationForestDetector:
         )
 
     def assess(self, features: Features, kind: str, interval_s: int) -> Assessment:
-        """How abnormal each slot is; NaN where nothing was measured."""
-        forest, boundaries = self._own(kind)
+        """Level and novelty of each slot of features; NaN where nothing was measured."""
+        forest, boundaries = self._of_kind(kind)
         levels, novelties = _levels_and_novelties(forest, features.rows, interval_s)
         return Assessment(levels=boundaries.level.apply(levels), novelties=boundaries.novelty.apply(novelties))
 
     def levels(self, features: Features, kind: str) -> Float:
-        """How much each row of features deviates, whatever its neighbours are; NaN where nothing was measured."""
-        forest, boundaries = self._own(kind)
+        """Level of each row of features, without regard to the slots before it; NaN where nothing was measured."""
+        forest, boundaries = self._of_kind(kind)
         return boundaries.level.apply(_raw_scores(forest, features.rows)[0])
 
     def per_day(self, kind: str, severity: float) -> float:
-        """How often a day an entity was so severe in the days that were learned from; 0 where too few were seen."""
-        _, boundaries = self._own(kind)
+        """How often a day an entity reached a severity in the history learned from; 0 where too little is known."""
+        _, boundaries = self._of_kind(kind)
         if boundaries.tail is None:
             return 0.0
-        return boundaries.tail.beyond(boundaries.level.raw(severity)) / boundaries.watched
+        return boundaries.tail.beyond(boundaries.level.raw(severity)) / boundaries.monitored_days
 
-    def _own(self, kind: str) -> tuple[IsolationForest, Boundaries]:
+    def _of_kind(self, kind: str) -> tuple[IsolationForest, Boundaries]:
         if not self.forests_:
             raise NotFittedError("The detector has not been trained.", remedy="Call fit first, or load a stored one.")
         kind = kind if kind in self.forests_ else next(iter(self.forests_))
@@ -246,13 +275,19 @@ class IsolationForestDetector:
         )
 
 
+def _training_set(panel: Panel) -> TrainingSet:
+    """Features of a panel without its first days, whose past is too short to expect anything."""
+    warm = min(int(WARM_DAYS * DAY_S / panel.interval_s), panel.values.shape[1] // 3)
+    return TrainingSet(features=entity_features(panel, warm), interval_s=panel.interval_s, monitored=warm)
+
+
 def _boundaries(table: Mapping[str, Any]) -> Boundaries:
     tail = table["tail"]
     return Boundaries(
         level=Threshold(**table["level"]),
         novelty=Threshold(**table["novelty"]),
         tail=None if tail is None else Tail(**{**tail, "highest": tuple(tail["highest"])}),
-        watched=table["watched"],
+        monitored_days=table["monitored_days"],
     )
 
 
@@ -268,65 +303,65 @@ def _checked(forest: IsolationForest, folder: Path) -> IsolationForest:
 
 @dataclass(frozen=True, eq=False)
 class _Peaks:
-    """Levels and novelties of ordinary slots, the tops of levels and the novelties that are news, the days covered.
+    """What boundaries are set from, for level and novelty each: scores and peaks of normal periods, and days covered.
 
-    ``tops`` are those of all ``watched`` days, incidents included.
+    ``all_peaks`` are the peaks of the level on all ``monitored_days``, incidents included.
     """
 
     values: tuple[Float, Float]
     peaks: tuple[Float, Float]
     days: tuple[float, float]
-    tops: Float
-    watched: float
+    all_peaks: Float
+    monitored_days: float
 
 
 def _peaks(forest: IsolationForest, training_set: TrainingSet, slots: int) -> _Peaks:
-    """What is learned about boundaries from whole entities of a training_set, evenly chosen, about ``slots`` together."""
+    """What boundaries are set from, of evenly chosen entities of a training set with about ``slots`` slots in total."""
     whole = training_set.features.rows
     entities = max(min(len(whole), slots // max(whole.shape[1], 1)), 1)
     rows = whole[np.linspace(0, len(whole) - 1, entities).astype(int)]
-    plain = ~unusual(np.expm1(rows[..., FARTHEST]), training_set.interval_s)
+    normal = ~unusual(np.expm1(rows[..., FARTHEST]), training_set.interval_s)
     levels, novelties = _levels_and_novelties(forest, rows, training_set.interval_s)
-    ordinary = np.where(plain, sustained(levels), np.nan)
-    fresh = new_alarms(novelties - np.nanmin(novelties, initial=np.inf), training_set.known)
-    values = ordinary[np.isfinite(ordinary)], novelties[np.isfinite(novelties)]
+    normal_levels = np.where(normal, sustained(levels), np.nan)
+    alarms = new_alarms(novelties - np.nanmin(novelties, initial=np.inf), training_set.monitored)
+    values = normal_levels[np.isfinite(normal_levels)], novelties[np.isfinite(novelties)]
     days = len(values[0]) * training_set.interval_s / DAY_S, len(values[1]) * training_set.interval_s / DAY_S
     return _Peaks(
         values=values,
-        peaks=(block_peaks(ordinary, training_set.interval_s), novelties[fresh]),
+        peaks=(block_peaks(normal_levels, training_set.interval_s), novelties[alarms]),
         days=days,
-        tops=block_peaks(levels, training_set.interval_s),
-        watched=float(np.isfinite(levels).sum()) * training_set.interval_s / DAY_S,
+        all_peaks=block_peaks(levels, training_set.interval_s),
+        monitored_days=float(np.isfinite(levels).sum()) * training_set.interval_s / DAY_S,
     )
 
 
 def _levels_and_novelties(forest: IsolationForest, rows: Float, interval_s: int) -> tuple[Float, Float]:
-    """Levels and novelties of rows ``[entity, time, feature]`` in the light of the slots before."""
+    """Levels and novelties of rows ``[entity, time, feature]``, with regard to the slots before each."""
     levels, novelties = _raw_scores(forest, rows)
-    return _without_lone_samples(levels, rows[..., NOW]), _with_recent_mean(novelties, interval_s)
+    return _without_lone_samples(levels, rows[..., SAMPLE]), _with_recent_mean(novelties, interval_s)
 
 
-def _without_lone_samples(levels: Float, now: Float) -> Float:
-    """Levels without what the sample adds that did not deviate a slot earlier: one odd sample is no level."""
-    settled = levels.copy()
-    settled[:, 1:] -= LEVEL_WEIGHTS["sample_largest"] * np.fmax(now[:, 1:] - now[:, :-1], 0)
-    return settled
+def _without_lone_samples(levels: Float, sample: Float) -> Float:
+    """Levels without what a sample adds that did not deviate one slot earlier: a single sample makes no level."""
+    corrected = levels.copy()
+    corrected[:, 1:] -= LEVEL_WEIGHTS["sample_largest"] * np.fmax(sample[:, 1:] - sample[:, :-1], 0)
+    return corrected
 
 
 def _with_recent_mean(novelties: Float, interval_s: int) -> Float:
-    """Surprises with their share of the mean of those of the last hours, as far as these are there."""
+    """Novelties averaged with their mean over the last hours, weighted by ``RECENT_SHARE``."""
     width = whole_slots(RECENT[0], interval_s, least=RECENT[1])
-    echoed: Float = (1 - RECENT_SHARE) * novelties + RECENT_SHARE * rolling_mean(novelties, width)
-    return echoed
+    weighted: Float = (1 - RECENT_SHARE) * novelties + RECENT_SHARE * rolling_mean(novelties, width)
+    return weighted
 
 
 def _raw_scores(forest: IsolationForest, rows: Float) -> tuple[Float, Float]:
     """Levels and novelties of rows ``[entity, time, feature]`` in the forest's own units, higher = more abnormal."""
     flat = rows.reshape(-1, rows.shape[-1])
     known = np.flatnonzero(np.isfinite(flat).all(axis=1))
-    found = np.full((2, len(flat)), np.nan, np.float32)
+    scores = np.full((2, len(flat)), np.nan, np.float32)
     for first in range(0, len(known), BATCH):
         chosen = known[first : first + BATCH]
-        found[:, chosen] = WEIGHTS @ flat[chosen].T - forest.score_samples(flat[chosen])
-    levels, novelties = found.reshape(2, *rows.shape[:2])
+        scores[:, chosen] = WEIGHTS @ flat[chosen].T - forest.score_samples(flat[chosen])
+    levels, novelties = scores.reshape(2, *rows.shape[:2])
     return levels, novelties

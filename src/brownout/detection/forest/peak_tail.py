@@ -1,4 +1,4 @@
-"""The tail of peaks: how often they reach how far, beyond the farthest that were seen too."""
+"""The tail of a distribution of peaks: how often peaks reach which height, also beyond the highest one measured."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,9 @@ from scipy.stats import genpareto
 __all__ = ["Tail", "fit_tail"]
 
 HIGHEST = 50
-"""Highest peaks that make the tail that is extrapolated."""
+"""Most peaks, the highest ones, that the tail is fitted to."""
 LEAST = 10
-"""Peaks below which there is no tail."""
+"""Least number of peaks that a tail is fitted to."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,22 +28,22 @@ class Tail:
     highest: tuple[float, ...]
 
     def beyond(self, level: float) -> float:
-        """How many peaks lie beyond a level: those that were seen, or the tail's where these are more.
+        """Expected number of peaks beyond a level: those measured, or those of the fitted tail where they are more.
 
-        A few incidents far beyond a crowd of ordinary peaks are none of the tail's. Below the knee it is all of them.
+        The fit does not follow a few incidents far beyond many normal peaks. Below the knee all peaks count.
         """
         # genpareto's c is minus Hosking and Wallis' k.
         share = float(genpareto.sf(max(level - self.knee, 0.0), -self.shape, scale=self.scale))
         return max(len(self.highest) * share, sum(peak > level for peak in self.highest))
 
     def level(self, expected: float) -> float:
-        """The level that the tail has so many peaks beyond, no more than were seen."""
+        """The level beyond which the tail expects so many peaks, at most as many as it was fitted to."""
         share = min(expected / len(self.highest), 1.0)
         return self.knee + float(genpareto.isf(share, -self.shape, scale=self.scale))
 
 
 def fit_tail(ordered: npt.NDArray[np.float64]) -> Tail | None:
-    """Tail of peaks in descending order; None where they are too few.
+    """Tail of peaks given in descending order; None where there are too few.
 
     Fitted by probability-weighted moments (Hosking and Wallis 1987), which do not diverge on small samples.
     """

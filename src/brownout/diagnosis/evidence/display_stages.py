@@ -63,7 +63,7 @@ class Bottleneck:
     def name(self, times_ms: Array) -> list[str]:
         """The bottleneck of each frame, from times ``[frame, stage]``; a stage that was not measured is none."""
         score = _logs(times_ms) * self.slope - self.offset
-        return [self.stages[place] for place in np.argmax(np.where(np.isfinite(times_ms), score, -np.inf), axis=1)]
+        return [self.stages[stage] for stage in np.argmax(np.where(np.isfinite(times_ms), score, -np.inf), axis=1)]
 
 
 def _logs(times_ms: Array) -> Array:

@@ -39,7 +39,10 @@ SAME_HOURS_DAYS = 3.0
 
 @dataclass(frozen=True, kw_only=True)
 class IncidentWindow:
-    """What is to be diagnosed: a span, the entities that it concerns, and the episodes it was made from."""
+    """What is to be diagnosed: a span, the entities that it concerns, and the episodes it was made from.
+
+    ``explained`` are resources of entities that incidents told before account for.
+    """
 
     id: str
     start: np.datetime64
@@ -47,6 +50,7 @@ class IncidentWindow:
     entities: tuple[str, ...]
     episodes: tuple[Episode, ...] = ()
     open: bool = False
+    explained: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,11 +206,11 @@ def _trend(panel: Panel, end: np.datetime64) -> Float:
         return np.zeros((len(panel.entities), len(panel.metrics)), np.float32)
     values = hours.coarsen(factor).values if factor * 6 <= hours.values.shape[1] else hours.values
     seen = np.isfinite(values)
-    time = np.arange(values.shape[1])[None, :, None] * np.ones_like(values)
-    count = np.maximum(seen.sum(axis=1), 1)
-    t = np.where(seen, time - (time * seen).sum(axis=1, keepdims=True) / count[:, None], 0)
-    v = np.where(seen, values, 0)
-    v = np.where(seen, v - v.sum(axis=1, keepdims=True) / count[:, None], 0)
+    time = np.arange(values.shape[1])[None, :, None] * np.ones(values.shape)
+    count = np.maximum(seen.sum(axis=1, keepdims=True), 1)
+    t = np.where(seen, time - (time * seen).sum(axis=1, keepdims=True) / count, 0)
+    v = np.where(seen, values, 0).astype(np.float64)  # squares of large values need the room
+    v = np.where(seen, v - v.sum(axis=1, keepdims=True) / count, 0)
     norm = np.sqrt((t**2).sum(axis=1) * (v**2).sum(axis=1))
     correlation = np.where(norm > 1e-9, (t * v).sum(axis=1) / np.maximum(norm, 1e-9), 0)
     return (correlation * _gradual(values)).astype(np.float32)

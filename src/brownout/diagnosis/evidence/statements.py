@@ -1,5 +1,7 @@
 """Statements: the sentence of a report that says what was seen, or that nobody measured it."""
 
+from collections.abc import Mapping
+
 from brownout.diagnosis.evidence.symptoms import SymptomMatch
 from brownout.diagnosis.knowledge.evidence_rules import PLACES, EvidenceRule, Symptom
 from brownout.domain.findings import Evidence, EvidenceState
@@ -13,10 +15,12 @@ NOT_MEASURED = "not measured: "
 """How the statement of missing evidence begins."""
 
 
-def explain(rule: EvidenceRule, symptom: Symptom, match: SymptomMatch | None) -> Evidence:
+def explain(rule: EvidenceRule, symptoms: Mapping[str, Symptom], match: SymptomMatch | None) -> Evidence:
     """One step of the path from measurements to a cause; ``match`` is None where nothing was measured."""
+    symptom = symptoms[match.symptom if match and match.symptom else rule.symptom]
     if match is None:
-        statement = f"{NOT_MEASURED}{symptom.described} {PLACES[rule.where]}"
+        wanted = (f"{symptoms[name].described} {PLACES[where]}" for name, where in rule.parts)
+        statement = f"{NOT_MEASURED}{' or '.join(wanted)}"
         return _evidence(rule, symptom, EvidenceState.MISSING, statement)
     state = EvidenceState.PRESENT if match.strength >= PRESENT else EvidenceState.ABSENT
     observation = match.observation

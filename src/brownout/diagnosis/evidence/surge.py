@@ -18,11 +18,13 @@ from brownout.numerics.order_statistics import median, quantile
 __all__ = ["Surge", "surges"]
 
 LOOKBACK = 24
-"""Slots before the start of an incident that may already belong to it, at most a third of the past."""
+"""Slots before the start of an incident that may already belong to it, at most a third of the baseline."""
 EARLY = 12
 """Slots from the start on in which a movement is early: what comes later may be a reaction to the incident."""
-LEAST_PAST = 8
+LEAST_BASELINE = 8
+"""Slots that make a baseline."""
 PEER_SHARE = 0.1
+"""Share of the usual level of the peers at which the logarithm starts."""
 TINY = 1e-9
 
 
@@ -37,17 +39,17 @@ class Surge:
 
 def surges(panels: Sequence[Panel], start: np.datetime64, end: np.datetime64) -> Mapping[tuple[str, str], Surge]:
     """Surges by entity and metric of the metrics that no kind of entity carries by name."""
-    found: dict[tuple[str, str], Surge] = {}
+    table: dict[tuple[str, str], Surge] = {}
     parts = [_generic(panel) for panel in panels]
     level = _peer_levels([panel for panel in parts if panel is not None], start)
     for panel in parts:
         if panel is not None:
-            found |= _of_panel(panel, start, end, level)
-    return found
+            table |= _of_panel(panel, start, end, level)
+    return table
 
 
 def _generic(panel: Panel) -> Panel | None:
-    columns = [place for place, metric in enumerate(panel.metrics) if not metric.entity_kinds]
+    columns = [column for column, metric in enumerate(panel.metrics) if not metric.entity_kinds]
     return panel.select(metrics=columns) if columns and panel.entities else None
 
 
@@ -56,8 +58,8 @@ def _peer_levels(panels: Sequence[Panel], start: np.datetime64) -> Mapping[str, 
     levels: dict[str, list[float]] = {}
     for panel in panels:
         usual = np.abs(quantile(panel.between(panel.start, start).values, 0.5, method="lower"))
-        for place, name in enumerate(panel.metric_names):
-            levels.setdefault(name, []).extend(usual[np.isfinite(usual[:, place]), place].tolist())
+        for column, name in enumerate(panel.metric_names):
+            levels.setdefault(name, []).extend(usual[np.isfinite(usual[:, column]), column].tolist())
     return {name: float(np.median(values)) if values else 0.0 for name, values in levels.items()}
 
 
@@ -66,13 +68,13 @@ def _of_panel(
 ) -> Mapping[tuple[str, str], Surge]:
     first = panel.slot(start)
     lead = min(LOOKBACK, max(first, 0) // 3)
-    past, within = panel.values[:, : first - lead], smooth(panel.values)[:, first - lead : panel.slot(end)]
-    if past.shape[1] < LEAST_PAST or not within.shape[1]:
+    baseline, within = panel.values[:, : first - lead], smooth(panel.values)[:, first - lead : panel.slot(end)]
+    if baseline.shape[1] < LEAST_BASELINE or not within.shape[1]:
         return {}
-    seen = (np.isfinite(past).sum(axis=1) >= LEAST_PAST) & np.isfinite(within).any(axis=1)
+    seen = (np.isfinite(baseline).sum(axis=1) >= LEAST_BASELINE) & np.isfinite(within).any(axis=1)
     floor = np.array([PEER_SHARE * level[name] + TINY for name in panel.metric_names], np.float32)
-    base = np.maximum(quantile(past, 0.5, method="lower"), 0) + floor
-    reached = _log((quantile(past, 1.0, method="lower") + floor) / base)
+    base = np.maximum(quantile(baseline, 0.5, method="lower"), 0) + floor
+    reached = _log((quantile(baseline, 1.0, method="lower") + floor) / base)
     rise = _log((np.maximum(within, 0) + floor) / base[:, None])
     whole = np.maximum(quantile(rise, 1.0, method="lower") - reached, 0)
     early = np.maximum(quantile(rise[:, : lead + EARLY], 1.0, method="lower") - reached, 0)

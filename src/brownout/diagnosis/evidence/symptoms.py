@@ -1,7 +1,7 @@
 """Looking symptoms up: how clearly each is present at each place, from 0 to 1, or that it was not measured."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -9,9 +9,9 @@ from brownout.diagnosis.evidence.observation import Observation, Observations
 from brownout.diagnosis.knowledge.evidence_rules import EvidenceRule, Symptom
 from brownout.domain.entities import EntityKind, Topology
 from brownout.domain.findings import EvidenceRole
-from brownout.domain.metrics import Family
+from brownout.domain.metrics import Family, Metric
 
-__all__ = ["EvidenceLookup", "SymptomMatch"]
+__all__ = ["EvidenceLookup", "SymptomMatch", "resource_of"]
 
 MAJORITY_QUANTILE = 0.6
 """A symptom of most guests is as strong as at this quantile over them."""
@@ -38,12 +38,17 @@ MAJORITY_PLACES = ("guests", "others", "consoles", "other_consoles")
 
 @dataclass(frozen=True, slots=True)
 class SymptomMatch:
-    """A symptom that was looked for: its strength, and the entity and observation, or label, that show it."""
+    """A symptom that was looked for: its strength, and the entity and observation, or label, that show it.
+
+    ``symptom`` and ``where`` say which of the alternatives of an evidence rule it is.
+    """
 
     strength: float
     entity: str = ""
     observation: Observation | None = None
     label: str = ""
+    symptom: str = ""
+    where: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,14 +66,20 @@ class EvidenceLookup:
     _by_surge: dict[str, list[tuple[float, SymptomMatch]]] = field(default_factory=dict)
     _below: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def find(self, rule: EvidenceRule, symptom: Symptom, entity: str) -> SymptomMatch | None:
-        """The symptom at the rule's place, seen from a suspected entity; None where nothing was measured."""
-        key = (symptom.id, rule.where, entity)
+    def find(self, rule: EvidenceRule, symptoms: Mapping[str, Symptom], entity: str) -> SymptomMatch | None:
+        """The strongest of the rule's alternatives, seen from a suspected entity; None where nothing was measured."""
+        matches = [self._at(where, symptoms[symptom], entity) for symptom, where in rule.parts]
+        return max((match for match in matches if match), key=lambda match: match.strength, default=None)
+
+    def _at(self, where: str, symptom: Symptom, entity: str) -> SymptomMatch | None:
+        """The symptom at a place, seen from a suspected entity; None where nothing was measured."""
+        key = (symptom.id, where, entity)
         if key not in self._at_place:
-            if rule.where in {"anywhere", "elsewhere"}:
-                self._at_place[key] = self._over_all(symptom, entity, contrast=rule.where == "elsewhere")
+            if where in {"anywhere", "elsewhere"}:
+                match = self._over_all(symptom, entity, contrast=where == "elsewhere")
             else:
-                self._at_place[key] = self._among(rule.where, symptom, entity)
+                match = self._among(where, symptom, entity)
+            self._at_place[key] = None if match is None else replace(match, symptom=symptom.id, where=where)
         return self._at_place[key]
 
     def explained_by(
@@ -77,11 +88,10 @@ class EvidenceLookup:
         """Metrics of entities that a cause at an entity accounts for: those of its evidence that is present."""
         explained: set[tuple[str, str]] = set()
         for rule in rules:
-            symptom = symptoms[rule.symptom]
-            match = None if rule.role is EvidenceRole.EXCLUDING else self.find(rule, symptom, entity)
+            match = None if rule.role is EvidenceRole.EXCLUDING else self.find(rule, symptoms, entity)
             if match is not None and match.observation is not None and match.strength > 0:
-                resource = _resource(match.observation)
-                explained |= {(member, resource) for member in self.entities_at(rule.where, entity)}
+                resource = resource_of(match.observation.metric)
+                explained |= {(member, resource) for member in self.entities_at(match.where, entity)}
         return explained
 
     def entities_at(self, where: str, entity: str) -> list[str]:
@@ -142,7 +152,7 @@ class EvidenceLookup:
     def _unexplained(self, entity: str, metric: str) -> Observation | None:
         """An observation that no other cause accounts for."""
         observation = self.observed.of(entity, metric)
-        if observation is None or (entity, _resource(observation)) in self.explained:
+        if observation is None or (entity, resource_of(observation.metric)) in self.explained:
             return None
         return observation
 
@@ -180,9 +190,8 @@ class EvidenceLookup:
         return self._by_surge[symptom.id]
 
 
-def _resource(observation: Observation) -> str:
+def resource_of(metric: Metric) -> str:
     """What a cause accounts for at an entity: all metrics of a family, but of the family "other" one by one."""
-    metric = observation.metric
     return metric.name if metric.family is Family.OTHER else metric.family.value
 
 

@@ -18,7 +18,7 @@ from brownout.domain.findings import UNKNOWN, Diagnosis, Mover
 from brownout.domain.metrics import Worse
 from brownout.domain.panel import Float, Panel
 
-__all__ = ["LEAST_SLOTS", "diagnose_phases", "phases"]
+__all__ = ["LEAST_SLOTS", "activity", "diagnose_phases", "phases"]
 
 HALF = 0.5
 LEAST_SLOTS = 5
@@ -36,8 +36,8 @@ def diagnose_phases(
 ) -> Diagnosis:
     """The answer of the first phase that has one, else that of the whole incident.
 
-    An artefact is the answer only where no other phase shows a fault at the same guest: who restarts a guest to make a
-    change leaves the traces of both.
+    An artefact is the answer only where no other phase shows a fault at the same guest: a restart that brings a bad
+    configuration with it leaves the traces of both.
     """
     artefact: Diagnosis | None = None
     for phase in phases(window, panels):
@@ -62,11 +62,13 @@ def _guests(entity: str, topology: Topology) -> set[str]:
 def phases(window: IncidentWindow, panels: Sequence[Panel]) -> tuple[IncidentWindow, ...]:
     """The same incident as its core, its beginning where it is long, its worst episodes, and its whole span.
 
-    What starts with a restart can stay unusual for a day after the harm is over; then the beginning tells most. What
-    has nothing to do with each other can overlap on one host; then one of the episodes does. No span comes twice.
+    What starts with a restart can stay unusual for a day after the harm is over; then the beginning tells most.
+    Unrelated faults can overlap on one host; then a single episode tells most. No span comes twice.
     """
-    step = min((panel.step for panel in panels), default=window.end - window.start)
-    last = max((panel.end for panel in panels), default=window.end)
+    if not panels:
+        return (window,)
+    step = min(panel.step for panel in panels)
+    last = max(panel.end for panel in panels)
     spans = [_widened(_core(window, panels, step), step, last)]
     if window.end - window.start >= 2 * BEGINNING:
         spans.append((window.start, window.start + BEGINNING))
@@ -81,13 +83,23 @@ def phases(window: IncidentWindow, panels: Sequence[Panel]) -> tuple[IncidentWin
 
 def _core(window: IncidentWindow, panels: Sequence[Panel], step: np.timedelta64) -> Span:
     movers = list({mover.series: mover for episode in window.episodes for mover in episode.movers}.values())
-    found = [part for panel in panels if (part := _activity(panel, window, movers)) is not None]
-    if not found:
+    found = activity(window, panels, movers, step)
+    if found is None:
         return window.start, window.end
-    grid = np.arange(window.start, window.end, step)
-    total = np.sum([_on(grid, times, values) for times, values in found], axis=0)
+    grid, total = found
     busy = np.flatnonzero(total >= HALF * total.max())
     return grid[busy[0]], min(grid[busy[-1]] + step, window.end)
+
+
+def activity(
+    window: IncidentWindow, panels: Sequence[Panel], movers: Sequence[Mover], step: np.timedelta64
+) -> tuple[Times, Float] | None:
+    """How far some metrics are out at each time of a window, each weighted by its deviation; None without any."""
+    parts = [part for panel in panels if (part := _activity(panel, window, movers)) is not None]
+    if not parts:
+        return None
+    grid = np.arange(window.start, window.end, step)
+    return grid, np.sum([_on(grid, times, values) for times, values in parts], axis=0)
 
 
 def _widened(span: Span, step: np.timedelta64, last: np.datetime64) -> Span:
@@ -102,20 +114,20 @@ def _widened(span: Span, step: np.timedelta64, last: np.datetime64) -> Span:
 def _activity(panel: Panel, window: IncidentWindow, movers: Sequence[Mover]) -> tuple[Times, Float] | None:
     """Sum over a panel's movers of how far each is out, from 0 to its weight, ``[time]``; None where it has none."""
     rows = {entity: row for row, entity in enumerate(panel.entity_ids)}
-    columns = {metric.name: place for place, metric in enumerate(panel.metrics) if metric.worse is not Worse.NONE}
-    own = [m for m in movers if m.series.entity in rows and m.series.metric in columns]
+    columns = {metric.name: column for column, metric in enumerate(panel.metrics) if metric.worse is not Worse.NONE}
+    moved = [m for m in movers if m.series.entity in rows and m.series.metric in columns]
     part = panel.between(window.start, window.end)
-    if not own or part.values.shape[1] < 2:
+    if not moved or part.values.shape[1] < 2:
         return None
-    places = [rows[m.series.entity] for m in own], [columns[m.series.metric] for m in own]
-    values = smooth(part.values)[places[0], :, places[1]]
-    away = np.nan_to_num(np.abs(values - np.array([m.usual for m in own], np.float32)[:, None]))
-    weight = np.log1p(np.abs([m.deviation for m in own])).astype(np.float32)
+    index = [rows[m.series.entity] for m in moved], [columns[m.series.metric] for m in moved]
+    values = smooth(part.values)[index[0], :, index[1]]
+    away = np.nan_to_num(np.abs(values - np.array([m.usual for m in moved], np.float32)[:, None]))
+    weight = np.log1p(np.abs([m.deviation for m in moved])).astype(np.float32)
     peak = np.maximum(away.max(axis=1, keepdims=True), 1e-9)
     return part.times, (weight[:, None] * away / peak).sum(axis=0)
 
 
 def _on(grid: Times, times: Times, values: Float) -> npt.NDArray[np.float64]:
     """Values of a coarser grid on a finer one, each held until the next."""
-    place = np.searchsorted(times, grid, side="right") - 1
-    return np.where(place >= 0, values[np.maximum(place, 0)], 0.0).astype(np.float64)
+    last = np.searchsorted(times, grid, side="right") - 1
+    return np.where(last >= 0, values[np.maximum(last, 0)], 0.0).astype(np.float64)

@@ -1,7 +1,6 @@
 """Inference: from evidence to the probability of each (cause, entity), ``unknown`` among them.
 
-The odds of a candidate are its prior times a factor for each piece of evidence, by its strength: a log-linear
-model.
+The odds of a candidate are its prior times a factor for each piece of evidence, by its strength: a log-linear model.
 Necessary evidence that is absent all but rules a candidate out; strong and supporting evidence speak for it as far as
 they are present, excluding evidence against it; what is missing speaks neither way, except that a cause whose necessary
 evidence is missing cannot be told from unknown. A weight that was learned from labelled incidents takes the place of
@@ -12,7 +11,7 @@ Several causes can be at work at once. What the first one accounts for is then t
 when what is left speaks for it more clearly than for ``unknown``, by a margin for how seldom two incidents meet.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -31,10 +30,10 @@ __all__ = ["Candidate", "Diagnoser", "Weights"]
 
 CLEAR = 0.6
 """Strength from which a symptom counts in full."""
-MOST = 3
+MAX_CAUSES = 3
 """Causes named for one incident at most."""
-CLAIMED = 0.5
-"""Probability from which a further cause is named."""
+NAMED_FROM = 0.5
+"""Probability from which a contributing cause is named."""
 HOPELESS = -12.0
 """Log-odds from which on nothing can make a candidate likely: the rest of its evidence is not looked at."""
 
@@ -44,8 +43,8 @@ class Weights:
     """Log-odds of evidence: at full strength (``present``) and at none (``absent``).
 
     ``unknown`` is the log-odds that an incident has a cause outside of the knowledge, on the scale of a candidate
-    with a prior of 1 and no evidence; ``another`` those of a second incident at the same place and time. Modelling
-    assumptions, the same for all causes.
+    with a prior of 1 and no evidence; ``another`` those of a second incident at the same place and time. These are
+    modelling assumptions, the same for all causes.
     """
 
     necessary: tuple[float, float] = (4.0, -9.0)
@@ -58,8 +57,8 @@ class Weights:
 
     def of(self, role: EvidenceRole) -> tuple[float, float]:
         """Present and absent weight of a role."""
-        found: tuple[float, float] = getattr(self, role.value)
-        return found
+        weights: tuple[float, float] = getattr(self, role.value)
+        return weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +79,12 @@ class Diagnoser:
     keep: int = 10
 
     def diagnose(self, window: IncidentWindow, panels: Sequence[Panel], topology: Topology) -> Diagnosis:
-        """Rank the causes at the window's entities; ``panels`` hold the window and its past."""
+        """Rank the causes at the window's entities; ``panels`` hold the window and the baseline before it.
+
+        Where nothing was measured, or too little to compare with, the answer is ``unknown``.
+        """
         observed = observe(panels, window.start, window.end)
-        ranked = self.rank(window.entities, observed, topology)
+        ranked = self.rank(window.entities, observed, topology, window.explained)
         rivals = (
             cause if cause.contributing else replace(cause, counter_evidence=counter_evidence(cause))
             for cause in ranked[1:]
@@ -100,46 +102,62 @@ class Diagnoser:
             decider=decider(causes, self.knowledge),
         )
 
-    def rank(self, entities: Iterable[str], observed: Observations, topology: Topology) -> tuple[Cause, ...]:
-        """Most probable first; each (cause, entity) at most once, ``unknown`` always among them."""
-        lookup = EvidenceLookup(observed, topology)
+    def rank(
+        self,
+        entities: Iterable[str],
+        observed: Observations,
+        topology: Topology,
+        explained: frozenset[tuple[str, str]] = frozenset(),
+    ) -> tuple[Cause, ...]:
+        """Most probable first; each (cause, entity) at most once, ``unknown`` always among them.
+
+        ``explained`` are resources of entities that other incidents account for: they speak for no cause.
+        """
+        lookup = EvidenceLookup(observed, topology, explained)
         candidates = self.candidates(entities, lookup)
-        odds = np.array([candidate.odds for candidate in candidates] + [self.weights.unknown])
+        unknown_odds = self.weights.unknown - (self.weights.another if explained else 0.0)
+        odds = np.array([candidate.odds for candidate in candidates] + [unknown_odds])
         share = np.exp(odds - odds.max())
         share /= share.sum()
         unknown = Cause(id=UNKNOWN, title="Unknown", family=UNKNOWN, entity="", probability=float(share[-1]))
-        also = self._further(candidates, lookup) if len(candidates) and odds[0] > odds[-1] else {}
-        told = [*candidates[: len(also) and 1], *also]
+        named = len(candidates) > 0 and odds[0] > odds[-1]
+        contributing = self._contributing(candidates, lookup) if named else {}
+        answer = [*candidates[: len(contributing) and 1], *contributing]
         rest = [
             self._cause(candidate, float(probability), lookup)
             for candidate, probability in zip(candidates[: self.keep], share, strict=False)
-            if candidate not in told
+            if candidate not in answer
         ]
         first = [
-            self._cause(candidate, also.get(candidate, float(share[0])), lookup, contributing=candidate in also)
-            for candidate in told
+            self._cause(
+                candidate,
+                contributing.get(candidate, float(share[0])),
+                lookup,
+                contributing=candidate in contributing,
+            )
+            for candidate in answer
         ]
         return (*first, *sorted([*rest, unknown], key=lambda cause: -cause.probability))
 
-    def _further(self, candidates: Sequence[Candidate], lookup: EvidenceLookup) -> dict[Candidate, float]:
+    def _contributing(self, candidates: Sequence[Candidate], lookup: EvidenceLookup) -> dict[Candidate, float]:
         """Causes that are needed beside the first candidate, with the probability of each given those before it.
 
         Only entities of a kind are looked at: between others, effects travel along ways that nobody knows.
         """
         last, *others = [c for c in candidates if c.cause.kind and c.odds > self.weights.unknown] or [candidates[0]]
         explained: set[tuple[str, str]] = set()
-        found: dict[Candidate, float] = {}
-        while others and len(found) < MOST - 1:
+        contributing: dict[Candidate, float] = {}
+        while others and len(contributing) < MAX_CAUSES - 1:
             explained |= lookup.explained_by(last.cause.evidence, self.knowledge.symptoms, last.entity)
             rest = EvidenceLookup(lookup.observed, lookup.topology, frozenset(explained))
-            odds = [self._odds(c.cause, c.entity, rest, against=lookup) - self.weights.unknown for c in others]
+            odds = [self._odds(c.cause, c.entity, rest, excluding=lookup) - self.weights.unknown for c in others]
             best = int(np.argmax(odds))
             probability = float(1 / (1 + np.exp(-odds[best] - self.weights.another)))
-            if probability < CLAIMED:
+            if probability < NAMED_FROM:
                 break
             last = others.pop(best)
-            found[last] = probability
-        return found
+            contributing[last] = probability
+        return contributing
 
     def _cause(
         self, candidate: Candidate, probability: float, lookup: EvidenceLookup, *, contributing: bool = False
@@ -150,35 +168,35 @@ class Diagnoser:
             family=candidate.cause.family.value,
             entity=candidate.entity,
             probability=probability,
-            evidence=self._path(candidate, lookup),
+            evidence=self._evidence(candidate, lookup),
             contributing=contributing,
             artefact=candidate.cause.artefact,
         )
 
     def candidates(self, entities: Iterable[str], lookup: EvidenceLookup) -> list[Candidate]:
         """All causes at all entities that carry them and that measured anything, most likely first."""
-        measured = lookup.observed.metrics
-        found = [
+        candidates = [
             Candidate(rule, entity, self._odds(rule, entity, lookup))
             for entity in entities
             for rule in self.knowledge.causes.values()
-            if _may(rule, entity, lookup, measured)
+            if _can_be_culprit(rule, entity, lookup)
         ]
-        return sorted(found, key=lambda candidate: (-candidate.odds, candidate.cause.id, candidate.entity))
+        return sorted(candidates, key=lambda candidate: (-candidate.odds, candidate.cause.id, candidate.entity))
 
     def _odds(
-        self, cause: CauseRule, entity: str, lookup: EvidenceLookup, *, against: EvidenceLookup | None = None
+        self, cause: CauseRule, entity: str, lookup: EvidenceLookup, *, excluding: EvidenceLookup | None = None
     ) -> float:
-        """Log-odds of a cause at an entity; what speaks ``counter_evidence`` it can be looked for in another lookup."""
+        """Log-odds of a cause at an entity; excluding evidence can be looked up in other observations."""
         total = float(np.log(cause.prior))
         for rule in cause.evidence:
-            seen = lookup if against is None or rule.role is not EvidenceRole.EXCLUDING else against
-            total += self._weigh(rule, seen.find(rule, self.knowledge.symptoms[rule.symptom], entity))
+            source = excluding if excluding is not None and rule.role is EvidenceRole.EXCLUDING else lookup
+            total += self._weigh(rule, source.find(rule, self.knowledge.symptoms, entity))
             if rule.role is EvidenceRole.NECESSARY and rule.weight is None and total < HOPELESS:
                 break
         return total
 
     def _weigh(self, rule: EvidenceRule, match: SymptomMatch | None) -> float:
+        """Log-odds that a piece of evidence adds."""
         if match is None:
             return self.weights.missing_necessary if rule.role is EvidenceRole.NECESSARY else 0.0
         if rule.weight is not None:
@@ -186,16 +204,15 @@ class Diagnoser:
         present, absent = self.weights.of(rule.role)
         return absent + (present - absent) * min(match.strength / CLEAR, 1.0)
 
-    def _path(self, candidate: Candidate, lookup: EvidenceLookup) -> tuple[Evidence, ...]:
+    def _evidence(self, candidate: Candidate, lookup: EvidenceLookup) -> tuple[Evidence, ...]:
         symptoms = self.knowledge.symptoms
         return tuple(
-            explain(rule, symptoms[rule.symptom], lookup.find(rule, symptoms[rule.symptom], candidate.entity))
-            for rule in candidate.cause.evidence
+            explain(rule, symptoms, lookup.find(rule, symptoms, candidate.entity)) for rule in candidate.cause.evidence
         )
 
 
-def _may(rule: CauseRule, entity: str, lookup: EvidenceLookup, measured: Mapping[str, list[str]]) -> bool:
-    """Whether an entity can be the culprit: of the cause's kind, or with metrics known by their role only."""
+def _can_be_culprit(rule: CauseRule, entity: str, lookup: EvidenceLookup) -> bool:
+    """Whether an entity is of the cause's kind, or, for a cause of any kind, has metrics known by their role only."""
     if rule.kind:
         return lookup.topology[entity].kind == rule.kind
-    return entity in measured and lookup.observed.generic(entity)
+    return entity in lookup.observed.metrics and lookup.observed.generic(entity)

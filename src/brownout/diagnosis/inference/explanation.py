@@ -8,10 +8,11 @@ from brownout.domain.findings import UNKNOWN, Cause, Evidence, EvidenceRole, Evi
 
 __all__ = ["counter_evidence", "decider", "summarise"]
 
-SPOKEN = 3
+SUMMARY_EVIDENCE = 3
 """Pieces of evidence that a summary names."""
-WORTH = 0.02
-CLOSE = 0.95
+WORTH_MENTIONING = 0.02
+"""Probability from which a runner-up is worth a sentence."""
+CLEAR_FROM = 0.95
 """From this probability on nothing more needs to be measured."""
 
 
@@ -25,16 +26,16 @@ def counter_evidence(cause: Cause) -> str:
         (EvidenceRole.NECESSARY, EvidenceState.MISSING, "{}"),
         (EvidenceRole.STRONG, EvidenceState.ABSENT, "it would usually show more than this: {}"),
     ):
-        found = _with(cause, role, state)
-        if found:
-            return words.format(min(found, key=lambda evidence: evidence.strength).statement)
+        pieces = _of_role(cause, role, state)
+        if pieces:
+            return words.format(min(pieces, key=lambda evidence: evidence.strength).statement)
     return "it is the rarer of the two"
 
 
 def decider(causes: Sequence[Cause], knowledge: Knowledge) -> str:
     """What to measure to decide between the first two, "" where the first is clear or nothing known would decide."""
     named = _rivals(causes)
-    if not named or causes[0].probability >= CLOSE:
+    if not named or causes[0].probability >= CLEAR_FROM:
         return ""
     first = named[0]
     rule = knowledge.causes[first.id]
@@ -43,7 +44,7 @@ def decider(causes: Sequence[Cause], knowledge: Knowledge) -> str:
     rivals = [first] if causes[0].id == UNKNOWN else named[:2]
     for role in (EvidenceRole.NECESSARY, EvidenceRole.STRONG, EvidenceRole.EXCLUDING, EvidenceRole.SUPPORTING):
         for cause in rivals:
-            missing = _with(cause, role, EvidenceState.MISSING)
+            missing = _of_role(cause, role, EvidenceState.MISSING)
             if missing:
                 return missing[0].statement.removeprefix(NOT_MEASURED)
     return rule.decider
@@ -59,8 +60,8 @@ def summarise(causes: Sequence[Cause], knowledge: Knowledge) -> str:
         if second is not None:
             sentences.append(f"Nearest is {_name(second)}, but {counter_evidence(second)}.")
     else:
-        sentences = [f"{_shown(first)}.", *(f"Besides, {_shown(cause)}." for cause in causes if cause.contributing)]
-        if second is not None and _comparable(first, second):
+        sentences = [f"{_answer(first)}.", *(f"Besides, {_answer(cause)}." for cause in causes if cause.contributing)]
+        if second is not None and _worth_mentioning(first, second):
             sentences.append(f"Less likely {_name(second)}: {counter_evidence(second)}.")
     if decide:
         sentences.append(f"To decide, measure {decide}.")
@@ -70,31 +71,33 @@ def summarise(causes: Sequence[Cause], knowledge: Knowledge) -> str:
 def _rivals(causes: Sequence[Cause]) -> list[Cause]:
     """Causes that compete for the answer; beside ``unknown`` only those that something seen speaks for."""
     named = [cause for cause in causes if cause.id != UNKNOWN and not cause.contributing]
-    return [cause for cause in named if _for(cause)] if causes[0].id == UNKNOWN else named
+    return [cause for cause in named if _supporting(cause)] if causes[0].id == UNKNOWN else named
 
 
-def _shown(cause: Cause) -> str:
-    shown = sorted(_for(cause), key=_rank)[:SPOKEN]
-    return f"{_name(cause)}, {cause.probability:.0%} sure: {'; '.join(e.statement for e in shown)}"
+def _answer(cause: Cause) -> str:
+    statements = dict.fromkeys(evidence.statement for evidence in sorted(_supporting(cause), key=_order))
+    return f"{_name(cause)}, {cause.probability:.0%} sure: {'; '.join(list(statements)[:SUMMARY_EVIDENCE])}"
 
 
-def _comparable(first: Cause, second: Cause) -> bool:
+def _worth_mentioning(first: Cause, second: Cause) -> bool:
     """Whether a runner-up is worth a sentence: not hopeless, or seen in some of the same symptoms."""
-    return second.probability >= WORTH or bool({e.symptom for e in _for(first)} & {e.symptom for e in _for(second)})
+    return second.probability >= WORTH_MENTIONING or bool(
+        {e.symptom for e in _supporting(first)} & {e.symptom for e in _supporting(second)}
+    )
 
 
 def _name(cause: Cause) -> str:
     return f"{cause.title} at {cause.entity}"
 
 
-def _for(cause: Cause) -> list[Evidence]:
+def _supporting(cause: Cause) -> list[Evidence]:
     return [e for e in cause.evidence if e.role is not EvidenceRole.EXCLUDING and e.state is EvidenceState.PRESENT]
 
 
-def _with(cause: Cause, role: EvidenceRole, state: EvidenceState) -> list[Evidence]:
+def _of_role(cause: Cause, role: EvidenceRole, state: EvidenceState) -> list[Evidence]:
     return [evidence for evidence in cause.evidence if evidence.role is role and evidence.state is state]
 
 
-def _rank(evidence: Evidence) -> tuple[int, float]:
+def _order(evidence: Evidence) -> tuple[int, float]:
     roles = (EvidenceRole.NECESSARY, EvidenceRole.STRONG, EvidenceRole.SUPPORTING)
     return roles.index(evidence.role), -evidence.strength

@@ -24,7 +24,7 @@ Array = npt.NDArray[np.float64]
 PRIOR_WEIGHT = 4.0
 RIDGE = 3.0
 HEALTHY = 0.05
-"""How much a healthy span counts beside an incident: whoever asks for a cause mostly has an incident."""
+"""How much a healthy span counts beside an incident: who asks for a cause mostly has an incident."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ class Example:
     right: int | None
 
     def rank(self, weights: Array) -> int | None:
-        """Place of the right one among the candidates and ``unknown``; in a healthy span None where that is first."""
+        """Rank of the right one among the candidates and ``unknown``; in a healthy span None where that is first."""
         scores = self.strengths @ weights
         rivals = np.append(scores, Weights().unknown)
         if self.right is None:
@@ -79,12 +79,12 @@ def make_example(
     columns = _columns(causes)
     rows, names = [], []
     for entity in entities:
-        for place, cause in enumerate(causes):
+        for number, cause in enumerate(causes):
             row = np.zeros(len(columns) + len(causes))
-            row[len(columns) + place] = 1
+            row[len(columns) + number] = 1
             for index, (owner, rule) in enumerate(columns):
                 if owner is cause:
-                    match = lookup.find(rule, knowledge.symptoms[rule.symptom], entity)
+                    match = lookup.find(rule, knowledge.symptoms, entity)
                     row[index] = match.strength if match else 0.0
             rows.append(row)
             names.append((entity, cause.id))
@@ -113,10 +113,10 @@ def learn(examples: Sequence[Example], causes: Sequence[CauseRule], *, ridge: fl
             total, slope = total + surprise, slope + np.append(pull, pull[len(columns) :].sum())
         return total, slope
 
-    found = _levelled(minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x, len(columns))
+    fitted = _levelled(minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x, len(columns))
     return Learned(
-        {cause.id: float(found[len(columns) + place]) for place, cause in enumerate(causes)},
-        {(cause.id, rule.name): float(found[place]) for place, (cause, rule) in enumerate(columns)},
+        {cause.id: float(fitted[len(columns) + index]) for index, cause in enumerate(causes)},
+        {(cause.id, rule.name): float(fitted[index]) for index, (cause, rule) in enumerate(columns)},
     )
 
 

@@ -32,7 +32,7 @@ def losses(knowledge: Knowledge, lost: Collection[str]) -> Iterator[Loss]:
         gone = {
             rule.role
             for rule in cause.evidence
-            if knowledge.symptoms[rule.symptom].about in lost and rule.role in FOR[:2]
+            if rule.role in FOR[:2] and all(knowledge.symptoms[symptom].about in lost for symptom, _ in rule.parts)
         }
         if gone:
             named = EvidenceRole.NECESSARY not in gone
@@ -41,12 +41,12 @@ def losses(knowledge: Knowledge, lost: Collection[str]) -> Iterator[Loss]:
 
 def _alike(cause: CauseRule, knowledge: Knowledge, lost: Collection[str]) -> Iterator[CauseRule]:
     """Causes whose necessary evidence is there, and nothing that excludes them, when only this cause is."""
-    shown = {s for s in _symptoms(cause, *FOR) if knowledge.symptoms[s].about not in lost}
+    symptoms = {symptom for rule in cause.evidence if rule.role in FOR for symptom, _ in rule.parts}
+    shown = {symptom for symptom in symptoms if knowledge.symptoms[symptom].about not in lost}
     for other in knowledge.causes.values():
-        fits = _symptoms(other, EvidenceRole.NECESSARY) <= shown
-        if other.kind and other.id != cause.id and fits and not _symptoms(other, EvidenceRole.EXCLUDING) & shown:
+        present: dict[EvidenceRole, list[bool]] = {role: [] for role in EvidenceRole}
+        for rule in other.evidence:
+            present[rule.role].append(any(symptom in shown for symptom, _ in rule.parts))
+        fits = all(present[EvidenceRole.NECESSARY]) and not any(present[EvidenceRole.EXCLUDING])
+        if other.kind and other.id != cause.id and fits:
             yield other
-
-
-def _symptoms(cause: CauseRule, *roles: EvidenceRole) -> set[str]:
-    return {rule.symptom for rule in cause.evidence if rule.role in roles}

@@ -77,18 +77,29 @@ class Symptom:
 class EvidenceRule:
     """A symptom at a place (see ``PLACES``) speaks for or against a cause.
 
-    ``weight`` is the log-odds at full strength that replaces the weight of the role; without a symptom it counts 0.
+    Attributes
+    ----------
+    weight
+        The log-odds at full strength that replaces the weight of the role; without the symptom it counts 0.
+    alternatives
+        Further symptoms, each at a place, that show the same: the strongest of those that were measured counts.
     """
 
     symptom: str
     where: str
     role: EvidenceRole
     weight: float | None = None
+    alternatives: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def parts(self) -> tuple[tuple[str, str], ...]:
+        """Symptom and place, and those of the alternatives."""
+        return ((self.symptom, self.where), *self.alternatives)
 
     @property
     def name(self) -> str:
-        """Symptom and place: the key of a learned weight."""
-        return f"{self.symptom} {self.where}"
+        """Symptoms and places: the key of a learned weight."""
+        return " or ".join(f"{symptom} {where}" for symptom, where in self.parts)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,7 +27,8 @@ Choice = TypeVar("Choice", bound=StrEnum)
 SYMPTOM_KEYS = tuple(key for key in Symptom.__dataclass_fields__ if key not in {"id", "described"})
 CAUSE_KEYS = tuple(key for key in CauseRule.__dataclass_fields__ if key != "id")
 CAUSE_REQUIRED = ("title", "family", "kind", "prior", "evidence")
-RULE_KEYS = ("symptom", "where", "role", "weight")
+RULE_KEYS = ("symptom", "where", "role", "weight", "or")
+ALTERNATIVE_KEYS = ("symptom", "where")
 
 
 def read_symptoms(definitions: Definitions, catalogue: Catalogue) -> dict[str, Symptom]:
@@ -46,9 +47,17 @@ def read_causes(definitions: Definitions, symptoms: Definitions, catalogue: Cata
                 raise definition.unknown("cause in alike", other, definitions)
         if definition.enabled:
             alike = tuple(other for other in cause.alike if definitions[other].enabled)
-            kept = tuple(rule for rule in cause.evidence if symptoms[rule.symptom].enabled)
-            causes[name] = replace(cause, alike=alike, evidence=kept)
+            kept = (_enabled(rule, symptoms) for rule in cause.evidence)
+            causes[name] = replace(cause, alike=alike, evidence=tuple(rule for rule in kept if rule is not None))
     return causes
+
+
+def _enabled(rule: EvidenceRule, symptoms: Definitions) -> EvidenceRule | None:
+    """A rule without the symptoms that a site took out; None where nothing is left of it."""
+    parts = [(symptom, where) for symptom, where in rule.parts if symptoms[symptom].enabled]
+    if not parts:
+        return None
+    return replace(rule, symptom=parts[0][0], where=parts[0][1], alternatives=tuple(parts[1:]))
 
 
 def read_learned(
@@ -139,12 +148,17 @@ def _cause(definition: Definition, symptoms: Definitions, catalogue: Catalogue) 
 def _rule(definition: Definition, table: Mapping[str, Any], symptoms: Definitions) -> EvidenceRule:
     for key in table:
         _one_of(definition, "key of evidence", key, RULE_KEYS)
-    symptom, where = table.get("symptom", ""), table.get("where", "")
-    _one_of(definition, "symptom", symptom, symptoms)
-    _one_of(definition, "place (where)", where, PLACES)
+    parts = [table, *table.get("or", ())]
+    for part in parts:
+        if part is not table:
+            for key in part:
+                _one_of(definition, "key of an alternative", key, ALTERNATIVE_KEYS)
+        _one_of(definition, "symptom", part.get("symptom", ""), symptoms)
+        _one_of(definition, "place (where)", part.get("where", ""), PLACES)
     role = _choice(definition, "role", table.get("role", ""), EvidenceRole)
     weight = _number(definition, "weight", table["weight"]) if "weight" in table else None
-    return EvidenceRule(symptom=symptom, where=where, role=role, weight=weight)
+    (symptom, where), *alternatives = ((part["symptom"], part["where"]) for part in parts)
+    return EvidenceRule(symptom=symptom, where=where, role=role, weight=weight, alternatives=tuple(alternatives))
 
 
 def _one_of(definition: Definition, what: str, value: str, allowed: Collection[str]) -> None:

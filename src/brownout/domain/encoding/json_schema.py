@@ -45,19 +45,19 @@ class _Generator(GenerateJsonSchema):
     """Every key is always written; a class is described by its first lines, a field by its attribute's text."""
 
     def dataclass_schema(self, schema: core_schema.DataclassSchema) -> dict[str, Any]:
-        made = super().dataclass_schema(schema)
+        written = super().dataclass_schema(schema)
         texts = described_fields(schema["cls"])
         aliases = {
             field["serialization_alias"]: field["name"]
             for field in schema["schema"]["fields"]
             if "serialization_alias" in field
         }
-        for name, part in made.get("properties", {}).items():
+        for name, part in written.get("properties", {}).items():
             text = texts.get(aliases.get(name, name))
             if text:
                 part["description"] = text
         summary = _split(inspect.cleandoc(schema["cls"].__doc__ or ""))[0]
-        return made | {"description": _in_json(summary)}
+        return written | {"description": _in_json(summary)}
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> dict[str, Any]:
         return self.generate_inner(schema["schema"])

@@ -113,9 +113,9 @@ class MetricResult:
             if labels is None:
                 return written
             title, unit = labels.get(written["metric"], (written["metric"] or "", ""))
-            place = list(written).index("metric") + 1
+            after = list(written).index("metric") + 1
             pairs = list(written.items())
-            return dict([*pairs[:place], ("title", title), ("unit", unit), *pairs[place:]])
+            return dict([*pairs[:after], ("title", title), ("unit", unit), *pairs[after:]])
 
         serialization = core_schema.wrap_serializer_function_ser_schema(write, info_arg=True, schema=inner)
         return core_schema.no_info_before_validator_function(read, inner, ref=ref, serialization=serialization)

@@ -1,10 +1,11 @@
-"""Forecasters that learn nothing beforehand: what they say of a series they read off its past."""
+"""Classical forecasters: they learn nothing beforehand and read everything off the past of a series."""
 
 from collections.abc import Sequence
 from typing import Protocol, Self
 
 import numpy as np
 
+from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import QUANTILES, Forecasts
 from brownout.domain.panel import Float, Panel
 from brownout.domain.ports import Progress, no_progress
@@ -14,7 +15,7 @@ __all__ = ["Classical", "pasts"]
 
 
 class Classical(Protocol):
-    """What they share: fitting nothing, and predicting origin by origin."""
+    """A forecaster that needs no training and predicts origin by origin; subclasses give the paths."""
 
     @property
     def season(self) -> int | None:
@@ -22,25 +23,26 @@ class Classical(Protocol):
 
     @property
     def memory(self) -> int:
-        """How many seasons of the past are read, beside the first."""
+        """Seasons of the past that are read, beside the first."""
 
     @property
     def name(self) -> str:
-        """The maker's name."""
+        """Name of the forecaster."""
 
     def paths(self, past: Float, season: int, horizon: int) -> Float:
         """Quantile paths ``[row, step, quantile]`` after a past ``[row, slot]``."""
         ...
 
     def fit(self, panels: Sequence[Panel], progress: Progress = no_progress) -> Self:
-        """Nothing to learn."""
+        """Return the forecaster as it is."""
         del panels, progress
         return self
 
-    def predict(self, panel: Panel, origins: Sequence[int], horizon: int) -> Forecasts:
+    def predict(self, request: ForecastRequest) -> Forecasts:
         """Predict all series that were measured by an origin."""
+        panel, horizon = request.panel, request.horizon
         season = self.season or panel.slots_per_day
-        rows = rows_of(panel, origins, horizon)
+        rows = rows_of(panel, request.origins)
         values = np.empty((len(rows), horizon, len(QUANTILES)), np.float32)
         for part, past in pasts(rows, (self.memory + 1) * season):
             values[part] = self.paths(past, season, horizon)

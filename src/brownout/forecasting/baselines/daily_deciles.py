@@ -1,4 +1,4 @@
-"""What a series usually is at a time of the day: weeks ahead the last value tells little."""
+"""Daily deciles: the distribution of a series at each time of the day, for horizons where the last value is no use."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -9,14 +9,14 @@ from brownout.domain.panel import Float
 from brownout.forecasting.baselines.classical import Classical
 from brownout.forecasting.baselines.naive import deciles, last_values
 
-__all__ = ["Usual"]
+__all__ = ["DailyDeciles"]
 
 MEMORY = 27
-"""Seasons, beside the first, that count."""
+"""Seasons that are read, beside the first."""
 
 
 @dataclass(frozen=True)
-class Usual(Classical):
+class DailyDeciles(Classical):
     """Deciles of the values at the same time of the days before; the last value where there are none."""
 
     season: int | None = None
@@ -30,6 +30,6 @@ class Usual(Classical):
         padded[:, days * season - past.shape[1] :] = past
         folded = padded.reshape(len(past), days, season).transpose(0, 2, 1)
         known = np.asarray(np.isfinite(folded).any(axis=2))[..., None]
-        found = deciles(folded.reshape(-1, days)).reshape(len(past), season, -1)
-        day = np.where(known, found, last_values(past)[:, None, None])
+        by_phase = deciles(folded.reshape(-1, days)).reshape(len(past), season, -1)
+        day = np.where(known, by_phase, last_values(past)[:, None, None])
         return day[:, np.arange(horizon) % season]

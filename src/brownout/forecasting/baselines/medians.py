@@ -1,7 +1,7 @@
-"""A classical forecast that no spike moves: the median of the last hours on top of the median day.
+"""Median level: the median of the last hours on top of the median day, which single spikes do not move.
 
-Latencies and I/O have heavy tails: one spike moves a mean, and with it an exponentially smoothed level or a mean day,
-for days; a median it does not move at all (Huber, Robust Statistics, 1981).
+Latencies and I/O have heavy tails: a spike moves a mean, and so an exponentially smoothed level or a mean day, for days
+(Huber, Robust Statistics, 1981).
 """
 
 from dataclasses import dataclass
@@ -19,17 +19,17 @@ __all__ = ["MedianLevel", "median_day"]
 
 MEMORY = 14
 """Seasons that the median day and the errors are taken from."""
-LATELY = 6
-"""The level is the median of the last so-many-th of a season: of a day, four hours."""
+LEVEL_PART = 6
+"""The level is the median over this part of a season: a sixth of a day, four hours."""
 NEIGHBOURS = 48
-"""A phase of the day is averaged with those as far as this part of a season before and after it."""
+"""The median day is smoothed over this part of a season before and after each phase: half an hour of a day."""
 SAMPLED = 24
-"""Errors are measured from about so many origins a season, a slot farther apart: they never keep step with the hour."""
+"""Errors are measured from about so many origins a season, a slot more apart so that their minutes differ."""
 
 
 @dataclass(frozen=True)
 class MedianLevel(Classical):
-    """Median of late plus median day, with the empirical deciles of past errors at the same distance."""
+    """Recent median plus median day, with the empirical deciles of past errors at the same distance."""
 
     season: int | None = None
     memory: int = MEMORY
@@ -41,10 +41,10 @@ class MedianLevel(Classical):
         day = median_day(past, season)
         phase = np.arange(slots + horizon) % season
         adjusted = past - day[:, phase[:slots]]
-        window = min(max(season // LATELY, 1), slots)
+        window = min(max(season // LEVEL_PART, 1), slots)
         ends = np.arange(slots - 1, window - 2, -(season // SAMPLED + 1))[::-1]
-        late = sliding_window_view(filled(adjusted), window, axis=1)[:, ends - window + 1]
-        levels = np.median(late, axis=2)
+        recent = sliding_window_view(filled(adjusted), window, axis=1)[:, ends - window + 1]
+        levels = np.median(recent, axis=2)
 
         def misses(step: int) -> Float:
             known = ends + step < slots
@@ -64,6 +64,6 @@ def median_day(past: Float, season: int) -> Float:
     day = median(padded.reshape(rows, -1, season).transpose(0, 2, 1).reshape(rows * season, -1)).reshape(rows, season)
     day = np.nan_to_num(day - median(day)[:, None])
     reach = season // NEIGHBOURS
-    around = np.concatenate([day[:, season - reach :], day, day[:, :reach]], axis=1)
-    smooth: Float = sliding_window_view(around, 2 * reach + 1, axis=1).mean(axis=2, dtype=np.float32)
+    wrapped = np.concatenate([day[:, season - reach :], day, day[:, :reach]], axis=1)
+    smooth: Float = sliding_window_view(wrapped, 2 * reach + 1, axis=1).mean(axis=2, dtype=np.float32)
     return smooth

@@ -1,4 +1,4 @@
-"""The forecasts to beat: the last value, and the value one season earlier, with empirical residual deciles."""
+"""Naive forecasts: the last value, and the value one season earlier, with empirical deciles of past errors."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -13,9 +13,9 @@ from brownout.numerics.order_statistics import quantiles
 __all__ = ["Naive", "SeasonalNaive", "WeeklyNaive", "deciles", "last_values", "seasonal_scale"]
 
 MEMORY = 28
-"""Seasons of residuals that count: older ones come from another life of the series."""
+"""Seasons of residuals that are read: older ones say little of the series as it is."""
 WEEK = 7
-"""A week has so many seasons."""
+"""Seasons of a week, where a season is a day."""
 
 
 @dataclass(frozen=True)
@@ -43,16 +43,16 @@ class SeasonalNaive(Classical):
 
     def paths(self, past: Float, season: int, horizon: int) -> Float:
         """Quantile paths after a past."""
-        places = past.shape[1] - season + np.arange(horizon) % season
-        held = past[:, np.maximum(places, 0)]
-        middle = np.where((places >= 0) & np.isfinite(held), held, last_values(past)[:, None])
+        slots = past.shape[1] - season + np.arange(horizon) % season
+        earlier = past[:, np.maximum(slots, 0)]
+        middle = np.where((slots >= 0) & np.isfinite(earlier), earlier, last_values(past)[:, None])
         misses = past[:, season:] - past[:, :-season] if past.shape[1] > season else past[:, :0]
         return middle[:, :, None] + deciles(misses)[:, None, :]
 
 
 @dataclass(frozen=True)
 class WeeklyNaive(Classical):
-    """The value a week (seven seasons) earlier: offices rest on Sundays."""
+    """The value a week (seven seasons) earlier, for what differs between working days and weekends."""
 
     season: int | None = None
     memory: int = MEMORY + WEEK - 1
@@ -76,8 +76,8 @@ def seasonal_scale(panel: Panel, season: int, *, end: int) -> Float:
 def last_values(past: Float) -> Float:
     """Last measured value of each row, 0 where the window holds none."""
     seen = np.isfinite(past)
-    place = past.shape[1] - 1 - seen[:, ::-1].argmax(axis=1)
-    last = past[np.arange(len(past)), place]
+    slot = past.shape[1] - 1 - seen[:, ::-1].argmax(axis=1)
+    last = past[np.arange(len(past)), slot]
     return np.where(np.isfinite(last), last, np.float32(0))
 
 

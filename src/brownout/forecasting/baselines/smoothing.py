@@ -1,4 +1,4 @@
-"""A classical forecast for every series at once: simple exponential smoothing on top of the mean day.
+"""Smoothing: simple exponential smoothing on top of the mean day, for all series at once.
 
 The recurrence is SciPy's ``lfilter`` over all rows, so a thousand series take a second, which fitting model after model
 does not. The weight is chosen for each series from a few by its one-step error, as in Hyndman et al., Forecasting with
@@ -24,7 +24,7 @@ WEIGHTS = (0.05, 0.2, 0.5, 0.9)
 MEMORY = 14
 """Seasons that the mean day and the errors are taken from."""
 GROWTH = 4
-"""Errors are measured at steps 1, 4, 16, … ahead; those of the steps between lie on a line."""
+"""Errors are measured at steps 1, 4, 16, … ahead and interpolated between them."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def _paths(past: Float, season: int, horizon: int) -> Float:
 
 
 def spreads(misses: Callable[[int], Float], horizon: int, slots: int) -> Float:
-    """Deciles of past misses so many steps ahead: ``[row, step, quantile]``, measured at some, linear between."""
+    """Deciles of past errors at each step ahead: ``[row, step, quantile]``, measured at some steps, linear between."""
     checked = _checked(horizon, slots)
     errors = np.stack([deciles(misses(step)) for step in checked.tolist()], 1)
     steps = np.clip(np.arange(1, horizon + 1), checked[0], checked[-1])
@@ -89,8 +89,8 @@ def filled(values: Float) -> Float:
     """Gaps hold the value before them; before the first value, the first value."""
     seen = np.isfinite(values)
     first = np.where(seen.any(1), seen.argmax(1), 0)[:, None]
-    place = np.maximum.accumulate(np.where(seen, np.arange(values.shape[1]), 0), axis=1)
-    filled: Float = np.nan_to_num(np.take_along_axis(values, np.maximum(place, first), 1))
+    slot = np.maximum.accumulate(np.where(seen, np.arange(values.shape[1]), 0), axis=1)
+    filled: Float = np.nan_to_num(np.take_along_axis(values, np.maximum(slot, first), 1))
     return filled
 
 

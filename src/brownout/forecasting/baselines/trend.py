@@ -1,7 +1,7 @@
-"""A straight line through the last weeks: what fills up or leaks is full some day.
+"""Trend: a straight line through the last weeks, for what fills up or leaks.
 
-The slope is the median of the changes over a third of the past, a Theil-Sen estimate that looks at one distance only,
-so that a thousand series take no time: neither a restart nor a burst moves it.
+The slope is the median of the changes over a third of the past, a Theil-Sen estimate that takes one lag only, so
+that a thousand series take no time; neither a restart nor a burst moves it.
 """
 
 from dataclasses import dataclass
@@ -15,14 +15,13 @@ from brownout.forecasting.baselines.classical import Classical, pasts
 from brownout.forecasting.baselines.smoothing import filled, mean_day, spreads
 from brownout.forecasting.series_rows import Rows
 from brownout.numerics.order_statistics import median
-from brownout.numerics.slots import slots_per_day
 
 __all__ = ["Trend", "rises", "slope_of"]
 
 MEMORY = 13
 """Seasons of the past, beside the first, that the line is drawn through: two weeks."""
 RISE = 4.0
-"""A series rises or falls that went so many of its spreads around the line, as far as the past reaches."""
+"""A series rises or falls where its line changes by more than so many mean absolute deviations over the past read."""
 
 
 @dataclass(frozen=True)
@@ -47,15 +46,15 @@ class Trend(Classical):
 
 
 def rises(rows: Rows) -> npt.NDArray[np.bool_]:
-    """Whether each row's series goes one way before its origin: the line's rise or fall stands out, ``[row]``."""
-    season = slots_per_day(rows.panel.interval_s)
-    found = np.zeros(len(rows), bool)
+    """Whether each row's series rises or falls before its origin by more than its noise, ``[row]``."""
+    season = rows.panel.slots_per_day
+    rising = np.zeros(len(rows), bool)
     for part, past in pasts(rows, (MEMORY + 1) * season):
         slope = slope_of(past, season)
         flat, _ = _levelled(past, slope[:, None], season)
         spread = np.abs(flat - np.median(flat, axis=1, keepdims=True)).mean(axis=1)
-        found[part] = np.abs(slope) * past.shape[1] > RISE * spread
-    return found
+        rising[part] = np.abs(slope) * past.shape[1] > RISE * spread
+    return rising
 
 
 def slope_of(past: Float, season: int) -> Float:

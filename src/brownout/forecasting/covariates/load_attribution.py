@@ -1,4 +1,4 @@
-"""Which load drives a predicted breach: what the latency would be if the load were as usual."""
+"""Load attribution: which loads drive a predicted breach, by the latency that each adds to what is usual."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,23 +11,23 @@ from brownout.forecasting.covariates.console_covariates import ConsoleCovariates
 from brownout.forecasting.covariates.load_model import LoadModel, Row
 from brownout.forecasting.covariates.load_paths import Contributions, follow, groups_of, log_latency
 from brownout.numerics.arrays import Doubles, Marks
-from brownout.numerics.slots import slots_per_day
 
 __all__ = ["drivers_of"]
 
 LEAST_SHARE = 0.05
 """Shares below it are noise."""
 DAILY = 0.5
-"""A rise over the usual of the hour that is less than this part of that over the median of all hours is a daily one."""
+"""A load is high every day where its rise over the usual of the hour is less than this part of that over all hours."""
 HIGHEST = -1
-"""The quantile that comes near the limit first."""
+"""The 90 % quantile, the first to reach a limit."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Rise:
-    """Weighted over the likely steps of a breach: how much each load adds, ``[row, load]``, and ``total [row]``.
+    """Rise of log latency over what is usual, averaged over the steps of a breach, weighted by their chance.
 
-    ``daily`` marks the rows that were compared with all hours.
+    ``parts [row, load]`` is what each load adds, ``total [row]`` the rise of the forecast; ``daily [row]`` marks rows
+    that are compared with all hours of the day, the others with the same hour.
     """
 
     parts: Doubles
@@ -36,49 +36,48 @@ class _Rise:
 
 
 def drivers_of(
-    model: LoadModel, forecasts: Forecasts, chance: Doubles, around: ConsoleCovariates
+    model: LoadModel, forecasts: Forecasts, chance: Doubles, covariates: ConsoleCovariates
 ) -> tuple[tuple[Driver, ...] | None, ...]:
-    """Drivers of each row of forecasts from the origin looked around from; ``chance [row, step]`` to be beyond.
+    """Drivers of each row of forecasts from the first origin; ``chance [row, step]`` is that to be beyond the limit.
 
-    None for a row that is no console latency with a learned response.
-    Curves add up, so what a load adds does not depend on the order in which loads are set to usual: these are its
-    Shapley values.
+    None for a row that is no console latency with a learned response. As curves add up, what a load adds does not
+    depend on the order in which loads are set to usual: it is its Shapley value.
     """
-    found: list[tuple[Driver, ...] | None] = [None] * len(forecasts.series)
-    rows = {name: row for row, name in enumerate(around.panel.entity_ids)}
+    by_row: list[tuple[Driver, ...] | None] = [None] * len(forecasts.series)
+    rows = {name: row for row, name in enumerate(covariates.panel.entity_ids)}
     for metric in model.responses:
-        places = [p for p, s in enumerate(forecasts.series) if s.metric == metric and s.entity in rows]
-        if not places or metric not in around.panel.metric_names:
+        chosen = [n for n, s in enumerate(forecasts.series) if s.metric == metric and s.entity in rows]
+        if not chosen or metric not in covariates.panel.metric_names:
             continue
-        consoles = np.array([rows[forecasts.series[place].entity] for place in places], np.int64)
-        column = around.panel.metric_names.index(metric)
-        row = Row(around.panel, column, consoles, np.full(len(places), around.starts[0], np.int64))
-        weights = chance[places] / np.maximum(chance[places].sum(axis=1, keepdims=True), 1e-12)
-        high = log_latency(forecasts.values[places][..., HIGHEST])
-        for place, drivers in zip(places, _of_metric(model, row, around, (weights, high)), strict=True):
-            found[place] = drivers
-    return tuple(found)
+        consoles = np.array([rows[forecasts.series[n].entity] for n in chosen], np.int64)
+        column = covariates.panel.metric_names.index(metric)
+        row = Row(covariates.panel, column, consoles, np.full(len(chosen), covariates.origins[0], np.int64))
+        weights = chance[chosen] / np.maximum(chance[chosen].sum(axis=1, keepdims=True), 1e-12)
+        high = log_latency(forecasts.values[chosen][..., HIGHEST])
+        for n, drivers in zip(chosen, _of_metric(model, row, covariates, (weights, high)), strict=True):
+            by_row[n] = drivers
+    return tuple(by_row)
 
 
 def _of_metric(
-    model: LoadModel, row: Row, around: ConsoleCovariates, likely: tuple[Doubles, Float]
+    model: LoadModel, row: Row, covariates: ConsoleCovariates, likely: tuple[Doubles, Float]
 ) -> list[tuple[Driver, ...]]:
     response = model.responses[row.metric]
-    given = model.contributions(row, around)
+    given = model.contributions(row, covariates)
     gains = follow(response, given).gains
-    rise = _rise(given, gains, likely, slots_per_day(around.panel.interval_s))
-    past = around.measured(response.loads)[row.consoles, : around.starts[0] + 1]
-    ahead = around.forecast(response.loads)[row.consoles, 0]
-    usual = _usual(past, around.horizon, slots_per_day(around.panel.interval_s))
+    rise = _rise(given, gains, likely, covariates.panel.slots_per_day)
+    past = covariates.measured(response.loads)[row.consoles, : covariates.origins[0] + 1]
+    ahead = covariates.forecast(response.loads)[row.consoles, 0]
+    usual = _usual(past, covariates.horizon, covariates.panel.slots_per_day)
     levels: list[Doubles] = [
         _over(ahead, likely[0]),
         _over(usual, likely[0]),
         np.nanmedian(past, axis=1).astype(np.float64),
     ]
-    owners = [around.owners(load.place) for load in response.loads]
+    owners = [covariates.owners(load.place) for load in response.loads]
     return [
-        _named(response.loads, rise, place, levels=levels, owners=[names[console] for names in owners])
-        for place, console in enumerate(row.consoles.tolist())
+        _named(response.loads, rise, n, levels=levels, owners=[names[console] for names in owners])
+        for n, console in enumerate(row.consoles.tolist())
     ]
 
 
@@ -115,20 +114,20 @@ def _over(values: Float, weights: Doubles) -> Doubles:
 
 
 def _named(
-    loads: Sequence[Load], rise: _Rise, place: int, *, levels: Sequence[Doubles], owners: Sequence[str]
+    loads: Sequence[Load], rise: _Rise, row: int, *, levels: Sequence[Doubles], owners: Sequence[str]
 ) -> tuple[Driver, ...]:
-    """Drivers of one row: resources of the guest and of the host, the largest share first."""
+    """Drivers of a row: resources of the guest and of the host, the largest share first."""
     names, group = groups_of(loads)
-    parts = rise.parts[place]
+    parts = rise.parts[row]
     sums = np.array([max(parts[group == g].sum(), 0.0) for g in range(len(names))])
-    shares = sums / max(sums.sum(), float(rise.total[place]), 1e-9)
-    forecast, hour, ever = (level[place] for level in levels)
-    daily = bool(rise.daily[place])
-    found = []
+    shares = sums / max(sums.sum(), float(rise.total[row]), 1e-9)
+    forecast, hour, ever = (level[row] for level in levels)
+    daily = bool(rise.daily[row])
+    drivers = []
     for g in np.argsort(-shares, kind="stable").tolist():
         if shares[g] >= LEAST_SHARE:
             load = int(np.where(group == g, parts, -np.inf).argmax())
-            found.append(
+            drivers.append(
                 Driver(
                     entity=owners[load],
                     resource=names[g][1],
@@ -139,4 +138,4 @@ def _named(
                     daily=daily,
                 )
             )
-    return tuple(found)
+    return tuple(drivers)

@@ -1,4 +1,4 @@
-"""Whether forecasts of load make those of console latency better: judged on the windows kept from training."""
+"""Whether forecasts of load improve those of console latency: weights and calibration from held-out windows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -6,19 +6,20 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import Forecasts, Series
 from brownout.domain.panel import Float, Panel
-from brownout.forecasting.covariates.console_covariates import Predict, covariates_ahead
+from brownout.forecasting.covariates.console_covariates import ConsoleCovariates, Predict, covariates_ahead
 from brownout.forecasting.covariates.load_model import LoadModel, mixed
 from brownout.forecasting.covariates.load_paths import follow, latency_of
 from brownout.forecasting.selection.calibration import BANDS, Calibration, bands_of, calibrate
-from brownout.forecasting.selection.model_choice import HeldOut
+from brownout.forecasting.selection.held_out import HeldOut
 from brownout.numerics.losses import path_losses
 
 __all__ = ["with_loads"]
 
 WEIGHTS = (0.25, 0.5, 0.75, 1.0)
-"""Weights of the forecast by loads to choose from; with none it would be the direct one, which is a rival anyway."""
+"""Candidates of the weight of the forecast by loads; weight 0 is the direct forecast, which is a rival anyway."""
 
 Paths = Mapping[str, Float]
 """By latency metric the quantiles that follow the loads, of a table's rows of that metric."""
@@ -30,28 +31,31 @@ def with_loads(
     calibration: Calibration,
     predict: Predict,
 ) -> tuple[LoadModel, list[HeldOut]]:
-    """Blend on the windows that calibrate, and set the blend up as a rival on those that choose.
+    """The model with weights from the windows that calibrate, and the windows with the blend among the rivals.
 
-    Where a table holds no console latency the rival is the LSTM itself, so nothing is chosen for it.
+    Where a table holds no console latency the blend is the LSTM itself.
     """
     tables = [table for _, table in held_out]
     if not model.responses:
         return model, tables
-    beside = [panel for panel, _ in held_out]
-    paths = [_paths(model, panel, table, beside, predict) for panel, table in held_out]
+    panels = [panel for panel, _ in held_out]
+    paths = [_paths(model, panel, table, panels, predict) for panel, table in held_out]
     judged = _judged(model, tables, paths, calibration.horizon)
-    return judged, [_rival(judged, table, made, calibration) for table, made in zip(tables, paths, strict=True)]
+    return judged, [
+        _rival(judged, table, by_metric, calibration) for table, by_metric in zip(tables, paths, strict=True)
+    ]
 
 
-def _paths(model: LoadModel, panel: Panel, table: HeldOut, beside: Sequence[Panel], predict: Predict) -> Paths:
+def _paths(model: LoadModel, panel: Panel, table: HeldOut, others: Sequence[Panel], predict: Predict) -> Paths:
     horizon = table.actual.shape[1]
     origins = [panel.slot(time) for time in np.unique(table.lstm.origins)]
-    rows = model.rows(panel, origins, horizon)
+    rows = model.rows(panel, origins)
     if not rows:
         return {}
-    around = covariates_ahead(panel, origins, beside, predict, horizon)
+    ahead = covariates_ahead(panel, origins, others, predict)
+    covariates = ConsoleCovariates.of(ForecastRequest(panel, origins, horizon, ahead))
     return {
-        row.metric: latency_of(follow(model.responses[row.metric], model.contributions(row, around)).values)
+        row.metric: latency_of(follow(model.responses[row.metric], model.contributions(row, covariates)).values)
         for _, row in rows
     }
 
@@ -62,10 +66,12 @@ def _judged(model: LoadModel, tables: Sequence[HeldOut], paths: Sequence[Paths],
     factors: dict[str, tuple[tuple[float, ...], ...]] = {}
     for metric in model.responses:
         parts = []
-        for table, made in zip(tables, paths, strict=True):
+        for table, by_metric in zip(tables, paths, strict=True):
             rows = table.calibrates & (table.metrics == metric)
-            if metric in made and rows.any():
-                parts.append((table.lstm.values[rows], made[metric][rows[table.metrics == metric]], table.actual[rows]))
+            if metric in by_metric and rows.any():
+                parts.append(
+                    (table.lstm.values[rows], by_metric[metric][rows[table.metrics == metric]], table.actual[rows])
+                )
         if parts:
             direct, followed, actual = (np.concatenate(column) for column in zip(*parts, strict=True))
             weights[metric] = _weights(metric, direct, followed, actual)
@@ -91,7 +97,7 @@ def _factors(metric: str, values: Float, actual: Float) -> Calibration:
 
 
 def _bare(metric: str, values: Float) -> Forecasts:
-    """Forecasts of which only metric and values matter."""
+    """Forecasts for ``Calibration.apply``, which reads their metric and values only."""
     rows = len(values)
     return Forecasts((Series("", metric),) * rows, np.zeros(rows, "datetime64[ms]"), 1, values, ("",) * rows)
 
@@ -103,7 +109,7 @@ def _rival(model: LoadModel, table: HeldOut, paths: Paths, calibration: Calibrat
             places = np.flatnonzero(table.metrics == metric)
             blend = model.blend(table.lstm, places, metric, followed)
             values[places], outer[places] = model.calibration.apply(blend), model.calibration.outer(blend)
-    made = replace(table.lstm, values=values, makers=(model.name,) * len(values))
+    blended = replace(table.lstm, values=values, makers=(model.name,) * len(values))
     choosing: npt.NDArray[np.int64] = np.flatnonzero(~table.calibrates)
-    rivals = {**table.rivals, model.name: made.rows(choosing.tolist())}
+    rivals = {**table.rivals, model.name: blended.rows(choosing.tolist())}
     return replace(table, rivals=rivals, outer={**table.outer, model.name: outer[choosing]})

@@ -1,4 +1,4 @@
-"""Console latency by the forecasts of load: learned responses, blended with the direct forecast."""
+"""Load model: console latency from the forecasts of load, by learned responses, blended with the direct forecast."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -22,7 +22,6 @@ from brownout.forecasting.covariates.response import Response, learn_response
 from brownout.forecasting.selection.calibration import Calibration, bands_of
 from brownout.forecasting.series_rows import rows_of
 from brownout.numerics.arrays import Index
-from brownout.numerics.slots import slots_per_day
 
 __all__ = ["LoadModel", "Row", "mixed"]
 
@@ -51,7 +50,7 @@ class Row:
 
 @dataclass(frozen=True)
 class LoadModel:
-    """What is learned about consoles and their loads.
+    """How console latency depends on loads.
 
     Attributes
     ----------
@@ -72,50 +71,50 @@ class LoadModel:
     def learn(cls, panels: Sequence[Panel]) -> Self:
         """Responses from everything measured in the panels; consoles of all panels teach together."""
         loads = loads_in(panels)
-        found = {}
+        responses = {}
         chosen = _some(panels)
         for name in sorted({m.name for p in panels for m in p.metrics if is_latency(m, _kind(p))} if loads else ()):
-            parts = [_lesson(panel, panels, loads, name) for panel in chosen if name in panel.metric_names]
+            parts = [_training_data(panel, panels, loads, name) for panel in chosen if name in panel.metric_names]
             response = learn_response(loads, *_stacked(parts)) if parts else None
             if response is not None:
-                found[name] = response
-        return cls(found)
+                responses[name] = response
+        return cls(responses)
 
-    def rows(self, panel: Panel, origins: Sequence[int], horizon: int) -> list[tuple[Index, Row]]:
-        """Rows of a forecast of the panel that a response speaks about, metric by metric, with their places."""
-        rows = rows_of(panel, origins, horizon)
+    def rows(self, panel: Panel, origins: Sequence[int]) -> list[tuple[Index, Row]]:
+        """Rows of a forecast of the panel with a learned response, metric by metric, with their indices."""
+        rows = rows_of(panel, origins)
         kind = _kind(panel)
-        found = []
+        parts = []
         for column, metric in enumerate(panel.metrics):
             if metric.name in self.responses and is_latency(metric, kind):
                 places = np.flatnonzero(rows.metrics == column)
-                found.append((places, Row(panel, column, rows.entities[places], rows.origins[places])))
-        return [(places, row) for places, row in found if len(places)]
+                parts.append((places, Row(panel, column, rows.entities[places], rows.origins[places])))
+        return [(places, row) for places, row in parts if len(places)]
 
-    def contributions(self, row: Row, around: ConsoleCovariates) -> Contributions:
-        """What was seen before the rows' origins and what the forecast loads will add."""
+    def contributions(self, row: Row, covariates: ConsoleCovariates) -> Contributions:
+        """Latency and contributions of loads before the rows' origins, and those of the forecast loads."""
         response = self.responses[row.metric]
-        slots = min(PAST_DAYS * slots_per_day(row.panel.interval_s), row.panel.values.shape[1])
+        slots = min(PAST_DAYS * row.panel.slots_per_day, row.panel.values.shape[1])
         window = row.origins[:, None] + np.arange(1 - slots, 1)
         latency = log_latency(row.panel.values[row.consoles[:, None], window, row.column])
-        past = response.parts(around.measured(response.loads))[row.consoles[:, None], window]
-        ahead = response.parts(around.forecast(response.loads))
-        future = ahead[row.consoles, np.searchsorted(around.starts, row.origins)]
+        past = response.parts(covariates.measured(response.loads))[row.consoles[:, None], window]
+        ahead = response.parts(covariates.forecast(response.loads))
+        future = ahead[row.consoles, np.searchsorted(covariates.origins, row.origins)]
         nothing = np.float32(np.nan)
         latency, past = np.where(window >= 0, latency, nothing), np.where(window[..., None] >= 0, past, nothing)
         return Contributions(latency, past, future)
 
     def blended(
-        self, forecasts: Forecasts, direct: tuple[Float, Float], around: ConsoleCovariates
+        self, forecasts: Forecasts, direct: tuple[Float, Float], covariates: ConsoleCovariates
     ) -> tuple[Float, Float]:
         """Calibrated values and outer quantiles, the ``direct`` ones blended in the rows of which a load is known."""
         values, outer = (part.copy() for part in direct)
-        for places, row in self.rows(around.panel, around.starts, around.horizon):
+        for places, row in self.rows(covariates.panel, covariates.origins):
             if row.metric in self.weights:
-                followed = follow(self.responses[row.metric], self.contributions(row, around))
+                followed = follow(self.responses[row.metric], self.contributions(row, covariates))
                 blend = self.blend(forecasts, places, row.metric, latency_of(followed.values))
-                loads = np.isfinite(around.forecast(self.responses[row.metric].loads))
-                known = loads[row.consoles, np.searchsorted(around.starts, row.origins)].any(axis=(1, 2))
+                loads = np.isfinite(covariates.forecast(self.responses[row.metric].loads))
+                known = loads[row.consoles, np.searchsorted(covariates.origins, row.origins)].any(axis=(1, 2))
                 values[places[known]] = self.calibration.apply(blend)[known]
                 outer[places[known]] = self.calibration.outer(blend)[known]
         return values, outer
@@ -127,10 +126,7 @@ class LoadModel:
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> Self:
         """From JSON."""
-        calibration = Calibration(
-            facts["calibration"]["horizon"],
-            {name: tuple(map(tuple, bands)) for name, bands in facts["calibration"]["factors"].items()},
-        )
+        calibration = Calibration.of(facts["calibration"])
         responses = {name: Response.from_facts(table) for name, table in facts["responses"].items()}
         return cls(responses, {name: tuple(shares) for name, shares in facts["weights"].items()}, calibration)
 
@@ -143,7 +139,7 @@ class LoadModel:
 
 def mixed(direct: Float, followed: Float, weights: Float) -> Float:
     """Quantiles ``[row, step, quantile]`` averaged with ``weights [step]`` for those that follow the loads."""
-    # Between two loads of which one was seen once, while a host swapped, a straight line is a guess: it may say little.
+    # A curve is a guess where a load was seen once only, as while a host swapped: its effect is bounded.
     bounded = np.clip(followed, direct / AT_MOST, direct * AT_MOST)
     blend: Float = (direct + (bounded - direct) * weights[:, None]).astype(np.float32)
     return blend
@@ -155,21 +151,21 @@ def _kind(panel: Panel) -> str:
 
 
 def _some(panels: Sequence[Panel]) -> list[Panel]:
-    """Panels of consoles, without every so many where there are more than are needed to learn from."""
+    """Panels of consoles; of more than are needed to learn from, every n-th console."""
     consoles = [panel for panel in panels if _kind(panel) == EntityKind.CONSOLE]
     slots = sum(len(panel.entities) * panel.values.shape[1] for panel in consoles)
     every = max(slots // MOST, 1)
     return [panel.select(entities=range(0, len(panel.entities), every)) for panel in consoles]
 
 
-def _lesson(panel: Panel, panels: Sequence[Panel], loads: Sequence[Load], metric: str) -> tuple[Float, Float]:
-    """Loads ``[console, slot, load]`` and log latency ``[console, slot]`` that a panel of consoles teaches."""
+def _training_data(panel: Panel, panels: Sequence[Panel], loads: Sequence[Load], metric: str) -> tuple[Float, Float]:
+    """Loads ``[console, slot, load]`` and log latency ``[console, slot]`` of a panel of consoles."""
     values = gather(panel.entities, measured_covariates(panel, panels), loads, panel.times)
     return values, log_latency(panel.values[..., panel.metric_names.index(metric)])
 
 
 def _stacked(parts: Sequence[tuple[Float, Float]]) -> tuple[Float, Float]:
-    """Lessons of all panels below each other, each as long as the longest."""
+    """Rows of all panels, each filled with NaN to the length of the longest."""
     longest = max(latency.shape[1] for _, latency in parts)
     short = [longest - latency.shape[1] for _, latency in parts]
     values = [

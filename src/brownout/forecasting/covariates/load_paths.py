@@ -1,4 +1,4 @@
-"""Paths of console latency that follow the forecast loads, anchored at what the console itself showed lately."""
+"""Paths of console latency that follow the forecast loads, at the level of the console's last days."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ from brownout.numerics.arrays import Doubles, Index
 __all__ = ["Contributions", "Followed", "follow", "groups_of", "latency_of", "log_latency"]
 
 TRUST = 1.0
-"""How far a console's response may differ from that of all (standard deviation of its gain around 1)."""
+"""Standard deviation of the prior of a console's gain, whose mean is 1: the response of all consoles."""
 FRESH = 16
-"""Slots that count as one independent observation: neighbours tell nearly the same."""
+"""Slots that count as one independent observation, as neighbours are correlated."""
 ROUNDS = 3
-"""Times that the noise is measured again, with the gains found last: with everybody's it looks too large."""
+"""Times that noise and gains are estimated in turn; with gains of 1 the noise is overestimated."""
 MOST_GAIN = 4.0
 LEAST = 24
-"""Slots with a known latency below which a console is taken to respond like all."""
+"""Slots with a known latency below which the gains of a console are 1."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Contributions:
-    """Rows to forecast: what was seen before each origin, and what the loads are forecast to add.
+    """Rows to forecast: latency before each origin, and what the loads added and will add.
 
     ``latency`` log ``[row, past slot]`` and ``past`` ``[row, past slot, load]`` end at the origin; ``future`` is
     ``[row, step, load]``. Both hold contributions to log latency, not loads.
@@ -46,13 +46,13 @@ class Followed:
 
 
 def log_latency(milliseconds: Float) -> Float:
-    """What contributions add up in; below a millisecond differences do not matter to anybody."""
+    """Logarithm of 1 + latency, in which contributions add up: below a millisecond differences do not matter."""
     values: Float = np.log1p(np.maximum(milliseconds, 0)).astype(np.float32)
     return values
 
 
 def latency_of(logarithms: Float) -> Float:
-    """Milliseconds again."""
+    """Milliseconds from logarithms."""
     values: Float = np.expm1(np.maximum(logarithms, 0)).astype(np.float32)
     return values
 
@@ -65,7 +65,7 @@ def groups_of(loads: Sequence[Load]) -> tuple[tuple[tuple[str, str], ...], Index
 
 
 def follow(response: Response, given: Contributions) -> Followed:
-    """What remains of the past once its loads are taken off, with the forecast loads put on."""
+    """The past without the contributions of its loads, plus those of the forecast loads."""
     names, group = groups_of(response.loads)
     by_group = np.stack([given.past[..., group == place].sum(axis=-1) for place in range(len(names))], -1)
     gains = _gains(given.latency.astype(np.float64), by_group.astype(np.float64))[:, group].astype(np.float32)
@@ -76,10 +76,10 @@ def follow(response: Response, given: Contributions) -> Followed:
 
 
 def _gains(latency: Doubles, parts: Doubles) -> Doubles:
-    """Each row's gains around 1 by ridge regression on its own past: ``[row, group]``.
+    """Gains of each row, shrunk towards 1, by ridge regression on its own past: ``[row, group]``.
 
-    What is left after everybody's response is explained by the deviations of the gains; the noise of the rest against
-    ``TRUST`` says how much a row's own past is believed.
+    The deviations of the gains from 1 explain what the common response leaves; the ridge is the noise of the rest over
+    the variance of the prior, ``TRUST`` squared.
     """
     seen = np.isfinite(latency)
     count = seen.sum(axis=1)

@@ -1,4 +1,4 @@
-"""How console latency responds to loads: a monotone curve for each load, added up in the logarithm of the latency."""
+"""Response of console latency to loads: a monotone curve for each load, which add up in the logarithm of latency."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ __all__ = ["Response", "learn_response"]
 LEVELS = (0.0, 0.1, 0.3, 0.5, 0.7, 0.85, 0.95, 0.99, 1.0)
 """Quantiles of a load between which its curve is straight: closer where it matters, at the busy end."""
 RIDGE = 1e-3
-"""Shrinkage of the steps of the curves, in units of their mean square: loads that rise together share the credit."""
+"""Ridge on the steps of the curves, in units of their mean square: loads that rise together share the effect."""
 MOST = 300_000
 """Slots that are enough to learn nine points a load from."""
 LEAST = 200
@@ -37,8 +37,7 @@ class Response:
     knots
         Oriented levels of each load, increasing: the sign is such that more is worse.
     rises
-        Log latency at the knots, never decreasing; the curve is level outside of them: what was never seen is not made
-        up.
+        Log latency at the knots, never decreasing; the curve is constant outside of them.
     """
 
     loads: tuple[Load, ...]
@@ -117,7 +116,7 @@ def _centred(values: Doubles, groups: npt.NDArray[np.int64]) -> Doubles:
 
 
 def _fitted(design: Doubles, target: Doubles) -> Doubles:
-    """Non-negative least squares by the normal equations: the cost does not grow with the slots beyond one product."""
+    """Non-negative least squares by the normal equations: one product over the slots, then a small problem."""
     square = design.T @ design
     square[np.diag_indices_from(square)] += RIDGE * max(float(np.trace(square)) / len(square), 1e-9)
     root = cholesky(square, lower=True)

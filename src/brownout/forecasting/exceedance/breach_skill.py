@@ -1,4 +1,4 @@
-"""Crossing a line within the horizon: what is learned for it from held-out windows, and how good its chances are."""
+"""Skill of the chances to cross a limit within the horizon, and what held-out windows teach for them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,18 +9,19 @@ import numpy.typing as npt
 from brownout.domain.exceedance import PathModel, crossing, exceedance, likelihood
 from brownout.domain.forecasts import Forecasts, Odds, Skill
 from brownout.domain.panel import Float, Panel
-from brownout.forecasting.exceedance.chance_correction import Chances, Events, learn_odds, stories_of, surprises
+from brownout.forecasting.exceedance.chance_correction import Chances, Events, independent_shares, learn_odds, missed
 from brownout.forecasting.selection.calibration import Calibration
-from brownout.forecasting.selection.model_choice import Choice, HeldOut, chosen_values
+from brownout.forecasting.selection.held_out import HeldOut
+from brownout.forecasting.selection.model_choice import Choice, chosen_values
 from brownout.numerics.arrays import Marks
 from brownout.numerics.losses import brier, reliability
 
 __all__ = ["learn_persistence", "odds_of", "persistence_of", "with_brier"]
 
 CANDIDATES = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.995)
-"""Correlations of neighbouring steps to choose from; the default of a breach, 0.9, is among them."""
-LINES = (6, 8)
-"""Quantiles whose highest point over the horizon is the line to cross: 0.7 and 0.9 make likely and unlikely events."""
+"""Autocorrelations of neighbouring steps to choose from; the default of ``PathModel``, 0.9, is among them."""
+LIMIT_QUANTILES = (6, 8)
+"""Indices of quantiles whose highest point over the horizon is a limit: 0.7 for likely events, 0.9 for unlikely."""
 MOST = 200
 """Windows of a metric that are enough to choose by."""
 PATHS = 300
@@ -28,21 +29,21 @@ PATHS = 300
 
 
 def learn_persistence(metrics: npt.NDArray[np.str_], forecasts: Forecasts, actual: Float) -> Mapping[str, float]:
-    """The candidate of least Brier score by metric; ``actual [row, step]``, rows with a gap do not count."""
-    found = {}
+    """Autocorrelation of least Brier score by metric; ``actual [row, step]``, rows with a gap do not count."""
+    learned = {}
     whole = np.isfinite(actual).all(axis=1) & (forecasts.values[..., -1] > forecasts.values[..., 0]).any(axis=1)
     for metric in np.unique(metrics):
         rows = np.flatnonzero(whole & (metrics == metric))
         rows = rows[:: max(len(rows) // MOST, 1)]
         if len(rows):
-            found[str(metric)] = _best(forecasts.rows(rows.tolist()), actual[rows])
-    return found
+            learned[str(metric)] = _best(forecasts.rows(rows.tolist()), actual[rows])
+    return learned
 
 
 def _best(forecasts: Forecasts, actual: Float) -> float:
     scores = np.zeros(len(CANDIDATES))
-    for line in LINES:
-        limits = forecasts.values[..., line].max(axis=1)
+    for level in LIMIT_QUANTILES:
+        limits = forecasts.values[..., level].max(axis=1)
         happened = (actual > limits[:, None]).any(axis=1)
         chance = exceedance(forecasts, limits, upwards=np.ones(len(limits), bool))
         scores += [brier(crossing(chance, PathModel(persistence=phi, paths=PATHS)), happened) for phi in CANDIDATES]
@@ -50,16 +51,16 @@ def _best(forecasts: Forecasts, actual: Float) -> float:
 
 
 def persistence_of(tables: Sequence[HeldOut], calibration: Calibration) -> Mapping[str, float]:
-    """Persistence of the LSTM by metric, from the windows that calibrate; of the first panel that has the metric."""
-    found: dict[str, float] = {}
+    """Autocorrelation of the LSTM's steps by metric, from the calibrating windows of the first panel that has it."""
+    learned: dict[str, float] = {}
     for table in tables:
-        rows = np.flatnonzero(table.calibrates & ~np.isin(table.metrics, list(found)))
+        rows = np.flatnonzero(table.calibrates & ~np.isin(table.metrics, list(learned)))
         if not len(rows):
             continue
-        made = table.lstm.rows(rows.tolist())
-        made = replace(made, values=calibration.apply(made))
-        found = {**learn_persistence(table.metrics[rows], made, table.actual[rows]), **found}
-    return found
+        forecasts = table.lstm.rows(rows.tolist())
+        forecasts = replace(forecasts, values=calibration.apply(forecasts))
+        learned = {**learn_persistence(table.metrics[rows], forecasts, table.actual[rows]), **learned}
+    return learned
 
 
 def odds_of(
@@ -68,19 +69,19 @@ def odds_of(
     calibration: Calibration,
     persistence: Mapping[str, float],
 ) -> Mapping[str, Odds]:
-    """Odds by metric of the LSTM's chances, from the windows that calibrate; a family learns together.
+    """Correction of the LSTM's chances by metric, from the windows that calibrate; a family of metrics shares one.
 
-    ``history`` is what lies before: it says how often limits were crossed out of the blue.
+    ``history`` are the panels before the held-out windows: the crossings in them that persistence missed.
     """
     given = Chances(persistence)
     by_family: dict[str, list[Events]] = {}
     metrics = {metric.name: metric for panel, _ in held_out for metric in panel.metrics}
     families = {name: metric.family.value for name, metric in metrics.items()}
-    for (_, table), stories in zip(held_out, stories_of([panel for panel, _ in held_out]), strict=True):
+    for (_, table), share in zip(held_out, independent_shares([panel for panel, _ in held_out]), strict=True):
         values = calibration.apply(table.lstm)
         for metric, events in _events(table, table.calibrates, values, given).items():
-            by_family.setdefault(families[metric], []).append(replace(events, weight=events.weight * stories))
-    seen = _seen(history, calibration.horizon, families)
+            by_family.setdefault(families[metric], []).append(replace(events, weight=events.weight * share))
+    seen = _missed(history, calibration.horizon, families)
     learned = {family: learn_odds(parts, seen.get(family, (0, 0))) for family, parts in by_family.items()}
     return {
         name: replace(learned[family], limit=metrics[name].limit)
@@ -89,27 +90,29 @@ def odds_of(
     }
 
 
-def _seen(history: Sequence[Panel], horizon: int, families: Mapping[str, str]) -> dict[str, tuple[int, int]]:
-    """Surprises and quiet windows by family."""
-    found: dict[str, tuple[int, int]] = {}
+def _missed(history: Sequence[Panel], horizon: int, families: Mapping[str, str]) -> dict[str, tuple[int, int]]:
+    """Crossings that persistence missed, and the windows they may be in, by family."""
+    counts: dict[str, tuple[int, int]] = {}
     for panel in history:
-        for metric, (crossed, quiet) in surprises(panel, horizon).items():
-            before = found.get(families.get(metric, ""), (0, 0))
-            found[families.get(metric, "")] = before[0] + crossed, before[1] + quiet
-    return found
+        for metric, (crossed, windows) in missed(panel, horizon).items():
+            before = counts.get(families.get(metric, ""), (0, 0))
+            counts[families.get(metric, "")] = before[0] + crossed, before[1] + windows
+    return counts
 
 
 def with_brier(
     choice: Choice, tables: Sequence[HeldOut], calibration: Calibration, chances: Chances
 ) -> tuple[tuple[Skill, ...], Chances]:
-    """Skills with the Brier score at the metric's limit of what was chosen, on the windows that choose.
+    """Skills with the Brier score of the chosen forecasters at the metric's limit, on the windows that choose.
 
-    A correction of the odds that makes the Brier score of its metric worse there is dropped.
+    A correction that makes the Brier score of its metric worse there is dropped.
     """
-    made = [chosen_values(table, calibration, choice.makers) for table in tables]
+    chosen = [chosen_values(table, calibration, choice.makers) for table in tables]
 
     def judged(given: Chances) -> dict[str, Skill]:
-        events = [_events(table, ~table.calibrates, values, given) for table, values in zip(tables, made, strict=True)]
+        events = [
+            _events(table, ~table.calibrates, values, given) for table, values in zip(tables, chosen, strict=True)
+        ]
         return {s.metric: _judged(s, [part[s.metric] for part in events if s.metric in part]) for s in choice.skills}
 
     plain, corrected = judged(Chances(chances.persistence)), judged(chances)
@@ -120,26 +123,29 @@ def with_brier(
 
 
 def _events(table: HeldOut, chosen: Marks, values: Float, chances: Chances) -> dict[str, Events]:
-    """Chance to cross the limit, and whether it happened, by metric; windows that begin beyond it do not count."""
-    found = {}
+    """Chance of the ``chosen`` windows to cross the limit, and whether they did, by metric.
+
+    Windows that begin beyond the limit do not count.
+    """
+    by_metric = {}
     weight = _independent(table.lstm, chosen)
-    for metric, (line, upwards) in table.limits.items():
+    for metric, (limit, upwards) in table.limits.items():
         side = 1 if upwards else -1
-        beyond = side * table.now > side * line
+        beyond = side * table.now > side * limit
         known = chosen & ~beyond & np.isfinite(table.actual).any(axis=1)
         rows = np.flatnonzero(known & (table.metrics == metric))
         if not len(rows):
             continue
-        made = replace(
+        forecasts = replace(
             table.lstm.rows(rows.tolist()),
             values=values[rows],
-            persistence=(chances.hang(metric),) * len(rows),
+            persistence=(chances.autocorrelation(metric),) * len(rows),
             odds=(chances.correction(metric),) * len(rows),
         )
-        likely = likelihood(made, np.full(len(rows), line, np.float32), upwards=np.full(len(rows), upwards))
-        happened = np.asarray((side * table.actual[rows] > side * line).any(axis=1), np.bool_)
-        found[metric] = Events(likely, happened, weight)
-    return found
+        likely = likelihood(forecasts, np.full(len(rows), limit, np.float32), upwards=np.full(len(rows), upwards))
+        happened = np.asarray((side * table.actual[rows] > side * limit).any(axis=1), np.bool_)
+        by_metric[metric] = Events(likely, happened, weight)
+    return by_metric
 
 
 def _independent(forecasts: Forecasts, chosen: Marks) -> float:

@@ -1,7 +1,8 @@
-"""Chances that are as good as they say: a correction of log-odds, learned from what held-out windows did."""
+"""Correction of chances to cross a limit: their log-odds are calibrated on what held-out windows did."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -14,14 +15,13 @@ from brownout.domain.forecasts import Odds
 from brownout.domain.panel import Panel
 from brownout.numerics.arrays import Doubles
 
-__all__ = ["Chances", "Events", "base_rates", "learn_odds", "stories_of", "surprises"]
+__all__ = ["Chances", "Events", "base_rates", "independent_shares", "learn_odds", "missed"]
 
 
-DOUBT = np.array([1.0, 1.0, 1.0, 0.5])
-"""How far the log-odds of the miss rate and of the false-alarm rate, intercept and slope may be from what is expected
-(standard deviations) before there is data: few events move little."""
+PRIOR_DEVIATIONS = np.array([1.0, 1.0, 1.0, 0.5])
+"""Standard deviations of the prior of the log-odds of miss rate and false-alarm rate, of intercept and of slope."""
 RARE = (1, 100)
-"""Surprises, or lapses, and windows to expect where nothing else is known: one in a hundred."""
+"""Misses, or false alarms, and windows to expect where nothing else is known: one in a hundred."""
 EXPECTED = (0.1, 2.0)
 """Crossings and windows that a base rate starts from: one in twenty."""
 PARTS = 12
@@ -30,18 +30,35 @@ PARTS = 12
 
 @dataclass(frozen=True)
 class Chances:
-    """What is learned about chances to cross a limit, by metric: how steps hang together, and the correction."""
+    """What is learned about chances to cross a limit, by metric.
+
+    ``persistence`` is the autocorrelation of neighbouring steps, 0 … 1; ``odds`` the correction.
+    """
 
     persistence: Mapping[str, float] = field(default_factory=dict)
     odds: Mapping[str, Odds] = field(default_factory=dict)
 
-    def hang(self, metric: str) -> float:
-        """Persistence of a metric's paths."""
+    def autocorrelation(self, metric: str) -> float:
+        """Autocorrelation of neighbouring steps of a metric's paths."""
         return self.persistence.get(metric, PathModel().persistence)
 
     def correction(self, metric: str) -> Odds:
         """Odds of a metric."""
         return self.odds.get(metric, Odds())
+
+    def facts(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "persistence": dict(self.persistence),
+            "odds": {metric: asdict(odds) for metric, odds in self.odds.items()},
+        }
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> Self:
+        """From JSON, in which there may be more."""
+        return cls(
+            facts["persistence"], {metric: Odds.from_table(odds) for metric, odds in facts.get("odds", {}).items()}
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +66,7 @@ class Events:
     """Windows that could cross a limit.
 
     ``likely`` is the chance that was given, ``happened`` whether they did, both ``[row]``. ``weight`` is how much a
-    row counts: windows that overlap, and entities of one host, tell the same story several times.
+    row counts, 0 … 1: windows that overlap, and entities of one host, are no independent observations.
     """
 
     likely: Doubles
@@ -57,8 +74,8 @@ class Events:
     weight: float
 
 
-def stories_of(panels: Sequence[Panel]) -> list[float]:
-    """Independent stories an entity of each panel tells: entities of one host tell the same."""
+def independent_shares(panels: Sequence[Panel]) -> list[float]:
+    """Independent observations an entity, 0 … 1, for each panel: all entities of one host count as one."""
     topology = Topology.of({e.id: e for panel in panels for e in panel.entities}.values())
     return [
         len({topology.root(entity) for entity in panel.entity_ids}) / max(len(panel.entities), 1) for panel in panels
@@ -66,16 +83,16 @@ def stories_of(panels: Sequence[Panel]) -> list[float]:
 
 
 def base_rates(panels: Sequence[Panel], horizon: int) -> Mapping[str, float]:
-    """Climatology as the panels know it: by metric the share of windows that cross its limit.
+    """Climatology: by metric the share of the panels' windows that cross its limit.
 
-    A window is the ``horizon`` slots after one that was measured and not beyond the limit. Few windows are drawn to
-    what is rare.
+    A window is the ``horizon`` slots after one that was measured and not beyond the limit. The share of few windows is
+    drawn towards ``EXPECTED``.
     """
-    found: dict[str, Doubles] = {}
-    for panel, stories in zip(panels, stories_of(panels), strict=True):
+    counts: dict[str, Doubles] = {}
+    for panel, share in zip(panels, independent_shares(panels), strict=True):
         slots = panel.values.shape[1]
         origins = np.arange(0, max(slots - horizon, 0), max(horizon // PARTS, 1))
-        weight = stories * min(max(horizon // PARTS, 1) / horizon, 1.0)
+        weight = share * min(max(horizon // PARTS, 1) / horizon, 1.0)
         for column, metric in enumerate(panel.metrics):
             if not metric.is_limited:
                 continue
@@ -83,20 +100,21 @@ def base_rates(panels: Sequence[Panel], horizon: int) -> Mapping[str, float]:
             beyond, measured = metric.exceeds(values), np.isfinite(values)
             happened, known = (_any_after(marks, origins, horizon) for marks in (beyond, measured))
             counted = measured[:, origins] & ~beyond[:, origins] & known
-            before = found.get(metric.name, np.zeros(2))
-            found[metric.name] = before + weight * np.array([(happened & counted).sum(), counted.sum()])
+            before = counts.get(metric.name, np.zeros(2))
+            counts[metric.name] = before + weight * np.array([(happened & counted).sum(), counted.sum()])
     return {
-        name: float((crossed + EXPECTED[0]) / (windows + EXPECTED[1])) for name, (crossed, windows) in found.items()
+        name: float((crossed + EXPECTED[0]) / (windows + EXPECTED[1])) for name, (crossed, windows) in counts.items()
     }
 
 
-def surprises(panel: Panel, horizon: int) -> Mapping[str, tuple[int, int]]:
-    """By limited metric how many windows crossed the limit after one that did not, and how many did not before.
+def missed(panel: Panel, horizon: int) -> Mapping[str, tuple[int, int]]:
+    """Crossings that persistence misses, by metric with a limit: their number, and that of the windows they may be in.
 
-    Windows follow each other from the end of the panel; what was beyond the limit a window ago is no miss.
+    Windows of ``horizon`` slots follow each other back from the end of the panel. A crossing counts where the window
+    before was not beyond the limit at any slot; such are the windows counted.
     """
     windows = panel.values.shape[1] // horizon
-    found = {}
+    counts = {}
     for column, metric in enumerate(panel.metrics):
         if not metric.is_limited:
             continue
@@ -105,37 +123,38 @@ def surprises(panel: Panel, horizon: int) -> Mapping[str, tuple[int, int]]:
         beyond = np.asarray(crossed.any(axis=2), np.bool_)
         known = np.isfinite(values).reshape(crossed.shape)
         quiet = ~beyond[:, :-1] & np.asarray(known.any(axis=2), np.bool_)[:, 1:]
-        found[metric.name] = int((quiet & beyond[:, 1:]).sum()), int(quiet.sum())
-    return found
+        counts[metric.name] = int((quiet & beyond[:, 1:]).sum()), int(quiet.sum())
+    return counts
 
 
 def learn_odds(parts: Sequence[Events], seen: tuple[int, int] = (0, 0)) -> Odds:
-    """The most probable odds, given what happened and the prior that little needs correcting.
+    """The most probable correction, given what happened and a prior by which little needs correcting.
 
-    ``seen`` are surprises and quiet windows of the history, which say what rate of surprises to expect.
+    ``seen`` are the crossings of the history that persistence missed, and the windows they may have been in.
 
-    Between a rate of surprises and one of lapses the log-odds are stretched and moved, as in a psychometric function:
-    one stretch alone would pay for surprises with the chances that were right. Expected is a rate of surprises half
-    way, in log-odds, from what is rare to that of the history, of which the forecasts foresee some.
+    Between a miss rate and a false-alarm rate the log-odds are linear, as in a psychometric function with guesses and
+    lapses (Wichmann and Hill 2001): a slope alone would shrink the chances that were right for the sake of crossings
+    that nothing announces. The prior's miss rate lies half way, in log-odds, between ``RARE`` and that of the history,
+    as forecasts foresee some of those crossings.
     """
     likely = np.concatenate([part.likely for part in parts])
     happened = np.concatenate([part.happened for part in parts])
     weight = np.concatenate([np.full(len(part.likely), part.weight) for part in parts])
 
     rare = float(logit(RARE[0] / RARE[1]))
-    lately = float(logit((seen[0] + RARE[0]) / (seen[1] + RARE[1])))
-    prior = np.array([(lately + rare) / 2, rare, 0.0, 1.0])
+    history = float(logit((seen[0] + RARE[0]) / (seen[1] + RARE[1])))
+    prior = np.array([(history + rare) / 2, rare, 0.0, 1.0])
 
     def loss(point: Doubles) -> float:
         chance = np.clip(corrected(likely, [_odds(point)]), 1e-9, 1 - 1e-9)
-        surprised = -(weight * np.log(np.where(happened, chance, 1 - chance))).sum()
-        return float(surprised + 0.5 * (((point - prior) / DOUBT) ** 2).sum())
+        unlikelihood = -(weight * np.log(np.where(happened, chance, 1 - chance))).sum()
+        return float(unlikelihood + 0.5 * (((point - prior) / PRIOR_DEVIATIONS) ** 2).sum())
 
     return _odds(minimize(loss, prior, method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-6}).x)
 
 
 def _odds(point: Doubles) -> Odds:
-    """A higher chance stays the higher one: the slope is not negative, and the rates leave room between them."""
+    """Odds at a point of the search; they keep the order of chances: slope >= 0, and rates that add up to at most 1."""
     miss_rate, false_alarm_rate, intercept, slope = point.tolist()
     return Odds(min(float(expit(miss_rate)), 0.5), min(float(expit(false_alarm_rate)), 0.5), intercept, max(slope, 0.0))
 
@@ -143,5 +162,5 @@ def _odds(point: Doubles) -> Odds:
 def _any_after(marks: npt.NDArray[np.bool_], origins: npt.NDArray[np.int64], horizon: int) -> npt.NDArray[np.bool_]:
     """Whether any of the ``horizon`` slots after each origin is marked: ``[series, origin]``."""
     counted = np.cumsum(np.pad(marks, ((0, 0), (1, 0))), axis=1)
-    found: npt.NDArray[np.bool_] = counted[:, origins + 1 + horizon] > counted[:, origins + 1]
-    return found
+    marked: npt.NDArray[np.bool_] = counted[:, origins + 1 + horizon] > counted[:, origins + 1]
+    return marked

@@ -14,14 +14,14 @@ __all__ = ["QuantileLstm", "build", "pinball"]
 MIDDLE = QUANTILES.index(0.5)
 EMBEDDING = 8
 NARROW = 3.0
-"""How small the steps between quantiles are at first, as the mixture is wide already: softplus of minus this."""
+"""Initial steps between quantiles are softplus(-NARROW), small as the mixture is wide already."""
 
 
 class QuantileLstm(nn.Module):
-    """One LSTM over context and horizon; values after the origin are hidden from it, what is known of them is not.
+    """One LSTM over context and horizon; of steps after the origin it reads calendar and profiles, never values.
 
-    The quantiles of a step are a learned mixture, in quantile space, of what the past says of it (the anchors), moved
-    by a correction and widened by steps up and down that cannot be negative: they never cross.
+    The quantiles of a step are a learned mixture, in quantile space, of the candidates of the window (its anchors),
+    moved by a correction and widened by non-negative steps up and down, so that they never cross.
     """
 
     def __init__(self, settings: LstmSettings) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from brownout.domain.errors import ModelError, NotFittedError
+from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import QUANTILES, Forecasts
 from brownout.domain.panel import Float, Panel
 from brownout.domain.ports import Progress, no_progress
@@ -55,14 +56,15 @@ class LstmForecaster:
         self.network_ = train(block, self.settings, progress, start, self.device)
         return self
 
-    def predict(self, panel: Panel, origins: Sequence[int], horizon: int) -> Forecasts:
+    def predict(self, request: ForecastRequest) -> Forecasts:
         """Predict all series that were measured by an origin, for at most the horizon that was learned."""
+        panel, horizon = request.panel, request.horizon
         if self.network_ is None:
             raise NotFittedError("The LSTM has not been trained.", remedy="Call fit first, or load a stored model.")
         if horizon > self.settings.horizon:
             msg = f"A horizon of {horizon} slots was asked of a model that learned {self.settings.horizon}."
             raise ModelError(msg, remedy="Train with a longer horizon, or ask for a shorter one.")
-        rows = rows_of(panel, origins, horizon)
+        rows = rows_of(panel, request.origins)
         if not len(rows):
             return rows.forecasts(np.empty((0, horizon, len(QUANTILES)), np.float32), self.name)
         block = block_of([panel], self.settings.season).to(self.device)

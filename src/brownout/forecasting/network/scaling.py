@@ -1,4 +1,4 @@
-"""Each window on its own scale, so that one network serves kilobytes and percentages."""
+"""Scaling: each window on its own scale, so that one network serves kilobytes and percentages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from torch import Tensor
 __all__ = ["Scale", "scale_of"]
 
 FLAT = 1e-4
-"""Share of its level below which a window's spread is taken for flat: a meter's last digit, not a movement."""
+"""Least spread of a window as a share of its level: below it there is rounding, not movement."""
 TINY = 1e-6
 """Smallest scale at all, for windows of nothing but zeros."""
 REACH = 12.0
-"""Largest scaled value: 80,000 spreads away from the level, where arcsinh no longer tells much."""
+"""Largest scaled value: arcsinh of 80,000 spreads."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,4 +1,4 @@
-"""Many series of any length in one flat array, read by index arithmetic."""
+"""Series block: many series of any length in one flat array, read by index arithmetic."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -11,14 +11,14 @@ from brownout.domain.errors import DataError
 from brownout.domain.metrics import Family, Role
 from brownout.domain.panel import Panel
 
-__all__ = ["FAMILIES", "MATES", "ROLES", "SeriesBlock", "block_of"]
+__all__ = ["FAMILIES", "ROLES", "SIBLING_METRICS", "SeriesBlock", "block_of"]
 
 FAMILIES = tuple(Family)
 """Order of the family embedding; stored with every model."""
 ROLES = tuple(Role)
 """Order of the role embedding; stored with every model."""
-MATES = tuple((family, nth) for family in FAMILIES if family is not Family.OTHER for nth in (0, 1))
-"""Which other series of an entity the network sees beside one of them: the first two metrics of each resource."""
+SIBLING_METRICS = tuple((family, nth) for family in FAMILIES if family is not Family.OTHER for nth in (0, 1))
+"""Which other series of the same entity the network reads with a series: the first two metrics of each resource."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,9 +42,9 @@ class SeriesBlock:
     lower, upper
         float32 ``[series]``: valid range.
     siblings
-        int64 ``[series, len(MATES)]``: series of the same entity (itself among them); -1 where it has no such metric.
+        int64 ``[series, len(SIBLING_METRICS)]``: series of the same entity, itself among them; -1 = no such metric.
     error
-        float32 ``[series]``: mean absolute error of seasonal-naive, the unit of MASE; NaN where unknown.
+        float32 ``[series]``: in-sample mean absolute error of seasonal-naive, the unit of MASE; NaN where unknown.
     """
 
     values: Tensor
@@ -78,44 +78,64 @@ class SeriesBlock:
 
 
 def block_of(panels: Sequence[Panel], season: int | None = None) -> SeriesBlock:
-    """All series of the panels that have a value; raises DataError where none has."""
-    values: list[np.ndarray] = [np.full(1, np.nan, np.float32)]
-    facts: list[np.ndarray] = []
-    bounds: list[np.ndarray] = []
-    siblings: list[np.ndarray] = []
-    errors: list[np.ndarray] = []
-    for panel in panels:
-        series = panel.values.transpose(0, 2, 1)
-        present = np.isfinite(series)
-        measured = np.asarray(present.any(axis=2), np.bool_)
-        entities, metrics = np.nonzero(measured)
-        alive, slots = present[entities, metrics], series.shape[2]
-        values.append(series[entities, metrics].reshape(-1))
-        row = np.empty((len(entities), 8), np.int64)
-        row[:, 0] = slots
-        row[:, 1] = alive.argmax(axis=1)
-        row[:, 2] = slots - 1 - alive[:, ::-1].argmax(axis=1)
-        row[:, 3] = int(panel.start.astype("datetime64[s]").astype(np.int64))
-        row[:, 4] = panel.interval_s
-        row[:, 5] = season or panel.slots_per_day
-        row[:, 6] = np.array([FAMILIES.index(metric.family) for metric in panel.metrics], np.int64)[metrics]
-        row[:, 7] = np.array([ROLES.index(metric.role) for metric in panel.metrics], np.int64)[metrics]
-        siblings.append(_mates(panel, measured, sum(map(len, facts)))[entities])
-        errors.append(_seasonal_error(values[-1].reshape(-1, slots), season or panel.slots_per_day))
-        facts.append(row)
-        bounds.append(np.array([(m.lower, m.upper) for m in panel.metrics], np.float32).reshape(-1, 2)[metrics])
-    columns = torch.from_numpy(np.concatenate(facts)) if facts else torch.empty((0, 8), dtype=torch.int64)
-    if not len(columns):
+    """All series of the panels that have a value; raises DataError where none has.
+
+    Measurements are copied once, into the one array of the block.
+    """
+    measured = [np.asarray(np.isfinite(panel.values).any(axis=1), np.bool_) for panel in panels]
+    sizes = [int(known.sum()) * panel.values.shape[1] for known, panel in zip(measured, panels, strict=True)]
+    values = np.full(1 + sum(sizes), np.nan, np.float32)
+    facts, bounds, siblings, errors = [], [], [], []
+    filled, series = 1, 0
+    for panel, known, size in zip(panels, measured, sizes, strict=True):
+        if not size:
+            continue
+        entities, metrics = np.nonzero(known)
+        part = values[filled : filled + size].reshape(len(entities), -1)
+        part[:] = panel.values.transpose(0, 2, 1)[entities, metrics]
+        facts.append(_facts(panel, part, metrics, season or panel.slots_per_day))
+        bounds.append(np.array([(m.lower, m.upper) for m in panel.metrics], np.float32)[metrics])
+        siblings.append(_siblings(panel, known, series)[entities])
+        errors.append(_seasonal_error(part, season or panel.slots_per_day))
+        filled, series = filled + size, series + len(entities)
+    if not series:
         raise DataError("There is no measured series to learn from.", remedy="Give data with at least one value.")
-    length, first, last, clock, interval, lag, family, role = columns.unbind(1)
+    length, first, last, clock, interval, lag, family, role = torch.from_numpy(np.concatenate(facts)).unbind(1)
     lower, upper = torch.from_numpy(np.concatenate(bounds)).unbind(1)
     offset = 1 + torch.cumsum(length, 0) - length
-    flat = torch.from_numpy(np.concatenate(values))
-    error = torch.from_numpy(np.concatenate(errors))
-    others = torch.from_numpy(np.concatenate(siblings))
+    error, others = torch.from_numpy(np.concatenate(errors)), torch.from_numpy(np.concatenate(siblings))
     return SeriesBlock(
-        flat, offset, length, first, last, clock, interval, lag, family, role, lower, upper, others, error
+        values=torch.from_numpy(values),
+        offset=offset,
+        length=length,
+        first=first,
+        last=last,
+        clock=clock,
+        interval=interval,
+        season=lag,
+        family=family,
+        role=role,
+        lower=lower,
+        upper=upper,
+        siblings=others,
+        error=error,
     )
+
+
+def _facts(panel: Panel, values: np.ndarray, metrics: np.ndarray, season: int) -> np.ndarray:
+    """Slots, first and last measured one, start, interval, season, family and role of ``values [series, slot]``."""
+    slots = values.shape[1]
+    present = np.isfinite(values)
+    facts = np.empty((len(values), 8), np.int64)
+    facts[:, 0] = slots
+    facts[:, 1] = present.argmax(axis=1)
+    facts[:, 2] = slots - 1 - present[:, ::-1].argmax(axis=1)
+    facts[:, 3] = int(panel.start.astype("datetime64[s]").astype(np.int64))
+    facts[:, 4] = panel.interval_s
+    facts[:, 5] = season
+    facts[:, 6] = np.array([FAMILIES.index(metric.family) for metric in panel.metrics], np.int64)[metrics]
+    facts[:, 7] = np.array([ROLES.index(metric.role) for metric in panel.metrics], np.int64)[metrics]
+    return facts
 
 
 def _seasonal_error(series: np.ndarray, season: int) -> np.ndarray:
@@ -128,12 +148,13 @@ def _seasonal_error(series: np.ndarray, season: int) -> np.ndarray:
     return error.astype(np.float32)
 
 
-def _mates(panel: Panel, measured: np.ndarray, before: int) -> np.ndarray:
-    """Series ``[entity, mate]`` counted from ``before``, in the order entity, metric of those ``measured``."""
-    places = np.cumsum(measured.reshape(-1)).reshape(measured.shape) - 1 + before
-    found = np.full((len(panel.entities), len(MATES)), -1, np.int64)
-    for column, (family, nth) in enumerate(MATES):
+def _siblings(panel: Panel, measured: np.ndarray, before: int) -> np.ndarray:
+    """Number of each sibling series ``[entity, sibling metric]``, from ``before`` on in the order entity, metric."""
+    numbers = np.cumsum(measured.reshape(-1)).reshape(measured.shape) - 1 + before
+    siblings = np.full((len(panel.entities), len(SIBLING_METRICS)), -1, np.int64)
+    for column, (family, nth) in enumerate(SIBLING_METRICS):
         of_family = measured & np.array([metric.family is family for metric in panel.metrics], bool)
         chosen = of_family & (of_family.cumsum(axis=1) == nth + 1)
-        found[:, column] = np.where(chosen.any(axis=1), places[np.arange(len(places)), chosen.argmax(axis=1)], -1)
-    return found
+        number = numbers[np.arange(len(numbers)), chosen.argmax(axis=1)]
+        siblings[:, column] = np.where(chosen.any(axis=1), number, -1)
+    return siblings

@@ -1,4 +1,4 @@
-"""Several cores: parts side by side, each on one thread, instead of threads within every small product."""
+"""Threads: parts of a batch in parallel, each on one thread, instead of threads within every small product."""
 
 import os
 from collections.abc import Iterator
@@ -10,15 +10,14 @@ import torch
 __all__ = ["side_by_side"]
 
 MOST = 8
-"""More workers than this wait for memory, not for cores."""
+"""Workers at most: more are bound by memory bandwidth."""
 
 
 @contextmanager
 def side_by_side(most: int = MOST) -> Iterator[ThreadPoolExecutor]:
     """A pool with a worker a core, at most ``most``; within it torch uses one thread a worker.
 
-    Recurrences are made of small products: threads within one mostly wait for each other, which on a busy machine takes
-    longer than the product.
+    A recurrence consists of small products, in which threads would mostly wait for each other.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from brownout.domain.ports import Progress
 from brownout.forecasting.lstm_settings import LstmSettings
 from brownout.forecasting.network.architecture import QuantileLstm, build, pinball
-from brownout.forecasting.network.augmentation import Drift, draw_drift
+from brownout.forecasting.network.augmentation import Ramps, draw_ramps
 from brownout.forecasting.network.scaling import Scale
 from brownout.forecasting.network.series_block import SeriesBlock
 from brownout.forecasting.network.threads import side_by_side
@@ -31,11 +31,11 @@ REPORT_EVERY = 20
 WARM = 0.25
 """Share of the steps, and of the learning rate, of a training that starts from a trained network."""
 CHECK_EVERY = 25
-"""Steps of a warm training between looks at the same windows."""
+"""Steps of a warm training between two validations."""
 PATIENCE = 3
-"""Looks without a gain after which a warm training stops."""
+"""Validations without a gain after which a warm training stops."""
 CHECKED = 512
-"""Windows of a look."""
+"""Windows of a validation, always the same."""
 
 
 def train(
@@ -47,8 +47,8 @@ def train(
 ) -> QuantileLstm:
     """Learn from all series of a block on a device; equal seed, data and start give equal weights on the CPU.
 
-    A training that starts from a network of the same shape takes a quarter of the steps, or less where some windows
-    it always looks at get no better.
+    A training that starts from a network of the same shape takes a quarter of the steps, or fewer where the loss on
+    fixed windows gets no smaller.
     """
     network = build(settings)
     if start is not None:
@@ -57,14 +57,16 @@ def train(
             settings, steps=max(round(settings.steps * WARM), 1), learning_rate=settings.learning_rate * WARM
         )
     network.to(device)
-    for share in _learning(network, block, settings, None if start is None else _Judge(block, settings, device)):
+    for share in _learning(
+        network, block, settings, None if start is None else _EarlyStopping(block, settings, device)
+    ):
         progress("train lstm", share)
     progress("train lstm", 1.0)
     return network.eval()
 
 
 def _learning(
-    network: QuantileLstm, block: SeriesBlock, settings: LstmSettings, judge: "_Judge | None"
+    network: QuantileLstm, block: SeriesBlock, settings: LstmSettings, stopping: "_EarlyStopping | None"
 ) -> Iterator[float]:
     """Train a network; yields the share done now and then.
 
@@ -84,7 +86,7 @@ def _learning(
             torch.nn.utils.clip_grad_norm_(network.parameters(), CLIP)
             optimiser.step()
             schedule.step()
-            if judge is not None and step % CHECK_EVERY == 0 and judge.stops(network):
+            if stopping is not None and step % CHECK_EVERY == 0 and stopping.stops(network):
                 break
             if step % REPORT_EVERY == 0:
                 yield step / settings.steps
@@ -101,16 +103,16 @@ def draw(block: SeriesBlock, number: int, generator: torch.Generator) -> tuple[T
 def importance_of(block: SeriesBlock, rows: Tensor, scale: Scale) -> Tensor:
     """How much each window counts, ``[row]`` with mean 1.
 
-    Skill is stated in units of the series' seasonal error, the loss in units of the window's spread. The root of their
-    ratio takes half the way from one to the other: lively windows count more, and none drowns the rest.
+    Skill is measured in units of the series' seasonal error, the loss in units of the window's spread. The weight is
+    the square root of spread over error, half way (in logarithms) between the two units.
     """
     ratio = (scale.spread[:, 0] / block.error[rows]).nan_to_num(0.0, posinf=0.0)
     importance = ratio.clamp(*RATIOS).sqrt()
     return importance / importance.mean()
 
 
-class _Judge:
-    """Looks at the same windows again and again."""
+class _EarlyStopping:
+    """Stops a training once the loss on a fixed set of windows gets no smaller."""
 
     def __init__(self, block: SeriesBlock, settings: LstmSettings, device: torch.device) -> None:
         drawn = draw(block, CHECKED, torch.Generator().manual_seed(settings.seed + 1))
@@ -124,7 +126,7 @@ class _Judge:
         self.least, self.waited = float("inf"), 0
 
     def stops(self, network: QuantileLstm) -> bool:
-        """Whether the loss has not got smaller for PATIENCE looks."""
+        """Whether the loss has not got smaller for ``PATIENCE`` validations."""
         with torch.inference_mode(), network.device:
             loss = float(pinball(network(self.inputs), self.target, self.importance))
         self.waited = 0 if loss < self.least else self.waited + 1
@@ -134,50 +136,50 @@ class _Judge:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Samples:
-    """Windows of a step: series and origins ``[row]`` and what is added to them."""
+    """Windows of an optimiser step: series and origins ``[row]``, and the ramps that are added to them."""
 
     rows: Tensor
     origins: Tensor
-    drift: Drift
+    ramps: Ramps
 
     def to(self, device: torch.device) -> "_Samples":
         """The same windows in the memory of a device."""
-        drift = Drift(**{part.name: getattr(self.drift, part.name).to(device) for part in fields(Drift)})
-        return _Samples(self.rows.to(device), self.origins.to(device), drift)
+        ramps = Ramps(**{part.name: getattr(self.ramps, part.name).to(device) for part in fields(Ramps)})
+        return _Samples(self.rows.to(device), self.origins.to(device), ramps)
 
     def parts(self) -> Iterator["_Samples"]:
         """As many parts as there are; an empty one where the batch is smaller."""
-        fields = (self.rows, self.origins, self.drift.onset, self.drift.slope, self.drift.lower, self.drift.upper)
-        for rows, origins, *drift in zip(*(torch.tensor_split(field, PARTS) for field in fields), strict=True):
-            yield _Samples(rows, origins, Drift(*drift))
+        ramps = self.ramps
+        fields = (self.rows, self.origins, ramps.onset, ramps.slope, ramps.lower, ramps.upper)
+        for rows, origins, *ramp in zip(*(torch.tensor_split(field, PARTS) for field in fields), strict=True):
+            yield _Samples(rows, origins, Ramps(*ramp))
 
 
 def _draw_samples(block: SeriesBlock, settings: LstmSettings, generator: torch.Generator) -> _Samples:
     rows, origins = draw(block, settings.batch, generator)
-    return _Samples(
-        rows, origins, draw_drift(block, rows, spread_of(block, rows, origins, settings.horizon), generator)
-    )
+    spread = spread_of(block, rows, origins, settings.horizon)
+    return _Samples(rows, origins, draw_ramps(block, rows, spread, generator, share=settings.augmented_share))
 
 
 def _learn(network: QuantileLstm, block: SeriesBlock, samples: _Samples, settings: LstmSettings) -> None:
     """Leave the gradient of a part in a replica."""
     network.zero_grad()
-    rows, origins, drift = samples.rows, samples.origins, samples.drift
+    rows, origins, ramps = samples.rows, samples.origins, samples.ramps
     if not len(rows):
         return
     with network.device:
         ahead = torch.arange(1, settings.horizon + 1)
-        batch = windows(block, rows, origins, settings, drift)
-        target = batch.scale.apply(drift.added(block.take(rows, origins[:, None] + ahead), ahead))
+        batch = windows(block, rows, origins, settings, ramps)
+        target = batch.scale.apply(ramps.added_to(block.take(rows, origins[:, None] + ahead), ahead))
         loss = pinball(network(batch), target, importance_of(block, rows, batch.scale))
     loss.backward()  # type: ignore[no-untyped-call] # torch does not type it
 
 
 def _sharing(network: QuantileLstm) -> QuantileLstm:
-    """A copy with the same weights, not equal ones, and gradients of its own."""
+    """A copy that shares the weights and has gradients of its own."""
     replica = copy.deepcopy(network)
-    for own, shared in zip(replica.parameters(), network.parameters(), strict=True):
-        own.data = shared.data
+    for copied, shared in zip(replica.parameters(), network.parameters(), strict=True):
+        copied.data = shared.data
     return replica
 
 

@@ -14,11 +14,11 @@ __all__ = ["BANDS", "Calibration", "bands_of", "beyond", "calibrate", "outer_of"
 
 MIDDLE = QUANTILES.index(0.5)
 BANDS = 4
-"""Parts of the horizon that are calibrated apart: the next hour errs otherwise than the last."""
+"""Parts of the horizon that are calibrated apart: errors of the first hour are no measure for those of the last."""
 BOUNDS = (0.2, 5.0)
-"""Least and largest factor: beyond it the model is wrong, and stretching it would hide that."""
+"""Least and largest factor: a model that needs more is wrong, and stretching it would hide that."""
 LEAST = 0.5
-"""Least factor on one side of an interval that covers too much."""
+"""Least factor on the side of an interval that is narrowed because the interval covers too much."""
 ENOUGH = 200
 """Held-out values below which a band keeps the model's own quantiles."""
 OUTER = (0.05, 0.95)
@@ -96,10 +96,10 @@ class Calibration:
         """Factors of each row and step: ``[row, step, quantile]``."""
         unknown = (_PLAIN if forecasts.outer is None else (1.0,) * len(_LEVELS),) * BANDS
         names = sorted({series.metric for series in forecasts.series})
-        place = {name: column for column, name in enumerate(names)}
+        row_of = {name: row for row, name in enumerate(names)}
         table = np.array([self.factors.get(name, unknown) for name in names], np.float32)
         table = table.reshape(-1, BANDS, len(_PLAIN))[:, bands_of(forecasts.horizon, self.horizon)]
-        rows: Float = table[[place[series.metric] for series in forecasts.series]]
+        rows: Float = table[[row_of[series.metric] for series in forecasts.series]]
         return rows
 
 
@@ -124,23 +124,23 @@ def calibrate(metrics: npt.NDArray[np.str_], values: Float, actual: Float, outer
     bands = bands_of(horizon, horizon)
     plain = _PLAIN if outer is None else (1.0,) * len(_LEVELS)
     ladder = np.concatenate([values, values[..., [0, -1]] if outer is None else outer], axis=-1)
-    found = {
+    factors = {
         str(metric): tuple(
             _factors(ladder[metrics == metric][:, bands == band], actual[metrics == metric][:, bands == band], plain)
             for band in range(BANDS)
         )
         for metric in np.unique(metrics)
     }
-    return Calibration(horizon, found)
+    return Calibration(horizon, factors)
 
 
 def _factors(ladder: Float, actual: Float, plain: tuple[float, ...]) -> tuple[float, ...]:
-    """Each level on its own side first, then one side of an interval that still covers too much."""
+    """A factor for each level, then narrower on one side where an interval still covers too much."""
     middle = ladder[..., MIDDLE]
     sides = np.array(
         [
-            1.0 if place == MIDDLE else _factor(middle, ladder[..., place], actual, (level, plain[place]))
-            for place, level in enumerate(_LEVELS)
+            1.0 if column == MIDDLE else _factor(middle, ladder[..., column], actual, (level, plain[column]))
+            for column, level in enumerate(_LEVELS)
         ]
     )
     miss = actual - middle
@@ -151,7 +151,7 @@ def _factors(ladder: Float, actual: Float, plain: tuple[float, ...]) -> tuple[fl
 
 
 def _factor(middle: Float, quantile: Float, actual: Float, level_and_plain: tuple[float, float]) -> float:
-    """How much farther out than predicted the level lies; windows without a width say nothing."""
+    """Observed over predicted distance of a level from the median; windows without a width are skipped."""
     level, plain = level_and_plain
     side = 1 if level > 0.5 else -1
     distance = side * (quantile - middle)
@@ -165,9 +165,9 @@ def _factor(middle: Float, quantile: Float, actual: Float, level_and_plain: tupl
 def _narrower(miss: Float, down: Float, up: Float, nominal: float) -> tuple[float, float]:
     """Factors on the two sides of an interval that covers more than its levels say.
 
-    No value lies below the lower end where that is an idle disk's zero, so an interval from the 10 % to the 90 %
-    quantile covers 90 %. What is missing on one side is taken from the other, but not beyond ``LEAST``, as no width
-    makes a certain value uncertain.
+    Where the lower end is an idle disk's zero, no value lies below it, and an interval from the 10 % to the 90 %
+    quantile covers 90 %. The other side is then narrowed until the interval covers what its levels say, by ``LEAST`` at
+    most.
     """
     known = np.isfinite(miss)
     if known.sum() < ENOUGH:
@@ -182,7 +182,7 @@ def _narrower(miss: Float, down: Float, up: Float, nominal: float) -> tuple[floa
 
 
 def _reaching(miss: Float, width: Float, share: float) -> float:
-    """Factor on ``width`` within which a share of the misses lies; those on the other side lie within any."""
+    """Factor on ``width`` within which a share of the misses lies; misses on the other side count as within."""
     away = np.maximum(miss, 0)
     needed = np.divide(away, width, out=np.where(away > 0, np.inf, 0.0).astype(away.dtype), where=width > 0)
     return float(np.clip(np.quantile(needed, min(share, 1.0), method="higher"), LEAST, 1.0))

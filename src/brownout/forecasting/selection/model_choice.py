@@ -1,49 +1,29 @@
-"""Choosing: which forecaster predicts which metric at which distance, by windows that it was not trained on."""
+"""Model choice: which forecaster predicts which metric in which quarter of the horizon, by held-out windows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from brownout.domain.forecasts import Forecasts, Skill
+from brownout.domain.forecasts import Skill
 from brownout.domain.panel import Float
 from brownout.forecasting.selection.calibration import BANDS, Calibration, bands_of, calibrate
+from brownout.forecasting.selection.held_out import HeldOut
 from brownout.numerics.arrays import Marks
 from brownout.numerics.losses import path_losses, skill_ratio
 
-__all__ = ["Choice", "HeldOut", "calibration_of", "choose", "chosen_values"]
+__all__ = ["Choice", "calibration_of", "choose", "chosen_values"]
 
 BASE = "seasonal-naive"
-"""What every ratio is to, and what predicts where nothing could be measured."""
+"""Denominator of every ratio, and the choice where no window could be scored."""
 
 Table = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
-class HeldOut:
-    """Held-out windows of one panel: some calibrate the LSTM, the others choose.
-
-    ``calibrates`` bool ``[row]``; ``metrics``, the last value ``now`` and seasonal-naive's in-sample error ``scale``
-    ``[row]``; ``actual`` ``[row, step]``; ``lstm`` of all rows, ``rivals`` by name of the rows that choose only;
-    ``limits`` by metric, with whether crossing is upwards. ``outer`` are the 5 % and 95 % quantiles of the rivals that
-    have them, ``[row that chooses, step, 2]``.
-    """
-
-    calibrates: Marks
-    metrics: npt.NDArray[np.str_]
-    now: Float
-    actual: Float
-    scale: npt.NDArray[np.float64]
-    lstm: Forecasts
-    rivals: Mapping[str, Forecasts]
-    limits: Mapping[str, tuple[float, bool]]
-    outer: Mapping[str, Float] = field(default_factory=dict)
-
-
 @dataclass(frozen=True)
 class Choice:
-    """Makers by metric, one for each band of the horizon, and the skill of what was chosen."""
+    """Names of the chosen forecasters by metric, one for each band of the horizon, and their skill."""
 
     makers: Mapping[str, tuple[str, ...]]
     skills: tuple[Skill, ...]
@@ -62,34 +42,34 @@ def calibration_of(tables: Sequence[HeldOut], horizon: int) -> Calibration:
 
 
 def choose(tables: Sequence[HeldOut], calibration: Calibration) -> Choice:
-    """The least CRPS by metric and band, on the windows that did not calibrate."""
+    """The forecasters of least CRPS by metric and band, on the windows that did not calibrate."""
     if not tables:
         return Choice({}, ())
     names = ("lstm", *tables[0].rivals)
     losses = np.concatenate([_losses(table, calibration) for table in tables], axis=2)
     metrics = np.concatenate([table.metrics[~table.calibrates] for table in tables])
     scale = np.concatenate([table.scale[~table.calibrates] for table in tables])
-    makers, found = {}, {}
+    makers, by_metric = {}, {}
     for metric in np.unique(metrics):
         kept = metrics == metric
-        makers[str(metric)], found[str(metric)] = _best(names, losses[:, :, kept], scale[kept])
+        makers[str(metric)], by_metric[str(metric)] = _best(names, losses[:, :, kept], scale[kept])
     inside = np.concatenate([_inside(table, calibration, makers) for table in tables])
-    skills = [_named(skill, metric, inside[metrics == metric].sum(0)) for metric, skill in found.items()]
+    skills = [_named(skill, metric, inside[metrics == metric].sum(0)) for metric, skill in by_metric.items()]
     return Choice(makers, (_overall(skills), *skills))
 
 
 def chosen_values(table: HeldOut, calibration: Calibration, makers: Mapping[str, tuple[str, ...]]) -> Float:
-    """Quantiles of all rows: those that choose by their metric's makers, the others by the LSTM."""
+    """Quantiles of all rows: of those that choose by their metric's forecasters, of the others by the LSTM."""
     values = calibration.apply(table.lstm)
     choosing = np.flatnonzero(~table.calibrates)
     by_step = _makers_of(table, makers)
-    for name, made in table.rivals.items():
-        values[choosing] = np.where((by_step == name)[..., None], made.values, values[choosing])
+    for name, rival in table.rivals.items():
+        values[choosing] = np.where((by_step == name)[..., None], rival.values, values[choosing])
     return values
 
 
 def _makers_of(table: HeldOut, makers: Mapping[str, tuple[str, ...]]) -> npt.NDArray[np.str_]:
-    """Who makes which step of the rows that choose: ``[row, step]``."""
+    """Name of the forecaster of each step of the rows that choose: ``[row, step]``."""
     steps = table.actual.shape[1]
     by_band = np.array([makers[metric] for metric in table.metrics[~table.calibrates]]).reshape(-1, BANDS)
     by_step: npt.NDArray[np.str_] = by_band[:, bands_of(steps, steps)]
@@ -99,10 +79,12 @@ def _makers_of(table: HeldOut, makers: Mapping[str, tuple[str, ...]]) -> npt.NDA
 def _losses(table: HeldOut, calibration: Calibration) -> Table:
     """``[candidate, band, row, loss]``: absolute, quantile, inside, count."""
     rows = ~table.calibrates
-    candidates = [calibration.apply(table.lstm)[rows], *(made.values for made in table.rivals.values())]
+    candidates = [calibration.apply(table.lstm)[rows], *(rival.values for rival in table.rivals.values())]
     actual = table.actual[rows]
     bands = bands_of(actual.shape[1], actual.shape[1])
-    return np.stack([np.stack([_columns(made, actual, bands == band) for band in range(BANDS)]) for made in candidates])
+    return np.stack(
+        [np.stack([_columns(values, actual, bands == band) for band in range(BANDS)]) for values in candidates]
+    )
 
 
 def _columns(values: Float, actual: Float, steps: Marks) -> Table:
@@ -128,33 +110,36 @@ def _inside(table: HeldOut, calibration: Calibration, makers: Mapping[str, tuple
 
 
 def _best(names: Sequence[str], losses: Table, scale: Table) -> tuple[tuple[str, ...], Skill]:
-    """Makers of the bands and the skill of them together; ``losses [candidate, band, row, loss]`` of one metric."""
+    """Forecasters of the bands and their skill together; ``losses [candidate, band, row, loss]`` of a metric."""
     base = names.index(BASE)
     ratios = np.array(
         [
             [
-                skill_ratio(made[band][:, 1], losses[base, band][:, 1], made[band][:, 3], scale)
-                for band in range(len(made))
+                skill_ratio(of_band[:, 1], naive[:, 1], of_band[:, 3], scale)
+                for of_band, naive in zip(candidate, losses[base], strict=True)
             ]
-            for made in losses
+            for candidate in losses
         ]
     )
-    places = np.where(np.isfinite(ratios).any(axis=0), np.nan_to_num(ratios, nan=np.inf).argmin(axis=0), base)
-    chosen = losses[places, np.arange(losses.shape[1])].sum(axis=0)
+    best = np.where(np.isfinite(ratios).any(axis=0), np.nan_to_num(ratios, nan=np.inf).argmin(axis=0), base)
+    chosen = losses[best, np.arange(losses.shape[1])].sum(axis=0)
     naive, lstm = losses[base].sum(axis=0), losses[0].sum(axis=0)
+    makers = tuple(names[candidate] for candidate in best)
     skill = Skill(
         metric="",
-        maker="+".join(dict.fromkeys(names[place] for place in places)),
+        maker="+".join(dict.fromkeys(makers)),
         windows=int((chosen[:, 3] > 0).sum()),
         mase=skill_ratio(chosen[:, 0], naive[:, 0], naive[:, 3], scale),
         crps=skill_ratio(chosen[:, 1], naive[:, 1], naive[:, 3], scale),
         coverage=float(chosen[:, 2].sum() / max(chosen[:, 3].sum(), 1)),
         note=_note(
-            [names[place] for place in places], skill_ratio(lstm[:, 1], naive[:, 1], naive[:, 3], scale), ratios[0]
+            [names[candidate] for candidate in best],
+            skill_ratio(lstm[:, 1], naive[:, 1], naive[:, 3], scale),
+            ratios[0],
         ),
         quarters=tuple((name, tuple(row)) for name, row in zip(names, ratios.tolist(), strict=True)),
     )
-    return tuple(names[place] for place in places), skill
+    return makers, skill
 
 
 def _note(chosen: Sequence[str], lstm: float, by_band: Table) -> str:

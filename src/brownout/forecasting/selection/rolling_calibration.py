@@ -1,4 +1,4 @@
-"""Rolling calibration: intervals follow what came of the forecasts of late (conformal, on a sliding window)."""
+"""Rolling calibration: widths of intervals from the last days' forecasts (split conformal on a sliding window)."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ from brownout.forecasting.selection.calibration import Calibration, calibrate, o
 __all__ = ["RollingCalibration", "spread_evenly"]
 
 WINDOW = np.timedelta64(7, "D")
-"""How far back forecasts count: every hour of the week once."""
+"""Forecasts of the last week count: every hour of the week once."""
 PRIOR = 6.0
-"""Origins of late that weigh as much as the windows held out of the training, which say that no factor is needed."""
+"""Number of recent origins that weigh as much as the training's held-out windows, which ask for no factor."""
 MOST, MOST_AT_ONCE = 1000, 200
-"""Rows of a metric that are enough to learn from, and of those from one origin; more are thinned evenly."""
+"""Rows of a metric that are enough to learn from, all together and from one origin; of more some are left out."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,9 +46,9 @@ class RollingCalibration:
     past_: deque[_Past] = field(default_factory=deque)
 
     def learn(self, parts: Sequence[tuple[Forecasts, Float]]) -> None:
-        """Remember forecasts from one origin, before these factors, and what came of them: ``[row, step]``.
+        """Keep forecasts from one origin, as they were before these factors, and what was measured: ``[row, step]``.
 
-        Later than ``now`` :meth:`factors` looks at none of it. Forecasts without outer quantiles teach a normal tail.
+        What was measured after its ``now`` is not read by :meth:`factors`.
         """
         names = np.array([series.metric for forecasts, _ in parts for series in forecasts.series], np.str_)
         edges = np.cumsum([0, *(len(forecasts.series) for forecasts, _ in parts)])
@@ -67,30 +67,30 @@ class RollingCalibration:
         known = [(past, actual) for past, actual in known if np.isfinite(actual).any()]
         if not known:
             return Calibration(1, {})
-        made = [past.forecasts for past, _ in known]
-        metrics = np.array([series.metric for forecasts in made for series in forecasts.series])
+        earlier = [past.forecasts for past, _ in known]
+        metrics = np.array([series.metric for forecasts in earlier for series in forecasts.series])
         chosen = spread_evenly(metrics, MOST)
-        values = np.concatenate([forecasts.values for forecasts in made])[chosen]
+        values = np.concatenate([forecasts.values for forecasts in earlier])[chosen]
         outer = np.concatenate([past.outer for past, _ in known])[chosen]
         actual = np.concatenate([actual for _, actual in known])[chosen]
-        weight = _horizons(made)
+        weight = _independent_origins(earlier)
         return calibrate(metrics[chosen], values, actual, outer).tempered(weight / (weight + PRIOR))
 
 
 def spread_evenly(names: npt.NDArray[np.str_], most: int) -> npt.NDArray[np.int64]:
-    """Places of at most so many of each name, evenly spaced among its own, in order."""
+    """Indices, increasing, of at most so many of each name, evenly spaced among those of the name."""
     kept = []
     for name in np.unique(names):
-        places = np.flatnonzero(names == name)
-        kept.append(places[np.unique(np.linspace(0, len(places) - 1, min(most, len(places))).astype(np.int64))])
-    found: npt.NDArray[np.int64] = np.sort(np.concatenate(kept)) if kept else np.empty(0, np.int64)
-    return found
+        of_name = np.flatnonzero(names == name)
+        kept.append(of_name[np.unique(np.linspace(0, len(of_name) - 1, min(most, len(of_name))).astype(np.int64))])
+    chosen: npt.NDArray[np.int64] = np.sort(np.concatenate(kept)) if kept else np.empty(0, np.int64)
+    return chosen
 
 
-def _horizons(made: Sequence[Forecasts]) -> float:
-    """How many origins that is, where those whose horizons overlap count as few."""
-    origins = np.unique([forecasts.origins[0] for forecasts in made])
-    reach = np.timedelta64(made[0].interval_s * 1000, "ms") * made[0].horizon
+def _independent_origins(earlier: Sequence[Forecasts]) -> float:
+    """Number of independent origins: those whose horizons overlap count as fewer."""
+    origins = np.unique([forecasts.origins[0] for forecasts in earlier])
+    reach = np.timedelta64(earlier[0].interval_s * 1000, "ms") * earlier[0].horizon
     return min(float(len(origins)), 1 + float((origins[-1] - origins[0]) / reach))
 
 

@@ -96,51 +96,51 @@ def night_points(night: Night) -> Iterator[Points]:
 def _episodes(night: Night) -> Points:
     """Episodes with the incident they belong to; those that are not alarmed have ``alarm`` 0 and say why."""
     incident = {episode: diagnosis.id for diagnosis in night.diagnoses for episode in diagnosis.episodes}
-    reasons = {one.episode.id: one.reason for one in night.suppressed}
-    found = [*night.episodes, *(one.episode for one in night.suppressed)]
+    reasons = {suppressed.episode.id: suppressed.reason for suppressed in night.suppressed}
+    episodes = [*night.episodes, *(suppressed.episode for suppressed in night.suppressed)]
     return Points(
         measurement="brownout_episode",
-        tags=[_tags(night.topology, episode.entity) for episode in found],
-        series=np.arange(len(found)),
-        times=_ms([episode.start for episode in found]),
+        tags=[_tags(night.topology, episode.entity) for episode in episodes],
+        series=np.arange(len(episodes)),
+        times=_ms([episode.start for episode in episodes]),
         fields={
-            "severity": np.array([episode.severity for episode in found], float),
-            "end_ms": _ms([episode.end for episode in found]),
-            "open": np.array([int(episode.open) for episode in found]),
-            "alarm": np.array([int(episode.id not in reasons) for episode in found]),
+            "severity": np.array([episode.severity for episode in episodes], float),
+            "end_ms": _ms([episode.end for episode in episodes]),
+            "open": np.array([int(episode.open) for episode in episodes]),
+            "alarm": np.array([int(episode.id not in reasons) for episode in episodes]),
         },
         texts={
-            "episode": [episode.id for episode in found],
-            "incident": [incident.get(episode.id, "") for episode in found],
-            "moved": [", ".join(m.series.metric for m in episode.movers[:3]) for episode in found],
-            "reason": [reasons.get(episode.id, "") for episode in found],
+            "episode": [episode.id for episode in episodes],
+            "incident": [incident.get(episode.id, "") for episode in episodes],
+            "moved": [", ".join(m.series.metric for m in episode.movers[:3]) for episode in episodes],
+            "reason": [reasons.get(episode.id, "") for episode in episodes],
         },
     )
 
 
 def _breaches(night: Night) -> Points:
-    found = night.breaches
+    breaches = night.breaches
     times = {
-        f"{name}_ms": np.array([_moment(getattr(breach, name)) for breach in found])
+        f"{name}_ms": np.array([_moment(getattr(breach, name)) for breach in breaches])
         for name in ("earliest", "likely", "latest")
     }
     return Points(
         measurement="brownout_breach",
-        tags=[_tags(night.topology, b.series.entity) | {"metric": b.series.metric} for b in found],
-        series=np.arange(len(found)),
-        times=_ms([night.end.astype("datetime64[s]")] * len(found)),
+        tags=[_tags(night.topology, b.series.entity) | {"metric": b.series.metric} for b in breaches],
+        series=np.arange(len(breaches)),
+        times=_ms([night.end.astype("datetime64[s]")] * len(breaches)),
         fields={
-            "probability": np.array([breach.probability for breach in found], float),
-            "limit": np.array([breach.limit for breach in found], float),
-            "duration_s": np.array([breach.duration_s for breach in found], float),
+            "probability": np.array([breach.probability for breach in breaches], float),
+            "limit": np.array([breach.limit for breach in breaches], float),
+            "duration_s": np.array([breach.duration_s for breach in breaches], float),
             **times,
         },
-        texts={"model": [breach.maker for breach in found]},
+        texts={"model": [breach.maker for breach in breaches]},
     )
 
 
 def _causes(night: Night) -> Points:
-    """The three most probable causes of each incident; ``incident`` is told by its first entity and its start."""
+    """The three most probable causes of each incident; ``incident`` is identified by its first entity and its start."""
     ranked = [(d, rank, cause) for d in night.diagnoses for rank, cause in enumerate(d.causes[:3], 1)]
     return Points(
         measurement="brownout_cause",

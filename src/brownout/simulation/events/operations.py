@@ -163,9 +163,9 @@ class _Drawing:
             begin = slot + attempt // 20 * max(LATER_S // self.settings.interval_s, 1)
             target = self._room(vm, MOST_WANTED, begin) if self.free[self.at[vm]] <= begin else -1
             if target >= 0:
-                found = self._copy(vm, target, begin)
-                if found.switch < self.settings.slots:
-                    self._enter(found)
+                migration = self._copy(vm, target, begin)
+                if migration.switch < self.settings.slots:
+                    self._enter(migration)
                     return
         raise self._refusal()
 
@@ -208,15 +208,15 @@ class _Drawing:
 
     def _room(self, vm: int, most: float, slot: int | None = None) -> int:
         """The least loaded other host of the guest's cluster with room for it, at rest in a slot; -1 for none."""
-        layout, own = self.layout, int(self.at[vm])
-        hosts = np.arange(len(layout.cores))[self._cluster(own)]
+        layout, current = self.layout, int(self.at[vm])
+        hosts = np.arange(len(layout.cores))[self._cluster(current)]
         wanted = np.bincount(self.at, weights=layout.vcpus, minlength=len(layout.cores)) / layout.cores
         held = HELD * layout.guest_memory_gib
         came = np.bincount(self.at, weights=held, minlength=len(layout.cores))
         came -= np.bincount(layout.host, weights=held, minlength=len(layout.cores))
         used = layout.memory_used + (came + held[vm]) / layout.memory_gib
         new = wanted + layout.vcpus[vm] / layout.cores
-        fit = [h for h in hosts if h != own and used[h] <= MOST_USED and new[h] <= most]
+        fit = [h for h in hosts if h != current and used[h] <= MOST_USED and new[h] <= most]
         fit = [h for h in fit if slot is None or self.free[h] <= slot]
         return int(min(fit, key=lambda h: new[h])) if fit else -1
 

@@ -118,11 +118,11 @@ class Layout:
 
     def felt(self, values: Array) -> Array:
         """Values of hosts, ``[host, time]`` or ``[host, 1]``, as each guest feels them wherever it is then."""
-        found: Array = values[self.host]
+        on_guests: Array = values[self.host]
         if self.moves and values.shape[1] > 1:
             for move in self.moves:
-                found[move.vm, max(move.slot, 0) :] = values[move.target, max(move.slot, 0) :]
-        return found
+                on_guests[move.vm, max(move.slot, 0) :] = values[move.target, max(move.slot, 0) :]
+        return on_guests
 
     def lasting(self, values: Array, slots: int) -> Array:
         """A constant of each host, ``[host]``, as each guest feels it wherever it is then: ``[vm, time or 1]``."""
@@ -200,8 +200,8 @@ def _entities(
 ) -> tuple[Entity, ...]:
     facts = labels or [{} for _ in names]
     return tuple(
-        Entity(id=name, kind=kind, parent=parent, group=group, labels=own)
-        for name, parent, group, own in zip(names, parents, groups, facts, strict=True)
+        Entity(id=name, kind=kind, parent=parent, group=group, labels=labels)
+        for name, parent, group, labels in zip(names, parents, groups, facts, strict=True)
     )
 
 

@@ -56,7 +56,7 @@ def simulate_guests(layout: Layout, demand: Demand, drivers: Drivers, hosts: Hos
     ready = layout.felt(hosts.ready)
     share = 1 - ready / 100
     throttled = np.clip(100 * (1 - drivers.quota) * (demand.cpu >= drivers.quota - 1e-9), 0, 95)
-    own = rng.lognormal(0, 0.35, demand.cpu.shape)
+    spread = rng.lognormal(0, 0.35, demand.cpu.shape)
     usable = 100 * (1 - layout.leanness[:, None] - 0.12 * np.minimum(demand.activity, 1.3)) - drivers.leak
     usable = usable - 100 * drivers.balloon + 1.5 * ar1(rng, usable.shape, steps=30)
     shortage = np.clip((THIN - usable) / THIN, 0, 1)
@@ -65,7 +65,7 @@ def simulate_guests(layout: Layout, demand: Demand, drivers: Drivers, hosts: Hos
     return Guests(
         cpu=100 * demand.cpu * np.clip(share, 0.05, 1) * (1 - drivers.more("guest_hang")),
         ready=np.clip(
-            (0.15 + ready) * own
+            (0.15 + ready) * spread
             + (0.6 * throttled + 0.25 * drivers.throttle) * (1 - drivers.more("guest_migrating"))
             + drivers.more("guest_ready"),
             0,

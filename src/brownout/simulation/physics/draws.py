@@ -17,7 +17,7 @@ class Draws(np.random.Generator):
     """A generator for one purpose.
 
     A long fleet is simulated stretch by stretch, so that memory does not grow with its days. Each stretch asks for the
-    same things in the same order; the state of a noise, and what is drawn once for all, are found again by that order.
+    same things in the same order; the state of a noise, and what is drawn once for all, are looked up by that order.
     """
 
     def __init__(self, seed: np.random.SeedSequence) -> None:
@@ -47,5 +47,5 @@ class Draws(np.random.Generator):
     def filtered(self, gains: Sequence[float], feedback: Sequence[float], values: Array) -> Array:
         """A recursive filter of first order along the last axis that goes on where the last stretch ended."""
         state = self.carried(np.zeros((*values.shape[:-1], 1)))
-        found, state[0] = lfilter(gains, feedback, values, axis=-1, zi=state[0])
-        return np.asarray(found)
+        filtered, state[0] = lfilter(gains, feedback, values, axis=-1, zi=state[0])
+        return np.asarray(filtered)

@@ -27,23 +27,23 @@ Ratios of two counters do not care how long it took.
 
 def stamped(values: Array, ahead: npt.NDArray[np.int64], rates: npt.NDArray[np.bool_]) -> Array:
     """Values ``[entity, time, metric]`` as they are stamped by clocks that are ``ahead [entity, time]`` slots."""
-    found = values.copy()
+    shifted = values.copy()
     for row in np.flatnonzero((ahead > 0).any(axis=1)).tolist():
         edges = np.flatnonzero(np.diff(np.concatenate(([0], ahead[row], [0]))))
         for first, last in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
-            _shift(found[row], values[row], (first, last), int(ahead[row, first]), rates)
-    return found
+            _shift(shifted[row], values[row], (first, last), int(ahead[row, first]), rates)
+    return shifted
 
 
-def _shift(found: Array, true: Array, span: tuple[int, int], ahead: int, rates: npt.NDArray[np.bool_]) -> None:
-    """Stamp the span of one entity ``[time, metric]`` later; what is stamped after its end is replaced anyway."""
+def _shift(shifted: Array, values: Array, span: tuple[int, int], ahead: int, rates: npt.NDArray[np.bool_]) -> None:
+    """Stamp the span of an entity ``[time, metric]`` later; what is stamped after its end is replaced anyway."""
     first, last = span
     begin = min(first + ahead, last)
-    found[first:last] = np.nan
-    found[begin:last] = true[first : first + last - begin]
+    shifted[first:last] = np.nan
+    shifted[begin:last] = values[first : first + last - begin]
     if begin < last:
-        found[begin, rates] = true[first, rates] / (ahead + 1)
-    if last < len(found):
+        shifted[begin, rates] = values[first, rates] / (ahead + 1)
+    if last < len(shifted):
         # The sample stamped before it is as old as the clock was ahead, or lies before the gap.
         since = last - ahead if begin < last else first
-        found[last, rates] = true[since : last + 1, rates].sum(axis=0) / (1 if begin < last else last - first + 1)
+        shifted[last, rates] = values[since : last + 1, rates].sum(axis=0) / (1 if begin < last else last - first + 1)

@@ -54,9 +54,11 @@ def _processors(writer: Writer, tags: Tags) -> Iterator[Points]:
     user, system = writer.counter((1 - emulated) * spent), writer.counter(emulated * spent)
     yield writer.points("libvirt_cpu", tags, {"time": user + system, "user": user, "system": system})
     for vcpu in range(int(vcpus.max())):
-        own = [tag | {"vcpu_id": str(vcpu)} if has > vcpu else {} for tag, has in zip(tags, vcpus[:, 0], strict=True)]
+        vcpu_tags = [
+            tag | {"vcpu_id": str(vcpu)} if has > vcpu else {} for tag, has in zip(tags, vcpus[:, 0], strict=True)
+        ]
         delay = writer.counter(writer["vm_ready_pct"] * NANOSECONDS_A_PERCENT)
-        yield writer.points("libvirt_vcpu", own, {"delay": delay})
+        yield writer.points("libvirt_vcpu", vcpu_tags, {"delay": delay})
     if "vm_ipc" in writer:
         done = writer["vm_ipc"] * CYCLES_A_SECOND
         events = {

@@ -33,8 +33,11 @@ def _processors(writer: Writer, tags: list[dict[str, str]]) -> Iterator[Points]:
     yield writer.points("cpu", total, _shares(busy, iowait, 0.01 * busy))
     if "host_cpu_peak_pct" in writer:
         peak, softirq = writer["host_cpu_peak_pct"], writer["host_softirq_pct"]
-        for cpu, own, interrupts in (("cpu0", np.minimum(softirq, peak), softirq), ("cpu1", peak, 0.1 * softirq)):
-            yield writer.points("cpu", [tag | {"cpu": cpu} for tag in tags], _shares(own, 0 * own, interrupts))
+        for cpu, share, interrupts in (
+            ("cpu0", np.minimum(softirq, peak), softirq),
+            ("cpu1", peak, 0.1 * softirq),
+        ):
+            yield writer.points("cpu", [tag | {"cpu": cpu} for tag in tags], _shares(share, 0 * share, interrupts))
     throttled = writer.counter(writer.get("host_throttle_per_min", 0) / 60)
     for cpu, count in (("0", throttled), ("1", np.zeros_like(throttled))):
         frequency = {
@@ -64,8 +67,8 @@ def _load(writer: Writer, tags: list[dict[str, str]]) -> Iterator[Points]:
     yield writer.points("system", tags, system)
     yield writer.points("processes", tags, {"blocked": whole(writer["host_blocked_tasks"])})
     for resource, kind in (("cpu", "some"), ("memory", "full"), ("io", "some")):
-        own = [tag | {"resource": resource, "type": kind} for tag in tags]
-        yield writer.points("pressure", own, {"avg10": writer[f"host_psi_{resource}_pct"]})
+        pressure_tags = [tag | {"resource": resource, "type": kind} for tag in tags]
+        yield writer.points("pressure", pressure_tags, {"avg10": writer[f"host_psi_{resource}_pct"]})
 
 
 def _memory(writer: Writer, tags: list[dict[str, str]]) -> Iterator[Points]:

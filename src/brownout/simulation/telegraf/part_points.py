@@ -43,8 +43,8 @@ def disks(writer: Writer) -> Iterator[Points]:
         ("197", "Current_Pending_Sector", bad // 3),
         ("194", "Temperature_Celsius", np.full_like(bad, 35)),
     ):
-        own = [{"host": tag["host"], "device": tag["name"], "id": number, "name": name} for tag in tags]
-        yield writer.points("smart_attribute", own, {"raw_value": count}, every_s=SMART_S)
+        attribute_tags = [{"host": tag["host"], "device": tag["name"], "id": number, "name": name} for tag in tags]
+        yield writer.points("smart_attribute", attribute_tags, {"raw_value": count}, every_s=SMART_S)
     arrays = [{"host": tag["host"], "Name": tag["name"], "ActivityState": "active"} for tag in tags]
     working = MEMBERS - whole(writer["disk_degraded"])
     array = {"DisksTotal": np.full_like(working, MEMBERS), "DisksActive": working}
@@ -83,8 +83,8 @@ def interfaces(writer: Writer) -> Iterator[Points]:
     if "net_slaves_down" in writer:
         down = whole(writer["net_slaves_down"])
         for member, status in (("eno1", np.ones_like(down)), ("eno2", 1 - down)):
-            own = [{"host": tag["host"], "bond": tag["interface"], "interface": member} for tag in tags]
-            yield writer.points("bond_slave", own, {"status": status})
+            member_tags = [{"host": tag["host"], "bond": tag["interface"], "interface": member} for tag in tags]
+            yield writer.points("bond_slave", member_tags, {"status": status})
 
 
 def links(writer: Writer) -> Iterator[Points]:

@@ -111,7 +111,7 @@ class Writer:
 
         Entities whose tags are empty write nothing.
         """
-        kept = self.present & np.array([[bool(own)] for own in tags])
+        kept = self.present & np.array([[bool(row)] for row in tags])
         kept[:, np.arange(self.shape[1]) % max(every_s // self.panel.interval_s, 1) > 0] = False
         rows, slots = np.nonzero(kept)
         series, tags = self._moved(rows, slots, tags)
@@ -120,11 +120,11 @@ class Writer:
 
     def labelled(self, measurement: str, tags: Sequence[Tags], labels: Mapping[str, str]) -> Points:
         """Points whose tags are labels: names of tags by names of labels."""
-        own = [
+        labelled = [
             named | {tag: entity.labels[label] for label, tag in labels.items() if label in entity.labels}
             for named, entity in zip(tags, self.panel.entities, strict=True)
         ]
-        return self.points(measurement, own, {LABELLED: np.ones(self.shape, np.int64)}, every_s=CONFIGURED_S)
+        return self.points(measurement, labelled, {LABELLED: np.ones(self.shape, np.int64)}, every_s=CONFIGURED_S)
 
     def attempts(self, measurement: str, tags: Sequence[Tags], failed: Integers, number: int) -> Points:
         """A point for each of ``number`` attempts in a slot, of which some fail.
@@ -138,7 +138,7 @@ class Writer:
         rows, slots, bad = (np.repeat(part, count) for part in (rows, slots, bad))
         series, tags = self._moved(rows, slots, tags)
         late = attempt < bad
-        tags = [own | {"result": result} for result in ("success", "timeout") for own in tags]
+        tags = [tag | {"result": result} for result in ("success", "timeout") for tag in tags]
         return Points(
             measurement=measurement,
             tags=tags,
@@ -182,7 +182,7 @@ def _next_known(values: Array) -> Array:
 
 def _last_known(values: Array) -> Array:
     """Missing values replaced by the last known one of the row, those at the beginning by zero."""
-    place = np.where(np.isfinite(values), np.arange(1, values.shape[1] + 1), 0)
+    last = np.where(np.isfinite(values), np.arange(1, values.shape[1] + 1), 0)
     padded = np.concatenate([np.zeros((len(values), 1)), values], axis=1)
-    filled: Array = np.take_along_axis(padded, np.maximum.accumulate(place, axis=1), axis=1)
+    filled: Array = np.take_along_axis(padded, np.maximum.accumulate(last, axis=1), axis=1)
     return filled

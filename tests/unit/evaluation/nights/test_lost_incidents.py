@@ -68,7 +68,14 @@ def test_a_right_cause_told_beside_another_one_is_not_lost_among_the_misnamed() 
 
 
 def test_only_what_is_suppressed_counts_as_suppressed() -> None:
-    assert {fate.name for fate in Fate if fate.suppressed} == {"OUTLIER", "MOVED", "FEEDBACK", "ARTEFACT", "CHANCE"}
+    assert {fate.name for fate in Fate if fate.suppressed} == {
+        "OUTLIER",
+        "MOVED",
+        "FEEDBACK",
+        "ARTEFACT",
+        "CHANCE",
+        "EVIDENCE",
+    }
 
 
 def test_a_false_incident_stands_once_with_the_harmless_events_at_its_entity() -> None:

@@ -1,0 +1,16 @@
+"""What servers and names hold is text to a terminal, never a command."""
+
+import pytest
+
+from brownout.cli.talk import complain, say
+from brownout.domain.errors import DataError
+
+HOSTILE = "401 \x1b]0;OWNED\x07\x1b[2J \x9b2J \u202egnp [red]"
+
+
+def test_errors_and_talk_show_control_characters_as_escapes(capsys: pytest.CaptureFixture[str]) -> None:
+    complain(DataError(f"The server said {HOSTILE}.", remedy=f"Ask {HOSTILE}."))
+    say(HOSTILE)
+    shown = capsys.readouterr().err
+    assert not set(shown) & set("\x1b\x07\x9b\u202e")
+    assert shown.count(r"401 \x1b]0;OWNED\x07\x1b[2J \x9b2J \u202egnp [red]") == 3
