@@ -92,7 +92,7 @@ def open_alerting(settings: "AlertSettings") -> "Alerting":
     return Alerting(
         settings=settings,
         open_receiver=receiver if settings.alertmanager else None,
-        open_channels=channels if people else tuple,
+        open_channels=channels if people else None,
     )
 
 

@@ -249,7 +249,7 @@ def test_addresses_come_from_the_environment_and_a_file(tmp_path: Path, monkeypa
     assert names == ["Apprise 1 (json)", "Apprise 2 (mailto)"]
 
 
-def test_what_did_not_answer_may_have_arrived(tmp_path: Path) -> None:
+def test_what_did_not_answer_may_have_arrived() -> None:
     with answering(silence) as (url, _):
         (channel,) = open_alerting(
             AlertSettings.model_validate({"apprise": [url.replace("http", "json")], "budget_s": 0.5})

@@ -47,7 +47,7 @@ class Alertmanager:
 
 
 def test_seven_days_without_a_flap() -> None:
-    """A run each 15 minutes; for up to 45 minutes nothing is found or runs are killed before, between and after sends."""
+    """A run each 15 minutes; for up to 45 nothing is found, or runs are killed before, between and after sends."""
     rng = np.random.default_rng(5)
     disk, server = AlertLog(), Alertmanager()
     first, last = 60 * 26, 60 * 120

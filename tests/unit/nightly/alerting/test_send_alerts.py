@@ -205,6 +205,13 @@ def test_a_damaged_file_is_told_and_set_aside_and_alerts_go_out(site: Site) -> N
     assert site.run(night(), 30).exit_code == 0
 
 
+def test_a_file_that_cannot_be_read_or_replaced_ends_no_night(site: Site) -> None:
+    (site.folder / "alerts.json").mkdir()
+    effects = site.run(night())
+    assert [outcome.effect for outcome in effects.failures] == ["read who was told of which alert", "keep the alerts"]
+    assert site.server.alerts == []
+
+
 def test_nothing_during_maintenance(site: Site) -> None:
     window = Maintenance(name="upgrade", entities=("kvm1",), once=(hours(24), hours(25)))
     site.calendar = Calendar((window,))

@@ -34,12 +34,12 @@ class Alerting:
     """Where alerts go, opened when it is needed; opening may raise what a side effect may.
 
     ``open_receiver`` gives what keeps alerts (Alertmanager), None where the settings name none; ``open_channels`` the
-    ways to people.
+    ways to people, None where they name none.
     """
 
     settings: AlertSettings
     open_receiver: Callable[[], AlertReceiver] | None = None
-    open_channels: Callable[[], Sequence[NoticeChannel]] = tuple
+    open_channels: Callable[[], Sequence[NoticeChannel]] | None = None
 
 
 def send_alerts(
@@ -49,9 +49,8 @@ def send_alerts(
     settings = alerting.settings
     damping = Damping(hold_s=settings.hold_minutes * 60, resend_s=settings.resend_minutes * 60)
     if night.created - night.end > STALE:
-        effects.run(
-            SENDING, lambda note: note(f"not sent, for the data end at {night.end}Z, a day or more before now.")
-        )
+        if alerting.open_receiver or alerting.open_channels:
+            effects.run(SENDING, lambda note: note(f"not sent, for the data end at {night.end}Z, a day before now."))
         return
     before = _read(workspace, effects)
     log = effects.run("keep the alerts", lambda _note: _followed(before, night, settings, calendar, workspace))
@@ -61,8 +60,9 @@ def send_alerts(
             SENDING, lambda note: _sent(firing, open_receiver(), night.created, damping, workspace, note)
         )
         log = sent or log
-    if log is not None:
-        channels = effects.run("open the ways to people", lambda _note: alerting.open_channels())
+    if log is not None and alerting.open_channels is not None:
+        open_channels = alerting.open_channels
+        channels = effects.run("open the ways to people", lambda _note: open_channels())
         guests = sum(entity.kind == EntityKind.VM for entity in night.topology)
         mailing = Mailing(workspace=workspace, effects=effects, now=night.created)
         mailing.run(log, channels or (), guests=guests, per_shift=settings.notices_per_shift)
@@ -75,7 +75,9 @@ def _read(workspace: Workspace, effects: SideEffects) -> AlertLog:
     except DataError as error:
         effects.fail("read who was told of which alert", error)
         effects.run("set the damaged file aside", lambda _note: set_aside(workspace))
-        return AlertLog()
+    except OSError as error:
+        effects.fail("read who was told of which alert", error)
+    return AlertLog()
 
 
 def _followed(
