@@ -12,7 +12,7 @@ HOUR = np.timedelta64(3_600_000, "ms")
 
 
 def fleet(*bursts: int) -> Panel:
-    """One guest at five minutes for 14 days, noisy around 20, with bursts of five hours to 80 from 02:00 on some days."""
+    """One guest at five minutes for 14 days around 20, with bursts to 80 for five hours from 02:00 on some days."""
     values = 20 + np.random.default_rng(1).normal(0, 1, (1, 14 * DAY, 1))
     for day in bursts:
         values[:, day * DAY + 24 : day * DAY + 84] += 60

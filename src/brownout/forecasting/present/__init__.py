@@ -1,4 +1,4 @@
-"""What a series does now: trends that have run for hours, forecasts that go on from the last value, one-offs left out."""
+"""What a series does now: trends that have run for hours, the last value, incidents that are over."""
 
 from brownout.forecasting.present.continuity import joined_weights, with_first_step
 from brownout.forecasting.present.local_trend import LOCAL_TREND, Runs, runs_of
