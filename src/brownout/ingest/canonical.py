@@ -1,7 +1,7 @@
 """Canonical samples: raw telemetry becomes one row for each entity and slot with one column for each metric."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -12,12 +12,12 @@ import pyarrow as pa
 
 from brownout.domain.entities import Entity, EntityKind
 from brownout.domain.repairs import Repair, Repairs
-from brownout.ingest.counters import LONGEST_GAP_MS
+from brownout.ingest.counters import LONGEST_GAP_MS, rates
 from brownout.ingest.entity_registry import Registry, Sighting, placements_of
 from brownout.ingest.identity import LONGEST_MIGRATION_MS, Identity, overlap_ms
 from brownout.ingest.mapping import MeasurementSource, Names, TelegrafMapping
 from brownout.ingest.raw import MeasurementSchema, Raw, Request, TelemetryDatabase
-from brownout.ingest.slot_frame import RawFrame, held, latest_before
+from brownout.ingest.slot_frame import RawFrame, gathered_every, held, latest_before
 from brownout.numerics.arrays import Doubles, Index, Marks
 from brownout.numerics.slots import epoch_ms
 
@@ -29,6 +29,8 @@ Runs = list[tuple[int, int]]
 
 LONGEST_ABSENCE = 3
 """Slots without a row after which an entity may have been on another host meanwhile."""
+AT_ONCE_MS = 1000
+"""What is gathered at one time is written within a second."""
 READ_AHEAD = 2
 """Measurements that are read ahead while one is processed."""
 
@@ -120,7 +122,11 @@ class Canonicaliser:
 
     def _guests_first(self, schemas: Mapping[str, MeasurementSchema]) -> dict[str, tuple[MeasurementSource, ...]]:
         """Sources by measurement that is there, those that tell of guests first: they say which hosts are guests."""
-        there = [(name, sources) for name, sources in self.mapping.measurements.items() if name in schemas]
+        used = {
+            name: tuple(source for source in sources if source.in_use(schemas))
+            for name, sources in self.mapping.measurements.items()
+        }
+        there = [(name, sources) for name, sources in used.items() if sources]
         return dict(sorted(there, key=lambda item: not any(source.tells_of(EntityKind.VM) for source in item[1])))
 
     def _fetch(
@@ -181,7 +187,8 @@ class Canonicaliser:
             times=kept.times,
             slots=kept.times // (self.interval_s * 1000),
             owner=owner,
-            lookup=lambda measurement, name: self._latest(kept, reading.foreign.get(measurement), name),
+            lookup=lambda name, column: self._beside(kept, reading, source.beside(name, column)),
+            lookup_rate=lambda name, column: self._beside(kept, reading, source.beside(name, column), rated=True),
         )
         return frame, list(places)
 
@@ -230,21 +237,51 @@ class Canonicaliser:
         )
         return wanted and source.takes(found)
 
-    def _latest(self, raw: Raw, other: Raw | None, name: str) -> Doubles:
-        """The other measurement's field of the same tags, as far as both have them, by row of the first."""
+    def _beside(
+        self, raw: Raw, reading: "Reading", what: tuple[str, str, Mapping[str, str]], *, rated: bool = False
+    ) -> Doubles:
+        """A field of other samples, by row: the latest value, or the rate of a counter at the same time."""
+        measurement, name, where = what
+        other = reading.foreign.get(measurement)
+        if other is None or name not in other.fields:
+            return np.full(len(raw), np.nan)
+        own = np.array([all(found.get(tag) == value for tag, value in where.items()) for found in other.tags], bool)
+        rows = own[other.series] if len(other) else np.zeros(0, bool)
+        column = other.values[rows, other.fields.index(name)]
+        part = Raw((name,), other.tags, other.series[rows], other.times[rows], column[:, np.newaxis])
+        if not rated:
+            return self._latest(raw, part, name, apart=where)
+        speeds = rates(column, part.times, part.series)[0]
+        part = replace(part, values=speeds[:, np.newaxis])
+        return self._latest(raw, part, name, apart=where, within=AT_ONCE_MS)
+
+    def _latest(
+        self,
+        raw: Raw,
+        other: Raw | None,
+        name: str,
+        *,
+        apart: Iterable[str] = (),
+        within: int | None = None,
+    ) -> Doubles:
+        """Another measurement's latest field of the same tags, but those in ``apart``, by row of the first.
+
+        ``within`` ms before or after the row, if given.
+        """
         if other is None or name not in other.fields or not len(other) or not len(raw):
             return np.full(len(raw), np.nan)
-        shared = sorted(set(raw.tags[0]) & set(other.tags[0]))
+        tags = [set().union(*(part.tags[place] for place in np.unique(part.series).tolist())) for part in (raw, other)]
+        shared = sorted((tags[0] & tags[1]) - set(apart))
         places: dict[tuple[str, ...], int] = {}
         groups = [places.setdefault(tuple(found.get(tag, "") for tag in shared), len(places)) for found in other.tags]
         wanted = np.array([places.get(tuple(found.get(tag, "") for tag in shared), -1) for found in raw.tags])
         # What is gathered at one time may be written in any order: one slot later is not the future.
-        slack = self.interval_s * 1000
+        slack = self.interval_s * 1000 if within is None else within
         return latest_before(
             (np.array(groups)[other.series], other.times),
             other.values[:, other.fields.index(name)],
             (wanted[raw.series], raw.times + slack),
-            max_age_ms=LONGEST_GAP_MS + slack,
+            max_age_ms=(LONGEST_GAP_MS if within is None else within) + slack,
         )
 
     def _slot(self, time: np.datetime64) -> int:
@@ -379,12 +416,13 @@ def _evaluate(
     first, end, interval_s = span
     columns = []
     kind = source.entity[0].kind
+    hold_s = max(source.hold_s, gathered_every(frame, interval_s))
     for metric, expression in source.metrics.items():
         values = expression(frame).values
         known = np.isfinite(values)
         cells = frame.cell_owner[known], frame.cell_slot[known], values[known]
-        if source.hold_s > interval_s:
-            cells = held(*cells, reach=source.hold_s // interval_s, end=end)
+        if hold_s > interval_s:
+            cells = held(*cells, reach=hold_s // interval_s, end=end)
         good = cells[1] >= first
         if good.any():
             columns.append(Column(kind, metric, owners, cells[0][good], cells[1][good], cells[2][good]))

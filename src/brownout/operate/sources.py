@@ -185,12 +185,8 @@ class DatabaseSource:
     @cached_property
     def metrics(self) -> tuple[Metric, ...]:
         """What the mapping makes of the measurements that are there."""
-        there = {name for name, source in self._made() if source in self._schemas}
+        there = {name for source in self.reader.mapping.sources for name in source.makes(self._schemas)}
         return tuple(metric for metric in self.reader.mapping.metrics if metric.name in there)
-
-    def _made(self) -> Iterator[tuple[str, str]]:
-        for source in self.reader.mapping.sources:
-            yield from ((name, source.measurement) for name in source.metrics)
 
     @cached_property
     def _schemas(self) -> dict[str, MeasurementSchema]:
