@@ -6,6 +6,7 @@ Rooms, each of which imports only from those after it:
   ``SelectedForecaster`` with covariates and siblings, ``Outlook`` predicts weeks ahead.
 - ``covariates``: console latency by the forecast loads of guest and host, and which of them drive a breach.
 - ``cold_start``: what has less than a day of past, by the forecasts of similar entities.
+- ``present``: what a series does now: trends that have run for hours or days, the last value, incidents that are over.
 - ``exceedance``: how likely a limit is crossed, and how good such chances were.
 - ``selection``: held-out windows, the choice of a forecaster by metric and quarter of the horizon, calibration.
 - ``network``: the LSTM, its windows, training and prediction.

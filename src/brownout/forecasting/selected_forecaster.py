@@ -27,7 +27,7 @@ from brownout.forecasting.lstm_settings import LstmSettings
 from brownout.forecasting.model_files import read_card, write_card
 from brownout.forecasting.network.lstm import LstmForecaster
 from brownout.forecasting.parts import ALL_PARTS, ForecastParts, Part
-from brownout.forecasting.present import joined_weights, mixed_with_trends, trends_of, with_first_step
+from brownout.forecasting.present import Trending, joined_weights, mixed_with_trends, trends_of, with_first_step
 from brownout.forecasting.selection.calibration import BANDS, Calibration, bands_of, beyond, outer_of
 from brownout.forecasting.selection.held_out import (
     Candidates,
@@ -176,7 +176,7 @@ class SelectedForecaster:
         direct, chosen = self.direct_and_chosen(request)
         rows = rows_of(request.panel, request.origins if chosen.series else ())
         if self.parts.has(Part.LOCAL_TREND):
-            chosen = mixed_with_trends(chosen, trends_of(rows, request.horizon, self._chosen_at))
+            chosen = mixed_with_trends(chosen, self.trends(request))
         if self.cold_.shares:
             chosen = self._with_newcomers(request, rows, direct, chosen)
         values, outer = chosen.values, outer_of(chosen)
@@ -184,6 +184,11 @@ class SelectedForecaster:
             values, outer = with_first_step(values, outer, rows)
         values = clip_to_bounds(values, rows)
         return replace(chosen, values=values, outer=clip_to_bounds(beyond(outer, values), rows))
+
+    def trends(self, request: ForecastRequest) -> Trending:
+        """Trends that series of a request are in at its origins, where they did better than the chosen forecasters."""
+        known = self.parts.has(Part.LOCAL_TREND) and not self.learned_nothing_
+        return trends_of(rows_of(request.panel, request.origins if known else ()), request.horizon, self._chosen_at)
 
     def _chosen_at(self, panel: Panel, origin: int, steps: int) -> Forecasts:
         """Forecasts of a panel by the chosen forecasters alone."""

@@ -97,7 +97,10 @@ def forecast(
         for series in dict.fromkeys([*(breach.series for breach in found), *nearest])
     }
     known = {*chronic, *(breach.series for breach in found)}
-    later = None if outlook is None else forecast_long_horizon(outlook, coarse, known, metrics, settings)
+    later = None
+    if outlook is not None:
+        trends = forecaster.trends(request)
+        later = forecast_long_horizon(outlook, coarse, known, metrics, settings, trends=trends)
     return ShardForecast(
         series=len(every.series),
         forecasts=every if context.keep_points else None,

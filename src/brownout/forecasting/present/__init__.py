@@ -1,12 +1,14 @@
-"""What a series does now: trends that have run for hours, forecasts that go on from the last value, one-offs left out."""
+"""What a series does now: trends that have run for hours, the last value, incidents that are over."""
 
 from brownout.forecasting.present.continuity import joined_weights, with_first_step
 from brownout.forecasting.present.local_trend import LOCAL_TREND, Runs, runs_of
 from brownout.forecasting.present.one_offs import Spans, without_one_offs
-from brownout.forecasting.present.trend_gate import Trending, mixed_with_trends, trends_of
+from brownout.forecasting.present.trend_gate import MAKES, PERSISTENCE, Trending, mixed_with_trends, trends_of
 
 __all__ = [
     "LOCAL_TREND",
+    "MAKES",
+    "PERSISTENCE",
     "Runs",
     "Spans",
     "Trending",

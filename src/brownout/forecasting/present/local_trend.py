@@ -1,9 +1,9 @@
 """Local trend: a straight or damped line from the change point where a leak or a fill began to the last value.
 
 The change point is the one of a few lengths of run that makes a level before it and a line after it miss least. Slopes
-are medians of the changes over half of a run, so that single spikes do not move them (after Theil and Sen). A run counts
-only where the series has not often moved as far within such a time before: a saw-tooth of a leak and a nightly restart,
-a daily rise or a random walk have.
+are medians of the changes over half of a run, so that single spikes do not move them (after Theil and Sen). A run
+counts only where the series has not often moved as far within such a time before: a saw-tooth of a leak and a nightly
+restart, a daily rise or a random walk have.
 """
 
 from dataclasses import dataclass
@@ -97,7 +97,11 @@ def runs_of(past: Float, season: int) -> Runs:
     factor = max(season // SLOTS_A_DAY, 1)
     coarse, wide = _means(past, factor), max(season // factor, 1)
     rows, slots = coarse.shape
-    day = median_day(coarse, wide) if slots >= LEAST_DAYS * wide else np.zeros((rows, wide), np.float32)
+    day = (
+        median_day(coarse - _level_of_days(coarse, wide), wide)
+        if slots >= LEAST_DAYS * wide
+        else np.zeros((rows, wide), np.float32)
+    )
     flat = filled(coarse - day[:, np.arange(slots) % wide]).astype(np.float64)
     ahead = np.roll(day, -(slots % wide), axis=1)
     runs = _no_runs(rows, np.repeat(ahead, factor, axis=1))
@@ -135,19 +139,21 @@ def _run(flat: Doubles, length: int, day: Float, factor: int) -> tuple[Doubles, 
     spread = np.maximum(1.4826 * median(np.abs(missed)), 1e-3 * rise)
     early, late = (line_after(part)[1] for part in (tail[:, : length // 2], tail[:, -(length // 2) :]))
     sure = 1.25 * spread * np.sqrt(12) * _inflation(missed)
-    half = sure / (length / 2) ** 1.5
+    # Of a run that bends, misses of the line say nothing of the noise; changes from slot to slot do.
+    noise = 1.4826 * median(np.abs(np.diff(tail, axis=1))) / np.sqrt(2)
+    half = 2.5 * noise * np.sqrt(12) / (length / 2) ** 1.5
     part = np.divide(late, early, out=np.ones_like(late), where=np.abs(early) > 0)
     flattens = (part < DAMPED) & (np.abs(early - late) > 2 * half)
     off = median(missed[:, -3:])
     found = _unusual(before, rise, spread, length) & (np.abs(off) <= np.maximum(3 * spread, 0.15 * rise))
     found &= ~(flattens & (part < STOPPED)) & (np.sign(late) == np.sign(slope))
     keeps = np.where(flattens, np.clip(part, STOPPED, 1) ** (2 / length), 1.0)
-    doubt = np.hypot(np.hypot(sure / length**1.5, SLOPE_DOUBT * slope), np.where(flattens, 0.25 * (early - late), 0))
+    doubt = np.hypot(np.hypot(sure / length**1.5, SLOPE_DOUBT * slope), 0.25 * (early - late))
     return cost, Runs(
         found=found,
         slots=np.full(len(flat), length * factor),
         level=(level + off).astype(np.float32),
-        slope=(np.where(flattens, late, slope) / factor).astype(np.float32),
+        slope=(np.where(flattens, late * np.sqrt(np.clip(part, 0, 1)), slope) / factor).astype(np.float32),
         keeps=(keeps ** (1 / factor)).astype(np.float32),
         spread=spread.astype(np.float32),
         slope_spread=(doubt / factor).astype(np.float32),
@@ -170,6 +176,14 @@ def _inflation(missed: Doubles) -> Doubles:
     alike = np.clip(both / np.maximum((missed**2).sum(axis=1), 1e-12), 0, 0.92)
     inflation: Doubles = np.sqrt((1 + alike) / (1 - alike))
     return inflation
+
+
+def _level_of_days(past: Float, season: int) -> Float:
+    """Mean of the season around each slot, of those at the ends the nearest one: what rises for days is no day."""
+    sums = np.cumsum(np.pad(filled(past).astype(np.float64), ((0, 0), (1, 0))), axis=1)
+    means = (sums[:, season:] - sums[:, :-season]) / season
+    after = past.shape[1] - means.shape[1] - season // 2
+    return np.pad(means, ((0, 0), (season // 2, after)), mode="edge").astype(np.float32)
 
 
 def _means(past: Float, factor: int) -> Float:

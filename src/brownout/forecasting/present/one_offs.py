@@ -1,4 +1,4 @@
-"""One-offs are no season: what an incident that is over did to a series is left out, unless it returns with the days."""
+"""One-offs are no season: what an incident that is over did is left out, unless it returns with the days."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -18,6 +18,8 @@ FAR = 3.0
 """Values so many robust standard deviations from those of other days at the same time are not usual."""
 RETURNS = 0.25
 """A deviation that as large a share of the other days show, half as far at least, returns with the days."""
+LEAST = 3
+"""Fewer slots far from the usual are noise."""
 WEEK = 7
 
 
@@ -59,17 +61,18 @@ def _moved_once(series: Float, marked: Marks, season: int) -> Marks:
     for first, last in _stretches(marked):
         phase = np.arange(first, last) % season
         away = series[:, first:last] - usual[:, phase]
-        size = np.nan_to_num(median(away))
-        other = median(folded[:, :, np.unique(phase)] - usual[:, None, np.unique(phase)], axis=2)
-        like = (other * np.sign(size)[:, None] > np.abs(size)[:, None] / 2).astype(np.float64)
+        far = np.abs(away) > FAR * np.maximum(spread, 1e-6)[:, None]
+        size = np.nan_to_num(median(np.where(far, away, np.nan)))
+        others = np.where(far[:, None], folded[:, :, phase] - usual[:, None, phase], np.nan)
+        other = median(others.astype(np.float32))
+        like = other * np.sign(size)[:, None] > np.abs(size)[:, None] / 2
         share = like.sum(axis=1) / np.maximum(np.isfinite(other).sum(axis=1), 1)
-        weekly = _weekly(like, first // season)
-        once = (share < RETURNS) & ~weekly
-        moved[:, first:last] = once[:, None] & (np.abs(away) > FAR * np.maximum(spread, 1e-6)[:, None])
+        once = (share < RETURNS) & ~_weekly(like, first // season) & (far.sum(axis=1) >= LEAST)
+        moved[:, first:last] = once[:, None] & far
     return moved
 
 
-def _weekly(like: Float, day: int) -> Marks:
+def _weekly(like: Marks, day: int) -> Marks:
     """Whether the same day of the week before or after shows it too."""
     same = [one for one in range(day % WEEK, like.shape[1], WEEK) if one != day]
     return like[:, same].any(axis=1)

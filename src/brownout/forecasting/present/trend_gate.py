@@ -1,4 +1,4 @@
-"""How much a local trend counts for a series: by its errors over the last hours beside those of the chosen forecaster."""
+"""How much a local trend counts: by its errors over the last hours beside those of the chosen forecaster."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -55,9 +55,8 @@ def trends_of(rows: Rows, horizon: int, chosen_at: Medians) -> Trending:
         weight = np.zeros(len(own), np.float32)
         for steps in np.unique(tested).tolist():
             these = np.flatnonzero(tested == steps)
-            theirs = _missed_by_chosen(
-                panel, (rows.entities[at[these]], rows.metrics[at[these]]), origin, steps, chosen_at
-            )
+            series = rows.entities[at[these]], rows.metrics[at[these]]
+            theirs = _missed_by_chosen(panel, series, origin, steps, chosen_at)
             weight[these] = _weights(_missed_by_trend(past[own[these]], chosen.rows(these), steps), theirs)
         places.append(at[weight > 0])
         runs.append(chosen.rows(np.flatnonzero(weight > 0)))
