@@ -95,7 +95,7 @@ class _Separation:
             self.told[self.told.index(same)] = same.with_episodes(current.episodes, self.topology)
             return []
         span, resources = (diagnosis.start, diagnosis.end), frozenset[tuple[str, str]]()
-        covered, left, onset = current.episodes, tuple[Episode, ...](), current.start
+        covered, left, onset = current.episodes, tuple[Episode, ...](), diagnosis.start
         if self.knowledge.causes[diagnosis.top.id].kind:
             resources = explained_by(diagnosis.top, self.knowledge, self.topology, self.metrics)
             coverage = covered_by(current, span, resources, reach=reach, metrics=self.metrics)
