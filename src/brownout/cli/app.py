@@ -1,6 +1,7 @@
 """Commands and their options. Each imports what it needs when called, so that help does not wait for torch."""
 
 import json
+import shutil
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -151,7 +152,8 @@ def doctor(
 
     from brownout.bootstrap import clock, doctor_surroundings
     from brownout.cli.doctor_table import show_checks
-    from brownout.operate.doctor import State, examine
+    from brownout.operate.checks import State
+    from brownout.operate.doctor import examine
 
     if telegraf_conf:
         _print_telegraf_conf()
@@ -169,9 +171,10 @@ def doctor(
 
 def _print_telegraf_conf() -> None:
     from brownout.ingest.mapping import TelegrafMapping
-    from brownout.operate.telemetry_coverage import telegraf_conf
+    from brownout.operate.telemetry_coverage import BROWNOUT, host_has, telegraf_conf
 
-    typer.echo(telegraf_conf(TelegrafMapping.load()), nl=False)
+    program = shutil.which("brownout") or BROWNOUT
+    typer.echo(telegraf_conf(TelegrafMapping.load(), host_has, program), nl=False)
 
 
 @app.command()

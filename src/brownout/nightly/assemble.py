@@ -15,6 +15,7 @@ from brownout.nightly.false_alarms import AlarmedIncidents
 from brownout.nightly.forecast import ShardForecast
 from brownout.nightly.plan import plan_breaches
 from brownout.nightly.score_shard import ShardResult
+from brownout.store.history import History
 
 __all__ = ["assemble_night"]
 
@@ -93,7 +94,9 @@ def _nearest(forecasts: Sequence[ShardForecast], breaches: Sequence[Breach]) -> 
 
 def _quality(context: NightContext, shards: Sequence[ShardResult]) -> Quality:
     present, slots = Counter[str](), Counter[str]()
-    repairs = Repairs()
+    store = context.store
+    # What sync repaired stands in the files; a shard that is read from them needs little repair itself.
+    repairs = store.repairs(since=context.span.window) if isinstance(store, History) else Repairs()
     for shard in shards:
         repairs += shard.repairs
         for name, (seen, possible) in shard.measured.items():

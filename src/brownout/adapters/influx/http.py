@@ -94,7 +94,7 @@ class Connection:
     timeout_s: float = 60.0
     attempts: int = 6
     budget_s: float = 180.0
-    answer_mib: float = 24.0
+    answer_mib: float = 20.0
 
     @property
     def limit(self) -> int:
