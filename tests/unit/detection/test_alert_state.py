@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from nights import night
 
-from brownout.detection.alert_state import AlertState
+from brownout.detection.alert_state import AlertState, with_known_ids
 from brownout.domain.errors import DataError, SettingsError
-from brownout.domain.findings import Episode, Mover, SuppressionReason
+from brownout.domain.findings import Cause, Diagnosis, Episode, Mover, SuppressionReason
 from brownout.domain.forecasts import Series
 from brownout.domain.verdicts import Said, Verdict
 from brownout.nightly.effects.alert_state_file import give_feedback, read_alert_state, take_back, write_alert_state
@@ -148,3 +148,18 @@ def test_the_command_says_lists_and_takes_back(tmp_path: Path) -> None:
     assert json.loads(run(["feedback", "--list", "--json", "--out", str(tmp_path)]).output) == []
     for wrong in (["a"], ["a", "--true", "--false"], ["a", "--list"], []):
         assert isinstance(run(["feedback", *wrong, "--out", str(tmp_path)]).exception, SettingsError)
+
+
+def incident(name: str, *episodes: str) -> Diagnosis:
+    cause = Cause(id="unknown", title="", family="unknown", entity="", probability=1.0)
+    time = np.datetime64("2026-03-16T00:00", "ms")
+    return Diagnosis(id=name, start=time, end=time, open=False, entities=("vm",), episodes=episodes, causes=(cause,))
+
+
+def test_an_incident_keeps_its_id_and_no_other_one_gets_it() -> None:
+    known = {"old": ("a", "b")}
+    assert [d.id for d in with_known_ids([incident("new", "c", "a", "b")], known)] == ["old"]
+    split = with_known_ids([incident("x", "b"), incident("y", "a", "b", "c"), incident("z", "d")], known)
+    assert [d.id for d in split] == ["x", "old", "z"]
+    (taken,) = with_known_ids([incident("old", "d")], known)
+    assert taken.id != "old"

@@ -12,7 +12,7 @@ from panels import waves
 from brownout.detection.alert_state import AlertState
 from brownout.detection.forest.detector import IsolationForestDetector
 from brownout.domain.entities import Entity, Topology
-from brownout.domain.findings import UNKNOWN, Action, Cause, Diagnosis, Episode, Mover, Risk, SuppressionReason
+from brownout.domain.findings import UNKNOWN, Action, Cause, Diagnosis, Episode, Mover, Risk, Shape, SuppressionReason
 from brownout.domain.forecasts import Series
 from brownout.domain.ports import SampleStore
 from brownout.domain.verdicts import Said, Verdict
@@ -143,3 +143,20 @@ def test_a_detector_learns_from_every_kind_a_few_entities_of_each(tmp_path: Path
         seen[plan.kind] = seen.get(plan.kind, 0) + len(plan.entities)
     assert set(fitted.forests_) == {entity.kind for entity in dataset.topology}
     assert (seen["vm"], seen["host"]) == (ENTITIES_A_SHARD, 2)
+
+
+def test_an_incident_without_a_metric_out_of_its_range_is_not_alarmed() -> None:
+    nothing = replace(episode("a"), movers=())
+    told = suppress([investigation((UNKNOWN, ("a",)))], [nothing], {"a": 0.01})
+    assert [one.why for one in told.suppressed] == [SuppressionReason.EVIDENCE]
+    for alarmed, cause in ((replace(nothing, rules=("R-UX",)), UNKNOWN), (nothing, "HW-01")):
+        assert suppress([investigation((cause, ("a",)))], [alarmed], {"a": 0.01}).suppressed == ()
+
+
+def test_a_rule_a_ramp_and_a_cause_that_comes_again_are_never_chance() -> None:
+    often = {"a": 40.0, "b": 40.0}
+    for kept in (replace(episode("a"), rules=("R-UX",)), replace(episode("a"), shape=Shape.RAMP)):
+        assert suppress([investigation((UNKNOWN, ("a",)))], [kept], often).suppressed == ()
+    again = investigation(("LEAK-01", ("b",)), (UNKNOWN, ("a",)))
+    assert suppress([again], [episode("a"), episode("b")], often).suppressed == ()
+    assert len(suppress([again], [episode("a"), episode("b", "other")], often).suppressed) == 1

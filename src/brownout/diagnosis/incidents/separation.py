@@ -74,7 +74,7 @@ class _Separation:
             rest = tuple(episode for episode in current.episodes if episode.entity not in reach)
             entities = tuple(entity for entity in current.entities if entity not in reach)
             return self._next(rest, replace(current, entities=entities))
-        return self._tell(current, diagnosis, reach)
+        return self._tell(current, diagnosis)
 
     def _unknown(self, current: IncidentWindow, diagnosis: Diagnosis) -> list[IncidentWindow]:
         natural = by_nature(current, self.knowledge)
@@ -88,16 +88,19 @@ class _Separation:
         self.unknown.append(_Told(window=current, diagnosis=diagnosis))
         return []
 
-    def _tell(self, current: IncidentWindow, diagnosis: Diagnosis, reach: frozenset[str]) -> list[IncidentWindow]:
+    def _tell(self, current: IncidentWindow, diagnosis: Diagnosis) -> list[IncidentWindow]:
         """Keep what a cause covers as one incident; the rest is asked about without what the cause accounts for."""
         same = next((one for one in self.told if _same_cause(one, diagnosis.top, current)), None)
         if same is not None:
             self.told[self.told.index(same)] = same.with_episodes(current.episodes, self.topology)
             return []
         span, resources = (diagnosis.start, diagnosis.end), frozenset[tuple[str, str]]()
-        covered, left, onset = current.episodes, tuple[Episode, ...](), current.start
+        covered, left, onset = current.episodes, tuple[Episode, ...](), diagnosis.start
+        reach = frozenset(current.entities)
         if self.knowledge.causes[diagnosis.top.id].kind:
             resources = explained_by(diagnosis.top, self.knowledge, self.topology, self.metrics)
+            culprit = diagnosis.top.entity
+            reach = frozenset({culprit, *self.topology.descendants(culprit), *(entity for entity, _ in resources)})
             coverage = covered_by(current, span, resources, reach=reach, metrics=self.metrics)
             if coverage.covered:
                 covered, left, onset = coverage.covered, coverage.left, coverage.onset

@@ -1,0 +1,167 @@
+"""One incident for one fault: causes cover what they move, the rest is asked again, and what ended is not open."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from brownout.diagnosis.evidence.observation import IncidentWindow
+from brownout.diagnosis.incidents.going_on import with_own_end
+from brownout.diagnosis.incidents.grouping import group_episodes
+from brownout.diagnosis.incidents.separation import Sifted, sift
+from brownout.diagnosis.knowledge.knowledge_base import Knowledge
+from brownout.domain.entities import Entity, Topology
+from brownout.domain.findings import UNKNOWN, Cause, Diagnosis, Episode, Evidence, EvidenceRole, EvidenceState, Mover
+from brownout.domain.forecasts import Series
+from brownout.domain.metrics import Catalogue
+from brownout.domain.panel import Panel
+
+START = np.datetime64("2026-03-16T00:00", "ms")
+HOUR = np.timedelta64(3_600_000, "ms")
+KNOWLEDGE = Knowledge.load()
+TOPOLOGY = Topology.of(
+    [
+        Entity(id="kvm", kind="host"),
+        *(Entity(id=f"vm{n}", kind="vm", parent="kvm") for n in (1, 2)),
+        *(Entity(id=f"vm{n}/console", kind="console", parent=f"vm{n}") for n in (1, 2)),
+    ]
+)
+
+
+def episode(entity: str, metric: str, hours: tuple[float, float], *, also: str = "", later: float = 0.0) -> Episode:
+    """An episode that one metric made, and another one ``later`` hours after its beginning."""
+    start, end = (START + round(hour * 60) * np.timedelta64(60_000, "ms") for hour in hours)
+    names = [(metric, start)] + ([(also, start + round(later) * HOUR)] if also else [])
+    movers = tuple(
+        Mover(series=Series(entity, name), usual=1, peak=9, deviation=8, onset=onset, share=1 / len(names))
+        for name, onset in names
+    )
+    return Episode(id=f"{entity} {hours[0]}", entity=entity, start=start, end=end, open=True, severity=2, movers=movers)
+
+
+def cause(name: str, entity: str, metric: str, *, contributing: bool = False) -> Cause:
+    """A cause whose first piece of evidence is a metric of its own entity."""
+    rule = next(r for r in KNOWLEDGE.causes[name].evidence if any(where == "self" for _, where in r.parts))
+    symptom = next(symptom for symptom, where in rule.parts if where == "self")
+    seen = Evidence(
+        symptom=symptom,
+        role=EvidenceRole.NECESSARY,
+        state=EvidenceState.PRESENT,
+        strength=1,
+        series=Series(entity, metric),
+        statement="",
+    )
+    evidence = tuple(seen if r is rule else _absent() for r in KNOWLEDGE.causes[name].evidence)
+    return Cause(
+        id=name,
+        title=name,
+        family="cpu",
+        entity=entity,
+        probability=0.9,
+        evidence=evidence,
+        contributing=contributing,
+    )
+
+
+def _absent() -> Evidence:
+    return Evidence(
+        symptom="", role=EvidenceRole.STRONG, state=EvidenceState.ABSENT, strength=0, series=None, statement=""
+    )
+
+
+NOTHING = Cause(id=UNKNOWN, title="", family=UNKNOWN, entity="", probability=0.9)
+
+
+def separated(episodes: list[Episode], answers: Mapping[str, tuple[Cause, ...]]) -> Sifted:
+    """Incidents where the first metric of the first episode decides about the answer."""
+
+    def diagnose(window: IncidentWindow) -> Diagnosis:
+        causes = answers.get(window.episodes[0].lead, (NOTHING,))
+        return Diagnosis(
+            id=window.id,
+            start=window.start,
+            end=window.end,
+            open=window.open,
+            entities=window.entities,
+            episodes=tuple(e.id for e in window.episodes),
+            causes=causes,
+        )
+
+    (window,) = group_episodes(episodes, TOPOLOGY)
+    return sift(window, diagnose, KNOWLEDGE, TOPOLOGY)
+
+
+OLD = episode("vm1", "vm_throttled_pct", (0, 46))
+NEW = episode("kvm", "host_freq_ratio", (37, 46))
+ANSWERS = {
+    "vm_throttled_pct": (cause("VIRT-04", "vm1", "vm_throttled_pct"),),
+    "host_freq_ratio": (cause("PWR-01", "kvm", "host_freq_ratio"),),
+}
+
+
+def tops(found: Sifted) -> list[tuple[str, str]]:
+    return [(d.top.id, d.top.entity) for d in found.diagnoses]
+
+
+def test_an_older_incident_does_not_absorb_a_new_one_on_its_host() -> None:
+    found = separated([OLD, NEW], ANSWERS)
+    assert tops(found) == [("VIRT-04", "vm1"), ("PWR-01", "kvm")]
+    assert [d.start for d in found.diagnoses] == [OLD.start, NEW.start]
+    assert [d.episodes for d in found.diagnoses] == [(OLD.id,), (NEW.id,)]
+
+
+def test_a_second_mechanism_at_the_same_entity_is_asked_about_from_its_own_onset() -> None:
+    both = episode("vm1", "vm_throttled_pct", (0, 30), also="vm_memory_available_pct", later=20)
+    leak = cause("LEAK-01", "vm1", "vm_memory_available_pct")
+    found = separated([both], {**ANSWERS, "vm_memory_available_pct": (leak,)})
+    assert tops(found) == [("VIRT-04", "vm1"), ("LEAK-01", "vm1")]
+    assert [d.start for d in found.diagnoses] == [both.start, both.start + 20 * HOUR]
+
+
+def test_what_nothing_explains_within_reach_of_a_cause_belongs_to_its_incident() -> None:
+    console = episode("vm1/console", "console_update_ms", (0.1, 40))
+    found = separated([OLD, console], ANSWERS)
+    assert tops(found) == [("VIRT-04", "vm1")]
+    assert set(found.diagnoses[0].episodes) == {OLD.id, console.id}
+
+
+def test_what_nothing_explains_out_of_reach_is_an_incident_of_its_own() -> None:
+    other = episode("vm2", "vm_disk_iops", (10, 20))
+    found = separated([OLD, other], ANSWERS)
+    assert tops(found) == [("VIRT-04", "vm1"), (UNKNOWN, "")]
+    assert found.diagnoses[1].episodes == (other.id,)
+
+
+def test_unknown_episodes_of_unrelated_guests_at_other_times_are_different_incidents() -> None:
+    found = separated([episode("vm1", "vm_disk_iops", (0, 9)), episode("vm2", "vm_disk_iops", (5, 8))], {})
+    assert len(found.diagnoses) == 2
+    together = separated([episode("vm1", "vm_disk_iops", (0, 9)), episode("vm2", "vm_disk_iops", (0.5, 8))], {})
+    assert len(together.diagnoses) == 1
+
+
+def test_a_cause_that_is_an_incident_of_its_own_is_no_further_cause_of_another() -> None:
+    beside = cause("PWR-01", "kvm", "host_freq_ratio", contributing=True)
+    found = separated([OLD, NEW], {**ANSWERS, "vm_throttled_pct": (*ANSWERS["vm_throttled_pct"], beside)})
+    assert [len(d.told) for d in found.diagnoses] == [1, 1]
+
+
+def state(values: np.ndarray) -> Diagnosis:
+    """The incident of an episode from the 13th hour to the end, with a metric of five-minute slots."""
+    metric = Catalogue.load().metrics["vm_throttled_pct"]
+    panel = Panel(values[None, :, None].astype(np.float32), START, 300, (TOPOLOGY["vm1"],), (metric,))
+    found = episode("vm1", "vm_throttled_pct", (13, len(values) / 12))
+    (window,) = group_episodes([found], TOPOLOGY)
+    told = separated([found], ANSWERS).diagnoses[0]
+    return with_own_end(told, window, [panel])
+
+
+def test_an_incident_is_open_only_while_its_own_evidence_holds() -> None:
+    values = np.concatenate([np.full(156, 1.0), np.full(36, 60.0), np.full(60, 4.0)])
+    ended = state(values)
+    assert (ended.open, ended.end) == (False, START + 16 * HOUR)
+    going_on = state(np.concatenate([np.full(156, 1.0), np.full(96, 60.0)]))
+    assert going_on.open
+
+
+def test_what_comes_and_goes_is_open_between_two_bursts() -> None:
+    burst = np.concatenate([np.full(12, 60.0), np.full(24, 1.0)])
+    assert state(np.concatenate([np.full(156, 1.0), burst, burst, np.full(6, 60.0), np.full(18, 1.0)])).open
