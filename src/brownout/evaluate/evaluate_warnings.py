@@ -17,7 +17,7 @@ from brownout.domain.panel import Panel, Times
 from brownout.domain.ports import Progress, SampleStore, no_progress
 from brownout.evaluate.night_tables import TEXT, TIME, WARNINGS, Row, frame, warning_rows, write_rows
 from brownout.evaluate.night_truth import Crossed, FolderTruth, crossings_of, guests_of
-from brownout.evaluate.replay import context_at, night_models, night_times
+from brownout.evaluate.replay import context_at, end_of, night_models, night_times
 from brownout.evaluate.warning_peers import NAIVE, PEERS
 from brownout.evaluation.nights import Replay, warning_scores
 from brownout.nightly.context import NightContext, NightModels
@@ -73,15 +73,14 @@ def evaluate_warnings(  # noqa: PLR0913 - the protocol has this many knobs
 def _origins(
     store: SampleStore, settings: Settings, times: Sequence[np.datetime64], every_h: float, calendar: Calendar
 ) -> Iterator[tuple[NightContext, np.datetime64]]:
-    """Contexts with the models of the last night, at each origin; the last night has no origin but its own."""
-    champion, step = None, days(every_h / 24)
-    for place, night in enumerate(times):
+    """Contexts with the models of the last night, at each origin of its day that the data reach."""
+    champion, step, end = None, days(every_h / 24), end_of(store)
+    for night in times:
         context = context_at(store, settings, night, calendar=calendar)
         models = night_models(context, champion)
         champion = models.forecaster
-        until = night + (days(1) if place < len(times) - 1 else step)
         origin = night
-        while origin < until:
+        while origin < night + days(1) and origin <= end:
             yield context_at(store, settings, origin, calendar=calendar).with_models(_tonight(models)), origin
             origin = origin + step
 

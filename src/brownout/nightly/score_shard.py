@@ -66,9 +66,10 @@ def score_shard(context: NightContext, plan: ShardPlan) -> ShardResult:
     panel = whole.between(span.window - days(DETECTOR_PAST_DAYS), whole.end)
     first = min(max(panel.slot(span.window), 1), panel.values.shape[1])
     window = shard.panel.between(span.window, span.end)
+    detection = detect(context, panel, first)
     return ShardResult(
-        detection=detect(context, panel, first),
-        forecast=forecast(context, plan, whole),
+        detection=detection,
+        forecast=forecast(context, plan, whole, detection),
         measured=_measured(window),
         latency=_latency(context, forecast_panel(whole, context.settings.forecast).between(span.window, whole.end)),
         consoles=console_levels(_latency(context, window), context.metrics.get(context.console_latency), span.end),

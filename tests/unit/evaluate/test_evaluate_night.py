@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,11 @@ from brownout.simulation import FleetSettings, simulate
 from brownout.simulation.fleet_dataset import write_dataset
 from brownout.store.dataset import Dataset
 
-QUICK = Settings(forecast=ForecastSettings(train_steps=2, context_days=2, outlook_context_days=3))
+QUICK = Settings(
+    forecast=ForecastSettings(
+        train_steps=2, step_minutes=60, steps=24, context_days=2, outlook_context_days=3, outlook_step_minutes=720
+    )
+)
 DAY = np.timedelta64(86_400_000, "ms")
 
 
@@ -37,20 +42,36 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @cache
-def own_fleet(folder: Path) -> Dataset:
-    made = simulate(FleetSettings(hosts=1, vms=3, days=5, interval_s=900, seed=11, faults=4, maintenance=1))
-    write_dataset(made, folder / "own", name="own")
-    return Dataset.open(folder / "own")
+def own_fleet(folder: Path, faults: int) -> Dataset:
+    made = simulate(FleetSettings(hosts=1, vms=3, days=5, interval_s=900, seed=12, faults=faults, maintenance=1))
+    write_dataset(made, folder / f"own-{faults}", name="own")
+    return Dataset.open(folder / f"own-{faults}")
 
 
 @cache
-def second_fleet(folder: Path, mode: str) -> Dataset:
-    order = Order(seed=12, hosts=1, vms=3, days=5, interval_s=900, faults=0 if mode == "healthy" else 4, mode=mode)
-    write_folder(build(order), folder / mode, limits())
-    return Dataset.open(folder / mode)
+def second_fleet(folder: Path, faults: int) -> Dataset:
+    order = Order(seed=12, hosts=1, vms=3, days=5, interval_s=900, faults=faults, mode="mixed" if faults else "healthy")
+    write_folder(build(order), folder / f"second-{faults}", limits())
+    return Dataset.open(folder / f"second-{faults}")
 
 
-def strict(path: Path) -> dict[str, object]:
+@pytest.fixture(scope="module")
+def nights(folders: Path) -> Path:
+    """Two nights of a simulated fleet, judged; the last one ends the data."""
+    evaluate_night(own_fleet(folders, 6), folders / "nights", settings=QUICK, nights=2)
+    return folders / "nights"
+
+
+@pytest.fixture(scope="module")
+def warned(folders: Path) -> Path:
+    """Warnings of that fleet from two origins of its last day."""
+    fleet = own_fleet(folders, 6)
+    first = end_of(fleet) - DAY
+    evaluate_warnings(fleet, folders / "warned", settings=QUICK, first=first, nights=1, every_h=12)
+    return folders / "warned"
+
+
+def strict(path: Path) -> dict[str, Any]:
     def refuse(constant: str) -> float:
         msg = f"{path} holds {constant}, which is not JSON"
         raise AssertionError(msg)
@@ -58,48 +79,46 @@ def strict(path: Path) -> dict[str, object]:
     return dict(json.loads(path.read_text(), parse_constant=refuse))
 
 
-def test_a_night_is_judged_and_its_tables_have_the_columns_that_others_rely_on(folders: Path, tmp_path: Path) -> None:
-    fleet = second_fleet(folders, "mixed")
-    result = evaluate_night(fleet, tmp_path, settings=QUICK, nights=2)
+def test_a_night_is_judged_and_its_tables_have_the_columns_that_others_rely_on(nights: Path) -> None:
     for name, schema in (("told", TOLD), ("episodes", EPISODES), ("warnings", WARNINGS)):
-        assert pq.read_schema(tmp_path / f"{name}.parquet").equals(schema), name
+        assert pq.read_schema(nights / f"{name}.parquet").equals(schema), name
     wanted = ["night", "incident", "entity", "cause", "probability", "start", "open", "alarmed", "rank"]
     assert TOLD.names[: len(wanted)] == wanted
     wanted = ["night", "entity", "metric", "limit", "probability", "earliest", "likely", "latest"]
     assert WARNINGS.names[: len(wanted)] == wanted
-    told = pd.read_parquet(tmp_path / "told.parquet")
-    nights = {pd.Timestamp(name, tz="UTC") for name in result["nights"]}  # type: ignore[attr-defined]
-    assert len(nights) == 2
-    assert set(told["night"]) <= nights
+    told, scores = pd.read_parquet(nights / "told.parquet"), strict(nights / "scores.json")
+    assert len(scores["nights"]) == 2
+    assert set(told["night"]) <= {pd.Timestamp(name, tz="UTC") for name in scores["nights"]}
     assert told["entity"].ne("").all()
     assert (told["start"] < told["night"]).all()
-    scores = strict(tmp_path / "scores.json")
-    due = scores["incidents"]["incidents"]  # type: ignore[index]
+    due = scores["incidents"]["incidents"]
     assert due > 0
-    assert sum(scores["fates"].values()) == due  # type: ignore[attr-defined]
-    assert len(scores["lost"]) == due - scores["fates"].get("told", 0)  # type: ignore[arg-type, attr-defined]
-    assert len(scores["false"]) == scores["incidents"]["false"]  # type: ignore[arg-type, index]
-    episodes = pd.read_parquet(tmp_path / "episodes.parquet")
+    assert sum(scores["fates"].values()) == due
+    assert len(scores["lost"]) == due - scores["fates"].get("told", 0)
+    assert len(scores["false"]) == scores["incidents"]["false"]
+    episodes = pd.read_parquet(nights / "episodes.parquet")
     alarmed = episodes[episodes["why"] == ""]
-    assert set(alarmed["incident"]) <= set(told.loc[told["alarmed"], "incident"])
+    assert len(alarmed)
+    assert set(alarmed["incident"]) == set(told.loc[told["alarmed"], "incident"])
 
 
-def test_what_a_night_says_and_warns_of_is_blind_to_what_comes_later(folders: Path, tmp_path: Path) -> None:
-    fleet = own_fleet(folders)
+def test_what_a_night_says_and_warns_of_is_blind_to_what_comes_later(
+    folders: Path, nights: Path, warned: Path, tmp_path: Path
+) -> None:
+    fleet = own_fleet(folders, 6)
     first = end_of(fleet) - DAY
-    for name in ("whole", "poisoned"):
-        store = fleet if name == "whole" else _poisoned(fleet, first, tmp_path / "fleet")
-        evaluate_night(store, tmp_path / name, settings=QUICK, first=first, nights=1)
-        evaluate_warnings(store, tmp_path / f"{name}-warnings", settings=QUICK, first=first, nights=1, every_h=24)
-    for table in ("told", "episodes", "warnings"):
-        one, other = (pd.read_parquet(tmp_path / name / f"{table}.parquet") for name in ("whole", "poisoned"))
+    store = _poisoned(fleet, first, tmp_path / "fleet")
+    evaluate_night(store, tmp_path, settings=QUICK, first=first, nights=1)
+    evaluate_warnings(store, tmp_path / "warned", settings=QUICK, first=first, nights=1, every_h=24)
+    compared = [(nights, tmp_path, name, "night") for name in ("told", "episodes", "warnings")]
+    compared += [(warned, tmp_path / "warned", name, "origin") for name in ("warnings", "peers")]
+    for whole, poisoned, name, column in compared:
+        one, other = (pd.read_parquet(folder / f"{name}.parquet") for folder in (whole, poisoned))
+        assert len(other) or name == "warnings"
+        one = one[one[column] == pd.Timestamp(first, tz="UTC")].reset_index(drop=True)
         pd.testing.assert_frame_equal(one, other)
-    assert len(pd.read_parquet(tmp_path / "whole" / "episodes.parquet"))
-    for table in ("warnings", "peers"):
-        paths = [tmp_path / f"{name}-warnings" / f"{table}.parquet" for name in ("whole", "poisoned")]
-        pd.testing.assert_frame_equal(*(pd.read_parquet(path) for path in paths))
-    scores = [strict(tmp_path / f"{name}-warnings" / "scores.json") for name in ("whole", "poisoned")]
-    assert scores[0]["crossings"] != scores[1]["crossings"], "what came later is what warnings are judged by"
+    counts = [strict(folder / "scores.json")["crossings"] for folder in (warned, tmp_path / "warned")]
+    assert counts[0] != counts[1], "what came later is what warnings are judged by"
 
 
 def _poisoned(fleet: Dataset, since: np.datetime64, folder: Path) -> Dataset:
@@ -115,31 +134,30 @@ def _poisoned(fleet: Dataset, since: np.datetime64, folder: Path) -> Dataset:
     return Dataset.open(folder)
 
 
-def test_warnings_of_rolling_origins_stand_beside_all_peers(folders: Path, tmp_path: Path) -> None:
-    result = evaluate_warnings(second_fleet(folders, "mixed"), tmp_path, settings=QUICK, nights=1, every_h=12)
-    assert pq.read_schema(tmp_path / "warnings.parquet").equals(ORIGINS)
-    assert pq.read_schema(tmp_path / "peers.parquet").equals(PEER_ROWS)
+def test_warnings_of_rolling_origins_stand_beside_all_peers(warned: Path) -> None:
+    assert pq.read_schema(warned / "warnings.parquet").equals(ORIGINS)
+    assert pq.read_schema(warned / "peers.parquet").equals(PEER_ROWS)
     assert ORIGINS.names[0] == "origin"
-    assert set(result["peers"]) == set(PEERS)  # type: ignore[call-overload]
-    assert result["best_naive"] in PEERS
-    overall = strict(tmp_path / "scores.json")["scores"]["overall"]  # type: ignore[index]
-    assert {"precision", "recall", "lead_s", "dates_inside", "false_per_guest_day", "flaps"} <= set(overall)
+    scores = strict(warned / "scores.json")
+    assert scores["origins"] == 2
+    assert set(scores["peers"]) == set(PEERS)
+    assert scores["best_naive"] in PEERS
+    wanted = {"precision", "recall", "lead_s", "dates_inside", "false_per_guest_day", "flaps"}
+    assert wanted <= set(scores["scores"]["overall"])
 
 
 def test_a_healthy_fleet_has_nothing_to_find_and_all_that_is_told_is_false(folders: Path, tmp_path: Path) -> None:
-    result = evaluate_night(second_fleet(folders, "healthy"), tmp_path, settings=QUICK, nights=1)
-    incidents = result["incidents"]
-    assert incidents["incidents"] == 0  # type: ignore[index]
-    assert incidents["told"] is None  # type: ignore[index]
-    assert result["fates"] == {}
+    result = evaluate_night(second_fleet(folders, 0), tmp_path, settings=QUICK, nights=1)
+    incidents = cast("dict[str, object]", result["incidents"])
+    assert (incidents["incidents"], incidents["told"], result["fates"]) == (0, None, {})
     told = pd.read_parquet(tmp_path / "told.parquet")
-    assert len(result["false"]) == told.loc[told["alarmed"], "incident"].nunique()  # type: ignore[arg-type]
+    assert incidents["false"] == told.loc[told["alarmed"], "incident"].nunique()
 
 
 def test_a_fleet_without_samples_says_so_and_writes_nothing(folders: Path, tmp_path: Path) -> None:
     folder = tmp_path / "empty"
     folder.mkdir()
-    fleet = own_fleet(folders)
+    fleet = own_fleet(folders, 6)
     (folder / "dataset.toml").write_text((fleet.folder / "dataset.toml").read_text())
     pq.write_table(pq.read_table(fleet.folder / "samples.parquet")[:0], folder / "samples.parquet")
     for judge in (evaluate_night, evaluate_warnings):
@@ -149,7 +167,7 @@ def test_a_fleet_without_samples_says_so_and_writes_nothing(folders: Path, tmp_p
 
 
 def test_nights_are_a_day_apart_and_the_last_one_ends_the_data(folders: Path) -> None:
-    fleet = own_fleet(folders)
+    fleet = own_fleet(folders, 6)
     end = end_of(fleet)
     assert night_times(fleet, number=2) == (end - DAY, end)
     assert len(night_times(fleet)) == 5, "the first night has a day before it"
@@ -159,22 +177,22 @@ def test_nights_are_a_day_apart_and_the_last_one_ends_the_data(folders: Path) ->
 
 def test_truth_of_both_generators_is_read_artefacts_apart_and_maintenance_as_announced(folders: Path) -> None:
     knowledge = Knowledge.load()
-    own = FolderTruth.of(own_fleet(folders), knowledge)
+    own = FolderTruth.of(own_fleet(folders, 6), knowledge)
     assert own.night is not None
     assert not any(knowledge.causes[label.incident.cause].artefact for label in own.night.labels)
     assert {event.kind for event in own.night.harmless} >= {"maintenance"}
     assert len(own.calendar.windows) == 1
-    second = FolderTruth.of(second_fleet(folders, "mixed"), knowledge)
-    table = json.loads((folders / "mixed" / "truth.json").read_text())
+    second = FolderTruth.of(second_fleet(folders, 4), knowledge)
+    table = json.loads((folders / "second-4" / "truth.json").read_text())
     assert second.night is not None
     assert len(second.night.labels) == sum(fault["strength"] != "faint" for fault in table["faults"])
     assert len(second.calendar.windows) == len(table["maintenance"])
-    assert second.known_until > end_of(second_fleet(folders, "mixed"))
+    assert second.known_until > end_of(second_fleet(folders, 4))
 
 
 def test_measured_crossings_agree_with_those_that_the_second_generator_states(folders: Path) -> None:
     """The generator knows what it made; the samples lose a few of a thousand, and stamp them late by some seconds."""
-    fleet = second_fleet(folders, "mixed")
+    fleet = second_fleet(folders, 4)
     truth = FolderTruth.of(fleet, Knowledge.load())
     assert truth.stated is not None
     end = end_of(fleet)

@@ -1,5 +1,7 @@
 """Peers of the warnings against closed forms and plain loops."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -48,13 +50,13 @@ def test_holt_winters_agrees_with_the_recurrence_written_out_for_one_series() ->
     past = rng.normal(50, 5, (3, 60))
     path = holt_winters(past, 12, 6)
     for row in range(3):
-        tried = [
-            _plain(past[row], 12, 6, a, b, g) for a in (0.1, 0.3, 0.6) for b in (0, 0.02, 0.1) for g in (0.05, 0.2)
-        ]
+        weights = itertools.product((0.1, 0.3, 0.6), (0, 0.02, 0.1), (0.05, 0.2))
+        tried = [_plain(past[row], own) for own in weights]
         assert path[row] == pytest.approx(min(tried, key=lambda one: one[0])[1])
 
 
-def _plain(past: np.ndarray, season: int, horizon: int, a: float, b: float, g: float) -> tuple[float, list[float]]:
+def _plain(past: np.ndarray, weights: tuple[float, float, float]) -> tuple[float, list[float]]:
+    (a, b, g), season, horizon = weights, 12, 6
     first, second = past[:season].mean(), past[season : 2 * season].mean()
     level, trend, loss = first, (second - first) / season, 0.0
     days = [((past[k] - first) + (past[season + k] - second)) / 2 for k in range(season)]

@@ -26,6 +26,7 @@ class Fate(StrEnum):
     FEEDBACK = "suppressed by feedback"
     ARTEFACT = "suppressed as artefact"
     CHANCE = "suppressed by chance"
+    EVIDENCE = "suppressed without evidence"
     GROUPED = "grouped into another incident"
     MISNAMED = "wrong entity and cause"
     CAUSE_UNKNOWN = "cause unknown"
@@ -37,7 +38,7 @@ class Fate(StrEnum):
     @property
     def suppressed(self) -> bool:
         """Whether its episodes were seen and raised no alarm."""
-        return self in {Fate.OUTLIER, Fate.MOVED, Fate.FEEDBACK, Fate.ARTEFACT, Fate.CHANCE}
+        return self in {Fate.OUTLIER, Fate.MOVED, Fate.FEEDBACK, Fate.ARTEFACT, Fate.CHANCE, Fate.EVIDENCE}
 
 
 ORDER = list(Fate)
@@ -133,7 +134,7 @@ def _without_line(label: Labelled, night: np.datetime64, episodes: pd.DataFrame,
 
 def _of_episodes(episodes: pd.DataFrame) -> Iterator[tuple[Fate, str]]:
     kinds = {"outlier": Fate.OUTLIER, "moved": Fate.MOVED, "feedback": Fate.FEEDBACK, "artefact": Fate.ARTEFACT,
-             "chance": Fate.CHANCE, "": Fate.GROUPED}  # fmt: skip
+             "chance": Fate.CHANCE, "no evidence": Fate.EVIDENCE, "": Fate.GROUPED}  # fmt: skip
     for row in episodes.itertuples():
         yield kinds[str(row.why)], f"{row.entity} since {row.start:%m-%d %H:%M}: {row.because}"
 
