@@ -9,12 +9,12 @@ from brownout.domain.findings import SuppressedEpisode
 from brownout.domain.forecasts import Breach, Series
 from brownout.domain.night import Chart, Night, Quality
 from brownout.domain.repairs import Repairs
-from brownout.nightly.charts import latency_chart
 from brownout.nightly.context import NightContext
 from brownout.nightly.false_alarms import AlarmedIncidents
 from brownout.nightly.forecast import ShardForecast
 from brownout.nightly.plan import plan_breaches
 from brownout.nightly.score_shard import ShardResult
+from brownout.reporting.charts import latency_chart
 from brownout.store.history import History
 
 __all__ = ["assemble_night"]

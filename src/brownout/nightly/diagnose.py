@@ -16,10 +16,10 @@ from brownout.domain.findings import Action, Diagnosis, Episode, EvidenceState, 
 from brownout.domain.forecasts import Series
 from brownout.domain.night import Chart
 from brownout.domain.panel import Panel
-from brownout.nightly.charts import incident_charts
 from brownout.nightly.context import NightContext
 from brownout.numerics.slots import days
 from brownout.planning.actions import plan_diagnosis
+from brownout.reporting.charts import incident_charts
 from brownout.store.shards import plan_shards, read_shard
 
 __all__ = ["BatchDiagnosis", "diagnose_batch", "group_incidents"]

@@ -18,7 +18,6 @@ from brownout.forecasting.covariates.console_covariates import covariate_entitie
 from brownout.forecasting.parts import Part
 from brownout.forecasting.present import without_one_offs
 from brownout.forecasting.selected_forecaster import SelectedForecaster
-from brownout.nightly.charts import forecast_chart
 from brownout.nightly.context import NightContext
 from brownout.nightly.detect import ShardDetection
 from brownout.nightly.long_horizon import forecast_long_horizon
@@ -27,6 +26,7 @@ from brownout.nightly.panels import forecast_panel, with_limits
 from brownout.nightly.siblings import sibling_panel
 from brownout.numerics.slots import days, slots_per_day
 from brownout.planning.saturation import breaches, exceedance
+from brownout.reporting.charts import forecast_chart
 from brownout.store.shards import ShardPlan, plan_shards
 
 __all__ = ["ShardForecast", "forecast"]

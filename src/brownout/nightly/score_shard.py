@@ -8,12 +8,12 @@ import numpy as np
 from brownout.domain.night import ConsoleLevel
 from brownout.domain.panel import Panel
 from brownout.domain.repairs import Repairs
-from brownout.nightly.charts import console_levels
 from brownout.nightly.context import NightContext
 from brownout.nightly.detect import ShardDetection, detect
 from brownout.nightly.forecast import ShardForecast, forecast
 from brownout.nightly.panels import forecast_panel
 from brownout.numerics.slots import days
+from brownout.reporting.charts import console_levels
 from brownout.store.shards import ShardPlan, plan_shards, read_shard
 
 __all__ = ["DETECTOR_PAST_DAYS", "ShardResult", "plan_night", "score_shard"]

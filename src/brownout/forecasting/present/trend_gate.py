@@ -55,7 +55,9 @@ def trends_of(rows: Rows, horizon: int, chosen_at: Medians) -> Trending:
         weight = np.zeros(len(own), np.float32)
         for steps in np.unique(tested).tolist():
             these = np.flatnonzero(tested == steps)
-            theirs = _missed_by_chosen(panel, (rows.entities[at[these]], rows.metrics[at[these]]), origin, steps, chosen_at)
+            theirs = _missed_by_chosen(
+                panel, (rows.entities[at[these]], rows.metrics[at[these]]), origin, steps, chosen_at
+            )
             weight[these] = _weights(_missed_by_trend(past[own[these]], chosen.rows(these), steps), theirs)
         places.append(at[weight > 0])
         runs.append(chosen.rows(np.flatnonzero(weight > 0)))
@@ -95,9 +97,7 @@ def _with(items: Sequence[T], places: Sequence[int], item: T) -> tuple[T, ...]:
     return tuple(changed)
 
 
-def _missed_by_chosen(
-    panel: Panel, series: tuple[Index, Index], origin: int, steps: int, chosen_at: Medians
-) -> Float:
+def _missed_by_chosen(panel: Panel, series: tuple[Index, Index], origin: int, steps: int, chosen_at: Medians) -> Float:
     """Mean absolute error of the chosen forecasters' medians over the last steps, ``[row]``; NaN where unknown."""
     entities, metrics = series
     if origin < steps:
