@@ -27,8 +27,8 @@ Schemas = Mapping[str, MeasurementSchema]
 TELEGRAF = "telegraf"
 BROWNOUT = "/usr/local/bin/brownout"
 """Where the advice supposes the program."""
-HEAD = """# telegraf.conf of the hypervisor that printed it, with all that brownout can use. Telegraf ends where an input
-# cannot start: what this host has no program or kernel feature for is commented out. What else is to be done stands
+HEAD = """# telegraf.conf of the hypervisor that printed it, with all that brownout can use. One input that cannot start
+# ends Telegraf: what this host has no program or kernel feature for is commented out. What else is to be done stands
 # at the end.
 [agent]
   interval = "10s"
