@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OUT ?= demo
 
-.PHONY: help setup demo test lint docs bench clean
+.PHONY: help setup demo test coverage lint docs bench clean
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
@@ -20,8 +20,11 @@ $(STAMP): constraints.txt pyproject.toml
 demo: $(STAMP)  ## simulate a small fleet, run the nightly flow on it, show where the report is
 	$(BIN)/brownout demo --out $(OUT)
 
-test: $(STAMP)  ## run the tests
-	$(BIN)/python -m pytest
+test: $(STAMP)  ## run the tests, a file of them on each of two processes at a time
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+coverage: $(STAMP)  ## run the tests and say which lines none of them reaches
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov --cov-report term:skip-covered --cov-report xml
 
 lint: $(STAMP)  ## style, types and import contracts
 	$(BIN)/ruff check .

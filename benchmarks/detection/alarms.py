@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from brownout.evaluate.evaluate_alarms import judge_alarms
-from brownout.evaluate.replay import nights_of, own_nights
-from brownout.nightly.spans import NightSpan
+from brownout.evaluate.own_nights import own_nights
+from brownout.evaluate.replay import nights_of
+from brownout.nightly.night_span import NightSpan
 from brownout.settings import Settings
 from brownout.store.dataset import Dataset
 

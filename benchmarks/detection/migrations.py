@@ -19,7 +19,8 @@ import numpy as np
 from brownout.domain.entities import Topology
 from brownout.domain.findings import UNKNOWN, Episode
 from brownout.domain.truth import Event
-from brownout.evaluate.replay import nights_of, own_nights
+from brownout.evaluate.own_nights import own_nights
+from brownout.evaluate.replay import nights_of
 from brownout.settings import Settings
 from brownout.simulation import FleetSettings
 from brownout.simulation.fleet import plan_fleet

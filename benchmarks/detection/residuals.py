@@ -17,7 +17,6 @@ import numpy as np
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from brownout.detection.baseline.seasonal_baseline import trailing_mean
 from brownout.detection.detector_settings import DetectorSettings
 from brownout.detection.features.feature_table import entity_features
 from brownout.detection.forest.detector import WEIGHTS
@@ -27,6 +26,7 @@ from brownout.evaluation.detection_scores import runs
 from brownout.forecasting.lstm_settings import LstmSettings
 from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.nightly.panels import forecast_panel
+from brownout.numerics.rolling import rolling_mean
 from brownout.settings import ForecastSettings
 from brownout.store.dataset import Dataset
 from brownout.store.shards import plan_shards, read_shard
@@ -116,7 +116,7 @@ def residuals(panel: Panel, wide: Panel, forecaster: SelectedForecaster, first: 
     ranged = np.nanquantile(known, 0.95, axis=1) - np.nanquantile(known, 0.05, axis=1)
     spread = np.fmax(spread, np.fmax(LEAST_SPREAD * ranged, 1e-6)[:, None])
     own = [panel.metric_names.index(name) for name in wide.metric_names]
-    values = trailing_mean(panel.values[..., own], max(900 // panel.interval_s, 3))
+    values = rolling_mean(panel.values[..., own], max(900 // panel.interval_s, 3))
     cell = np.minimum(((panel.times - wide.start) / wide.step).astype(int), wide.values.shape[1] - 1)
     return np.nan_to_num((values - middle[:, cell]) / spread[:, cell])
 

@@ -65,14 +65,14 @@ def sync_history(job: NightJob) -> SyncResult:
 
 @task(name="train the forecaster", **retried)
 def train_lstm(job: NightJob, context: NightContext) -> ModelRecord:
-    """Train the LSTM and choose between it and the baselines."""
-    return train_forecaster(context, job.workspace)
+    """Train the LSTM and choose between it and the baselines, where that is due."""
+    return train_forecaster(context, job.workspace, only_if_due=True)
 
 
 @task(name="train the detector", **retried)
 def train_forest(job: NightJob, context: NightContext) -> ModelRecord:
-    """Grow the isolation forests."""
-    return train_detector(context, job.workspace)
+    """Grow the isolation forests, where that is due."""
+    return train_detector(context, job.workspace, only_if_due=True)
 
 
 @task(name="item", **retried)

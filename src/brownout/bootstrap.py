@@ -17,14 +17,15 @@ from brownout.domain.errors import BrownoutError, SettingsError
 
 if TYPE_CHECKING:
     from brownout.domain.metrics import Catalogue
-    from brownout.domain.ports import Tracker
+    from brownout.domain.ports import AlertReceiver, NoticeChannel, Tracker
     from brownout.ingest.line_protocol import Points
     from brownout.ingest.raw import TelemetryDatabase
+    from brownout.nightly.effects.alerting import Alerting
     from brownout.nightly.effects.write_back import Sink
     from brownout.operate.doctor import Surroundings
     from brownout.operate.night_job import NightJob
     from brownout.operate.sources import DatabaseSource, Source
-    from brownout.settings import InfluxSettings, MaintenanceSettings, Settings
+    from brownout.settings import AlertSettings, InfluxSettings, MaintenanceSettings, Settings
     from brownout.store.workspace import Workspace
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "guest_labels",
     "hypervisor_facts",
     "model_folder",
+    "open_alerting",
     "open_calendar",
     "open_database",
     "open_job",
@@ -63,7 +65,34 @@ def open_job(settings: "Settings", out: Path, *, as_of: np.datetime64 | None = N
         as_of=as_of,
         calendar=open_calendar(settings),
         open_source=lambda: open_source(settings, now),
-        services=Services(open_sink=sink, open_tracker=lambda: open_tracker(settings, workspace)),
+        services=Services(
+            open_sink=sink,
+            open_tracker=lambda: open_tracker(settings, workspace),
+            alerting=None if as_of is not None else open_alerting(settings.alerts),
+        ),
+    )
+
+
+def open_alerting(settings: "AlertSettings") -> "Alerting":
+    """Alertmanager and the ways to people that the settings name."""
+    from brownout.nightly.effects.alerting import Alerting
+
+    def receiver() -> "AlertReceiver":
+        from brownout.adapters.alertmanager import Alertmanager
+
+        return Alertmanager.open(settings)
+
+    def channels() -> "list[NoticeChannel]":
+        from brownout.adapters.apprise_notifier import apprise_channels
+        from brownout.adapters.pagerduty import PagerDuty
+
+        return [*apprise_channels(settings), *([PagerDuty.open(settings)] if settings.pagerduty else ())]
+
+    people = bool(settings.apprise or settings.apprise_file or settings.pagerduty)
+    return Alerting(
+        settings=settings,
+        open_receiver=receiver if settings.alertmanager else None,
+        open_channels=channels if people else tuple,
     )
 
 

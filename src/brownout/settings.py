@@ -11,13 +11,14 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from brownout.domain.calendar import Maintenance
 from brownout.domain.errors import SettingsError
 
 __all__ = [
+    "AlertSettings",
     "DetectSettings",
     "DiagnoseSettings",
     "ForecastSettings",
@@ -32,6 +33,20 @@ __all__ = [
 
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+
+
+def _plain_url(url: str, example: str) -> str:
+    """The address of a server, which holds no secret; ValueError, which never repeats it, where it is none."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError(f"give an address like {example}")
+    if parts.username or parts.password or parts.query:
+        raise ValueError("keep user, password and token out of the address")
+    return url
 
 
 class Section(BaseModel):
@@ -56,6 +71,8 @@ class ForecastSettings(Section):
     train_days: Positive = 60
     train_steps: Count = 600
     """Optimiser steps of a training."""
+    retrain_days: Positive = 7
+    """A model is trained again when it is so old, when a tenth more history is there, or when these settings change."""
     min_probability: Annotated[float, Field(gt=0, lt=1)] = 0.2
     """Breaches less probable than this are not reported."""
     limits: dict[str, float] = Field(default_factory=dict)
@@ -69,6 +86,8 @@ class DetectSettings(Section):
 
     window_days: Positive = 3
     train_days: Positive = 28
+    retrain_days: Positive = 7
+    """As for the forecaster."""
     accept_hours: Annotated[float, Field(ge=2)] = 24
     """A level that has shifted and stayed so long is accepted as the new usual one, unless it is beyond its limit."""
     unknown_a_day: Positive = 3
@@ -137,12 +156,7 @@ class InfluxSettings(Section):
     @field_validator("url")
     @classmethod
     def _plain_address(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError("give an address like https://influx.example.org:8086")
-        if parts.username or parts.password or parts.query:
-            raise ValueError("keep user, password and token out of the address")
-        return url.rstrip("/")
+        return _plain_url(url, "https://influx.example.org:8086").rstrip("/")
 
     @field_validator("interval_s")
     @classmethod
@@ -162,6 +176,38 @@ class TrackingSettings(Section):
     uri: str = ""
     experiment: str = "brownout"
     keep_days: Annotated[float, Field(gt=0)] = 14.0
+
+
+class AlertSettings(Section):
+    """Where alerts go and how many. Tokens and keys never stand here: see ``docs/alerts.md``."""
+
+    alertmanager: str = ""
+    """Address of an Alertmanager; empty = none."""
+    apprise: tuple[SecretStr, ...] = ()
+    """Addresses as Apprise writes them; they hold secrets: better BROWNOUT_ALERTS__APPRISE, or ``apprise_file``."""
+    apprise_file: Path | None = None
+    """File with such addresses, one a line; ``#`` begins a comment."""
+    pagerduty: bool = False
+    """Whether PagerDuty is told; its integration key comes from the environment."""
+    pagerduty_url: str = "https://events.pagerduty.com"
+    report_url: str = ""
+    """Where report/index.html can be opened; empty = alerts have no link."""
+    resend_minutes: Positive = 1440
+    """How long until the next run: a day for nightly alone, the distance of two runs where watch runs more often."""
+    hold_minutes: Positive = 60
+    """An alert ends when it has not been found for so long."""
+    min_probability: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """Chance from which a forecast breach begins an alert."""
+    notices_per_shift: Count = 2
+    """Messages to people in any eight hours for each started thousand of guests."""
+    timeout_s: Positive = 10
+    budget_s: Positive = 60
+    """Longest time for one receiver: all tries, pauses and reading."""
+
+    @field_validator("alertmanager", "pagerduty_url", "report_url")
+    @classmethod
+    def _address(cls, url: str) -> str:
+        return _plain_url(url, "http://alertmanager.example.org:9093").rstrip("/") if url else url
 
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -250,6 +296,7 @@ class Settings(BaseSettings):
     history: HistorySettings = HistorySettings()
     report: ReportSettings = ReportSettings()
     tracking: TrackingSettings = TrackingSettings()
+    alerts: AlertSettings = AlertSettings()
     maintenance: tuple[MaintenanceSettings, ...] = ()
 
     @model_validator(mode="after")

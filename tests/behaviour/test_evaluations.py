@@ -17,9 +17,9 @@ from brownout.evaluate.evaluate_diagnose import evaluate_diagnose
 from brownout.evaluate.evaluate_forecast import ForecastEvaluation, evaluate_forecast
 from brownout.evaluate.evaluate_own import evaluate_own
 from brownout.evaluate.labelled_incidents import healthy_window
-from brownout.evaluate.replay import _late
 from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.forecasting.selection.rolling_calibration import RollingCalibration
+from brownout.nightly.diagnose import _noticed
 from brownout.simulation import FleetSettings, simulate
 from brownout.simulation.fleet_dataset import write_dataset
 from brownout.store.dataset import Dataset
@@ -261,8 +261,8 @@ def test_a_span_before_an_incident_is_healthy_unless_another_one_is_near(service
 def test_an_episode_noticed_late_begins_later_but_never_after_its_end() -> None:
     start, end = np.datetime64("2026-03-02T00:00", "ms"), np.datetime64("2026-03-02T00:10", "ms")
     episode = Episode(id="e", entity="a", start=start, end=end, open=False, severity=1.0, movers=())
-    assert [_late(episode, delay).start for delay in (0, 90, 3600)] == [start, start + np.timedelta64(90, "s"), end]
-    assert _late(episode, 90).end == end
+    assert [_noticed(episode, delay).start for delay in (0, 90, 3600)] == [start, start + np.timedelta64(90, "s"), end]
+    assert _noticed(episode, 90).end == end
 
 
 def test_detect_judges_a_fleet_by_what_its_nights_alarm(tmp_path: Path) -> None:

@@ -212,3 +212,19 @@ def test_what_fails_beside_the_night_is_told_and_the_report_is_there(fleet: Path
     assert [outcome.effect for outcome in broken.effects.failures] == ["write back"]
     assert broken.effects.exit_code == 1
     assert (tmp_path / "episodes.json").exists()
+
+
+def test_a_second_night_on_the_same_data_trains_nothing_and_one_with_other_settings_does(
+    fleet: Path, tmp_path: Path
+) -> None:
+    job = open_job(load_settings(dataset=fleet, forecast=QUICK), tmp_path)
+    job.sync()
+    trained = job.train()
+    assert job.train(only_if_due=True) == trained
+    other = open_job(load_settings(dataset=fleet, forecast=QUICK | {"limits": {"console_update_ms": 90.0}}), tmp_path)
+    forecaster, detector = other.train(only_if_due=True)
+    assert forecaster.parameters["start"] == "champion"
+    assert forecaster != trained[0]
+    assert detector == trained[1]
+    (job.workspace.detector / "detector.json").write_text("{")
+    assert open_job(job.settings, tmp_path).train(only_if_due=True)[1].trained_to == trained[1].trained_to

@@ -3,11 +3,13 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import grafana
 import node
 import pytest
 import yaml
+from influx import Influx
 
 from brownout.ingest.mapping import TelegrafMapping
 
@@ -97,3 +99,49 @@ def test_dashboards_and_sources_are_provisioned_by_the_names_they_use() -> None:
     assert [provider["type"] for provider in providers] == ["file"]
     everything = [board["uid"] for generation in GENERATIONS for board in grafana.boards(generation)]
     assert len(set(everything)) == len(everything)
+
+
+def rules(generation: str) -> list[dict[str, Any]]:
+    path = grafana.EXAMPLES / "provisioning" / "alerting" / f"{generation}.yaml"
+    (group,) = yaml.safe_load(path.read_text())["groups"]
+    return list(group["rules"])
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_alert_rules_ask_the_provisioned_source_for_what_is_written_back(generation: str) -> None:
+    names = [rule["title"] for rule in rules(generation)]
+    assert names == ["brownout incident", "brownout has written nothing for a day"]
+    for rule in rules(generation):
+        query, *expressions = rule["data"]
+        assert query["datasourceUid"] == f"brownout-{generation}"
+        assert [part["model"]["type"] for part in expressions] == ["reduce", "threshold"]
+        assert rule["condition"] == expressions[-1]["refId"]
+        assert re.findall(r"brownout_(?:cause|anomaly)", query["model"]["query"])
+
+
+@compiled
+def test_the_real_compiler_accepts_the_queries_of_alert_rules() -> None:
+    queries = [V + rule["data"][0]["model"]["query"] for rule in rules("influxdb2")]
+    assert [answer.valid for answer in node.check_flux(queries)] == [True, True]
+
+
+def test_a_real_server_answers_the_queries_of_alert_rules(influx: Influx) -> None:
+    database = influx.database("alert_rules")
+    lines = [
+        "brownout_cause,entity=k1,rank=1 open=1i 1773619200000",
+        "brownout_cause,entity=k1,rank=2 open=1i 1773619200000",
+        "brownout_cause,entity=k2,rank=1 open=0i 1773619200000",
+        "brownout_anomaly,entity=k1 score=0.5 1773619200000",
+    ]
+    assert database.write(iter(["\n".join(lines)])) is not None
+    open_now, written = (
+        influx.ask(
+            rule["data"][0]["model"]["query"]
+            .replace("$timeFilter", "time > 1773619100000ms")
+            .replace('FROM "', 'FROM "alert_rules".."')
+        )
+        for rule in rules("influxdb1")
+    )
+    series = open_now["results"][0]["series"]  # type: ignore[index]
+    assert {s["tags"]["entity"]: s["values"][0][1] for s in series} == {"k1": 1, "k2": 0}
+    assert written["results"][0]["series"][0]["values"][0][1] == 1  # type: ignore[index]

@@ -56,8 +56,12 @@ FROM_COUNTERS = {
     "host_numa_remote_pct", "host_thp_fallback_per_s", "host_reclaim_per_s", "host_rt_cpu_pct", "net_err_per_s",
     "console_drops_per_h",
 }  # fmt: skip
-DERIVED = {"host_memory_available_gib", "link_ttl", "net_bad_ppm"}
-"""What the database knows and the simulated data set does not: other units of its metrics, and a field of ping."""
+DERIVED = {
+    "host_memory_available_gib", "link_ttl", "net_bad_ppm", "console_proxied_update_ms", "console_proxied_echo_ms",
+    "console_proxied_failed_pct",
+}  # fmt: skip
+"""What the database knows and the simulated data set does not: other units of its metrics, and fields of ping and of
+consoles that are seen through a proxy."""
 SELDOM = {"disk_bad_sectors": 10}
 """Metrics that are gathered every so many slots and hold in between."""
 

@@ -13,7 +13,8 @@ import pytest
 from influx import PASSWORD, Influx
 
 from brownout.bootstrap import clock, doctor_surroundings
-from brownout.operate.doctor import State, examine
+from brownout.operate.checks import State
+from brownout.operate.doctor import examine
 from brownout.settings import Settings, load_settings
 from brownout.store.workspace import Workspace
 

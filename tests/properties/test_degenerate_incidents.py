@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from brownout.diagnosis.evidence.observation import IncidentWindow, observe
-from brownout.diagnosis.incidents.artefacts import sift
 from brownout.diagnosis.incidents.grouping import group_episodes
 from brownout.diagnosis.incidents.incident_core import diagnose_phases, phases
+from brownout.diagnosis.incidents.separation import sift
 from brownout.diagnosis.inference.cause_ranking import Diagnoser
 from brownout.domain.entities import Entity, Topology
 from brownout.domain.findings import UNKNOWN, Episode, Mover

@@ -133,6 +133,7 @@ def test_a_frame_without_rows_has_no_cells() -> None:
     frame = RawFrame(
         fields={"x": nothing.values[:, 0]}, series=nothing.series, times=nothing.times, slots=nothing.times,
         owner=np.empty(0, np.int64), lookup=lambda _measurement, _field: np.empty(0),
+        lookup_rate=lambda _measurement, _field: np.empty(0),
     )  # fmt: skip
     for how in ("mean", "sum", "peak", "pool"):
         assert len(frame.reduce(frame.field("x"), how).values) == 0

@@ -36,6 +36,11 @@ def test_the_environment_wins_over_the_command_line_and_the_file(
         ('[influxdb]\nurl = "http://h:8086"\ntoken = "s3cr3t"', "influxdb.token"),
         ('[influxdb]\nurl = "http://h:8086"\ninterval_s = 7', "divides an hour"),
         ("[history]\nthin_after_days = 10", "at least 31"),
+        ('[alerts]\nalertmanager = "http://u:s3cr3t@h:9093"', "keep user, password and token out"),
+        ('[alerts]\nalertmanager = "h:9093"', "alerts.alertmanager.*give an address"),
+        ('[alerts]\npagerduty_key = "s3cr3t"', "alerts.pagerduty_key"),
+        ('[alerts]\napprise = "slack://s3cr3t"', "alerts.apprise"),
+        ("[alerts]\nnotices_per_shift = 0", "alerts.notices_per_shift"),
         (
             WINDOW + "start = 2026-03-02T04:00:00\nend = 2026-03-02T04:00:00Z",
             "maintenance.0.*'patch'.*end after its start",

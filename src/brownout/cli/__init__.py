@@ -2,12 +2,20 @@
 
 import sys
 
-from brownout.cli import evaluate_commands, facts_commands, feedback_commands, probe_commands
+from brownout.cli import alert_commands, evaluate_commands, facts_commands, feedback_commands, probe_commands
 from brownout.cli.app import app
 from brownout.cli.talk import complain
 from brownout.domain.errors import BrownoutError, SettingsError
 
-__all__ = ["app", "evaluate_commands", "facts_commands", "feedback_commands", "main", "probe_commands"]
+__all__ = [
+    "alert_commands",
+    "app",
+    "evaluate_commands",
+    "facts_commands",
+    "feedback_commands",
+    "main",
+    "probe_commands",
+]
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """Commands and their options. Each imports what it needs when called, so that help does not wait for torch."""
 
 import json
+import shutil
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -28,7 +29,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-evaluate = typer.Typer(no_args_is_help=True, help="Judge forecasts, detection or diagnosis on a dataset folder.")
+evaluate = typer.Typer(
+    no_args_is_help=True,
+    help="Judge whole nights, or warnings, forecasts, detection or diagnosis, on a dataset folder.",
+)
 app.add_typer(evaluate, name="evaluate")
 
 Out = Annotated[Path, typer.Option(help="Folder for everything the command writes.", file_okay=False)]
@@ -37,11 +41,17 @@ Config = Annotated[Path | None, ConfigOption]
 DatasetFolder = Annotated[Path | None, typer.Option(help="Dataset folder to read.", exists=True, file_okay=False)]
 DatasetArgument = Annotated[Path, typer.Argument(help="Dataset folder.", exists=True, file_okay=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+KnowledgeFolder = Annotated[
+    Path | None,
+    typer.Option(help="Folder of a site's own metrics, drivers, faults and measurements.", file_okay=False),
+]
+TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%MZ"]
+"""Forms of a time (UTC)."""
 AsOf = Annotated[
     datetime | None,
     typer.Option(
         help="Make the night of that time (UTC), blind to what was measured later.",
-        formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%MZ"],
+        formats=TIMES,
     ),
 ]
 
@@ -121,7 +131,7 @@ def watch(*, out: Out, config: Config = None, as_of: AsOf = None) -> None:
     """Forecast, detect, diagnose, plan and report with the models of the last training."""
     from brownout.bootstrap import open_job
 
-    job = open_job(load_settings(config), out, as_of=_moment(as_of))
+    job = open_job(load_settings(config), out, as_of=moment(as_of))
     with job.alone("brownout watch"), progress_bars() as progress:
         page = job.run(progress=progress)
     _announce(page)
@@ -142,7 +152,8 @@ def doctor(
 
     from brownout.bootstrap import clock, doctor_surroundings
     from brownout.cli.doctor_table import show_checks
-    from brownout.operate.doctor import State, examine
+    from brownout.operate.checks import State
+    from brownout.operate.doctor import examine
 
     if telegraf_conf:
         _print_telegraf_conf()
@@ -160,9 +171,10 @@ def doctor(
 
 def _print_telegraf_conf() -> None:
     from brownout.ingest.mapping import TelegrafMapping
-    from brownout.operate.telemetry_coverage import telegraf_conf
+    from brownout.operate.telemetry_coverage import BROWNOUT, host_has, telegraf_conf
 
-    typer.echo(telegraf_conf(TelegrafMapping.load()), nl=False)
+    program = shutil.which("brownout") or BROWNOUT
+    typer.echo(telegraf_conf(TelegrafMapping.load(), host_has, program), nl=False)
 
 
 @app.command()
@@ -190,10 +202,7 @@ def simulate(  # noqa: PLR0913 - each option of a fleet is an option of the comm
     exclude_causes: Annotated[str, typer.Option(help="Causes never injected, separated by commas.")] = "",
     only_causes: Annotated[str, typer.Option(help="The only causes injected, separated by commas.")] = "",
     telemetry: Annotated[Telemetry, typer.Option(help="How much is measured.")] = Telemetry.FULL,
-    knowledge: Annotated[
-        Path | None,
-        typer.Option(help="Folder of a site's own metrics, drivers, faults and measurements.", file_okay=False),
-    ] = None,
+    knowledge: KnowledgeFolder = None,
 ) -> None:
     """Simulate a fleet into a dataset folder, with the truth about its faults, or into an InfluxDB like Telegraf."""
     from brownout.simulation import FleetSettings
@@ -284,7 +293,7 @@ def _run_flow(
             page = job.night(progress)
         return str(page), job.effects.lines(), job.effects.exit_code
 
-    job = open_job(_settings(config, dataset), out, as_of=_moment(as_of))
+    job = open_job(_settings(config, dataset), out, as_of=moment(as_of))
     with job.alone("brownout nightly"), prefect_environment(state=out / "prefect") as runtime:
         page, lines, code = run_with_prefect_or_without(
             runtime, flow=flow, plain=plain, tell=lambda problem: job.effects.fail("keep the run in Prefect", problem)
@@ -304,7 +313,8 @@ def _end(effects: "SideEffects") -> None:
         raise typer.Exit(effects.exit_code)
 
 
-def _moment(time: datetime | None) -> "np.datetime64 | None":
+def moment(time: datetime | None) -> "np.datetime64 | None":
+    """A time of the command line, which is UTC."""
     import numpy as np
 
     return None if time is None else np.datetime64(time.replace(tzinfo=None), "ms")

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
-from brownout.operate.doctor import Check, State
+from brownout.operate.checks import Check, State
 
 __all__ = ["show_checks"]
 
@@ -13,13 +14,19 @@ SIGNS = {State.GOOD: "[green]✔[/]", State.WARNING: "[yellow]![/]", State.BAD: 
 
 
 def show_checks(checks: Iterable[Check]) -> None:
-    """Findings on stdout, a line each, with what to do below it."""
+    """Findings on stdout, a line each with the first line of what to do, tables below theirs."""
     console = Console()
     for check in checks:
+        first = check.do.partition("\n")[0]
         console.print(
-            f"{SIGNS[check.state]} [bold]{escape(check.about)}[/]: {escape(check.found)}",
+            f"{SIGNS[check.state]} [bold]{escape(check.about)}[/]: {escape(check.found)}"
+            + (f" → {escape(first)}" if first else ""),
             highlight=False,
             soft_wrap=True,
         )
-        for line in check.do.splitlines():
-            console.print(f"    {escape(line)}", highlight=False, soft_wrap=True)
+        if check.table:
+            headings, *rows = check.table
+            table = Table(*map(escape, headings), box=None, pad_edge=False, padding=(0, 2, 0, 0))
+            for row in rows:
+                table.add_row(*map(escape, row))
+            console.print(table, highlight=False)

@@ -1,15 +1,21 @@
 """``brownout evaluate``: judge one part on a dataset folder."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from brownout.cli.app import DatasetArgument, Out, evaluate
+from brownout.cli.app import TIMES, Config, DatasetArgument, Out, evaluate, moment
 from brownout.cli.talk import progress_bars
 
-__all__ = ["EpisodesFrom", "detect", "diagnose", "forecast"]
+if TYPE_CHECKING:
+    from brownout.domain.ports import SampleStore
+    from brownout.settings import Settings
+
+__all__ = ["EpisodesFrom", "detect", "diagnose", "forecast", "night", "warnings"]
 
 
 class EpisodesFrom(StrEnum):
@@ -79,6 +85,73 @@ def diagnose(
             _show(evaluate_own(Dataset.open(dataset), out, delay, progress))
         else:
             _show(evaluate_diagnose(Dataset.open(dataset), out, delay, progress))
+
+
+NightsOption = Annotated[int | None, typer.Option(min=1, help="Nights, a day apart; default: the last 7.")]
+First = Annotated[
+    datetime | None,
+    typer.Option(help="Time of the first night (UTC); default: so that the last one ends the data.", formats=TIMES),
+]
+Steps = Annotated[int | None, typer.Option(min=1, help="Optimiser steps of each training, over the settings.")]
+Fleet = Annotated[Path, typer.Argument(help="Dataset folder, or a history.", exists=True, file_okay=False)]
+
+
+@evaluate.command()
+def night(  # noqa: PLR0913 - the protocol has this many knobs
+    fleet: Fleet,
+    *,
+    out: Out,
+    nights: NightsOption = None,
+    first: First = None,
+    train_steps: Steps = None,
+    config: Config = None,
+) -> None:
+    """Replay nights as they ship; write told, episodes and warnings (.parquet) and scores.json."""
+    from brownout.evaluate.evaluate_night import evaluate_night
+
+    store, settings = _replayed(fleet, config, train_steps)
+    with progress_bars() as progress:
+        _show(evaluate_night(store, out, settings=settings, nights=nights, first=moment(first), progress=progress))
+
+
+@evaluate.command()
+def warnings(  # noqa: PLR0913 - the protocol has this many knobs
+    fleet: Fleet,
+    *,
+    out: Out,
+    nights: NightsOption = None,
+    first: First = None,
+    every: Annotated[float, typer.Option(min=0.1, help="Hours from one origin to the next.")] = 6.0,
+    train_steps: Steps = None,
+    config: Config = None,
+) -> None:
+    """Warn from rolling origins, beside predict_linear, Holt-Winters and naive peers; write warnings, peers, scores."""
+    from brownout.evaluate.evaluate_warnings import evaluate_warnings
+
+    store, settings = _replayed(fleet, config, train_steps)
+    with progress_bars() as progress:
+        _show(
+            evaluate_warnings(
+                store, out, settings=settings, nights=nights, first=moment(first), every_h=every, progress=progress
+            )
+        )
+
+
+def _replayed(fleet: Path, config: Path | None, train_steps: int | None) -> tuple["SampleStore", "Settings"]:
+    """The samples and the settings of a replay; a folder with a history.json is a history."""
+    from brownout.domain.metrics import Catalogue
+    from brownout.settings import load_settings
+    from brownout.store.dataset import Dataset
+    from brownout.store.history import History
+
+    settings = load_settings(config)
+    if train_steps is not None:
+        shorter = settings.forecast.model_copy(update={"train_steps": train_steps})
+        settings = settings.model_copy(update={"forecast": shorter})
+    for folder in (fleet, fleet / "history"):
+        if (folder / "history.json").exists():
+            return History.open(folder), settings
+    return Dataset.open(fleet, catalogue=Catalogue.load(settings.knowledge)), settings
 
 
 def _show(scores: Mapping[str, object]) -> None:

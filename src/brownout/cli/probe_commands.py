@@ -28,40 +28,46 @@ class Signal(StrEnum):
     NONE = "none"
 
 
+Targets = Annotated[
+    list[str] | None,
+    typer.Argument(help="vnc://HOST:PORT, spice://HOST:PORT, ws://…, a file of them, or a hypervisor's URI."),
+]
+Prepared = Annotated[
+    list[str] | None, typer.Option(help="Name of a guest that is prepared for keys; it alone gets them.")
+]
+PasswordFile = Annotated[
+    Path | None, typer.Option(help="Password of VNC consoles; else BROWNOUT_VNC_PASSWORD.", exists=True)
+]
+Certificates = Annotated[
+    Path | None, typer.Option(help="Certificates to trust besides those of the system.", exists=True)
+]
+Anonymous = Annotated[bool, typer.Option("--anonymous-tls", help="Let vnc+tls:// do without a certificate.")]
+InfluxConfig = Annotated[
+    Path | None, typer.Option(help="Settings file with the InfluxDB to write to.", exists=True, dir_okay=False)
+]
+Execd = Annotated[Signal | None, typer.Option(help="Run below Telegraf's inputs.execd, with its setting signal.")]
+HalfAnHour = Annotated[
+    bool, typer.Option("--baseline", help="Half an hour, then the mean of each console and whether it will do.")
+]
+
+
 @app.command()
 def probe(  # noqa: PLR0913 - each setting of a probe is an option of the command
-    targets: Annotated[
-        list[str] | None,
-        typer.Argument(help="vnc://HOST:PORT, spice://HOST:PORT, ws://…, a file of them, or a hypervisor's URI."),
-    ] = None,
+    targets: Targets = None,
     *,
     count: Annotated[int, typer.Option(min=0, help="Rounds; 0 = endless.")] = 0,
     interval: Annotated[float | None, typer.Option(min=0.1, help="Seconds between two rounds; 10 by default.")] = None,
     timeout: Annotated[float, typer.Option(help="Seconds for a connection, at most 2.")] = 2.0,
     modes: Annotated[str, typer.Option(help="Of handshake, update, full, window; with commas.")] = "handshake,update",
-    inject: Annotated[
-        list[str] | None, typer.Option(help="Name of a guest that is prepared for keys; it alone gets them.")
-    ] = None,
+    inject: Prepared = None,
     vantage: Annotated[str, typer.Option(help="The tag vantage: from where it is looked.")] = "",
     command: Annotated[str, typer.Option(help="A command that prints targets, run once a minute.")] = "",
-    password_file: Annotated[
-        Path | None, typer.Option(help="Password of VNC consoles; else BROWNOUT_VNC_PASSWORD.", exists=True)
-    ] = None,
-    ca_file: Annotated[
-        Path | None, typer.Option(help="Certificates to trust besides those of the system.", exists=True)
-    ] = None,
-    anonymous_tls: Annotated[
-        bool, typer.Option("--anonymous-tls", help="Let vnc+tls:// do without a certificate.")
-    ] = False,
-    config: Annotated[
-        Path | None, typer.Option(help="Settings file with the InfluxDB to write to.", exists=True, dir_okay=False)
-    ] = None,
-    execd: Annotated[
-        Signal | None, typer.Option(help="Run below Telegraf's inputs.execd, with its setting signal.")
-    ] = None,
-    baseline: Annotated[
-        bool, typer.Option("--baseline", help="Half an hour, then the mean of each console and whether it will do.")
-    ] = False,
+    password_file: PasswordFile = None,
+    ca_file: Certificates = None,
+    anonymous_tls: Anonymous = False,
+    config: InfluxConfig = None,
+    execd: Execd = None,
+    baseline: HalfAnHour = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the baseline as JSON.")] = False,
 ) -> None:
     """Measure VNC and SPICE consoles as a viewer would, without disturbing one."""

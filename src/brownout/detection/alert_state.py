@@ -1,17 +1,18 @@
 """State kept from night to night: episodes that continue, and what people said about similar ones."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
 
-from brownout.domain.findings import Episode, Shift, SuppressedEpisode, SuppressionReason
+from brownout.domain.findings import Diagnosis, Episode, Shift, SuppressedEpisode, SuppressionReason
 from brownout.domain.night import Night
 from brownout.domain.verdicts import ABOUT, Said, Verdict
 from brownout.numerics.slots import days
 
-__all__ = ["AlertState", "ReviewedEpisodes"]
+__all__ = ["AlertState", "ReviewedEpisodes", "with_known_ids"]
 
 GAP = np.timedelta64(30 * 60_000, "ms")
 """An episode that begins so soon after the end of a known open one continues it."""
@@ -103,15 +104,55 @@ class AlertState:
         return reason
 
 
+def with_known_ids(diagnoses: Sequence[Diagnosis], known: Mapping[str, tuple[str, ...]]) -> tuple[Diagnosis, ...]:
+    """Incidents under the ids of those of the last night with the same episodes; each id is given once.
+
+    ``known`` are the ids of the episodes of each incident. What shares the largest part comes first; where nothing is
+    shared, the id stays the incident's own, and one that belongs to another incident is not taken from it.
+    """
+    shared = sorted(
+        (
+            (len(own & old) / len(own | old), place, name)
+            for place, own in enumerate(set(diagnosis.episodes) for diagnosis in diagnoses)
+            for name, old in ((name, set(members)) for name, members in known.items())
+            if own & old
+        ),
+        key=lambda pair: (-pair[0], pair[1], pair[2]),
+    )
+    given: dict[int, str] = {}
+    for _, place, name in shared:
+        if place not in given and name not in given.values():
+            given[place] = name
+    taken = {*known, *given.values()}
+    return tuple(
+        replace(diagnosis, id=given.get(place) or _free(diagnosis.id, taken))
+        for place, diagnosis in enumerate(diagnoses)
+    )
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """An id that no other incident has, which is then taken."""
+    while name in taken:
+        name = hashlib.sha256(name.encode()).hexdigest()[:12]
+    taken.add(name)
+    return name
+
+
 def _continued(episode: Episode, free: list[Episode]) -> Episode:
     """The episode under the id and start of the known one that it continues, which is removed from the list."""
     for known in free:
         overlaps = episode.start <= known.end + (GAP if known.open else NONE) and episode.end >= known.start
-        if known.entity == episode.entity and overlaps:
+        if known.entity == episode.entity and overlaps and _same_metrics(known, episode):
             free.remove(known)
             start = min(known.start, episode.start)
             return replace(episode, id=known.id, start=start, severity=max(known.severity, episode.severity))
     return episode
+
+
+def _same_metrics(known: Episode, episode: Episode) -> bool:
+    """Whether a metric moved in both, as far as anybody knows which did: else they are of different faults."""
+    own, other = ({mover.series.metric for mover in one.movers} for one in (known, episode))
+    return not own or not other or bool(own & other)
 
 
 def _similar(episode: Episode, other: Episode) -> bool:

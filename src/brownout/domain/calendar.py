@@ -99,7 +99,7 @@ class Announced:
     entities
         How many entities it covers.
     unknown
-        Its patterns that match no entity.
+        Its patterns that no entity has.
     """
 
     name: str

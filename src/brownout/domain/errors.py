@@ -1,6 +1,7 @@
 """Errors that say what happened, with the value seen, and what to do about it."""
 
 __all__ = [
+    "AlertError",
     "BrownoutError",
     "DataError",
     "DatabaseError",
@@ -80,3 +81,14 @@ class TrackingError(BrownoutError):
 
 class OrchestrationError(BrownoutError):
     """The server that keeps the runs of the flow (Prefect) cannot be started or reached."""
+
+
+class AlertError(BrownoutError):
+    """A receiver of alerts that cannot be reached, refuses, or did not answer in time.
+
+    ``uncertain`` says that what was sent may have arrived: no answer came before the time was over.
+    """
+
+    def __init__(self, what: str, *, remedy: str, uncertain: bool = False) -> None:
+        super().__init__(what, remedy=remedy)
+        self.uncertain = uncertain

@@ -10,13 +10,24 @@ import numpy as np
 import pyarrow as pa
 
 from brownout.domain.entities import Topology
-from brownout.domain.findings import AnomalyScores
+from brownout.domain.findings import AnomalyScores, Notice, TimedAlert
 from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.metrics import Metric
 from brownout.domain.panel import Panel
 
-__all__ = ["Detector", "Forecaster", "Progress", "Run", "SampleStore", "Span", "Tracker", "no_progress"]
+__all__ = [
+    "AlertReceiver",
+    "Detector",
+    "Forecaster",
+    "NoticeChannel",
+    "Progress",
+    "Run",
+    "SampleStore",
+    "Span",
+    "Tracker",
+    "no_progress",
+]
 
 Progress = Callable[[str, float], None]
 """Called with a stage and the share done, 0 … 1."""
@@ -114,3 +125,24 @@ class Tracker(Protocol):
 
     def fetch(self, uri: str, folder: Path) -> Path:
         """Copy the artifacts behind a URI into a folder."""
+
+
+class AlertReceiver(Protocol):
+    """Keeps alerts by their labels and groups, routes and silences them: sending one again changes nothing."""
+
+    def send(self, alerts: Sequence[TimedAlert]) -> None:
+        """Send alerts; those whose end is over are resolved. Raises AlertError."""
+
+
+class NoticeChannel(Protocol):
+    """A way to people: each notice is a message, an entry in a chat, a page."""
+
+    @property
+    def name(self) -> str:
+        """What it is called, without anything secret; stable from run to run."""
+
+    def send(self, notice: Notice) -> None:
+        """Send a notice; raises AlertError."""
+
+    def resolve(self, notice: Notice) -> None:
+        """Say that all that a notice was about is over, where the channel keeps a state; raises AlertError."""

@@ -19,6 +19,10 @@ class Repair(StrEnum):
     COUNTER_RESET = "counter resets: the rate across the reset was dropped"
     MERGED = "further rows within one interval: averaged"
     NO_TIME = "rows without a time or an entity: dropped"
+    NO_ENTITY = "samples whose tags name no entity (named here: their source): dropped"
+    IN_GUEST = "samples of an agent inside a guest, whose host is the guest itself: left out"
+    TOLD_APART = "samples of guests of one name on several hosts: told as one guest a host"
+    ELSEWHERE = "samples of a guest from a host that it was not on: left out"
     CLOCK_JUMP = "rows more than 60 days away from the rest of the entity's data: dropped"
 
 

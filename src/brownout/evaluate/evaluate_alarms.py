@@ -3,7 +3,7 @@
 from collections import Counter
 
 from brownout.diagnosis.knowledge.knowledge_base import Knowledge
-from brownout.evaluate.replay import OwnNights
+from brownout.evaluate.own_nights import OwnNights
 from brownout.evaluation.alarm_scores import alarm_scores
 from brownout.evaluation.finding_scores import unfounded
 from brownout.store.dataset import Dataset

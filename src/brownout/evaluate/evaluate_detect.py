@@ -21,12 +21,13 @@ from brownout.domain.panel import Float, Panel
 from brownout.domain.ports import Progress, no_progress
 from brownout.domain.truth import Anomaly
 from brownout.evaluate.evaluate_alarms import judge_alarms
-from brownout.evaluate.replay import OwnNights, can_be_diagnosed, nights_of, own_nights
+from brownout.evaluate.own_nights import OwnNights, can_be_diagnosed, own_nights
+from brownout.evaluate.replay import nights_of
 from brownout.evaluation.alarm_tracks import AlarmTrack, incident_scores
 from brownout.evaluation.detection_scores import event_scores, point_scores
 from brownout.evaluation.volume import volume_under_pr
 from brownout.ingest.clean import clean
-from brownout.nightly.spans import NightSpan
+from brownout.nightly.night_span import NightSpan
 from brownout.settings import Settings
 from brownout.store.atomic import atomic_path
 from brownout.store.dataset import Dataset

@@ -9,7 +9,8 @@ import numpy as np
 from brownout.domain.findings import UNKNOWN, Cause, Diagnosis
 from brownout.domain.ports import Progress, no_progress
 from brownout.evaluate.evaluate_diagnose import Judging, write_rankings
-from brownout.evaluate.replay import nights_of, own_nights
+from brownout.evaluate.own_nights import own_nights
+from brownout.evaluate.replay import nights_of
 from brownout.evaluation.finding_scores import false_causes, match
 from brownout.settings import Settings
 from brownout.store.dataset import Dataset

@@ -4,67 +4,39 @@ Each night is ``brownout.nightly.run``; nothing of it is repeated here.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 
 from brownout.detection.alert_state import AlertState
-from brownout.detection.episodes.segmentation import in_progress
 from brownout.domain.calendar import Calendar
-from brownout.domain.findings import AnomalyScores, Diagnosis, Episode, SuppressedEpisode
-from brownout.domain.metrics import Catalogue
+from brownout.domain.errors import HistoryError
 from brownout.domain.ports import Progress, SampleStore, no_progress
-from brownout.evaluation.alarm_tracks import AlarmTrack
+from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.nightly.context import NightContext, NightModels
+from brownout.nightly.night_span import LEARNED_SHARE, NightSpan
 from brownout.nightly.run import NightResult, run
-from brownout.nightly.spans import LEARNED_SHARE, NightSpan
-from brownout.nightly.train import fit_detector
+from brownout.nightly.train import fit_detector, fit_forecaster
 from brownout.numerics.slots import days
 from brownout.settings import Settings
 from brownout.store.as_of import StoreAsOf
 
-__all__ = ["OwnNights", "can_be_diagnosed", "held_over", "nights_of", "own_nights", "replay"]
+__all__ = [
+    "NIGHTS",
+    "Replayed",
+    "context_at",
+    "end_of",
+    "night_models",
+    "night_times",
+    "nights_of",
+    "replay",
+    "replay_nights",
+]
 
-Times = npt.NDArray[np.datetime64]
-Marks = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class OwnNights:
-    """What all nights found together.
-
-    Attributes
-    ----------
-    found, quiet
-        Every episode, and those of them that are not alarmed, with the reason.
-    diagnoses, artefacts
-        What was said of incidents that are alarmed, and of those that are not.
-    tracks
-        When an episode was known to be going on, alarmed or not, one track an entity.
-    """
-
-    found: tuple[Episode, ...]
-    suppressed: tuple[SuppressedEpisode, ...]
-    diagnoses: tuple[Diagnosis, ...]
-    artefacts: tuple[Diagnosis, ...]
-    tracks: tuple[AlarmTrack, ...]
-
-    @property
-    def alarmed(self) -> tuple[Episode, ...]:
-        """Episodes that raise an alarm."""
-        muted = {one.episode.id for one in self.suppressed}
-        return tuple(episode for episode in self.found if episode.id not in muted)
-
-    def alarms(self) -> tuple[AlarmTrack, ...]:
-        """The tracks, of the episodes that raise an alarm only."""
-        return tuple(_of_episodes(track, self.alarmed) for track in self.tracks)
-
-
-def can_be_diagnosed(store: SampleStore) -> bool:
-    """Whether a diagnosis has what it needs: metrics of the catalogue, and what hangs on what."""
-    named = Catalogue.load().metrics
-    return any(metric.name in named for metric in store.metrics) and any(entity.parent for entity in store.topology)
+NIGHTS = 7
+"""Nights that are replayed where nobody says how many."""
+DAY = days(1)
 
 
 def nights_of(store: SampleStore, settings: Settings, first: np.datetime64 | None) -> Iterator[NightSpan]:
@@ -77,6 +49,35 @@ def nights_of(store: SampleStore, settings: Settings, first: np.datetime64 | Non
         window = end
 
 
+def end_of(store: SampleStore) -> np.datetime64:
+    """Just after the slot in which the samples end at half of the entities: clocks that run ahead move no night.
+
+    Raises HistoryError where there are no samples.
+    """
+    spans = list(store.spans().values())
+    if not spans:
+        raise HistoryError(f"{store.name} has no samples.", remedy="Give a data set or a history that has some.")
+    lasts = np.sort(np.array([span.last for span in spans], "datetime64[ms]"))
+    step = np.timedelta64((store.interval_s or min(span.interval_s for span in spans)) * 1000, "ms")
+    zero = np.datetime64(0, "ms")
+    end: np.datetime64 = zero + ((lasts[len(lasts) // 2] - zero) // step + 1) * step
+    return end
+
+
+def night_times(
+    store: SampleStore, *, number: int | None = None, first: np.datetime64 | None = None
+) -> tuple[np.datetime64, ...]:
+    """Times of nights, a day apart: from ``first`` on, else the last ones of the data, each with a day before it."""
+    end = end_of(store)
+    if first is None:
+        earliest = min(span.first for span in store.spans().values()) + DAY
+        wanted = number or NIGHTS
+        times = [end - back * DAY for back in range(wanted - 1, -1, -1)]
+        return tuple(time for time in times if time >= earliest) or (end,)
+    count = int((end - first) // DAY) + 1
+    return tuple(first + night * DAY for night in range(count if number is None else min(number, count)))
+
+
 def replay(  # noqa: PLR0913 - each is something that a night reads
     store: SampleStore,
     settings: Settings,
@@ -86,15 +87,13 @@ def replay(  # noqa: PLR0913 - each is something that a night reads
     late_s: float = 0.0,
     progress: Progress = no_progress,
 ) -> Iterator[NightResult]:
-    """Run one night after the other with a detector of its own and without forecasts.
+    """Run one night after the other with a detector of its own and without forecasts, each on the span given.
 
     ``late_s`` pretends that each episode was noticed so many seconds later.
     """
     state = AlertState()
     for done, span in enumerate(spans):
-        context = NightContext.build(
-            StoreAsOf(store, span.end), settings, created=span.end, calendar=calendar, state=state, keep_points=True
-        )
+        context = context_at(store, settings, span.end, calendar=calendar, state=state, keep_points=True)
         context = replace(context, span=span, late_s=late_s)
         result = run(context.with_models(NightModels(detector=fit_detector(context))))
         state = AlertState.after(result.night)
@@ -102,83 +101,59 @@ def replay(  # noqa: PLR0913 - each is something that a night reads
         yield result
 
 
-def own_nights(
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Replayed:
+    """A night that was replayed: when, the context with its models, and what it found."""
+
+    time: np.datetime64
+    context: NightContext
+    result: NightResult
+
+
+def replay_nights(
     store: SampleStore,
     settings: Settings,
-    spans: Sequence[NightSpan],
-    progress: Progress = no_progress,
+    times: Sequence[np.datetime64],
     *,
-    delay_s: float = 0.0,
-) -> OwnNights:
-    """What all nights found together; what goes on for nights is one episode and one incident, as it was told last."""
-    log = _Log()
-    for result in replay(store, settings, spans, late_s=delay_s, progress=progress):
-        log.add(result)
-    return log.nights()
+    calendar: Calendar | None = None,
+    progress: Progress = no_progress,
+) -> Iterator[Replayed]:
+    """Run the nights of some times as they ship: trained from the night before, with its state, forecasts and all."""
+    state, champion = AlertState(), None
+    for done, time in enumerate(times):
+        context = context_at(store, settings, time, calendar=calendar, state=state)
+        told = partial(_share_of, progress, done, len(times))
+        models = night_models(context, champion, told)
+        champion = models.forecaster
+        context = context.with_models(replace(models, detector=fit_detector(context, told)))
+        result = run(context, progress=told)
+        state = AlertState.after(result.night)
+        yield Replayed(time=time, context=context, result=result)
 
 
-@dataclass(slots=True)
-class _Log:
-    """What all nights have found: the last word on each episode and incident, and marks by entity."""
-
-    episodes: dict[str, Episode] = field(default_factory=dict)
-    suppressed: dict[str, SuppressedEpisode] = field(default_factory=dict)
-    diagnoses: dict[str, Diagnosis] = field(default_factory=dict)
-    artefacts: dict[str, Diagnosis] = field(default_factory=dict)
-    marks: dict[str, list[tuple[int, Times, Marks]]] = field(default_factory=dict)
-
-    def add(self, result: NightResult) -> None:
-        """Keep a night; what was alarmed in any night is alarmed."""
-        night = result.night
-        self.episodes |= {episode.id: episode for episode in night.episodes}
-        self.suppressed |= {one.episode.id: one for one in night.suppressed}
-        self.suppressed = {name: one for name, one in self.suppressed.items() if name not in self.episodes}
-        self.diagnoses |= {diagnosis.id: diagnosis for diagnosis in night.diagnoses}
-        self.artefacts |= {diagnosis.id: diagnosis for batch in result.batches for diagnosis in batch.artefacts}
-        for shard in result.shards:
-            scores = shard.detection.scores
-            if scores is not None:
-                self._mark(scores, shard.detection.episodes)
-
-    def _mark(self, scores: AnomalyScores, episodes: Sequence[Episode]) -> None:
-        levels = scores.scores if scores.levels is None else scores.levels
-        marks = held_over(in_progress(levels, scores.interval_s), scores, episodes)
-        for row, entity in enumerate(scores.entities):
-            self.marks.setdefault(entity, []).append((scores.interval_s, scores.times, marks[row]))
-
-    def nights(self) -> OwnNights:
-        """Everything together."""
-        return OwnNights(
-            found=(*self.episodes.values(), *(one.episode for one in self.suppressed.values())),
-            suppressed=tuple(self.suppressed.values()),
-            diagnoses=tuple(self.diagnoses.values()),
-            artefacts=tuple(self.artefacts.values()),
-            tracks=self._tracks(),
-        )
-
-    def _tracks(self) -> tuple[AlarmTrack, ...]:
-        return tuple(
-            AlarmTrack(
-                entity,
-                float(parts[0][0]),
-                np.concatenate([times for _, times, _ in parts]),
-                np.concatenate([marks for _, _, marks in parts]),
-            )
-            for entity, parts in self.marks.items()
-        )
+def night_models(
+    context: NightContext, champion: SelectedForecaster | None, progress: Progress = no_progress
+) -> NightModels:
+    """The forecaster and the outlook that a night trains, from those of the night before."""
+    forecaster, outlook = fit_forecaster(context, champion, progress)
+    return NightModels(forecaster=forecaster, outlook=outlook)
 
 
-def held_over(marks: Marks, scores: AnomalyScores, found: Sequence[Episode]) -> Marks:
-    """Marks with those of what goes on from the night before: it needs no new confirmation."""
-    held = marks.copy()
-    rows = {entity: row for row, entity in enumerate(scores.entities)}
-    for episode in found:
-        if len(scores.times) and episode.start < scores.times[0]:
-            held[rows[episode.entity]] |= scores.times < episode.end
-    return held
+def context_at(  # noqa: PLR0913 - each is something that a night reads
+    store: SampleStore,
+    settings: Settings,
+    time: np.datetime64,
+    *,
+    calendar: Calendar | None = None,
+    state: AlertState | None = None,
+    keep_points: bool = False,
+) -> NightContext:
+    """What the night of a time reads: nothing that was measured later."""
+    return NightContext.build(
+        StoreAsOf(store, time), settings, created=time, calendar=calendar, state=state, keep_points=keep_points
+    )
 
 
-def _of_episodes(track: AlarmTrack, episodes: Sequence[Episode]) -> AlarmTrack:
-    """The runs of a track that overlap one of the episodes."""
-    own = [episode for episode in episodes if episode.entity == track.entity]
-    return track.only([(episode.start, episode.end) for episode in own])
+def _share_of(progress: Progress, done: int, total: int, stage: str, share: float) -> None:
+    """Progress of one night of several."""
+    progress(f"night {done + 1} of {total}: {stage}", share)

@@ -27,6 +27,7 @@ from brownout.forecasting.lstm_settings import LstmSettings
 from brownout.forecasting.model_files import read_card, write_card
 from brownout.forecasting.network.lstm import LstmForecaster
 from brownout.forecasting.parts import ALL_PARTS, ForecastParts, Part
+from brownout.forecasting.present import joined_weights, mixed_with_trends, trends_of, with_first_step
 from brownout.forecasting.selection.calibration import BANDS, Calibration, bands_of, beyond, outer_of
 from brownout.forecasting.selection.held_out import (
     Candidates,
@@ -173,10 +174,27 @@ class SelectedForecaster:
         the request, as far as that helped in the backtest.
         """
         direct, chosen = self.direct_and_chosen(request)
-        if not self.cold_.shares:
-            return chosen
+        rows = rows_of(request.panel, request.origins if chosen.series else ())
+        if self.parts.has(Part.LOCAL_TREND):
+            chosen = mixed_with_trends(chosen, trends_of(rows, request.horizon, self._chosen_at))
+        if self.cold_.shares:
+            chosen = self._with_newcomers(request, rows, direct, chosen)
+        values, outer = chosen.values, outer_of(chosen)
+        if self.parts.has(Part.CONTINUITY):
+            values, outer = with_first_step(values, outer, rows)
+        values = clip_to_bounds(values, rows)
+        return replace(chosen, values=values, outer=clip_to_bounds(beyond(outer, values), rows))
+
+    def _chosen_at(self, panel: Panel, origin: int, steps: int) -> Forecasts:
+        """Forecasts of a panel by the chosen forecasters alone."""
+        request = ForecastRequest(panel, (origin,), self.settings.horizon)
+        made = self.direct_and_chosen(request)[1]
+        return replace(made, values=made.values[:, :steps], outer=None)
+
+    def _with_newcomers(self, request: ForecastRequest, rows: Rows, direct: Forecasts, chosen: Forecasts) -> Forecasts:
+        """The chosen forecasts, of what has less than a day of past with those of its siblings."""
         panel, horizon = request.panel, request.horizon
-        rows, values, outer = rows_of(panel, request.origins), chosen.values, outer_of(chosen)
+        values, outer = chosen.values, outer_of(chosen)
         makers = np.array(chosen.makers, object)
         others = [p for p in request.siblings if p is not panel and p.interval_s == panel.interval_s]
         newcomers = forecast_newcomers(
@@ -190,7 +208,7 @@ class SelectedForecaster:
             part = Rows(panel, rows.origins[places], rows.entities[places], rows.metrics[places])
             values[places], outer[places] = clip_to_bounds(made.values, part), clip_to_bounds(outer_of(made), part)
             makers[places] = made.makers
-        return replace(chosen, makers=tuple(makers.tolist()))
+        return replace(chosen, values=values, outer=outer, makers=tuple(makers.tolist()))
 
     def direct_and_chosen(self, request: ForecastRequest) -> tuple[Forecasts, Forecasts]:
         """The LSTM's forecasts before calibration, and those of the chosen forecasters; siblings are not read."""
@@ -214,22 +232,26 @@ class SelectedForecaster:
     def _chosen(self, direct: Forecasts, request: ForecastRequest) -> tuple[Float, Float, npt.NDArray[np.str_]]:
         """Values and outer quantiles by the forecasters chosen, and the name of each step's: ``[row, step]``."""
         horizon = request.horizon
-        values, outer = self.calibration_.apply(direct), self.calibration_.outer(direct)
+        made = {LstmForecaster.name: (self.calibration_.apply(direct), self.calibration_.outer(direct))}
         unseen = (SeasonalNaive.name,) * BANDS
         by_band = np.array([self.bands_.get(series.metric, unseen) for series in direct.series], str)
         by_step = by_band.reshape(-1, BANDS)[:, bands_of(horizon, self.settings.horizon)]
         for rival in self.rivals:
-            theirs = by_step == rival.name
-            if theirs.any():
-                made = rival.predict(request)
-                values[theirs], outer[theirs] = made.values[theirs], outer_of(made)[theirs]
-        theirs = by_step == LoadModel.name
-        covariates = ConsoleCovariates.of(request) if theirs.any() else None
+            if (by_step == rival.name).any():
+                theirs = rival.predict(request)
+                made[rival.name] = theirs.values, outer_of(theirs)
+        covariates = ConsoleCovariates.of(request) if (by_step == LoadModel.name).any() else None
         if covariates is not None and covariates.ahead:
-            blended = self.loads_.blended(direct, (values, outer), covariates)
-            values[theirs], outer[theirs] = (part[theirs] for part in blended)
+            made[LoadModel.name] = self.loads_.blended(direct, made[LstmForecaster.name], covariates)
         else:
-            by_step = np.where(theirs, LstmForecaster.name, by_step)
+            by_step = np.where(by_step == LoadModel.name, LstmForecaster.name, by_step)
+        values, outer = (np.zeros_like(part) for part in made[LstmForecaster.name])
+        for name, (paths, bounds) in made.items():
+            weights = (by_step == name).astype(np.float32)
+            if self.parts.has(Part.CONTINUITY):
+                weights = joined_weights(by_step == name)
+            values += weights[..., None] * paths
+            outer += weights[..., None] * bounds
         return values, outer, by_step
 
     def covariates_ahead(

@@ -1,7 +1,7 @@
 """Canonical samples: raw telemetry becomes one row for each entity and slot with one column for each metric."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -12,11 +12,12 @@ import pyarrow as pa
 
 from brownout.domain.entities import Entity, EntityKind
 from brownout.domain.repairs import Repair, Repairs
-from brownout.ingest.counters import LONGEST_GAP_MS
+from brownout.ingest.counters import LONGEST_GAP_MS, rates
 from brownout.ingest.entity_registry import Registry, Sighting, placements_of
+from brownout.ingest.identity import LONGEST_MIGRATION_MS, Identity, overlap_ms
 from brownout.ingest.mapping import MeasurementSource, Names, TelegrafMapping
 from brownout.ingest.raw import MeasurementSchema, Raw, Request, TelemetryDatabase
-from brownout.ingest.slot_frame import RawFrame, held, latest_before
+from brownout.ingest.slot_frame import RawFrame, gathered_every, held, latest_before
 from brownout.numerics.arrays import Doubles, Index, Marks
 from brownout.numerics.slots import epoch_ms
 
@@ -28,6 +29,8 @@ Runs = list[tuple[int, int]]
 
 LONGEST_ABSENCE = 3
 """Slots without a row after which an entity may have been on another host meanwhile."""
+AT_ONCE_MS = 1000
+"""What is gathered at one time is written within a second."""
 READ_AHEAD = 2
 """Measurements that are read ahead while one is processed."""
 
@@ -70,28 +73,61 @@ class Canonicaliser:
     interval_s: int
     names: Names = field(default_factory=Names)
 
-    def read(self, start: np.datetime64, end: np.datetime64, schemas: Mapping[str, MeasurementSchema]) -> Canonical:
-        """All metrics from start until before end, whole slots; what nobody writes is left out."""
+    def read(
+        self,
+        start: np.datetime64,
+        end: np.datetime64,
+        schemas: Mapping[str, MeasurementSchema],
+        known: Sequence[Entity] = (),
+    ) -> Canonical:
+        """All metrics from start until before end, whole slots; what nobody writes is left out.
+
+        ``known`` are the entities of the history: who was a guest then is one still, while nothing says so.
+        """
+        identity = Identity.recalled(known)
+        while True:
+            apart = set(identity.apart)
+            found = self._read(start, end, schemas, identity)
+            identity.apart |= identity.both()
+            if identity.apart == apart:
+                return found
+
+    def _read(
+        self,
+        start: np.datetime64,
+        end: np.datetime64,
+        schemas: Mapping[str, MeasurementSchema],
+        identity: Identity,
+    ) -> Canonical:
         lead = start - np.timedelta64(LONGEST_GAP_MS, "ms")
-        registry, columns, repairs = Registry(self.interval_s * 1000), list[Column](), Repairs()
-        foreign: dict[str, Raw] = {}
-        wanted = {name: sources for name, sources in self.mapping.measurements.items() if name in schemas}
+        reading = Reading(Registry(self.interval_s * 1000), identity, epoch_ms(start))
+        columns = list[Column]()
+        wanted = self._guests_first(schemas)
         answers = _ahead(
             lambda item: self._fetch(item[0], item[1], schemas, (lead, end)), list(wanted.items()), READ_AHEAD
         )
         for sources, raw in zip(wanted.values(), answers, strict=True):
-            repairs += Repairs(rows=int((raw.times >= epoch_ms(start)).sum()))
+            reading.repairs += Repairs(rows=int((raw.times >= epoch_ms(start)).sum()))
             for source in sources:
                 for name, _ in source.foreign:
-                    if name in schemas and name not in foreign:
-                        foreign[name] = self._fetch_foreign(name, schemas, (lead, end))
-                frame, owners = self._frame(source, raw, foreign, registry)
+                    if name in schemas and name not in reading.foreign:
+                        reading.foreign[name] = self._fetch_foreign(name, schemas, (lead, end))
+                frame, owners = self._frame(source, raw, reading)
                 evaluated, counted = _evaluate(
                     source, frame, owners, (self._slot(start), self._slot(end), self.interval_s)
                 )
                 columns += evaluated
-                repairs += counted
-        return Canonical(tuple(self._tables(columns)), registry.entities(), repairs)
+                reading.repairs += counted
+        return Canonical(tuple(self._tables(columns)), reading.registry.entities(), reading.repairs)
+
+    def _guests_first(self, schemas: Mapping[str, MeasurementSchema]) -> dict[str, tuple[MeasurementSource, ...]]:
+        """Sources by measurement that is there, those that tell of guests first: they say which hosts are guests."""
+        used = {
+            name: tuple(source for source in sources if source.in_use(schemas))
+            for name, sources in self.mapping.measurements.items()
+        }
+        there = [(name, sources) for name, sources in used.items() if sources]
+        return dict(sorted(there, key=lambda item: not any(source.tells_of(EntityKind.VM) for source in item[1])))
 
     def _fetch(
         self,
@@ -122,50 +158,61 @@ class Canonicaliser:
             return Raw.empty(())
         return self.database.read(Request(measurement=name, fields=fields, start=span[0], end=span[1]))
 
-    def _frame(
-        self, source: MeasurementSource, raw: Raw, foreign: Mapping[str, Raw], registry: Registry
-    ) -> tuple[RawFrame, list[str]]:
+    def _frame(self, source: MeasurementSource, raw: Raw, reading: "Reading") -> tuple[RawFrame, list[str]]:
         """Rows that the source takes, with the entity of each series; returns the names of the entities too."""
-        aliased = [self._aliased(found) for found in raw.tags]
-        tags = [found | {tag: rule.value(found) for tag, rule in source.capture.items()} for found in aliased]
-        chains = [
-            source.entities(named) if self._takes(source, found, named) else ()
-            for found, named in zip(aliased, tags, strict=True)
-        ]
+        tags, chains = self._named(source, raw, reading)
         places: dict[str, int] = {}
         owner = np.array([places.setdefault(c[0].id, len(places)) if c else -1 for c in chains], np.int64)
         keep = owner[raw.series] >= 0 if len(raw) else np.zeros(0, bool)
-        raw = replace(raw, tags=tuple(tags))
+        raw = replace(raw, tags=tags)
         for (measurement, name), values in source.only.items():
-            state = self._latest(raw, foreign.get(measurement), name)
+            state = self._latest(raw, reading.foreign.get(measurement), name)
             keep &= np.isnan(state) | np.isin(state, values)
         seen = _runs(raw.series[keep], raw.times[keep], LONGEST_ABSENCE * self.interval_s * 1000, chains)
         for place, runs in seen.items():
-            registry.add(chains[place], runs, source.facts(tags[place]), configured_only=bool(source.labels))
-        keep[keep] = self._at_home(raw.series[keep], raw.times[keep], seen, chains)
-        series, times = raw.series[keep], raw.times[keep]
-        own = {column: place for place, column in enumerate(raw.fields)}
-        fields = {name: raw.values[keep, own[name]] for name in raw.fields}
+            reading.registry.add(chains[place], runs, source.facts(tags[place]), configured_only=bool(source.labels))
+        if source.only:  # a domain that is shut off may be defined on several hosts
+            reading.notice(seen, chains)
+        home = self._at_home(raw.series[keep], raw.times[keep], seen, chains)
+        away = np.flatnonzero(keep)[~home]
+        for place, number in reading.rows(raw, away).items():
+            reading.count(Repair.ELSEWHERE, chains[place][0].id, number)
+        keep[keep] = home
+        kept = Raw(raw.fields, raw.tags, raw.series[keep], raw.times[keep], raw.values[keep])
+        fields = {name: kept.values[:, place] for place, name in enumerate(raw.fields)}
         fields |= {alias: fields[name] for alias, name in source.fields.items() if name in fields}
-        kept = Raw(raw.fields, raw.tags, series, times, raw.values[keep])
         frame = RawFrame(
             fields=fields,
-            series=series,
-            times=times,
-            slots=times // (self.interval_s * 1000),
+            series=kept.series,
+            times=kept.times,
+            slots=kept.times // (self.interval_s * 1000),
             owner=owner,
-            lookup=lambda measurement, name: self._latest(kept, foreign.get(measurement), name),
+            lookup=lambda name, column: self._beside(kept, reading, source.beside(name, column)),
+            lookup_rate=lambda name, column: self._beside(kept, reading, source.beside(name, column), rated=True),
         )
         return frame, list(places)
+
+    def _named(
+        self, source: MeasurementSource, raw: Raw, reading: "Reading"
+    ) -> tuple[tuple[Mapping[str, str], ...], list[tuple[Entity, ...]]]:
+        """Tags of each series as the site calls things, and the entities that they name; what names none is counted."""
+        aliased = [self._aliased(found) for found in raw.tags]
+        tags = tuple(found | {tag: rule.value(found) for tag, rule in source.capture.items()} for found in aliased)
+        taken = [self._takes(source, *both) for both in zip(aliased, tags, strict=True)]
+        plain = [
+            source.entities(named, written) if own else ()
+            for own, named, written in zip(taken, tags, raw.tags, strict=True)
+        ]
+        rows = reading.rows(raw, np.flatnonzero(_measured(source, raw)))
+        unnamed = sum(rows.get(place, 0) for place, own in enumerate(taken) if own and not plain[place])
+        reading.count(Repair.NO_ENTITY, source.measurement, unnamed)
+        return tags, reading.chains(plain, rows)
 
     def _at_home(
         self, series: Index, times: Index, runs: Mapping[int, Runs], chains: Sequence[tuple[Entity, ...]]
     ) -> Marks:
         """Whether each row was written by the host its entity was on: during a migration two hosts write about it."""
-        sightings: dict[str, list[Sighting]] = {}
-        for place, spans in runs.items():
-            name, parent = chains[place][0].id, chains[place][0].parent
-            sightings.setdefault(name, []).extend(Sighting(first, last, parent) for first, last in spans)
+        sightings = _sightings(runs, chains)
         home = np.ones(len(series), bool)
         slot_ms = self.interval_s * 1000
         for name, found in sightings.items():
@@ -190,21 +237,51 @@ class Canonicaliser:
         )
         return wanted and source.takes(found)
 
-    def _latest(self, raw: Raw, other: Raw | None, name: str) -> Doubles:
-        """The other measurement's field of the same tags, as far as both have them, by row of the first."""
+    def _beside(
+        self, raw: Raw, reading: "Reading", what: tuple[str, str, Mapping[str, str]], *, rated: bool = False
+    ) -> Doubles:
+        """A field of other samples, by row: the latest value, or the rate of a counter at the same time."""
+        measurement, name, where = what
+        other = reading.foreign.get(measurement)
+        if other is None or name not in other.fields:
+            return np.full(len(raw), np.nan)
+        own = np.array([all(found.get(tag) == value for tag, value in where.items()) for found in other.tags], bool)
+        rows = own[other.series] if len(other) else np.zeros(0, bool)
+        column = other.values[rows, other.fields.index(name)]
+        part = Raw((name,), other.tags, other.series[rows], other.times[rows], column[:, np.newaxis])
+        if not rated:
+            return self._latest(raw, part, name, apart=where)
+        speeds = rates(column, part.times, part.series)[0]
+        part = replace(part, values=speeds[:, np.newaxis])
+        return self._latest(raw, part, name, apart=where, within=AT_ONCE_MS)
+
+    def _latest(
+        self,
+        raw: Raw,
+        other: Raw | None,
+        name: str,
+        *,
+        apart: Iterable[str] = (),
+        within: int | None = None,
+    ) -> Doubles:
+        """Another measurement's latest field of the same tags, but those in ``apart``, by row of the first.
+
+        ``within`` ms before or after the row, if given.
+        """
         if other is None or name not in other.fields or not len(other) or not len(raw):
             return np.full(len(raw), np.nan)
-        shared = sorted(set(raw.tags[0]) & set(other.tags[0]))
+        tags = [set().union(*(part.tags[place] for place in np.unique(part.series).tolist())) for part in (raw, other)]
+        shared = sorted((tags[0] & tags[1]) - set(apart))
         places: dict[tuple[str, ...], int] = {}
         groups = [places.setdefault(tuple(found.get(tag, "") for tag in shared), len(places)) for found in other.tags]
         wanted = np.array([places.get(tuple(found.get(tag, "") for tag in shared), -1) for found in raw.tags])
         # What is gathered at one time may be written in any order: one slot later is not the future.
-        slack = self.interval_s * 1000
+        slack = self.interval_s * 1000 if within is None else within
         return latest_before(
             (np.array(groups)[other.series], other.times),
             other.values[:, other.fields.index(name)],
             (wanted[raw.series], raw.times + slack),
-            max_age_ms=LONGEST_GAP_MS + slack,
+            max_age_ms=(LONGEST_GAP_MS if within is None else within) + slack,
         )
 
     def _slot(self, time: np.datetime64) -> int:
@@ -236,6 +313,66 @@ class Canonicaliser:
                     values[np.searchsorted(keys, own)] = column.values
             table[metric] = pa.array(values, from_pandas=True)
         yield pa.table(table)
+
+
+@dataclass(eq=False)
+class Reading:
+    """What is gathered while a slice from ``first`` (ms) on is read."""
+
+    registry: Registry
+    identity: Identity
+    first: int
+    repairs: Repairs = field(default_factory=Repairs)
+    foreign: dict[str, Raw] = field(default_factory=dict)
+
+    def count(self, repair: Repair, name: str, number: int) -> None:
+        """Count rows, if there are any."""
+        if number:
+            self.repairs += Repairs({(repair, name): int(number)})
+
+    def rows(self, raw: Raw, some: Index) -> dict[int, int]:
+        """How many of some rows lie in the slice, by series."""
+        places, numbers = np.unique(raw.series[some[raw.times[some] >= self.first]], return_counts=True)
+        return dict(zip(places.tolist(), numbers.tolist(), strict=True))
+
+    def chains(self, plain: Sequence[tuple[Entity, ...]], rows: Mapping[int, int]) -> list[tuple[Entity, ...]]:
+        """The entities of each series, names that mean two things told apart; ``rows`` by series are counted."""
+        found = []
+        for place, chain in enumerate(plain):
+            number = rows.get(place, 0)
+            named = self.identity.named(chain)
+            guest = self.identity.in_guest(named)
+            if guest and named[0].kind == EntityKind.LINK:
+                named = (replace(named[0], parent=guest),)
+            elif guest:
+                self.count(Repair.IN_GUEST, guest, number)
+                named = ()
+            if named and named[0].id != chain[0].id:
+                self.count(Repair.TOLD_APART, named[0].id, number)
+            found.append(named)
+        return found
+
+    def notice(self, runs: Mapping[int, Runs], chains: Sequence[tuple[Entity, ...]]) -> None:
+        """Tell guests apart that two hosts run at once for longer than any migration takes."""
+        guests = {place: spans for place, spans in runs.items() if chains[place][0].kind == EntityKind.VM}
+        for name, found in _sightings(guests, chains).items():
+            if overlap_ms(found) > LONGEST_MIGRATION_MS:
+                self.identity.apart.add(name)
+
+
+def _measured(source: MeasurementSource, raw: Raw) -> Marks:
+    """Whether a row has any field of the source: a measurement's other rows are none of its business."""
+    own = [place for place, name in enumerate(raw.fields) if name in source.needs]
+    return np.asarray(np.isfinite(raw.values[:, own]).any(axis=1))
+
+
+def _sightings(runs: Mapping[int, Runs], chains: Sequence[tuple[Entity, ...]]) -> dict[str, list[Sighting]]:
+    """When each entity was seen at which parent."""
+    found: dict[str, list[Sighting]] = {}
+    for place, spans in runs.items():
+        entity = chains[place][0]
+        found.setdefault(entity.id, []).extend(Sighting(first, last, entity.parent) for first, last in spans)
+    return found
 
 
 def _runs(series: Index, times: Index, apart: int, chains: Sequence[tuple[Entity, ...]]) -> dict[int, Runs]:
@@ -279,12 +416,13 @@ def _evaluate(
     first, end, interval_s = span
     columns = []
     kind = source.entity[0].kind
+    hold_s = max(source.hold_s, gathered_every(frame, interval_s))
     for metric, expression in source.metrics.items():
         values = expression(frame).values
         known = np.isfinite(values)
         cells = frame.cell_owner[known], frame.cell_slot[known], values[known]
-        if source.hold_s > interval_s:
-            cells = held(*cells, reach=source.hold_s // interval_s, end=end)
+        if hold_s > interval_s:
+            cells = held(*cells, reach=hold_s // interval_s, end=end)
         good = cells[1] >= first
         if good.any():
             columns.append(Column(kind, metric, owners, cells[0][good], cells[1][good], cells[2][good]))

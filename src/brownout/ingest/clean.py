@@ -18,6 +18,9 @@ from brownout.numerics.slots import epoch_ms
 
 __all__ = ["Rows", "clean"]
 
+WIDEST = 64
+"""Bits of whole numbers that float64 cannot hold all of."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
@@ -76,7 +79,7 @@ def clean(table: pa.Table, entities: Sequence[str], metrics: Sequence[Metric]) -
     codes, times = codes[kept], times[kept]
     values = np.empty((len(metrics), len(codes)), np.float32)
     for row, metric in enumerate(metrics):
-        column = _column(table, metric)[kept]
+        column = _column(table, metric, kept, codes)
         repairs += _repair_column(column, metric, codes, times, entities)
         values[row] = column
     gauges = tuple(replace(metric, kind=MetricKind.GAUGE) for metric in metrics)
@@ -109,12 +112,34 @@ def _identify(table: pa.Table, entities: Sequence[str]) -> tuple[Index, Index]:
     return lookup[codes], column_ms(table["time"])
 
 
-def _column(table: pa.Table, metric: Metric) -> Doubles:
-    """One metric in float64, a copy: a counter of many digits keeps its last ones until it is a rate."""
+def _column(table: pa.Table, metric: Metric, kept: Index | slice, codes: Index) -> Doubles:
+    """One metric of the rows that are kept, in float64, a copy: a counter keeps its last digits until it is a rate.
+
+    ``codes`` are the entities of these rows.
+    """
     if metric.name not in table.column_names:
-        return np.full(table.num_rows, np.nan)
-    numbers = pc.fill_null(pc.cast(table[metric.name], pa.float64()), float("nan"))
-    return np.array(numbers.to_numpy(), np.float64)
+        return np.full(len(codes), np.nan)
+    column = table[metric.name]
+    if metric.kind is MetricKind.COUNTER and pa.types.is_integer(column.type) and column.type.bit_width == WIDEST:
+        return _counted_anew(column, kept, codes)
+    numbers = pc.fill_null(pc.cast(column, pa.float64(), safe=False), float("nan"))
+    return np.array(numbers.to_numpy()[kept], np.float64)
+
+
+def _counted_anew(column: pa.ChunkedArray, kept: Index | slice, codes: Index) -> Doubles:
+    """A counter of 64 bits, counted from 0 at each entity's first row on; at a reset it falls by one.
+
+    Each rise is taken in whole numbers, so that none of the digits is lost that float64 cannot hold.
+    """
+    known = np.asarray(pc.is_valid(column).to_numpy()[kept], bool)
+    exact = pc.fill_null(column, pa.scalar(0, column.type)).to_numpy()[kept][known]
+    rises = np.zeros(len(exact))
+    risen = (exact[1:].view(np.uint64) - exact[:-1].view(np.uint64)).astype(np.float64)
+    same = np.diff(codes[known]) == 0
+    rises[1:] = np.where(same, np.where(exact[1:] >= exact[:-1], risen, -1.0), 0.0)
+    result = np.full(len(codes), np.nan)
+    result[known] = np.cumsum(rises)
+    return result
 
 
 def _repair_column(column: Doubles, metric: Metric, codes: Index, times: Index, entities: Sequence[str]) -> Repairs:

@@ -2,7 +2,9 @@
 
 Numbers, fields, ``measurement.field`` of another measurement, ``+ - * /``, and calls: ``rate(field)`` of a counter, and
 ``hourly(field)``, its growth over the last hour, for events so rare that a rate says little;
-``min(a, b)`` and ``max(a, b)`` of two values of one sample; ``mean(x)``, ``sum(x)`` and ``peak(x)`` over the series of
+``rate(measurement.field)`` is the rate of another measurement's counter at the same time;
+``min(a, b)`` and ``max(a, b)`` of two values of one sample, ``least(a, b)`` the smaller one of those that are known,
+``first(a, b)`` the second one where the first is not known; ``mean(x)``, ``sum(x)`` and ``peak(x)`` over the series of
 one entity (its vCPUs, disks, interfaces); ``pool(x)`` is the mean over all samples of the entity, whatever their
 series: shares of results that are told apart by a tag. ``time`` is the time of a sample, in seconds since the epoch.
 What is not reduced over series is averaged.
@@ -27,7 +29,12 @@ OPERATORS: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Mult: np.multiply,
     ast.Div: np.divide,
 }
-PAIRWISE: Mapping[str, Callable[[Any, Any], Any]] = {"min": np.minimum, "max": np.maximum}
+ALTERNATIVES: Mapping[str, Callable[[Any, Any], Any]] = {
+    "least": np.fmin,
+    "first": lambda first, other: np.where(np.isnan(first), other, first),
+}
+"""Of two values one is enough."""
+PAIRWISE: Mapping[str, Callable[[Any, Any], Any]] = {"min": np.minimum, "max": np.maximum, **ALTERNATIVES}
 REDUCTIONS = ("mean", "sum", "peak", "pool")
 TIME = "time"
 
@@ -50,6 +57,9 @@ class Frame(Protocol):
 
     def rate(self, name: str) -> Doubles:
         """Rate a second of a counter field, by row."""
+
+    def foreign_rate(self, measurement: str, name: str) -> Doubles:
+        """Rate a second of another measurement's counter at the same time, by row."""
 
     def hourly(self, name: str) -> Doubles:
         """Growth of a counter field over the last hour, by row."""
@@ -91,6 +101,13 @@ class Expression:
         found = [_qualified(node) for node in ast.walk(self.tree) if isinstance(node, ast.Attribute)]
         return tuple(dict.fromkeys(found))
 
+    def works_with(self, has: Callable[[str, str], bool]) -> bool:
+        """Whether it has a value where some fields are not there; ``has(measurement, field)`` says which are.
+
+        The measurement of its own fields is "".
+        """
+        return _works(self.tree, has)
+
     @cached_property
     def averages(self) -> bool:
         """Whether it may be evaluated on means over a slot: it has no counter, and only sums and constant factors."""
@@ -120,6 +137,8 @@ def _check(node: ast.expr, text: str) -> None:  # noqa: PLR0911 - one way out fo
             return _check(right, text)
         case ast.Call(func=ast.Name(id="rate" | "hourly"), args=[ast.Name()], keywords=[]):
             return None
+        case ast.Call(func=ast.Name(id="rate"), args=[ast.Attribute(value=ast.Name())], keywords=[]):
+            return None
         case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]) if name in REDUCTIONS:
             return _check(argument, text)
         case ast.Call(func=ast.Name(id=name), args=[left, right], keywords=[]) if name in PAIRWISE:
@@ -127,11 +146,12 @@ def _check(node: ast.expr, text: str) -> None:  # noqa: PLR0911 - one way out fo
             return _check(right, text)
     msg = f"{ast.unparse(node)!r} in {text!r} is not allowed."
     raise KnowledgeError(
-        msg, remedy="Use fields, numbers, + - * /, rate(field), hourly(field), min, max, mean, sum, peak and pool."
+        msg,
+        remedy=f"Use fields, numbers, + - * /, rate(field), hourly(field), {', '.join([*PAIRWISE, *REDUCTIONS])}.",
     )
 
 
-def _evaluate(node: ast.expr, frame: Frame) -> Any:  # noqa: PLR0911 - one way out for each kind of node
+def _evaluate(node: ast.expr, frame: Frame) -> Any:  # noqa: C901, PLR0911 - one way out for each kind of node
     match node:
         case ast.Constant(value=number):
             return float(number)  # type: ignore[arg-type]
@@ -145,6 +165,8 @@ def _evaluate(node: ast.expr, frame: Frame) -> Any:  # noqa: PLR0911 - one way o
             return _apply(OPERATORS[type(op)], _evaluate(left, frame), _evaluate(right, frame), frame)
         case ast.Call(func=ast.Name(id="rate"), args=[ast.Name(id=name)]):
             return frame.rate(name)
+        case ast.Call(func=ast.Name(id="rate"), args=[ast.Attribute() as counter]):
+            return frame.foreign_rate(*_qualified(counter))
         case ast.Call(func=ast.Name(id="hourly"), args=[ast.Name(id=name)]):
             return frame.hourly(name)
         case ast.Call(func=ast.Name(id=name), args=[left, right]):
@@ -167,6 +189,18 @@ def _of_cells(value: Any, frame: Frame) -> Any:
     if isinstance(value, Cells):
         return value.values
     return value if np.isscalar(value) else frame.reduce(value, "mean").values
+
+
+def _works(node: ast.expr, has: Callable[[str, str], bool]) -> bool:
+    match node:
+        case ast.Name(id=name):
+            return name == TIME or has("", name)
+        case ast.Attribute():
+            return has(*_qualified(node))
+        case ast.Call(func=ast.Name(id=name), args=parts):
+            found = [_works(part, has) for part in parts]
+            return any(found) if name in ALTERNATIVES else all(found)
+    return all(_works(part, has) for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr))
 
 
 def _qualified(node: ast.Attribute) -> tuple[str, str]:

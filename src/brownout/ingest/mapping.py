@@ -1,4 +1,4 @@
-"""The mapping from measurements to canonical metrics: ``models/telegraf.toml`` and what a site puts over it."""
+"""The mapping from measurements to metrics: ``models/telegraf.toml``, other collectors' files, a site's own."""
 
 import re
 import tomllib
@@ -12,8 +12,9 @@ from brownout.domain.entities import Entity
 from brownout.domain.errors import KnowledgeError
 from brownout.domain.metrics import Catalogue, Metric
 from brownout.ingest.expressions import Expression, parse
+from brownout.ingest.raw import MeasurementSchema
 
-__all__ = ["Capture", "EntityRule", "MeasurementSource", "Names", "TelegrafMapping"]
+__all__ = ["Capture", "EntityRule", "MeasurementSource", "Names", "Need", "TelegrafMapping"]
 
 ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
 LABELLED = "known"
@@ -53,6 +54,24 @@ class Capture:
         return _unescaped(found[1]) if found else ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """What a host must have for an input: a program or a path, and what a person calls it."""
+
+    said: str
+    program: str = ""
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """Samples beside a source's own, under a name for expressions: of another measurement, or with another tag."""
+
+    measurement: str
+    where: Mapping[str, str]
+    fields: Mapping[str, str]
+
+
 def _unescaped(name: str) -> str:
     r"""A name whose bytes other than letters and digits systemd wrote as ``\x2d``."""
     if "\\x" not in name:
@@ -71,13 +90,16 @@ class MeasurementSource:
     metrics: Mapping[str, Expression]
     input: str = ""
     advice: str = ""
+    needs_there: Need | None = None
     where: Mapping[str, str] = field(default_factory=dict)
     exclude: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
     capture: Mapping[str, Capture] = field(default_factory=dict)
     only: Mapping[tuple[str, str], tuple[float, ...]] = field(default_factory=dict)
     fields: Mapping[str, str] = field(default_factory=dict)
+    related: Mapping[str, Related] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
     hold_s: int = 0
+    collector: str = "telegraf"
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -89,13 +111,43 @@ class MeasurementSource:
     @property
     def foreign(self) -> tuple[tuple[str, str], ...]:
         """Measurement and field of others that it needs."""
-        found = [pair for expression in self.metrics.values() for pair in expression.foreign]
+        found = [self.beside(*pair)[:2] for expression in self.metrics.values() for pair in expression.foreign]
         return tuple(dict.fromkeys([*found, *self.only]))
+
+    def beside(self, name: str, column: str) -> tuple[str, str, Mapping[str, str]]:
+        """Measurement and field of a name in an expression, and the tags that its samples have."""
+        if name not in self.related:
+            return name, column, {}
+        other = self.related[name]
+        return other.measurement, other.fields.get(column, column), other.where
+
+    def makes(self, schemas: Mapping[str, MeasurementSchema]) -> tuple[str, ...]:
+        """Metrics that can be made of what a database holds."""
+        own = schemas.get(self.measurement)
+        if own is None or (own.tags and set(self.where) - set(own.tags)):
+            return ()
+
+        def has(name: str, column: str) -> bool:
+            if not name:
+                return self.fields.get(column, column) in own.fields
+            measurement, column, _ = self.beside(name, column)
+            return measurement in schemas and column in schemas[measurement].fields
+
+        return tuple(name for name, expression in self.metrics.items() if expression.works_with(has))
+
+    def in_use(self, schemas: Mapping[str, MeasurementSchema]) -> bool:
+        """Whether a database holds anything for it."""
+        own = schemas.get(self.measurement)
+        return bool(self.makes(schemas)) or bool(self.labels and own and LABELLED in own.fields)
 
     @property
     def averages(self) -> bool:
         """Whether means over a slot serve as well as samples."""
         return not self.only and not self.labels and all(expression.averages for expression in self.metrics.values())
+
+    def tells_of(self, kind: str) -> bool:
+        """Whether the tags name such an entity."""
+        return any(rule.kind == kind for rule in self.entity)
 
     def takes(self, tags: Mapping[str, str]) -> bool:
         """Whether a series is one of these."""
@@ -103,13 +155,18 @@ class MeasurementSource:
             pattern.search(tags.get(tag, "")) for tag, pattern in self.exclude.items()
         )
 
-    def entities(self, tags: Mapping[str, str]) -> tuple[Entity, ...]:
-        """The entity of a series and its ancestors, as far up as the tags name them; empty where they name none."""
+    def entities(self, tags: Mapping[str, str], written: Mapping[str, str] | None = None) -> tuple[Entity, ...]:
+        """The entity of a series and its ancestors, as far up as the tags name them; empty where they name none.
+
+        ``written`` are the tags as the database has them, where a site has other names for some: points that are
+        written back carry these.
+        """
+        found = {**tags, **(written or {})}
         chain: list[Entity] = []
         for rule in reversed(self.entity):
             name = rule.name(tags)
             if name:
-                labels = {tag: tags[tag] for tag in sorted(rule.tags)}
+                labels = {tag: found[tag] for tag in sorted(rule.tags)}
                 parent = chain[-1] if chain else Entity(id="")
                 own = {**parent.labels, **labels}
                 named = tuple(sorted(own))
@@ -155,7 +212,12 @@ class TelegrafMapping:
         A metric that the site's file maps is no longer taken from where brownout would have it from. Without a
         ``catalogue`` metrics mean what those that ship say.
         """
-        shipped = _read(definitions_folder() / "telegraf.toml")
+        folder = definitions_folder()
+        shipped = [
+            source
+            for path in (folder / "telegraf.toml", *sorted((folder / "collectors").glob("*.toml")))
+            for source in _read(path)
+        ]
         own = _read(site) if site is not None else ()
         taken = {name for source in own for name in source.metrics}
         kept = [_without(source, taken) for source in shipped]
@@ -192,7 +254,9 @@ def _read(path: Path) -> tuple[MeasurementSource, ...]:
 
 def _source(table: Mapping[str, Any], path: Path) -> MeasurementSource:
     where = f"The source {table.get('measurement')!r} in {path.name}"
-    unknown = sorted(set(table) - set(MeasurementSource.__dataclass_fields__))
+    unknown = sorted(
+        set(table) - ((set(MeasurementSource.__dataclass_fields__) | {"needs"}) - {"collector", "needs_there"})
+    )
     missing = sorted({"measurement", "entity"} - set(table)) + (
         [] if {"metrics", "labels"} & set(table) else ["metrics"]
     )
@@ -204,6 +268,7 @@ def _source(table: Mapping[str, Any], path: Path) -> MeasurementSource:
             measurement=str(table["measurement"]),
             input=str(table.get("input", "")),
             advice=str(table.get("advice", "")),
+            needs_there=Need(**table["needs"]) if "needs" in table else None,
             entity=tuple(EntityRule(kind=rule["kind"], id=rule["id"]) for rule in table["entity"]),
             metrics={name: parse(text) for name, text in table.get("metrics", {}).items()},
             where=dict(table.get("where", {})),
@@ -213,7 +278,12 @@ def _source(table: Mapping[str, Any], path: Path) -> MeasurementSource:
             },
             only={_pair(name): tuple(map(float, values)) for name, values in table.get("only", {}).items()},
             fields=dict(table.get("fields", {})),
+            related={
+                name: Related(rule["measurement"], dict(rule.get("where", {})), dict(rule.get("fields", {})))
+                for name, rule in table.get("related", {}).items()
+            },
             labels=tuple(table.get("labels", ())),
+            collector=path.stem,
             hold_s=int(table.get("hold_s", 0)),
         )
     except (KeyError, TypeError, ValueError, AttributeError, re.error) as error:

@@ -5,12 +5,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from brownout.ingest.counters import growth, rates
+from brownout.ingest.counters import LONGEST_GAP_MS, growth, rates
 from brownout.ingest.expressions import TIME, Cells
 from brownout.numerics.arrays import Doubles, Index
 from brownout.numerics.slots import group_means
 
-__all__ = ["RawFrame", "held", "latest_before"]
+__all__ = ["RawFrame", "gathered_every", "held", "latest_before"]
+
+
+FEW = 3
+"""Distances between samples that say nothing about how often they are gathered."""
 
 
 @dataclass(eq=False)
@@ -27,6 +31,8 @@ class RawFrame:
         int64 ``[row]``: number of the slot that a row falls into.
     lookup
         The latest value of another measurement's field, by row.
+    lookup_rate
+        The rate of another measurement's counter at the same time, by row.
     """
 
     fields: dict[str, Doubles]
@@ -35,6 +41,7 @@ class RawFrame:
     slots: Index
     owner: Index
     lookup: Callable[[str, str], Doubles]
+    lookup_rate: Callable[[str, str], Doubles]
 
     def __post_init__(self) -> None:
         # Rows of one series and slot follow each other; pairs of one cell are found by sorting their keys once.
@@ -59,6 +66,10 @@ class RawFrame:
     def foreign(self, measurement: str, name: str) -> Doubles:
         """The latest value of another measurement's field, by row."""
         return self.lookup(measurement, name)
+
+    def foreign_rate(self, measurement: str, name: str) -> Doubles:
+        """Rate a second of another measurement's counter at the same time, by row."""
+        return self.lookup_rate(measurement, name)
 
     def rate(self, name: str) -> Doubles:
         """Rate a second of a counter; the rows of resets are remembered."""
@@ -91,6 +102,19 @@ class RawFrame:
         peaks = np.full(number, np.nan)
         np.fmax.at(peaks, self._cell_of_pair, means)
         return Cells(peaks)
+
+
+def gathered_every(frame: RawFrame, interval_s: int) -> int:
+    """Seconds between samples of a series as a rule, in whole slots; those of a slot where nothing says more.
+
+    An input that is gathered every fifth slot says what holds until its next sample, an hour at most.
+    """
+    same = np.diff(frame.series) == 0
+    apart = np.diff(frame.times)[same]
+    if len(apart) < FEW:
+        return interval_s
+    slots = round(float(np.median(apart)) / 1000 / interval_s)
+    return max(1, min(slots, LONGEST_GAP_MS // 1000 // interval_s)) * interval_s
 
 
 def latest_before(

@@ -5,15 +5,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from brownout.domain.findings import SuppressedEpisode
 from brownout.domain.forecasts import Breach, Series
 from brownout.domain.night import Chart, Night, Quality
 from brownout.domain.repairs import Repairs
-from brownout.nightly.charts import latency_chart
 from brownout.nightly.context import NightContext
 from brownout.nightly.false_alarms import AlarmedIncidents
 from brownout.nightly.forecast import ShardForecast
 from brownout.nightly.plan import plan_breaches
 from brownout.nightly.score_shard import ShardResult
+from brownout.reporting.charts import latency_chart
+from brownout.store.history import History
 
 __all__ = ["assemble_night"]
 
@@ -28,9 +30,7 @@ def assemble_night(context: NightContext, shards: Sequence[ShardResult], inciden
     span, settings, store = context.span, context.settings, context.store
     forecasts = [shard.forecast for shard in shards if shard.forecast is not None]
     breaches = sorted((b for part in forecasts for b in part.breaches), key=lambda b: (-b.probability, b.series))
-    suppressed = [one for shard in shards for one in shard.detection.suppressed]
-    suppressed += [one for batch in incidents.batches for one in batch.suppressed]
-    suppressed += incidents.suppressed
+    suppressed = _suppressed(shards, incidents)
     left_out = {one.episode.id for one in suppressed}
     episodes = sorted(
         (e for shard in shards for e in shard.detection.episodes if e.id not in left_out),
@@ -68,13 +68,21 @@ def assemble_night(context: NightContext, shards: Sequence[ShardResult], inciden
         latency=latency_chart(latencies, context.metrics.get(context.console_latency)),
         consoles=tuple(sorted((c for s in shards for c in s.consoles), key=lambda c: (-c.now, c.series))),
         series=sum(part.series for part in forecasts),
-        suppressed=tuple(sorted(suppressed, key=lambda one: (one.episode.start, one.episode.entity))),
+        suppressed=suppressed,
         verdicts=context.state.verdicts,
         shifts=tuple(
             sorted((s for shard in shards for s in shard.detection.shifts), key=lambda one: (one.at, one.series))
         ),
         maintenance=context.calendar.announced(context.topology, span.window, span.end),
     )
+
+
+def _suppressed(shards: Sequence[ShardResult], incidents: AlarmedIncidents) -> tuple[SuppressedEpisode, ...]:
+    """Episodes that raise no alarm, whichever stage said so, in order of time."""
+    suppressed = [one for shard in shards for one in shard.detection.suppressed]
+    suppressed += [one for batch in incidents.batches for one in batch.suppressed]
+    suppressed += incidents.suppressed
+    return tuple(sorted(suppressed, key=lambda one: (one.episode.start, one.episode.entity)))
 
 
 def _nearest(forecasts: Sequence[ShardForecast], breaches: Sequence[Breach]) -> dict[Series, Chart]:
@@ -86,7 +94,9 @@ def _nearest(forecasts: Sequence[ShardForecast], breaches: Sequence[Breach]) -> 
 
 def _quality(context: NightContext, shards: Sequence[ShardResult]) -> Quality:
     present, slots = Counter[str](), Counter[str]()
-    repairs = Repairs()
+    store = context.store
+    # What sync repaired stands in the files; a shard that is read from them needs little repair itself.
+    repairs = store.repairs(since=context.span.window) if isinstance(store, History) else Repairs()
     for shard in shards:
         repairs += shard.repairs
         for name, (seen, possible) in shard.measured.items():

@@ -19,8 +19,8 @@ from brownout.domain.panel import Panel
 from brownout.domain.ports import SampleStore
 from brownout.forecasting.outlook import Outlook
 from brownout.forecasting.selected_forecaster import SelectedForecaster
+from brownout.nightly.night_span import NightSpan
 from brownout.nightly.panels import with_limits
-from brownout.nightly.spans import NightSpan
 from brownout.planning.remedies import Remedies
 from brownout.settings import Settings
 from brownout.site_knowledge import load_definitions

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -52,18 +53,24 @@ def detect(context: NightContext, panel: Panel, first: int) -> ShardDetection:
     found = with_accepted_shifts(_explained(scores, known, shifts, detector), shifts)
     settled = state.settle(found)
     ruled = with_rules(settled.episodes, panel, context.rules)
-    single = single_sample_episodes(ruled, panel)
-    left_out = {suppressed.episode.id for suppressed in single}
-    moved = relocation_episodes(
-        [episode for episode in ruled if episode.id not in left_out], panel, context.topology.moves
-    )
-    left_out |= {suppressed.episode.id for suppressed in moved}
+    suppressed: tuple[SuppressedEpisode, ...] = ()
+    for explain in (
+        partial(single_sample_episodes, panel=panel),
+        partial(relocation_episodes, panel=panel, moves=context.topology.moves),
+    ):
+        suppressed += explain(_without(ruled, suppressed))
     return ShardDetection(
         scores=_without_deviations(scores) if context.keep_points else None,
-        episodes=tuple(episode for episode in ruled if episode.id not in left_out),
-        suppressed=(*settled.suppressed, *single, *moved),
+        episodes=_without(ruled, suppressed),
+        suppressed=(*settled.suppressed, *suppressed),
         shifts=shifts,
     )
+
+
+def _without(episodes: Sequence[Episode], suppressed: Sequence[SuppressedEpisode]) -> tuple[Episode, ...]:
+    """Episodes that raise an alarm."""
+    left_out = {one.episode.id for one in suppressed}
+    return tuple(episode for episode in episodes if episode.id not in left_out)
 
 
 def _without_deviations(scores: AnomalyScores) -> AnomalyScores:

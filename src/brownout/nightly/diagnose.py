@@ -6,18 +6,20 @@ from functools import partial
 
 import numpy as np
 
+from brownout.detection.alert_state import with_known_ids
 from brownout.diagnosis.evidence.observation import IncidentWindow
-from brownout.diagnosis.incidents.artefacts import sift
+from brownout.diagnosis.incidents.going_on import with_own_end
 from brownout.diagnosis.incidents.grouping import group_episodes
 from brownout.diagnosis.incidents.incident_core import LEAST_SLOTS, diagnose_phases
+from brownout.diagnosis.incidents.separation import sift
 from brownout.domain.findings import Action, Diagnosis, Episode, EvidenceState, SuppressedEpisode
 from brownout.domain.forecasts import Series
 from brownout.domain.night import Chart
 from brownout.domain.panel import Panel
-from brownout.nightly.charts import incident_charts
 from brownout.nightly.context import NightContext
 from brownout.numerics.slots import days
 from brownout.planning.actions import plan_diagnosis
+from brownout.reporting.charts import incident_charts
 from brownout.store.shards import plan_shards, read_shard
 
 __all__ = ["BatchDiagnosis", "diagnose_batch", "group_incidents"]
@@ -94,10 +96,12 @@ def _diagnose(
     measured = [panel for panel in incident if panel.entities]
     then = context.topology.at(window.start)
     diagnose = partial(diagnose_phases, context.diagnoser, panels=measured, topology=then)
-    sifted = sift(window, diagnose, context.diagnoser.knowledge, then)
+    sifted = sift(window, diagnose, context.diagnoser.knowledge, then, context.metrics)
     found.suppressed += sifted.suppressed
     found.artefacts += sifted.artefacts
-    for part, diagnosis in zip(sifted.windows, sifted.diagnoses, strict=True):
+    named = with_known_ids(sifted.diagnoses, context.state.incidents)
+    for part, told in zip(sifted.windows, named, strict=True):
+        diagnosis = with_own_end(told, part, measured)
         until = [panel.between(panel.start, diagnosis.end) for panel in incident]
         found.diagnoses.append(diagnosis)
         found.actions += plan_diagnosis(diagnosis, until, context.topology, context.remedies)

@@ -15,14 +15,18 @@ from brownout.domain.panel import Panel
 from brownout.forecasting.baselines.naive import SeasonalNaive
 from brownout.forecasting.cold_start.newcomer_forecasts import forecast_by_peers
 from brownout.forecasting.covariates.console_covariates import covariate_entities
+from brownout.forecasting.parts import Part
+from brownout.forecasting.present import without_one_offs
 from brownout.forecasting.selected_forecaster import SelectedForecaster
-from brownout.nightly.charts import forecast_chart
 from brownout.nightly.context import NightContext
+from brownout.nightly.detect import ShardDetection
 from brownout.nightly.long_horizon import forecast_long_horizon
+from brownout.nightly.one_off_spans import one_offs
 from brownout.nightly.panels import forecast_panel, with_limits
 from brownout.nightly.siblings import sibling_panel
 from brownout.numerics.slots import days, slots_per_day
 from brownout.planning.saturation import breaches, exceedance
+from brownout.reporting.charts import forecast_chart
 from brownout.store.shards import ShardPlan, plan_shards
 
 __all__ = ["ShardForecast", "forecast"]
@@ -61,11 +65,18 @@ class ShardForecast:
     by_peers: tuple[str, ...]
 
 
-def forecast(context: NightContext, plan: ShardPlan, panel: Panel) -> ShardForecast | None:
-    """Forecast every series of a panel; None where the context has no forecaster."""
+def forecast(
+    context: NightContext, plan: ShardPlan, panel: Panel, detection: ShardDetection | None = None
+) -> ShardForecast | None:
+    """Forecast every series of a panel; None where the context has no forecaster.
+
+    What incidents of the night's ``detection`` or of the night before did, which are over, is no season.
+    """
     forecaster, outlook, settings = context.models.forecaster, context.models.outlook, context.settings.forecast
     if forecaster is None:
         return None
+    if forecaster.parts.has(Part.ONE_OFFS):
+        panel = without_one_offs(panel, one_offs(context, detection))
     coarse = forecast_panel(panel, settings)
     metrics = with_limits({metric.name: metric for metric in panel.metrics}, settings)
     request = _request(context, forecaster, coarse, _neighbours(context, plan, coarse))

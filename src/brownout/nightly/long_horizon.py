@@ -13,9 +13,9 @@ from brownout.domain.panel import Panel
 from brownout.forecasting.baselines.naive import SeasonalNaive
 from brownout.forecasting.baselines.trend import Trend
 from brownout.forecasting.outlook import Outlook
-from brownout.nightly.charts import forecast_chart
 from brownout.nightly.panels import outlook_panel, outlook_steps
 from brownout.planning.saturation import breaches
+from brownout.reporting.charts import forecast_chart
 from brownout.settings import ForecastSettings
 
 __all__ = ["LongHorizon", "forecast_long_horizon"]

@@ -8,12 +8,12 @@ import numpy as np
 from brownout.domain.night import ConsoleLevel
 from brownout.domain.panel import Panel
 from brownout.domain.repairs import Repairs
-from brownout.nightly.charts import console_levels
 from brownout.nightly.context import NightContext
 from brownout.nightly.detect import ShardDetection, detect
 from brownout.nightly.forecast import ShardForecast, forecast
 from brownout.nightly.panels import forecast_panel
 from brownout.numerics.slots import days
+from brownout.reporting.charts import console_levels
 from brownout.store.shards import ShardPlan, plan_shards, read_shard
 
 __all__ = ["DETECTOR_PAST_DAYS", "ShardResult", "plan_night", "score_shard"]
@@ -66,9 +66,10 @@ def score_shard(context: NightContext, plan: ShardPlan) -> ShardResult:
     panel = whole.between(span.window - days(DETECTOR_PAST_DAYS), whole.end)
     first = min(max(panel.slot(span.window), 1), panel.values.shape[1])
     window = shard.panel.between(span.window, span.end)
+    detection = detect(context, panel, first)
     return ShardResult(
-        detection=detect(context, panel, first),
-        forecast=forecast(context, plan, whole),
+        detection=detection,
+        forecast=forecast(context, plan, whole, detection),
         measured=_measured(window),
         latency=_latency(context, forecast_panel(whole, context.settings.forecast).between(span.window, whole.end)),
         consoles=console_levels(_latency(context, window), context.metrics.get(context.console_latency), span.end),

@@ -11,9 +11,11 @@ from brownout.domain.panel import Panel
 from brownout.domain.ports import Progress, no_progress
 from brownout.forecasting.lstm_settings import LstmSettings
 from brownout.forecasting.outlook import Outlook
-from brownout.forecasting.parts import ForecastParts
+from brownout.forecasting.parts import ForecastParts, Part
+from brownout.forecasting.present import without_one_offs
 from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.nightly.context import NightContext
+from brownout.nightly.one_off_spans import one_offs
 from brownout.nightly.panels import forecast_panel, outlook_panel, outlook_steps
 from brownout.numerics.slots import days
 from brownout.settings import ForecastSettings
@@ -60,10 +62,11 @@ def fit_forecaster(
     settings = context.settings.forecast
     start, end = forecaster_window(context)
     plans = plan_shards(context.store, size=context.settings.shard_size, start=start, end=end)
-    panels = [forecast_panel(context.usual_panel(plan), settings) for plan in plans]
+    parts = ForecastParts.without(settings.without)
+    once = one_offs(context) if parts.has(Part.ONE_OFFS) else {}
+    panels = [forecast_panel(without_one_offs(context.usual_panel(plan), once), settings) for plan in plans]
     with_slots = [panel for panel in panels if panel.values.shape[1] > 1 and len(panel.metrics)]
     shape = lstm_settings(settings, context.settings.seed)
-    parts = ForecastParts.without(settings.without)
     forecaster = SelectedForecaster(shape, parts=parts).fit(with_slots, progress, champion=champion)
     outlook = Outlook(outlook_steps(settings), parts)
     return forecaster, outlook.fit([outlook_panel(panel, settings) for panel in with_slots], progress)

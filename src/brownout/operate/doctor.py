@@ -1,16 +1,18 @@
 """Doctor: can a night be made of these settings, and if not, what to do about it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from brownout.domain.calendar import Calendar
 from brownout.domain.errors import BrownoutError
+from brownout.ingest.canonical import Canonicaliser
 from brownout.ingest.mapping import MeasurementSource, Names, TelegrafMapping
 from brownout.ingest.raw import MeasurementSchema, TelemetryDatabase
-from brownout.operate.telemetry_coverage import cost_of, lost_at, whole_cost
+from brownout.operate.checks import Check, State
+from brownout.operate.fleet_seen import fleet_checks
+from brownout.operate.telemetry_coverage import collectors, missing_evidence, of_collectors, whole_cost
 from brownout.settings import InfluxSettings, Settings
 from brownout.store.dataset import Dataset
 
@@ -20,26 +22,9 @@ STALE_S = 900
 """Older than this a measurement has stopped: Telegraf gathers every ten to sixty seconds."""
 STALE_LABELS_S = 3600
 """The same of configuration, which need not be looked at so often."""
+SEVERITY = (State.GOOD, State.WARNING, State.BAD)
 AHEAD = np.timedelta64(2 * 60_000, "ms")
 """Further in the future than this a clock is wrong."""
-
-
-class State(StrEnum):
-    """How a check went."""
-
-    GOOD = "good"
-    WARNING = "warning"
-    BAD = "bad"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One finding: about what, what was found, and what to do about it."""
-
-    state: State
-    about: str
-    found: str
-    do: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +113,18 @@ def _influxdb(settings: InfluxSettings, surroundings: Surroundings, now: np.date
         yield _may_write(database)
     names = Names(ids=settings.ids, aliases=settings.aliases, hosts=settings.hosts)
     mapping = TelegrafMapping.load(settings.mapping, names=names)
-    yield from _measurements(database, mapping, schemas, now)
+    if not schemas:
+        return
+    speaking = collectors(mapping, schemas)
+    said = ", ".join(speaking) or "no collector that is known"
+    do = "" if speaking else "Describe its measurements in a file, influxdb.mapping: models/collectors/ has examples."
+    yield Check(state=State.GOOD if speaking else State.BAD, about="collectors", found=said, do=do)
+    try:
+        yield from fleet_checks(Canonicaliser(database, mapping, settings.interval_s, names), schemas, now)
+    except BrownoutError as error:
+        yield Check(state=State.BAD, about="fleet", found=error.what, do=error.remedy)
+    yield from _measurements(database, of_collectors(mapping, schemas), schemas, now)
+    yield _causes(mapping, schemas)
 
 
 def _may_write(database: TelemetryDatabase) -> Check:
@@ -144,32 +140,43 @@ def _may_write(database: TelemetryDatabase) -> Check:
 def _measurements(
     database: TelemetryDatabase, mapping: TelegrafMapping, schemas: Mapping[str, MeasurementSchema], now: np.datetime64
 ) -> Iterator[Check]:
-    needed = _needed(mapping)
-    for measurement, fields in needed.items():
+    """One finding for each measurement."""
+    for measurement, fields in _needed(mapping).items():
         sources = mapping.measurements.get(measurement, ())
         advice = _advice(mapping, measurement)
-        lost = lost_at(mapping, schemas, measurement)
-        cost = f"; {cost_of(lost)}" if cost_of(lost) else ""
         schema = schemas.get(measurement)
         if schema is None:
-            found = _without(sources) + cost
-            yield Check(state=State.WARNING, about=measurement, found=f"not there; {found}", do=advice)
+            found = f"not there; {_without(sources)}"
+            yield Check(state=State.WARNING, about=measurement, found=found, do=advice)
             continue
         present = tuple(name for name in fields if name in schema.fields)
-        yield _freshness(database, measurement, present, now, _patience(sources))
+        check = _freshness(database, measurement, present, now, _patience(sources))
+        absent = [name for name in fields if name not in (*schema.fields, *schema.texts)]
+        wanted = {name for source in sources for name in source.metrics} - {
+            name for source in sources for name in source.makes(schemas)
+        }
+        if absent and (wanted or not sources):
+            found = f"{check.found}; fields {absent} are not there{_why(measurement, absent)}"
+            check = replace(check, state=max(check.state, State.WARNING, key=SEVERITY.index), found=found)
+            check = replace(check, do=check.do or advice)
         texts = [name for name in fields if name in schema.texts]
         if texts:
-            found = f"fields {texts} hold text in some shards; the text is left out, numbers are read"
-            yield Check(state=State.BAD, about=measurement, found=found, do="Find who writes them as text; drop those.")
-        absent = [name for name in fields if name not in (*schema.fields, *schema.texts)]
-        if absent:
-            found = f"fields {absent} are not there{_why(measurement, absent)}{cost}"
-            yield Check(state=State.WARNING, about=measurement, found=found, do=advice)
+            found = f"{check.found}; fields {texts} hold text in some shards; the text is left out, numbers are read"
+            check = replace(check, state=State.BAD, found=found, do="Find who writes them as text; drop those.")
+        yield check
 
+
+def _causes(mapping: TelegrafMapping, schemas: Mapping[str, MeasurementSchema]) -> Check:
     number, blind = whole_cost(mapping, schemas)
-    found = f"{number} can be named" + (f"; not: {'; '.join(blind)}" if blind else "")
-    do = "Add the inputs named above; `brownout doctor --telegraf-conf` prints them all." if blind else ""
-    yield Check(state=State.WARNING if blind else State.GOOD, about="causes", found=found, do=do)
+    if not blind:
+        return Check(state=State.GOOD, about="causes", found=f"{number} can be named")
+    return Check(
+        state=State.WARNING if number else State.BAD,
+        about="causes",
+        found=f"{number} can be named, {len(blind)} cannot",
+        do="Add the inputs of the table; `brownout doctor --telegraf-conf` prints their lines.",
+        table=(("cause that cannot be named", "needs"), *missing_evidence(mapping, schemas)),
+    )
 
 
 def _without(sources: Sequence[MeasurementSource]) -> str:

@@ -70,12 +70,12 @@ class NightJob:
             keep_points=self.services.open_sink is not None,
         )
 
-    def train(self, progress: Progress = no_progress) -> tuple[ModelRecord, ModelRecord]:
-        """Train forecaster and detector on the history; they are on disk when it returns."""
+    def train(self, progress: Progress = no_progress, *, only_if_due: bool = False) -> tuple[ModelRecord, ModelRecord]:
+        """Train forecaster and detector on the history, or only what must be; they are on disk when it returns."""
         context = self.context()
         return (
-            train_forecaster(context, self.workspace, progress),
-            train_detector(context, self.workspace, progress),
+            train_forecaster(context, self.workspace, progress, only_if_due=only_if_due),
+            train_detector(context, self.workspace, progress, only_if_due=only_if_due),
         )
 
     def run(self, map: Map = serial_map, progress: Progress = no_progress) -> Path:  # noqa: A002 - what it is
@@ -87,7 +87,7 @@ class NightJob:
     def night(self, progress: Progress = no_progress) -> Path:
         """The whole night without Prefect: what its flow does, in the same order; returns the path of the page."""
         self.sync(progress)
-        self.train(progress)
+        self.train(progress, only_if_due=True)
         return self.run(progress=progress)
 
     def log_trainings(self) -> tuple[ModelRecord, ...]:

@@ -40,7 +40,7 @@ class SliceWriter:
             seen += repairs
             if part.num_rows:
                 return write_samples(target, samples_schema(self.source.metrics), chain([(part, seen)], parts))
-        return 0, Repairs()
+        return 0, seen
 
     def _parts(self, start: np.datetime64, found: Slice, old: pa.Table | None) -> Iterator[tuple[pa.Table, Repairs]]:
         for table in found.tables:

@@ -1,6 +1,6 @@
 """Sources of a sync: a dataset folder, or a database that Telegraf writes to."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
@@ -67,8 +67,8 @@ class Source(Protocol):
     def range(self) -> tuple[np.datetime64, np.datetime64] | None:
         """From the first time that may have samples until before the end; None where there is nothing."""
 
-    def read(self, start: np.datetime64, end: np.datetime64) -> Slice:
-        """Everything from start until before end."""
+    def read(self, start: np.datetime64, end: np.datetime64, known: Sequence[Entity] = ()) -> Slice:
+        """Everything from start until before end; ``known`` are the entities of the history."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class DatasetSource:
             return None
         return min(s.first for s in spans), max(s.last for s in spans) + np.timedelta64(1, "ms")
 
-    def read(self, start: np.datetime64, end: np.datetime64) -> Slice:
+    def read(self, start: np.datetime64, end: np.datetime64, known: Sequence[Entity] = ()) -> Slice:  # noqa: ARG002 - a data set names its entities itself
         """Tables of a few entities of one kind; where there are counters they begin an hour early."""
         counters = any(metric.kind is MetricKind.COUNTER for metric in self.metrics)
         lead = start - np.timedelta64(LONGEST_GAP_MS, "ms") if counters else start
@@ -185,12 +185,8 @@ class DatabaseSource:
     @cached_property
     def metrics(self) -> tuple[Metric, ...]:
         """What the mapping makes of the measurements that are there."""
-        there = {name for name, source in self._made() if source in self._schemas}
+        there = {name for source in self.reader.mapping.sources for name in source.makes(self._schemas)}
         return tuple(metric for metric in self.reader.mapping.metrics if metric.name in there)
-
-    def _made(self) -> Iterator[tuple[str, str]]:
-        for source in self.reader.mapping.sources:
-            yield from ((name, source.measurement) for name in source.metrics)
 
     @cached_property
     def _schemas(self) -> dict[str, MeasurementSchema]:
@@ -206,7 +202,7 @@ class DatabaseSource:
         until = epoch_ms(self.now) // step * step
         return self.since, np.datetime64(until, "ms")
 
-    def read(self, start: np.datetime64, end: np.datetime64) -> Slice:
+    def read(self, start: np.datetime64, end: np.datetime64, known: Sequence[Entity] = ()) -> Slice:
         """A table for each kind of entity."""
-        found = self.reader.read(start, end, self._schemas)
+        found = self.reader.read(start, end, self._schemas, known)
         return Slice(found.tables, found.entities, found.repairs)

@@ -21,6 +21,9 @@ from brownout.store.retention import Keep, maintain
 
 __all__ = ["SyncResult", "sync"]
 
+LONGEST_SILENCE = np.timedelta64(7, "D")
+"""Where most entities have been silent for longer, the clock is not believed."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncResult:
@@ -46,7 +49,8 @@ def sync(source: Source, folder: Path, *, keep: Keep | None = None, progress: Pr
             raise HistoryError(msg, remedy="Give each source a folder of its own.")
         description = _describe(source, known)
         result, description = _bring(source, folder, description, progress)
-        maintain(folder, description, keep or Keep(), closed=_closed(source, description))
+        aged = replace(description, watermark=_measured_until(folder, description.watermark))
+        maintain(folder, aged, keep or Keep(), closed=_closed(source, aged))
         return result
 
 
@@ -58,13 +62,14 @@ def _bring(
         write_description(folder, description)
         return SyncResult(slices=0, rows=0, watermark=description.watermark, repairs=Repairs()), description
     first, end = span
+    description = replace(description, watermark=_believed(folder, description.watermark, end))
     if description.watermark is not None:
         first = max(first, description.watermark - source.lookback)
     starts = np.arange(slice_of(first, source.slice_length), end, source.slice_length)
     writer = SliceWriter(source, folder)
     rows, repairs = 0, Repairs()
     for done, start in enumerate(starts):
-        found = source.read(start, min(start + source.slice_length, end))
+        found = source.read(start, min(start + source.slice_length, end), description.entities)
         written, made = writer.write(start, found)
         rows, repairs = rows + written, repairs + made
         description = replace(
@@ -76,6 +81,30 @@ def _bring(
         progress("sync", (done + 1) / len(starts))
     result = SyncResult(slices=len(starts), rows=rows, watermark=description.watermark, repairs=repairs)
     return result, description
+
+
+def _believed(folder: Path, watermark: np.datetime64 | None, end: np.datetime64) -> np.datetime64 | None:
+    """The watermark, or where it lies in the future the end of what was really brought before ``end``.
+
+    A clock that was wrong, or one point from the future, moves it there; nothing would be read until that time.
+    """
+    if watermark is None or watermark <= end:
+        return watermark
+    spans = History.open(folder).spans().values()
+    return max((span.last for span in spans if span.last <= end), default=None)
+
+
+def _measured_until(folder: Path, watermark: np.datetime64 | None) -> np.datetime64 | None:
+    """The watermark, or where it is far beyond what most entities have samples of, the time of those.
+
+    What is old is counted back from it: a clock that is years ahead must not remove the history.
+    """
+    if watermark is None:
+        return None
+    lasts = sorted(span.last for span in History.open(folder).spans().values())
+    if lasts and watermark - lasts[len(lasts) // 2] > LONGEST_SILENCE:
+        return lasts[len(lasts) // 2]
+    return watermark
 
 
 def _describe(source: Source, known: Description | None) -> Description:

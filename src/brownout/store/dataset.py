@@ -132,7 +132,7 @@ def read_samples(
     samples: pads.Dataset, entities: Sequence[str], *, start: np.datetime64 | None, end: np.datetime64 | None
 ) -> pa.Table:
     """Rows of some entities from start until before end; a damaged file is a DataError."""
-    condition = pads.field("entity").isin(list(entities))
+    condition = pads.field("entity").isin(pa.array(list(entities), pa.string()))
     kind = samples.schema.field("time").type
     for bound, after in ((start, True), (end, False)):
         if bound is not None:

@@ -49,6 +49,11 @@ class Workspace:
         """What was said about episodes."""
         return self.out / "feedback.jsonl"
 
+    @property
+    def alerts(self) -> Path:
+        """Which alerts fire and who was told of which."""
+        return self.out / "alerts.json"
+
     def open_history(self) -> History:
         """The history as it is now; raises HistoryError where there is none."""
         return History.open(self.history)

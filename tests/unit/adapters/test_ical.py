@@ -14,7 +14,8 @@ from brownout.domain.entities import Entity, Topology
 from brownout.domain.errors import SettingsError
 from brownout.domain.metrics import Metric
 from brownout.domain.panel import Panel
-from brownout.operate.doctor import State, examine
+from brownout.operate.checks import State
+from brownout.operate.doctor import examine
 from brownout.settings import load_settings
 
 ZONE = ZoneInfo("Europe/Zurich")

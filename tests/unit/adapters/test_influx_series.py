@@ -4,7 +4,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brownout.adapters.influx.assemble import series_of
+from brownout.adapters.influx.series_assembly import series_of
 
 tag = st.sampled_from(["", "a", "b", None])
 

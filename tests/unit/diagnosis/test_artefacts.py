@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from brownout.diagnosis.evidence.observation import IncidentWindow
-from brownout.diagnosis.incidents.artefacts import Sifted, sift
 from brownout.diagnosis.incidents.grouping import group_episodes
+from brownout.diagnosis.incidents.separation import Sifted, sift
 from brownout.diagnosis.inference.cause_ranking import Diagnoser
 from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.entities import Entity, Topology

@@ -8,7 +8,8 @@ from nights import night
 
 from brownout.detection.alert_state import AlertState
 from brownout.domain.findings import AnomalyScores, Episode, SuppressedEpisode, SuppressionReason
-from brownout.evaluate.replay import OwnNights, _Log, held_over, nights_of, replay
+from brownout.evaluate.own_nights import OwnNights, _Log, held_over
+from brownout.evaluate.replay import nights_of, replay
 from brownout.evaluation.alarm_tracks import AlarmTrack
 from brownout.nightly.run import NightResult
 from brownout.settings import DetectSettings, Settings

@@ -1,5 +1,6 @@
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from brownout.domain.metrics import Metric, MetricKind
 from brownout.domain.repairs import Repair
@@ -88,3 +89,36 @@ def test_an_empty_table_gives_no_rows() -> None:
     rows, repairs = clean(table_of([(0, "a", 1)]).slice(0, 0), ["a"], [GAUGE])
     assert rows.values.shape == (0, 1)
     assert repairs.by_kind() == {}
+
+
+@pytest.mark.parametrize("kind", [pa.int64(), pa.uint64()])
+def test_a_counter_of_64_bits_loses_no_digit(kind: pa.DataType) -> None:
+    # float64 has 53 bits: at 2^62 it sees steps of 512 only. Rows of two entities, one reset, one gap.
+    base = 2**62 if kind == pa.int64() else 2**63 + 12_345
+    counts = {
+        "a": [base, base + 30, None, base + 90, 7, 27],
+        "b": [2**53 + 1, 2**53 + 2, 2**53 + 3, 2**53 + 33, None, None],
+    }
+    table = pa.table(
+        {
+            "time": pa.array([step * 10_000 for _ in counts for step in range(6)], pa.timestamp("ms", "UTC")),
+            "entity": pa.array([name for name in counts for _ in range(6)], pa.string()),
+            "bytes": pa.array([value for column in counts.values() for value in column], kind),
+        }
+    )
+    rows, repairs = clean(table, ["a", "b"], [COUNTER])
+    assert rows.values[:6, 0].tolist()[1::2] == [3.0, 3.0, 2.0]
+    assert rows.values[8:10, 0].tolist() == pytest.approx([0.1, 3.0])
+    assert repairs.counts == {(Repair.COUNTER_RESET, "a"): 1}
+
+
+def test_a_gauge_of_64_bits_is_read() -> None:
+    table = pa.table(
+        {
+            "time": pa.array([0], pa.timestamp("ms", "UTC")),
+            "entity": pa.array(["a"], pa.string()),
+            "size": pa.array([2**63 + 1], pa.uint64()),
+        }
+    )
+    rows, _ = clean(table, ["a"], [Metric(name="size")])
+    assert rows.values[0, 0] == np.float32(2**63)

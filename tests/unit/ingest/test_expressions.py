@@ -22,6 +22,7 @@ def frame(**fields: list[float]) -> RawFrame:
         slots=times // SLOT_MS,
         owner=np.array([0, 0, 1]),
         lookup=lambda measurement, name: np.full(9, 2.0 if (measurement, name) == ("other", "n") else np.nan),
+        lookup_rate=lambda measurement, name: np.full(9, 4.0 if (measurement, name) == ("other", "n") else np.nan),
     )
 
 
@@ -140,6 +141,7 @@ def test_a_pool_weighs_samples_and_not_series() -> None:
         slots=np.zeros(4, np.int64),
         owner=np.array([0, 0]),
         lookup=lambda _measurement, _name: np.full(4, np.nan),
+        lookup_rate=lambda _measurement, _name: np.full(4, np.nan),
     )
     assert parse("pool(a)")(unequal).values == [0.25]
     assert parse("a")(unequal).values == [0.5]

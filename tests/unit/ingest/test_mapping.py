@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from memory_database import START, MemoryDatabase, raw
 
 from brownout.adapters.hypervisor.domain_xml import LABELS
 from brownout.domain.entities import Entity
@@ -12,37 +13,11 @@ from brownout.domain.metrics import Catalogue
 from brownout.ingest.canonical import Canonicaliser
 from brownout.ingest.entity_registry import merged
 from brownout.ingest.mapping import Names, TelegrafMapping
-from brownout.ingest.raw import MeasurementSchema, Raw, Request
-
-START = np.datetime64("2026-03-02T00:00", "ms")
-
-
-class AlertState:
-    """A database in memory: raw telemetry by measurement."""
-
-    name = label = "memory"
-
-    def __init__(self, **tables: Raw) -> None:
-        self.tables = tables
-
-    def schemas(self) -> dict[str, MeasurementSchema]:
-        return {name: MeasurementSchema(tags=(), fields=raw.fields) for name, raw in self.tables.items()}
-
-    def read(self, request: Request) -> Raw:
-        raw = self.tables[request.measurement]
-        places = [raw.fields.index(name) for name in request.fields]
-        return Raw(request.fields, raw.tags, raw.series, raw.times, raw.values[:, places])
-
-
-def raw(tags: list[dict[str, str]], minutes: list[int], **fields: list[float]) -> Raw:
-    """The same minutes for each series."""
-    times = START.astype(np.int64) + np.tile(minutes, len(tags)) * 60_000
-    values = np.column_stack([np.array(column, float) for column in fields.values()])
-    return Raw(tuple(fields), tuple(tags), np.repeat(np.arange(len(tags)), len(minutes)), times, values)
+from brownout.ingest.raw import Raw
 
 
 def read(mapping: TelegrafMapping, names: Names | None = None, **tables: Raw) -> dict[tuple[str, str], list[float]]:
-    database = AlertState(**tables)
+    database = MemoryDatabase(**tables)
     reader = Canonicaliser(database, mapping, 60, names or Names())  # type: ignore[arg-type]
     found = reader.read(START, START + np.timedelta64(1, "h"), database.schemas())
     return {
@@ -207,8 +182,8 @@ def labels_of(*series: tuple[dict[str, str], list[int]]) -> dict[str, dict[str, 
     times = np.concatenate([START.astype(np.int64) + np.array(minutes) * 60_000 for _, minutes in series])
     places = np.repeat(np.arange(len(series)), [len(minutes) for _, minutes in series])
     config = Raw(("known",), tuple(tags for tags, _ in series), places, times, np.ones((len(times), 1)))
-    reader = Canonicaliser(AlertState(vm_config=config), TelegrafMapping.load(), 60)  # type: ignore[arg-type]
-    found = reader.read(START, START + np.timedelta64(1, "h"), AlertState(vm_config=config).schemas())
+    reader = Canonicaliser(MemoryDatabase(vm_config=config), TelegrafMapping.load(), 60)  # type: ignore[arg-type]
+    found = reader.read(START, START + np.timedelta64(1, "h"), MemoryDatabase(vm_config=config).schemas())
     assert found.tables == ()
     return {entity.id: dict(entity.labels) for entity in found.entities}
 
@@ -302,7 +277,7 @@ def test_a_guest_that_migrates_is_one_series_on_one_host_at_a_time() -> None:
     series = np.repeat([0, 1], [len(own) for own in minutes])
     times = START.astype(np.int64) + np.concatenate(minutes) * 60_000
     states = np.where((series == 1) & (times <= times[20]), 3.0, 1.0)
-    database = AlertState(libvirt_state=Raw(("state",), tuple(tags), series, times, states[:, None]))
+    database = MemoryDatabase(libvirt_state=Raw(("state",), tuple(tags), series, times, states[:, None]))
     reader = Canonicaliser(database, TelegrafMapping.load(), 60)  # type: ignore[arg-type]
     found = reader.read(START, START + np.timedelta64(1, "h"), database.schemas())
     (table,) = found.tables

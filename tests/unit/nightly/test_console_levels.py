@@ -7,7 +7,7 @@ import numpy as np
 from brownout.domain.entities import Entity
 from brownout.domain.metrics import Catalogue, Metric
 from brownout.domain.panel import Panel
-from brownout.nightly.charts import console_levels
+from brownout.reporting.charts import console_levels
 
 METRIC = Catalogue.load().metrics["console_update_ms"]
 START = np.datetime64("2026-03-16T00:00", "ms")

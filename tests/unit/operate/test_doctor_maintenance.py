@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from brownout.bootstrap import doctor_surroundings
-from brownout.operate.doctor import State, examine
+from brownout.operate.checks import State
+from brownout.operate.doctor import examine
 from brownout.settings import load_settings
 
 NOW = np.datetime64("2026-03-02", "ms")

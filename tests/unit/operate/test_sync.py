@@ -3,7 +3,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from brownout.domain.entities import Entity
 from brownout.domain.errors import HistoryError
 from brownout.domain.repairs import Repair, Repairs
 from brownout.operate import sources
@@ -33,6 +34,7 @@ def _some_at_a_time(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
 
 
 STEP = np.timedelta64(3_600_000, "ms")
+START = np.datetime64(0, "ms")
 
 
 def hourly(write: Write, hours: int, *, first: int = 0, header: str = 'name = "made"\ninterval_s = 3600\n') -> Dataset:
@@ -171,8 +173,8 @@ def test_a_damaged_description_is_named(write_dataset: Write, tmp_path: Path) ->
 class Told(DatasetSource):
     """A source that has counted rows and repairs itself, as a database does."""
 
-    def read(self, start: np.datetime64, end: np.datetime64) -> Slice:
-        found = super().read(start, end)
+    def read(self, start: np.datetime64, end: np.datetime64, known: Sequence[Entity] = ()) -> Slice:
+        found = super().read(start, end, known)
         return Slice(found.tables, (), Repairs({(Repair.COUNTER_RESET, "b"): 3}, 50))
 
 
@@ -183,6 +185,31 @@ def test_repairs_of_all_entities_and_of_the_source_itself_are_counted(write_data
     result = sync(Told(source), tmp_path / "history")
     assert result.rows == 4
     assert result.repairs == History.open(tmp_path / "history").repairs() == Repairs(expected, 50)
+
+
+@dataclass(frozen=True)
+class Clocked(DatasetSource):
+    """A source that is read until a clock says now, as a database is."""
+
+    now: np.datetime64 = START
+
+    def range(self) -> tuple[np.datetime64, np.datetime64] | None:
+        return self.now - np.timedelta64(60, "D"), self.now
+
+
+def test_a_clock_that_was_years_ahead_neither_ends_sync_nor_deletes_the_history(
+    write_dataset: Write, tmp_path: Path
+) -> None:
+    now = np.datetime64("2026-03-20", "ms")
+    sync(Clocked(hourly(write_dataset, 200), now=now), tmp_path / "history")
+    before = content(tmp_path / "history")
+    ahead = np.datetime64("2031-01-01", "ms")
+    sync(Clocked(hourly(write_dataset, 200), now=ahead), tmp_path / "history")
+    assert content(tmp_path / "history") == before
+    result = sync(Clocked(hourly(write_dataset, 300), now=now), tmp_path / "history")
+    assert result.watermark == now
+    (shard,) = shards(History.open(tmp_path / "history"))
+    assert shard.panel.values.shape[1] == 300
 
 
 KILLED = """

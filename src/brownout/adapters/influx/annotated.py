@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from brownout.adapters.influx.assemble import Runs
 from brownout.adapters.influx.rows import Gathered, Limit, converted, pieces_of, plausible, row_blocks
+from brownout.adapters.influx.series_assembly import Runs
 from brownout.ingest.raw import Raw
 
 __all__ = ["FluxError", "Table", "parse_annotated", "parse_strings", "tables_of"]

@@ -12,8 +12,8 @@ from typing import IO
 import numpy as np
 import pyarrow as pa
 
-from brownout.adapters.influx.assemble import in_order
 from brownout.adapters.influx.rows import Gathered, Limit, converted, count, pieces_of, plausible, row_blocks
+from brownout.adapters.influx.series_assembly import in_order
 from brownout.ingest.raw import Raw
 
 __all__ = ["BrokenOffError", "parse_answer", "tags_of"]

@@ -4,6 +4,8 @@ import logging
 from collections.abc import Iterable, Mapping
 
 import numpy as np
+from influxdb_client.domain.dialect import Dialect
+from influxdb_client.domain.query import Query
 
 from brownout.adapters.influx.annotated import parse_annotated, parse_strings
 from brownout.adapters.influx.credentials import Credentials
@@ -15,7 +17,7 @@ from brownout.ingest.raw import MeasurementSchema, Raw, Request
 
 __all__ = ["FluxDatabase", "literal", "newest_text", "query_text", "schema_text"]
 
-DIALECT = {"header": True, "delimiter": ",", "annotations": ["datatype", "group", "default"]}
+DIALECT = Dialect(header=True, delimiter=",", annotations=["datatype", "group", "default"])
 logger = logging.getLogger(__name__)
 
 
@@ -111,8 +113,15 @@ class FluxDatabase:
         raise self._server.error(doing, f"bucket {self._bucket}: {said}", remedy="Look into the server's log.")
 
     def _ask(self, query: str, doing: str) -> Ask:
-        content = {"query": query, "type": "flux", "dialect": DIALECT}
+        content = _content(Query(query=query, type="flux", dialect=DIALECT))
         return Ask.json("/api/v2/query", content, doing=doing, accept="application/csv", parameters={"org": self._org})
+
+
+def _content(model: Query | Dialect) -> dict[str, object]:
+    """A request model of influxdb-client under the names that the server's API has for its fields."""
+    names = {name: key for name, key in model.attribute_map.items() if getattr(model, name) is not None}
+    values = {key: getattr(model, name) for name, key in names.items()}
+    return {key: _content(value) if isinstance(value, Dialect) else value for key, value in values.items()}
 
 
 def query_text(bucket: str, request: Request) -> str:

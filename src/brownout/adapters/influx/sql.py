@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from brownout.adapters.influx.assemble import from_wide
 from brownout.adapters.influx.credentials import Credentials
 from brownout.adapters.influx.delivery import deliver
 from brownout.adapters.influx.http import Ask, Connection, HttpServer, TooLargeError
 from brownout.adapters.influx.rows import plausible
+from brownout.adapters.influx.series_assembly import from_wide
 from brownout.adapters.influx.time_parts import PartReader
 from brownout.adapters.influx.transport import Deadline
 from brownout.ingest.raw import MeasurementSchema, Raw, Request

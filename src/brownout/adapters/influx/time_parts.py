@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from brownout.adapters.influx.assemble import in_order
 from brownout.adapters.influx.http import RefusedError, TooLargeError
+from brownout.adapters.influx.series_assembly import in_order
 from brownout.adapters.influx.transport import Deadline
 from brownout.ingest.raw import Raw, Request
 

@@ -39,7 +39,10 @@ SAME_HOURS_DAYS = 3.0
 
 @dataclass(frozen=True, kw_only=True)
 class IncidentWindow:
-    """What is to be diagnosed: a span, the entities that it concerns, and the episodes it was made from."""
+    """What is to be diagnosed: a span, the entities that it concerns, and the episodes it was made from.
+
+    ``explained`` are resources of entities that incidents told before account for.
+    """
 
     id: str
     start: np.datetime64
@@ -47,6 +50,7 @@ class IncidentWindow:
     entities: tuple[str, ...]
     episodes: tuple[Episode, ...] = ()
     open: bool = False
+    explained: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,9 @@ from brownout.diagnosis.evidence.observation import Observation, Observations
 from brownout.diagnosis.knowledge.evidence_rules import EvidenceRule, Symptom
 from brownout.domain.entities import EntityKind, Topology
 from brownout.domain.findings import EvidenceRole
-from brownout.domain.metrics import Family
+from brownout.domain.metrics import Family, Metric
 
-__all__ = ["EvidenceLookup", "SymptomMatch"]
+__all__ = ["EvidenceLookup", "SymptomMatch", "resource_of"]
 
 MAJORITY_QUANTILE = 0.6
 """A symptom of most guests is as strong as at this quantile over them."""
@@ -90,7 +90,7 @@ class EvidenceLookup:
         for rule in rules:
             match = None if rule.role is EvidenceRole.EXCLUDING else self.find(rule, symptoms, entity)
             if match is not None and match.observation is not None and match.strength > 0:
-                resource = _resource(match.observation)
+                resource = resource_of(match.observation.metric)
                 explained |= {(member, resource) for member in self.entities_at(match.where, entity)}
         return explained
 
@@ -152,7 +152,7 @@ class EvidenceLookup:
     def _unexplained(self, entity: str, metric: str) -> Observation | None:
         """An observation that no other cause accounts for."""
         observation = self.observed.of(entity, metric)
-        if observation is None or (entity, _resource(observation)) in self.explained:
+        if observation is None or (entity, resource_of(observation.metric)) in self.explained:
             return None
         return observation
 
@@ -190,9 +190,8 @@ class EvidenceLookup:
         return self._by_surge[symptom.id]
 
 
-def _resource(observation: Observation) -> str:
+def resource_of(metric: Metric) -> str:
     """What a cause accounts for at an entity: all metrics of a family, but of the family "other" one by one."""
-    metric = observation.metric
     return metric.name if metric.family is Family.OTHER else metric.family.value
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -9,10 +10,12 @@ from brownout.diagnosis.evidence.observation import IncidentWindow
 from brownout.domain.entities import Topology
 from brownout.domain.findings import Episode
 
-__all__ = ["group_episodes"]
+__all__ = ["group_episodes", "overlapping", "parts_by_onset", "window_of"]
 
 GAP = np.timedelta64(20 * 60_000, "ms")
 """Episodes closer than this on one host belong together."""
+APART = np.timedelta64(3_600_000, "ms")
+"""Episodes of unrelated entities that begin so long after each other are different incidents."""
 
 
 def group_episodes(episodes: Sequence[Episode], topology: Topology) -> tuple[IncidentWindow, ...]:
@@ -21,24 +24,49 @@ def group_episodes(episodes: Sequence[Episode], topology: Topology) -> tuple[Inc
     for episode in sorted(episodes, key=lambda e: (e.start, e.entity)):
         roots.setdefault(topology.root(episode.entity, episode.start), []).append(episode)
     windows = []
-    for root, members in roots.items():
+    for members in roots.values():
         group: list[Episode] = []
         for episode in members:
             if group and episode.start > max(e.end for e in group) + GAP:
-                windows.append(_window(root, group, topology))
+                windows.append(window_of(group, topology))
                 group = []
             group.append(episode)
-        windows.append(_window(root, group, topology))
+        windows.append(window_of(group, topology))
     return tuple(sorted(windows, key=lambda window: (window.start, window.id)))
 
 
-def _window(root: str, group: list[Episode], topology: Topology) -> IncidentWindow:
-    start = min(episode.start for episode in group)
+def parts_by_onset(window: IncidentWindow, topology: Topology) -> tuple[IncidentWindow, ...]:
+    """An incident in parts that began at different times at entities of which none hangs on the other."""
+    groups: list[list[Episode]] = []
+    for episode in sorted(window.episodes, key=lambda e: (e.start, e.entity)):
+        related = {episode.entity, *topology.ancestors(episode.entity), *topology.descendants(episode.entity)}
+        own = [
+            group
+            for group in groups
+            if episode.start - group[-1].start <= APART
+            or any(other.entity in related and overlapping(other, episode) for other in group)
+        ]
+        groups = [group for group in groups if group not in own]
+        groups.append(sorted((e for group in (*own, [episode]) for e in group), key=lambda e: (e.start, e.entity)))
+    return tuple(
+        replace(window_of(group, topology), entities=window.entities, explained=window.explained) for group in groups
+    )
+
+
+def overlapping(one: Episode | IncidentWindow, other: Episode | IncidentWindow) -> bool:
+    """Whether two spans overlap, or nearly."""
+    return bool(one.start <= other.end + GAP and other.start <= one.end + GAP)
+
+
+def window_of(group: Sequence[Episode], topology: Topology) -> IncidentWindow:
+    """The incident of some episodes of one host; its entities are all that hung on the host then."""
+    first = min(group, key=lambda episode: (episode.start, episode.entity))
+    start = first.start
     return IncidentWindow(
-        id=hashlib.sha256(f"{root}\n{start}".encode()).hexdigest()[:12],
+        id=hashlib.sha256(f"{first.entity}\n{start}".encode()).hexdigest()[:12],
         start=start,
         end=max(episode.end for episode in group),
-        entities=topology.at(start).related(root),
+        entities=topology.at(start).related(first.entity),
         episodes=tuple(group),
         open=any(episode.open for episode in group),
     )

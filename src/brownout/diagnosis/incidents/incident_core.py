@@ -18,7 +18,7 @@ from brownout.domain.findings import UNKNOWN, Diagnosis, Mover
 from brownout.domain.metrics import Worse
 from brownout.domain.panel import Float, Panel
 
-__all__ = ["LEAST_SLOTS", "diagnose_phases", "phases"]
+__all__ = ["LEAST_SLOTS", "activity", "diagnose_phases", "phases"]
 
 HALF = 0.5
 LEAST_SLOTS = 5
@@ -83,13 +83,23 @@ def phases(window: IncidentWindow, panels: Sequence[Panel]) -> tuple[IncidentWin
 
 def _core(window: IncidentWindow, panels: Sequence[Panel], step: np.timedelta64) -> Span:
     movers = list({mover.series: mover for episode in window.episodes for mover in episode.movers}.values())
-    parts = [part for panel in panels if (part := _activity(panel, window, movers)) is not None]
-    if not parts:
+    found = activity(window, panels, movers, step)
+    if found is None:
         return window.start, window.end
-    grid = np.arange(window.start, window.end, step)
-    total = np.sum([_on(grid, times, values) for times, values in parts], axis=0)
+    grid, total = found
     busy = np.flatnonzero(total >= HALF * total.max())
     return grid[busy[0]], min(grid[busy[-1]] + step, window.end)
+
+
+def activity(
+    window: IncidentWindow, panels: Sequence[Panel], movers: Sequence[Mover], step: np.timedelta64
+) -> tuple[Times, Float] | None:
+    """How far some metrics are out at each time of a window, each weighted by its deviation; None without any."""
+    parts = [part for panel in panels if (part := _activity(panel, window, movers)) is not None]
+    if not parts:
+        return None
+    grid = np.arange(window.start, window.end, step)
+    return grid, np.sum([_on(grid, times, values) for times, values in parts], axis=0)
 
 
 def _widened(span: Span, step: np.timedelta64, last: np.datetime64) -> Span:

@@ -84,7 +84,7 @@ class Diagnoser:
         Where nothing was measured, or too little to compare with, the answer is ``unknown``.
         """
         observed = observe(panels, window.start, window.end)
-        ranked = self.rank(window.entities, observed, topology)
+        ranked = self.rank(window.entities, observed, topology, window.explained)
         rivals = (
             cause if cause.contributing else replace(cause, counter_evidence=counter_evidence(cause))
             for cause in ranked[1:]
@@ -102,11 +102,21 @@ class Diagnoser:
             decider=decider(causes, self.knowledge),
         )
 
-    def rank(self, entities: Iterable[str], observed: Observations, topology: Topology) -> tuple[Cause, ...]:
-        """Most probable first; each (cause, entity) at most once, ``unknown`` always among them."""
-        lookup = EvidenceLookup(observed, topology)
+    def rank(
+        self,
+        entities: Iterable[str],
+        observed: Observations,
+        topology: Topology,
+        explained: frozenset[tuple[str, str]] = frozenset(),
+    ) -> tuple[Cause, ...]:
+        """Most probable first; each (cause, entity) at most once, ``unknown`` always among them.
+
+        ``explained`` are resources of entities that other incidents account for: they speak for no cause.
+        """
+        lookup = EvidenceLookup(observed, topology, explained)
         candidates = self.candidates(entities, lookup)
-        odds = np.array([candidate.odds for candidate in candidates] + [self.weights.unknown])
+        unknown_odds = self.weights.unknown - (self.weights.another if explained else 0.0)
+        odds = np.array([candidate.odds for candidate in candidates] + [unknown_odds])
         share = np.exp(odds - odds.max())
         share /= share.sum()
         unknown = Cause(id=UNKNOWN, title="Unknown", family=UNKNOWN, entity="", probability=float(share[-1]))

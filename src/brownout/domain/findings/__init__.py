@@ -1,5 +1,6 @@
-"""Findings: episodes, their causes with evidence, and what to do."""
+"""Findings: episodes, their causes with evidence, and what to do; the alerts about them."""
 
+from brownout.domain.findings.alerts import Alert, Notice, Severity, TimedAlert
 from brownout.domain.findings.anomalies import (
     AnomalyScores,
     Episode,
@@ -15,6 +16,7 @@ from brownout.domain.findings.planned_actions import Action, Effect, Risk
 __all__ = [
     "UNKNOWN",
     "Action",
+    "Alert",
     "AnomalyScores",
     "Cause",
     "Diagnosis",
@@ -24,9 +26,12 @@ __all__ = [
     "EvidenceRole",
     "EvidenceState",
     "Mover",
+    "Notice",
     "Risk",
+    "Severity",
     "Shape",
     "Shift",
     "SuppressedEpisode",
     "SuppressionReason",
+    "TimedAlert",
 ]

@@ -165,6 +165,7 @@ class SuppressionReason(StrEnum):
 
     ARTEFACT = "artefact"
     CHANCE = "chance"
+    EVIDENCE = "no evidence"
     MOVED = "moved"
     FEEDBACK = "feedback"
     OUTLIER = "outlier"
@@ -179,7 +180,7 @@ class SuppressedEpisode:
     episode
         The episode.
     why
-        Kind of reason: artefact, chance, moved, feedback or outlier.
+        Kind of reason: artefact, chance, no evidence, moved, feedback or outlier.
     reason
         The reason as a sentence.
     because

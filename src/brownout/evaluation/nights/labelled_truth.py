@@ -18,6 +18,7 @@ class Labelled:
 
     ``entities`` and ``causes`` name it as well as its own (a disk and its host, a leak and the swapping it leads to),
     ``roots`` are the hosts that it is of, ``family`` is its cause's; ``ongoing`` where it had not ended with the data.
+    ``shows`` are the (entity, metric) that the fault moves; empty where that is not known.
     """
 
     incident: Incident
@@ -26,6 +27,7 @@ class Labelled:
     entities: frozenset[str] = frozenset()
     causes: frozenset[str] = frozenset()
     ongoing: bool = False
+    shows: frozenset[tuple[str, str]] = frozenset()
 
     def names(self, entity: str) -> bool:
         """Whether an entity is right."""
@@ -35,15 +37,24 @@ class Labelled:
         """Whether a cause is right."""
         return cause == self.incident.cause or cause in self.causes
 
+    def moves(self, entity: str, metric: str) -> bool:
+        """Whether a metric of an entity is one that the fault moves, or is of it where nobody knows which are."""
+        return (entity, metric) in self.shows if self.shows else self.names(entity)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Harmless:
-    """An event that is no fault; telling one of ``causes`` of it without an alarm is right."""
+    """An event that is no fault; telling one of ``causes`` of it without an alarm is right.
+
+    ``kind`` and ``entity`` say what it is and where, for people.
+    """
 
     root: str
     start: np.datetime64
     end: np.datetime64
     causes: frozenset[str] = frozenset()
+    kind: str = ""
+    entity: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

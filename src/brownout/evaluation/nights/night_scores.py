@@ -17,17 +17,18 @@ __all__ = ["JudgedNights", "judge_nights", "night_scores"]
 
 FIRST = 3
 """Places of "Do first" that count."""
-PAIR = ["night", "incident", "line", "entity_right", "cause_right", "family_right"]
+PAIR = ["night", "incident", "line", "entity_right", "cause_right", "family_right", "due"]
 
 Score = float | int | None
 
 
 @dataclass(frozen=True, eq=False)
 class JudgedNights:
-    """Each line of each night with its verdict, and each incident that was due on a night with the line that answers.
+    """Each line of each night with its verdict, and each incident that was due or told on a night with its line.
 
     ``lines`` are those of the likeliest cause of each incident and night, with the column ``verdict``; ``pairs`` has
-    night, incident (the label's id), line (row of ``lines``, -1 = none), entity_right, cause_right, family_right.
+    night, incident (the label's id), line (row of ``lines``, -1 = none), entity_right, cause_right, family_right, and
+    ``due``: False for what is told although it is long over, or has just begun.
     """
 
     lines: pd.DataFrame
@@ -55,13 +56,14 @@ def judge_nights(
     pairs: list[dict[str, object]] = []
     for night in np.unique(np.concatenate([np.array(list(nights), "datetime64[ms]"), when])):
         here = np.flatnonzero(when == night)
-        waiting = [label for label in truth.labels if limits.due(label, night)]
-        found = matched(lines.iloc[here], here, waiting, truth, limits)
+        begun = [label for label in truth.labels if label.incident.start <= night]
+        found = matched(lines.iloc[here], here, begun, truth, limits)
         for line in here:
             verdicts[line] = _alone(lines.iloc[line], truth, limits)
         for pair in found:
             verdicts[pair.line] = Verdict.RIGHT if pair.right else Verdict.MISNAMED
-        pairs += [_row(night, label, found, lines, truth.families) for label in waiting]
+        rows = [_row(night, label, found, lines, truth.families) | {"due": limits.due(label, night)} for label in begun]
+        pairs += [row for row in rows if row["due"] or row["line"] != -1]
     table = pd.DataFrame(pairs, columns=PAIR)
     labels = {label.incident.id: label for label in truth.labels}
     return JudgedNights(lines.assign(verdict=verdicts), table, labels, limits)
@@ -94,10 +96,11 @@ def _row(
 ) -> dict[str, object]:
     own = next((pair for pair in found if pair.label is label), None)
     if own is None:
-        return dict(zip(PAIR, (night, label.incident.id, -1, False, False, False), strict=True))
+        return dict(zip(PAIR[:-1], (night, label.incident.id, -1, False, False, False), strict=True))
     cause = str(lines["cause"].iloc[own.line])
     family = own.cause_right or (label.family != "" and families.get(cause, cause) == label.family)
-    return dict(zip(PAIR, (night, label.incident.id, own.line, own.entity_right, own.cause_right, family), strict=True))
+    told = (night, label.incident.id, own.line, own.entity_right, own.cause_right, family)
+    return dict(zip(PAIR[:-1], told, strict=True))
 
 
 def night_scores(judged: JudgedNights, *, guests: int, days: float) -> dict[str, Score]:
@@ -108,6 +111,8 @@ def night_scores(judged: JudgedNights, *, guests: int, days: float) -> dict[str,
     and never alarmed. Of the lines but those of harmless events: ``true_share`` are right, ``related_share`` not false,
     ``first_three_true`` right among the first three of "Do first". ``false`` counts ids that are of nothing on any
     night, each once. Starts are off by ``start_error_s`` in the median, on the first night that tells.
+    ``first_moved_right`` is the share of the answers whose first metric is one that the incident moves, where the
+    lines have the columns ``first_entity`` and ``first_metric``.
     """
     lines = judged.lines
     related = lines["verdict"].isin([Verdict.RIGHT, Verdict.MISNAMED, Verdict.EXTRA])
@@ -126,12 +131,14 @@ def night_scores(judged: JudgedNights, *, guests: int, days: float) -> dict[str,
         "false_per_guest_day": round(len(false) / (guests * days), 5),
         "false_alarms_per_guest_day": round(len(rung) / (guests * days), 5),
         **_states(judged),
+        "first_moved_right": _first_moved(judged),
         "identity_stable": _stable(judged),
     }
 
 
 def _found(judged: JudgedNights) -> dict[str, Score]:
-    pairs = judged.pairs.sort_values("night", kind="stable").reset_index(drop=True)
+    pairs = judged.pairs[judged.pairs["due"].astype(bool)]
+    pairs = pairs.sort_values("night", kind="stable").reset_index(drop=True)
     pairs = pairs.assign(found=pairs["line"] >= 0, right=pairs["entity_right"] & pairs["cause_right"])
     names = ["found", "right", "entity_right", "cause_right", "family_right"]
     best = pairs.groupby("incident")[names].any()
@@ -169,6 +176,22 @@ def _states(judged: JudgedNights) -> dict[str, Score]:
         "start_error_s": float(np.median(off_by)) if off_by else None,
         "start_error_p90_s": float(np.quantile(off_by, 0.9)) if off_by else None,
     }
+
+
+def _first_moved(judged: JudgedNights) -> float | None:
+    """Share of the answers whose first metric is one that their incident moves; None where nothing says which it is."""
+    if not {"first_entity", "first_metric"} <= set(judged.lines.columns):
+        return None
+    answered = judged.pairs[judged.pairs["line"] >= 0]
+    firsts = judged.lines[["first_entity", "first_metric"]].iloc[answered["line"].to_numpy(int)]
+    marks = [
+        judged.labels[name].moves(str(entity), str(metric))
+        for name, entity, metric in zip(
+            answered["incident"], firsts["first_entity"], firsts["first_metric"], strict=True
+        )
+        if metric
+    ]
+    return round(float(np.mean(marks)), 4) if marks else None
 
 
 def _stable(judged: JudgedNights) -> float | None:

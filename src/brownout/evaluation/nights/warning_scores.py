@@ -63,7 +63,8 @@ def warning_scores(lines: pd.DataFrame, crossings: Sequence[Crossing], replay: R
     of the crossings that are not brief and have a night within the horizon before them on which the limit is not
     crossed already, ``recall_foreseeable`` of those that one of these nights could foresee. ``lead_s`` is the median
     from the first warning to the crossing, ``dates_inside`` the share of true warnings with the crossing between
-    earliest and latest, ``flaps`` counts warnings taken back and given again before anything was crossed.
+    earliest and latest (a missing latest lies after the horizon), ``flaps`` counts warnings taken back and given again
+    before anything was crossed.
     ``brier_skill`` is over a climatology that each night knows: the metric's share of earlier windows with a crossing.
     None where there is nothing to count.
     """
@@ -172,7 +173,7 @@ def _scores(windows: pd.DataFrame, events: pd.DataFrame, replay: Replay) -> dict
     false = len(raised) - len(true)
     caught = events["warned"].notna()
     lead = (_array(events["time"]) - _array(events["warned"]))[caught.to_numpy(bool)] / np.timedelta64(1000, "ms")
-    inside = (true["crossed"] >= true["earliest"]) & (true["crossed"] <= true["latest"])
+    inside = (true["crossed"] >= true["earliest"]) & ~(true["crossed"] > true["latest"])
     asked = windows[~windows["beyond"]]
     happened = asked["crossed"].notna()
     loss = float(((asked["probability"] - happened) ** 2).sum())

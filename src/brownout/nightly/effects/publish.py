@@ -7,6 +7,7 @@ from pathlib import Path
 from brownout.domain.ports import Tracker
 from brownout.nightly.context import NightContext
 from brownout.nightly.effects.alert_state_file import write_alert_state
+from brownout.nightly.effects.alerting import Alerting, send_alerts
 from brownout.nightly.effects.report_archive import write_night_report
 from brownout.nightly.effects.side_effects import SideEffects
 from brownout.nightly.effects.trained_models import log_models
@@ -25,17 +26,18 @@ class Services:
     """What stands beside a night, opened when it is needed: None where the settings name none.
 
     ``open_sink`` gives what points are written to, ``open_tracker`` where trainings are logged; both may raise what
-    ``EXPECTED`` names.
+    ``EXPECTED`` names. ``alerting`` is where alerts go; a night of an earlier time has none.
     """
 
     open_sink: Callable[[], Sink] | None = None
     open_tracker: Callable[[], Tracker] | None = None
+    alerting: Alerting | None = None
 
 
 def publish(
     result: NightResult, context: NightContext, workspace: Workspace, services: Services, effects: SideEffects
 ) -> Path:
-    """Report and archive, alert state, write-back, log of trainings; returns the path of the report's page.
+    """Report and archive, alert state, write-back, alerts, log of trainings; returns the path of the report's page.
 
     The report and the alert state must succeed: an error there ends the night. What fails after them is kept in
     ``effects``.
@@ -46,6 +48,8 @@ def publish(
     if services.open_sink is not None:
         open_sink = services.open_sink
         effects.run("write back", lambda _note: write_back(result, context.metrics, open_sink()))
+    if services.alerting is not None:
+        send_alerts(result.night, services.alerting, context.calendar, workspace, effects)
     if services.open_tracker is not None:
         open_tracker, tracking_days = services.open_tracker, context.settings.tracking.keep_days
         now = context.created.astype("datetime64[ms]").astype(float) / 1000

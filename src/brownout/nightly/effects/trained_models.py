@@ -1,6 +1,5 @@
 """Models on disk: trained ones with the record of their training, whole or not there."""
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -9,18 +8,18 @@ from typing import Any
 
 import numpy as np
 
+from brownout.detection.detector_settings import DetectorSettings
 from brownout.detection.forest.detector import IsolationForestDetector
 from brownout.domain.errors import ModelError
 from brownout.domain.forecasts import Skill
 from brownout.domain.night import ModelRecord
-from brownout.domain.panel import as_time
 from brownout.domain.ports import Progress, Tracker, no_progress
 from brownout.forecasting.lstm_settings import LstmSettings
 from brownout.forecasting.outlook import Outlook
 from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.nightly.context import NightContext, NightModels
+from brownout.nightly.effects.model_records import read_record, retraining_reason, write_record
 from brownout.nightly.train import detector_window, fit_detector, fit_forecaster, forecaster_window, lstm_settings
-from brownout.store.atomic import write_text
 from brownout.store.folders import finish_replacement, replaced_folder
 from brownout.store.version_hashes import environment_hash, lock_hash
 from brownout.store.workspace import Workspace
@@ -29,36 +28,83 @@ __all__ = ["DETECTOR", "FORECASTER", "load_models", "log_models", "train_detecto
 
 FORECASTER = "brownout-forecaster"
 DETECTOR = "brownout-detector"
-RECORD = "record.json"
 
 
-def train_forecaster(context: NightContext, workspace: Workspace, progress: Progress = no_progress) -> ModelRecord:
-    """Train the forecaster from the last one, and put it in its place."""
-    settings = context.settings
+def train_forecaster(
+    context: NightContext, workspace: Workspace, progress: Progress = no_progress, *, only_if_due: bool = False
+) -> ModelRecord:
+    """Train the forecaster from the last one, and put it in its place; returns its record.
+
+    With ``only_if_due`` the last one stays where it serves: see ``retraining_reason``.
+    """
+    settings, window, facts = context.settings, forecaster_window(context), _forecaster_facts(context)
     champion = _champion(workspace.forecaster, lstm_settings(settings.forecast, settings.seed))
+    if only_if_due and champion is not None:
+        record = read_record(workspace.forecaster)
+        if not retraining_reason(record, facts, window[1], retrain_days=settings.forecast.retrain_days):
+            return record
     forecaster, outlook = fit_forecaster(context, champion, progress)
-    parameters = asdict(forecaster.settings) | {
-        "step_minutes": settings.forecast.step_minutes,
-        "start": "fresh" if champion is None else "champion",
-    }
-    record = _record(
-        context, FORECASTER, forecaster_window(context), parameters, _scores(forecaster.skills_) | _ratios(outlook)
-    )
+    parameters = facts | {"start": "fresh" if champion is None else "champion"}
+    record = _record(context, FORECASTER, window, parameters, _scores(forecaster.skills_) | _ratios(outlook))
     with replaced_folder(workspace.forecaster) as folder:
         forecaster.save(folder)
         outlook.save(folder / "outlook")
-        _write_record(folder, record)
+        write_record(folder, record)
     return record
 
 
-def train_detector(context: NightContext, workspace: Workspace, progress: Progress = no_progress) -> ModelRecord:
-    """Train the detector, and put it in its place."""
+def train_detector(
+    context: NightContext, workspace: Workspace, progress: Progress = no_progress, *, only_if_due: bool = False
+) -> ModelRecord:
+    """Train the detector, and put it in its place; returns its record. ``only_if_due`` as for the forecaster."""
+    window, facts = detector_window(context), _detector_facts(context)
+    if only_if_due and _has_detector(workspace.detector):
+        record = read_record(workspace.detector)
+        if not retraining_reason(record, facts, window[1], retrain_days=context.settings.detect.retrain_days):
+            return record
     detector = fit_detector(context, progress)
-    record = _record(context, DETECTOR, detector_window(context), asdict(detector.settings), {})
+    record = _record(context, DETECTOR, window, facts, {})
     with replaced_folder(workspace.detector) as folder:
         detector.save(folder)
-        _write_record(folder, record)
+        write_record(folder, record)
     return record
+
+
+def _forecaster_facts(context: NightContext) -> dict[str, str]:
+    """What a training of the forecaster would be made of now."""
+    settings = context.settings.forecast
+    facts = asdict(lstm_settings(settings, context.settings.seed)) | {
+        "step_minutes": settings.step_minutes,
+        "train_days": settings.train_days,
+        "limits": settings.limits,
+    }
+    return _texts(facts) | _data_facts(context)
+
+
+def _detector_facts(context: NightContext) -> dict[str, str]:
+    """What a training of the detector would be made of now."""
+    facts = asdict(DetectorSettings(seed=context.settings.seed)) | {"train_days": context.settings.detect.train_days}
+    return _texts(facts) | _data_facts(context)
+
+
+def _data_facts(context: NightContext) -> dict[str, str]:
+    """Where the data come from, and what they measure."""
+    return {"source": context.store.name, "metrics": ", ".join(sorted(context.metrics))}
+
+
+def _texts(facts: Mapping[str, Any]) -> dict[str, str]:
+    return {key: str(value) for key, value in facts.items()}
+
+
+def _has_detector(folder: Path) -> bool:
+    """Whether a folder has a detector of this version."""
+    finish_replacement(folder)
+    try:
+        IsolationForestDetector.load(folder)
+        read_record(folder)
+    except ModelError:
+        return False
+    return True
 
 
 def load_models(workspace: Workspace) -> NightModels:
@@ -66,7 +112,7 @@ def load_models(workspace: Workspace) -> NightModels:
     for folder in (workspace.forecaster, workspace.detector):
         finish_replacement(folder)
     return NightModels(
-        records=tuple(_read_record(folder) for folder in (workspace.forecaster, workspace.detector)),
+        records=tuple(read_record(folder) for folder in (workspace.forecaster, workspace.detector)),
         forecaster=SelectedForecaster.load(workspace.forecaster),
         outlook=Outlook.load(workspace.outlook),
         detector=IsolationForestDetector.load(workspace.detector),
@@ -80,10 +126,10 @@ def log_models(workspace: Workspace, tracker: Tracker, note: Callable[[str], Non
     """
     records = []
     for folder in (workspace.forecaster, workspace.detector):
-        record = _read_record(folder)
+        record = read_record(folder)
         if not record.uri:
             record = replace(record, uri=_logged(tracker, folder, record, note))
-            _write_record(folder, record)
+            write_record(folder, record)
         records.append(record)
     return tuple(records)
 
@@ -103,6 +149,7 @@ def _champion(folder: Path, wanted: LstmSettings) -> SelectedForecaster | None:
     finish_replacement(folder)
     try:
         champion = SelectedForecaster.load(folder)
+        read_record(folder)
     except ModelError:
         return None
     return champion if champion.settings.shape == wanted.shape else None
@@ -112,11 +159,11 @@ def _record(
     context: NightContext,
     name: str,
     window: tuple[np.datetime64, np.datetime64],
-    parameters: Mapping[str, Any],
+    parameters: Mapping[str, str],
     scores: Mapping[str, float],
 ) -> ModelRecord:
     start, end = (str(time.astype("datetime64[s]")) for time in window)
-    facts = {key: str(value) for key, value in parameters.items()} | {"source": context.store.name}
+    facts = dict(parameters)
     facts |= {"trained_from": start, "trained_to": end, "seed": str(context.settings.seed)}
     facts |= {"lock": lock_hash(), "environment": environment_hash()}
     return ModelRecord(
@@ -129,22 +176,6 @@ def _record(
         parameters=facts,
         scores=dict(scores),
     )
-
-
-def _write_record(folder: Path, record: ModelRecord) -> None:
-    dates = {key: str(getattr(record, key).astype("datetime64[s]")) for key in ("trained_from", "trained_to")}
-    write_text(folder / RECORD, json.dumps(asdict(record) | dates, indent=1))
-
-
-def _read_record(folder: Path) -> ModelRecord:
-    """The record of the model in a folder; raises ModelError where nothing was trained yet."""
-    try:
-        table: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        dates = {key: as_time(table[key]) for key in ("trained_from", "trained_to")}
-        return ModelRecord(**(table | dates))
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        msg = f"{folder} holds no trained model: {error}."
-        raise ModelError(msg, remedy="Run `brownout train` or `brownout nightly` first.") from error
 
 
 def _scores(skills: Sequence[Skill]) -> dict[str, float]:

@@ -1,0 +1,19 @@
+"""What a series does now: trends that have run for hours, forecasts that go on from the last value, one-offs left out."""
+
+from brownout.forecasting.present.continuity import joined_weights, with_first_step
+from brownout.forecasting.present.local_trend import LOCAL_TREND, Runs, runs_of
+from brownout.forecasting.present.one_offs import Spans, without_one_offs
+from brownout.forecasting.present.trend_gate import Trending, mixed_with_trends, trends_of
+
+__all__ = [
+    "LOCAL_TREND",
+    "Runs",
+    "Spans",
+    "Trending",
+    "joined_weights",
+    "mixed_with_trends",
+    "runs_of",
+    "trends_of",
+    "with_first_step",
+    "without_one_offs",
+]

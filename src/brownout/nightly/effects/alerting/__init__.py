@@ -1,0 +1,6 @@
+"""Alerts of a night: which there are, which go on, who was told, and the sending."""
+
+from brownout.nightly.effects.alerting.alert_log_file import read_alert_log
+from brownout.nightly.effects.alerting.send_alerts import Alerting, send_alerts
+
+__all__ = ["Alerting", "read_alert_log", "send_alerts"]

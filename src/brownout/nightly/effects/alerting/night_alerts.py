@@ -1,0 +1,122 @@
+"""Which alerts follow from a night: one an open incident, and one a forecast breach whose forecasts have skill."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+
+from brownout.domain.encoding import visible
+from brownout.domain.entities import Topology
+from brownout.domain.findings import UNKNOWN, Alert, Diagnosis, Severity
+from brownout.domain.forecasts import Breach, Skill
+from brownout.domain.night import Night
+from brownout.nightly.effects.alerting.alert_texts import about_breach, about_incident
+from brownout.reporting.incident_order import episodes_of, first_mover
+
+__all__ = ["alerts_of", "has_skill"]
+
+INCIDENT, FORECAST = "BrownoutIncident", "BrownoutForecast"
+LONGEST_LABEL = 200
+"""Characters of a label's value: names from telemetry may be of any length."""
+SURE = 0.5
+"""Probability from which a known cause makes an incident critical: more probable than everything else together."""
+
+
+def alerts_of(night: Night, *, min_probability: float, report_url: str = "") -> tuple[Alert, ...]:
+    """The alerts of a night, most severe first, each identity once.
+
+    ``min_probability`` is the chance from which a breach begins an alert; below it, and once the limit is exceeded, a
+    breach only keeps one going. A breach whose chances are no better than climatology stands in the report only.
+    """
+    alarmed = {episode.id for episode in night.episodes}
+    incidents = (_incident(d, night, report_url) for d in night.diagnoses if d.open and alarmed & set(d.episodes))
+    skills = {skill.metric: skill for skill in night.skills if skill.metric}
+    breaches = (
+        _breach(breach, night, begins=breach.probability >= min_probability, report_url=report_url)
+        for breach in night.breaches
+        if breach.horizon_s <= night.horizon_s and has_skill(skills, breach)
+    )
+    return _each_once((*incidents, *breaches))
+
+
+def has_skill(skills: Mapping[str, Skill], breach: Breach) -> bool:
+    """Whether held-out chances of the metric to cross its limit were better than climatology, by the Brier score."""
+    skill = skills.get(breach.series.metric)
+    if skill is None or not (math.isfinite(skill.brier) and math.isfinite(skill.brier_base)):
+        return False
+    return skill.brier < skill.brier_base
+
+
+def _incident(diagnosis: Diagnosis, night: Night, report_url: str) -> Alert:
+    top, episodes = diagnosis.top, episodes_of(diagnosis, night)
+    mover = first_mover(episodes)
+    known = top.id != UNKNOWN
+    severity = Severity.CRITICAL if known and top.probability >= SURE else Severity.WARNING
+    place = mover.series.entity if mover else diagnosis.entities[0]
+    entity = top.entity if known and top.entity else place
+    return Alert(
+        source=diagnosis.id,
+        entity=entity,
+        labels=_labels(
+            night.topology,
+            entity,
+            alertname=INCIDENT,
+            cause=top.id,
+            metric=mover.series.metric if mover else "",
+            severity=severity,
+        ),
+        annotations=about_incident(diagnosis, entity, episodes, night),
+        severity=severity,
+        weight=max((episode.severity for episode in episodes), default=0.0),
+        starts=diagnosis.start,
+        link=f"{report_url}#incident-{diagnosis.id}" if report_url else "",
+    )
+
+
+def _breach(breach: Breach, night: Night, *, begins: bool, report_url: str) -> Alert:
+    series = breach.series
+    about = f"{series.entity} {series.metric}"
+    action = next((action for action in night.actions if action.about == about), None)
+    cause = action.cause if action else str(night.metrics[series.metric].family)
+    return Alert(
+        source=about,
+        entity=series.entity,
+        labels=_labels(
+            night.topology,
+            series.entity,
+            alertname=FORECAST,
+            cause=cause,
+            metric=series.metric,
+            severity=Severity.WARNING,
+        ),
+        annotations=about_breach(breach, action, night),
+        severity=Severity.WARNING,
+        weight=breach.probability,
+        starts=night.end,
+        begins=begins and not breach.exceeded,
+        link=f"{report_url}#forecast" if report_url else "",
+    )
+
+
+def _labels(topology: Topology, entity: str, **others: str) -> dict[str, str]:
+    """Identity: what is empty is left out, as Alertmanager does; a longer value is cut."""
+    line = (entity, *topology.ancestors(entity))
+    site = next((topology[name].site for name in line if topology[name].site), "")
+    labels = {**others, "entity": entity, "site": site}
+    return {name: visible(value)[:LONGEST_LABEL] for name, value in labels.items() if value}
+
+
+def _each_once(alerts: Iterable[Alert]) -> tuple[Alert, ...]:
+    """Two with the same labels are one: the most severe, since the earlier of both starts."""
+    table: dict[str, Alert] = {}
+    for alert in _worst_first(alerts):
+        table.setdefault(alert.identity, alert)
+    return tuple(table.values())
+
+
+def _worst_first(alerts: Iterable[Alert]) -> Iterator[Alert]:
+    def order(alert: Alert) -> tuple[int, float, np.datetime64, str]:
+        weight = alert.weight if math.isfinite(alert.weight) else 0.0
+        return -alert.severity.rank, -weight, alert.starts, alert.identity
+
+    return iter(sorted(alerts, key=order))

@@ -1,0 +1,56 @@
+"""Records of trainings, beside the models that they made; and whether a model must be trained again."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from brownout.domain.errors import ModelError
+from brownout.domain.night import ModelRecord
+from brownout.domain.panel import as_time
+from brownout.numerics.slots import days
+from brownout.store.atomic import write_text
+
+__all__ = ["read_record", "retraining_reason", "write_record"]
+
+RECORD = "record.json"
+GROWTH = 0.1
+"""Share of the span learned from by which a history grows until a model is trained again: young fleets train often."""
+
+
+def read_record(folder: Path) -> ModelRecord:
+    """The record of the model in a folder; raises ModelError where nothing was trained yet."""
+    try:
+        table: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        dates = {key: as_time(table[key]) for key in ("trained_from", "trained_to")}
+        return ModelRecord(**(table | dates))
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        msg = f"{folder} holds no trained model: {error}."
+        raise ModelError(msg, remedy="Run `brownout train` or `brownout nightly` first.") from error
+
+
+def write_record(folder: Path, record: ModelRecord) -> None:
+    """Put a record beside its model."""
+    dates = {key: str(getattr(record, key).astype("datetime64[s]")) for key in ("trained_from", "trained_to")}
+    write_text(folder / RECORD, json.dumps(asdict(record) | dates, indent=1))
+
+
+def retraining_reason(record: ModelRecord, facts: Mapping[str, str], end: np.datetime64, *, retrain_days: float) -> str:
+    """Why a model must be trained again on a history that ends at a time; "" where it serves.
+
+    ``facts`` are the parameters that a training would have now. The same data never trains twice.
+    """
+    changed = sorted(key for key, value in facts.items() if record.parameters.get(key) != value)
+    if changed:
+        return f"{', '.join(changed)} changed"
+    newer = end - record.trained_to
+    if newer < -np.timedelta64(1, "s"):
+        return "it has seen what came later"
+    if newer > days(retrain_days):
+        return f"it is older than {retrain_days:g} days"
+    if newer > (record.trained_to - record.trained_from) * GROWTH:
+        return "there is a tenth more history than it learned from"
+    return ""
