@@ -117,7 +117,8 @@ def test_the_servers_own_limit_is_noticed(tmp_path: Path) -> None:
         patient.database("limited").write(batches(cpu(hosts=600)))
     with influxd(tmp_path, query_timeout="100ms") as hasty:
         database = InfluxQlDatabase(Connection(url=hasty.url), database="limited", user="admin", password=PASSWORD)
-        with pytest.raises(DatabaseError, match="broken off in the middle") as caught:
+        # On a busy machine the time is over before the first row is sent.
+        with pytest.raises(DatabaseError, match=r"broken off (in the middle|before its first row)|timeout") as caught:
             database.read(everything())
         assert "query-timeout" in caught.value.remedy
 

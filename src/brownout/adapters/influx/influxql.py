@@ -146,6 +146,8 @@ class InfluxQlDatabase:
         missing = error == "not executed" or "database not found" in error
         said = "there is no such database" if missing else error
         remedy = "Check the database's name and what the user may read."
+        if not missing:
+            remedy = "Check what the user may read; look for query-timeout in influxdb.conf, and for its log."
         what = f"database {self._database}: {said}"
         return self._server.error(doing, what, remedy=remedy, status=NOT_FOUND if missing else 400)
 

@@ -32,13 +32,16 @@ def row_blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
         parts.append(piece)
         size += len(piece)
         if size >= BLOCK:
-            data = b"".join(parts)
+            stop = piece.rfind(b"\n") + 1
+            data, rest = b"".join([*parts[:-1], piece[:stop]]), piece[stop:]
             end = _end_of_rows(data)
-            if len(data) - end > LONGEST_ROW:
+            if end < len(data):
+                data, rest = data[:end], data[end:] + rest
+            if len(rest) > LONGEST_ROW:
                 raise TooLargeError(f"a row is longer than {LONGEST_ROW >> 20} MiB, the limit")
-            parts, size = [data[end:]], len(data) - end
-            if end:
-                yield data[:end]
+            parts, size = [rest], len(rest)
+            if data:
+                yield data
     last = b"".join(parts)
     if last:
         yield last
