@@ -13,10 +13,11 @@ import pyarrow as pa
 from brownout.domain.entities import Entity, EntityKind
 from brownout.domain.repairs import Repair, Repairs
 from brownout.ingest.counters import LONGEST_GAP_MS, rates
-from brownout.ingest.entity_registry import Registry, Sighting, placements_of
-from brownout.ingest.identity import LONGEST_MIGRATION_MS, Identity, overlap_ms
+from brownout.ingest.entity_registry import Registry, placements_of
+from brownout.ingest.identity import Identity
 from brownout.ingest.mapping import MeasurementSource, Names, TelegrafMapping
 from brownout.ingest.raw import MeasurementSchema, Raw, Request, TelemetryDatabase
+from brownout.ingest.reading import Reading, Runs, runs_of, sightings_of
 from brownout.ingest.slot_frame import RawFrame, gathered_every, held, latest_before
 from brownout.numerics.arrays import Doubles, Index, Marks
 from brownout.numerics.slots import epoch_ms
@@ -25,7 +26,6 @@ __all__ = ["Canonical", "Canonicaliser"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-Runs = list[tuple[int, int]]
 
 LONGEST_ABSENCE = 3
 """Slots without a row after which an entity may have been on another host meanwhile."""
@@ -168,7 +168,7 @@ class Canonicaliser:
         for (measurement, name), values in source.only.items():
             state = self._latest(raw, reading.foreign.get(measurement), name)
             keep &= np.isnan(state) | np.isin(state, values)
-        seen = _runs(raw.series[keep], raw.times[keep], LONGEST_ABSENCE * self.interval_s * 1000, chains)
+        seen = runs_of(raw.series[keep], raw.times[keep], LONGEST_ABSENCE * self.interval_s * 1000, chains)
         for place, runs in seen.items():
             reading.registry.add(chains[place], runs, source.facts(tags[place]), configured_only=bool(source.labels))
         if source.only:  # a domain that is shut off may be defined on several hosts
@@ -212,7 +212,7 @@ class Canonicaliser:
         self, series: Index, times: Index, runs: Mapping[int, Runs], chains: Sequence[tuple[Entity, ...]]
     ) -> Marks:
         """Whether each row was written by the host its entity was on: during a migration two hosts write about it."""
-        sightings = _sightings(runs, chains)
+        sightings = sightings_of(runs, chains)
         home = np.ones(len(series), bool)
         slot_ms = self.interval_s * 1000
         for name, found in sightings.items():
@@ -315,82 +315,10 @@ class Canonicaliser:
         yield pa.table(table)
 
 
-@dataclass(eq=False)
-class Reading:
-    """What is gathered while a slice from ``first`` (ms) on is read."""
-
-    registry: Registry
-    identity: Identity
-    first: int
-    repairs: Repairs = field(default_factory=Repairs)
-    foreign: dict[str, Raw] = field(default_factory=dict)
-
-    def count(self, repair: Repair, name: str, number: int) -> None:
-        """Count rows, if there are any."""
-        if number:
-            self.repairs += Repairs({(repair, name): int(number)})
-
-    def rows(self, raw: Raw, some: Index) -> dict[int, int]:
-        """How many of some rows lie in the slice, by series."""
-        places, numbers = np.unique(raw.series[some[raw.times[some] >= self.first]], return_counts=True)
-        return dict(zip(places.tolist(), numbers.tolist(), strict=True))
-
-    def chains(self, plain: Sequence[tuple[Entity, ...]], rows: Mapping[int, int]) -> list[tuple[Entity, ...]]:
-        """The entities of each series, names that mean two things told apart; ``rows`` by series are counted."""
-        found = []
-        for place, chain in enumerate(plain):
-            number = rows.get(place, 0)
-            named = self.identity.named(chain)
-            guest = self.identity.in_guest(named)
-            if guest and named[0].kind == EntityKind.LINK:
-                named = (replace(named[0], parent=guest),)
-            elif guest:
-                self.count(Repair.IN_GUEST, guest, number)
-                named = ()
-            if named and named[0].id != chain[0].id:
-                self.count(Repair.TOLD_APART, named[0].id, number)
-            found.append(named)
-        return found
-
-    def notice(self, runs: Mapping[int, Runs], chains: Sequence[tuple[Entity, ...]]) -> None:
-        """Tell guests apart that two hosts run at once for longer than any migration takes."""
-        guests = {place: spans for place, spans in runs.items() if chains[place][0].kind == EntityKind.VM}
-        for name, found in _sightings(guests, chains).items():
-            if overlap_ms(found) > LONGEST_MIGRATION_MS:
-                self.identity.apart.add(name)
-
-
 def _measured(source: MeasurementSource, raw: Raw) -> Marks:
     """Whether a row has any field of the source: a measurement's other rows are none of its business."""
     own = [place for place, name in enumerate(raw.fields) if name in source.needs]
     return np.asarray(np.isfinite(raw.values[:, own]).any(axis=1))
-
-
-def _sightings(runs: Mapping[int, Runs], chains: Sequence[tuple[Entity, ...]]) -> dict[str, list[Sighting]]:
-    """When each entity was seen at which parent."""
-    found: dict[str, list[Sighting]] = {}
-    for place, spans in runs.items():
-        entity = chains[place][0]
-        found.setdefault(entity.id, []).extend(Sighting(first, last, entity.parent) for first, last in spans)
-    return found
-
-
-def _runs(series: Index, times: Index, apart: int, chains: Sequence[tuple[Entity, ...]]) -> dict[int, Runs]:
-    """First and last times of each series; where an entity has several parents, of its runs of rows.
-
-    Rows that are no more than ``apart`` ms from each other are of one run.
-    """
-    if not len(series):
-        return {}
-    there = {(chains[place][0].id, chains[place][0].parent) for place in np.unique(series).tolist()}
-    if len(there) == len({name for name, _ in there}):
-        apart = np.iinfo(np.int64).max
-    starts = np.flatnonzero(np.concatenate(([True], (np.diff(series) != 0) | (np.diff(times) > apart))))
-    ends = np.append(starts[1:], len(series)) - 1
-    found: dict[int, Runs] = {}
-    for place, first, last in zip(series[starts].tolist(), times[starts].tolist(), times[ends].tolist(), strict=True):
-        found.setdefault(place, []).append((first, last))
-    return found
 
 
 def _ahead(work: Callable[[Item], Result], items: Sequence[Item], number: int) -> Iterator[Result]:

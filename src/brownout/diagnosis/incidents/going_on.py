@@ -35,9 +35,10 @@ def with_own_end(diagnosis: Diagnosis, window: IncidentWindow, panels: Sequence[
         return diagnosis
     grid, total = found
     holds = np.flatnonzero(total >= HOLDS * total.max())
-    pauses = np.diff(grid[holds]).max(initial=np.timedelta64(0, "ms"))
+    pauses = max(np.diff(grid[holds]).tolist(), default=None)
+    longest = np.timedelta64(0 if pauses is None else pauses, "ms")
     end = grid[holds[-1]] + step
-    if window.end - end <= max(QUIET, pauses):
+    if window.end - end <= max(QUIET, longest):
         return diagnosis
     return replace(diagnosis, end=max(end, diagnosis.start + step), open=False)
 

@@ -75,4 +75,5 @@ def _keeps(recent: Float) -> Float:
     mean = np.where(seen, past, 0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
     around = np.where(seen, (past - mean[:, None]) ** 2, 0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
     alike = 1 - np.divide(steps / np.maximum(count, 1), 2 * around, out=np.ones_like(around), where=around > 0)
-    return np.clip(alike, 0, MOST_ALIKE).astype(np.float32)
+    autocorrelation: Float = np.clip(alike, 0, MOST_ALIKE).astype(np.float32)
+    return autocorrelation

@@ -89,7 +89,8 @@ class Runs:
         day = self.day[:, phase % self.day.shape[1]]
         middle = self.level[:, None] + self.slope[:, None] * reach + day
         spread = np.hypot(self.spread[:, None], self.slope_spread[:, None] * ahead)
-        return (middle[..., None] + spread[..., None] * norm.ppf(QUANTILES)).astype(np.float32)
+        values: Float = (middle[..., None] + spread[..., None] * norm.ppf(QUANTILES)).astype(np.float32)
+        return values
 
 
 def runs_of(past: Float, season: int) -> Runs:
@@ -114,7 +115,7 @@ def runs_of(past: Float, season: int) -> Runs:
         better = cost < least
         runs = _either(better, candidate, runs)
         least = np.where(better, cost, least)
-    measured = np.isfinite(coarse[:, -3:]).any(axis=1)
+    measured = np.asarray(np.isfinite(coarse[:, -3:]).any(axis=1))
     return _either(measured, runs, _no_runs(rows, runs.day))
 
 
@@ -167,7 +168,7 @@ def _unusual(before: Doubles, rise: Doubles, spread: Doubles, length: int) -> Ma
     if lag < min(length, 8):
         return rise > ALONE * spread
     moved = np.nan_to_num(quantile(np.abs(before[:, lag:] - before[:, :-lag]), OFTEN))
-    return (rise > NOISE * spread) & (rise > ORDINARY * moved * np.sqrt(length / lag))
+    return np.asarray((rise > NOISE * spread) & (rise > ORDINARY * moved * np.sqrt(length / lag)))
 
 
 def _inflation(missed: Doubles) -> Doubles:
@@ -195,7 +196,8 @@ def _means(past: Float, factor: int) -> Float:
     seen = np.isfinite(blocks)
     count = seen.sum(axis=2)
     total = np.where(seen, blocks, 0).sum(axis=2, dtype=np.float64)
-    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0).astype(np.float32)
+    means: Float = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0).astype(np.float32)
+    return means
 
 
 def _no_runs(rows: int, day: Float) -> Runs:

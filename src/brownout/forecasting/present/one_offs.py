@@ -75,7 +75,7 @@ def _moved_once(series: Float, marked: Marks, season: int) -> Marks:
 def _weekly(like: Marks, day: int) -> Marks:
     """Whether the same day of the week before or after shows it too."""
     same = [one for one in range(day % WEEK, like.shape[1], WEEK) if one != day]
-    return like[:, same].any(axis=1)
+    return np.asarray(like[:, same].any(axis=1))
 
 
 def _stretches(marked: Marks) -> list[tuple[int, int]]:

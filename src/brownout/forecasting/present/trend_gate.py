@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 
 from brownout.domain.forecasts import Forecasts, Odds, Series
-from brownout.domain.panel import Float, Index, Panel
+from brownout.domain.panel import Doubles, Float, Index, Panel
 from brownout.forecasting.baselines.classical import pasts
 from brownout.forecasting.baselines.smoothing import filled
 from brownout.forecasting.present.local_trend import LOCAL_TREND, MEMORY, Runs, line_after, runs_of
@@ -127,7 +127,7 @@ def _missed_by_trend(past: Float, runs: Runs, steps: int) -> Float:
     return missed
 
 
-def _mean_miss(missed: Float) -> Float:
+def _mean_miss(missed: Float | Doubles) -> Float:
     known = np.isfinite(missed)
     total = np.where(known, np.abs(missed), 0).sum(axis=1)
     return np.where(known.any(axis=1), total / np.maximum(known.sum(axis=1), 1), np.nan).astype(np.float32)

@@ -1,0 +1,90 @@
+"""Reading of a slice: which entities its series name, what was counted on the way, and when each was seen where."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from brownout.domain.entities import Entity, EntityKind
+from brownout.domain.repairs import Repair, Repairs
+from brownout.ingest.entity_registry import Registry, Sighting
+from brownout.ingest.identity import LONGEST_MIGRATION_MS, Identity, overlap_ms
+from brownout.ingest.raw import Raw
+from brownout.numerics.arrays import Index
+
+__all__ = ["Reading", "Runs", "runs_of", "sightings_of"]
+
+Runs = list[tuple[int, int]]
+"""First and last time (ms) of each run of rows of a series."""
+
+
+@dataclass(eq=False)
+class Reading:
+    """What is gathered while a slice from ``first`` (ms) on is read."""
+
+    registry: Registry
+    identity: Identity
+    first: int
+    repairs: Repairs = field(default_factory=Repairs)
+    foreign: dict[str, Raw] = field(default_factory=dict)
+
+    def count(self, repair: Repair, name: str, number: int) -> None:
+        """Count rows, if there are any."""
+        if number:
+            self.repairs += Repairs({(repair, name): int(number)})
+
+    def rows(self, raw: Raw, some: Index) -> dict[int, int]:
+        """How many of some rows lie in the slice, by series."""
+        places, numbers = np.unique(raw.series[some[raw.times[some] >= self.first]], return_counts=True)
+        return dict(zip(places.tolist(), numbers.tolist(), strict=True))
+
+    def chains(self, plain: Sequence[tuple[Entity, ...]], rows: Mapping[int, int]) -> list[tuple[Entity, ...]]:
+        """The entities of each series, names that mean two things told apart; ``rows`` by series are counted."""
+        found = []
+        for place, chain in enumerate(plain):
+            number = rows.get(place, 0)
+            named = self.identity.named(chain)
+            guest = self.identity.in_guest(named)
+            if guest and named[0].kind == EntityKind.LINK:
+                named = (replace(named[0], parent=guest),)
+            elif guest:
+                self.count(Repair.IN_GUEST, guest, number)
+                named = ()
+            if named and named[0].id != chain[0].id:
+                self.count(Repair.TOLD_APART, named[0].id, number)
+            found.append(named)
+        return found
+
+    def notice(self, runs: Mapping[int, Runs], chains: Sequence[tuple[Entity, ...]]) -> None:
+        """Tell guests apart that two hosts run at once for longer than any migration takes."""
+        guests = {place: spans for place, spans in runs.items() if chains[place][0].kind == EntityKind.VM}
+        for name, found in sightings_of(guests, chains).items():
+            if overlap_ms(found) > LONGEST_MIGRATION_MS:
+                self.identity.apart.add(name)
+
+
+def sightings_of(runs: Mapping[int, Runs], chains: Sequence[tuple[Entity, ...]]) -> dict[str, list[Sighting]]:
+    """When each entity was seen at which parent."""
+    found: dict[str, list[Sighting]] = {}
+    for place, spans in runs.items():
+        entity = chains[place][0]
+        found.setdefault(entity.id, []).extend(Sighting(first, last, entity.parent) for first, last in spans)
+    return found
+
+
+def runs_of(series: Index, times: Index, apart: int, chains: Sequence[tuple[Entity, ...]]) -> dict[int, Runs]:
+    """First and last times of each series; where an entity has several parents, of its runs of rows.
+
+    Rows that are no more than ``apart`` ms from each other are of one run.
+    """
+    if not len(series):
+        return {}
+    there = {(chains[place][0].id, chains[place][0].parent) for place in np.unique(series).tolist()}
+    if len(there) == len({name for name, _ in there}):
+        apart = np.iinfo(np.int64).max
+    starts = np.flatnonzero(np.concatenate(([True], (np.diff(series) != 0) | (np.diff(times) > apart))))
+    ends = np.append(starts[1:], len(series)) - 1
+    found: dict[int, Runs] = {}
+    for place, first, last in zip(series[starts].tolist(), times[starts].tolist(), times[ends].tolist(), strict=True):
+        found.setdefault(place, []).append((first, last))
+    return found
