@@ -33,6 +33,7 @@ from brownout.nightly.run import NightResult, run
 from brownout.operate.night_job import NightJob
 from brownout.operate.sync import SyncResult
 from brownout.settings import load_settings
+from brownout.store.shards import ShardPlan
 
 __all__ = ["nightly"]
 
@@ -75,10 +76,16 @@ def train_forest(job: NightJob, context: NightContext) -> ModelRecord:
     return train_detector(context, job.workspace, only_if_due=True)
 
 
-@task(name="item", **retried)
-def work_on(item: Any, work: Callable[[Any], Any]) -> Any:
-    """One item of a stage: a shard, or a batch of incidents."""
+@task(name="item", task_run_name="{label}", **retried)
+def work_on(item: Any, label: str, work: Callable[[Any], Any]) -> Any:
+    """One item of a stage: a shard, or a batch of incidents. ``label`` is what Prefect's pages call it."""
+    del label
     return work(item)
+
+
+def label_of(stage: str, number: int, item: object) -> str:
+    """Stage and kind of a shard, or number of a batch."""
+    return f"{stage} {item.kind} ({item.start})" if isinstance(item, ShardPlan) else f"{stage} {number}"
 
 
 @task(name="publish", **retried)
@@ -118,7 +125,8 @@ def prefect_map(stage: str, work: Callable[[T], R], items: Sequence[T], progress
     if not items:
         return []
     named = work_on.with_options(name=stage)
-    futures = named.map([as_it_is(item) for item in items], unmapped(as_it_is(work)))
+    labels = [label_of(stage, number, item) for number, item in enumerate(items, 1)]
+    futures = named.map([as_it_is(item) for item in items], labels, unmapped(as_it_is(work)))
     artifact = cast("UUID", create_progress_artifact(0.0, key=stage, description=f"{len(items)} batches"))
     for done, future in enumerate(as_completed(list(futures)), 1):
         future.result()

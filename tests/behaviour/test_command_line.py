@@ -36,7 +36,7 @@ def test_version() -> None:
         (["nightly", "--dataset", "/nowhere", "--out", "x"], 2, "does not exist"),
         (["frobnicate"], 2, "No such command"),
         (["train", "--out", "{tmp}"], 1, "brownout sync"),
-        (["watch", "--out", "{tmp}"], 1, "brownout train"),
+        (["watch", "--out", "{tmp}"], 1, "brownout sync"),
         (["simulate", "{tmp}/f", "--only-causes", "NOPE", "--faults", "1"], 2, "NOPE"),
         (["evaluate", "diagnose", str(NAB), "--out", "{tmp}"], 1, "incidents"),
         (["evaluate", "forecast", str(NAB), "--out", "{tmp}", "--model", "{tmp}/none"], 1, "no model"),

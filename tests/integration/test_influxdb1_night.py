@@ -45,7 +45,7 @@ def config(influx: Influx, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = folder / "brownout.toml"
     path.write_text(
         f'[influxdb]\nurl = "{influx.url}"\nuser = "admin"\nhistory_days = 10\n'
-        "[forecast]\ntrain_steps = 20\n[detect]\nwindow_days = 6\n"
+        "[forecast]\ntrain_steps = 20\nmin_probability = 0.01\n[detect]\nwindow_days = 6\n"
     )
     ran("simulate", "--to-influxdb", path, "--hosts", "2", "--vms", "6", "--days", "10", "--faults", "5", "--seed", "3")
     return path

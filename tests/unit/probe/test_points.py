@@ -130,9 +130,9 @@ def test_an_idle_screen_has_a_window_without_frames() -> None:
 def test_all_metrics_that_a_probe_can_tell_are_read_by_the_mapping() -> None:
     found = [*marks(*DRAWN, Stage.FULL_REQUESTED, Stage.FULL, Stage.KEY_SENT, Stage.ECHO), Mark(Stage.WINDOW, 10.1, 0)]
     found += [Mark(Stage.FRAME, 10.2 + number / 10, 1000 * number) for number in range(20)]
-    points = points_of(VNC, record(found), RfbReport(1, 1), COMMON) + points_of(
-        PROXY, record(marks(*DRAWN, start=10.03), opened=10.03), RfbReport(1, 1), COMMON
-    )
+    points = [point for target in (VNC, PROXY) for point in points_of(target, record(found), RfbReport(1, 1), COMMON)]
+    proxied = record(marks(*DRAWN, start=10.03), opened=10.03)
+    points += points_of(PROXY, proxied, RfbReport(1, 1), COMMON)
     missing = set()
     for source in TelegrafMapping.load().sources:
         if source.measurement == "console_probe":

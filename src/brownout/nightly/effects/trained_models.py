@@ -50,7 +50,7 @@ def train_forecaster(
         forecaster.save(folder)
         outlook.save(folder / "outlook")
         write_record(folder, record)
-    return record
+    return read_record(workspace.forecaster)
 
 
 def train_detector(
@@ -67,7 +67,7 @@ def train_detector(
     with replaced_folder(workspace.detector) as folder:
         detector.save(folder)
         write_record(folder, record)
-    return record
+    return read_record(workspace.detector)
 
 
 def _forecaster_facts(context: NightContext) -> dict[str, str]:

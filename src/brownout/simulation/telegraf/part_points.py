@@ -97,5 +97,6 @@ def links(writer: Writer) -> Iterator[Points]:
             "standard_deviation_ms": writer["link_jitter_ms"],
             "percent_packet_loss": writer["link_loss_pct"],
             "ttl": whole(np.where(np.isfinite(writer["link_rtt_ms"]), TTL, np.nan)),
+            "result_code": whole(np.where(np.isfinite(writer["link_loss_pct"]), 0, np.nan)),
         },
     )
