@@ -42,9 +42,8 @@ def test_prefect_kept_tasks_and_artifacts(demo: Ran) -> None:
     assert "going on" in data["findings"]
     assert failed == 0
     watched = [name for name in tasks if name.startswith("watch ")]
-    assert len({name.split()[1] for name in watched}) == 7, (
-        watched
-    )  # hosts, disks, interfaces, paths, links, guests, consoles
+    kinds = {name.split()[1] for name in watched}
+    assert len(kinds) == 7, watched  # hosts, disks, interfaces, paths, links, guests, consoles
 
 
 def test_mlflow_kept_what_a_reviewer_asks_for(demo: Ran) -> None:
