@@ -58,7 +58,7 @@ FROM_COUNTERS = {
 }  # fmt: skip
 DERIVED = {
     "host_memory_available_gib", "link_ttl", "net_bad_ppm", "console_proxied_update_ms", "console_proxied_echo_ms",
-    "console_proxied_failed_pct",
+    "console_proxied_failed_pct", "link_unreachable_pct",
 }  # fmt: skip
 """What the database knows and the simulated data set does not: other units of its metrics, and fields of ping and of
 consoles that are seen through a proxy."""

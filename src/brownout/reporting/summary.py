@@ -188,13 +188,15 @@ def _about_breach(breach: Breach, night: Night) -> str:
     metric = night.metrics[breach.series.metric]
     line = f"{metric.label} of {breach.series.entity} crosses {breach.limit:g} {metric.unit}".rstrip()
     dates = [clock(time) for time in (breach.earliest, breach.latest) if time is not None]
-    when = f" between {dates[0]} and {dates[1]} UTC" if len(set(dates)) == 2 else f" from {dates[0]} UTC on"
+    when = ""
+    if dates:
+        when = f" between {dates[0]} and {dates[1]} UTC" if len(set(dates)) == 2 else f" from {dates[0]} UTC on"
     driven = ""
     if breach.drivers:
         driver = breach.drivers[0]
         share = f"({percent(driver.share)} of the rise)"
         driven = f", driven by {night.metrics[driver.metric].label} of {driver.entity} {share}"
-    return f"{line} with {percent(breach.probability)} probability{when if dates else ''}{driven}."
+    return f"{line} with {percent(breach.probability)} probability{when}{driven}."
 
 
 def _about_exceeded(exceeded: Sequence[Breach], night: Night) -> list[str]:

@@ -14,6 +14,7 @@ from brownout.domain.entities import Entity, Topology
 from brownout.domain.forecasts import Series
 from brownout.domain.night import ConsoleLevel, Night
 from brownout.reporting import render_html, render_markdown, report_json, report_of
+from brownout.reporting.summary import summary_of
 
 
 class Page(HTMLParser):
@@ -146,3 +147,12 @@ def test_a_breach_of_console_latency_has_the_level_that_its_console_has() -> Non
     assert [(b.now, b.outlook) for b in report.breaches] == [(31.5, "possible")]
     assert (report.summary.exceeded, report.summary.possible) == (0, 1)
     assert f"| {name} | Console latency (first update) | 31.5 ms | 150 ms |" in render_markdown(report)
+
+
+def test_a_breach_too_improbable_to_have_dates_is_told_without_them() -> None:
+    made = night()
+    coming = next(breach for breach in made.breaches if not breach.exceeded)
+    vague = replace(coming, probability=0.04, earliest=None, likely=None, latest=None)
+    (line,) = [line for line in summary_of(replace(made, breaches=(vague,))).sentences if " crosses " in line]
+    assert "4 % probability" in line
+    assert "UTC" not in line
