@@ -13,7 +13,6 @@ from brownout.ingest.raw import MeasurementSchema
 
 __all__ = [
     "collectors",
-    "cost_of",
     "host_has",
     "lost_at",
     "missing_evidence",
@@ -97,21 +96,6 @@ def missing_evidence(mapping: TelegrafMapping, schemas: Schemas) -> tuple[tuple[
 
 def _made(mapping: TelegrafMapping, schemas: Schemas) -> set[str]:
     return {name for source in mapping.sources for name in source.makes(schemas)}
-
-
-def cost_of(lost: tuple[str, ...]) -> str:
-    """What a person would say about the causes that need what is lost; "" where none does."""
-    found = list(losses(_knowledge(), lost))
-    parts = []
-    for named, words in ((False, "cannot be named"), (True, "told less surely")):
-        causes = [
-            loss.cause.title
-            + (f" (may be taken for: {', '.join(other.title for other in loss.taken_for)})" if loss.taken_for else "")
-            for loss in found
-            if loss.named is named
-        ]
-        parts += [f"{words}: {'; '.join(causes)}"] if causes else []
-    return "; ".join(parts)
 
 
 def whole_cost(mapping: TelegrafMapping, schemas: Schemas) -> tuple[int, tuple[str, ...]]:
