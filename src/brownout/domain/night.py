@@ -22,6 +22,7 @@ from brownout.domain.findings import Action, Diagnosis, Episode, Shift, Suppress
 from brownout.domain.forecasts import Breach, Series, Skill
 from brownout.domain.metrics import Metric
 from brownout.domain.repairs import Repair, Repairs
+from brownout.domain.service_levels import ConsoleHistory, ConsoleService, Level
 from brownout.domain.verdicts import Verdict
 
 __all__ = ["Chart", "ChartsBySeries", "ConsoleLevel", "ModelRecord", "Night", "Quality", "RepairCount"]
@@ -261,6 +262,12 @@ class Night:
         Levels accepted as usual in the window or in earlier nights.
     consoles
         How slow each console is now, the slowest first.
+    services
+        How well each console answered.
+    histories
+        Latency of each console in the window.
+    levels
+        How much of each resource was in use.
     """
 
     source: str
@@ -293,3 +300,6 @@ class Night:
     maintenance: tuple[Announced, ...] = ()
     shifts: tuple[Shift, ...] = ()
     consoles: tuple[ConsoleLevel, ...] = ()
+    services: tuple[ConsoleService, ...] = ()
+    histories: tuple[ConsoleHistory, ...] = ()
+    levels: tuple[Level, ...] = ()

@@ -12,9 +12,10 @@ from brownout.domain.repairs import Repairs
 from brownout.nightly.context import NightContext
 from brownout.nightly.false_alarms import AlarmedIncidents
 from brownout.nightly.forecast import ShardForecast
-from brownout.nightly.plan import plan_breaches
+from brownout.nightly.plan import plan_breaches, with_commands
 from brownout.nightly.score_shard import ShardResult
 from brownout.reporting.charts import latency_chart
+from brownout.reporting.console_service import console_histories
 from brownout.store.history import History
 
 __all__ = ["assemble_night"]
@@ -44,6 +45,7 @@ def assemble_night(context: NightContext, shards: Sequence[ShardResult], inciden
     latencies = [shard.latency for shard in shards if shard.latency is not None]
     order = {diagnosis.id: place for place, diagnosis in enumerate(diagnoses)}
     planned = sorted((a for batch in incidents.batches for a in batch.actions), key=lambda action: order[action.about])
+    levels = tuple(sorted((one for s in shards for one in s.levels), key=lambda one: one.series))
     charts = {name: charts for batch in incidents.batches for name, charts in batch.charts.items()}
     records, forecaster = context.models.records, context.models.forecaster
     return Night(
@@ -60,13 +62,18 @@ def assemble_night(context: NightContext, shards: Sequence[ShardResult], inciden
         skills=() if forecaster is None else tuple(forecaster.skills_),
         episodes=tuple(episodes),
         diagnoses=tuple(diagnoses),
-        actions=(*plan_breaches(context, breaches, diagnoses), *planned),
+        actions=with_commands(
+            context, (*plan_breaches(context, breaches, diagnoses), *planned), diagnoses, breaches, levels
+        ),
         forecasts=_nearest(forecasts, breaches),
         charts={d.id: charts[d.id] for d in diagnoses[:INCIDENT_CHARTS] if charts.get(d.id)},
         models=records,
         quality=_quality(context, shards),
         latency=latency_chart(latencies, context.metrics.get(context.console_latency)),
         consoles=tuple(sorted((c for s in shards for c in s.consoles), key=lambda c: (-c.now, c.series))),
+        services=tuple(sorted((c for s in shards for c in s.services), key=lambda c: c.console)),
+        histories=tuple(sorted((h for p in latencies for h in console_histories(p)), key=lambda h: h.console)),
+        levels=levels,
         series=sum(part.series for part in forecasts),
         suppressed=suppressed,
         verdicts=context.state.verdicts,
