@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from brownout.domain.calendar import Announced
+from brownout.domain.earlier_night import EarlierNight
 from brownout.domain.encoding import (
     Instant,
     MetricResult,
@@ -268,6 +269,8 @@ class Night:
         Latency of each console in the window.
     levels
         How much of each resource was in use.
+    before
+        The night of the last report, in short; null where there was none.
     """
 
     source: str
@@ -303,3 +306,4 @@ class Night:
     services: tuple[ConsoleService, ...] = ()
     histories: tuple[ConsoleHistory, ...] = ()
     levels: tuple[Level, ...] = ()
+    before: EarlierNight | None = None

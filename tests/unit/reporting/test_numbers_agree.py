@@ -14,7 +14,7 @@ from brownout.domain.entities import Entity, Topology
 from brownout.domain.forecasts import Series
 from brownout.domain.night import ConsoleLevel, Night
 from brownout.reporting import render_html, render_markdown, report_json, report_of
-from brownout.reporting.summary import summary_of
+from brownout.reporting.views.summary import summary_of
 
 
 class Page(HTMLParser):

@@ -11,7 +11,7 @@ from brownout.domain.findings import UNKNOWN, Alert, Diagnosis, Severity
 from brownout.domain.forecasts import Breach, Skill
 from brownout.domain.night import Night
 from brownout.nightly.effects.alerting.alert_texts import about_breach, about_incident
-from brownout.reporting.incident_order import episodes_of, first_mover
+from brownout.reporting.views.incident_order import episodes_of, first_mover
 
 __all__ = ["alerts_of", "has_skill"]
 
