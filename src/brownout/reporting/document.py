@@ -17,8 +17,8 @@ from brownout.domain.verdicts import Verdict
 from brownout.reporting.anchors import anchor
 from brownout.reporting.messages import Language, Messages
 from brownout.reporting.report import (
+    READABLE_VERSIONS,
     SCHEMA_ID,
-    SCHEMA_VERSION,
     ActionView,
     BreachView,
     ChronicSeries,
@@ -106,8 +106,8 @@ def load_night(path: Path) -> Night:
         msg = f"{path} cannot be read: {error}."
         raise DataError(msg, remedy="Give the report.json of a night that brownout wrote.") from error
     version = stored.get("schema_version") if isinstance(stored, Mapping) else None
-    if version != SCHEMA_VERSION:
-        msg = f"{path} has schema_version {version!r}, and this release reads {SCHEMA_VERSION}."
+    if version not in READABLE_VERSIONS:
+        msg = f"{path} has schema_version {version!r}, and this release reads {' and '.join(map(str, READABLE_VERSIONS))}."
         raise DataError(msg, remedy="Make the night again with `brownout watch --as-of`, or use the release of then.")
     return decode(Night, _as_night(stored))
 

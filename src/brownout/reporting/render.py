@@ -34,15 +34,15 @@ STYLES = ("uPlot.min.css", "page/page.css")
 DAY_S = 86_400
 
 
-def render(night: Night, folder: Path, *, language: Language = "en") -> Report:
+def render(night: Night, folder: Path, *, language: Language = "en", record: bool = True) -> Report:
     """Write ``index.html``, ``report.md`` and ``report.json`` of a night into a folder; returns the report.
 
-    All three are made before the first one is put in place, and each is put in place whole.
+    Without ``record`` no ``report.json``. All are made before the first is put in place, and each is put in place whole.
     """
     report = report_of(night, language)
     text = report_json(report)
     data = json.loads(text)
-    texts = {"index.html": _page(data), "report.md": _text(data), "report.json": text}
+    texts = {"index.html": _page(data), "report.md": _text(data), **({"report.json": text} if record else {})}
     with ExitStack() as stack:
         parts = {name: stack.enter_context(atomic_path(folder / name)) for name in texts}
         for name, part in parts.items():
@@ -109,12 +109,15 @@ def _visible(value: object) -> object:
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _when(time: str | None, kind: str = "", *, say: Messages) -> Markup | str:
-    """A time of the page, which its script shows as local time too."""
+def _when(time: str | None, kind: str = "", *, say: Messages, after: str = "") -> Markup | str:
+    """A time of the page, which its script shows as local time too; only the hour where it is on the day of another."""
     if time is None:
         return clock(time)
-    text = '<time datetime="{iso}" class="{kind}">{text}</time>' if kind else '<time datetime="{iso}">{text}</time>'
-    return Markup(text).format(iso=iso(time), kind=kind, text=clock(time, say.language))  # noqa: S704 - our own text
+    text = clock(time, say.language)
+    same = after and clock(after, say.language).rpartition(" ")[0] == text.rpartition(" ")[0]
+    shown = text.rpartition(" ")[2] if same else f"{text} UTC" if kind else text
+    extra = Markup(' class="{}"').format(kind) if kind else ""
+    return Markup('<time datetime="{}"{}>{}</time>').format(iso(time), extra, shown)
 
 
 def _seconds(time: str) -> float:

@@ -25,6 +25,7 @@ from brownout.reporting.views.objectives import Objective
 from brownout.reporting.views.summary import Summary
 
 __all__ = [
+    "READABLE_VERSIONS",
     "SCHEMA_ID",
     "SCHEMA_VERSION",
     "ActionView",
@@ -38,8 +39,10 @@ __all__ = [
     "extended",
 ]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raised when a field changes its meaning or goes; a new field does not raise it."""
+READABLE_VERSIONS = (2, SCHEMA_VERSION)
+"""A night of version 2 lacks what came with 3, which has no bearing on what it found."""
 SCHEMA_ID = f"urn:brownout:report:{SCHEMA_VERSION}"
 
 T = TypeVar("T")

@@ -91,7 +91,7 @@ def test_incidents(document: dict[str, Any], page: Page, markdown: str) -> None:
     assert summary["headline"].startswith("2 incidents are going on,")
     assert (page.marked["data-incident", "open"], page.marked["data-incident", "over"]) == (2, 1)
     assert "- Incidents: 2 going on, 1 over." in markdown
-    assert (markdown.count("(going on)"), markdown.count("(over)")) == (2, 1)
+    assert (markdown.count("- going on: "), markdown.count("- over: ")) == (2, 1)
     assert sum(root["open"] for root in document["fleet"]) == 2
 
 

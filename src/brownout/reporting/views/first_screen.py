@@ -128,7 +128,7 @@ def _coming(breach: Breach, night: Night, say: Messages) -> FirstLine:
         driver = breach.drivers[0]
         title = say(night.metrics[driver.metric].label)
         what += say(", driven by {metric} of {entity}", metric=title, entity=driver.entity)
-    action = _action(night, about)
+    action = _action(night, about) or _of_the_host(night, breach)
     return FirstLine(
         kind="soon",
         entity=breach.series.entity,
@@ -140,6 +140,16 @@ def _coming(breach: Breach, night: Night, say: Messages) -> FirstLine:
         link=anchor("b", about),
         action_link="" if action is None else anchor("a", f"{action.about} {action.title}"),
     )
+
+
+def _of_the_host(night: Night, breach: Breach) -> Action | None:
+    """What is to be done about the open incident on its host, which explains it."""
+    root = night.topology.root(breach.series.entity)
+    explained = [
+        d for d in night.diagnoses if d.open and d.top.id != UNKNOWN and night.topology.root(d.top.entity) == root
+    ]
+    own = next((d for d in explained if d.top.entity == breach.series.entity), None)
+    return _action(night, (own or explained[0]).id) if explained else None
 
 
 def _action(night: Night, about: str) -> Action | None:

@@ -172,7 +172,7 @@ const charts = (() => {
   const near = new IntersectionObserver((entries) => {
     for (const entry of entries.filter((one) => one.isIntersecting)) {
       near.unobserve(entry.target);
-      draw(entry.target);
+      if (!drawn.has(entry.target)) draw(entry.target);
       sizes.observe(entry.target.querySelector(".plot"));
     }
   }, { rootMargin: "600px" });
@@ -184,7 +184,7 @@ const charts = (() => {
     const details = el("details", { className: "values" }, el("summary", {}, word("Table")));
     details.addEventListener("toggle", () => {
       if (details.open && details.children.length === 1) {
-        details.append(el("div", { className: "scroll", tabIndex: 0, role: "region", ariaLabel: word("Table") }, asTable(figure)));
+        details.append(el("div", { className: "scroll", tabIndex: 0, role: "group", ariaLabel: word("Table") }, asTable(figure)));
       }
     });
     figure.append(details);

@@ -48,7 +48,7 @@
       times: values.map((_, i) => first + i * step), future: [], low: [], middle: [], high: [], naive: [],
     };
     const label = `${word("Console latency")} ${visible(chart.entity)}`;
-    const figure = el("figure", { className: "chart", role: "group", ariaLabel: label },
+    const figure = el("figure", { className: "chart", ariaLabel: label },
       el("figcaption", {}, el("strong", {}, visible(chart.entity)), ` ${word("Console latency")} `, el("span", { className: "dim" }, "[ms]")),
       el("div", { className: "plot" }));
     charts.start(figure, chart);
