@@ -12,6 +12,8 @@ __all__ = ["LANGUAGES", "Language", "Messages", "catalogue"]
 
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
+PATTERNS = ("statements", "sentences")
+"""Tables of texts that hold names and numbers when they arrive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def catalogue(language: Language) -> Mapping[str, str]:
     if language == "en":
         return {}
     tables = _tables(language)
-    return {text: said for name, table in tables.items() if name != "statements" for text, said in table.items()}
+    return {text: said for name, table in tables.items() if name not in PATTERNS for text, said in table.items()}
 
 
 @cache
@@ -72,8 +74,8 @@ def _tables(language: Language) -> Mapping[str, Mapping[str, str]]:
 @cache
 def _patterns(language: Language) -> tuple[tuple[re.Pattern[str], str], ...]:
     """Statements of symptoms, which hold names and numbers, the longest first."""
-    statements = _tables(language).get("statements", {})
-    ordered = sorted(statements.items(), key=lambda item: -len(item[0]))
+    tables = _tables(language)
+    ordered = sorted({**tables["statements"], **tables["sentences"]}.items(), key=lambda item: -len(item[0]))
     return tuple((re.compile(_pattern(text)), said) for text, said in ordered)
 
 
