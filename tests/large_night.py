@@ -6,9 +6,9 @@ import numpy as np
 from nights import chart, hours, night
 
 from brownout.domain.entities import Entity, Topology
+from brownout.domain.findings.service_levels import ConsoleHistory, ConsoleService, Level
 from brownout.domain.forecasts import Series
 from brownout.domain.night import ConsoleLevel, Night
-from brownout.domain.service_levels import ConsoleHistory, ConsoleService, Level
 
 __all__ = ["large_night"]
 

@@ -9,7 +9,7 @@ from nights import driven, hours, night
 from playwright.sync_api import Browser
 from report_browser import chromium, needs_chromium, opened
 
-from brownout.domain.earlier_night import EarlierIncident, EarlierNight
+from brownout.domain.findings.earlier_night import EarlierIncident, EarlierNight
 from brownout.reporting import render
 from brownout.reporting.anchors import anchor
 

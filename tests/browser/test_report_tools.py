@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, Page
 from report_browser import chromium, needs_chromium, opened
 
 from brownout.domain.entities import Entity, Topology
+from brownout.domain.findings.service_levels import ConsoleHistory, Level
 from brownout.domain.forecasts import Series
-from brownout.domain.service_levels import ConsoleHistory, Level
 from brownout.reporting import render
 from brownout.reporting.anchors import anchor
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from brownout.domain.calendar import Announced
-from brownout.domain.earlier_night import EarlierNight
 from brownout.domain.encoding import (
     Instant,
     MetricResult,
@@ -20,10 +19,11 @@ from brownout.domain.encoding import (
 )
 from brownout.domain.entities import Entity, Topology
 from brownout.domain.findings import Action, Diagnosis, Episode, Shift, SuppressedEpisode
+from brownout.domain.findings.earlier_night import EarlierNight
+from brownout.domain.findings.service_levels import ConsoleHistory, ConsoleService, Level
 from brownout.domain.forecasts import Breach, Series, Skill
 from brownout.domain.metrics import Metric
 from brownout.domain.repairs import Repair, Repairs
-from brownout.domain.service_levels import ConsoleHistory, ConsoleService, Level
 from brownout.domain.verdicts import Verdict
 
 __all__ = ["Chart", "ChartsBySeries", "ConsoleLevel", "ModelRecord", "Night", "Quality", "RepairCount"]

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from brownout.domain.findings import UNKNOWN, Action, Diagnosis
+from brownout.domain.findings.service_levels import Level
 from brownout.domain.forecasts import Breach
-from brownout.domain.service_levels import Level
 from brownout.nightly.context import NightContext
 from brownout.planning.actions import merged, plan_breach
 from brownout.planning.commands import Site, completed
 from brownout.planning.headroom import Headroom
-from brownout.planning.operations import Platform
+from brownout.planning.platform_operations import Platform
 
 __all__ = ["plan_breaches", "with_commands"]
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from brownout.domain.findings.service_levels import ConsoleService, Level
 from brownout.domain.night import ConsoleLevel
 from brownout.domain.panel import Panel
 from brownout.domain.repairs import Repairs
-from brownout.domain.service_levels import ConsoleService, Level
 from brownout.nightly.context import NightContext
 from brownout.nightly.detect import ShardDetection, detect
 from brownout.nightly.forecast import ShardForecast, forecast

@@ -12,7 +12,7 @@ from brownout.domain.entities import EntityKind, Topology
 from brownout.domain.findings import Action, Find, Risk
 from brownout.planning.ansible import playbook
 from brownout.planning.headroom import Headroom
-from brownout.planning.operations import PLACEHOLDER, Operation, Operations, Platform, expanded
+from brownout.planning.platform_operations import PLACEHOLDER, Operation, Operations, Platform, expanded
 from brownout.planning.remedies import Remedies, Remedy
 
 __all__ = ["Site", "Values", "completed", "fill", "protocol_of"]

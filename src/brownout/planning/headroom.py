@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from brownout.domain.entities import Entity, EntityKind, Topology
+from brownout.domain.findings.service_levels import Level
 from brownout.domain.forecasts import Series
 from brownout.domain.metrics import Family
-from brownout.domain.service_levels import Level
 
 __all__ = ["Headroom", "Move", "Room"]
 

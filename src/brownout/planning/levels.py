@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from brownout.domain.findings.service_levels import Level
 from brownout.domain.forecasts import Series
 from brownout.domain.metrics import Metric, Worse
 from brownout.domain.panel import Panel
-from brownout.domain.service_levels import Level
 from brownout.numerics.order_statistics import quantile
 from brownout.numerics.slots import days
 

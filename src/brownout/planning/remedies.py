@@ -10,7 +10,7 @@ from brownout.domain.definitions import Definition, nearest, read_definitions
 from brownout.domain.errors import KnowledgeError
 from brownout.domain.findings import UNKNOWN, Risk
 from brownout.domain.metrics import Catalogue, Family, Role
-from brownout.planning.operations import FACTS, PLACEHOLDER, Operations, Platform, check_text, expanded
+from brownout.planning.platform_operations import FACTS, PLACEHOLDER, Operations, Platform, check_text, expanded
 
 __all__ = ["Remedies", "Remedy"]
 
@@ -147,6 +147,8 @@ def _remedy(definition: Definition, metrics: Collection[str], operations: Operat
         raise definition.unknown("reach", remedy.reach, REACHES)
     if bool(remedy.protocol) != bool(remedy.otherwise):
         raise definition.error("protocol and otherwise belong together.", remedy="Give both or none.")
+    if remedy.command and remedy.command == remedy.confirm:
+        raise definition.error("confirm and command are the same.", remedy="Confirm with what only reads.")
     known = {*FACTS, *operations.unknowns}
     for text in (remedy.command, remedy.confirm, remedy.rollback, remedy.check):
         for operation in NAMED.findall(text):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from brownout.domain.findings.service_levels import BURN_WINDOWS_S, ConsoleHistory, ConsoleService
 from brownout.domain.panel import Float, Panel
-from brownout.domain.service_levels import BURN_WINDOWS_S, ConsoleHistory, ConsoleService
 from brownout.numerics.order_statistics import median
 from brownout.numerics.slots import days
 

@@ -107,7 +107,8 @@ def load_night(path: Path) -> Night:
         raise DataError(msg, remedy="Give the report.json of a night that brownout wrote.") from error
     version = stored.get("schema_version") if isinstance(stored, Mapping) else None
     if version not in READABLE_VERSIONS:
-        msg = f"{path} has schema_version {version!r}, and this release reads {' and '.join(map(str, READABLE_VERSIONS))}."
+        readable = " and ".join(map(str, READABLE_VERSIONS))
+        msg = f"{path} has schema_version {version!r}, and this release reads {readable}."
         raise DataError(msg, remedy="Make the night again with `brownout watch --as-of`, or use the release of then.")
     return decode(Night, _as_night(stored))
 

@@ -26,41 +26,18 @@ def page_data(data: Mapping[str, Any], say: Messages) -> dict[str, Any]:
     """Entities, their levels, limits, incidents and actions, and all charts, from what ``report.json`` holds."""
     names = [entity["id"] for entity in data["topology"]]
     place = {name: number for number, name in enumerate(names)}
-    found = _worst(data, say)
-    consoles = {console["entity"]: console for console in data["consoles"]}
     metrics = {name: [say(metric["title"]), metric.get("unit", "")] for name, metric in data["metrics"].items()}
     return {
         "language": say.language,
         "end": data["window"]["end"],
         "words": {word: say(word) for word in SCRIPT_WORDS},
         "metrics": metrics,
-        "entities": [
-            [
-                anchor("e", entity["id"]),
-                entity["id"],
-                entity.get("kind", "entity"),
-                place.get(entity.get("parent", ""), -1),
-                *found.get(entity["id"], ("fine", "", None, None, None)),
-                (consoles.get(entity["id"]) or {}).get("now"),
-            ]
-            for entity in data["topology"]
-        ],
+        "entities": _entities(data, place, say),
         "levels": _by_place(place, data["levels"], ("metric", "now", "usual", "busy", "limit")),
         "breaches": _by_place(
             place, data["breaches"], ("metric", "now", "limit", "probability", "earliest", "latest", "outlook", "link")
         ),
-        "incidents": [
-            [
-                incident["id"],
-                say(incident["causes"][0]["title"]),
-                incident["open"],
-                incident["start"],
-                incident["end"],
-                incident["causes"][0]["probability"],
-                sorted({place[name] for name in _touched(incident) if name in place}),
-            ]
-            for incident in data["incidents"]
-        ],
+        "incidents": [_incident(incident, place, say) for incident in data["incidents"]],
         "actions": [
             [action["link"], say(action["title"]), place.get(action["entity"], -1)]
             for action in (*data["first"], *data["actions"])
@@ -73,6 +50,30 @@ def page_data(data: Mapping[str, Any], say: Messages) -> dict[str, Any]:
         "latencyLimit": (data["latency"] or {}).get("limit"),
         "charts": {chart["id"]: chart for chart in _charts(data)},
     }
+
+
+def _entities(data: Mapping[str, Any], place: Mapping[str, int], say: Messages) -> list[list[Any]]:
+    """Of each its anchor, id, kind and parent's place, what is worst about it, and its latency now."""
+    found = _worst(data, say)
+    levels = {console["entity"]: console["now"] for console in data["consoles"]}
+    return [
+        [
+            anchor("e", entity["id"]),
+            entity["id"],
+            entity.get("kind", "entity"),
+            place.get(entity.get("parent", ""), -1),
+            *found.get(entity["id"], ("fine", "", None, None, None)),
+            levels.get(entity["id"]),
+        ]
+        for entity in data["topology"]
+    ]
+
+
+def _incident(incident: Mapping[str, Any], place: Mapping[str, int], say: Messages) -> list[Any]:
+    top = incident["causes"][0]
+    touched = sorted({place[name] for name in _touched(incident) if name in place})
+    times = incident["start"], incident["end"]
+    return [incident["id"], say(top["title"]), incident["open"], *times, top["probability"], touched]
 
 
 def safe_json(value: object) -> str:

@@ -37,7 +37,7 @@ DAY_S = 86_400
 def render(night: Night, folder: Path, *, language: Language = "en", record: bool = True) -> Report:
     """Write ``index.html``, ``report.md`` and ``report.json`` of a night into a folder; returns the report.
 
-    Without ``record`` no ``report.json``. All are made before the first is put in place, and each is put in place whole.
+    Without ``record`` no ``report.json``. All are made before the first is put in place, and each is put there whole.
     """
     report = report_of(night, language)
     text = report_json(report)

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from brownout.domain.entities import Entity, Topology
 from brownout.domain.findings import Action, Risk
+from brownout.domain.findings.service_levels import Level
 from brownout.domain.forecasts import Series
-from brownout.domain.service_levels import Level
 from brownout.planning.commands import Site, Values, completed, fill
 from brownout.planning.headroom import Headroom
-from brownout.planning.operations import FORBIDDEN, Platform
+from brownout.planning.platform_operations import FORBIDDEN, Platform
 from brownout.planning.remedies import Remedies
 
 REMEDIES = Remedies.load()

@@ -16,7 +16,7 @@ GOOD = """
 [remedies.X]
 title = "Do"
 command = "{command}"
-confirm = "true"
+confirm = "uptime"
 verify = "vm_cpu_pct"
 risk = "{risk}"
 rollback = "none"
@@ -111,6 +111,7 @@ def test_of_what_is_over_only_prevention_is_left() -> None:
         ('protocol = "spice"', "belong together"),
         ('command = "@migrat"', "'migrate'"),
         ('check = "virsh destroy x"', "forbidden"),
+        ('command = "virsh list"\nconfirm = "virsh list"', "the same"),
     ],
 )
 def test_a_site_cannot_name_what_is_not_there(text: str, says: str, tmp_path: Path) -> None:

@@ -63,10 +63,10 @@ def test_a_chinese_report_says_the_same_numbers() -> None:
 
 def test_what_a_symptom_saw_is_said_in_chinese() -> None:
     say = Messages.of("zh")
-    assert say.sentence("kvm1 was 97 % busy (usually 40 %)") == "kvm1 忙碌 97 %（平时 40 %）"
+    assert say.sentence("kvm1 was 97 % busy (usually 40 %)") == "kvm1 忙碌 97 %（平时 40 %）"  # noqa: RUF001 - Chinese
     assert say.sentence("all of it is unknown") == "all of it is unknown"
     reason = "Guest memory usable of vm1 is forecast to cross 10 %, and 2 more like it"
-    assert say.sentence(reason) == "预测 vm1 的虚拟机可用内存将越过 10 %，另有 2 项类似"
+    assert say.sentence(reason) == "预测 vm1 的虚拟机可用内存将越过 10 %，另有 2 项类似"  # noqa: RUF001 - Chinese
 
 
 @given(st.text(min_size=1))

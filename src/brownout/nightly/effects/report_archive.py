@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from brownout.domain.earlier_night import EarlierNight
 from brownout.domain.errors import DataError, HistoryError
+from brownout.domain.findings.earlier_night import EarlierNight
 from brownout.domain.night import Night
 from brownout.numerics.slots import days
 from brownout.reporting import load_night, render

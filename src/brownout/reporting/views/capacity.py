@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from brownout.domain.encoding import Instant, MetricResult, Number
 from brownout.domain.entities import EntityKind
+from brownout.domain.findings.service_levels import Level
 from brownout.domain.forecasts import Breach, Series
 from brownout.domain.metrics import Worse
 from brownout.domain.night import Night
-from brownout.domain.service_levels import Level
 
 __all__ = ["HostCapacity", "RunsOut", "capacity_of"]
 

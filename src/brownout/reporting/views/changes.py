@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from brownout.domain.earlier_night import EarlierIncident, EarlierNight
 from brownout.domain.encoding import Instant
+from brownout.domain.findings.earlier_night import EarlierIncident, EarlierNight
 from brownout.domain.forecasts import Series
 from brownout.domain.night import Night
 

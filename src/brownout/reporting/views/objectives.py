@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 
 from brownout.domain.encoding import Number
+from brownout.domain.findings.service_levels import BURN_WINDOWS_S, ConsoleService
 from brownout.domain.night import Night
-from brownout.domain.service_levels import BURN_WINDOWS_S, ConsoleService
 
 __all__ = ["BurnRate", "Objective", "objectives_of"]
 
