@@ -1,4 +1,4 @@
-"""Write the fields of ``report.json`` into ``report.md`` and its schema beside it: ``python docs/make_report_fields.py``."""
+"""Write the fields of ``report.json`` and its schema for the docs: ``python docs/make_report_fields.py``."""
 
 import json
 from collections.abc import Mapping
