@@ -19,6 +19,7 @@ from brownout.nightly.one_off_spans import one_offs
 from brownout.nightly.panels import forecast_panel, outlook_panel, outlook_steps
 from brownout.numerics.slots import days
 from brownout.settings import ForecastSettings
+from brownout.store.memory import release_memory
 from brownout.store.shards import ShardPlan, plan_shards
 
 __all__ = ["detector_window", "fit_detector", "fit_forecaster", "forecaster_window", "lstm_settings"]
@@ -64,7 +65,10 @@ def fit_forecaster(
     plans = plan_shards(context.store, size=context.settings.shard_size, start=start, end=end)
     parts = ForecastParts.without(settings.without)
     once = one_offs(context) if parts.has(Part.ONE_OFFS) else {}
-    panels = [forecast_panel(without_one_offs(context.usual_panel(plan), once), settings) for plan in plans]
+    panels = []
+    for plan in plans:
+        panels.append(forecast_panel(without_one_offs(context.usual_panel(plan), once), settings))
+        release_memory()
     with_slots = [panel for panel in panels if panel.values.shape[1] > 1 and len(panel.metrics)]
     shape = lstm_settings(settings, context.settings.seed)
     forecaster = SelectedForecaster(shape, parts=parts).fit(with_slots, progress, champion=champion)
@@ -80,6 +84,7 @@ def fit_detector(context: NightContext, progress: Progress = no_progress) -> Iso
     def panels() -> Iterator[Panel]:
         for done, plan in enumerate(plans):
             yield context.usual_panel(plan)
+            release_memory()
             progress("train the detector", (done + 1) / len(plans))
 
     return IsolationForestDetector(DetectorSettings(seed=context.settings.seed)).fit(panels())

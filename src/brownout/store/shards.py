@@ -118,13 +118,15 @@ def to_panel(rows: Rows, store: SampleStore, plan: ShardPlan) -> tuple[Panel, Re
         msg = f"A grid of {plan.interval_s} s from {plan.start} to {plan.end} has {length:,} slots an entity."
         raise DataError(msg, remedy="State the right interval_s in dataset.toml, or read a shorter range.")
     cells = rows.codes * length + (rows.times - origin) // interval_ms
-    values = np.empty((shape[0] * length, shape[2]), np.float32)
-    for column in range(shape[2]):
-        values[:, column] = group_means(rows.values[:, column], cells, shape[0] * length)
     further = np.flatnonzero(np.diff(cells) == 0)
-    merged = Repairs()
+    values = np.full((shape[0] * length, shape[2]), np.nan, np.float32)
     if len(further):
         merged = Repairs.count(Repair.MERGED, (rows.entities[code] for code in rows.codes[further].tolist()))
+        for column in range(shape[2]):
+            values[:, column] = group_means(rows.values[:, column], cells, shape[0] * length)
+    else:
+        merged = Repairs()
+        values[cells] = rows.values
     entities = tuple(store.topology[name] for name in rows.entities)
     return Panel(values.reshape(shape), plan.start, plan.interval_s, entities, rows.metrics), merged
 

@@ -71,7 +71,24 @@ def test_groups_from_places_hold_all_rows_of_what_is_asked(
     chosen = {name: places[name] for name in asked if name in places}
     condition = pads.field("entity").isin(asked)
     found = RowGroups(path).holding(chosen).to_table(filter=condition)
-    assert found["load"].equals(pads.dataset(str(path), schema=SCHEMA).to_table(filter=condition)["load"])
+    expected = pads.dataset(str(path), schema=SCHEMA).to_table(filter=condition)
+    assert found["time"].equals(expected["time"])
+    assert not chosen or found["load"].equals(expected["load"])
+
+
+def test_columns_without_a_value_in_the_chosen_groups_are_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "samples.parquet"
+    metrics = [Metric.from_table(name, {"kind": "gauge"}) for name in ("load", "latency", "unused")]
+    schema = samples_schema(metrics)
+    times = pa.array(np.arange(4)).cast(pa.timestamp("ms", "UTC"))
+    coded = pa.array(["a", "a", "b", "b"]).dictionary_encode()
+    values = ([1.0, 2.0, None, None], [None, None, None, float("nan")], [None] * 4)
+    columns = [pa.array(column, pa.float32()) for column in values]
+    pq.write_table(pa.table([times, coded, *columns], names=schema.names).cast(schema), path, row_group_size=2)
+    for asked, expected in ((["a"], ["load"]), (["b"], ["latency"]), (["a", "b"], ["load", "latency"]), (["c"], [])):
+        assert files_holding([path], asked, schema).to_table().column_names[2:] == expected
+        places = {name: {"a": (0, 1), "b": (2, 3)}[name] for name in asked if name in "ab"}
+        assert RowGroups(path).holding(places).to_table().column_names[2:] == expected
 
 
 def test_groups_without_the_places_or_the_names_are_left_alone(tmp_path: Path) -> None:
