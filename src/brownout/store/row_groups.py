@@ -5,11 +5,12 @@ dictionary-encoded, or by the positions of rows where those are known. Of their 
 any of them has a value: most metrics of a fleet belong to other kinds of entities.
 """
 
-from bisect import bisect_left
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -19,10 +20,14 @@ import pyarrow.parquet as pq
 
 from brownout.domain.errors import HistoryError
 from brownout.ingest.spans import entity_codes
+from brownout.numerics.arrays import Index
 
-__all__ = ["RowGroups", "files_holding", "places_of"]
+__all__ = ["RowGroups", "files_holding", "places_note", "places_of"]
 
 KEYS = ("time", "entity")
+PLACES = b"brownout.places"
+Places = Mapping[str, tuple[int, int]]
+"""First and last row of each entity in a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,28 +38,73 @@ class _RowGroup:
     last: str
     columns: frozenset[str]
 
+    def may_hold(self, name: str) -> bool:
+        """Whether a name lies between the first and the last."""
+        return self.first <= name <= self.last
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Layout:
+    """The row groups of a file, the row after the last one of each, and what the file itself says of its places."""
+
+    groups: tuple[_RowGroup, ...]
+    ends: Index
+    places: Places | None
+
+    @classmethod
+    def of(cls, metadata: pq.FileMetaData) -> Self:
+        """What the metadata of a file say."""
+        names = metadata.schema.names
+        groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+        stated = (metadata.metadata or {}).get(PLACES)
+        return cls(
+            tuple(_described(group, names) for group in groups),
+            np.cumsum([group.num_rows for group in groups], dtype=np.int64),
+            None if stated is None else json.loads(stated),
+        )
+
+    def holding(self, entities: Iterable[str], places: Places | None) -> tuple[list[int], frozenset[str]]:
+        """Numbers of the row groups that can hold rows of the entities, and the columns in which they have a value.
+
+        Where the places are known, an entity that is not among them has no rows.
+        """
+        needed = np.zeros(len(self.groups), bool)
+        for name in entities:
+            for number in self._candidates(name, places):
+                needed[number] |= self.groups[number].may_hold(name)
+        numbers = np.flatnonzero(needed).tolist()
+        return numbers, frozenset[str]().union(*(self.groups[number].columns for number in numbers))
+
+    def _candidates(self, name: str, places: Places | None) -> range:
+        if places is None:
+            return range(len(self.groups))
+        if name not in places:
+            return range(0)
+        first, last = np.searchsorted(self.ends, places[name], side="right").tolist()
+        return range(first, last + 1)
+
 
 def files_holding(files: Iterable[Path], entities: Sequence[str], schema: pa.Schema) -> pads.Dataset:
-    """A data set of those row groups whose range of names touches one of the entities.
+    """A data set of those row groups that can hold rows of the entities.
 
     It has those columns of the schema in which any of these row groups has a value.
     """
-    wanted = sorted(entities)
     layout = pads.ParquetFileFormat()
     local = pyarrow.fs.LocalFileSystem()
     parts = []
     columns: set[str] = set()
     for path in files:
-        groups = {number: group for number, group in _row_groups(path).items() if _touches(wanted, group)}
-        if groups:
-            parts.append(layout.make_fragment(str(path), local, row_groups=list(groups)))
-            columns.update(*(group.columns for group in groups.values()))
+        described = _layout(path)
+        numbers, measured = described.holding(entities, described.places)
+        if numbers:
+            parts.append(layout.make_fragment(str(path), local, row_groups=numbers))
+            columns |= measured
     return pads.FileSystemDataset(parts, _with_columns(schema, columns), layout, local)
 
 
-def _touches(wanted: Sequence[str], group: _RowGroup) -> bool:
-    place = bisect_left(wanted, group.first)
-    return place < len(wanted) and wanted[place] <= group.last
+def places_note(places: Places) -> Mapping[bytes, bytes]:
+    """Metadata that tell later readers of a file where the rows of each entity are."""
+    return {PLACES: json.dumps(places).encode()}
 
 
 def _with_columns(schema: pa.Schema, columns: Collection[str]) -> pa.Schema:
@@ -62,34 +112,26 @@ def _with_columns(schema: pa.Schema, columns: Collection[str]) -> pa.Schema:
     return pa.schema([field for field in schema if field.name in KEYS or field.name in columns])
 
 
-def _row_groups(path: Path) -> Mapping[int, _RowGroup]:
+def _layout(path: Path) -> _Layout:
     """The row groups of a file; files are replaced whole, so a file of that age has not changed."""
     state = path.stat()
-    return _row_groups_of(path, state.st_mtime_ns, state.st_ino)
+    return _layout_of(path, state.st_mtime_ns, state.st_ino)
 
 
 @lru_cache(maxsize=4096)
-def _row_groups_of(path: Path, _age: int, _inode: int) -> Mapping[int, _RowGroup]:
+def _layout_of(path: Path, _age: int, _inode: int) -> _Layout:
     try:
-        metadata = pq.read_metadata(path)
-    except (pa.ArrowInvalid, OSError) as error:
+        return _Layout.of(pq.read_metadata(path))
+    except (pa.ArrowInvalid, OSError, ValueError) as error:
         msg = f"{path} cannot be read: {error}."
         raise HistoryError(msg, remedy="The file is damaged: remove the history folder and sync again.") from error
-    return _described_in(metadata)
 
 
-def _described_in(metadata: pq.FileMetaData) -> Mapping[int, _RowGroup]:
-    names = metadata.schema.names
-    keys = names.index("entity")
-    found = {}
-    for number in range(metadata.num_row_groups):
-        group = metadata.row_group(number)
-        statistics = group.column(keys).statistics
-        known = statistics is not None and statistics.has_min_max
-        first, last = (statistics.min, statistics.max) if known else ("", chr(0x10FFFF))
-        columns = frozenset(name for place, name in enumerate(names) if _has_value(group.column(place)))
-        found[number] = _RowGroup(first, last, columns)
-    return found
+def _described(group: pq.RowGroupMetaData, names: Sequence[str]) -> _RowGroup:
+    statistics = group.column(names.index("entity")).statistics
+    known = statistics is not None and statistics.has_min_max
+    first, last = (statistics.min, statistics.max) if known else ("", chr(0x10FFFF))
+    return _RowGroup(first, last, frozenset(name for at, name in enumerate(names) if _has_value(group.column(at))))
 
 
 def _has_value(column: pq.ColumnChunkMetaData) -> bool:
@@ -98,7 +140,7 @@ def _has_value(column: pq.ColumnChunkMetaData) -> bool:
     return statistics is None or not statistics.has_null_count or statistics.null_count < column.num_values
 
 
-def places_of(entities: pa.ChunkedArray) -> Mapping[str, tuple[int, int]]:
+def places_of(entities: pa.ChunkedArray) -> Places:
     """First and last row of each entity in a column of names."""
     codes, names = entity_codes(entities)
     if not len(codes):
@@ -121,21 +163,14 @@ class RowGroups:
     def __init__(self, path: Path) -> None:
         (self._whole,) = pads.dataset(path).get_fragments()
         self._whole.ensure_complete_metadata()
-        self._ends = np.cumsum([group.num_rows for group in self._whole.row_groups])
-        self._groups = _described_in(self._whole.metadata)
+        self._layout = _Layout.of(self._whole.metadata)
 
-    def holding(self, places: Mapping[str, tuple[int, int]]) -> pads.Dataset:
+    def holding(self, places: Places) -> pads.Dataset:
         """A data set of those that can hold rows of the entities, each known to lie between a first and a last row.
 
         It has the columns in which any of these row groups has a value.
         """
-        needed = np.zeros(len(self._ends), bool)
-        for name, (first, last) in places.items():
-            begin, end = np.searchsorted(self._ends, [first, last], side="right")
-            for number in range(begin, end + 1):
-                needed[number] |= self._groups[number].first <= name <= self._groups[number].last
-        numbers = np.flatnonzero(needed).tolist()
-        columns = frozenset().union(*(self._groups[number].columns for number in numbers))
+        numbers, columns = self._layout.holding(places, places)
         parts = [self._whole.subset(row_group_ids=numbers)] if numbers else []
         schema = _with_columns(self._whole.physical_schema, columns)
         return pads.FileSystemDataset(parts, schema, self._whole.format, pyarrow.fs.LocalFileSystem())
