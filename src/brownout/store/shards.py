@@ -17,8 +17,8 @@ __all__ = ["SHARD_SIZE", "Shard", "ShardPlan", "plan_shards", "read_shard", "sha
 
 SHARD_SIZE = 64
 """Entities in a shard: 64 × 12 metrics × 30 days at 5 min are 27 MB."""
-SHARD_SLOTS = 600_000
-"""Slots of all entities of a shard together: what 64 have in 30 days at 5 min, or 26 in 16 days at a minute."""
+SHARD_SLOTS = 300_000
+"""Slots of all entities of a shard together: what 34 have in 30 days at 5 min, or 13 in 16 days at a minute."""
 MAX_CELLS = 400_000_000
 """Most values of a panel, 1.6 GB: beyond it the interval is wrong or the data spans decades."""
 
