@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from nights import HOSTILE, driven, hours, night
 
 from brownout.domain.findings import Mover
+from brownout.domain.findings.service_levels import ConsoleService
 from brownout.domain.forecasts import Series
 from brownout.reporting import render_html, render_markdown, report_of
 from brownout.reporting.markdown import escape_markdown, inline_code
 from brownout.reporting.numbers import clock, figure, percent, span
+from brownout.reporting.views.changes import shortened
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "report.md"
 
@@ -217,8 +219,13 @@ def test_the_text_to_mail_is_short_however_much_was_found() -> None:
     many = [replace(made.diagnoses[0], id=f"d{n}") for n in range(40)]
     limits = [replace(made.breaches[0], series=Series(f"vm{n}", "vm_memory_usable_pct")) for n in range(200)]
     found = [replace(made.actions[1], about=f"d{n}", entity=f"kvm{n}") for n in range(40)]
-    busy = replace(made, diagnoses=tuple(many), breaches=tuple(limits), actions=tuple(found))
+    service = ConsoleService(console="c", mean_ms=300.0, crisp=0.1, annoying=0.1, frames_per_s=9.0, failed=(0.1,) * 5)
+    beyond = replace(limits[0], series=Series("vm999", "vm_cpu_pct"), exceeded=True)
+    busy = replace(
+        made, diagnoses=tuple(many), breaches=(*limits, beyond), actions=tuple(found), services=(service,),
+        before=shortened(made), quality=replace(made.quality, silent=("kvm2", "kvm3")),
+    )  # fmt: skip
     text = render_markdown(report_of(busy))
     assert text.count("\n") < 60
-    assert "32 more are in report.json." in text
-    assert "192 more are in report.json." in text
+    assert "35 more are in report.json." in text
+    assert "196 more are in report.json." in text
