@@ -50,7 +50,7 @@ def page(browser: Browser, report: Path) -> Iterator[Page]:
 
 def test_search_finds_by_a_part_of_the_name_and_enter_opens_its_page(page: Page) -> None:
     page.fill("#search", "UEST07")
-    assert page.locator("#hits a").all_inner_texts() == [f"guest07{n} vm" for n in range(10)]
+    assert page.locator("#hits a").all_inner_texts() == [f"guest07{n} guest" for n in range(10)]
     page.fill("#search", "guest077")
     page.press("#search", "Enter")
     assert page.locator("#entity h2").inner_text().startswith("guest077")

@@ -20,6 +20,8 @@ SCRIPT_WORDS = (
     "console", "disk", "path", "interface", "link", "entity", *STATUS,
 )  # fmt: skip
 """Texts of the script, which finds them in the data of the page."""
+PLAIN = {"vm": "guest", "path": "file system", "link": "network path", "slow": "too slow", "exceeded": "beyond limit"}
+"""What an English page calls them."""
 
 
 def page_data(data: Mapping[str, Any], say: Messages) -> dict[str, Any]:
@@ -30,7 +32,7 @@ def page_data(data: Mapping[str, Any], say: Messages) -> dict[str, Any]:
     return {
         "language": say.language,
         "end": data["window"]["end"],
-        "words": {word: say(word) for word in SCRIPT_WORDS},
+        "words": {word: say(word) if say.table else PLAIN.get(word, word) for word in SCRIPT_WORDS},
         "metrics": metrics,
         "entities": _entities(data, place, say),
         "levels": _by_place(place, data["levels"], ("metric", "now", "usual", "busy", "limit")),
