@@ -11,9 +11,8 @@ from brownout.store.dataset import Dataset
 __all__ = ["judge_alarms"]
 
 
-def judge_alarms(dataset: Dataset, nights: OwnNights) -> dict[str, object]:
+def judge_alarms(dataset: Dataset, nights: OwnNights, knowledge: Knowledge) -> dict[str, object]:
     """Faults and artefacts, found and alarmed, what was missed, and what is false; on a healthy fleet all is."""
-    knowledge = Knowledge.load()
     harmless = {rule.id for rule in knowledge.causes.values() if rule.artefact}
     faults = [incident for incident in dataset.incidents if incident.cause not in harmless]
     return {

@@ -53,10 +53,11 @@ class OwnNights:
         return tuple(_of_episodes(track, self.alarmed) for track in self.tracks)
 
 
-def can_be_diagnosed(store: SampleStore) -> bool:
+def can_be_diagnosed(store: SampleStore, catalogue: Catalogue) -> bool:
     """Whether a diagnosis has what it needs: metrics of the catalogue, and what hangs on what."""
-    named = Catalogue.load().metrics
-    return any(metric.name in named for metric in store.metrics) and any(entity.parent for entity in store.topology)
+    return any(metric.name in catalogue.metrics for metric in store.metrics) and any(
+        entity.parent for entity in store.topology
+    )
 
 
 def own_nights(

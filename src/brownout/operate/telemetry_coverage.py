@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from shutil import which
 
@@ -82,13 +81,13 @@ def of_collectors(mapping: TelegrafMapping, schemas: Schemas) -> TelegrafMapping
     return replace(mapping, sources=tuple(source for source in mapping.sources if source.collector in there))
 
 
-def missing_evidence(mapping: TelegrafMapping, schemas: Schemas) -> tuple[tuple[str, str], ...]:
+def missing_evidence(mapping: TelegrafMapping, schemas: Schemas, knowledge: Knowledge) -> tuple[tuple[str, str], ...]:
     """Causes that cannot be named, each with the measurements that would tell of them."""
-    needed: dict[str, list[str]] = {title: [] for title in whole_cost(mapping, schemas)[1]}
+    needed: dict[str, list[str]] = {title: [] for title in whole_cost(mapping, schemas, knowledge)[1]}
     made = _made(mapping, schemas)
     for measurement in of_collectors(mapping, schemas).measurements:
         lost = [name for name in lost_at(mapping, schemas, measurement) if name not in made]
-        for loss in losses(_knowledge(), lost):
+        for loss in losses(knowledge, lost):
             if not loss.named and loss.cause.title in needed:
                 needed[loss.cause.title].append(measurement)
     return tuple((title, ", ".join(names) or "several inputs") for title, names in sorted(needed.items()))
@@ -98,15 +97,15 @@ def _made(mapping: TelegrafMapping, schemas: Schemas) -> set[str]:
     return {name for source in mapping.sources for name in source.makes(schemas)}
 
 
-def whole_cost(mapping: TelegrafMapping, schemas: Schemas) -> tuple[int, tuple[str, ...]]:
+def whole_cost(mapping: TelegrafMapping, schemas: Schemas, knowledge: Knowledge) -> tuple[int, tuple[str, ...]]:
     """How many causes can be named, and the titles of those that cannot."""
     made = _made(mapping, schemas)
     names = dict.fromkeys(
         name for measurement in mapping.measurements for name in lost_at(mapping, schemas, measurement)
     )
     lost = [name for name in names if name not in made]
-    blind = tuple(loss.cause.title for loss in losses(_knowledge(), lost) if not loss.named)
-    return sum(bool(cause.kind) for cause in _knowledge().causes.values()) - len(blind), blind
+    blind = tuple(loss.cause.title for loss in losses(knowledge, lost) if not loss.named)
+    return sum(bool(cause.kind) for cause in knowledge.causes.values()) - len(blind), blind
 
 
 def telegraf_conf(mapping: TelegrafMapping, has: Callable[[Need], bool], program: str) -> str:
@@ -132,8 +131,3 @@ def telegraf_conf(mapping: TelegrafMapping, has: Callable[[Need], bool], program
 def host_has(need: Need) -> bool:
     """Whether this host has a program or path."""
     return bool(need.program and which(need.program)) or bool(need.path and Path(need.path).exists())
-
-
-@cache
-def _knowledge() -> Knowledge:
-    return Knowledge.load()
