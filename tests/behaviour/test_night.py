@@ -171,6 +171,10 @@ def test_a_night_as_of_a_time_is_that_of_a_fleet_that_ends_there(
     shutil.copytree(fleet, cut)
     before = pc.less(table["time"], pa.scalar(then.astype(object), pa.timestamp("ms", "UTC")))
     pq.write_table(table.filter(before), cut / "samples.parquet")
+    later = set(pc.unique(table["entity"]).to_pylist()) - set(pc.unique(table.filter(before)["entity"]).to_pylist())
+    assert later == {"vm003"}
+    listed = (fleet / "entities.csv").read_text().splitlines(keepends=True)
+    (cut / "entities.csv").write_text("".join(line for line in listed if line.split(",")[0] not in later))
     reports = []
     for name, dataset, as_of in (("whole", fleet, then), ("short", cut, None)):
         folder = tmp_path / name

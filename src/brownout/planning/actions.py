@@ -126,6 +126,7 @@ def _action(  # noqa: PLR0913 - what an action is about, and what it is made of
         command=fill(remedy.command, entity, topology),
         confirm=fill(remedy.confirm, entity, topology),
         verify=remedy.verify,
+        verify_title=remedy.verify_title,
         risk=remedy.risk,
         rollback=fill(remedy.rollback, entity, topology),
         effect=effect,
