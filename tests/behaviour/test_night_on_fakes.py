@@ -24,6 +24,8 @@ from brownout.store.workspace import Workspace
 
 NOW = np.datetime64("2026-03-20T02:15", "ms")
 
+pytestmark = pytest.mark.usefixtures("small_forests")
+
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> MemoryStore:
