@@ -19,5 +19,5 @@ def judge_alarms(dataset: Dataset, nights: OwnNights, knowledge: Knowledge) -> d
         **alarm_scores(nights.tracks, nights.alarms(), dataset.incidents, dataset.topology, harmless),
         "false_incidents": len(unfounded(nights.diagnoses, faults, dataset.topology)),
         "episodes": len(nights.found),
-        "suppressed": dict(Counter(one.why.value for one in nights.suppressed)),
+        "suppressed": dict(Counter(quiet.why.value for quiet in nights.suppressed)),
     }

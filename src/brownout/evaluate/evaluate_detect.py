@@ -156,7 +156,7 @@ def _evenly(dataset: Dataset) -> set[str]:
     for members in kinds.values():
         usual = max(sum(slots for _, slots in members) // len(members), 1)
         count = min(max(LEARNED_SLOTS // usual, 1), len(members))
-        chosen |= {members[place][0] for place in np.linspace(0, len(members) - 1, count).astype(int)}
+        chosen |= {members[index][0] for index in np.linspace(0, len(members) - 1, count).astype(int)}
     return chosen
 
 
@@ -164,8 +164,8 @@ def _courses(dataset: Dataset, plan: ShardPlan, most_warm: int | None) -> list[_
     """Features of a shard, series of equal span together; what has nothing before or in its test is left out."""
     panel = read_shard(dataset, plan).panel
     spans: dict[tuple[int, int], list[int]] = {}
-    seen = np.logical_or.reduce(np.isfinite(panel.values), axis=2)
-    for row, marks in enumerate(seen):
+    measured = np.logical_or.reduce(np.isfinite(panel.values), axis=2)
+    for row, marks in enumerate(measured):
         slots = np.flatnonzero(marks)
         if len(slots):
             spans.setdefault((int(slots[0]), int(slots[-1]) + 1), []).append(row)
@@ -210,8 +210,8 @@ def _at_samples(course: _Course, entity: str, times: Times, scores: Float, alarm
     origin = int(panel.start.astype("datetime64[ms]").astype(np.int64))
     slot = (times - origin) // (panel.interval_s * 1000) - course.edges[0]
     kept = (slot >= 0) & (slot < len(scores))
-    places = slot[kept]
-    return _Judged(entity, panel.interval_s, times[kept], np.nan_to_num(scores[places]), alarms[places])
+    slots = slot[kept]
+    return _Judged(entity, panel.interval_s, times[kept], np.nan_to_num(scores[slots]), alarms[slots])
 
 
 def _nights(dataset: Dataset, site: Path | None, progress: Progress) -> OwnNights:

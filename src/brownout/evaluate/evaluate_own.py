@@ -63,16 +63,16 @@ def _against_truth(
     judged = match(diagnoses, [i for i in incidents if i.cause not in harmless], dataset.topology)
     rankings = [(pair.incident, judging.answers(pair.diagnosis)) for pair in judged]
     write_rankings(out / "ranking.parquet", rankings)
-    seen = [ranking for ranking in rankings if ranking[1]]
+    detected = [ranking for ranking in rankings if ranking[1]]
     late = [abs(pair.diagnosis.start - pair.incident.start) for pair in judged if pair.diagnosis is not None]
     artefacts = match(diagnoses, [i for i in incidents if i.cause in harmless], dataset.topology)
     return {
         "artefacts": len(artefacts),
         "artefacts_given_a_fault": sum(p.diagnosis is not None and _is_fault(p.diagnosis.top) for p in artefacts),
-        "found": round(len(seen) / len(rankings), 4) if rankings else None,
+        "found": round(len(detected) / len(rankings), 4) if rankings else None,
         "span_starts_off_s": float(np.median(late) / np.timedelta64(1000, "ms")) if late else None,
         **judging.scores(rankings),
-        "of_those_found": judging.scores(seen)["scores"],
+        "of_those_found": judging.scores(detected)["scores"],
     }
 
 

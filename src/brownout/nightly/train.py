@@ -91,13 +91,13 @@ def _evenly(plans: Sequence[ShardPlan]) -> list[ShardPlan]:
         kinds.setdefault((plan.kind, plan.interval_s), []).append(plan)
     chosen = []
     for members in kinds.values():
-        places = np.unique(np.linspace(0, len(members) - 1, min(SHARDS_A_KIND, len(members))).astype(int))
-        chosen += [_fewer(members[place]) for place in places]
+        chosen_indices = np.unique(np.linspace(0, len(members) - 1, min(SHARDS_A_KIND, len(members))).astype(int))
+        chosen += [_fewer(members[index]) for index in chosen_indices]
     return chosen
 
 
 def _fewer(plan: ShardPlan) -> ShardPlan:
     """A plan with evenly chosen entities, no more than are needed."""
     count = min(len(plan.entities), ENTITIES_A_SHARD)
-    places = np.linspace(0, len(plan.entities) - 1, count).astype(int).tolist()
-    return replace(plan, entities=tuple(plan.entities[place] for place in places))
+    indices = np.linspace(0, len(plan.entities) - 1, count).astype(int).tolist()
+    return replace(plan, entities=tuple(plan.entities[index] for index in indices))

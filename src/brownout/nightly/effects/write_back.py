@@ -37,7 +37,7 @@ def _all_points(result: NightResult, metrics: Mapping[str, Metric]) -> Iterator[
     for shard in result.shards:
         if shard.forecast is not None and shard.forecast.forecasts is not None:
             yield forecast_points(shard.forecast.forecasts, metrics, topology)
-        if shard.detection.scores is not None:
+        if shard.detection.scores is not None and len(shard.detection.scores.times):
             yield score_points(shard.detection.scores, topology)
     yield from night_points(result.night)
 
@@ -74,13 +74,13 @@ def score_points(scores: AnomalyScores, topology: Topology) -> Points:
     slots = _ms(scores.times) // (factor * scores.interval_s * 1000)
     starts = np.flatnonzero(np.concatenate(([True], np.diff(slots) != 0)))
     peaks = np.fmax.reduceat(scores.scores, starts, axis=1)
-    entities, places = np.nonzero(np.isfinite(peaks))
+    entities, slots_measured = np.nonzero(np.isfinite(peaks))
     return Points(
         measurement="brownout_anomaly",
         tags=[_tags(topology, entity) for entity in scores.entities],
         series=entities,
-        times=(slots[starts] * factor * scores.interval_s * 1000)[places],
-        fields={"score": peaks[entities, places].astype(float)},
+        times=(slots[starts] * factor * scores.interval_s * 1000)[slots_measured],
+        fields={"score": peaks[entities, slots_measured].astype(float)},
     )
 
 
