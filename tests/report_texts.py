@@ -13,7 +13,7 @@ from brownout.domain.findings import UNKNOWN, Risk
 from brownout.domain.metrics import Catalogue, Family
 from brownout.domain.repairs import Repair
 from brownout.domain.verdicts import Said
-from brownout.planning.remedies import Remedies
+from brownout.planning.remedies import ROLE_TITLES, Remedies
 from brownout.reporting.page_data import SCRIPT_WORDS
 
 __all__ = ["knowledge_texts", "page_texts", "statements"]
@@ -31,6 +31,7 @@ def knowledge_texts() -> set[str]:
     remedies = Remedies.load()
     texts = {metric.label for metric in Catalogue.load().metrics.values()} | {repair.value for repair in Repair}
     texts |= {cause.title for cause in Knowledge.load().causes.values()} | {risk.value for risk in Risk}
+    texts |= set(ROLE_TITLES.values())
     for remedy in remedies.table.values():
         texts |= {remedy.title, remedy.by_hand}
     for variants in remedies.operations.table.values():

@@ -90,23 +90,23 @@ def _diagnose(
     window: IncidentWindow,
     incident: Sequence[Panel],
     panels: Sequence[Panel],
-    found: BatchDiagnosis,
+    batch: BatchDiagnosis,
 ) -> None:
     """Add what is known of one incident; ``incident`` are its own entities' panels, ``panels`` those of the batch."""
     measured = [panel for panel in incident if panel.entities]
     then = context.topology.at(window.start)
     diagnose = partial(diagnose_phases, context.diagnoser, panels=measured, topology=then)
     sifted = sift(window, diagnose, context.diagnoser.knowledge, then, context.metrics)
-    found.suppressed += sifted.suppressed
-    found.artefacts += sifted.artefacts
+    batch.suppressed += sifted.suppressed
+    batch.artefacts += sifted.artefacts
     named = with_known_ids(sifted.diagnoses, context.state.incidents)
     for part, told in zip(sifted.windows, named, strict=True):
         diagnosis = with_own_end(told, part, measured)
         until = [panel.between(panel.start, diagnosis.end) for panel in incident]
-        found.diagnoses.append(diagnosis)
-        found.actions += plan_diagnosis(diagnosis, until, context.topology, context.remedies)
+        batch.diagnoses.append(diagnosis)
+        batch.actions += plan_diagnosis(diagnosis, until, context.topology, context.remedies)
         shown = _telling(context, diagnosis, part, incident)
-        found.charts[diagnosis.id] = incident_charts(diagnosis, panels, context.metrics, shown)
+        batch.charts[diagnosis.id] = incident_charts(diagnosis, panels, context.metrics, shown)
 
 
 def _of(panel: Panel, window: IncidentWindow, past: np.timedelta64) -> Panel:

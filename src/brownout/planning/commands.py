@@ -162,6 +162,7 @@ def _completed(action: Action, site: Site, remedies: Remedies) -> Action:
         risk=risk,
         reason=reason,
         verify=remedy.verify,
+        verify_title=remedy.verify_title,
     )
     return replace(done, ansible=playbook(done, read, wanted) if command and read and wanted else "")
 

@@ -9,7 +9,7 @@ from typing import Self
 from brownout.domain.definitions import Definition, nearest, read_definitions
 from brownout.domain.errors import KnowledgeError
 from brownout.domain.findings import UNKNOWN, Risk
-from brownout.domain.metrics import Catalogue, Family, Role
+from brownout.domain.metrics import Catalogue, Family, Metric, Role
 from brownout.planning.platform_operations import FACTS, PLACEHOLDER, Operations, Platform, check_text, expanded
 
 __all__ = ["Remedies", "Remedy"]
@@ -19,12 +19,25 @@ UNLIMITED = ("", "-1", "0")
 RISKS = {risk.name.lower(): risk for risk in Risk if risk is not Risk.NONE}
 REACHES = ("own", "host")
 NAMED = re.compile(r"(?:^|;)\s*@([\w-]+)")
+ROLE_TITLES: Mapping[str, str] = {
+    Role.CPU: "CPU use",
+    Role.MEMORY: "memory use",
+    Role.DISK_READ: "reading from disk",
+    Role.DISK_WRITE: "writing to disk",
+    Role.NETWORK_IN: "network traffic received",
+    Role.NETWORK_OUT: "network traffic sent",
+    Role.LATENCY: "latency",
+    Role.LOAD: "load",
+    Role.ERRORS: "errors",
+    Role.REQUESTS: "requests",
+}
+"""Roles in words: what a remedy for metrics that no catalogue knows is verified by."""
 BREACH_KEYS = ("remedy", "limited_by", "limited")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remedy:
-    """What to do about a cause; see ``models/knowledge/remedies.toml``."""
+    """What to do about a cause; see ``models/knowledge/remedies.toml``. ``verify_title`` is its metric in words."""
 
     id: str
     title: str
@@ -35,6 +48,7 @@ class Remedy:
     rollback: str
     gain: tuple[float, float]
     reach: str = "own"
+    verify_title: str = ""
     by_hand: str = ""
     check: str = ""
     done: str = ""
@@ -45,7 +59,7 @@ class Remedy:
     """Whether it is done at a host, whichever of its guests is in trouble."""
 
 
-REMEDY_KEYS = tuple(key for key in Remedy.__dataclass_fields__ if key not in ("id", "of_host"))
+REMEDY_KEYS = tuple(key for key in Remedy.__dataclass_fields__ if key not in ("id", "of_host", "verify_title"))
 OPTIONAL_KEYS = ("reach", "by_hand", "check", "done", "prevention", "protocol", "otherwise")
 OF_GUEST = frozenset({"vm", "login", "name", "vmid", "server", "protocol"})
 
@@ -134,15 +148,16 @@ def _breach(definition: Definition, metrics: Collection[str]) -> BreachRemedy:
     return BreachRemedy(remedy=fields["remedy"], limited_by=tuple(fields["limited_by"]), limited=fields["limited"])
 
 
-def _remedy(definition: Definition, metrics: Collection[str], operations: Operations) -> Remedy:
+def _remedy(definition: Definition, metrics: Mapping[str, Metric], operations: Operations) -> Remedy:
     fields = definition.fields
     definition.check_keys(REMEDY_KEYS, required=(key for key in REMEDY_KEYS if key not in OPTIONAL_KEYS))
     if fields["risk"] not in RISKS:
         raise definition.unknown("risk", fields["risk"], RISKS)
-    risk, gain = RISKS[fields["risk"]], _gain(definition)
-    remedy = Remedy(id=definition.id, **{**fields, "risk": risk, "gain": gain})
-    if remedy.verify and remedy.verify not in metrics and remedy.verify not in list(Role):
-        raise definition.unknown("metric in verify", remedy.verify, metrics)
+    verify = fields["verify"]
+    if verify and verify not in metrics and verify not in ROLE_TITLES:
+        raise definition.unknown("metric in verify", verify, metrics)
+    computed = {"risk": RISKS[fields["risk"]], "gain": _gain(definition), "verify_title": _in_words(verify, metrics)}
+    remedy = Remedy(id=definition.id, **{**fields, **computed})
     if remedy.reach not in REACHES:
         raise definition.unknown("reach", remedy.reach, REACHES)
     if bool(remedy.protocol) != bool(remedy.otherwise):
@@ -163,6 +178,14 @@ def _is_of_host(remedy: Remedy, operations: Operations) -> bool:
     if text.startswith("@"):
         text = operations.on(text[1:], Platform.LIBVIRT).do
     return bool(text) and not OF_GUEST & set(PLACEHOLDER.findall(expanded(text)))
+
+
+def _in_words(verify: str, metrics: Mapping[str, Metric]) -> str:
+    """Title and unit of a metric, or what a role measures."""
+    metric = metrics.get(verify)
+    if metric is None:
+        return ROLE_TITLES.get(verify, "")
+    return f"{metric.label} ({metric.unit})" if metric.unit else metric.label
 
 
 def _gain(definition: Definition) -> tuple[float, float]:

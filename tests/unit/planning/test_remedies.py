@@ -118,3 +118,15 @@ def test_a_site_cannot_name_what_is_not_there(text: str, says: str, tmp_path: Pa
     (tmp_path / "remedies.toml").write_text(f"[remedies.VIRT-04]\n{text}\n")
     with pytest.raises(KnowledgeError, match=says):
         Remedies.load(tmp_path)
+
+
+def test_what_an_operator_looks_at_afterwards_is_named_in_words_with_its_unit(tmp_path: Path) -> None:
+    for remedy in Remedies.load().table.values():
+        assert bool(remedy.verify_title) == bool(remedy.verify), remedy.id
+        assert "_" not in remedy.verify_title, remedy.id
+    remedies = load(tmp_path)
+    assert remedies.of("X").verify_title == "Guest CPU use (%)"
+    (tmp_path / "catalogue.toml").write_text('[metrics.vm_cpu_pct]\ntitle = "Our CPU"\nunit = "pct"\n')
+    assert Remedies.load(tmp_path).of("X").verify_title == "Our CPU (pct)"
+    (tmp_path / "remedies.toml").write_text('[remedies.HW-01]\nverify = "network_in"\n')
+    assert Remedies.load(tmp_path).of("HW-01").verify_title == "network traffic received"
