@@ -71,8 +71,9 @@ def evidence_frame(night: Night) -> pd.DataFrame:
 
 
 def episode_frame(night: Night) -> pd.DataFrame:
-    """Spans in which an entity was abnormal, by their id; suppressed ones too, with the reason."""
-    columns = ("entity", "start", "end", "open", "severity", "metric", "shape", "onset", "suppressed", "reason")
+    """Spans in which an entity was abnormal, by their id, with their incident; suppressed ones too, with the reason."""
+    columns = ("entity", "start", "end", "open", "severity", "metric", "shape", "onset", "incident", "suppressed")
+    incident = {name: diagnosis.id for diagnosis in night.diagnoses for name in diagnosis.episodes}
     told = [(episode, "", "") for episode in night.episodes]
     kept = [(one.episode, str(one.why), one.reason) for one in night.suppressed]
     rows = [
@@ -86,12 +87,13 @@ def episode_frame(night: Night) -> pd.DataFrame:
             episode.lead,
             str(episode.shape or ""),
             episode.onset,
+            incident.get(episode.id, ""),
             why,
             reason,
         )
         for episode, why, reason in (*told, *kept)
     ]
-    return _frame(rows, ("episode", *columns), times=("start", "end", "onset")).set_index("episode")
+    return _frame(rows, ("episode", *columns, "reason"), times=("start", "end", "onset")).set_index("episode")
 
 
 def breach_frame(night: Night) -> pd.DataFrame:

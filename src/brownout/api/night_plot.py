@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.dates import date2num
 
 from brownout.domain.forecasts import Series
 from brownout.domain.night import Night
@@ -25,20 +26,20 @@ def plot_series(night: Night, series: Series, measured: pd.DataFrame) -> Axes:
     _shade_incidents(night, series.entity, axes, measured.index[0])
     axes.set_title(f"{metric.title or series.metric} · {series.entity}")
     axes.set_ylabel(metric.unit)
-    axes.legend(loc="upper left", fontsize="small")
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize="small", frameon=False)
     return axes
 
 
 def _shade_incidents(night: Night, entity: str, axes: Axes, since: pd.Timestamp) -> None:
-    """Shade the spans of incidents that involve an entity, each with its cause."""
-    for incident in night.diagnoses:
-        start, end = (pd.Timestamp(time, tz="UTC") for time in (incident.start, incident.end))
-        if entity in incident.entities and end > since:
-            axes.axvspan(max(start, since), end, color="tab:orange", alpha=0.15, lw=0)
-            axes.annotate(
-                incident.top.title,
-                (max(start, since), 1),
-                xycoords=("data", "axes fraction"),
-                va="top",
-                fontsize="small",
-            )
+    """Shade the spans of incidents that involve an entity, each cause in a colour of its own."""
+    shown = [
+        (max(pd.Timestamp(incident.start, tz="UTC"), since), pd.Timestamp(incident.end, tz="UTC"), incident.top.title)
+        for incident in sorted(night.diagnoses, key=lambda incident: incident.start)
+        if entity in incident.entities and pd.Timestamp(incident.end, tz="UTC") > since
+    ]
+    titles = list(dict.fromkeys(title for *_, title in shown))
+    labelled = set()
+    for start, end, title in shown:
+        colour = f"C{1 + titles.index(title) % 9}"
+        axes.axvspan(*date2num([start, end]), color=colour, alpha=0.25, lw=0, label="" if title in labelled else title)
+        labelled.add(title)

@@ -110,8 +110,8 @@ class StoredNight:
     def episodes(self) -> pd.DataFrame:
         """Spans in which an entity was abnormal, suppressed ones too.
 
-        By ``episode``: entity, start, end, open, severity, metric (the one that moved most), shape, onset, suppressed
-        (empty where it was told), reason.
+        By ``episode``: entity, start, end, open, severity, metric (the one that moved most), shape, onset, incident
+        (its id), suppressed (empty where it was told), reason.
         """
         return night_frames.episode_frame(self.night)
 
