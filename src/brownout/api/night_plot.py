@@ -3,7 +3,6 @@
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.dates import date2num
 
 from brownout.domain.forecasts import Series
 from brownout.domain.night import Night
@@ -41,5 +40,10 @@ def _shade_incidents(night: Night, entity: str, axes: Axes, since: pd.Timestamp)
     labelled = set()
     for start, end, title in shown:
         colour = f"C{1 + titles.index(title) % 9}"
-        axes.axvspan(*date2num([start, end]), color=colour, alpha=0.25, lw=0, label="" if title in labelled else title)
+        axes.axvspan(_days(start), _days(end), color=colour, alpha=0.25, lw=0, label="" if title in labelled else title)
         labelled.add(title)
+
+
+def _days(time: pd.Timestamp) -> float:
+    """Days since 1970, as matplotlib counts them on an axis of time."""
+    return float((time - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1))
