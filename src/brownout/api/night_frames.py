@@ -176,10 +176,21 @@ def model_frame(night: Night) -> pd.DataFrame:
 def skill_frame(night: Night) -> pd.DataFrame:
     """Backtest of the forecaster by metric; errors are ratios to those of seasonal-naive, below 1 is better."""
     rows = [
-        (skill.metric, skill.maker, skill.windows, skill.mase, skill.crps, skill.coverage, skill.brier, skill.note)
+        (
+            skill.metric,
+            skill.maker,
+            skill.windows,
+            skill.mase,
+            skill.crps,
+            skill.coverage,
+            skill.brier,
+            skill.brier_base,
+            skill.note,
+        )
         for skill in night.skills
     ]
-    return _frame(rows, ("metric", "maker", "windows", "mase", "crps", "coverage", "brier", "note"))
+    columns = ("metric", "maker", "windows", "mase", "crps", "coverage", "brier", "brier_base", "note")
+    return _frame(rows, columns)
 
 
 def _named(series: Series, metrics: Mapping[str, Metric]) -> tuple[str, str, str, str]:

@@ -169,7 +169,8 @@ class StoredNight:
     def skills(self) -> pd.DataFrame:
         """Backtest of the forecaster by metric, and one row with an empty metric for all together.
 
-        Columns: metric, maker, windows, mase and crps (as ratios to seasonal-naive), coverage, brier, note.
+        Columns: metric, maker, windows, mase and crps (as ratios to seasonal-naive), coverage, brier, brier_base (of
+        always giving the share of windows that crossed), note.
         """
         return night_frames.skill_frame(self.night)
 
