@@ -16,6 +16,7 @@ from brownout.ingest.counters import LONGEST_GAP_MS, rates
 from brownout.ingest.entity_registry import Registry, placements_of
 from brownout.ingest.identity import Identity
 from brownout.ingest.mapping import MeasurementSource, Names, TelegrafMapping
+from brownout.ingest.other_names import ALSO_CALLED
 from brownout.ingest.raw import MeasurementSchema, Raw, Request, TelemetryDatabase
 from brownout.ingest.reading import Reading, Runs, runs_of, sightings_of
 from brownout.ingest.slot_frame import RawFrame, gathered_every, held, latest_before
@@ -84,12 +85,10 @@ class Canonicaliser:
 
         ``known`` are the entities of the history: who was a guest then is one still, while nothing says so.
         """
-        identity = Identity.recalled(known)
+        identity = Identity.recalled(known, self.mapping.keys)
         while True:
-            apart = set(identity.apart)
             found = self._read(start, end, schemas, identity)
-            identity.apart |= identity.both()
-            if identity.apart == apart:
+            if not identity.learn():
                 return found
 
     def _read(
@@ -118,6 +117,8 @@ class Canonicaliser:
                 )
                 columns += evaluated
                 reading.repairs += counted
+        for name, others in identity.others.also_called().items():
+            reading.registry.note(name, ALSO_CALLED, others)
         return Canonical(tuple(self._tables(columns)), reading.registry.entities(), reading.repairs)
 
     def _guests_first(self, schemas: Mapping[str, MeasurementSchema]) -> dict[str, tuple[MeasurementSource, ...]]:
@@ -197,7 +198,9 @@ class Canonicaliser:
     ) -> tuple[tuple[Mapping[str, str], ...], list[tuple[Entity, ...]]]:
         """Tags of each series as the site calls things, and the entities that they name; what names none is counted."""
         aliased = [self._aliased(found) for found in raw.tags]
-        tags = tuple(found | {tag: rule.value(found) for tag, rule in source.capture.items()} for found in aliased)
+        captured = [found | {tag: rule.value(found) for tag, rule in source.capture.items()} for found in aliased]
+        reading.see(source, raw, captured)
+        tags = tuple(reading.identity.renamed(source, found, self.mapping.host_tags) for found in captured)
         taken = [self._takes(source, *both) for both in zip(aliased, tags, strict=True)]
         plain = [
             source.entities(named, written) if own else ()
@@ -206,6 +209,9 @@ class Canonicaliser:
         rows = reading.rows(raw, np.flatnonzero(_measured(source, raw)))
         unnamed = sum(rows.get(place, 0) for place, own in enumerate(taken) if own and not plain[place])
         reading.count(Repair.NO_ENTITY, source.measurement, unnamed)
+        for place in (place for place, own in enumerate(taken) if own and place in rows):
+            for name in reading.identity.other_names(captured[place], tags[place]):
+                reading.count(Repair.OTHER_NAME, name, rows[place])
         return tags, reading.chains(plain, rows)
 
     def _at_home(

@@ -58,6 +58,10 @@ class Registry:
             if key not in self.facts or last >= self.facts[key][0]:
                 self.facts[key] = (last, value)
 
+    def note(self, entity: str, label: str, value: str) -> None:
+        """A label that holds from now on."""
+        self.facts[entity, label] = (np.iinfo(np.int64).max, value)
+
     def entities(self) -> tuple[Entity, ...]:
         """All of them by kind and id, with the parents that each had one after the other."""
         labels: dict[str, dict[str, str]] = {}

@@ -4,11 +4,12 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
 from brownout.domain.definitions import definitions_folder
-from brownout.domain.entities import Entity
+from brownout.domain.entities import Entity, EntityKind
 from brownout.domain.errors import KnowledgeError
 from brownout.domain.metrics import Catalogue, Metric
 from brownout.ingest.expressions import Expression, parse
@@ -43,7 +44,7 @@ class EntityRule:
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """A tag that is the first group of a pattern found in another tag; what systemd escaped in it is read."""
+    """A tag that is the first group found of a pattern in another tag; what systemd escaped in it is read."""
 
     tag: str
     pattern: re.Pattern[str]
@@ -51,7 +52,7 @@ class Capture:
     def value(self, tags: Mapping[str, str]) -> str:
         """The captured text, "" where the pattern is not found."""
         found = self.pattern.search(tags.get(self.tag, ""))
-        return _unescaped(found[1]) if found else ""
+        return _unescaped(next((part for part in found.groups() if part), "")) if found else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +99,8 @@ class MeasurementSource:
     fields: Mapping[str, str] = field(default_factory=dict)
     related: Mapping[str, Related] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
+    key: str = ""
+    title: tuple[str, ...] = ()
     hold_s: int = 0
     collector: str = "telegraf"
 
@@ -149,6 +152,13 @@ class MeasurementSource:
         """Whether the tags name such an entity."""
         return any(rule.kind == kind for rule in self.entity)
 
+    def naming(self, kind: str) -> frozenset[str]:
+        """Tags that name an entity of a kind and none that it belongs to."""
+        rules = [rule for rule in self.entity if rule.kind == kind]
+        above = {tag for place, rule in enumerate(self.entity) if rule.kind != kind for tag in rule.tags
+                 if place > min((self.entity.index(own) for own in rules), default=0)}  # fmt: skip
+        return frozenset(tag for rule in rules for tag in rule.tags) - above
+
     def takes(self, tags: Mapping[str, str]) -> bool:
         """Whether a series is one of these."""
         return all(tags.get(tag, "") == value for tag, value in self.where.items()) and not any(
@@ -176,7 +186,8 @@ class MeasurementSource:
 
     def facts(self, tags: Mapping[str, str]) -> dict[str, str]:
         """Labels that a series gives its entity; "" for those that it has no tag for."""
-        return {label: tags.get(label, "") for label in self.labels}
+        found = {label: tags.get(label, "") for label in self.labels}
+        return found | {self.key: tags[self.key]} if tags.get(self.key) else found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,6 +243,16 @@ class TelegrafMapping:
         known = [metric for name, metric in self.catalogue.metrics.items() if name in mapped]
         return (*known, *(Metric(name=name) for name in sorted(mapped - set(self.catalogue.metrics))))
 
+    @cached_property
+    def keys(self) -> tuple[str, ...]:
+        """Labels of guests that outlast a name."""
+        return tuple(dict.fromkeys(source.key for source in self.sources if source.key))
+
+    @cached_property
+    def host_tags(self) -> frozenset[str]:
+        """Tags that name a host anywhere."""
+        return frozenset().union(*(source.naming(EntityKind.HOST) for source in self.sources))
+
     @property
     def measurements(self) -> Mapping[str, tuple[MeasurementSource, ...]]:
         """Sources by measurement."""
@@ -283,6 +304,8 @@ def _source(table: Mapping[str, Any], path: Path) -> MeasurementSource:
                 for name, rule in table.get("related", {}).items()
             },
             labels=tuple(table.get("labels", ())),
+            key=str(table.get("key", "")),
+            title=tuple(table.get("title", ())),
             collector=path.stem,
             hold_s=int(table.get("hold_s", 0)),
         )

@@ -9,6 +9,7 @@ from brownout.domain.entities import Entity, EntityKind
 from brownout.domain.repairs import Repair, Repairs
 from brownout.ingest.entity_registry import Registry, Sighting
 from brownout.ingest.identity import LONGEST_MIGRATION_MS, Identity, overlap_ms
+from brownout.ingest.mapping import MeasurementSource
 from brownout.ingest.raw import Raw
 from brownout.numerics.arrays import Index
 
@@ -37,6 +38,17 @@ class Reading:
         """How many of some rows lie in the slice, by series."""
         places, numbers = np.unique(raw.series[some[raw.times[some] >= self.first]], return_counts=True)
         return dict(zip(places.tolist(), numbers.tolist(), strict=True))
+
+    def see(self, source: MeasurementSource, raw: Raw, tags: Sequence[Mapping[str, str]]) -> None:
+        """Note which names of hosts and guests each series has, and from when to when."""
+        if not len(raw):
+            return
+        starts = np.flatnonzero(np.concatenate(([True], np.diff(raw.series) != 0)))
+        ends = np.append(starts[1:], len(raw)) - 1
+        for place, *span in zip(
+            raw.series[starts].tolist(), raw.times[starts].tolist(), raw.times[ends].tolist(), strict=True
+        ):
+            self.identity.see(source, tags[place], (span[0], span[1]))
 
     def chains(self, plain: Sequence[tuple[Entity, ...]], rows: Mapping[int, int]) -> list[tuple[Entity, ...]]:
         """The entities of each series, names that mean two things told apart; ``rows`` by series are counted."""
