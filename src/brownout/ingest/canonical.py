@@ -161,17 +161,21 @@ class Canonicaliser:
 
     def _frame(self, source: MeasurementSource, raw: Raw, reading: "Reading") -> tuple[RawFrame, list[str]]:
         """Rows that the source takes, with the entity of each series; returns the names of the entities too."""
-        tags, chains = self._named(source, raw, reading)
+        captured, chains = self._named(source, raw, reading)
         places: dict[str, int] = {}
         owner = np.array([places.setdefault(c[0].id, len(places)) if c else -1 for c in chains], np.int64)
-        keep = owner[raw.series] >= 0 if len(raw) else np.zeros(0, bool)
-        raw = replace(raw, tags=tags)
-        for (measurement, name), values in source.only.items():
-            state = self._latest(raw, reading.foreign.get(measurement), name)
-            keep &= np.isnan(state) | np.isin(state, values)
+        keep = (owner[raw.series] >= 0) & _measured(source, raw) if len(raw) else np.zeros(0, bool)
+        raw = replace(raw, tags=tuple(captured))  # other measurements have the same names, whatever these stand for
+        own = self._its_own(source, raw, captured, reading)
+        if source.guess:
+            dropped = sum(reading.rows(raw, np.flatnonzero(keep & ~own)).values())
+            reading.count(Repair.NOT_OWN, source.measurement, dropped)
+        keep &= own
         seen = runs_of(raw.series[keep], raw.times[keep], LONGEST_ABSENCE * self.interval_s * 1000, chains)
         for place, runs in seen.items():
-            reading.registry.add(chains[place], runs, source.facts(tags[place]), configured_only=bool(source.labels))
+            reading.registry.add(
+                chains[place], runs, source.facts(captured[place]), configured_only=bool(source.labels)
+            )
         if source.only:  # a domain that is shut off may be defined on several hosts
             reading.notice(seen, chains)
         home = self._at_home(raw.series[keep], raw.times[keep], seen, chains)
@@ -195,16 +199,16 @@ class Canonicaliser:
 
     def _named(
         self, source: MeasurementSource, raw: Raw, reading: "Reading"
-    ) -> tuple[tuple[Mapping[str, str], ...], list[tuple[Entity, ...]]]:
-        """Tags of each series as the site calls things, and the entities that they name; what names none is counted."""
+    ) -> tuple[list[dict[str, str]], list[tuple[Entity, ...]]]:
+        """Tags of each series with what is captured of them, and the entities they name; what names none is counted."""
         aliased = [self._aliased(found) for found in raw.tags]
         captured = [found | {tag: rule.value(found) for tag, rule in source.capture.items()} for found in aliased]
         reading.see(source, raw, captured)
         tags = tuple(reading.identity.renamed(source, found, self.mapping.host_tags) for found in captured)
         taken = [self._takes(source, *both) for both in zip(aliased, tags, strict=True)]
         plain = [
-            source.entities(named, written) if own else ()
-            for own, named, written in zip(taken, tags, raw.tags, strict=True)
+            source.entities(named, found | dict(written)) if own else ()
+            for own, named, found, written in zip(taken, tags, captured, raw.tags, strict=True)
         ]
         rows = reading.rows(raw, np.flatnonzero(_measured(source, raw)))
         unnamed = sum(rows.get(place, 0) for place, own in enumerate(taken) if own and not plain[place])
@@ -212,7 +216,19 @@ class Canonicaliser:
         for place in (place for place, own in enumerate(taken) if own and place in rows):
             for name in reading.identity.other_names(captured[place], tags[place]):
                 reading.count(Repair.OTHER_NAME, name, rows[place])
-        return tags, reading.chains(plain, rows)
+        return captured, reading.chains(plain, rows)
+
+    def _its_own(
+        self, source: MeasurementSource, raw: Raw, tags: Sequence[Mapping[str, str]], reading: "Reading"
+    ) -> Marks:
+        """Whether each row is of what it seems to be, by other measurements; by its name where these say nothing."""
+        away = np.array([source.guessed_away(found) for found in tags], bool)
+        unknown, kept = np.ones(len(raw), bool), np.ones(len(raw), bool)
+        for (measurement, name), values in source.only.items():
+            state = self._latest(raw, reading.foreign.get(measurement), name)
+            unknown &= np.isnan(state)
+            kept &= np.isnan(state) | np.isin(state, values)
+        return kept & ~(unknown & away[raw.series]) if len(raw) else kept
 
     def _at_home(
         self, series: Index, times: Index, runs: Mapping[int, Runs], chains: Sequence[tuple[Entity, ...]]

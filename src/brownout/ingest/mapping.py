@@ -94,6 +94,7 @@ class MeasurementSource:
     needs_there: Need | None = None
     where: Mapping[str, str] = field(default_factory=dict)
     exclude: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
+    guess: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
     capture: Mapping[str, Capture] = field(default_factory=dict)
     only: Mapping[tuple[str, str], tuple[float, ...]] = field(default_factory=dict)
     fields: Mapping[str, str] = field(default_factory=dict)
@@ -127,7 +128,7 @@ class MeasurementSource:
     def makes(self, schemas: Mapping[str, MeasurementSchema]) -> tuple[str, ...]:
         """Metrics that can be made of what a database holds."""
         own = schemas.get(self.measurement)
-        if own is None or (own.tags and set(self.where) - set(own.tags)):
+        if own is None or set(self.where) - set(own.tags):
             return ()
 
         def has(name: str, column: str) -> bool:
@@ -141,12 +142,18 @@ class MeasurementSource:
     def in_use(self, schemas: Mapping[str, MeasurementSchema]) -> bool:
         """Whether a database holds anything for it."""
         own = schemas.get(self.measurement)
-        return bool(self.makes(schemas)) or bool(self.labels and own and LABELLED in own.fields)
+        known = self.fields.get(LABELLED, LABELLED)
+        return bool(self.makes(schemas)) or bool(self.labels and own and known in own.fields)
 
     @property
     def averages(self) -> bool:
         """Whether means over a slot serve as well as samples."""
-        return not self.only and not self.labels and all(expression.averages for expression in self.metrics.values())
+        return (
+            not self.only
+            and not self.guess
+            and not self.labels
+            and all(expression.averages for expression in self.metrics.values())
+        )
 
     def tells_of(self, kind: str) -> bool:
         """Whether the tags name such an entity."""
@@ -164,6 +171,10 @@ class MeasurementSource:
         return all(tags.get(tag, "") == value for tag, value in self.where.items()) and not any(
             pattern.search(tags.get(tag, "")) for tag, pattern in self.exclude.items()
         )
+
+    def guessed_away(self, tags: Mapping[str, str]) -> bool:
+        """Whether a name looks like that of something that is not the entity's own, where no fact says."""
+        return any(pattern.search(tags.get(tag, "")) for tag, pattern in self.guess.items())
 
     def entities(self, tags: Mapping[str, str], written: Mapping[str, str] | None = None) -> tuple[Entity, ...]:
         """The entity of a series and its ancestors, as far up as the tags name them; empty where they name none.
@@ -293,7 +304,8 @@ def _source(table: Mapping[str, Any], path: Path) -> MeasurementSource:
             entity=tuple(EntityRule(kind=rule["kind"], id=rule["id"]) for rule in table["entity"]),
             metrics={name: parse(text) for name, text in table.get("metrics", {}).items()},
             where=dict(table.get("where", {})),
-            exclude={tag: re.compile(pattern) for tag, pattern in table.get("exclude", {}).items()},
+            exclude=_patterns(table.get("exclude", {})),
+            guess=_patterns(table.get("guess", {})),
             capture={
                 tag: Capture(rule["tag"], re.compile(rule["pattern"])) for tag, rule in table.get("capture", {}).items()
             },
@@ -312,6 +324,10 @@ def _source(table: Mapping[str, Any], path: Path) -> MeasurementSource:
     except (KeyError, TypeError, ValueError, AttributeError, re.error) as error:
         msg = f"{where} cannot be read: {error}."
         raise KnowledgeError(msg, remedy="Correct it; models/telegraf.toml shows the form.") from error
+
+
+def _patterns(table: Mapping[str, str]) -> dict[str, re.Pattern[str]]:
+    return {tag: re.compile(pattern) for tag, pattern in table.items()}
 
 
 def _pair(name: str) -> tuple[str, str]:

@@ -56,7 +56,7 @@ class OtherNames:
     guests
         Id of a guest by each other name of it.
     titled
-        Names of guests that go by what their owners call them: no repair.
+        Names of guests that go by what their owners call them, and numbers: no repair.
     """
 
     hosts: dict[str, str] = field(default_factory=dict)
@@ -144,8 +144,7 @@ class OtherNames:
             own = ids.get(key) or self._chosen(key, latest, names, wanted, {*ids.values(), *hosts})
             ids[key] = own
             self.guests |= {name: own for name in names if name != own}
-            if own in latest.titles:
-                self.titled |= set(names)
+            self.titled |= set(names) if own in latest.titles else {key[1]}
 
     def _chosen(
         self, key: Key, latest: GuestName, names: Mapping[str, Span], wanted: Counter[str], taken: set[str]

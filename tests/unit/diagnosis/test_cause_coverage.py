@@ -14,7 +14,7 @@ NAMED = sum(bool(cause.kind) for cause in KNOWLEDGE.causes.values())
 """Causes of entities of a kind: those that are known by roles alone need no input of Telegraf."""
 WHOLE = {
     name: MeasurementSchema(
-        tags=tuple({label for source in sources for label in source.labels}),
+        tags=tuple({tag for source in sources for tag in (*source.labels, *source.where)}),
         fields=tuple(field for source in MAPPING.sources for m, field in source.foreign if m == name)
         + tuple(field for source in sources for field in source.needs),
     )

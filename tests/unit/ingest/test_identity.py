@@ -115,3 +115,30 @@ def test_the_history_says_who_was_told_apart() -> None:
     known = [Entity(id="kvm1/web01", kind="vm", parent="kvm1"), Entity(id="db01", kind="vm", parent="kvm2")]
     found = Identity.recalled(known)
     assert (found.apart, found.hypervisors) == ({"web01"}, {"kvm1", "kvm2"})
+
+
+def net(*names: str) -> Raw:
+    tags = [{"host": "kvm1", "interface": name} for name in names]
+    growing = [float(minute) for minute in MINUTES] * len(names)
+    return raw(tags, MINUTES, bytes_recv=growing, bytes_sent=growing)
+
+
+def own(measurement: str, tag: str, **known: int) -> dict[str, Raw]:
+    tags = [{"host": "kvm1", tag: name.replace("_", "-"), "type": "any"} for name in known]
+    return {measurement: raw(tags, MINUTES, own=[float(value) for value in known.values() for _ in MINUTES])}
+
+
+def test_the_kernel_says_which_interfaces_are_the_hosts_own_and_names_only_where_it_does_not() -> None:
+    facts = own("interface_config", "interface", tap_uplink=1, guest7=0, eno1=1)
+    found = read(net=net("eno1", "tap-uplink", "guest7", "tap9", "eno2"), **facts)
+    kept = {entity for kind, entity, _ in kinds(found) if kind == "interface"}
+    assert kept == {"kvm1/eno1", "kvm1/tap-uplink", "kvm1/eno2"}
+    assert found.repairs.counts == {(Repair.NOT_OWN, "net"): 2 * len(MINUTES)}
+
+
+def test_disks_that_can_be_taken_out_are_told_by_the_kernel() -> None:
+    tags = [{"host": "kvm1", "name": name} for name in ("sda", "sdb", "sr0")]
+    busy = raw(tags, MINUTES, io_util=[10.0] * 3 * len(MINUTES))
+    found = read(diskio=busy, **own("disk_config", "name", sda=1, sdb=0))
+    assert {entity for kind, entity, _ in kinds(found) if kind == "disk"} == {"kvm1/sda"}
+    assert found.repairs.counts[Repair.NOT_OWN, "diskio"] == 2 * len(MINUTES)
