@@ -66,12 +66,12 @@ def host_facts(kernel: Kernel, tags: Tags, announcement: Path) -> Iterator[str]:
     yield from _line("host_state", tags, state)
     for name, (scheduler, medium) in kernel.disks().items():
         yield from _line("disk_config", {**tags, "name": name, "scheduler": scheduler, "medium": medium}, {LABELLED: 1})
-    for name, own in kernel.block_devices().items():
-        yield from _line("disk_config", {**tags, "name": name}, {OWN: int(own)})
+    for name, holds_data in kernel.block_devices().items():
+        yield from _line("disk_config", {**tags, "name": name}, {OWN: int(holds_data)})
     for name, interface in interfaces(kernel.root).items():
         if interface.own is not None:
-            own_tags = {**tags, "interface": name, "type": interface.kind}
-            yield from _line("interface_config", own_tags, {OWN: int(interface.own)})
+            named = {**tags, "interface": name, "type": interface.kind}
+            yield from _line("interface_config", named, {OWN: int(interface.own)})
     for thread in kernel.real_time():
         yield from _line("rt_thread", {**tags, "thread": thread.name}, _seconds(thread))
     for thread in kernel.displays():
