@@ -183,15 +183,15 @@ class Canonicaliser:
         for place, number in reading.rows(raw, away).items():
             reading.count(Repair.ELSEWHERE, chains[place][0].id, number)
         keep[keep] = home
-        kept = Raw(raw.fields, raw.tags, raw.series[keep], raw.times[keep], raw.values[keep])
-        fields = {name: kept.values[:, place] for place, name in enumerate(raw.fields)}
-        fields |= {alias: fields[name] for alias, name in source.fields.items() if name in fields}
+        kept = raw.rows(keep)
+        fields = _by_name(source, kept.fields, kept.values)
         frame = RawFrame(
             fields=fields,
             series=kept.series,
             times=kept.times,
             slots=kept.times // (self.interval_s * 1000),
             owner=owner,
+            low=_by_name(source, kept.fields, kept.low),
             lookup=lambda name, column: self._beside(kept, reading, source.beside(name, column)),
             lookup_rate=lambda name, column: self._beside(kept, reading, source.beside(name, column), rated=True),
         )
@@ -269,11 +269,14 @@ class Canonicaliser:
             return np.full(len(raw), np.nan)
         own = np.array([all(found.get(tag) == value for tag, value in where.items()) for found in other.tags], bool)
         rows = own[other.series] if len(other) else np.zeros(0, bool)
-        column = other.values[rows, other.fields.index(name)]
-        part = Raw((name,), other.tags, other.series[rows], other.times[rows], column[:, np.newaxis])
+        place = other.fields.index(name)
+        chosen = other.rows(rows)
+        column = chosen.values[:, place]
+        part = Raw((name,), other.tags, chosen.series, chosen.times, column[:, np.newaxis])
         if not rated:
             return self._latest(raw, part, name, apart=where)
-        speeds = rates(column, part.times, part.series)[0]
+        low = None if chosen.low is None else chosen.low[:, place]
+        speeds = rates(column, part.times, part.series, low)[0]
         part = replace(part, values=speeds[:, np.newaxis])
         return self._latest(raw, part, name, apart=where, within=AT_ONCE_MS)
 
@@ -335,6 +338,14 @@ class Canonicaliser:
                     values[np.searchsorted(keys, own)] = column.values
             table[metric] = pa.array(values, from_pandas=True)
         yield pa.table(table)
+
+
+def _by_name(source: MeasurementSource, names: Sequence[str], values: Doubles | None) -> dict[str, Doubles]:
+    """Columns by the names of the database, and by those that the source has for them."""
+    if values is None:
+        return {}
+    fields = {name: values[:, place] for place, name in enumerate(names)}
+    return fields | {alias: fields[name] for alias, name in source.fields.items() if name in fields}
 
 
 def _measured(source: MeasurementSource, raw: Raw) -> Marks:
