@@ -1,6 +1,8 @@
 """What the doctor found, on stdout."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import groupby
 
 from rich.console import Console
 from rich.markup import escape
@@ -16,7 +18,7 @@ SIGNS = {State.GOOD: "[green]✔[/]", State.WARNING: "[yellow]![/]", State.BAD: 
 def show_checks(checks: Iterable[Check]) -> None:
     """Findings on stdout, a line each with the first line of what to do, tables below theirs."""
     console = Console()
-    for check in checks:
+    for check in _once(checks):
         first = check.do.partition("\n")[0]
         console.print(
             f"{SIGNS[check.state]} [bold]{escape(check.about)}[/]: {escape(check.found)}"
@@ -30,3 +32,10 @@ def show_checks(checks: Iterable[Check]) -> None:
             for row in rows:
                 table.add_row(*map(escape, row))
             console.print(table, highlight=False)
+
+
+def _once(checks: Iterable[Check]) -> Iterator[Check]:
+    """Neighbours that say the same as one."""
+    for _, alike in groupby(checks, key=lambda check: (check.state, check.found, check.do, check.table)):
+        own = list(alike)
+        yield replace(own[0], about=", ".join(dict.fromkeys(check.about for check in own)))

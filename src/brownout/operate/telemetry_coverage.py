@@ -1,6 +1,6 @@
 """Coverage of a database: what the mapping can make of what is there, and which causes go without the rest."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -12,12 +12,15 @@ from brownout.ingest.mapping import MeasurementSource, Need, TelegrafMapping
 from brownout.ingest.raw import MeasurementSchema
 
 __all__ = [
+    "causes_at",
     "collectors",
     "host_has",
     "lost_at",
     "missing_evidence",
     "of_collectors",
+    "recognised",
     "telegraf_conf",
+    "usable",
     "whole_cost",
 ]
 
@@ -82,16 +85,76 @@ def of_collectors(mapping: TelegrafMapping, schemas: Schemas) -> TelegrafMapping
     return replace(mapping, sources=tuple(source for source in mapping.sources if source.collector in there))
 
 
+def usable(mapping: TelegrafMapping, schemas: Schemas) -> dict[str, MeasurementSchema]:
+    """Measurements whose tags can name an entity: of others nothing can be used."""
+    return {
+        name: schema
+        for name, schema in schemas.items()
+        if any(_names(source, schema) for source in mapping.measurements.get(name, ()))
+        or name not in mapping.measurements
+    }
+
+
+def _names(source: MeasurementSource, schema: MeasurementSchema) -> bool:
+    tags = {source.capture[tag].tag if tag in source.capture else tag for tag in source.entity[0].tags}
+    return tags <= set(schema.tags)
+
+
+def recognised(mapping: TelegrafMapping, schemas: Schemas) -> tuple[tuple[str, str], ...]:
+    """What is there of collectors of which nothing can be made, and what each lacks."""
+    lacks: dict[tuple[str, str], set[str]] = {}
+    for source in mapping.sources:
+        own = schemas.get(source.measurement)
+        if own is None or source.in_use(schemas) or not set(source.needs) & set(own.fields):
+            continue
+        if set(source.where) <= set(own.tags):
+            gone = {name for name in source.needs if name not in own.fields}
+            gone |= {name for name, column in source.foreign if column not in _fields(schemas, name)}
+            only = {name for name, _ in source.only}
+            lacks.setdefault((source.input, source.measurement), set()).update(gone - only)
+    return tuple((f"{measurement} of {name}", ", ".join(sorted(gone))) for (name, measurement), gone in lacks.items())
+
+
+def _fields(schemas: Schemas, measurement: str) -> tuple[str, ...]:
+    return schemas[measurement].fields if measurement in schemas else ()
+
+
 def missing_evidence(mapping: TelegrafMapping, schemas: Schemas) -> tuple[tuple[str, str], ...]:
-    """Causes that cannot be named, each with the measurements that would tell of them."""
+    """Lines of configuration that would add causes, each with the titles of those: a cause that needs two has both."""
     needed: dict[str, list[str]] = {title: [] for title in whole_cost(mapping, schemas)[1]}
     made = _made(mapping, schemas)
-    for measurement in of_collectors(mapping, schemas).measurements:
+    for measurement, sources in of_collectors(mapping, schemas).measurements.items():
         lost = [name for name in lost_at(mapping, schemas, measurement) if name not in made]
         for loss in losses(_knowledge(), lost):
             if not loss.named and loss.cause.title in needed:
-                needed[loss.cause.title].append(measurement)
-    return tuple((title, ", ".join(names) or "several inputs") for title, names in sorted(needed.items()))
+                needed[loss.cause.title] += [_line(mapping, source) for source in sources]
+    rows: dict[str, list[str]] = {}
+    for title, lines in sorted(needed.items()):
+        rows.setdefault(" and ".join(dict.fromkeys(lines)) or "several of these", []).append(title)
+    return tuple((line, "; ".join(titles)) for line, titles in sorted(rows.items()))
+
+
+def _line(mapping: TelegrafMapping, source: MeasurementSource) -> str:
+    """What a person adds for a source, as short as can be."""
+    same = [one.advice for one in mapping.sources if one.input == source.input and one.advice]
+    head = (source.advice or (same or [""])[0]).partition("\n")[0].partition("  #")[0]
+    if head in ("[[inputs.exec]]", "[[inputs.execd]]"):
+        return f"{head} {source.input}"
+    return head if head.startswith(("[[", "virsh")) else source.input
+
+
+def causes_at(mapping: TelegrafMapping, schemas: Schemas, written: Sequence[MeasurementSource]) -> int:
+    """How many causes can be named at a host that writes some sources."""
+    made = {name for source in written for name in (*source.makes(schemas), *source.labels)}
+    wanted = {name for source in mapping.sources for name in (*source.metrics, *source.labels)}
+    lost = tuple(sorted(wanted - made))
+    return _nameable(lost)
+
+
+@cache
+def _nameable(lost: tuple[str, ...]) -> int:
+    blind = sum(not loss.named for loss in losses(_knowledge(), lost))
+    return sum(bool(cause.kind) for cause in _knowledge().causes.values()) - blind
 
 
 def _made(mapping: TelegrafMapping, schemas: Schemas) -> set[str]:
