@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from brownout.operate.doctor import Surroundings
     from brownout.operate.night_job import NightJob
     from brownout.operate.sources import DatabaseSource, Source
+    from brownout.operate.telemetry_coverage import Output
     from brownout.settings import AlertSettings, InfluxSettings, MaintenanceSettings, Settings
     from brownout.store.workspace import Workspace
 
@@ -41,6 +42,7 @@ __all__ = [
     "open_source",
     "open_tracker",
     "source_of",
+    "telegraf_output",
 ]
 
 
@@ -191,6 +193,24 @@ def doctor_surroundings() -> "Surroundings":
     return Surroundings(
         connect=open_database, calendar=open_calendar, has_secret=lambda influx: bool(secret(influx)), secrets=SECRETS
     )
+
+
+def telegraf_output(settings: "Settings") -> "Output":
+    """Where the Telegraf of a site writes to: what answers at the address, else what the settings say."""
+    from brownout.adapters.influx.connect import identify
+    from brownout.operate.telemetry_coverage import Output
+
+    influx = settings.influxdb
+    if influx is None:
+        return Output()
+    generation = int(influx.version or (2 if influx.org else 0))
+    if not generation:
+        try:
+            generation = identify(influx).generation
+        except BrownoutError:
+            generation = 0
+    name = influx.bucket if generation == 2 else influx.database
+    return Output(generation=generation, url=influx.url, org=influx.org or "ORGANISATION", name=name)
 
 
 def hypervisor_facts(

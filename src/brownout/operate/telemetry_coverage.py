@@ -1,7 +1,8 @@
 """Coverage of a database: what the mapping can make of what is there, and which causes go without the rest."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from shutil import which
@@ -12,6 +13,7 @@ from brownout.ingest.mapping import MeasurementSource, Need, TelegrafMapping
 from brownout.ingest.raw import MeasurementSchema
 
 __all__ = [
+    "Output",
     "causes_at",
     "collectors",
     "host_has",
@@ -36,22 +38,46 @@ HEAD = """# telegraf.conf of the hypervisor that printed it, with all that brown
   interval = "10s"
   round_interval = true
   omit_hostname = false
-
-[[outputs.influxdb]]  # InfluxDB 1.x
-  urls = ["http://influxdb:8086"]
-  database = "telegraf"
-
-# [[outputs.influxdb_v2]]  # InfluxDB 2.x, instead
-#   urls = ["http://influxdb:8086"]
-#   token = "$INFLUX_TOKEN"
-#   organization = "ORGANISATION"
-#   bucket = "telegraf"
-
-# [[outputs.influxdb_v3]]  # InfluxDB 3.x, instead; before Telegraf 1.38 take influxdb_v2 with organization = ""
-#   urls = ["http://influxdb:8181"]
-#   token = "$INFLUX_TOKEN"
-#   database = "telegraf"
 """
+OUTPUTS = {
+    1: """[[outputs.influxdb]]  # InfluxDB 1.x
+  urls = [{url}]
+  database = {name}
+""",
+    2: """[[outputs.influxdb_v2]]  # InfluxDB 2.x
+  urls = [{url}]
+  token = "$INFLUX_TOKEN"
+  organization = {org}
+  bucket = {name}
+""",
+    3: """[[outputs.influxdb_v3]]  # InfluxDB 3.x; before Telegraf 1.38 take influxdb_v2 with organization = ""
+  urls = [{url}]
+  token = "$INFLUX_TOKEN"
+  database = {name}
+""",
+}
+"""Where Telegraf writes to, by generation of the server."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """The server that Telegraf writes to; generation 0 where nobody says."""
+
+    generation: int = 0
+    url: str = "http://influxdb:8086"
+    org: str = "ORGANISATION"
+    name: str = "telegraf"
+
+    def lines(self) -> str:
+        """The output of its generation, with the others commented out where nobody says which it is."""
+        values = {
+            key: json.dumps(value) for key, value in {"url": self.url, "org": self.org, "name": self.name}.items()
+        }
+        filled = {generation: text.format(**values) for generation, text in OUTPUTS.items()}
+        if self.generation in filled:
+            return filled[self.generation]
+        rest = ["\n".join(f"# {line}" for line in filled[number].splitlines()) + "\n" for number in (2, 3)]
+        return "\n".join([filled[1], *rest])
 
 
 def lost_at(mapping: TelegrafMapping, schemas: Schemas, measurement: str) -> tuple[str, ...]:
@@ -172,14 +198,16 @@ def whole_cost(mapping: TelegrafMapping, schemas: Schemas) -> tuple[int, tuple[s
     return sum(bool(cause.kind) for cause in _knowledge().causes.values()) - len(blind), blind
 
 
-def telegraf_conf(mapping: TelegrafMapping, has: Callable[[Need], bool], program: str) -> str:
+def telegraf_conf(
+    mapping: TelegrafMapping, has: Callable[[Need], bool], program: str, output: Output | None = None
+) -> str:
     """A telegraf.conf for a host: what it lacks a program or a kernel feature for is commented out.
 
     ``program`` is the path of brownout on the host. One input that cannot start ends Telegraf with all others.
     """
     sources = [source for source in mapping.sources if source.advice and source.collector == TELEGRAF]
     blocks = dict.fromkeys((source.advice, source.needs_there) for source in sources)
-    parts, rest = [HEAD], []
+    parts, rest = [HEAD, (output or Output()).lines()], []
     for advice, need in blocks:
         block = advice.replace(BROWNOUT, program)
         if not block.startswith("[[inputs."):
@@ -194,7 +222,10 @@ def telegraf_conf(mapping: TelegrafMapping, has: Callable[[Need], bool], program
 
 def host_has(need: Need) -> bool:
     """Whether this host has a program or path."""
-    return bool(need.program and which(need.program)) or bool(need.path and Path(need.path).exists())
+    try:
+        return bool(need.program and which(need.program)) or bool(need.path and Path(need.path).exists())
+    except PermissionError:
+        return True  # it is there, but not for this user to see
 
 
 @cache
