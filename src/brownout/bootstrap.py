@@ -114,6 +114,7 @@ def _window(section: "MaintenanceSettings") -> Maintenance:
 def open_source(settings: "Settings", now: np.datetime64) -> "Source":
     """The data set or database of the settings; raises SettingsError where they name none or both."""
     from brownout.domain.metrics import Catalogue
+    from brownout.ingest.named_samples import NamedSamples
     from brownout.operate.sources import DatasetSource
     from brownout.store.dataset import Dataset
 
@@ -122,7 +123,8 @@ def open_source(settings: "Settings", now: np.datetime64) -> "Source":
         remedy = "Give --dataset DIR, or --config FILE with either dataset or [influxdb] in it."
         raise SettingsError(f"{what} where the telemetry is.", remedy=remedy)
     if settings.dataset is not None:
-        return DatasetSource(Dataset.open(settings.dataset, catalogue=Catalogue.load(settings.knowledge)))
+        samples = Dataset.open(settings.dataset, catalogue=Catalogue.load(settings.knowledge))
+        return DatasetSource(NamedSamples(samples))
     influx = settings.influxdb
     if influx is None:
         raise SettingsError("Nothing says where the telemetry is.", remedy="Give --dataset DIR or --config FILE.")
