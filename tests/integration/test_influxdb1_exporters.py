@@ -11,7 +11,8 @@ from test_influxdb1_collectors import JOINED, SPLIT, VERSION_1, VERSION_2, canon
 
 from brownout.domain.entities import Entity
 from brownout.domain.repairs import Repair
-from brownout.ingest.canonical import Canonical
+from brownout.ingest.canonical import Canonical, Canonicaliser
+from brownout.ingest.mapping import TelegrafMapping
 
 
 def only(found: Canonical, entity: str, metric: str) -> float:
@@ -110,3 +111,25 @@ def test_collectd_of_hosts(influx: Influx, name: str) -> None:
     waited = np.array(speeds(name, rf"^{queue},host=kvm1,instance=vda,type=disk_io_time", fields[1]))
     np.testing.assert_allclose(values(found, "kvm1/vda", "disk_await_ms"), waited / requests, rtol=5e-3)
     assert values(found, "kvm1/eth0", "net_rx_kbs")
+
+
+def test_one_telegraf_may_scrape_several_hypervisors(influx: Influx) -> None:
+    """The exporter's address says whose guests they are; an address of the machine itself says nothing."""
+    database = influx.database("scraped")
+    start = np.datetime64("2026-03-02T06:00", "ms")
+    begin = int(start.astype(np.int64))
+    lines = []
+    for minute in range(10):
+        for guest, host in (("web01", "kvm1"), ("db01", "kvm2.example.org"), ("app01", "127.0.0.1")):
+            tags = f"domain={guest},host=mon1,url=http://{host}:9177/metrics"
+            time = begin + minute * 60_000
+            lines += [
+                f"libvirt_domain_info_cpu_time_seconds_total,{tags} counter={30 * minute} {time}",
+                f"libvirt_domain_info_virtual_cpus,{tags} gauge=2 {time}",
+            ]
+    database.write(["\n".join(lines) + "\n"])
+    found = Canonicaliser(database, TelegrafMapping.load(), 60).read(
+        start, start + np.timedelta64(1, "h"), database.schemas()
+    )
+    assert guests(found) == {("web01", "kvm1"), ("db01", "kvm2.example.org"), ("app01", "mon1")}
+    assert only(found, "web01", "vm_cpu_pct") == 25.0

@@ -17,6 +17,7 @@ class Repair(StrEnum):
     NON_FINITE = "infinite values: treated as not measured"
     OUT_OF_RANGE = "values outside the metric's valid range: treated as not measured"
     COUNTER_RESET = "counter resets: the rate across the reset was dropped"
+    HELD = "values of what is gathered more seldom than a slot (named here: its source): each held until the next one"
     MERGED = "further rows within one interval: averaged"
     NO_TIME = "rows without a time or an entity: dropped"
     NO_ENTITY = "samples whose tags name no entity (named here: their source): dropped"

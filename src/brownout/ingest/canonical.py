@@ -202,7 +202,9 @@ class Canonicaliser:
     ) -> tuple[list[dict[str, str]], list[tuple[Entity, ...]]]:
         """Tags of each series with what is captured of them, and the entities they name; what names none is counted."""
         aliased = [self._aliased(found) for found in raw.tags]
-        captured = [found | {tag: rule.value(found) for tag, rule in source.capture.items()} for found in aliased]
+        captured = [
+            found | self._aliased({tag: rule.value(found) for tag, rule in source.capture.items()}) for found in aliased
+        ]
         reading.see(source, raw, captured)
         tags = tuple(reading.identity.renamed(source, found, self.mapping.host_tags) for found in captured)
         taken = [self._takes(source, *both) for both in zip(aliased, tags, strict=True)]
@@ -376,6 +378,7 @@ def _evaluate(
         return [], Repairs()
     first, end, interval_s = span
     columns = []
+    longer = 0
     kind = source.entity[0].kind
     hold_s = max(source.hold_s, gathered_every(frame, interval_s))
     for metric, expression in source.metrics.items():
@@ -383,11 +386,14 @@ def _evaluate(
         known = np.isfinite(values)
         cells = frame.cell_owner[known], frame.cell_slot[known], values[known]
         if hold_s > interval_s:
+            number = len(cells[0])
             cells = held(*cells, reach=hold_s // interval_s, end=end)
+            longer += int((cells[1] >= first).sum()) - number
         good = cells[1] >= first
         if good.any():
             columns.append(Column(kind, metric, owners, cells[0][good], cells[1][good], cells[2][good]))
     reset = np.unique(np.concatenate(frame.resets)) if frame.resets else np.empty(0, np.int64)
     reset = reset[frame.slots[reset] >= first]
     lost = [owners[place] for place in frame.owner[frame.series[reset]].tolist()]
-    return columns, Repairs.count(Repair.COUNTER_RESET, lost)
+    kept = Repairs({(Repair.HELD, source.measurement): longer} if longer > 0 else {})
+    return columns, Repairs.count(Repair.COUNTER_RESET, lost) + kept

@@ -25,21 +25,26 @@ PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 
 @dataclass(frozen=True, slots=True)
 class EntityRule:
-    """How tags name an entity, e.g. ``{host}/{name}``."""
+    """How tags name an entity, e.g. ``{host}/{name}``; of ``{scraped|host}`` the first one that is there."""
 
     kind: str
     id: str
 
     @property
+    def alternatives(self) -> tuple[tuple[str, ...], ...]:
+        """Tags in the name, those of which one is enough together."""
+        return tuple(tuple(found.split("|")) for found in PLACEHOLDER.findall(self.id))
+
+    @property
     def tags(self) -> tuple[str, ...]:
         """Tags in the name."""
-        return tuple(PLACEHOLDER.findall(self.id))
+        return tuple(tag for either in self.alternatives for tag in either)
 
     def name(self, tags: Mapping[str, str]) -> str:
         """The entity's id; "" where a tag is missing."""
-        if any(not tags.get(tag) for tag in self.tags):
+        if not all(any(tags.get(tag) for tag in either) for either in self.alternatives):
             return ""
-        return PLACEHOLDER.sub(lambda found: tags[found[1]], self.id)
+        return PLACEHOLDER.sub(lambda found: next(tags[tag] for tag in found[1].split("|") if tags.get(tag)), self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +192,7 @@ class MeasurementSource:
         for rule in reversed(self.entity):
             name = rule.name(tags)
             if name:
-                labels = {tag: found[tag] for tag in sorted(rule.tags)}
+                labels = {tag: found[tag] for tag in sorted(rule.tags) if found.get(tag)}
                 parent = chain[-1] if chain else Entity(id="")
                 own = {**parent.labels, **labels}
                 named = tuple(sorted(own))

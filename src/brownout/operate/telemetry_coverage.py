@@ -122,8 +122,10 @@ def usable(mapping: TelegrafMapping, schemas: Schemas) -> dict[str, MeasurementS
 
 
 def _names(source: MeasurementSource, schema: MeasurementSchema) -> bool:
-    tags = {source.capture[tag].tag if tag in source.capture else tag for tag in source.entity[0].tags}
-    return tags <= set(schema.tags)
+    def there(tag: str) -> bool:
+        return (source.capture[tag].tag if tag in source.capture else tag) in schema.tags
+
+    return all(any(map(there, either)) for either in source.entity[0].alternatives)
 
 
 def recognised(mapping: TelegrafMapping, schemas: Schemas) -> tuple[tuple[str, str], ...]:
