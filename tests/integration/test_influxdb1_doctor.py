@@ -200,3 +200,17 @@ def test_a_server_that_is_away_is_said_in_one_line(tmp_path: Path) -> None:
 def test_a_database_that_fell_silent_is_no_success(examined) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001
     checks = examined("silent", stopped=(host("kvm1"),))
     assert about(checks, "fleet")[0].state is State.BAD
+
+
+def test_guests_without_a_host_are_told(examined) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001
+    checks = examined("homeless", host("kvm1"), "libvirt_state,domain_name=web01 state=1i")
+    (found,) = about(checks, "tags")
+    assert "which host web01 run on" in found.found
+    assert "omit_hostname" in found.do
+
+
+def test_a_collector_that_is_no_host_itself_is_asked_about(examined) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001
+    checks = examined("far", host("kvm1"), host("kvm3"), guest("web01", "mon1"), guest("db01", "kvm3"))
+    (found,) = about(checks, "hosts")
+    assert found.found.startswith("guests are on mon1, none on kvm1: is mon1 a collector")
+    assert not about(examined("near", host("kvm1"), guest("web01", "kvm1")), "hosts")

@@ -20,7 +20,8 @@ MINUTES = 120
 OVERLAYS = (
     *(f"{prefix}02f3c9a1-7b" for prefix in ("qbr", "qvb", "qvo", "tap")),
     *("ovs-system", "br-int", "br-tun", "br-0123456789ab", "vxlan_sys_4789", "genev_sys_6081", "cali12ab", "flannel.1"),
-    *("cni0", "lxcbr0", "macvtap3", "dummy0", "kube-ipvs0"),
+    *("cni0", "lxcbr0", "macvtap3", "dummy0", "kube-ipvs0", "lxdbr0", "podman0", "cilium_host", "weave", "ovn-k8s-mp0"),
+    *("tun0", "wg0", "tailscale0", "sg-1a2b", "fg-1a2b", "rfp-1a2b", "ovs-netdev"),
 )
 
 

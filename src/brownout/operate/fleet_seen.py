@@ -133,6 +133,11 @@ def _unnamed(found: Canonical) -> Iterator[Check]:
         said = f"{number} samples name no host or guest, nothing of them can be used: {names}"
         do = "Set omit_hostname = false in telegraf.conf; see which tags these inputs write."
         yield Check(state=State.WARNING, about="tags", found=said, do=do)
+    homeless = sorted(e.id for e in found.entities if e.kind == EntityKind.VM and not e.parent)
+    if homeless:
+        said = f"nothing says which host {some(homeless)} run on: their hosts and neighbours cannot be causes"
+        do = "Set omit_hostname = false in telegraf.conf; in collectd HostnameFormat hostname, PluginInstanceFormat name."
+        yield Check(state=State.WARNING, about="tags", found=said, do=do)
 
 
 def _clashes(fleet: _Fleet) -> Iterator[Check]:
@@ -154,13 +159,17 @@ def _clashes(fleet: _Fleet) -> Iterator[Check]:
 
 
 def _collector(fleet: _Fleet) -> Iterator[Check]:
-    """All guests below one host, and none below several others: the tag may be that of a collector."""
+    """Guests below one host and none below others, or below hosts that nobody measures: the tag may be a collector's."""
     homes = {guest.parent for guest in fleet.guests}
     hosts = {host.id for host in fleet.of(EntityKind.HOST) if not host.parent} & fleet.measured
     others = sorted(hosts - homes)
-    if len(homes) == 1 and "" not in homes and len(others) > 1 and len(fleet.guests) > 1:
-        home = min(homes)
-        said = f"all guests are on {home}, none on {some(others)}: is {home} a collector far from the hypervisors?"
+    alone = len(homes) == 1 and "" not in homes and len(others) > 1 and len(fleet.guests) > 1
+    unmeasured = sorted(homes - hosts - {""}) if others else []
+    if alone or unmeasured:
+        home = some(unmeasured or sorted(homes))
+        verb = "is" if len(unmeasured) < 2 else "are"
+        what = "a collector" if len(unmeasured) < 2 else "collectors"
+        said = f"guests are on {home}, none on {some(others)}: {verb} {home} {what} far from the hypervisors?"
         do = '[[inputs.libvirt]] once for each hypervisor, each with [inputs.libvirt.tags] host = "HYPERVISOR".'
         yield Check(state=State.WARNING, about="hosts", found=said, do=do)
 
