@@ -4,18 +4,16 @@ An agent inside a guest writes the guest's name as its ``host``; two hosts may e
 itself be a hypervisor. Which is which is seen from what stands below what, never from the names themselves.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from brownout.domain.entities import Entity, EntityKind
 from brownout.ingest.entity_registry import Sighting
 from brownout.ingest.mapping import MeasurementSource
-from brownout.ingest.other_names import GuestName, OtherNames, short_name
+from brownout.ingest.other_names import NAMES, TITLE, GuestName, OtherNames, short_name
 
 __all__ = ["LONGEST_MIGRATION_MS", "Identity", "overlap_ms"]
 
-NAMES = ("domain_name", "domain", "display_name")
-"""Labels that may hold a guest's name."""
 LONGEST_MIGRATION_MS = 3_600_000
 """Two hosts that write about one guest for longer than this do not hand it over: they run two guests."""
 
@@ -46,13 +44,13 @@ class Identity:
     _before: frozenset[str] = frozenset()
 
     @classmethod
-    def recalled(cls, known: Sequence[Entity], keys: Iterable[str] = ()) -> "Identity":
+    def recalled(cls, known: Sequence[Entity], keys: Sequence[str] = ()) -> "Identity":
         """What the entities of a history say; ``keys`` are the labels of guests that outlast a name."""
         found = cls(others=OtherNames.recalled(known, keys))
         for entity in known:
             if entity.kind == EntityKind.VM:
                 plain = entity.id.removeprefix(f"{entity.parent}/") if entity.parent else entity.id
-                named = (entity.labels.get(label, "") for label in NAMES)
+                named = (entity.labels.get(label, "") for label in (*NAMES, TITLE))
                 found.guests |= {name.casefold(): entity.id for name in (*named, plain) if name}
                 found.apart |= {plain} - {entity.id}
                 found.hypervisors |= {entity.parent} - {""}
@@ -78,6 +76,8 @@ class Identity:
         self, source: MeasurementSource, tags: Mapping[str, str], host_tags: frozenset[str]
     ) -> Mapping[str, str]:
         """Tags with one name for each host and guest."""
+        if not self.others.guests and not self.others.hosts:
+            return tags
         guest_tags = source.naming(EntityKind.VM)
         return {
             tag: self.others.guests.get(value, value)

@@ -6,7 +6,7 @@ these, and from who writes at one time: two hosts that are measured by the same 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
@@ -14,6 +14,9 @@ from brownout.domain.entities import Entity, EntityKind
 
 __all__ = ["ALSO_CALLED", "GuestName", "OtherNames", "short_name"]
 
+NAMES = ("domain_name", "domain")
+TITLE = "display_name"
+"""Labels with a guest's name in its source, and with what its owner calls it."""
 ALSO_CALLED = "also_called"
 """Label of a host with the other names that it was seen under."""
 AT_ONCE_MS = 300_000
@@ -62,6 +65,7 @@ class OtherNames:
     hosts: dict[str, str] = field(default_factory=dict)
     guests: dict[str, str] = field(default_factory=dict)
     titled: set[str] = field(default_factory=set)
+    _recalled: dict[str, str] = field(default_factory=dict)
     _known_hosts: set[str] = field(default_factory=set)
     _known_guests: dict[str, set[Key]] = field(default_factory=dict)
     _ids: dict[Key, str] = field(default_factory=dict)
@@ -69,7 +73,7 @@ class OtherNames:
     _guest_spans: dict[Key, dict[GuestName, Span]] = field(default_factory=lambda: defaultdict(dict))
 
     @classmethod
-    def recalled(cls, known: Iterable[Entity], keys: Iterable[str]) -> "OtherNames":
+    def recalled(cls, known: Iterable[Entity], keys: Sequence[str]) -> "OtherNames":
         """What the entities of a history say; ``keys`` are the labels that outlast a name."""
         found = cls()
         for entity in known:
@@ -80,6 +84,14 @@ class OtherNames:
                 own = {(key, entity.labels[key]) for key in keys if entity.labels.get(key)}
                 found._known_guests[entity.id] = own
                 found._ids |= dict.fromkeys(own, entity.id)
+                title = entity.labels.get(TITLE, "\0")
+                titled = entity.id == title or entity.id.startswith(f"{title} (")
+                names = {entity.labels.get(label, "") for label in (*NAMES, *keys)} - {"", entity.id}
+                # A name within the id is no other name: a site, or a clash, made the id of it.
+                others = {n for n in names if titled or n not in entity.id or entity.id.startswith(f"{n} (")}
+                found._recalled |= dict.fromkeys(others, entity.id)
+                found.titled |= others if titled else {entity.labels[key] for key in keys if entity.labels.get(key)}
+        found.guests = dict(found._recalled)
         return found
 
     def see_host(self, name: str, measurement: str, span: Span) -> None:
@@ -133,7 +145,7 @@ class OtherNames:
         return any(_at_once(spans) for spans in by_input.values())
 
     def _learn_guests(self, hosts: AbstractSet[str]) -> None:
-        self.guests, self.titled = {}, set()
+        self.guests = dict(self._recalled)
         ids = dict(self._ids)
         wanted = Counter(title for seen in self._guest_spans.values() for title in {one.title for one in seen})
         for key, seen in sorted(self._guest_spans.items(), key=lambda item: min(item[1].values())):
@@ -144,6 +156,8 @@ class OtherNames:
             own = ids.get(key) or self._chosen(key, latest, names, wanted, {*ids.values(), *hosts})
             ids[key] = own
             self.guests |= {name: own for name in names if name != own}
+            if self.guests.get(own, own) != own:
+                del self.guests[own]  # it has its old name again
             self.titled |= set(names) if own in latest.titles else {key[1]}
 
     def _chosen(

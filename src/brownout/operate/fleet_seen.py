@@ -136,7 +136,7 @@ def _unnamed(found: Canonical) -> Iterator[Check]:
     homeless = sorted(e.id for e in found.entities if e.kind == EntityKind.VM and not e.parent)
     if homeless:
         said = f"nothing says which host {some(homeless)} run on: their hosts and neighbours cannot be causes"
-        do = "Set omit_hostname = false in telegraf.conf; in collectd HostnameFormat hostname, PluginInstanceFormat name."
+        do = "omit_hostname = false in Telegraf, HostnameFormat hostname and PluginInstanceFormat name in collectd."
         yield Check(state=State.WARNING, about="tags", found=said, do=do)
 
 
@@ -159,7 +159,7 @@ def _clashes(fleet: _Fleet) -> Iterator[Check]:
 
 
 def _collector(fleet: _Fleet) -> Iterator[Check]:
-    """Guests below one host and none below others, or below hosts that nobody measures: the tag may be a collector's."""
+    """Guests below one host and none below others, or below what nobody measures: the tag may be a collector's."""
     homes = {guest.parent for guest in fleet.guests}
     hosts = {host.id for host in fleet.of(EntityKind.HOST) if not host.parent} & fleet.measured
     others = sorted(hosts - homes)

@@ -9,7 +9,7 @@ from brownout.domain.repairs import Repair
 from brownout.ingest.canonical import Canonical, Canonicaliser
 from brownout.ingest.mapping import TelegrafMapping
 from brownout.ingest.other_names import GuestName, OtherNames, short_name
-from brownout.ingest.raw import Raw
+from brownout.ingest.raw import Raw, Request
 
 EARLY, LATE = list(range(90)), list(range(90, 180))
 
@@ -174,3 +174,40 @@ def test_a_key_with_two_names_in_one_input_at_once_means_nothing() -> None:
         found.see_guest(GuestName(key=("uuid", "v"), name=name, measurement=f"m-{name}"), (0, 9_000_000))
     assert found.learn()
     assert found.guests == {"b": "a"}
+
+
+class Counted(MemoryDatabase):
+    """Counts what is asked for."""
+
+    asked = 0
+
+    def read(self, request: Request) -> Raw:
+        self.asked += 1
+        return super().read(request)
+
+
+def test_names_that_the_history_knows_cost_no_second_look_and_outlive_their_source() -> None:
+    configured = known_as("u-1", "instance-0000001a", EARLY, display_name="shop", project="sales")
+    first = read(vm_config=configured, **guests(("kvm1", "instance-0000001a"), minutes=EARLY))
+    known = first.entities
+    assert labels(first, "shop")["uuid"] == "u-1"
+    # Later nobody writes the configuration any more.
+    database = Counted(**guests(("kvm1", "instance-0000001a"), minutes=LATE))
+    reader = Canonicaliser(database, TelegrafMapping.load(), 60)  # type: ignore[arg-type]
+    start = START + np.timedelta64(90, "m")
+    later = reader.read(start, start + np.timedelta64(2, "h"), database.schemas(), known)
+    assert {e for e in kinds(later) if e[0] == "vm"} == {("vm", "shop", "kvm1")}
+    assert {repair for repair, _ in later.repairs.counts} == set()
+    once = database.asked
+    alone = Counted(**guests(("kvm1", "shop"), minutes=LATE))
+    Canonicaliser(alone, TelegrafMapping.load(), 60).read(  # type: ignore[arg-type]
+        start, start + np.timedelta64(2, "h"), alone.schemas()
+    )
+    assert once == alone.asked
+
+
+def test_a_guest_may_take_its_old_name_again() -> None:
+    known = (Entity(id="old", kind="vm", parent="kvm1", labels={"uuid": "u-1", "domain_name": "new"}),)
+    found = read(known=known, vm_config=known_as("u-1", "old", EARLY), **guests(("kvm1", "old"), minutes=EARLY))
+    assert {e for e in kinds(found) if e[0] == "vm"} == {("vm", "old", "kvm1")}
+    assert labels(found, "old")["domain_name"] == "old"
