@@ -96,7 +96,7 @@ def converted(block: bytes, names: list[str], kinds: Mapping[str, pa.DataType]) 
 def whole_numbers(column: pa.Array) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64] | None]:
     """A column of whole numbers as floats, null as NaN, and what the floats lack; None where they lack nothing."""
     values = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-    if not len(values) or not np.fmax.reduce(np.abs(values)) > EXACT:
+    if not len(values) or not (np.fmax.reduce(values) > EXACT or np.fmin.reduce(values) < -EXACT):
         return values, None
     exact = pc.fill_null(column, 0).to_numpy()
     high, rest = exact >> 32, exact & 0xFFFFFFFF
