@@ -53,8 +53,9 @@ def test_libvirt_exporter_that_knows_novas_names(influx: Influx, version: int) -
     assert not found.repairs.counts
 
 
-def test_ceilometer(influx: Influx) -> None:
-    found = canonical(influx, "collectors/ceilometer.lp", slot_s=60)
+@pytest.mark.parametrize("version", [1, 2])
+def test_ceilometer(influx: Influx, version: int) -> None:
+    found = canonical(influx, f"collectors/ceilometer-version-{version}.lp", slot_s=60)
     assert guests(found) == {("t2-1", "compute1")}
     assert entity(found, "t2-1").labels["uuid"] == "f6b6310a-cf50-443a-8499-a383b9bbc51c"
     expected = {

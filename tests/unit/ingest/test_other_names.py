@@ -211,3 +211,12 @@ def test_a_guest_may_take_its_old_name_again() -> None:
     found = read(known=known, vm_config=known_as("u-1", "old", EARLY), **guests(("kvm1", "old"), minutes=EARLY))
     assert {e for e in kinds(found) if e[0] == "vm"} == {("vm", "old", "kvm1")}
     assert labels(found, "old")["domain_name"] == "old"
+
+
+def test_a_collector_that_knows_uuids_only_tells_of_the_guest_of_that_name() -> None:
+    uuid = "2f6d2a4c-6a0c-4b6b-9a54-6f0f8b9a1c11"
+    tags = {"host": uuid, "type": "virt_vcpu", "type_instance": "0"}
+    value = raw([tags], EARLY, value=[6e9 * minute for minute in EARLY])
+    found = read(virt_value=value, vm_config=known_as(uuid, "web01", EARLY))
+    assert {e for e in kinds(found) if e[0] == "vm"} == {("vm", "web01", "kvm1")}
+    assert any("vm_cpu_pct" in table.column_names for table in found.tables)
