@@ -214,3 +214,61 @@ def test_a_collector_that_is_no_host_itself_is_asked_about(examined) -> None:  #
     (found,) = about(checks, "hosts")
     assert found.found.startswith("guests are on mon1, none on kvm1: is mon1 a collector")
     assert not about(examined("near", host("kvm1"), guest("web01", "kvm1")), "hosts")
+
+
+RECORDED = Path(__file__).parents[1] / "data" / "collectors"
+
+
+@pytest.fixture
+def recorded(influx: Influx, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def] # noqa: ANN201 - a closure
+    monkeypatch.setenv("BROWNOUT_INFLUXDB_PASSWORD", PASSWORD)
+
+    def examine_recording(name: str) -> list[Check]:
+        """What the doctor says half a minute after the end of a recording."""
+        pairs = [text.rsplit(" ", 1) for text in (RECORDED / name).read_text().splitlines()]
+        shift = int(clock().astype(np.int64)) - 30_000 - max(int(time) // 1_000_000 for _, time in pairs)
+        influx.database(name).write([f"{series} {int(time) // 1_000_000 + shift}\n" for series, time in pairs])
+        own = {"url": influx.url, "database": name, "user": "admin"}
+        return list(examine(Settings(influxdb=own), doctor_surroundings(), clock()))  # type: ignore[arg-type]
+
+    return examine_recording
+
+
+def test_what_a_real_telegraf_wrote_is_told_in_few_lines(recorded) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001
+    checks = recorded("telegraf.lp")
+    (fleet,) = about(checks, "fleet")
+    assert [row[:3] for row in fleet.table[1:]] == [("kvm1", "3", "3")]  # what is only pinged is no host
+    wrong = {check.about: check.do for check in checks if check.state is not State.GOOD}
+    assert set(wrong) == {"ping", "procstat", "causes"}
+    assert any("overwrite" in check.found for check in about(checks, "procstat"))
+    assert not about(checks, "tags")
+
+
+def test_guests_without_a_driver_and_counters_that_are_still_zero(recorded) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001
+    checks = recorded("first-samples-no-balloon-driver.lp")
+    (balloon,) = about(checks, "libvirt balloon")
+    assert balloon.found == "the balloon of vm1, vm2, vm3 is polled and does not answer: no driver in the guest"
+    (nstat,) = about(checks, "nstat")
+    assert "still 0" in nstat.found
+    assert nstat.do == "[[inputs.nstat]] dump_zeros = true"
+    assert about(checks, "libvirt")[0].state is State.GOOD
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("prometheus-version-1.lp", "libvirt-exporter (metric_version = 1), node-exporter (metric_version = 1)"),
+        ("prometheus-version-2.lp", "libvirt-exporter (metric_version = 2), node-exporter (metric_version = 2)"),
+        ("collectd-guest-as-host-split.lp", "collectd, collectd's virt plugin"),
+        ("collectd-guest-as-instance-joined.lp", "collectd, collectd's virt plugin"),
+        ("pve-exporter-version-1.lp", "prometheus-pve-exporter (metric_version = 1)"),
+        ("pve-exporter-version-2.lp", "prometheus-pve-exporter (metric_version = 2)"),
+        ("ceilometer-version-1.lp", "ceilometer's Prometheus exporter (metric_version = 1)"),
+        ("ceilometer-version-2.lp", "ceilometer's Prometheus exporter (metric_version = 2)"),
+    ],
+)
+def test_each_collector_of_the_corpus_is_recognised(recorded, name: str, said: str) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001
+    checks = recorded(name)
+    (found,) = about(checks, "collectors")
+    assert sorted(found.found.split(", ")) == sorted(said.split(", "))
+    assert all(check.state is not State.BAD for check in checks)

@@ -12,6 +12,7 @@ from brownout.ingest.mapping import MeasurementSource, Names, TelegrafMapping
 from brownout.ingest.raw import MeasurementSchema, TelemetryDatabase
 from brownout.operate.checks import Check, State
 from brownout.operate.fleet_seen import fleet_checks
+from brownout.operate.sources_seen.odd_values import some
 from brownout.operate.telemetry_coverage import (
     collectors,
     missing_evidence,
@@ -31,6 +32,15 @@ STALE_LABELS_S = 3600
 """The same of configuration, which need not be looked at so often."""
 SEVERITY = (State.GOOD, State.WARNING, State.BAD)
 TELEGRAF = "Telegraf"
+BALLOON = "libvirt_balloon"
+OWN = ("brownout facts", "console probe")
+"""Inputs that write what there is: a field that is not there is no fault."""
+ADVICE = {
+    "nstat": "[[inputs.nstat]] dump_zeros = true",
+    "procstat": '[[inputs.procstat]] properties = ["cpu", "memory", "mmap"]',
+    "cpu": "[[inputs.cpu]] percpu = true, totalcpu = true",
+}
+"""Where the first line of the advice is not the one that is missing."""
 LISTED = 5
 """Names that a line has room for."""
 AHEAD = np.timedelta64(2 * 60_000, "ms")
@@ -218,11 +228,12 @@ def _measurement(
     made = {name for source in sources for name in source.makes(schemas)}
     lost = {name for source in sources for name in source.metrics} - made
     absent = [name for name in fields if name not in (*present, *texts)]
-    if lost and absent:
-        found = f"{check.found}; lacks {', '.join(absent)}{_why(measurement, absent)}"
-        advice = next((source.advice for source in sources if source.advice), "")
-        state = max(check.state, State.WARNING, key=SEVERITY.index)
-        check = replace(check, state=state, found=found, do=check.do or advice)
+    if lost and absent and measurement != BALLOON:  # that is told guest by guest
+        found = f"{check.found}; lacks {some(absent)}{_why(measurement, absent)}"
+        advice = ADVICE.get(measurement) or next((source.advice for source in sources if source.advice), "")
+        optional = sources[0].input in OWN
+        state = check.state if optional else max(check.state, State.WARNING, key=SEVERITY.index)
+        check = replace(check, state=state, found=found, do=check.do or ("" if optional else advice))
     if texts:
         found = f"{check.found}; {', '.join(texts)} holds text in some shards: the text is left out, numbers are read"
         check = replace(check, state=State.BAD, found=found, do="Find who writes it as text; drop that.")
@@ -281,7 +292,7 @@ def _why(measurement: str, absent: Sequence[str]) -> str:
     if measurement == "diskio" and "io_await" in absent:
         return ": Telegraf is older than 1.33, or no request completed"
     if measurement == "nstat":
-        return ": the kernel's TCP counters are under name=snmp"
+        return ": a counter that is still 0 is not written"
     return ""
 
 

@@ -21,6 +21,7 @@ __all__ = ["fleet_checks"]
 SEEN = np.timedelta64(20 * 60_000, "ms")
 """How much of the last time is looked at."""
 STALE_S = 900
+PROCESSES = "procstat"
 MANY_HOSTS = 15
 """More hosts than this are shown together where they are alike."""
 MANY_PARTS = 12
@@ -78,7 +79,7 @@ def _there(fleet: _Fleet, sources: HostSources, reader: Canonicaliser, schemas: 
     homes = {guest.id: guest.parent for guest in fleet.guests}
     running = Counter(homes.values())
     consoles = Counter(homes.get(entity.parent, "") for entity in fleet.of(EntityKind.CONSOLE))
-    hosts = {host.id for host in fleet.of(EntityKind.HOST)} | (set(sources.newest) - inside - set(homes))
+    hosts = sources.hosts - inside - set(homes)
     rows = []
     troubled = False
     for name in sorted({*hosts, *running}):
@@ -90,7 +91,8 @@ def _there(fleet: _Fleet, sources: HostSources, reader: Canonicaliser, schemas: 
         lacks += [f"no {', '.join(missing)}"] if missing else []
         causes = str(causes_at(reader.mapping, schemas, sources.written(name))) if name else ""
         rows.append((name or "(no host)", str(running[name]), str(consoles[name]), causes, "; ".join(lacks)))
-    said = f"{numbers['host']} hosts, {numbers['vm']} guests, {numbers['console']} consoles in the last 20 min"
+    number = len((hosts | set(running)) - {""})
+    said = f"{number} hosts, {numbers['vm']} guests, {numbers['console']} consoles in the last 20 min"
     return Check(
         state=State.WARNING if troubled else State.GOOD,
         about="fleet",
@@ -128,6 +130,7 @@ def _together(rows: Sequence[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
 def _unnamed(found: Canonical) -> Iterator[Check]:
     """Samples that name nothing, those of all sources in one line."""
     unnamed = {name: number for (repair, name), number in found.repairs.counts.items() if repair is Repair.NO_ENTITY}
+    unnamed.pop(PROCESSES, None)  # what is wrong with these is told by itself
     if unnamed:
         number, names = sum(unnamed.values()), ", ".join(sorted(unnamed))
         said = f"{number} samples name no host or guest, nothing of them can be used: {names}"

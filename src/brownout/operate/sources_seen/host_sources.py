@@ -74,10 +74,16 @@ class HostSources:
         minutes = {name: (epoch_ms(now) - time) // 60_000 for name, time in self.inputs(host).items()}
         return {name: since for name, since in sorted(minutes.items()) if since * 60 > patience_s + STEP_S}
 
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Hosts that write about themselves or their guests: what is only pinged is none."""
+        kinds = {host: {self.sources[place].entity[0].kind for place in own} for host, own in self.newest.items()}
+        return frozenset(host for host, found in kinds.items() if found - {EntityKind.LINK, EntityKind.CONSOLE})
+
     def missing(self, host: str, *, has_guests: bool) -> tuple[str, ...]:
         """Inputs that other hosts have and this one has not."""
         own = self.inputs(host)
-        others = {self.sources[place].input: place for found in self.newest.values() for place in found}
+        others = {self.sources[place].input: place for other in self.hosts for place in self.newest[other]}
         return tuple(
             name
             for name, place in sorted(others.items())
