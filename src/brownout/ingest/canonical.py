@@ -86,6 +86,7 @@ class Canonicaliser:
         ``known`` are the entities of the history: who was a guest then is one still, while nothing says so.
         """
         identity = Identity.recalled(known, self.mapping.keys)
+        identity.declared = self.names.hosts
         while True:
             found = self._read(start, end, schemas, identity)
             if not identity.learn():

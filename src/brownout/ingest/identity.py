@@ -6,6 +6,7 @@ itself be a hypervisor. Which is which is seen from what stands below what, neve
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 
 from brownout.domain.entities import Entity, EntityKind
 from brownout.ingest.entity_registry import Sighting
@@ -32,6 +33,8 @@ class Identity:
         Hosts that have guests.
     recalled_apart
         What was in ``apart`` before anything was read.
+    declared
+        Patterns of hosts that a site says are hosts, whatever guests are called.
     others
         Further names of hosts and guests.
     """
@@ -40,6 +43,7 @@ class Identity:
     guests: dict[str, str] = field(default_factory=dict)
     hypervisors: set[str] = field(default_factory=set)
     recalled_apart: frozenset[str] = frozenset()
+    declared: tuple[str, ...] = ()
     others: OtherNames = field(default_factory=OtherNames)
     _before: frozenset[str] = frozenset()
 
@@ -125,7 +129,7 @@ class Identity:
         if not chain or chain[-1].kind != EntityKind.HOST or EntityKind.VM in kinds:
             return ""
         host = chain[-1].id
-        if host in self.hypervisors:
+        if host in self.hypervisors or any(fnmatchcase(host, pattern) for pattern in self.declared):
             return ""
         for name in (host.casefold(), short_name(host).casefold()):
             if name in self.guests:

@@ -149,7 +149,8 @@ def _clashes(fleet: _Fleet) -> Iterator[Check]:
     }
     if told[Repair.IN_GUEST]:
         said = f"agents inside guests are left out: {some(told[Repair.IN_GUEST])}"
-        yield Check(state=State.GOOD, about="names", found=said)
+        do = "If one is a host of its own, name all hosts in influxdb.hosts."
+        yield Check(state=State.GOOD, about="names", found=said, do=do)
     apart = sorted({entity.id for entity in fleet.guests} & set(told[Repair.TOLD_APART]))
     if apart:
         said = f"one name on several hosts or for a host and a guest, told apart: {some(apart)}"

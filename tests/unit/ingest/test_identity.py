@@ -142,3 +142,10 @@ def test_disks_that_can_be_taken_out_are_told_by_the_kernel() -> None:
     found = read(diskio=busy, **own("disk_config", "name", sda=1, sdb=0))
     assert {entity for kind, entity, _ in kinds(found) if kind == "disk"} == {"kvm1/sda"}
     assert found.repairs.counts[Repair.NOT_OWN, "diskio"] == 2 * len(MINUTES)
+
+
+def test_a_site_may_say_which_hosts_are_hosts() -> None:
+    machines = cpu("kvm1", "db01.example.org")
+    assert ("host", "db01.example.org", "") not in kinds(read(cpu=machines, **guests(("kvm1", "db01"))))
+    said = Names(hosts=("kvm*", "*.example.org"))
+    assert ("host", "db01.example.org", "") in kinds(read(cpu=machines, names=said, **guests(("kvm1", "db01"))))
