@@ -1,11 +1,8 @@
 """Canonical samples: raw telemetry becomes one row for each entity and slot with one column for each metric."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -18,15 +15,12 @@ from brownout.ingest.identity import Identity
 from brownout.ingest.mapping import MeasurementSource, Names, TelegrafMapping
 from brownout.ingest.other_names import ALSO_CALLED
 from brownout.ingest.raw import MeasurementSchema, Raw, Request, TelemetryDatabase
-from brownout.ingest.reading import Reading, Runs, runs_of, sightings_of
+from brownout.ingest.reading import Reading, Runs, ahead, runs_of, sightings_of
 from brownout.ingest.slot_frame import RawFrame, gathered_every, held, latest_before
 from brownout.numerics.arrays import Doubles, Index, Marks
 from brownout.numerics.slots import epoch_ms
 
 __all__ = ["Canonical", "Canonicaliser"]
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 LONGEST_ABSENCE = 3
 """Slots without a row after which an entity may have been on another host meanwhile."""
@@ -103,7 +97,7 @@ class Canonicaliser:
         reading = Reading(Registry(self.interval_s * 1000), identity, epoch_ms(start))
         columns = list[Column]()
         wanted = self._guests_first(schemas)
-        answers = _ahead(
+        answers = ahead(
             lambda item: self._fetch(item[0], item[1], schemas, (lead, end)), list(wanted.items()), READ_AHEAD
         )
         for sources, raw in zip(wanted.values(), answers, strict=True):
@@ -357,17 +351,6 @@ def _measured(source: MeasurementSource, raw: Raw) -> Marks:
     return np.asarray(np.isfinite(raw.values[:, own]).any(axis=1))
 
 
-def _ahead(work: Callable[[Item], Result], items: Sequence[Item], number: int) -> Iterator[Result]:
-    """Results in the order of the items, with the work on a few items ahead going on meanwhile."""
-    with ThreadPoolExecutor(number) as pool:
-        waiting = deque(pool.submit(work, item) for item in items[:number])
-        for item in items[number:]:
-            yield waiting.popleft().result()
-            waiting.append(pool.submit(work, item))
-        while waiting:
-            yield waiting.popleft().result()
-
-
 def _evaluate(
     source: MeasurementSource, frame: RawFrame, owners: Sequence[str], span: tuple[int, int, int]
 ) -> tuple[list[Column], Repairs]:
@@ -381,7 +364,8 @@ def _evaluate(
     columns = []
     longer = 0
     kind = source.entity[0].kind
-    hold_s = max(source.hold_s, gathered_every(frame, interval_s))
+    every_s = gathered_every(frame, interval_s)
+    hold_s = max(source.hold_s, every_s)
     for metric, expression in source.metrics.items():
         values = expression(frame).values
         known = np.isfinite(values)
@@ -396,5 +380,6 @@ def _evaluate(
     reset = np.unique(np.concatenate(frame.resets)) if frame.resets else np.empty(0, np.int64)
     reset = reset[frame.slots[reset] >= first]
     lost = [owners[place] for place in frame.owner[frame.series[reset]].tolist()]
-    kept = Repairs({(Repair.HELD, source.measurement): longer} if longer > 0 else {})
+    seldom = longer > 0 and every_s > source.hold_s
+    kept = Repairs({(Repair.HELD, source.measurement): longer} if seldom else {})
     return columns, Repairs.count(Repair.COUNTER_RESET, lost) + kept

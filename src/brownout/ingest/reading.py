@@ -1,7 +1,10 @@
 """Reading of a slice: which entities its series name, what was counted on the way, and when each was seen where."""
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,7 +16,10 @@ from brownout.ingest.mapping import MeasurementSource
 from brownout.ingest.raw import Raw
 from brownout.numerics.arrays import Index
 
-__all__ = ["Reading", "Runs", "runs_of", "sightings_of"]
+__all__ = ["Reading", "Runs", "ahead", "runs_of", "sightings_of"]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 Runs = list[tuple[int, int]]
 """First and last time (ms) of each run of rows of a series."""
@@ -100,3 +106,14 @@ def runs_of(series: Index, times: Index, apart: int, chains: Sequence[tuple[Enti
     for place, first, last in zip(series[starts].tolist(), times[starts].tolist(), times[ends].tolist(), strict=True):
         found.setdefault(place, []).append((first, last))
     return found
+
+
+def ahead(work: Callable[[Item], Result], items: Sequence[Item], number: int) -> Iterator[Result]:
+    """Results in the order of the items, with the work on a few items ahead going on meanwhile."""
+    with ThreadPoolExecutor(number) as pool:
+        waiting = deque(pool.submit(work, item) for item in items[:number])
+        for item in items[number:]:
+            yield waiting.popleft().result()
+            waiting.append(pool.submit(work, item))
+        while waiting:
+            yield waiting.popleft().result()
