@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
+from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.calendar import Calendar
 from brownout.domain.errors import BrownoutError
 from brownout.ingest.canonical import Canonicaliser
@@ -22,6 +24,7 @@ from brownout.operate.telemetry_coverage import (
     whole_cost,
 )
 from brownout.settings import InfluxSettings, Settings
+from brownout.site_knowledge import load_definitions
 from brownout.store.dataset import Dataset
 
 __all__ = ["Check", "State", "Surroundings", "examine"]
@@ -67,7 +70,7 @@ def examine(settings: Settings, surroundings: Surroundings, now: np.datetime64) 
         yield _dataset(settings)
     yield from _maintenance(settings, surroundings)
     if settings.influxdb is not None:
-        yield from _influxdb(settings.influxdb, surroundings, now)
+        yield from _influxdb(settings.influxdb, settings.knowledge, surroundings, now)
     if settings.dataset is None and settings.influxdb is None:
         yield Check(
             state=State.BAD,
@@ -111,7 +114,9 @@ def _maintenance(settings: Settings, surroundings: Surroundings) -> Iterator[Che
             yield Check(state=State.WARNING, about="maintenance", found=found, do=do)
 
 
-def _influxdb(settings: InfluxSettings, surroundings: Surroundings, now: np.datetime64) -> Iterator[Check]:
+def _influxdb(
+    settings: InfluxSettings, site: Path | None, surroundings: Surroundings, now: np.datetime64
+) -> Iterator[Check]:
     secret = surroundings.has_secret(settings)
     try:
         database = surroundings.connect(settings)
@@ -129,28 +134,38 @@ def _influxdb(settings: InfluxSettings, surroundings: Surroundings, now: np.date
     if settings.write_back:
         yield _may_write(database)
     if schemas:
-        yield from _telemetry(settings, database, schemas, now)
+        yield from _telemetry(settings, site, database, schemas, now)
 
 
 def _telemetry(
-    settings: InfluxSettings, database: TelemetryDatabase, schemas: Mapping[str, MeasurementSchema], now: np.datetime64
+    settings: InfluxSettings,
+    site: Path | None,
+    database: TelemetryDatabase,
+    schemas: Mapping[str, MeasurementSchema],
+    now: np.datetime64,
 ) -> Iterator[Check]:
     names = Names(ids=settings.ids, aliases=settings.aliases, hosts=settings.hosts)
-    mapping = TelegrafMapping.load(settings.mapping, names=names)
+    try:
+        definitions = load_definitions(site)
+        mapping = TelegrafMapping.load(settings.mapping, names=names, catalogue=definitions.catalogue)
+    except BrownoutError as error:
+        yield Check(state=State.BAD, about="definitions", found=error.what, do=error.remedy)
+        return
     speaking = collectors(mapping, schemas)
     if not speaking:
         yield _foreign(mapping, schemas)
         return
     yield Check(state=State.GOOD, about="collectors", found=", ".join(speaking))
     try:
-        yield from fleet_checks(Canonicaliser(database, mapping, settings.interval_s, names), schemas, now)
+        reader = Canonicaliser(database, mapping, settings.interval_s, names)
+        yield from fleet_checks(reader, schemas, now, definitions.knowledge)
     except BrownoutError as error:
         yield Check(state=State.BAD, about="fleet", found=error.what, do=error.remedy)
     own = of_collectors(mapping, schemas)
     if TELEGRAF not in speaking:
         own = replace(own, sources=tuple(source for source in own.sources if source.collector != TELEGRAF.lower()))
     yield from _inputs(database, own, schemas, now)
-    yield _causes(mapping, usable(mapping, schemas))
+    yield _causes(mapping, usable(mapping, schemas), definitions.knowledge)
 
 
 def _foreign(mapping: TelegrafMapping, schemas: Mapping[str, MeasurementSchema]) -> Check:
@@ -240,8 +255,8 @@ def _measurement(
     return check
 
 
-def _causes(mapping: TelegrafMapping, schemas: Mapping[str, MeasurementSchema]) -> Check:
-    number, blind = whole_cost(mapping, schemas)
+def _causes(mapping: TelegrafMapping, schemas: Mapping[str, MeasurementSchema], knowledge: Knowledge) -> Check:
+    number, blind = whole_cost(mapping, schemas, knowledge)
     if not blind:
         return Check(state=State.GOOD, about="causes", found=f"{number} can be named")
     return Check(
@@ -249,7 +264,7 @@ def _causes(mapping: TelegrafMapping, schemas: Mapping[str, MeasurementSchema]) 
         about="causes",
         found=f"{number} can be named, {len(blind)} cannot",
         do="Add the lines of the table; `brownout doctor --telegraf-conf` prints them whole.",
-        table=(("add", "to be told of"), *missing_evidence(mapping, schemas)),
+        table=(("add", "to be told of"), *missing_evidence(mapping, schemas, knowledge)),
     )
 
 

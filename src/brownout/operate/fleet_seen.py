@@ -2,13 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.entities import Entity, EntityKind
 from brownout.domain.repairs import Repair
 from brownout.ingest.canonical import Canonical, Canonicaliser
+from brownout.ingest.mapping import MeasurementSource, TelegrafMapping
 from brownout.ingest.other_names import ALSO_CALLED
 from brownout.ingest.raw import MeasurementSchema
 from brownout.operate.checks import Check, State
@@ -30,12 +32,13 @@ MANY_PARTS = 12
 Schemas = Mapping[str, MeasurementSchema]
 
 
-def fleet_checks(reader: Canonicaliser, schemas: Schemas, now: np.datetime64) -> Iterator[Check]:
+def fleet_checks(reader: Canonicaliser, schemas: Schemas, now: np.datetime64, knowledge: Knowledge) -> Iterator[Check]:
     """Who is there, what names nothing or two things, and how often it is written; raises what the database raises."""
     found = reader.read(now - SEEN, now, schemas)
     fleet = _Fleet(found)
     sources = HostSources.read(reader, schemas, now, fleet.names)
-    yield _there(fleet, sources, reader, schemas, now)
+    causes = _Causes(reader.mapping, schemas, knowledge)
+    yield _there(fleet, sources, causes, now)
     yield from _unnamed(found)
     yield from _clashes(fleet)
     yield from _collector(fleet)
@@ -70,7 +73,24 @@ class _Fleet:
         return {name: host for host, names in labels for name in names.split(", ") if name}
 
 
-def _there(fleet: _Fleet, sources: HostSources, reader: Canonicaliser, schemas: Schemas, now: np.datetime64) -> Check:
+@dataclass(frozen=True)
+class _Causes:
+    """How many causes can be named by what is written; hosts that write the same are asked about once."""
+
+    mapping: TelegrafMapping
+    schemas: Schemas
+    knowledge: Knowledge
+    known: dict[tuple[tuple[str, str], ...], int] = field(default_factory=dict)
+
+    def by(self, written: Sequence[MeasurementSource]) -> int:
+        """Their number."""
+        key = tuple((source.measurement, source.input) for source in written)
+        if key not in self.known:
+            self.known[key] = causes_at(self.mapping, self.schemas, written, self.knowledge)
+        return self.known[key]
+
+
+def _there(fleet: _Fleet, sources: HostSources, causes: _Causes, now: np.datetime64) -> Check:
     numbers = Counter(entity.kind for entity in fleet.found.entities)
     if not fleet.found.entities:
         do = "See that Telegraf runs and that its points carry the tag host."
@@ -89,10 +109,10 @@ def _there(fleet: _Fleet, sources: HostSources, reader: Canonicaliser, schemas: 
         troubled = troubled or bool(silent)
         lacks = _silences({"everything": next(iter(silent.values()))} if whole else silent)
         lacks += [f"no {', '.join(missing)}"] if missing else []
-        causes = str(causes_at(reader.mapping, schemas, sources.written(name))) if name else ""
-        rows.append((name or "(no host)", str(running[name]), str(consoles[name]), causes, "; ".join(lacks)))
-    number = len((hosts | set(running)) - {""})
-    said = f"{number} hosts, {numbers['vm']} guests, {numbers['console']} consoles in the last 20 min"
+        number = str(causes.by(sources.written(name))) if name else ""
+        rows.append((name or "(no host)", str(running[name]), str(consoles[name]), number, "; ".join(lacks)))
+    shown = len((hosts | set(running)) - {""})
+    said = f"{shown} hosts, {numbers['vm']} guests, {numbers['console']} consoles in the last 20 min"
     return Check(
         state=State.WARNING if troubled else State.GOOD,
         about="fleet",

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from shutil import which
 
@@ -88,8 +87,8 @@ def lost_at(mapping: TelegrafMapping, schemas: Schemas, measurement: str) -> tup
 
 def _lost(source: MeasurementSource, schemas: Schemas) -> Iterator[str]:
     own = schemas.get(source.measurement)
-    made = source.makes(schemas)
-    yield from (metric for metric in source.metrics if metric not in made)
+    metrics = source.makes(schemas)
+    yield from (metric for metric in source.metrics if metric not in metrics)
     # Which labels a guest has is up to its configuration: one without video has no video model.
     if source.labels and (own is None or not set(source.labels) & set(own.tags)):
         yield from source.labels
@@ -97,12 +96,14 @@ def _lost(source: MeasurementSource, schemas: Schemas) -> Iterator[str]:
 
 def collectors(mapping: TelegrafMapping, schemas: Schemas) -> tuple[str, ...]:
     """What writes to a database, as a person calls it."""
-    found: list[MeasurementSource] = []
+    sources_in_use: list[MeasurementSource] = []
     for sources in mapping.measurements.values():
         used = [source for source in sources if source.in_use(schemas)]
         # Proxmox' measurements have names of Telegraf's, with tags of their own.
-        found += [source for source in used if source.collector != TELEGRAF] or used
-    return tuple(dict.fromkeys("Telegraf" if s.collector == TELEGRAF else s.input or s.collector for s in found))
+        sources_in_use += [source for source in used if source.collector != TELEGRAF] or used
+    return tuple(
+        dict.fromkeys("Telegraf" if s.collector == TELEGRAF else s.input or s.collector for s in sources_in_use)
+    )
 
 
 def of_collectors(mapping: TelegrafMapping, schemas: Schemas) -> TelegrafMapping:
@@ -147,13 +148,13 @@ def _fields(schemas: Schemas, measurement: str) -> tuple[str, ...]:
     return schemas[measurement].fields if measurement in schemas else ()
 
 
-def missing_evidence(mapping: TelegrafMapping, schemas: Schemas) -> tuple[tuple[str, str], ...]:
+def missing_evidence(mapping: TelegrafMapping, schemas: Schemas, knowledge: Knowledge) -> tuple[tuple[str, str], ...]:
     """Lines of configuration that would add causes, each with the titles of those: a cause that needs two has both."""
-    needed: dict[str, list[str]] = {title: [] for title in whole_cost(mapping, schemas)[1]}
+    needed: dict[str, list[str]] = {title: [] for title in whole_cost(mapping, schemas, knowledge)[1]}
     made = _made(mapping, schemas)
     for measurement, sources in of_collectors(mapping, schemas).measurements.items():
         lost = [name for name in lost_at(mapping, schemas, measurement) if name not in made]
-        for loss in losses(_knowledge(), lost):
+        for loss in losses(knowledge, lost):
             if not loss.named and loss.cause.title in needed:
                 needed[loss.cause.title] += [_line(mapping, source) for source in sources]
     rows: dict[str, list[str]] = {}
@@ -171,33 +172,29 @@ def _line(mapping: TelegrafMapping, source: MeasurementSource) -> str:
     return head if head.startswith(("[[", "virsh")) else source.input
 
 
-def causes_at(mapping: TelegrafMapping, schemas: Schemas, written: Sequence[MeasurementSource]) -> int:
+def causes_at(
+    mapping: TelegrafMapping, schemas: Schemas, written: Sequence[MeasurementSource], knowledge: Knowledge
+) -> int:
     """How many causes can be named at a host that writes some sources."""
     made = {name for source in written for name in (*source.makes(schemas), *source.labels)}
     wanted = {name for source in mapping.sources for name in (*source.metrics, *source.labels)}
-    lost = tuple(sorted(wanted - made))
-    return _nameable(lost)
-
-
-@cache
-def _nameable(lost: tuple[str, ...]) -> int:
-    blind = sum(not loss.named for loss in losses(_knowledge(), lost))
-    return sum(bool(cause.kind) for cause in _knowledge().causes.values()) - blind
+    blind = sum(not loss.named for loss in losses(knowledge, wanted - made))
+    return sum(bool(cause.kind) for cause in knowledge.causes.values()) - blind
 
 
 def _made(mapping: TelegrafMapping, schemas: Schemas) -> set[str]:
     return {name for source in mapping.sources for name in source.makes(schemas)}
 
 
-def whole_cost(mapping: TelegrafMapping, schemas: Schemas) -> tuple[int, tuple[str, ...]]:
+def whole_cost(mapping: TelegrafMapping, schemas: Schemas, knowledge: Knowledge) -> tuple[int, tuple[str, ...]]:
     """How many causes can be named, and the titles of those that cannot."""
-    made = _made(mapping, schemas)
+    metrics = _made(mapping, schemas)
     names = dict.fromkeys(
         name for measurement in mapping.measurements for name in lost_at(mapping, schemas, measurement)
     )
-    lost = [name for name in names if name not in made]
-    blind = tuple(loss.cause.title for loss in losses(_knowledge(), lost) if not loss.named)
-    return sum(bool(cause.kind) for cause in _knowledge().causes.values()) - len(blind), blind
+    lost = [name for name in names if name not in metrics]
+    blind = tuple(loss.cause.title for loss in losses(knowledge, lost) if not loss.named)
+    return sum(bool(cause.kind) for cause in knowledge.causes.values()) - len(blind), blind
 
 
 def telegraf_conf(
@@ -228,8 +225,3 @@ def host_has(need: Need) -> bool:
         return bool(need.program and which(need.program)) or bool(need.path and Path(need.path).exists())
     except PermissionError:
         return True  # it is there, but not for this user to see
-
-
-@cache
-def _knowledge() -> Knowledge:
-    return Knowledge.load()
