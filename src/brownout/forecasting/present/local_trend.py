@@ -36,11 +36,14 @@ ALONE = 10.0
 """The first of these where the past before the run is too short to say how far the series moves."""
 OFTEN = 0.95
 """Quantile of the moves before the run that the run is compared with."""
+OFF_SPREADS, OFF_SHARE = 5.0, 0.15
+"""The last slot is away from the line by so many standard deviations or such a share of the rise at most: else the run
+is over."""
 DAMPED, STOPPED = 0.7, 0.25
 """Slope of the second half as a share of the first one's below which a run flattens, and has come to an end."""
 CARRIES = 4.0
 """A trend is carried on for so many times as long as it has run; then it stays where it is."""
-SLOPE_DOUBT = 0.06
+SLOPE_DOUBT = 0.12
 """Relative standard deviation of a slope that even a clean run has: what makes a ramp does not keep its pace."""
 
 
@@ -147,6 +150,7 @@ def _run(flat: Doubles, length: int, day: Float, factor: int) -> tuple[Doubles, 
     flattens = (part < DAMPED) & (np.abs(early - late) > 2 * half)
     off = median(missed[:, -3:])
     found = _unusual(before, rise, spread, length) & (np.abs(off) <= np.maximum(3 * spread, 0.15 * rise))
+    found &= np.abs(missed[:, -1]) <= np.maximum(OFF_SPREADS * spread, OFF_SHARE * rise)
     found &= ~(flattens & (part < STOPPED)) & (np.sign(late) == np.sign(slope))
     keeps = np.where(flattens, np.clip(part, STOPPED, 1) ** (2 / length), 1.0)
     doubt = np.hypot(np.hypot(sure / length**1.5, SLOPE_DOUBT * slope), 0.25 * (early - late))

@@ -22,7 +22,7 @@ WORSE, BETTER = 0.9, 0.5
 """Error of the trend as a share of the other's from which on it counts nothing, and up to which it alone counts."""
 MAKES = 0.5
 """Weight from which on a trend is named as the maker, and its own chances hold."""
-PERSISTENCE = 0.99
+PERSISTENCE = 0.95
 """Autocorrelation of neighbouring steps of a trend: what its pace gets wrong stays wrong."""
 
 T = TypeVar("T")
