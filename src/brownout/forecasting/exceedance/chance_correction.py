@@ -24,8 +24,8 @@ RARE = (1, 100)
 """Misses, or false alarms, and windows to expect where nothing else is known: one in a hundred."""
 EXPECTED = (0.1, 2.0)
 """Crossings and windows that a base rate starts from: one in twenty."""
-UNPROVEN = 0.25
-"""Windows in which a certain forecast must have been right before it counts half: skill has to be shown."""
+UNPROVEN = 0.1
+"""Independent windows in which a certain forecast must have been right before it counts half: skill has to be shown."""
 PARTS = 12
 """Origins a horizon that a base rate is counted from."""
 
