@@ -6,7 +6,7 @@ counts only where the series has not often moved as far within such a time befor
 restart, a daily rise or a random walk have.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -115,6 +115,7 @@ def runs_of(past: Float, season: int) -> Runs:
         if length > slots or length < min(8, slots):
             continue
         cost, candidate = _run(flat, length, runs.day, factor)
+        candidate = replace(candidate, found=candidate.found & _moved_itself(coarse[:, -length:], candidate))
         better = cost < least
         runs = _either(better, candidate, runs)
         least = np.where(better, cost, least)
@@ -173,6 +174,12 @@ def _unusual(before: Doubles, rise: Doubles, spread: Doubles, length: int) -> Ma
         return rise > ALONE * spread
     moved = np.nan_to_num(quantile(np.abs(before[:, lag:] - before[:, :-lag]), OFTEN))
     return np.asarray((rise > NOISE * spread) & (rise > ORDINARY * moved * np.sqrt(length / lag)))
+
+
+def _moved_itself(tail: Float, run: Runs) -> Marks:
+    """Whether a series moved the way of its run with its days too: a quiet day that is over is no trend."""
+    moved = np.nan_to_num(median(tail[:, -3:]) - median(tail[:, :3]))
+    return np.asarray(moved * np.sign(run.slope) > 0)
 
 
 def _inflation(missed: Doubles) -> Doubles:
