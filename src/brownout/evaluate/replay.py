@@ -130,9 +130,9 @@ def replay_nights(
         workspace = Workspace(Path(folder))
         for done, time in enumerate(times):
             context = context_at(store, settings, time, calendar=calendar, state=read_alert_state(workspace))
-            told = partial(_share_of, progress, done, len(times))
-            context = context.with_models(models_of(context, workspace, told))
-            result = run(context, progress=told)
+            own_progress = partial(_share_of, progress, done, len(times))
+            context = context.with_models(models_of(context, workspace, own_progress))
+            result = run(context, progress=own_progress)
             write_alert_state(workspace, result.night)
             yield Replayed(time=time, context=context, result=result)
 

@@ -18,6 +18,7 @@ from brownout.nightly.one_off_spans import left_out_share, one_offs, usual_forec
 from brownout.nightly.panels import forecast_panel, outlook_panel, outlook_steps
 from brownout.numerics.slots import days
 from brownout.settings import ForecastSettings
+from brownout.store.memory import release_memory
 from brownout.store.shards import ShardPlan, plan_shards, read_shard
 
 __all__ = [
@@ -29,8 +30,7 @@ __all__ = [
     "lstm_settings",
 ]
 
-SHARDS_A_KIND = 2
-ENTITIES_A_SHARD = 32
+ENTITIES_A_KIND = 64
 """A forest sees at most 40,000 rows and boundaries 200,000: so many entities, evenly chosen, have more than enough."""
 
 Window = tuple[np.datetime64, np.datetime64]
@@ -97,6 +97,8 @@ def _usual_panels(context: NightContext, parts: ForecastParts) -> tuple[list[Pan
         if usual.values.shape[1] > 1 and len(usual.metrics):
             panels.append(usual)
             counts += left_out_share(forecast_panel(whole, context.settings.forecast), usual)
+        del whole
+        release_memory()
     return panels, float(counts[0] / max(counts[1], 1))
 
 
@@ -108,24 +110,22 @@ def fit_detector(context: NightContext, progress: Progress = no_progress) -> Iso
     def panels() -> Iterator[Panel]:
         for done, plan in enumerate(plans):
             yield context.usual_panel(plan)
+            release_memory()
             progress("train the detector", (done + 1) / len(plans))
 
     return IsolationForestDetector(DetectorSettings(seed=context.settings.seed)).fit(panels())
 
 
 def _evenly(plans: Sequence[ShardPlan]) -> list[ShardPlan]:
+    """Plans of evenly chosen entities of each kind and interval, no more than are needed."""
     kinds: dict[tuple[str, int], list[ShardPlan]] = {}
     for plan in plans:
         kinds.setdefault((plan.kind, plan.interval_s), []).append(plan)
     chosen = []
     for members in kinds.values():
-        places = np.unique(np.linspace(0, len(members) - 1, min(SHARDS_A_KIND, len(members))).astype(int))
-        chosen += [_fewer(members[place]) for place in places]
+        names = [name for plan in members for name in plan.entities]
+        indices = np.linspace(0, len(names) - 1, min(ENTITIES_A_KIND, len(names))).astype(int).tolist()
+        wanted = {names[index] for index in indices}
+        with_wanted = (tuple(name for name in plan.entities if name in wanted) for plan in members)
+        chosen += [replace(plan, entities=own) for plan, own in zip(members, with_wanted, strict=True) if own]
     return chosen
-
-
-def _fewer(plan: ShardPlan) -> ShardPlan:
-    """A plan with evenly chosen entities, no more than are needed."""
-    count = min(len(plan.entities), ENTITIES_A_SHARD)
-    places = np.linspace(0, len(plan.entities) - 1, count).astype(int).tolist()
-    return replace(plan, entities=tuple(plan.entities[place] for place in places))

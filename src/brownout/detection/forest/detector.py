@@ -7,7 +7,7 @@ which says how unlike everything before a slot is.
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -278,7 +278,8 @@ class IsolationForestDetector:
 def _training_set(panel: Panel) -> TrainingSet:
     """Features of a panel without its first days, whose past is too short to expect anything."""
     warm = min(int(WARM_DAYS * DAY_S / panel.interval_s), panel.values.shape[1] // 3)
-    return TrainingSet(features=entity_features(panel, warm), interval_s=panel.interval_s, monitored=warm)
+    features = replace(entity_features(panel, warm), deviations=np.empty((len(panel.entities), 0, 0), np.float32))
+    return TrainingSet(features=features, interval_s=panel.interval_s, monitored=warm)
 
 
 def _boundaries(table: Mapping[str, Any]) -> Boundaries:
