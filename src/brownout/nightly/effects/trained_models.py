@@ -43,12 +43,16 @@ def train_forecaster(
         record = read_record(workspace.forecaster)
         if not retraining_reason(record, facts, window[1], retrain_days=settings.forecast.retrain_days):
             return record
-    forecaster, outlook = fit_forecaster(context, champion, progress)
-    parameters = facts | {"start": "fresh" if champion is None else "champion"}
-    record = _record(context, FORECASTER, window, parameters, _scores(forecaster.skills_) | _ratios(outlook))
+    fitted = fit_forecaster(context, champion, progress)
+    parameters = facts | {
+        "start": "fresh" if champion is None else "champion",
+        "left_out_of_training": f"{fitted.left_out:.2%} (incidents that are over, maintenance)",
+    }
+    scores = _scores(fitted.forecaster.skills_) | _ratios(fitted.outlook)
+    record = _record(context, FORECASTER, window, parameters, scores)
     with replaced_folder(workspace.forecaster) as folder:
-        forecaster.save(folder)
-        outlook.save(folder / "outlook")
+        fitted.forecaster.save(folder)
+        fitted.outlook.save(folder / "outlook")
         write_record(folder, record)
     return read_record(workspace.forecaster)
 
