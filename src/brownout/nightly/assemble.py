@@ -14,6 +14,7 @@ from brownout.nightly.false_alarms import AlarmedIncidents
 from brownout.nightly.forecast import ShardForecast
 from brownout.nightly.plan import plan_breaches
 from brownout.nightly.score_shard import ShardResult
+from brownout.nightly.waiting import waiting_for
 from brownout.reporting.charts import latency_chart
 from brownout.store.history import History
 
@@ -107,6 +108,7 @@ def _quality(context: NightContext, shards: Sequence[ShardResult]) -> Quality:
     by_peers = {name for shard in shards if shard.forecast for name in shard.forecast.by_peers}
     return Quality(
         by_peers=tuple(sorted(by_peers)),
+        waiting=waiting_for(context.span, by_peers),
         repairs=repairs,
         coverage={name: present[name] / slots[name] for name in sorted(slots) if slots[name]},
         silent=tuple(np.unique(silent).tolist()),

@@ -13,6 +13,7 @@ from brownout.detection.baseline.newcomers import (
     without_first_day,
     without_peer_slots,
 )
+from brownout.detection.episodes.line_episodes import line_episodes
 from brownout.detection.episodes.metric_shares import with_metric_shares
 from brownout.detection.episodes.outliers import single_sample_episodes
 from brownout.detection.episodes.relocation import relocation_episodes
@@ -23,6 +24,7 @@ from brownout.domain.findings import AnomalyScores, Episode, Shift, SuppressedEp
 from brownout.domain.panel import Panel
 from brownout.nightly.context import NightContext
 from brownout.nightly.siblings import sibling_panel
+from brownout.nightly.watched_lines import watched_lines
 
 __all__ = ["ShardDetection", "detect"]
 
@@ -50,7 +52,9 @@ def detect(context: NightContext, panel: Panel, first: int) -> ShardDetection:
     scores = without_first_day(scores, known)
     recent = [shift for shift in state.shifts if shift.at > panel.start]
     scores, shifts = rescored_after_shifts(detector, scores, known, recent, context.settings.detect.accept_hours)
-    found = with_accepted_shifts(_explained(scores, known, shifts, detector), shifts)
+    found = _explained(scores, known, shifts, detector)
+    found += line_episodes(scores, known, watched_lines(context.diagnoser.knowledge, context.metrics), found)
+    found = with_accepted_shifts(sorted(found, key=lambda episode: (episode.start, episode.entity)), shifts)
     settled = state.settle(found)
     ruled = with_rules(settled.episodes, panel, context.rules)
     suppressed: tuple[SuppressedEpisode, ...] = ()

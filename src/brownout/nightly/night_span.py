@@ -10,10 +10,14 @@ from brownout.domain.ports import SampleStore
 from brownout.numerics.slots import days
 from brownout.settings import Settings
 
-__all__ = ["LEARNED_SHARE", "NightSpan"]
+__all__ = ["JUDGED_FROM", "LEARNED_SHARE", "SAME_HOURS_FROM", "NightSpan"]
 
 LEARNED_SHARE = 0.3
 """Share of a short history that is only learned from, before the window searched for episodes begins."""
+JUDGED_FROM = days(1)
+"""History from which on anything is judged by its own past."""
+SAME_HOURS_FROM = days(3)
+"""History from which on an incident is compared with the same hours of earlier days."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from brownout.forecasting.parts import ForecastParts, Part
 from brownout.forecasting.present import without_one_offs
 from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.nightly.context import NightContext
+from brownout.nightly.night_span import JUDGED_FROM
 from brownout.nightly.one_off_spans import one_offs
 from brownout.nightly.panels import forecast_panel, outlook_panel, outlook_steps
 from brownout.numerics.slots import days
@@ -73,8 +74,14 @@ def fit_forecaster(
 
 
 def fit_detector(context: NightContext, progress: Progress = no_progress) -> IsolationForestDetector:
-    """Learn what is usual from what lies before the window of the night."""
+    """Learn what is usual from what lies before the window of the night, but for the incidents that the last one told.
+
+    Within the first day of a history there is nothing to compare with: the detector waits.
+    """
     start, end = detector_window(context)
+    settings = DetectorSettings(seed=context.settings.seed)
+    if context.span.end - context.span.first < JUDGED_FROM:
+        return IsolationForestDetector(settings).wait()
     plans = _evenly(plan_shards(context.store, size=context.settings.shard_size, start=start, end=end))
 
     def panels() -> Iterator[Panel]:
@@ -82,7 +89,11 @@ def fit_detector(context: NightContext, progress: Progress = no_progress) -> Iso
             yield context.usual_panel(plan)
             progress("train the detector", (done + 1) / len(plans))
 
-    return IsolationForestDetector(DetectorSettings(seed=context.settings.seed)).fit(panels())
+    known = [episode for episode in context.state.known if episode.id in context.state.alarmed]
+    incidents: dict[str, list[Window]] = {}
+    for episode in known:
+        incidents.setdefault(episode.entity, []).append((episode.start, episode.end))
+    return IsolationForestDetector(settings).fit(panels(), incidents)
 
 
 def _evenly(plans: Sequence[ShardPlan]) -> list[ShardPlan]:

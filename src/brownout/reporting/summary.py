@@ -178,7 +178,7 @@ def _about_incident(diagnosis: Diagnosis, night: Night) -> str:
     top = diagnosis.top
     since = f"since {clock(diagnosis.start)} UTC"
     if top.id == UNKNOWN:
-        mover = first_mover(episodes_of(diagnosis, night))
+        mover = first_mover(episodes_of(diagnosis, night), diagnosis)
         entity = diagnosis.entities[0] if mover is None else mover.series.entity
         return f"{entity} behaves abnormally {since}; nothing known explains it."
     return f"{top.title} at {top.entity} {since} ({percent(top.probability)} sure)."

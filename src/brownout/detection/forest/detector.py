@@ -7,7 +7,7 @@ which says how unlike everything before a slot is.
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -19,19 +19,20 @@ from sklearn.ensemble import IsolationForest
 from brownout.detection.baseline.normal_periods import block_peaks, sustained, unusual
 from brownout.detection.detector_settings import DetectorSettings
 from brownout.detection.features.feature_table import FEATURES, Features, entity_features
-from brownout.detection.forest.alarm_threshold import Threshold, fit_threshold
+from brownout.detection.forest.alarm_threshold import Threshold, fit_threshold, robust_line
 from brownout.detection.forest.deduplication import deduplicated, new_alarms
 from brownout.detection.forest.peak_tail import Tail, fit_tail
 from brownout.domain.errors import DataError, ModelError, NotFittedError
 from brownout.domain.findings import AnomalyScores
 from brownout.domain.panel import DAY_S, Float, Panel
+from brownout.numerics.arrays import Marks
 from brownout.numerics.rolling import rolling_mean
 from brownout.numerics.slots import HOUR_S, whole_slots
 from brownout.store.atomic import atomic_path, write_text
 
 __all__ = ["Assessment", "Boundaries", "IsolationForestDetector", "TrainingSet"]
 
-FORMAT = 7
+FORMAT = 8
 BATCH = 200_000
 TRUSTED = ["sklearn.tree._tree.Tree"]
 """The only type beyond skops' own list that may be loaded; its indices are checked before use."""
@@ -49,6 +50,7 @@ SAMPLE = FEATURES.index("sample_largest")
 RECENT, RECENT_SHARE = (4 * HOUR_S, 24), 0.25
 """A novelty after unusual hours counts for more: share in it of the mean over the last four hours, or over 24 slots
 where that is longer."""
+Spans = Mapping[str, Sequence[tuple[np.datetime64, np.datetime64]]]
 CALIBRATED = 200_000
 """Most slots that boundaries are set on, of evenly chosen entities."""
 FEW_DAYS, CAUTION = 2.0, 1.8
@@ -70,8 +72,8 @@ class Assessment:
 class Boundaries:
     """Alarm boundaries of level and novelty, and the distribution of peaks of the level.
 
-    ``tail`` is that of all peaks, incidents included, on ``monitored_days`` days of entities; None where they are too
-    few.
+    ``tail`` is that of all peaks but those of known incidents, on ``monitored_days`` days of entities; None where they are
+    too few.
     """
 
     level: Threshold
@@ -82,11 +84,16 @@ class Boundaries:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrainingSet:
-    """Features that a detector learns from; ``monitored`` is the number of slots of history before the first one."""
+    """Features that a detector learns from.
+
+    ``monitored`` is the number of slots of history before the first one, ``healthy [entity, time]`` are the slots outside
+    of known incidents; None where none is known.
+    """
 
     features: Features
     interval_s: int
     monitored: int
+    healthy: Marks | None = None
 
 
 @dataclass
@@ -97,16 +104,20 @@ class IsolationForestDetector:
     ----------
     forests_, thresholds_
         By kind of entity; a kind that was not learned is scored by the first one.
+    waits_
+        Whether there was too little history to learn from: then nothing has a score.
     """
 
     settings: DetectorSettings = field(default_factory=DetectorSettings)
     forests_: Mapping[str, IsolationForest] = field(default_factory=dict)
     thresholds_: Mapping[str, Boundaries] = field(default_factory=dict)
+    waits_: bool = False
     name: ClassVar[str] = "isolation-forest"
 
-    def fit(self, panels: Iterable[Panel]) -> Self:
+    def fit(self, panels: Iterable[Panel], incidents: Spans | None = None) -> Self:
         """Learn what is normal from all slots of the panels; panels of one kind of entity must follow each other.
 
+        ``incidents`` are spans of entities, by name, from which nothing is learned.
         One panel, and the features of one kind, are held in memory. Raises DataError where nothing was measured, or a
         kind comes again after another one.
         """
@@ -120,10 +131,15 @@ class IsolationForestDetector:
                     f"Panels of kind {kind!r} come in two places.", remedy="Give the panels sorted by kind."
                 )
             kinds.append(kind)
-            learned = self._learn_kind([_training_set(panel) for panel in members])
+            learned = self._learn_kind([_training_set(panel, incidents) for panel in members])
             if learned is not None:
                 forests[kind], thresholds[kind] = learned
         return self._learned(kinds, forests, thresholds)
+
+    def wait(self) -> Self:
+        """A detector for a history that is too short to learn from: it scores nothing, and says nothing."""
+        self.forests_, self.thresholds_, self.waits_ = {}, {}, True
+        return self
 
     def learn(self, training_sets: Mapping[str, Sequence[TrainingSet]]) -> Self:
         """Learn from features by kind of entity; raises DataError where nothing was measured."""
@@ -137,7 +153,7 @@ class IsolationForestDetector:
 
     def _learn_kind(self, members: Sequence[TrainingSet]) -> tuple[IsolationForest, Boundaries] | None:
         """Forest and boundaries of one kind of entity; None where too little was measured."""
-        rows = self._rows([training_set.features for training_set in members])
+        rows = self._rows([_without_incidents(training_set) for training_set in members])
         if not len(rows):
             return None
         forest = IsolationForest(
@@ -154,7 +170,7 @@ class IsolationForestDetector:
         if not forests:
             msg = f"Of no kind of entity enough was measured to learn from: {sorted(kinds) or 'there is none'}."
             raise DataError(msg, remedy="Give panels in which entities have values in at least three slots.")
-        self.forests_, self.thresholds_ = forests, thresholds
+        self.forests_, self.thresholds_, self.waits_ = forests, thresholds, False
         return self
 
     def _rows(self, members: Sequence[Features]) -> Float:
@@ -176,22 +192,22 @@ class IsolationForestDetector:
         if not any(len(part.values[0]) for part in parts):
             return None
         rates = (self.settings.level_alarms_per_day, self.settings.new_alarms_per_day)
+        peaks = [np.concatenate([part.peaks[which] for part in parts]) for which in (0, 1)]
+        expected = [rate * sum(part.days[which] for part in parts) for which, rate in enumerate(rates)]
         level, novelty = (
-            fit_threshold(
-                np.concatenate([part.values[which] for part in parts]),
-                np.concatenate([part.peaks[which] for part in parts]),
-                rate * sum(part.days[which] for part in parts),
-            )
-            for which, rate in enumerate(rates)
+            fit_threshold(np.concatenate([part.values[which] for part in parts]), peaks[which], expected[which])
+            for which in (0, 1)
         )
+        line = robust_line(peaks[0], expected[0])
+        if line < level.boundary:
+            level = replace(level, boundary=max(line, level.centre + 1e-6))
         history = max(member.monitored + member.features.rows.shape[1] for member in members)
         history_s = history * members[0].interval_s
         caution = 1 + (FEW_DAYS * DAY_S / max(history_s, 1)) ** 2
-        peaks = np.sort(np.concatenate([part.all_peaks for part in parts]))[::-1].astype(np.float64)
         return Boundaries(
             level=level.farther(self.settings.margin * min(caution, CAUTION)),
             novelty=novelty,
-            tail=fit_tail(peaks),
+            tail=fit_tail(np.sort(np.concatenate([part.all_peaks for part in parts]))[::-1].astype(np.float64)),
             monitored_days=sum(part.monitored_days for part in parts),
         )
 
@@ -212,6 +228,9 @@ class IsolationForestDetector:
 
     def assess(self, features: Features, kind: str, interval_s: int) -> Assessment:
         """Level and novelty of each slot of features; NaN where nothing was measured."""
+        if self.waits_:
+            nothing = np.full(features.rows.shape[:2], np.nan, np.float32)
+            return Assessment(levels=nothing, novelties=nothing.copy())
         forest, boundaries = self._of_kind(kind)
         levels, novelties = _levels_and_novelties(forest, features.rows, interval_s)
         return Assessment(levels=boundaries.level.apply(levels), novelties=boundaries.novelty.apply(novelties))
@@ -222,10 +241,15 @@ class IsolationForestDetector:
         return boundaries.level.apply(_raw_scores(forest, features.rows)[0])
 
     def per_day(self, kind: str, severity: float) -> float:
-        """How often a day an entity reached a severity in the history learned from; 0 where too little is known."""
+        """How often a day an entity reached a severity in the history learned from.
+
+        Where the peaks are too few for a tail, nothing is known to be rarer than once in all of the history.
+        """
+        if self.waits_:
+            return 0.0
         _, boundaries = self._of_kind(kind)
         if boundaries.tail is None:
-            return 0.0
+            return 1 / max(boundaries.monitored_days, 1)
         return boundaries.tail.beyond(boundaries.level.raw(severity)) / boundaries.monitored_days
 
     def _of_kind(self, kind: str) -> tuple[IsolationForest, Boundaries]:
@@ -236,7 +260,7 @@ class IsolationForestDetector:
 
     def save(self, folder: Path) -> None:
         """Write ``detector.json`` and one skops file a kind; nothing is pickled."""
-        if not self.forests_:
+        if not self.forests_ and not self.waits_:
             raise NotFittedError("The detector has not been trained.", remedy="Call fit before save.")
         kinds = {}
         for number, (kind, forest) in enumerate(self.forests_.items()):
@@ -250,6 +274,7 @@ class IsolationForestDetector:
                 "boundaries": asdict(self.thresholds_[kind]),
             }
         card = {"format": FORMAT, "features": FEATURES, "settings": asdict(self.settings), "kinds": kinds}
+        card["waits"] = self.waits_
         write_text(folder / "detector.json", json.dumps(card, indent=1))
 
     @classmethod
@@ -272,13 +297,27 @@ class IsolationForestDetector:
             settings=DetectorSettings(**card["settings"]),
             forests_={kind: _checked(skops.io.loads(data, trusted=TRUSTED), folder) for kind, data in blobs.items()},
             thresholds_={kind: _boundaries(facts["boundaries"]) for kind, facts in card["kinds"].items()},
+            waits_=bool(card["waits"]),
         )
 
 
-def _training_set(panel: Panel) -> TrainingSet:
+def _training_set(panel: Panel, incidents: Spans | None = None) -> TrainingSet:
     """Features of a panel without its first days, whose past is too short to expect anything."""
     warm = min(int(WARM_DAYS * DAY_S / panel.interval_s), panel.values.shape[1] // 3)
-    return TrainingSet(features=entity_features(panel, warm), interval_s=panel.interval_s, monitored=warm)
+    healthy = np.ones((len(panel.entities), panel.values.shape[1] - warm), bool)
+    for row, name in enumerate(panel.entity_ids):
+        for start, end in (incidents or {}).get(name, ()):
+            healthy[row, max(panel.slot(start) - warm, 0) : max(panel.slot(end) - warm, 0)] = False
+    features = entity_features(panel, warm)
+    return TrainingSet(features=features, interval_s=panel.interval_s, monitored=warm, healthy=healthy)
+
+
+def _without_incidents(training_set: TrainingSet) -> Features:
+    """Features with nothing known in the slots of known incidents."""
+    features, healthy = training_set.features, training_set.healthy
+    if healthy is None or healthy.all():
+        return features
+    return Features(np.where(healthy[..., None], features.rows, np.float32(np.nan)), features.deviations)
 
 
 def _boundaries(table: Mapping[str, Any]) -> Boundaries:
@@ -305,7 +344,7 @@ def _checked(forest: IsolationForest, folder: Path) -> IsolationForest:
 class _Peaks:
     """What boundaries are set from, for level and novelty each: scores and peaks of normal periods, and days covered.
 
-    ``all_peaks`` are the peaks of the level on all ``monitored_days``, incidents included.
+    ``all_peaks`` are the peaks of the level on all ``monitored_days``, known incidents left out.
     """
 
     values: tuple[Float, Float]
@@ -317,7 +356,7 @@ class _Peaks:
 
 def _peaks(forest: IsolationForest, training_set: TrainingSet, slots: int) -> _Peaks:
     """What boundaries are set from, of evenly chosen entities of a training set with about ``slots`` slots in total."""
-    whole = training_set.features.rows
+    whole = _without_incidents(training_set).rows
     entities = max(min(len(whole), slots // max(whole.shape[1], 1)), 1)
     rows = whole[np.linspace(0, len(whole) - 1, entities).astype(int)]
     normal = ~unusual(np.expm1(rows[..., FARTHEST]), training_set.interval_s)

@@ -213,7 +213,7 @@ def level_strength(symptom: Symptom, observation: Observation) -> float:
         return deviation
     line = between(sign * value, sign * symptom.low, sign * symptom.high)
     if symptom.measure == "level":
-        gap = sign * (symptom.low - observation.usual)
+        gap = sign * (symptom.low - (observation.usual_high if symptom.direction == "up" else observation.usual_low))
         deviation = max(deviation, between(gap, 0, abs(symptom.high - symptom.low)))
     return line * (LINE_SHARE + (1 - LINE_SHARE) * deviation)
 
@@ -221,7 +221,7 @@ def level_strength(symptom: Symptom, observation: Observation) -> float:
 def _moved(symptom: Symptom, observation: Observation) -> float:
     """Usual spreads that a metric went in the symptom's direction."""
     up = symptom.direction == "up"
-    rise = observation.high - observation.usual if up else observation.usual - observation.low
+    rise = observation.high - observation.usual_high if up else observation.usual_low - observation.low
     return rise / observation.spread
 
 

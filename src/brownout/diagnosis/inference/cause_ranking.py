@@ -202,6 +202,7 @@ class Diagnoser:
         if rule.weight is not None:
             return rule.weight * match.strength
         present, absent = self.weights.of(rule.role)
+        absent = 0.0 if rule.later else absent
         return absent + (present - absent) * min(match.strength / CLEAR, 1.0)
 
     def _evidence(self, candidate: Candidate, lookup: EvidenceLookup) -> tuple[Evidence, ...]:
