@@ -91,7 +91,7 @@ class DetectSettings(Section):
     accept_hours: Annotated[float, Field(ge=2)] = 24
     """A level that has shifted and stayed so long is accepted as the new usual one, unless it is beyond its limit."""
     unknown_a_guest_day: Positive = 0.01
-    """Incidents without a known cause are alarmed where the fleet shows such severe ones no more often a guest and day."""
+    """Incidents without a known cause are alarmed where the fleet shows such severe ones no more often (guest, day)."""
 
 
 class DiagnoseSettings(Section):

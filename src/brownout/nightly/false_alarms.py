@@ -3,6 +3,8 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from brownout.detection.alert_state import AlertState
 from brownout.detection.episodes.threshold_rules import RuleSeverity
 from brownout.domain.entities import EntityKind
@@ -16,9 +18,11 @@ __all__ = ["AlarmedIncidents", "Expectation", "expected_by_chance", "suppress_ex
 TOGETHER = 3
 """Guests and consoles of one host that deviate at one time: so many are not expected, however little each one does."""
 PEOPLES = (EntityKind.VM, EntityKind.CONSOLE)
+NEAR = np.timedelta64(4 * 3_600_000, "ms")
+"""Longest pause between movements that belong together."""
 SURE = 0.5
 """A first cause that is less likely than all others together is as good as none."""
-NO_EVIDENCE = "no cause is known, no metric is out of its usual range by itself, and no rule is raised"
+NO_EVIDENCE = "no cause is known, no metric is worse than its usual range by itself, and no rule is raised"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +47,15 @@ class Expectation:
         Ids of the episodes that nobody would call chance.
     suffering
         Ids of the episodes of guests and consoles, which people work with.
+    harmful
+        Ids of the episodes in which something got worse, or a rule was raised.
     """
 
     per_day: Mapping[str, float]
     allowed: float
     telling: frozenset[str] = frozenset()
     suffering: frozenset[str] = frozenset()
+    harmful: frozenset[str] = frozenset()
 
 
 def expected_by_chance(context: NightContext, episodes: Sequence[Episode]) -> Expectation:
@@ -64,6 +71,7 @@ def expected_by_chance(context: NightContext, episodes: Sequence[Episode]) -> Ex
         per_day={e.id: fleet * context.detector.per_day(topology[e.entity].kind, e.severity) for e in episodes},
         allowed=context.settings.detect.unknown_a_guest_day * (guests or fleet),
         telling=frozenset(e.id for e in episodes if _tells(e, about, context.metrics)),
+        harmful=frozenset(e.id for e in episodes if e.rules or _harms(e, context)),
         suffering=frozenset(e.id for e in episodes if topology[e.entity].kind in PEOPLES),
     )
 
@@ -89,19 +97,19 @@ def suppress_expected(
 ) -> AlarmedIncidents:
     """Leave out incidents without a cause: those without evidence, and those that the fleet shows often.
 
-    Without evidence nobody can act: no metric is out of its usual range by its own spread, and no rule is raised. Often
-    is more than ``expected.allowed`` times a day; an incident counts by its rarest episode. Kept are incidents with a
-    cause, those of several entities, telling ones, what was alarmed the night before, what people called true, and what
-    moved most at an entity where the same is told with a cause.
+    Without evidence nobody can act: no metric is worse than its usual range by its own spread, and no rule is raised.
+    Often is more than ``expected.allowed`` times a day; an incident counts by its rarest episode. Kept are incidents
+    with a cause, those of several guests, telling ones, what was alarmed the night before, what people called true, and
+    what moved most at an entity where the same is told with a cause at that time.
     """
     known = {episode.id: episode for episode in episodes}
-    caused = {
-        (known[name].entity, known[name].lead)
+    caused = [
+        known[name]
         for batch in batches
         for diagnosis in batch.diagnoses
         if _is_known(diagnosis.top)
         for name in diagnosis.episodes
-    }
+    ]
     suppressed: list[SuppressedEpisode] = []
     kept = []
     for batch in batches:
@@ -111,11 +119,12 @@ def suppress_expected(
             if _is_known(diagnosis.top) or any(state.vouched(episode) for episode in members):
                 continue
             rarest = min(expected.per_day[episode.id] for episode in members)
-            if not any(episode.movers or episode.rules for episode in members):
+            if not any(episode.id in expected.harmful for episode in members):
                 why, reason = SuppressionReason.EVIDENCE, NO_EVIDENCE
             elif rarest > expected.allowed and not _is_alarmed(members, expected, state, caused):
                 why = SuppressionReason.CHANCE
-                reason = f"no cause is known, and something as odd is seen {rarest:.1g} times a day in this fleet"
+                often = f"{rarest:.0f}" if rarest >= 1 else f"{rarest:.2f}"
+                reason = f"no cause is known, and something as odd is seen {often} times a day in this fleet"
             else:
                 continue
             suppressed += [SuppressedEpisode(episode=e, why=why, reason=reason, because=e.lead) for e in members]
@@ -124,22 +133,45 @@ def suppress_expected(
     return AlarmedIncidents(batches=tuple(kept), suppressed=tuple(suppressed))
 
 
+def _harms(episode: Episode, context: NightContext) -> bool:
+    """Whether a metric went to its worse side by more than its usual spread: more load alone harms nobody."""
+    loads = {symptom.metric for symptom in context.diagnoser.knowledge.symptoms.values() if symptom.load}
+    moved = ((context.metrics.get(mover.series.metric), mover) for mover in episode.movers)
+    return any(
+        metric is not None and metric.name not in loads and _is_worse(metric, mover.deviation)
+        for metric, mover in moved
+    )
+
+
+def _is_worse(metric: Metric, deviation: float) -> bool:
+    """Whether a deviation is for the worse; of a metric known by its role only, nobody can say that it is not."""
+    if metric.worse is Worse.NONE:
+        return not metric.entity_kinds
+    return (deviation > 0) is (metric.worse is Worse.UP)
+
+
+def _same_movement(episode: Episode, other: Episode) -> bool:
+    """Whether the same metric of the same entity moved most in both, with no long pause between them."""
+    near = episode.start <= other.end + NEAR and other.start <= episode.end + NEAR
+    return bool(episode.lead) and (episode.entity, episode.lead) == (other.entity, other.lead) and near
+
+
 def _is_known(cause: Cause) -> bool:
-    """Whether a cause is more likely than all others together."""
-    return cause.id != UNKNOWN and cause.probability >= SURE
+    """Whether a cause is a fault, and more likely than all others together."""
+    return cause.id != UNKNOWN and not cause.artefact and cause.probability >= SURE
 
 
 def _is_alarmed(
-    episodes: Sequence[Episode], expected: Expectation, state: AlertState, caused: Collection[tuple[str, str]]
+    episodes: Sequence[Episode], expected: Expectation, state: AlertState, caused: Sequence[Episode]
 ) -> bool:
     """Whether an incident without a cause is alarmed however often the fleet shows its like.
 
-    Where one metric is out and the entity as a whole is not, a cause must say that it matters.
+    Where nothing got worse, or one metric did and the entity as a whole is as usual, a cause must say that it matters.
     """
-    odd = [episode for episode in episodes if episode.severity >= 1]
+    odd = [episode for episode in episodes if episode.severity >= 1 and episode.id in expected.harmful]
     return len({episode.entity for episode in odd if episode.id in expected.suffering}) >= TOGETHER or any(
         episode.id in expected.telling
-        or (episode.lead and (episode.entity, episode.lead) in caused)
+        or any(_same_movement(episode, other) for other in caused)
         or episode.id in state.alarmed
         for episode in odd
     )

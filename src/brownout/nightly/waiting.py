@@ -31,7 +31,10 @@ def waiting_for(span: NightSpan, newcomers: Sequence[str] = ()) -> tuple[str, ..
             f"{', '.join(sorted(newcomers)[:10])}."
         )
     if past < SAME_HOURS_FROM:
-        found.append(f"Incidents are compared with the same hours of earlier days from {_clock(span.first + SAME_HOURS_FROM)} on.")
+        found.append(
+            "Incidents are compared with the same hours of earlier days from "
+            f"{_clock(span.first + SAME_HOURS_FROM)} on."
+        )
     if past < OUTLOOK_FROM:
         found.append(
             f"What fills up or leaks is forecast for days from {_clock(span.first + OUTLOOK_FROM)} on; until then the "

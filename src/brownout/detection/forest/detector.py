@@ -56,6 +56,8 @@ CALIBRATED = 200_000
 FEW_DAYS, CAUTION = 2.0, 1.8
 """With two days of history the margin is up to 1.8 times as large, since they show little; with a week hardly more."""
 FARTHEST = FEATURES.index("level_largest")
+EXTREME = 3.0
+"""Severity that no healthy day comes near."""
 WARM_DAYS = 2.0
 """First days of a training panel that are not learned from: the history before them is too short for a baseline."""
 
@@ -72,8 +74,8 @@ class Assessment:
 class Boundaries:
     """Alarm boundaries of level and novelty, and the distribution of peaks of the level.
 
-    ``tail`` is that of all peaks but those of known incidents, on ``monitored_days`` days of entities; None where they are
-    too few.
+    ``tail`` is that of all peaks but those of known incidents, on ``monitored_days`` days of entities; None where they
+    are too few.
     """
 
     level: Threshold
@@ -86,8 +88,8 @@ class Boundaries:
 class TrainingSet:
     """Features that a detector learns from.
 
-    ``monitored`` is the number of slots of history before the first one, ``healthy [entity, time]`` are the slots outside
-    of known incidents; None where none is known.
+    ``monitored`` is the number of slots of history before the first one, ``healthy [entity, time]`` are the slots
+    outside of known incidents; None where none is known.
     """
 
     features: Features
@@ -243,14 +245,15 @@ class IsolationForestDetector:
     def per_day(self, kind: str, severity: float) -> float:
         """How often a day an entity reached a severity in the history learned from.
 
-        Where the peaks are too few for a tail, nothing is known to be rarer than once in all of the history.
+        What is not extreme is not known to be rarer than once in all of the history, whatever its tail promises.
         """
         if self.waits_:
             return 0.0
         _, boundaries = self._of_kind(kind)
-        if boundaries.tail is None:
-            return 1 / max(boundaries.monitored_days, 1)
-        return boundaries.tail.beyond(boundaries.level.raw(severity)) / boundaries.monitored_days
+        once = 1.0 if severity < EXTREME else 0.0
+        tail = boundaries.tail
+        beyond = once if tail is None else tail.beyond(boundaries.level.raw(severity))
+        return max(beyond, once) / max(boundaries.monitored_days, 1)
 
     def _of_kind(self, kind: str) -> tuple[IsolationForest, Boundaries]:
         if not self.forests_:

@@ -207,11 +207,12 @@ def level_strength(symptom: Symptom, observation: Observation) -> float:
     if symptom.measure == "apart":
         moved = max(moved, sign * observation.apart[0 if symptom.direction == "up" else 1])
     deviation = between(moved, *symptom.spreads)
+    lined = symptom.low is not None and symptom.high is not None
+    line = between(sign * value, sign * symptom.low, sign * symptom.high) if lined else 1.0
     if symptom.shape == "ramp":
-        return deviation * between(sign * observation.trend, RAMP_CORRELATION - 0.25, RAMP_CORRELATION)
+        return line * deviation * between(sign * observation.trend, RAMP_CORRELATION - 0.25, RAMP_CORRELATION)
     if symptom.low is None or symptom.high is None:
         return deviation
-    line = between(sign * value, sign * symptom.low, sign * symptom.high)
     if symptom.measure == "level":
         gap = sign * (symptom.low - (observation.usual_high if symptom.direction == "up" else observation.usual_low))
         deviation = max(deviation, between(gap, 0, abs(symptom.high - symptom.low)))

@@ -20,19 +20,27 @@ Told = tuple[IncidentWindow, Diagnosis]
 def joined(found: Iterable[Told]) -> list[Told]:
     """Incidents in order of their start; those of the same cause at the same entity with short pauses are one.
 
-    The joined incident lasts from the first to the last of them and has the answer of the likeliest one.
+    So are those of causes of one family at one entity that overlap: they are two names of one fault. The joined
+    incident lasts from the first to the last of them and has the answer of the likeliest one.
     """
     kept: list[Told] = []
-    last: dict[tuple[str, str], int] = {}
-    for window, diagnosis in sorted(found, key=lambda told: (told[0].start, told[1].id)):
-        key = _place(window, diagnosis)
-        before = last.get(key)
-        if before is not None and window.start - kept[before][0].end <= PAUSE:
-            kept[before] = _one(kept[before], (window, diagnosis))
+    for told in sorted(found, key=lambda told: (told[0].start, told[1].id)):
+        place = next((place for place in reversed(range(len(kept))) if _belong(kept[place], told)), None)
+        if place is None:
+            kept.append(told)
         else:
-            last[key] = len(kept)
-            kept.append((window, diagnosis))
+            kept[place] = _one(kept[place], told)
     return kept
+
+
+def _belong(earlier: Told, later: Told) -> bool:
+    """Whether a later incident is the earlier one again, or overlaps it by another name."""
+    (before, first), (after, second) = earlier, later
+    if _place(before, first) == _place(after, second):
+        return bool(after.start - before.end <= PAUSE)
+    known = UNKNOWN not in {first.top.id, second.top.id} and first.top.artefact == second.top.artefact
+    same = (first.top.entity, first.top.family) == (second.top.entity, second.top.family)
+    return bool(known and same and after.start <= before.end)
 
 
 def _place(window: IncidentWindow, diagnosis: Diagnosis) -> tuple[str, str]:
