@@ -11,7 +11,7 @@ from brownout.diagnosis.evidence.observation import IncidentWindow
 from brownout.diagnosis.incidents.going_on import with_own_end
 from brownout.diagnosis.incidents.grouping import group_episodes
 from brownout.diagnosis.incidents.incident_core import LEAST_SLOTS, diagnose_phases
-from brownout.diagnosis.incidents.recurrence import Told, joined
+from brownout.diagnosis.incidents.recurrence import Told, joined, without_followers
 from brownout.diagnosis.incidents.separation import Sifted, sift
 from brownout.domain.findings import Action, Diagnosis, Episode, EvidenceState, SuppressedEpisode
 from brownout.domain.forecasts import Series
@@ -82,7 +82,7 @@ def diagnose_batch(context: NightContext, batch: Sequence[IncidentWindow]) -> Ba
             (part, with_own_end(diagnosis, part, own))
             for part, diagnosis in zip(sifted.windows, sifted.diagnoses, strict=True)
         ]
-    incidents = joined(told)
+    incidents = without_followers(joined(told), context.topology)
     named = with_known_ids([diagnosis for _, diagnosis in incidents], context.state.incidents)
     for (window, _), diagnosis in zip(incidents, named, strict=True):
         own = [_of(panel, window, past) for panel in panels]

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from brownout.diagnosis.evidence.observation import IncidentWindow
-from brownout.diagnosis.incidents.recurrence import Told, joined
+from brownout.diagnosis.incidents.recurrence import Told, joined, without_followers
+from brownout.domain.entities import Entity, Topology
 from brownout.domain.findings import UNKNOWN, Cause, Diagnosis, Episode
 
 START = np.datetime64("2026-03-02T00:00", "ms")
@@ -53,3 +54,24 @@ def test_an_open_part_leaves_the_incident_open() -> None:
     ((whole, answer),) = joined([told(0, 1), (replace(window, open=True), replace(diagnosis, open=True))])
     assert whole.open
     assert answer.open
+
+
+def test_what_the_console_of_a_broken_guest_shows_meanwhile_is_no_second_fault() -> None:
+    topology = Topology.of(
+        [
+            Entity(id="kvm1", kind="host"),
+            *(Entity(id=name, kind="vm", parent="kvm1") for name in ("vm", "other")),
+            Entity(id="vm/console", kind="console", parent="vm"),
+        ]
+    )
+    fault, console = told(0, 5, cause="CONT-05", entity="vm"), told(3, 4, cause=UNKNOWN, entity="vm/console")
+    ((window, diagnosis),) = without_followers([fault, console], topology)
+    assert {e.entity for e in window.episodes} == {"vm", "vm/console"}
+    assert (window.start, window.end, len(diagnosis.episodes)) == (fault[0].start, fault[0].end, 2)
+    for apart in (
+        told(3, 4, cause=UNKNOWN, entity="other"),
+        told(3, 4, cause=UNKNOWN, entity="kvm1"),
+        told(7, 8, cause=UNKNOWN, entity="vm/console"),
+        told(3, 4, cause="SW-01", entity="vm/console"),
+    ):
+        assert len(without_followers([fault, apart], topology)) == 2
