@@ -12,9 +12,9 @@ from brownout.domain.repairs import Repairs
 from brownout.nightly.context import NightContext
 from brownout.nightly.false_alarms import AlarmedIncidents
 from brownout.nightly.forecast import ShardForecast
+from brownout.nightly.night_span import waiting_for
 from brownout.nightly.plan import plan_breaches
 from brownout.nightly.score_shard import ShardResult
-from brownout.nightly.waiting import waiting_for
 from brownout.reporting.charts import latency_chart
 from brownout.store.history import History
 

@@ -152,8 +152,8 @@ def _is_worse(metric: Metric, deviation: float) -> bool:
 
 def _same_movement(episode: Episode, other: Episode) -> bool:
     """Whether the same metric of the same entity moved most in both, with no long pause between them."""
-    near = episode.start <= other.end + NEAR and other.start <= episode.end + NEAR
-    return bool(episode.lead) and (episode.entity, episode.lead) == (other.entity, other.lead) and near
+    near = bool(episode.start <= other.end + NEAR and other.start <= episode.end + NEAR)
+    return near and episode.lead != "" and (episode.entity, episode.lead) == (other.entity, other.lead)
 
 
 def _is_known(cause: Cause) -> bool:

@@ -29,7 +29,7 @@ from brownout.numerics.slots import days, epoch_ms, time_of
 from brownout.store.atomic import atomic_path, write_text
 from brownout.store.dataset import read_samples
 from brownout.store.parquet import ROWS_A_GROUP, samples_writer
-from brownout.store.row_groups import files_holding
+from brownout.store.row_groups import files_holding, places_note, places_of
 
 __all__ = [
     "HOURS",
@@ -240,6 +240,7 @@ def write_samples(
     Spans, repairs and ``coarse_s`` (the interval that rows were thinned to) are noted in the file.
     """
     spans: dict[str, list[int]] = {}
+    places: dict[str, tuple[int, int]] = {}
     repairs = Repairs()
     written = 0
     with atomic_path(target) as part, samples_writer(part, schema) as writer:
@@ -247,11 +248,13 @@ def write_samples(
             repairs += made
             for name, span in spans_of(table.select(["time", "entity"]), None).items():
                 spans[name] = [epoch_ms(span.first), epoch_ms(span.last), span.interval_s, span.rows]
+            for name, (first, last) in places_of(table["entity"]).items():
+                places[name] = (places.get(name, (written + first,))[0], written + last)
             writer.write_table(_with_all(schema, table), row_group_size=ROWS_A_GROUP)
             written += table.num_rows
         counts = [[repair.name, entity, number] for (repair, entity), number in sorted(repairs.counts.items())]
         note = {"rows": repairs.rows, "counts": counts, "spans": spans, "coarse_s": coarse_s}
-        writer.add_key_value_metadata({NOTE: json.dumps(note).encode()})
+        writer.add_key_value_metadata({NOTE: json.dumps(note).encode(), **places_note(places)})
     return written, repairs
 
 

@@ -10,7 +10,8 @@ from brownout.detection.baseline.normal_periods import SUSTAINED, block_peaks, s
 from brownout.detection.detector_settings import DetectorSettings, EpisodeSettings
 from brownout.detection.episodes.segmentation import find_episodes, in_progress
 from brownout.detection.features.feature_table import entity_features
-from brownout.detection.forest.detector import IsolationForestDetector, TrainingSet
+from brownout.detection.forest.detector import IsolationForestDetector
+from brownout.detection.forest.training_set import TrainingSet
 from brownout.domain.errors import DataError
 from brownout.domain.findings import AnomalyScores
 

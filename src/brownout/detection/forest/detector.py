@@ -22,15 +22,15 @@ from brownout.detection.features.feature_table import FEATURES, Features, entity
 from brownout.detection.forest.alarm_threshold import Threshold, fit_threshold, robust_line
 from brownout.detection.forest.deduplication import deduplicated, new_alarms
 from brownout.detection.forest.peak_tail import Tail, fit_tail
+from brownout.detection.forest.training_set import Spans, TrainingSet, training_set_of
 from brownout.domain.errors import DataError, ModelError, NotFittedError
 from brownout.domain.findings import AnomalyScores
 from brownout.domain.panel import DAY_S, Float, Panel
-from brownout.numerics.arrays import Marks
 from brownout.numerics.rolling import rolling_mean
 from brownout.numerics.slots import HOUR_S, whole_slots
 from brownout.store.atomic import atomic_path, write_text
 
-__all__ = ["Assessment", "Boundaries", "IsolationForestDetector", "TrainingSet"]
+__all__ = ["Assessment", "Boundaries", "IsolationForestDetector"]
 
 FORMAT = 8
 BATCH = 200_000
@@ -50,7 +50,6 @@ SAMPLE = FEATURES.index("sample_largest")
 RECENT, RECENT_SHARE = (4 * HOUR_S, 24), 0.25
 """A novelty after unusual hours counts for more: share in it of the mean over the last four hours, or over 24 slots
 where that is longer."""
-Spans = Mapping[str, Sequence[tuple[np.datetime64, np.datetime64]]]
 CALIBRATED = 200_000
 """Most slots that boundaries are set on, of evenly chosen entities."""
 FEW_DAYS, CAUTION = 2.0, 1.8
@@ -58,8 +57,6 @@ FEW_DAYS, CAUTION = 2.0, 1.8
 FARTHEST = FEATURES.index("level_largest")
 EXTREME = 3.0
 """Severity that no healthy day comes near."""
-WARM_DAYS = 2.0
-"""First days of a training panel that are not learned from: the history before them is too short for a baseline."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -82,20 +79,6 @@ class Boundaries:
     novelty: Threshold
     tail: Tail | None = None
     monitored_days: float = 0.0
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class TrainingSet:
-    """Features that a detector learns from.
-
-    ``monitored`` is the number of slots of history before the first one, ``healthy [entity, time]`` are the slots
-    outside of known incidents; None where none is known.
-    """
-
-    features: Features
-    interval_s: int
-    monitored: int
-    healthy: Marks | None = None
 
 
 @dataclass
@@ -133,7 +116,7 @@ class IsolationForestDetector:
                     f"Panels of kind {kind!r} come in two places.", remedy="Give the panels sorted by kind."
                 )
             kinds.append(kind)
-            learned = self._learn_kind([_training_set(panel, incidents) for panel in members])
+            learned = self._learn_kind([training_set_of(panel, incidents) for panel in members])
             if learned is not None:
                 forests[kind], thresholds[kind] = learned
         return self._learned(kinds, forests, thresholds)
@@ -155,7 +138,7 @@ class IsolationForestDetector:
 
     def _learn_kind(self, members: Sequence[TrainingSet]) -> tuple[IsolationForest, Boundaries] | None:
         """Forest and boundaries of one kind of entity; None where too little was measured."""
-        rows = self._rows([_without_incidents(training_set) for training_set in members])
+        rows = self._rows([training_set.without_incidents() for training_set in members])
         if not len(rows):
             return None
         forest = IsolationForest(
@@ -304,25 +287,6 @@ class IsolationForestDetector:
         )
 
 
-def _training_set(panel: Panel, incidents: Spans | None = None) -> TrainingSet:
-    """Features of a panel without its first days, whose past is too short to expect anything."""
-    warm = min(int(WARM_DAYS * DAY_S / panel.interval_s), panel.values.shape[1] // 3)
-    healthy = np.ones((len(panel.entities), panel.values.shape[1] - warm), bool)
-    for row, name in enumerate(panel.entity_ids):
-        for start, end in (incidents or {}).get(name, ()):
-            healthy[row, max(panel.slot(start) - warm, 0) : max(panel.slot(end) - warm, 0)] = False
-    features = entity_features(panel, warm)
-    return TrainingSet(features=features, interval_s=panel.interval_s, monitored=warm, healthy=healthy)
-
-
-def _without_incidents(training_set: TrainingSet) -> Features:
-    """Features with nothing known in the slots of known incidents."""
-    features, healthy = training_set.features, training_set.healthy
-    if healthy is None or healthy.all():
-        return features
-    return Features(np.where(healthy[..., None], features.rows, np.float32(np.nan)), features.deviations)
-
-
 def _boundaries(table: Mapping[str, Any]) -> Boundaries:
     tail = table["tail"]
     return Boundaries(
@@ -359,7 +323,7 @@ class _Peaks:
 
 def _peaks(forest: IsolationForest, training_set: TrainingSet, slots: int) -> _Peaks:
     """What boundaries are set from, of evenly chosen entities of a training set with about ``slots`` slots in total."""
-    whole = _without_incidents(training_set).rows
+    whole = training_set.without_incidents().rows
     entities = max(min(len(whole), slots // max(whole.shape[1], 1)), 1)
     rows = whole[np.linspace(0, len(whole) - 1, entities).astype(int)]
     normal = ~unusual(np.expm1(rows[..., FARTHEST]), training_set.interval_s)

@@ -207,8 +207,9 @@ def level_strength(symptom: Symptom, observation: Observation) -> float:
     if symptom.measure == "apart":
         moved = max(moved, sign * observation.apart[0 if symptom.direction == "up" else 1])
     deviation = between(moved, *symptom.spreads)
-    lined = symptom.low is not None and symptom.high is not None
-    line = between(sign * value, sign * symptom.low, sign * symptom.high) if lined else 1.0
+    line = 1.0
+    if symptom.low is not None and symptom.high is not None:
+        line = between(sign * value, sign * symptom.low, sign * symptom.high)
     if symptom.shape == "ramp":
         return line * deviation * between(sign * observation.trend, RAMP_CORRELATION - 0.25, RAMP_CORRELATION)
     if symptom.low is None or symptom.high is None:
