@@ -88,3 +88,16 @@ def test_what_an_episode_tells_of_the_metric_is_not_told_again() -> None:
     assert found_in(panel, (one,)) == ()
     assert found_in(panel, (replace(one, entity="kvm2"),)) != ()
     assert found_in(panel, (replace(one, movers=()),)) != ()
+
+
+def test_what_stays_beyond_its_line_is_open_though_it_has_become_usual() -> None:
+    """Six days of sockets that nobody closes: their own past calls them usual, the line does not."""
+    slots = 10 * 288
+    values = np.full((1, slots, 2), 5.0, np.float32)
+    values[0, 4 * 288 :, 0] = 2020
+    panel = Panel(values, START, 300, (Entity(id="kvm1", kind="host"),), METRICS)
+    (one,) = found_in(panel)
+    assert one.open
+    assert one.start - START == np.timedelta64(4, "D")
+    early = replace(one, end=one.start + np.timedelta64(6, "h"), open=False)
+    assert [e.open for e in found_in(panel, (early,))] == [True]

@@ -25,6 +25,8 @@ MEAN_S = 900
 """Lines are compared with means over so many seconds."""
 TREND_S = 12 * HOUR_S
 """Span whose trend says when a limit is reached."""
+LATE = np.timedelta64(3_600_000, "ms")
+"""What ends so soon after an episode of the same metric adds nothing to it."""
 HORIZON_H = 7 * 24.0
 """A metric that will take longer is not on its way to its limit."""
 
@@ -43,8 +45,9 @@ def line_episodes(
 ) -> tuple[Episode, ...]:
     """Episodes of metrics that are out of their usual range and beyond a line, or on their way to their limit.
 
-    ``panel`` holds the scored slots and the history before them. What ``found`` tells of the same metric is not told
-    again. The severity is what the forest says of the entity meanwhile: below 1 the episode is for its cause to judge.
+    ``panel`` holds the scored slots and the history before them. What ``found`` tells of the same metric until its end
+    is not told again. The severity is what the forest says of the entity meanwhile: below 1 the episode is for its
+    cause to judge.
     """
     settings = EpisodeSettings()
     told = [(e.entity, m.series.metric, e.start, e.end) for e in found for m in e.movers]
@@ -55,7 +58,7 @@ def line_episodes(
             for episode in find_episodes(replace(scores, levels=levels), panel, settings):
                 own = tuple(replace(m, share=1.0) for m in episode.movers if m.series.metric == metric.name)
                 known = any(
-                    (entity, name) == (episode.entity, metric.name) and start <= episode.end and episode.start <= end
+                    (entity, name) == (episode.entity, metric.name) and start <= episode.end <= end + LATE
                     for entity, name, start, end in told
                 )
                 if own and not known:
@@ -89,12 +92,25 @@ def _beyond(
         marks = np.zeros(deviations.shape, bool)
         for line in own:
             sign = 1 if line.up else -1
-            marks |= (sign * (mean - line.value) >= 0) & (sign * deviations >= settings.mover_from)
+            outside = sign * (mean - line.value) >= 0
+            marks |= _held(outside & (sign * deviations >= settings.mover_from), outside)
         yield marks
     if worse:
         sign = 1 if metric.worse is Worse.UP else -1
         nearing = _hours_to_limit(values, metric, panel.interval_s)[:, first:] <= HORIZON_H
         yield nearing & (sign * deviations >= settings.mover_from)
+
+
+def _held(begun: Marks, outside: Marks) -> Marks:
+    """Slots outside of a line from where they were unusual too until they are inside again.
+
+    What stays outside for days becomes usual, and is no less wrong for it.
+    """
+    slots = np.arange(outside.shape[1])
+    last_inside = np.maximum.accumulate(np.where(outside, -1, slots), axis=1)
+    last_begun = np.maximum.accumulate(np.where(begun, slots, -1), axis=1)
+    held: Marks = outside & (last_begun > last_inside)
+    return held
 
 
 def _hours_to_limit(values: Float, metric: Metric, interval_s: int) -> Float:
