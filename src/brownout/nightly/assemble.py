@@ -32,7 +32,7 @@ def assemble_night(context: NightContext, shards: Sequence[ShardResult], inciden
     forecasts = [shard.forecast for shard in shards if shard.forecast is not None]
     breaches = sorted((b for part in forecasts for b in part.breaches), key=lambda b: (-b.probability, b.series))
     suppressed = _suppressed(shards, incidents)
-    left_out = {one.episode.id for one in suppressed}
+    left_out = {quiet.episode.id for quiet in suppressed}
     episodes = sorted(
         (e for shard in shards for e in shard.detection.episodes if e.id not in left_out),
         key=lambda e: (e.start, e.entity),
@@ -43,7 +43,7 @@ def assemble_night(context: NightContext, shards: Sequence[ShardResult], inciden
         key=lambda d: (not d.open, -max(severity[episode] for episode in d.episodes), d.id),
     )
     latencies = [shard.latency for shard in shards if shard.latency is not None]
-    order = {diagnosis.id: place for place, diagnosis in enumerate(diagnoses)}
+    order = {diagnosis.id: rank for rank, diagnosis in enumerate(diagnoses)}
     planned = sorted((a for batch in incidents.batches for a in batch.actions), key=lambda action: order[action.about])
     charts = {name: charts for batch in incidents.batches for name, charts in batch.charts.items()}
     records, forecaster = context.models.records, context.models.forecaster
@@ -72,7 +72,7 @@ def assemble_night(context: NightContext, shards: Sequence[ShardResult], inciden
         suppressed=suppressed,
         verdicts=context.state.verdicts,
         shifts=tuple(
-            sorted((s for shard in shards for s in shard.detection.shifts), key=lambda one: (one.at, one.series))
+            sorted((s for shard in shards for s in shard.detection.shifts), key=lambda quiet: (quiet.at, quiet.series))
         ),
         maintenance=context.calendar.announced(context.topology, span.window, span.end),
     )
@@ -80,10 +80,10 @@ def assemble_night(context: NightContext, shards: Sequence[ShardResult], inciden
 
 def _suppressed(shards: Sequence[ShardResult], incidents: AlarmedIncidents) -> tuple[SuppressedEpisode, ...]:
     """Episodes that raise no alarm, whichever stage said so, in order of time."""
-    suppressed = [one for shard in shards for one in shard.detection.suppressed]
-    suppressed += [one for batch in incidents.batches for one in batch.suppressed]
+    suppressed = [quiet for shard in shards for quiet in shard.detection.suppressed]
+    suppressed += [quiet for batch in incidents.batches for quiet in batch.suppressed]
     suppressed += incidents.suppressed
-    return tuple(sorted(suppressed, key=lambda one: (one.episode.start, one.episode.entity)))
+    return tuple(sorted(suppressed, key=lambda quiet: (quiet.episode.start, quiet.episode.entity)))
 
 
 def _nearest(forecasts: Sequence[ShardForecast], breaches: Sequence[Breach]) -> dict[Series, Chart]:
@@ -100,8 +100,8 @@ def _quality(context: NightContext, shards: Sequence[ShardResult]) -> Quality:
     repairs = store.repairs(since=context.span.window) if isinstance(store, History) else Repairs()
     for shard in shards:
         repairs += shard.repairs
-        for name, (seen, possible) in shard.measured.items():
-            present[name] += seen
+        for name, (measured, possible) in shard.measured.items():
+            present[name] += measured
             slots[name] += possible
     spans, window = context.store.spans(), context.span.window
     silent = [e.id for e in context.topology if e.id not in spans or spans[e.id].last < window]

@@ -130,13 +130,13 @@ def _telling(
 
 def _slowest(latency: str, window: IncidentWindow, panels: Sequence[Panel]) -> Series | None:
     """Console latency where its median within the incident is highest."""
-    found: list[tuple[float, Series]] = []
+    levels: list[tuple[float, Series]] = []
     for panel in panels:
         if latency not in panel.metric_names:
             continue
         values = panel.between(window.start, window.end).values[..., panel.metric_names.index(latency)]
-        found += [
+        levels += [
             (float(np.nanmedian(values[row])), Series(panel.entity_ids[row], latency))
             for row in np.flatnonzero(np.isfinite(values).any(axis=1)).tolist()
         ]
-    return max(found, default=(0.0, None))[1]
+    return max(levels, default=(0.0, None))[1]

@@ -127,9 +127,9 @@ class DatasetTables:
         kinds = {entity.id: entity.kind for entity in self.dataset.topology}
         for names in self._batches():
             table = self.dataset.read(names, start=self.start, end=self.end)
-            found = table["entity"].cast(pa.string())
+            entities = table["entity"].cast(pa.string())
             for kind in sorted({kinds[name] for name in names}):
-                own = pc.is_in(found, pa.array([name for name in names if kinds[name] == kind]))
+                own = pc.is_in(entities, pa.array([name for name in names if kinds[name] == kind]))
                 part = table.filter(own)
                 if part.num_rows:
                     yield part.drop_columns(_empty_columns(part))
@@ -204,5 +204,5 @@ class DatabaseSource:
 
     def read(self, start: np.datetime64, end: np.datetime64, known: Sequence[Entity] = ()) -> Slice:
         """A table for each kind of entity."""
-        found = self.reader.read(start, end, self._schemas, known)
-        return Slice(found.tables, found.entities, found.repairs)
+        canonical = self.reader.read(start, end, self._schemas, known)
+        return Slice(canonical.tables, canonical.entities, canonical.repairs)

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -125,3 +127,42 @@ def test_a_damaged_ledger_is_named_with_its_remedy(tmp_path: Path, line: bytes) 
     workspace.ledger.write_bytes((STORED / "feedback.jsonl").read_bytes() + line + b"\n")
     with pytest.raises(DataError, match=r"feedback\.jsonl cannot be read"):
         read_alert_state(workspace)
+
+
+SAY = """
+import sys
+from pathlib import Path
+import numpy as np
+from brownout.domain.verdicts import Said
+from brownout.nightly.effects.alert_state_file import give_feedback
+from brownout.store.workspace import Workspace
+workspace = Workspace(Path(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.readline()
+for episode in sys.argv[2:]:
+    give_feedback(workspace, episode, Said.FALSE, np.datetime64("2026-03-16", "ms"))
+"""
+
+
+def test_two_that_say_something_at_once_are_both_heard(tmp_path: Path) -> None:
+    workspace, made = Workspace(tmp_path), night()
+    episodes = [replace(made.episodes[0], id=f"e{number}") for number in range(60)]
+    write_alert_state(workspace, replace(made, episodes=tuple(episodes), suppressed=()))
+    names = [episode.id for episode in episodes]
+    speakers = [
+        subprocess.Popen(
+            [sys.executable, "-c", SAY, tmp_path, *own], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for own in (names[::2], names[1::2])
+    ]
+    for speaker in speakers:
+        assert speaker.stdout is not None
+        assert speaker.stdout.readline() == "ready\n"
+    for speaker in speakers:
+        assert speaker.stdin is not None
+        speaker.stdin.write("go\n")
+        speaker.stdin.flush()
+    for speaker in speakers:
+        speaker.communicate()
+        assert speaker.returncode == 0
+    assert {verdict.episode.id for verdict in read_alert_state(workspace).verdicts} == set(names)
