@@ -79,11 +79,16 @@ def assemble_night(context: NightContext, shards: Sequence[ShardResult], inciden
 
 
 def _suppressed(shards: Sequence[ShardResult], incidents: AlarmedIncidents) -> tuple[SuppressedEpisode, ...]:
-    """Episodes that raise no alarm, whichever stage said so, in order of time."""
+    """Episodes that raise no alarm, whichever stage said so, in order of time.
+
+    Of an episode in which two things happened one part may be quiet and the other told: then it is told.
+    """
+    told = {name for batch in incidents.batches for diagnosis in batch.diagnoses for name in diagnosis.episodes}
     suppressed = [quiet for shard in shards for quiet in shard.detection.suppressed]
     suppressed += [quiet for batch in incidents.batches for quiet in batch.suppressed]
     suppressed += incidents.suppressed
-    return tuple(sorted(suppressed, key=lambda quiet: (quiet.episode.start, quiet.episode.entity)))
+    quiet = (one for one in suppressed if one.episode.id not in told)
+    return tuple(sorted(quiet, key=lambda quiet: (quiet.episode.start, quiet.episode.entity)))
 
 
 def _nearest(forecasts: Sequence[ShardForecast], breaches: Sequence[Breach]) -> dict[Series, Chart]:

@@ -20,6 +20,7 @@ from brownout.domain.forecasts import Series
 from brownout.domain.metrics import shipped_catalogue
 from brownout.domain.ports import SampleStore
 from brownout.domain.verdicts import Said, Verdict
+from brownout.nightly.assemble import _suppressed
 from brownout.nightly.context import NightContext
 from brownout.nightly.diagnose import BatchDiagnosis
 from brownout.nightly.false_alarms import AlarmedIncidents, Expectation, expected_by_chance, suppress_expected
@@ -229,3 +230,12 @@ def test_a_cause_less_likely_than_all_others_together_is_as_good_as_none() -> No
     found = replace(found, diagnoses=[unsure])
     assert len(suppress([found], [episode("a")], {"a": 40.0}).suppressed) == 1
     assert suppress([found], [episode("a")], {"a": 0.1}).suppressed == ()
+
+
+def test_an_episode_of_which_one_part_is_told_is_not_quiet() -> None:
+    """Two things in one episode: what is left of it without a cause is chance, the other part is told."""
+    told = suppress([investigation(("HW-01", ("a",)), (UNKNOWN, ("a",)))], [episode("a", severity=0.5)], {"a": 40.0})
+    assert [one.episode.id for one in told.suppressed] == ["a"]
+    assert _suppressed([], told) == ()
+    quiet = suppress([investigation((UNKNOWN, ("a",)))], [episode("a", severity=0.5)], {"a": 40.0})
+    assert [one.episode.id for one in _suppressed([], quiet)] == ["a"]
