@@ -88,7 +88,7 @@ def _suppressed(shards: Sequence[ShardResult], incidents: AlarmedIncidents) -> t
     suppressed += [quiet for batch in incidents.batches for quiet in batch.suppressed]
     suppressed += incidents.suppressed
     quiet = (one for one in suppressed if one.episode.id not in told)
-    return tuple(sorted(quiet, key=lambda quiet: (quiet.episode.start, quiet.episode.entity)))
+    return tuple(sorted(quiet, key=lambda one: (one.episode.start, one.episode.entity)))
 
 
 def _nearest(forecasts: Sequence[ShardForecast], breaches: Sequence[Breach]) -> dict[Series, Chart]:
