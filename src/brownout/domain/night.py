@@ -18,7 +18,7 @@ from brownout.domain.encoding import (
     WrittenAs,
 )
 from brownout.domain.entities import Entity, Topology
-from brownout.domain.findings import Action, Diagnosis, Episode, Shift, SuppressedEpisode
+from brownout.domain.findings import Action, Diagnosis, Episode, Freshness, Shift, SuppressedEpisode
 from brownout.domain.forecasts import Breach, Series, Skill
 from brownout.domain.metrics import Metric
 from brownout.domain.repairs import Repair, Repairs
@@ -261,6 +261,8 @@ class Night:
         Levels accepted as usual in the window or in earlier nights.
     consoles
         How slow each console is now, the slowest first.
+    freshness
+        How old the newest telemetry was, and what had fallen silent; None where that was not asked.
     """
 
     source: str
@@ -293,3 +295,4 @@ class Night:
     maintenance: tuple[Announced, ...] = ()
     shifts: tuple[Shift, ...] = ()
     consoles: tuple[ConsoleLevel, ...] = ()
+    freshness: Freshness | None = None

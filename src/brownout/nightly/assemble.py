@@ -2,16 +2,18 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from brownout.domain.findings import SuppressedEpisode
+from brownout.domain.findings import Diagnosis, Episode, Freshness, SuppressedEpisode
 from brownout.domain.forecasts import Breach, Series
-from brownout.domain.night import Chart, Night, Quality
+from brownout.domain.night import Chart, ConsoleLevel, Night, Quality
 from brownout.domain.repairs import Repairs
 from brownout.nightly.context import NightContext
 from brownout.nightly.false_alarms import AlarmedIncidents
 from brownout.nightly.forecast import ShardForecast
+from brownout.nightly.freshness import SilentIncidents, only_future, silent_entities, silent_incidents
 from brownout.nightly.plan import plan_breaches
 from brownout.nightly.score_shard import ShardResult
 from brownout.reporting.charts import latency_chart
@@ -25,25 +27,22 @@ INCIDENT_CHARTS = 24
 """Incidents whose charts a report shows: open ones first, then the worst."""
 
 
-def assemble_night(context: NightContext, shards: Sequence[ShardResult], incidents: AlarmedIncidents) -> Night:
-    """Everything that was found, most urgent first."""
+def assemble_night(
+    context: NightContext, shards: Sequence[ShardResult], incidents: AlarmedIncidents, freshness: Freshness
+) -> Night:
+    """Everything that was found, most urgent first; nothing that is past or of what is silent stands as a forecast."""
+    silence = silent_incidents(context, freshness)
     span, settings, store = context.span, context.settings, context.store
     forecasts = [shard.forecast for shard in shards if shard.forecast is not None]
-    breaches = sorted((b for part in forecasts for b in part.breaches), key=lambda b: (-b.probability, b.series))
-    suppressed = _suppressed(shards, incidents)
-    left_out = {one.episode.id for one in suppressed}
-    episodes = sorted(
-        (e for shard in shards for e in shard.detection.episodes if e.id not in left_out),
-        key=lambda e: (e.start, e.entity),
-    )
-    severity = {episode.id: episode.severity for episode in episodes}
-    diagnoses = sorted(
-        (d for batch in incidents.batches for d in batch.diagnoses),
-        key=lambda d: (not d.open, -max(severity[episode] for episode in d.episodes), d.id),
-    )
+    every = sorted((b for part in forecasts for b in part.breaches), key=lambda b: (-b.probability, b.series))
+    breaches = only_future(every, freshness)
+    suppressed = _suppressed(shards, incidents, silence)
+    episodes = _episodes(shards, suppressed, silence)
+    diagnoses = _diagnoses(incidents, silence, episodes)
     latencies = [shard.latency for shard in shards if shard.latency is not None]
     order = {diagnosis.id: place for place, diagnosis in enumerate(diagnoses)}
-    planned = sorted((a for batch in incidents.batches for a in batch.actions), key=lambda action: order[action.about])
+    todo = (*(a for batch in incidents.batches for a in batch.actions), *silence.actions)
+    planned = sorted(todo, key=lambda action: order[action.about])
     charts = {name: charts for batch in incidents.batches for name, charts in batch.charts.items()}
     records, forecaster = context.models.records, context.models.forecaster
     return Night(
@@ -55,41 +54,76 @@ def assemble_night(context: NightContext, shards: Sequence[ShardResult], inciden
         horizon_s=settings.forecast.steps * settings.forecast.step_minutes * 60.0,
         topology=context.topology,
         metrics=context.metrics,
-        breaches=tuple(breaches),
+        breaches=breaches,
         chronic=tuple(sorted(series for part in forecasts for series in part.chronic)),
         skills=() if forecaster is None else tuple(forecaster.skills_),
-        episodes=tuple(episodes),
-        diagnoses=tuple(diagnoses),
+        episodes=episodes,
+        diagnoses=diagnoses,
         actions=(*plan_breaches(context, breaches, diagnoses), *planned),
-        forecasts=_nearest(forecasts, breaches),
+        forecasts=_nearest(forecasts, breaches, freshness),
         charts={d.id: charts[d.id] for d in diagnoses[:INCIDENT_CHARTS] if charts.get(d.id)},
         models=records,
         quality=_quality(context, shards),
         latency=latency_chart(latencies, context.metrics.get(context.console_latency)),
-        consoles=tuple(sorted((c for s in shards for c in s.consoles), key=lambda c: (-c.now, c.series))),
+        consoles=_consoles(shards, freshness),
         series=sum(part.series for part in forecasts),
         suppressed=suppressed,
         verdicts=context.state.verdicts,
         shifts=tuple(
             sorted((s for shard in shards for s in shard.detection.shifts), key=lambda one: (one.at, one.series))
         ),
+        freshness=replace(freshness, withdrawn=len(every) - len(breaches)),
         maintenance=context.calendar.announced(context.topology, span.window, span.end),
     )
 
 
-def _suppressed(shards: Sequence[ShardResult], incidents: AlarmedIncidents) -> tuple[SuppressedEpisode, ...]:
+def _episodes(
+    shards: Sequence[ShardResult], suppressed: Sequence[SuppressedEpisode], silence: SilentIncidents
+) -> tuple[Episode, ...]:
+    """Episodes that raise an alarm, in order of time."""
+    left_out = {one.episode.id for one in suppressed}
+    found = (e for shard in shards for e in shard.detection.episodes if e.id not in left_out)
+    return tuple(sorted((*found, *silence.episodes), key=lambda e: (e.start, e.entity)))
+
+
+def _diagnoses(
+    incidents: AlarmedIncidents, silence: SilentIncidents, episodes: Sequence[Episode]
+) -> tuple[Diagnosis, ...]:
+    """Incidents, open ones first, then the worst."""
+    severity = {episode.id: episode.severity for episode in episodes}
+    found = (*(d for batch in incidents.batches for d in batch.diagnoses), *silence.diagnoses)
+    return tuple(sorted(found, key=lambda d: (not d.open, -max(severity[episode] for episode in d.episodes), d.id)))
+
+
+def _consoles(shards: Sequence[ShardResult], freshness: Freshness) -> tuple[ConsoleLevel, ...]:
+    """How slow consoles are now: nothing of what is silent."""
+    silent = silent_entities(freshness)
+    now = () if freshness.stale else (c for s in shards for c in s.consoles if c.series.entity not in silent)
+    return tuple(sorted(now, key=lambda c: (-c.now, c.series)))
+
+
+def _suppressed(
+    shards: Sequence[ShardResult], incidents: AlarmedIncidents, silence: SilentIncidents
+) -> tuple[SuppressedEpisode, ...]:
     """Episodes that raise no alarm, whichever stage said so, in order of time."""
     suppressed = [one for shard in shards for one in shard.detection.suppressed]
     suppressed += [one for batch in incidents.batches for one in batch.suppressed]
-    suppressed += incidents.suppressed
+    suppressed += (*incidents.suppressed, *silence.suppressed)
     return tuple(sorted(suppressed, key=lambda one: (one.episode.start, one.episode.entity)))
 
 
-def _nearest(forecasts: Sequence[ShardForecast], breaches: Sequence[Breach]) -> dict[Series, Chart]:
+def _nearest(
+    forecasts: Sequence[ShardForecast], breaches: Sequence[Breach], freshness: Freshness
+) -> dict[Series, Chart]:
+    """Charts of breaches and of what comes nearest to its limit; no forecast of what is silent is drawn."""
+    if freshness.stale:
+        return {}
+    silent = silent_entities(freshness)
     charts = {series: chart for part in forecasts for series, chart in part.charts.items()}
     closeness = {series: near for part in forecasts for series, near in part.closeness.items()}
     ordered = [breach.series for breach in breaches] + sorted(closeness, key=lambda s: (-closeness[s], s))
-    return {series: charts[series] for series in list(dict.fromkeys(ordered))[:FORECAST_CHARTS]}
+    shown = [series for series in dict.fromkeys(ordered) if series.entity not in silent]
+    return {series: charts[series] for series in shown[:FORECAST_CHARTS]}
 
 
 def _quality(context: NightContext, shards: Sequence[ShardResult]) -> Quality:

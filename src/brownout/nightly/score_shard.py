@@ -1,7 +1,7 @@
 """Score one shard: read it, forecast it, search it, and say how well it was measured."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from brownout.domain.repairs import Repairs
 from brownout.nightly.context import NightContext
 from brownout.nightly.detect import ShardDetection, detect
 from brownout.nightly.forecast import ShardForecast, forecast
+from brownout.nightly.freshness.silent_series import FellSilent, fell_silent
 from brownout.nightly.panels import forecast_panel
 from brownout.numerics.slots import days
 from brownout.reporting.charts import console_levels
@@ -36,6 +37,8 @@ class ShardResult:
         How slow each console of the shard is now.
     forecast
         None where nothing was to be forecast.
+    silent
+        What was measured regularly and is not any more.
     """
 
     detection: ShardDetection
@@ -44,6 +47,7 @@ class ShardResult:
     latency: Panel | None
     consoles: tuple[ConsoleLevel, ...]
     repairs: Repairs
+    silent: FellSilent = field(default_factory=FellSilent)
 
 
 def plan_night(context: NightContext) -> tuple[ShardPlan, ...]:
@@ -74,6 +78,7 @@ def score_shard(context: NightContext, plan: ShardPlan) -> ShardResult:
         latency=_latency(context, forecast_panel(whole, context.settings.forecast).between(span.window, whole.end)),
         consoles=console_levels(_latency(context, window), context.metrics.get(context.console_latency), span.end),
         repairs=shard.repairs,
+        silent=fell_silent(shard.panel, context.at),
     )
 
 

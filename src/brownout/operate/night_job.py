@@ -61,10 +61,12 @@ class NightJob:
     def context(self) -> NightContext:
         """Everything that the stages read, without models."""
         store: SampleStore = self.workspace.open_history()
+        live = self.settings.influxdb is not None
         return NightContext.build(
             store if self.as_of is None else StoreAsOf(store, self.as_of),
             self.settings,
             created=self.now,
+            at=self.as_of if self.as_of is not None else self.now if live else None,
             calendar=self.calendar,
             state=read_alert_state(self.workspace),
             keep_points=self.services.open_sink is not None,

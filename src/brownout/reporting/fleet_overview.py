@@ -5,13 +5,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from brownout.domain.findings import Diagnosis
+from brownout.domain.findings import Diagnosis, Freshness, Silence
 from brownout.domain.forecasts import Breach
 from brownout.domain.night import Night
+from brownout.reporting.numbers import clock, span
 
-__all__ = ["Root", "fleet_of"]
+__all__ = ["HALF", "Root", "fleet_of", "silence_sentences", "stale_headline"]
 
 Status = Literal["incident", "breach", "over", "fine", "silent"]
+FEW = 3
+"""Sentences about what is silent."""
+HALF = 0.5
+"""Share of the fleet whose silence is told first."""
 ORDER: tuple[Status, ...] = ("incident", "breach", "silent", "over", "fine")
 
 
@@ -28,7 +33,8 @@ class Root:
     below
         Number of entities below it, by kind.
     status
-        incident: one is open; breach: one is forecast; silent: no data; over: an incident is over; fine: nothing.
+        incident: one is open; breach: one is forecast; silent: no data any more; over: an incident is over; fine:
+        nothing.
     incidents
         Incidents on it.
     open
@@ -65,9 +71,9 @@ def fleet_of(night: Night) -> tuple[Root, ...]:
 
 def _line(night: Night, root: str, diagnoses: Sequence[Diagnosis], breaches: Sequence[Breach]) -> Root:
     ongoing = [diagnosis for diagnosis in diagnoses if diagnosis.open]
-    silent = root in night.quality.silent
+    silent = _since(night, root)
     status: Status = "silent" if silent else "fine"
-    note = "no data in the window" if silent else ""
+    note = silent
     if ongoing:
         status, note = "incident", f"{ongoing[0].top.title} {ongoing[0].top.entity}".strip()
     elif breaches:
@@ -85,3 +91,51 @@ def _line(night: Night, root: str, diagnoses: Sequence[Diagnosis], breaches: Seq
         breaches=len(breaches),
         note=note,
     )
+
+
+def _since(night: Night, root: str) -> str:
+    """Since when a root is silent, as a note; empty where it is not."""
+    freshness = night.freshness
+    if freshness is not None:
+        if freshness.stale:
+            return f"no data since {clock(freshness.newest)} UTC, like everything"
+        for silence in freshness.silences:
+            if silence.whole and silence.entity == root:
+                reason = f": {silence.expected}" if silence.expected else ""
+                return f"no data since {clock(silence.since)} UTC{reason}"
+    return "no data in the window" if root in night.quality.silent else ""
+
+
+def stale_headline(freshness: Freshness) -> str:
+    """What an operator must know first where all telemetry has stopped."""
+    return f"No data since {clock(freshness.newest)} UTC, {span(freshness.age_s)}: nothing is known about now."
+
+
+def silence_sentences(freshness: Freshness, ongoing: int) -> list[str]:
+    """What has fallen silent, as sentences; where all telemetry has stopped, what that means for the rest.
+
+    ``ongoing`` is the number of incidents that were open at the end of the data.
+    """
+    sentences = []
+    if freshness.stale:
+        then = "one incident was" if ongoing == 1 else f"{ongoing or 'no'} incidents were"
+        sentences.append(
+            f"Everything below is of {clock(freshness.newest)} UTC; then {then} going on. Nothing is forecast. "
+            "Check the collectors, the database and the clock of this machine."
+        )
+    news = freshness.news
+    sentences += [_about(silence) for silence in news[:FEW]]
+    if len(news) > FEW:
+        sentences.append(f"{len(news) - FEW} more have fallen silent; all are in the section about data.")
+    return sentences
+
+
+def _about(silence: Silence) -> str:
+    since = f"since {clock(silence.since)} UTC"
+    if not silence.whole:
+        what = ", ".join(silence.families) or "some metrics"
+        number = len(silence.metrics)
+        return f"{number} metric{'' if number == 1 else 's'} of {silence.entity} ({what}) not measured {since}."
+    below = len(silence.below)
+    more = "" if not below else f" and {'one entity' if below == 1 else f'{below} entities'} below it"
+    return f"{silence.entity}{more}: no data {since}."

@@ -12,6 +12,7 @@ from brownout.domain.entities import EntityKind
 from brownout.domain.findings import UNKNOWN, Diagnosis
 from brownout.domain.forecasts import Breach
 from brownout.domain.night import ConsoleLevel, Night
+from brownout.reporting.fleet_overview import HALF, silence_sentences, stale_headline
 from brownout.reporting.incident_order import episodes_of, first_mover
 from brownout.reporting.numbers import clock, figure, percent, span
 
@@ -103,8 +104,8 @@ def summary_of(night: Night) -> Summary:
     consoles = {entity.id for entity in night.topology if entity.kind == EntityKind.CONSOLE}
     latency = night.latency
     return Summary(
-        headline=_headline(len(ongoing), counts, night.horizon_s),
-        sentences=(*_sentences(ongoing, night), *_other_sentences(night)),
+        headline=_headline(night, len(ongoing), counts),
+        sentences=(*_silences(night, len(ongoing)), *_sentences(ongoing, night), *_other_sentences(night)),
         incidents_open=len(ongoing),
         incidents_over=len(night.diagnoses) - len(ongoing),
         suppressed=len(night.suppressed),
@@ -123,11 +124,14 @@ def summary_of(night: Night) -> Summary:
     )
 
 
-def _headline(ongoing: int, counts: Counter[Outlook], horizon_s: float) -> str:
-    within = span(horizon_s)
+def _headline(night: Night, ongoing: int, counts: Counter[Outlook]) -> str:
+    if night.freshness is not None and night.freshness.stale:
+        return stale_headline(night.freshness)
+    within = span(night.horizon_s)
     parts = []
     if ongoing:
         parts.append(f"{_count(ongoing, 'incident')} {_are(ongoing)} going on")
+    parts += _silent_part(night, ongoing)
     if counts["exceeded"]:
         parts.append(f"{_count(counts['exceeded'], 'limit')} {_are(counts['exceeded'])} exceeded")
     if counts["probable"]:
@@ -140,6 +144,26 @@ def _headline(ongoing: int, counts: Counter[Outlook], horizon_s: float) -> str:
     if not parts:
         return f"Nothing is going on, and no limit will probably be crossed within {within}."
     return f"{', '.join(parts)}."
+
+
+def _silent_part(night: Night, ongoing: int) -> list[str]:
+    """What of the silences the headline says: entities, where no incident of theirs is told already; else metrics."""
+    if night.freshness is None:
+        return []
+    if night.freshness.share >= HALF:
+        return [f"{percent(night.freshness.share)} of the fleet fell silent within an hour"]
+    told = {entity for diagnosis in night.diagnoses if diagnosis.open for entity in diagnosis.entities}
+    news = [silence for silence in night.freshness.news if silence.entity not in told]
+    number = sum(1 + len(silence.below) for silence in news if silence.whole)
+    if number:
+        return [f"{_count(number, 'entity')} {'has' if number == 1 else 'have'} fallen silent"]
+    if news and not ongoing:
+        return [f"{_count(len(news), 'entity')} {'is' if len(news) == 1 else 'are'} measured in part only"]
+    return []
+
+
+def _silences(night: Night, ongoing: int) -> list[str]:
+    return [] if night.freshness is None else silence_sentences(night.freshness, ongoing)
 
 
 def _are(number: int) -> str:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from brownout.domain.errors import DataError
+from brownout.domain.night import Night
 from brownout.domain.ports import Tracker
 from brownout.nightly.context import NightContext
 from brownout.nightly.effects.alert_state_file import write_alert_state
@@ -13,6 +15,7 @@ from brownout.nightly.effects.side_effects import SideEffects
 from brownout.nightly.effects.trained_models import log_models
 from brownout.nightly.effects.write_back import Sink, write_back
 from brownout.nightly.run import NightResult
+from brownout.reporting.numbers import clock, span
 from brownout.store.workspace import Workspace
 
 __all__ = ["LOGGING", "Services", "publish"]
@@ -45,6 +48,7 @@ def publish(
     keep_days = context.settings.report.archive_days
     page = write_night_report(result.night, workspace, keep_days=keep_days)
     write_alert_state(workspace, result.night)
+    _tell_if_stale(result.night, effects)
     if services.open_sink is not None:
         open_sink = services.open_sink
         effects.run("write back", lambda _note: write_back(result, context.metrics, open_sink()))
@@ -63,3 +67,12 @@ def publish(
         if records is not None:
             effects.run(PRUNING, lambda _note: open_tracker().prune(keep_days=tracking_days, now=now))
     return page
+
+
+def _tell_if_stale(night: Night, effects: SideEffects) -> None:
+    """Let the end of the night, and with it cron, say that telemetry has stopped."""
+    if night.freshness is None or not night.freshness.stale:
+        return
+    what = f"The newest sample is of {clock(night.freshness.newest)} UTC, {span(night.freshness.age_s)} ago."
+    remedy = "Check the collectors, the database and the clock of this machine; `brownout doctor` says more."
+    effects.fail("find telemetry of now", DataError(what, remedy=remedy))
