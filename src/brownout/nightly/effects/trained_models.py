@@ -149,6 +149,7 @@ def _champion(folder: Path, wanted: LstmSettings) -> SelectedForecaster | None:
     finish_replacement(folder)
     try:
         champion = SelectedForecaster.load(folder)
+        Outlook.load(folder / "outlook")
         read_record(folder)
     except ModelError:
         return None
