@@ -23,6 +23,8 @@ class Repair(StrEnum):
     IN_GUEST = "samples of an agent inside a guest, whose host is the guest itself: left out"
     TOLD_APART = "samples of guests of one name on several hosts: told as one guest a host"
     ELSEWHERE = "samples of a guest from a host that it was not on: left out"
+    DAMAGED = "files of the history that are damaged on disk: left out until the next sync brings their time again"
+    LATE = "rows that arrived after their time had been read: added"
     CLOCK_JUMP = "rows more than 60 days away from the rest of the entity's data: dropped"
 
 

@@ -17,6 +17,7 @@ from brownout.nightly.freshness import SilentIncidents, only_future, silent_enti
 from brownout.nightly.plan import plan_breaches
 from brownout.nightly.score_shard import ShardResult
 from brownout.reporting.charts import latency_chart
+from brownout.store.as_of import StoreAsOf
 from brownout.store.history import History
 
 __all__ = ["assemble_night"]
@@ -128,7 +129,7 @@ def _nearest(
 
 def _quality(context: NightContext, shards: Sequence[ShardResult]) -> Quality:
     present, slots = Counter[str](), Counter[str]()
-    store = context.store
+    store = context.store.store if isinstance(context.store, StoreAsOf) else context.store
     # What sync repaired stands in the files; a shard that is read from them needs little repair itself.
     repairs = store.repairs(since=context.span.window) if isinstance(store, History) else Repairs()
     for shard in shards:

@@ -5,7 +5,7 @@ dictionary-encoded, or by the positions of rows where those are known.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,23 +15,47 @@ import pyarrow.dataset as pads
 import pyarrow.fs
 import pyarrow.parquet as pq
 
-from brownout.domain.errors import HistoryError
 from brownout.ingest.spans import entity_codes
+from brownout.store.integrity.checksums import DamagedFileError, check_file, check_footer
 
-__all__ = ["RowGroups", "files_holding", "places_of"]
+__all__ = ["RowGroups", "checked_layout", "files_holding", "places_of"]
 
 
-def files_holding(files: Iterable[Path], entities: Sequence[str], schema: pa.Schema) -> pads.Dataset:
-    """A data set of those row groups whose range of names touches one of the entities."""
+def files_holding(
+    files: Iterable[Path],
+    entities: Sequence[str],
+    schema: pa.Schema,
+    *,
+    on_damage: Callable[[DamagedFileError], None] | None = None,
+) -> pads.Dataset:
+    """A data set of those row groups whose range of names touches one of the entities.
+
+    ``on_damage`` is told of each file whose checksums, of the footer and of these row groups, are not those of what was
+    written; it is left out. Without it such a file is an error.
+    """
     wanted = sorted(entities)
-    layout = pads.ParquetFileFormat()
+    layout = checked_layout()
     local = pyarrow.fs.LocalFileSystem()
     parts = []
     for path in files:
-        groups = [group for group, (low, high) in _ranges(path).items() if _touches(wanted, low, high)]
+        try:
+            check_footer(path)
+            groups = [group for group, (low, high) in _ranges(path).items() if _touches(wanted, low, high)]
+            check_file(path, groups)
+        except DamagedFileError as error:
+            if on_damage is None:
+                raise
+            on_damage(error)
+            continue
         if groups:
             parts.append(layout.make_fragment(str(path), local, row_groups=groups))
     return pads.FileSystemDataset(parts, schema, layout, local)
+
+
+def checked_layout() -> pads.ParquetFileFormat:
+    """Parquet whose pages are verified where they have checksums."""
+    options = pads.ParquetFragmentScanOptions(page_checksum_verification=True)
+    return pads.ParquetFileFormat(default_fragment_scan_options=options)
 
 
 def _touches(wanted: Sequence[str], low: str, high: str) -> bool:
@@ -49,9 +73,8 @@ def _ranges(path: Path) -> Mapping[int, tuple[str, str]]:
 def _ranges_of(path: Path, _age: int, _inode: int) -> Mapping[int, tuple[str, str]]:
     try:
         metadata = pq.read_metadata(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        msg = f"{path} cannot be read: {error}."
-        raise HistoryError(msg, remedy="The file is damaged: remove the history folder and sync again.") from error
+    except (pa.ArrowException, OSError) as error:
+        raise DamagedFileError(path, error) from error
     return _names_in(metadata)
 
 
@@ -86,7 +109,7 @@ class RowGroups:
     """The row groups of one file, whose description is read once: it is long where there are many columns."""
 
     def __init__(self, path: Path) -> None:
-        (self._whole,) = pads.dataset(path).get_fragments()
+        (self._whole,) = pads.dataset(path, format=checked_layout()).get_fragments()
         self._whole.ensure_complete_metadata()
         self._ends = np.cumsum([group.num_rows for group in self._whole.row_groups])
         self._names = _names_in(self._whole.metadata)

@@ -51,7 +51,9 @@ def test_alerts_come_after_the_write_back_and_before_the_log_and_take_nothing_fr
         open_tracker=lambda: tracker,  # type: ignore[arg-type,return-value]
         alerting=Alerting(settings=settings.alerts, open_receiver=Away),  # type: ignore[arg-type]
     )
-    context: Any = SimpleNamespace(settings=settings, calendar=Calendar(), metrics=found.metrics, created=found.created)
+    context: Any = SimpleNamespace(
+        settings=settings, calendar=Calendar(), metrics=found.metrics, created=found.created, store=None
+    )
     effects = SideEffects()
     publish(SimpleNamespace(night=found, shards=()), context, workspace, services, effects)  # type: ignore[arg-type]
     assert done == ["write back", "alerts", "log"]
@@ -70,7 +72,7 @@ def test_a_night_of_an_earlier_time_sends_nothing(tmp_path: Path) -> None:
 def test_telemetry_that_stopped_lets_cron_notice(tmp_path: Path, stale: bool) -> None:  # noqa: FBT001 - a parameter
     found = night()
     freshness = Freshness(at=found.end + days(20), newest=found.end, age_s=20 * 86400.0, stale=stale)
-    context: Any = SimpleNamespace(settings=Settings(), created=found.created)
+    context: Any = SimpleNamespace(settings=Settings(), created=found.created, store=None)
     effects, told = SideEffects(), SimpleNamespace(night=replace(found, freshness=freshness), shards=())
     publish(told, context, Workspace(tmp_path), Services(), effects)  # type: ignore[arg-type]
     assert effects.exit_code == int(stale)
