@@ -17,6 +17,7 @@ class Repair(StrEnum):
     NON_FINITE = "infinite values: treated as not measured"
     OUT_OF_RANGE = "values outside the metric's valid range: treated as not measured"
     COUNTER_RESET = "counter resets: the rate across the reset was dropped"
+    TWICE = "rows of an hour that came twice, since times without a zone were set back: the later ones were kept"
     MERGED = "further rows within one interval: averaged"
     NO_TIME = "rows without a time or an entity: dropped"
     NO_ENTITY = "samples whose tags name no entity (named here: their source): dropped"
@@ -25,6 +26,7 @@ class Repair(StrEnum):
     ELSEWHERE = "samples of a guest from a host that it was not on: left out"
     DAMAGED = "files of the history that are damaged on disk: left out until the next sync brings their time again"
     LATE = "rows that arrived after their time had been read: added"
+    AHEAD = "rows long after everything else that is measured, from a clock that is ahead: left out"
     CLOCK_JUMP = "rows more than 60 days away from the rest of the entity's data: dropped"
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from brownout.domain.findings import Diagnosis, Episode, Freshness, SuppressedEpisode
 from brownout.domain.forecasts import Breach, Series
 from brownout.domain.night import Chart, ConsoleLevel, Night, Quality
-from brownout.domain.repairs import Repairs
+from brownout.domain.repairs import Repair, Repairs
 from brownout.nightly.context import NightContext
 from brownout.nightly.false_alarms import AlarmedIncidents
 from brownout.nightly.forecast import ShardForecast
@@ -132,6 +132,7 @@ def _quality(context: NightContext, shards: Sequence[ShardResult]) -> Quality:
     store = context.store.store if isinstance(context.store, StoreAsOf) else context.store
     # What sync repaired stands in the files; a shard that is read from them needs little repair itself.
     repairs = store.repairs(since=context.span.window) if isinstance(store, History) else Repairs()
+    repairs += Repairs({(Repair.AHEAD, name): rows for name, rows in context.span.ahead.items()})
     for shard in shards:
         repairs += shard.repairs
         for name, (seen, possible) in shard.measured.items():
