@@ -162,7 +162,3 @@ def test_every_metric_has_bounds_that_sentinels_lie_beyond(metric: Any) -> None:
     assert metric.lower > -1 or metric.lower < -100
     for sentinel in (2.0**32 - 1, 2.0**63, 2.0**64, -(2.0**63)):
         assert not metric.lower <= sentinel <= metric.upper or metric.name == "host_clock_offset_ms"
-
-
-def test_all_kinds_are_injected_somewhere() -> None:
-    assert set(Repair) > FROM_DATABASES
