@@ -263,6 +263,9 @@ class IsolationForestDetector:
         """Read a stored detector; raises ModelError where it is damaged, changed or from another version."""
         try:
             card = checked(read_json(folder / "detector.json", finite=True))
+            if card["format"] != FORMAT or tuple(card["features"]) != FEATURES:
+                msg = f"The detector in {folder} is of another release: its features are not those of this one."
+                raise ModelError(msg, remedy="Train again with this version of brownout.")
             blobs = {kind: _blob(folder, facts["file"]) for kind, facts in card["kinds"].items()}
         except READ_ERRORS as error:
             msg = f"{folder} holds no detector: {error}."
@@ -275,9 +278,6 @@ class IsolationForestDetector:
 
     @classmethod
     def _of_card(cls, card: Mapping[str, Any], blobs: Mapping[str, bytes], folder: Path) -> Self:
-        if card["format"] != FORMAT or tuple(card["features"]) != FEATURES:
-            msg = f"The detector in {folder} was made for other features."
-            raise ModelError(msg, remedy="Train again with this version of brownout.")
         if not blobs:
             msg = "it names no forest"
             raise ValueError(msg)
