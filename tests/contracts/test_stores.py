@@ -67,7 +67,7 @@ def test_nothing_is_read_of_nobody_and_of_no_time(store: SampleStore) -> None:
     assert store.read([]).num_rows == 0
     assert store.read(["nobody"]).num_rows == 0
     assert store.read(["a"], start=LATER).num_rows == 0
-    assert {"time", "entity", "cpu"} <= set(store.read([]).column_names)
+    assert {"time", "entity"} <= set(store.read([]).column_names)
 
 
 def test_metrics_and_topology_are_those_of_the_data(store: SampleStore) -> None:

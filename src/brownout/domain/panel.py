@@ -129,7 +129,7 @@ class Panel:
     def measured(self) -> Self:
         """Without the metrics that no entity of this panel has ever measured."""
         present = np.isfinite(self.values).any(axis=(0, 1))
-        return self.select(metrics=np.flatnonzero(present).tolist())
+        return self if present.all() else self.select(metrics=np.flatnonzero(present).tolist())
 
     def coarsen(self, factor: int) -> Self:
         """Means over ``factor`` slots, aligned to multiples of the wider interval; a slot without samples stays NaN."""

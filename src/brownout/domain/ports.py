@@ -75,7 +75,11 @@ class SampleStore(Protocol):
         start: np.datetime64 | None = None,
         end: np.datetime64 | None = None,
     ) -> pa.Table:
-        """Columns ``time``, ``entity`` and one for each metric, of the entities given, from start until before end."""
+        """Samples of the entities given, from start until before end.
+
+        The columns are ``time``, ``entity`` and one for each metric; a metric that none of them measured may be left
+        out.
+        """
 
 
 class Forecaster(Protocol):

@@ -13,6 +13,7 @@ from brownout.nightly.diagnose import BatchDiagnosis, diagnose_batch, group_inci
 from brownout.nightly.false_alarms import expected_per_day, suppress_expected
 from brownout.nightly.freshness import freshness_of
 from brownout.nightly.score_shard import ShardResult, plan_night, score_shard
+from brownout.store.memory import release_memory
 
 __all__ = ["Map", "NightResult", "run", "serial_map"]
 
@@ -48,9 +49,10 @@ class NightResult:
 
 def run(context: NightContext, *, map: Map = serial_map, progress: Progress = no_progress) -> NightResult:  # noqa: A002
     """Score all shards, diagnose what was found, and assemble the night. Reads only; changes nothing anywhere."""
-    shards = map("watch", partial(score_shard, context), plan_night(context), progress)
+    shards = map("watch", partial(_bounded, score_shard, context), plan_night(context), progress)
     episodes = [episode for shard in shards for episode in shard.detection.episodes]
-    batches = map("investigate", partial(diagnose_batch, context), group_incidents(context, episodes), progress)
+    groups = group_incidents(context, episodes)
+    batches = map("investigate", partial(_bounded, diagnose_batch, context), groups, progress)
     incidents = suppress_expected(
         batches,
         episodes,
@@ -61,3 +63,10 @@ def run(context: NightContext, *, map: Map = serial_map, progress: Progress = no
     freshness = freshness_of(context, [shard.silent for shard in shards])
     night = assemble_night(context, shards, incidents, freshness)
     return NightResult(night=night, shards=tuple(shards), batches=tuple(batches))
+
+
+def _bounded(stage: Callable[[NightContext, T], R], context: NightContext, item: T) -> R:
+    """The result of a stage for one item; what the item needed beside it is given back to the system."""
+    result = stage(context, item)
+    release_memory()
+    return result

@@ -19,12 +19,12 @@ from brownout.nightly.one_off_spans import one_offs
 from brownout.nightly.panels import forecast_panel, outlook_panel, outlook_steps
 from brownout.numerics.slots import days
 from brownout.settings import ForecastSettings
+from brownout.store.memory import release_memory
 from brownout.store.shards import ShardPlan, plan_shards
 
 __all__ = ["detector_window", "fit_detector", "fit_forecaster", "forecaster_window", "lstm_settings"]
 
-SHARDS_A_KIND = 2
-ENTITIES_A_SHARD = 32
+ENTITIES_A_KIND = 64
 """A forest sees at most 40,000 rows and boundaries 200,000: so many entities, evenly chosen, have more than enough."""
 
 Window = tuple[np.datetime64, np.datetime64]
@@ -64,7 +64,10 @@ def fit_forecaster(
     plans = plan_shards(context.store, size=context.settings.shard_size, start=start, end=end)
     parts = ForecastParts.without(settings.without)
     once = one_offs(context) if parts.has(Part.ONE_OFFS) else {}
-    panels = [forecast_panel(without_one_offs(context.usual_panel(plan), once), settings) for plan in plans]
+    panels = []
+    for plan in plans:
+        panels.append(forecast_panel(without_one_offs(context.usual_panel(plan), once), settings))
+        release_memory()
     with_slots = [panel for panel in panels if panel.values.shape[1] > 1 and len(panel.metrics)]
     shape = lstm_settings(settings, context.settings.seed)
     forecaster = SelectedForecaster(shape, parts=parts).fit(with_slots, progress, champion=champion)
@@ -80,24 +83,22 @@ def fit_detector(context: NightContext, progress: Progress = no_progress) -> Iso
     def panels() -> Iterator[Panel]:
         for done, plan in enumerate(plans):
             yield context.usual_panel(plan)
+            release_memory()
             progress("train the detector", (done + 1) / len(plans))
 
     return IsolationForestDetector(DetectorSettings(seed=context.settings.seed)).fit(panels())
 
 
 def _evenly(plans: Sequence[ShardPlan]) -> list[ShardPlan]:
+    """Plans of evenly chosen entities of each kind and interval, no more than are needed."""
     kinds: dict[tuple[str, int], list[ShardPlan]] = {}
     for plan in plans:
         kinds.setdefault((plan.kind, plan.interval_s), []).append(plan)
     chosen = []
     for members in kinds.values():
-        places = np.unique(np.linspace(0, len(members) - 1, min(SHARDS_A_KIND, len(members))).astype(int))
-        chosen += [_fewer(members[place]) for place in places]
+        names = [name for plan in members for name in plan.entities]
+        places = np.linspace(0, len(names) - 1, min(ENTITIES_A_KIND, len(names))).astype(int).tolist()
+        wanted = {names[place] for place in places}
+        with_wanted = (tuple(name for name in plan.entities if name in wanted) for plan in members)
+        chosen += [replace(plan, entities=own) for plan, own in zip(members, with_wanted, strict=True) if own]
     return chosen
-
-
-def _fewer(plan: ShardPlan) -> ShardPlan:
-    """A plan with evenly chosen entities, no more than are needed."""
-    count = min(len(plan.entities), ENTITIES_A_SHARD)
-    places = np.linspace(0, len(plan.entities) - 1, count).astype(int).tolist()
-    return replace(plan, entities=tuple(plan.entities[place] for place in places))

@@ -27,6 +27,7 @@ from brownout.operate.sync import SyncResult, sync
 from brownout.settings import Settings
 from brownout.store.as_of import StoreAsOf
 from brownout.store.leftovers import remove_leftovers
+from brownout.store.memory import release_memory
 from brownout.store.night_lock import night_lock
 from brownout.store.retention import Keep
 from brownout.store.workspace import Workspace
@@ -64,7 +65,9 @@ class NightJob:
         """Bring what is new from the data set or database of the settings into the history."""
         history = self.settings.history
         keep = Keep(days=history.keep_days, thin_after_days=history.thin_after_days)
-        return sync(self.open_source(), self.workspace.history, keep=keep, progress=progress)
+        result = sync(self.open_source(), self.workspace.history, keep=keep, progress=progress)
+        release_memory()
+        return result
 
     def context(self) -> NightContext:
         """Everything that the stages read, without models."""
@@ -83,10 +86,11 @@ class NightJob:
     def train(self, progress: Progress = no_progress, *, only_if_due: bool = False) -> tuple[ModelRecord, ModelRecord]:
         """Train forecaster and detector on the history, or only what must be; they are on disk when it returns."""
         context = self.context()
-        return (
-            train_forecaster(context, self.workspace, progress, only_if_due=only_if_due),
-            train_detector(context, self.workspace, progress, only_if_due=only_if_due),
-        )
+        forecaster = train_forecaster(context, self.workspace, progress, only_if_due=only_if_due)
+        release_memory()
+        detector = train_detector(context, self.workspace, progress, only_if_due=only_if_due)
+        release_memory()
+        return forecaster, detector
 
     def run(self, map: Map = serial_map, progress: Progress = no_progress) -> Path:  # noqa: A002 - what it is
         """Run the night with the models of the last training and publish it; returns the path of the report's page.

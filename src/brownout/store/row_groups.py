@@ -1,13 +1,16 @@
 """Row groups of Parquet files that can hold rows of some entities, so that the others need not be read.
 
 They are found by the statistics of their row groups, which pyarrow does not use itself where a column is
-dictionary-encoded, or by the positions of rows where those are known.
+dictionary-encoded, or by the positions of rows where those are known. Of their columns only those are read in which
+any of them has a value: most metrics of a fleet belong to other kinds of entities.
 """
 
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -16,9 +19,69 @@ import pyarrow.fs
 import pyarrow.parquet as pq
 
 from brownout.ingest.spans import entity_codes
+from brownout.numerics.arrays import Index
 from brownout.store.integrity.checksums import DamagedFileError, check_file, check_footer
 
-__all__ = ["RowGroups", "checked_layout", "files_holding", "places_of"]
+__all__ = ["RowGroups", "checked_layout", "files_holding", "places_note", "places_of"]
+
+KEYS = ("time", "entity")
+PLACES = b"brownout.places"
+Places = Mapping[str, tuple[int, int]]
+"""First and last row of each entity in a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class _RowGroup:
+    """First and last name of the entities of a row group, and the columns in which it has a value."""
+
+    first: str
+    last: str
+    columns: frozenset[str]
+
+    def may_hold(self, name: str) -> bool:
+        """Whether a name lies between the first and the last."""
+        return self.first <= name <= self.last
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Layout:
+    """The row groups of a file, the row after the last one of each, and what the file itself says of its places."""
+
+    groups: tuple[_RowGroup, ...]
+    ends: Index
+    places: Places | None
+
+    @classmethod
+    def of(cls, metadata: pq.FileMetaData) -> Self:
+        """What the metadata of a file say."""
+        names = metadata.schema.names
+        groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+        stated = (metadata.metadata or {}).get(PLACES)
+        return cls(
+            tuple(_described(group, names) for group in groups),
+            np.cumsum([group.num_rows for group in groups], dtype=np.int64),
+            None if stated is None else json.loads(stated),
+        )
+
+    def holding(self, entities: Iterable[str], places: Places | None) -> tuple[list[int], frozenset[str]]:
+        """Numbers of the row groups that can hold rows of the entities, and the columns in which they have a value.
+
+        Where the places are known, an entity that is not among them has no rows.
+        """
+        needed = np.zeros(len(self.groups), bool)
+        for name in entities:
+            for number in self._candidates(name, places):
+                needed[number] |= self.groups[number].may_hold(name)
+        numbers = np.flatnonzero(needed).tolist()
+        return numbers, frozenset[str]().union(*(self.groups[number].columns for number in numbers))
+
+    def _candidates(self, name: str, places: Places | None) -> range:
+        if places is None:
+            return range(len(self.groups))
+        if name not in places:
+            return range(0)
+        first, last = np.searchsorted(self.ends, places[name], side="right").tolist()
+        return range(first, last + 1)
 
 
 def files_holding(
@@ -28,28 +91,31 @@ def files_holding(
     *,
     on_damage: Callable[[DamagedFileError], None] | None = None,
 ) -> pads.Dataset:
-    """A data set of those row groups whose range of names touches one of the entities.
+    """A data set of those row groups that can hold rows of the entities.
 
-    ``on_damage`` is told of each file whose checksums, of the footer and of these row groups, are not those of what was
-    written; it is left out. Without it such a file is an error.
+    It has those columns of the schema in which any of these row groups has a value. ``on_damage`` is told of each file
+    whose checksums, of the footer and of these row groups, are not those of what was written; it is left out. Without
+    it such a file is an error.
     """
-    wanted = sorted(entities)
     layout = checked_layout()
     local = pyarrow.fs.LocalFileSystem()
     parts = []
+    columns: set[str] = set()
     for path in files:
         try:
             check_footer(path)
-            groups = [group for group, (low, high) in _ranges(path).items() if _touches(wanted, low, high)]
-            check_file(path, groups)
+            described = _layout(path)
+            numbers, measured = described.holding(entities, described.places)
+            check_file(path, numbers)
         except DamagedFileError as error:
             if on_damage is None:
                 raise
             on_damage(error)
             continue
-        if groups:
-            parts.append(layout.make_fragment(str(path), local, row_groups=groups))
-    return pads.FileSystemDataset(parts, schema, layout, local)
+        if numbers:
+            parts.append(layout.make_fragment(str(path), local, row_groups=numbers))
+            columns |= measured
+    return pads.FileSystemDataset(parts, _with_columns(schema, columns), layout, local)
 
 
 def checked_layout() -> pads.ParquetFileFormat:
@@ -58,37 +124,44 @@ def checked_layout() -> pads.ParquetFileFormat:
     return pads.ParquetFileFormat(default_fragment_scan_options=options)
 
 
-def _touches(wanted: Sequence[str], low: str, high: str) -> bool:
-    place = bisect_left(wanted, low)
-    return place < len(wanted) and wanted[place] <= high
+def places_note(places: Places) -> Mapping[bytes, bytes]:
+    """Metadata that tell later readers of a file where the rows of each entity are."""
+    return {PLACES: json.dumps(places).encode()}
 
 
-def _ranges(path: Path) -> Mapping[int, tuple[str, str]]:
-    """First and last name of each row group; files are replaced whole, so a file of that age has not changed."""
+def _with_columns(schema: pa.Schema, columns: Collection[str]) -> pa.Schema:
+    """The keys and the columns of a schema that are named."""
+    return pa.schema([field for field in schema if field.name in KEYS or field.name in columns])
+
+
+def _layout(path: Path) -> _Layout:
+    """The row groups of a file; files are replaced whole, so a file of that age has not changed."""
     state = path.stat()
-    return _ranges_of(path, state.st_mtime_ns, state.st_ino)
+    return _layout_of(path, state.st_mtime_ns, state.st_ino)
 
 
 @lru_cache(maxsize=4096)
-def _ranges_of(path: Path, _age: int, _inode: int) -> Mapping[int, tuple[str, str]]:
+def _layout_of(path: Path, _age: int, _inode: int) -> _Layout:
     try:
-        metadata = pq.read_metadata(path)
-    except (pa.ArrowException, OSError) as error:
+        return _Layout.of(pq.read_metadata(path))
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise DamagedFileError(path, error) from error
-    return _names_in(metadata)
 
 
-def _names_in(metadata: pq.FileMetaData) -> Mapping[int, tuple[str, str]]:
-    column = metadata.schema.names.index("entity")
-    found = {}
-    for group in range(metadata.num_row_groups):
-        statistics = metadata.row_group(group).column(column).statistics
-        known = statistics is not None and statistics.has_min_max
-        found[group] = (statistics.min, statistics.max) if known else ("", chr(0x10FFFF))
-    return found
+def _described(group: pq.RowGroupMetaData, names: Sequence[str]) -> _RowGroup:
+    statistics = group.column(names.index("entity")).statistics
+    known = statistics is not None and statistics.has_min_max
+    first, last = (statistics.min, statistics.max) if known else ("", chr(0x10FFFF))
+    return _RowGroup(first, last, frozenset(name for at, name in enumerate(names) if _has_value(group.column(at))))
 
 
-def places_of(entities: pa.ChunkedArray) -> Mapping[str, tuple[int, int]]:
+def _has_value(column: pq.ColumnChunkMetaData) -> bool:
+    """Whether a column of a row group may hold anything but nulls."""
+    statistics = column.statistics
+    return statistics is None or not statistics.has_null_count or statistics.null_count < column.num_values
+
+
+def places_of(entities: pa.ChunkedArray) -> Places:
     """First and last row of each entity in a column of names."""
     codes, names = entity_codes(entities)
     if not len(codes):
@@ -111,19 +184,14 @@ class RowGroups:
     def __init__(self, path: Path) -> None:
         (self._whole,) = pads.dataset(path, format=checked_layout()).get_fragments()
         self._whole.ensure_complete_metadata()
-        self._ends = np.cumsum([group.num_rows for group in self._whole.row_groups])
-        self._names = _names_in(self._whole.metadata)
+        self._layout = _Layout.of(self._whole.metadata)
 
-    def holding(self, places: Mapping[str, tuple[int, int]]) -> pads.Dataset:
-        """A data set of those that can hold rows of the entities, each known to lie between a first and a last row."""
-        needed = np.zeros(len(self._ends), bool)
-        for name, (first, last) in places.items():
-            begin, end = np.searchsorted(self._ends, [first, last], side="right")
-            for group in range(begin, end + 1):
-                low, high = self._names[group]
-                needed[group] |= low <= name <= high
-        groups = np.flatnonzero(needed).tolist()
-        parts = [self._whole.subset(row_group_ids=groups)] if groups else []
-        return pads.FileSystemDataset(
-            parts, self._whole.physical_schema, self._whole.format, pyarrow.fs.LocalFileSystem()
-        )
+    def holding(self, places: Places) -> pads.Dataset:
+        """A data set of those that can hold rows of the entities, each known to lie between a first and a last row.
+
+        It has the columns in which any of these row groups has a value.
+        """
+        numbers, columns = self._layout.holding(places, places)
+        parts = [self._whole.subset(row_group_ids=numbers)] if numbers else []
+        schema = _with_columns(self._whole.physical_schema, columns)
+        return pads.FileSystemDataset(parts, schema, self._whole.format, pyarrow.fs.LocalFileSystem())

@@ -17,8 +17,8 @@ __all__ = ["SHARD_SIZE", "Shard", "ShardPlan", "plan_shards", "read_shard", "sha
 
 SHARD_SIZE = 64
 """Entities in a shard: 64 × 12 metrics × 30 days at 5 min are 27 MB."""
-SHARD_SLOTS = 600_000
-"""Slots of all entities of a shard together: what 64 have in 30 days at 5 min, or 26 in 16 days at a minute."""
+SHARD_SLOTS = 300_000
+"""Slots of all entities of a shard together: what 34 have in 30 days at 5 min, or 13 in 16 days at a minute."""
 MAX_CELLS = 400_000_000
 """Most values of a panel, 1.6 GB: beyond it the interval is wrong or the data spans decades."""
 
@@ -118,13 +118,15 @@ def to_panel(rows: Rows, store: SampleStore, plan: ShardPlan) -> tuple[Panel, Re
         msg = f"A grid of {plan.interval_s} s from {plan.start} to {plan.end} has {length:,} slots an entity."
         raise DataError(msg, remedy="State the right interval_s in dataset.toml, or read a shorter range.")
     cells = rows.codes * length + (rows.times - origin) // interval_ms
-    values = np.empty((shape[0] * length, shape[2]), np.float32)
-    for column in range(shape[2]):
-        values[:, column] = group_means(rows.values[:, column], cells, shape[0] * length)
     further = np.flatnonzero(np.diff(cells) == 0)
-    merged = Repairs()
+    values = np.full((shape[0] * length, shape[2]), np.nan, np.float32)
     if len(further):
         merged = Repairs.count(Repair.MERGED, (rows.entities[code] for code in rows.codes[further].tolist()))
+        for column in range(shape[2]):
+            values[:, column] = group_means(rows.values[:, column], cells, shape[0] * length)
+    else:
+        merged = Repairs()
+        values[cells] = rows.values
     entities = tuple(store.topology[name] for name in rows.entities)
     return Panel(values.reshape(shape), plan.start, plan.interval_s, entities, rows.metrics), merged
 

@@ -19,7 +19,7 @@ from brownout.domain.verdicts import Said, Verdict
 from brownout.nightly.context import NightContext
 from brownout.nightly.diagnose import BatchDiagnosis
 from brownout.nightly.false_alarms import AlarmedIncidents, expected_per_day, suppress_expected
-from brownout.nightly.train import ENTITIES_A_SHARD, _evenly, fit_detector
+from brownout.nightly.train import ENTITIES_A_KIND, _evenly, fit_detector
 from brownout.settings import Settings
 from brownout.simulation import FleetSettings, simulate
 from brownout.simulation.fleet_dataset import write_dataset
@@ -134,7 +134,7 @@ def test_a_fleet_shows_what_each_of_its_entities_shows() -> None:
 
 
 def test_a_detector_learns_from_every_kind_a_few_entities_of_each(tmp_path: Path) -> None:
-    made = FleetSettings(hosts=2, vms=40, days=3, interval_s=1800, seed=1, faults=0)
+    made = FleetSettings(hosts=2, vms=72, days=3, interval_s=1800, seed=1, faults=0)
     write_dataset(simulate(made), tmp_path / "fleet", name="fleet")
     dataset = Dataset.open(tmp_path / "fleet")
     seen: dict[str, int] = {}
@@ -142,7 +142,7 @@ def test_a_detector_learns_from_every_kind_a_few_entities_of_each(tmp_path: Path
     for plan in _evenly(plan_shards(dataset, size=64)):
         seen[plan.kind] = seen.get(plan.kind, 0) + len(plan.entities)
     assert set(fitted.forests_) == {entity.kind for entity in dataset.topology}
-    assert (seen["vm"], seen["host"]) == (ENTITIES_A_SHARD, 2)
+    assert (seen["vm"], seen["host"]) == (ENTITIES_A_KIND, 2)
 
 
 def test_an_incident_without_a_metric_out_of_its_range_is_not_alarmed() -> None:

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from brownout.domain.errors import HistoryError
 from brownout.domain.metrics import Metric
-from brownout.store.history import samples_schema
+from brownout.domain.repairs import Repairs
+from brownout.store.history import samples_schema, write_samples
+from brownout.store.parquet import ROWS_A_GROUP
 from brownout.store.row_groups import RowGroups, files_holding, places_of
 
 SCHEMA = samples_schema([Metric.from_table("load", {"kind": "gauge"})])
@@ -71,7 +73,24 @@ def test_groups_from_places_hold_all_rows_of_what_is_asked(
     chosen = {name: places[name] for name in asked if name in places}
     condition = pads.field("entity").isin(asked)
     found = RowGroups(path).holding(chosen).to_table(filter=condition)
-    assert found["load"].equals(pads.dataset(str(path), schema=SCHEMA).to_table(filter=condition)["load"])
+    expected = pads.dataset(str(path), schema=SCHEMA).to_table(filter=condition)
+    assert found["time"].equals(expected["time"])
+    assert not chosen or found["load"].equals(expected["load"])
+
+
+def test_columns_without_a_value_in_the_chosen_groups_are_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "samples.parquet"
+    metrics = [Metric.from_table(name, {"kind": "gauge"}) for name in ("load", "latency", "unused")]
+    schema = samples_schema(metrics)
+    times = pa.array(np.arange(4)).cast(pa.timestamp("ms", "UTC"))
+    coded = pa.array(["a", "a", "b", "b"]).dictionary_encode()
+    values = ([1.0, 2.0, None, None], [None, None, None, float("nan")], [None] * 4)
+    columns = [pa.array(column, pa.float32()) for column in values]
+    pq.write_table(pa.table([times, coded, *columns], names=schema.names).cast(schema), path, row_group_size=2)
+    for asked, expected in ((["a"], ["load"]), (["b"], ["latency"]), (["a", "b"], ["load", "latency"]), (["c"], [])):
+        assert files_holding([path], asked, schema).to_table().column_names[2:] == expected
+        places = {name: {"a": (0, 1), "b": (2, 3)}[name] for name in asked if name in "ab"}
+        assert RowGroups(path).holding(places).to_table().column_names[2:] == expected
 
 
 def test_groups_without_the_places_or_the_names_are_left_alone(tmp_path: Path) -> None:
@@ -80,3 +99,20 @@ def test_groups_without_the_places_or_the_names_are_left_alone(tmp_path: Path) -
         (part,) = RowGroups(tmp_path / "a.parquet").holding(places).get_fragments()
         assert [group.id for group in part.row_groups] == groups
     assert RowGroups(tmp_path / "a.parquet").holding({}).count_rows() == 0
+
+
+def test_a_written_file_says_where_its_entities_are(tmp_path: Path) -> None:
+    """Kinds lie one after the other, and the names of one lie between those of another."""
+    path = tmp_path / "samples.parquet"
+    parts = []
+    for names in (["vm1"] * ROWS_A_GROUP + ["vm3"], ["vm2/console"] * ROWS_A_GROUP + ["vm4/console"]):
+        times = pa.array(np.arange(len(names))).cast(pa.timestamp("ms", "UTC"))
+        coded = pa.array(names, pa.string()).dictionary_encode()
+        load = pa.array(np.arange(len(names), dtype=np.float32))
+        parts.append((pa.table([times, coded, load], names=SCHEMA.names), Repairs()))
+    write_samples(path, SCHEMA, parts)
+    for asked, groups in (("vm1", [0]), ("vm3", [1]), ("vm2/console", [2]), ("vm4/console", [3]), ("vm2", [])):
+        found = files_holding([path], [asked], SCHEMA)
+        assert [group.id for part in found.get_fragments() for group in part.row_groups] == groups
+    table = files_holding([path], ["vm3", "vm4/console"], SCHEMA).to_table()
+    assert table["entity"].to_pylist() == ["vm3", "vm4/console"]

@@ -7,11 +7,10 @@ which says how unlike everything before a slot is.
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar, Self
-from zipfile import BadZipFile
 
 import numpy as np
 import skops.io
@@ -22,9 +21,9 @@ from brownout.detection.detector_settings import DetectorSettings
 from brownout.detection.features.feature_table import FEATURES, Features, entity_features
 from brownout.detection.forest.alarm_threshold import Threshold, fit_threshold
 from brownout.detection.forest.deduplication import deduplicated, new_alarms
-from brownout.detection.forest.forest_check import forest_fault
+from brownout.detection.forest.forest_check import READ_ERRORS, forest_bytes, read_forest
 from brownout.detection.forest.peak_tail import Tail, fit_tail
-from brownout.domain.errors import DataError, ModelError, NotFittedError, SettingsError
+from brownout.domain.errors import DataError, ModelError, NotFittedError
 from brownout.domain.findings import AnomalyScores
 from brownout.domain.panel import DAY_S, Float, Panel
 from brownout.numerics.rolling import rolling_mean
@@ -36,11 +35,6 @@ __all__ = ["Assessment", "Boundaries", "IsolationForestDetector", "TrainingSet"]
 
 FORMAT = 7
 BATCH = 200_000
-READ_ERRORS = (OSError, ValueError, KeyError, TypeError, AttributeError, SettingsError)
-"""What reading a card of any content may raise."""
-LARGEST_FOREST = 256 * 2**20
-TRUSTED = ["sklearn.tree._tree.Tree"]
-"""The only type beyond skops' own list that may be loaded; its indices are checked before use."""
 LEVEL_WEIGHTS = {"sample_largest": 0.1, "hour_largest": 0.1, "level_power": 0.1}
 NOVELTY_WEIGHTS = {
     **dict.fromkeys(("novelty_half", "novelty_3h_half", "volatility_novelty_half", "record_half"), 0.1),
@@ -266,7 +260,7 @@ class IsolationForestDetector:
             if card["format"] != FORMAT or tuple(card["features"]) != FEATURES:
                 msg = f"The detector in {folder} is of another release: its features are not those of this one."
                 raise ModelError(msg, remedy="Train again with this version of brownout.")
-            blobs = {kind: _blob(folder, facts["file"]) for kind, facts in card["kinds"].items()}
+            blobs = {kind: forest_bytes(folder, facts["file"]) for kind, facts in card["kinds"].items()}
         except READ_ERRORS as error:
             msg = f"{folder} holds no detector: {error}."
             raise ModelError(msg, remedy="Train again, or give the folder of a trained detector.") from error
@@ -288,7 +282,10 @@ class IsolationForestDetector:
         settings = DetectorSettings(**card["settings"])
         return cls(
             settings=settings,
-            forests_={kind: _forest(data, folder, settings.trees) for kind, data in blobs.items()},
+            forests_={
+                kind: read_forest(data, folder, features=len(FEATURES), trees=settings.trees)
+                for kind, data in blobs.items()
+            },
             thresholds_={kind: _boundaries(facts["boundaries"]) for kind, facts in card["kinds"].items()},
         )
 
@@ -296,7 +293,8 @@ class IsolationForestDetector:
 def _training_set(panel: Panel) -> TrainingSet:
     """Features of a panel without its first days, whose past is too short to expect anything."""
     warm = min(int(WARM_DAYS * DAY_S / panel.interval_s), panel.values.shape[1] // 3)
-    return TrainingSet(features=entity_features(panel, warm), interval_s=panel.interval_s, monitored=warm)
+    features = replace(entity_features(panel, warm), deviations=np.empty((len(panel.entities), 0, 0), np.float32))
+    return TrainingSet(features=features, interval_s=panel.interval_s, monitored=warm)
 
 
 def _boundaries(table: Mapping[str, Any]) -> Boundaries:
@@ -313,29 +311,6 @@ def _boundaries(table: Mapping[str, Any]) -> Boundaries:
         tail=None if tail is None else Tail(**{**tail, "highest": tuple(tail["highest"])}),
         monitored_days=table["monitored_days"],
     )
-
-
-def _blob(folder: Path, name: object) -> bytes:
-    """The bytes of a forest; raises ValueError where the card names anything but a file of moderate size beside it."""
-    path = folder / str(name)
-    if path.name != name or not path.is_file() or path.stat().st_size > LARGEST_FOREST:
-        msg = f"{name!r} is no file of a forest in this folder"
-        raise ValueError(msg)
-    return path.read_bytes()
-
-
-def _forest(data: bytes, folder: Path, trees: int) -> IsolationForest:
-    """The forest of a file, whose trees point only to nodes and features that there are."""
-    try:
-        forest = skops.io.loads(data, trusted=TRUSTED)
-    except (*READ_ERRORS, BadZipFile, EOFError, IndexError, ImportError, RuntimeError) as error:
-        msg = f"A forest in {folder} cannot be read: {error}."
-        raise ModelError(msg, remedy="Train again, or fetch the whole model again.") from error
-    fault = forest_fault(forest, features=len(FEATURES), trees=trees)
-    if fault:
-        msg = f"A forest in {folder} is damaged or was tampered with: {fault}."
-        raise ModelError(msg, remedy="Do not use this model: train again, or fetch it from where it was reviewed.")
-    return forest
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,13 +1,24 @@
 """Checks of a forest that was read from disk: scikit-learn follows its indices without looking where they lead."""
 
 import math
+from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
+import skops.io
 from sklearn.ensemble import IsolationForest
 from sklearn.tree import ExtraTreeRegressor
 
-__all__ = ["forest_fault"]
+from brownout.domain.errors import ModelError, SettingsError
+
+__all__ = ["READ_ERRORS", "forest_bytes", "forest_fault", "read_forest"]
+
+READ_ERRORS = (OSError, ValueError, KeyError, TypeError, AttributeError, SettingsError)
+"""What reading a card of any content may raise."""
+LARGEST = 256 * 2**20
+TRUSTED = ["sklearn.tree._tree.Tree"]
+"""The only type beyond skops' own list that may be loaded; its indices are checked before use."""
 
 LEAF = -1
 BY_TREE: dict[str, type[Any]] = {
@@ -17,6 +28,29 @@ BY_TREE: dict[str, type[Any]] = {
     "_average_path_length_per_tree": tuple,
 }
 """What a forest holds of each tree."""
+
+
+def forest_bytes(folder: Path, name: object) -> bytes:
+    """The bytes of a forest; raises ValueError where the card names anything but a file of moderate size beside it."""
+    path = folder / str(name)
+    if path.name != name or not path.is_file() or path.stat().st_size > LARGEST:
+        msg = f"{name!r} is no file of a forest in this folder"
+        raise ValueError(msg)
+    return path.read_bytes()
+
+
+def read_forest(data: bytes, folder: Path, *, features: int, trees: int) -> IsolationForest:
+    """The forest of a file, whose trees point only to nodes and features that there are; else a ModelError."""
+    try:
+        forest = skops.io.loads(data, trusted=TRUSTED)
+    except (*READ_ERRORS, BadZipFile, EOFError, IndexError, ImportError, RuntimeError) as error:
+        msg = f"A forest in {folder} cannot be read: {error}."
+        raise ModelError(msg, remedy="Train again, or fetch the whole model again.") from error
+    fault = forest_fault(forest, features=features, trees=trees)
+    if fault:
+        msg = f"A forest in {folder} is damaged or was tampered with: {fault}."
+        raise ModelError(msg, remedy="Do not use this model: train again, or fetch it from where it was reviewed.")
+    return forest
 
 
 def forest_fault(forest: object, *, features: int, trees: int) -> str:
