@@ -182,6 +182,11 @@ class Quality:
         Entities without a value in the window.
     by_peers
         Entities of less than a day of past that are forecast by their peers too.
+    judged_from
+        From when on each entity is judged that has no day of past yet, and no peers that have one: until then only
+        what is beyond a limit is alarmed.
+    seldom
+        Seconds between two samples of each entity that is measured more seldom than the slot of the data.
     """
 
     repairs: Annotated[
@@ -191,6 +196,8 @@ class Quality:
     coverage: Mapping[str, Number]
     silent: tuple[str, ...]
     by_peers: tuple[str, ...] = ()
+    judged_from: Mapping[str, Instant] = field(default_factory=dict)
+    seldom: Mapping[str, Seconds] = field(default_factory=dict)
 
 
 ChartsBySeries = Annotated[

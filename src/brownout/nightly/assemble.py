@@ -16,6 +16,7 @@ from brownout.nightly.forecast import ShardForecast
 from brownout.nightly.freshness import SilentIncidents, only_future, silent_entities, silent_incidents
 from brownout.nightly.plan import plan_breaches
 from brownout.nightly.score_shard import ShardResult
+from brownout.numerics.slots import days
 from brownout.reporting.charts import latency_chart
 from brownout.store.as_of import StoreAsOf
 from brownout.store.history import History
@@ -24,6 +25,9 @@ __all__ = ["assemble_night"]
 
 FORECAST_CHARTS = 24
 """Forecasts that a report shows: those of breaches first, then those nearest to their limits."""
+DAY = days(1)
+SELDOM = 2
+"""Slots between two samples from which something is measured more seldom than the slot."""
 INCIDENT_CHARTS = 24
 """Incidents whose charts a report shows: open ones first, then the worst."""
 
@@ -141,9 +145,20 @@ def _quality(context: NightContext, shards: Sequence[ShardResult]) -> Quality:
     spans, window = context.store.spans(), context.span.window
     silent = [e.id for e in context.topology if e.id not in spans or spans[e.id].last < window]
     by_peers = {name for shard in shards if shard.forecast for name in shard.forecast.by_peers}
+    rhythms = {name: rhythm for shard in shards for name, rhythm in shard.silent.rhythm_s.items()}
     return Quality(
         by_peers=tuple(sorted(by_peers)),
+        judged_from=_judged_from(context),
+        seldom={name: s for name, s in sorted(rhythms.items()) if s >= SELDOM * spans[name].interval_s},
         repairs=repairs,
         coverage={name: present[name] / slots[name] for name in sorted(slots) if slots[name]},
         silent=tuple(np.unique(silent).tolist()),
     )
+
+
+def _judged_from(context: NightContext) -> dict[str, np.datetime64]:
+    """When entities without a day of past will have one, of kinds of which nobody has one."""
+    end, topology = context.span.end, context.topology
+    spans = {name: span for name, span in context.store.spans().items() if span.last + DAY > end}
+    judged = {topology[name].kind for name, span in spans.items() if span.first + DAY <= end}
+    return {name: span.first + DAY for name, span in sorted(spans.items()) if topology[name].kind not in judged}

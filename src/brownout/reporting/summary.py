@@ -240,9 +240,19 @@ def _other_sentences(night: Night) -> list[str]:
     if night.suppressed:
         number = len(night.suppressed)
         sentences.append(f"{_count(number, 'episode')} {_are(number)} not alarmed, for stated reasons.")
+    sentences += _young(night)
     if night.quality.silent:
         sentences.append(f"{_count(len(night.quality.silent), 'entity')} sent no data in the window.")
     return sentences
+
+
+def _young(night: Night) -> list[str]:
+    """Until when new entities are judged by limits only."""
+    young = night.quality.judged_from
+    if not young:
+        return []
+    what = f"{_count(len(young), 'entity')} {_are(len(young))} too new to be judged by anything but limits"
+    return [f"{what} until {clock(max(young.values()))} UTC."]
 
 
 def _at_risk(night: Night, ongoing: Sequence[Diagnosis]) -> set[str]:

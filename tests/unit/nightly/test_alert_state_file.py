@@ -1,6 +1,7 @@
 """State file and feedback ledger: written by the one codec, read from the last release too, never a traceback."""
 
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -140,3 +141,20 @@ def test_a_file_without_end_is_refused_in_words(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr("brownout.store.plain_json.read_bytes.__kwdefaults__", {"most": 999})
     with pytest.raises(DataError, match="no file of at most 999 bytes"):
         read_alert_state(workspace)
+
+
+def test_what_several_say_at_once_is_all_kept(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    made = night()
+    many = tuple(replace(made.episodes[0], id=f"e{number}") for number in range(24))
+    write_alert_state(workspace, replace(made, episodes=many, suppressed=(), diagnoses=()))
+    children = []
+    for part in range(4):
+        child = os.fork()
+        if not child:
+            for episode in many[part::4]:
+                give_feedback(workspace, episode.id, Said.FALSE, hours(24))
+            os._exit(0)
+        children.append(child)
+    assert {os.waitpid(child, 0)[1] for child in children} == {0}
+    assert len(read_alert_state(workspace).verdicts) == 24

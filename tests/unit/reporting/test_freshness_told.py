@@ -62,3 +62,14 @@ def test_a_report_without_freshness_is_read_and_shown() -> None:
     document = json.loads(report_json(report_of(night())))
     assert document["freshness"] is None
     assert np.datetime64(document["created"][:-1]) == np.datetime64(night().created, "s")
+
+
+def test_what_is_too_new_and_what_is_measured_seldom_is_said() -> None:
+    made = night()
+    quality = replace(made.quality, judged_from={"kvm1": hours(30), "kvm2": hours(31)}, seldom={"kvm1": 1800.0})
+    report = report_of(replace(made, quality=quality))
+    said = "2 entities are too new to be judged by anything but limits until Tue 17 Mar 07:00 UTC."
+    assert said in report.summary.sentences
+    assert "too new to be judged" in render_html(report)
+    for text in (render_html(report), render_markdown(report)):
+        assert "kvm1 (every 30 min)" in text

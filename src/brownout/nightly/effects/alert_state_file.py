@@ -1,7 +1,9 @@
 """The state file: episodes of the last night and what people said about them, kept in the output folder."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import Any, Literal
 
@@ -102,24 +104,35 @@ def give_feedback(workspace: Workspace, name: str, said: Said, at: np.datetime64
 
     Raises DataError where nothing of that name is known.
     """
-    state = read_alert_state(workspace)
-    episodes = _named(state, name)
-    standing = {verdict.episode.id: verdict.said for verdict in state.verdicts}
-    lines = [LedgerLine(at=at, said=said, episode=e) for e in episodes if standing.get(e.id) is not said]
-    _append(workspace.ledger, lines)
+    with _alone(workspace.ledger):
+        state = read_alert_state(workspace)
+        episodes = _named(state, name)
+        standing = {verdict.episode.id: verdict.said for verdict in state.verdicts}
+        lines = [LedgerLine(at=at, said=said, episode=e) for e in episodes if standing.get(e.id) is not said]
+        _append(workspace.ledger, lines)
     return episodes
 
 
 def take_back(workspace: Workspace, name: str, at: np.datetime64) -> tuple[Episode, ...]:
     """Take back what was said about an episode or an incident; raises DataError where nothing was."""
-    state = read_alert_state(workspace)
-    names = state.incidents.get(name, (name,))
-    judged = tuple(verdict.episode for verdict in state.verdicts if verdict.episode.id in names)
-    if not judged:
-        msg = f"Nothing has been said about episode {name!r}."
-        raise DataError(msg, remedy="See `brownout feedback --list` for what has been.")
-    _append(workspace.ledger, [LedgerLine(at=at, said=UNDO, episode=episode) for episode in judged])
+    with _alone(workspace.ledger):
+        state = read_alert_state(workspace)
+        names = state.incidents.get(name, (name,))
+        judged = tuple(verdict.episode for verdict in state.verdicts if verdict.episode.id in names)
+        if not judged:
+            msg = f"Nothing has been said about episode {name!r}."
+            raise DataError(msg, remedy="See `brownout feedback --list` for what has been.")
+        _append(workspace.ledger, [LedgerLine(at=at, said=UNDO, episode=episode) for episode in judged])
     return judged
+
+
+@contextmanager
+def _alone(ledger: Path) -> Iterator[None]:
+    """One writer of the ledger at a time: the next one waits, and adds to what the one before wrote."""
+    ledger.parent.mkdir(parents=True, exist_ok=True)
+    with ledger.with_suffix(".lock").open("w") as file:
+        flock(file, LOCK_EX)
+        yield
 
 
 def _named(state: AlertState, name: str) -> tuple[Episode, ...]:

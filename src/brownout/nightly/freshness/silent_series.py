@@ -31,12 +31,15 @@ class FellSilent:
         Time just after the last slot with any sample of each entity.
     regular
         Entities that are, or were, measured regularly.
+    rhythm_s
+        Seconds between two samples of the metric that each of them has most often.
     series
         By entity, metrics that fell silent, each with the time just after its last slot.
     """
 
     last: Mapping[str, np.datetime64] = field(default_factory=dict)
     regular: frozenset[str] = frozenset()
+    rhythm_s: Mapping[str, float] = field(default_factory=dict)
     series: Mapping[str, Mapping[str, np.datetime64]] = field(default_factory=dict)
 
 
@@ -49,7 +52,7 @@ def fell_silent(panel: Panel, at: np.datetime64) -> FellSilent:
     """Series whose last sample lies further before ``at`` than their own rhythm lets expect."""
     now = int(np.ceil((at - panel.start) / panel.step))
     last: dict[str, np.datetime64] = {}
-    regular: set[str] = set()
+    rhythm_s: dict[str, float] = {}
     series: dict[str, dict[str, np.datetime64]] = {}
     for name, values in zip(panel.entity_ids, panel.values, strict=True):
         known = np.isfinite(values)
@@ -57,7 +60,8 @@ def fell_silent(panel: Panel, at: np.datetime64) -> FellSilent:
         for metric, column in zip(panel.metric_names, known.T, strict=True):
             slots = np.flatnonzero(column)
             if len(slots) >= LEAST_SAMPLES and _is_regular(slots):
-                regular.add(name)
+                rhythm = float(np.median(np.diff(slots))) * panel.interval_s
+                rhythm_s[name] = min(rhythm, rhythm_s.get(name, rhythm))
                 if _is_news(slots, now, panel.interval_s):
                     own[metric] = panel.start + (int(slots[-1]) + 1) * panel.step
         measured = np.flatnonzero(known.any(axis=1))
@@ -65,7 +69,7 @@ def fell_silent(panel: Panel, at: np.datetime64) -> FellSilent:
             last[name] = panel.start + (int(measured[-1]) + 1) * panel.step
         if own:
             series[name] = own
-    return FellSilent(last=last, regular=frozenset(regular), series=series)
+    return FellSilent(last=last, regular=frozenset(rhythm_s), rhythm_s=rhythm_s, series=series)
 
 
 def _is_regular(slots: Index) -> bool:

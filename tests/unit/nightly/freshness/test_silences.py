@@ -197,3 +197,11 @@ def test_nothing_past_is_told_as_a_forecast() -> None:
     assert only_future([BREACH], replace(FRESH, at=END + 2 * STEP)) == ()
     assert only_future([BREACH], replace(FRESH, stale=True)) == ()
     assert only_future([BREACH], replace(FRESH, silences=(Silence(entity="b1", since=END, expected="removed"),))) == ()
+
+
+def test_the_rhythm_of_each_entity_is_that_of_its_most_frequent_metric() -> None:
+    store = fleet({}, seldom={"kvm1": range(0, SLOTS, 3)})
+    parts = [fell_silent(read_shard(store, plan).panel, END) for plan in plan_shards(store)]
+    rhythms = {name: rhythm for part in parts for name, rhythm in part.rhythm_s.items()}
+    assert rhythms.pop("kvm1") == 900
+    assert set(rhythms.values()) == {300}
