@@ -98,9 +98,14 @@ class _Fleet:
         ended = dict(self._long_ago)
         for part in self.found:
             for name, metrics in part.series.items():
-                if max(metrics.values()) == part.last[name]:
+                if max(metrics.values()) == part.last[name] and self._is_late(part, name, part.last[name]):
                     ended[name] = part.last[name]
         return ended
+
+    def _is_late(self, part: FellSilent, name: str, since: np.datetime64) -> bool:
+        """Whether something was silent for long before the time that is judged, not only before the clock."""
+        silent = (self.at - since) / np.timedelta64(1, "s")
+        return bool(silent > longest_usual_silence(part.rhythm_s.get(name, 0.0)))
 
     def silences(self) -> tuple[Silence, ...]:
         """Entities, each with what fell silent below it, then metrics of entities that go on."""
@@ -187,6 +192,8 @@ class _Fleet:
                 if name in self.ended or any(above in self.ended for above in self.topology.ancestors(name)):
                     continue
                 for since in Counter(metrics.values()):
+                    if not self._is_late(part, name, since):
+                        continue
                     own = tuple(sorted(metric for metric, last in metrics.items() if last == since))
                     told.append(self._metrics_silence(name, since, own))
         return told

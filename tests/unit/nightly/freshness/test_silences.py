@@ -161,6 +161,7 @@ def test_telemetry_that_stopped_as_a_whole_is_stale_and_no_host_is_blamed() -> N
     freshness, incidents = judged(fleet({}), at=END + np.timedelta64(20, "D"))
     assert freshness.stale
     assert freshness.age_s == pytest.approx(20 * 86400, rel=1e-3)
+    assert freshness.silences == ()
     assert incidents.diagnoses == ()
 
 
@@ -205,3 +206,9 @@ def test_the_rhythm_of_each_entity_is_that_of_its_most_frequent_metric() -> None
     rhythms = {name: rhythm for part in parts for name, rhythm in part.rhythm_s.items()}
     assert rhythms.pop("kvm1") == 900
     assert set(rhythms.values()) == {300}
+
+
+def test_what_had_stopped_before_everything_stopped_is_named_alone() -> None:
+    freshness, _ = judged(fleet(dead("kvm2", *below("kvm2"))), at=END + np.timedelta64(20, "D"))
+    assert freshness.stale
+    assert [(silence.entity, silence.since) for silence in freshness.silences] == [("kvm2", END - 3 * HOUR * STEP)]
