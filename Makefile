@@ -20,11 +20,11 @@ $(STAMP): constraints.txt pyproject.toml
 demo: $(STAMP)  ## simulate a small fleet, run the nightly flow on it, show where the report is
 	$(BIN)/brownout demo --out $(OUT)
 
-test: $(STAMP)  ## run the tests, a file of them on each of two processes at a time
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+test: $(STAMP)  ## run the tests on two processes, a file or a group that shares a fixture on each at a time
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 coverage: $(STAMP)  ## run the tests and say which lines none of them reaches
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov --cov-report term:skip-covered --cov-report xml
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder --cov --cov-report term:skip-covered --cov-report xml
 
 lint: $(STAMP)  ## style, types and import contracts
 	$(BIN)/ruff check .

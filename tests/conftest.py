@@ -1,10 +1,16 @@
 """What several suites share: small real and made-up data sets."""
 
+import os
 import subprocess
 import sys
+import sysconfig
 import time
-from collections.abc import Callable, Sequence
+import venv
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from functools import partial
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +19,15 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import settings
 
+from brownout.cli import main
+from brownout.detection.detector_settings import DetectorSettings
+from brownout.nightly import train
+
 # A busy machine is no failure, and a test that fails here must fail everywhere.
 settings.register_profile("brownout", deadline=None, derandomize=True)
 settings.load_profile("brownout")
 
+ROOT = Path(__file__).parents[1]
 Write = Callable[..., Path]
 
 
@@ -52,6 +63,24 @@ def write_dataset(tmp_path: Path) -> Write:
     return write
 
 
+HEAVY = ("demo", "tests/integration/test_influxdb1_night.py", "tests/behaviour/test_night.py")
+"""Groups that take longest: they go first, so that no process waits for another one at the end."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One process runs a file, with its fixtures; all tests that look at the demo are one group more."""
+    for item in items:
+        group = "demo" if "installed" in getattr(item, "fixturenames", ()) else item.nodeid.split("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: _rank(item.get_closest_marker("xdist_group")))
+
+
+def _rank(group: pytest.Mark | None) -> int:
+    name = "" if group is None else group.args[0]
+    return HEAVY.index(name) if name in HEAVY else len(HEAVY)
+
+
 @dataclass(frozen=True)
 class Ran:
     """A finished command and its output folder."""
@@ -63,7 +92,7 @@ class Ran:
 
 
 def brownout(*arguments: str | Path, cwd: Path | None = None, expect: int = 0) -> subprocess.CompletedProcess[str]:
-    """Run the command line as a user does."""
+    """Run the command line as a user does, in a process of its own."""
     program = Path(sys.executable).with_name("brownout")
     done = subprocess.run(
         [program, *map(str, arguments)], capture_output=True, text=True, check=False, cwd=cwd, timeout=540
@@ -72,10 +101,56 @@ def brownout(*arguments: str | Path, cwd: Path | None = None, expect: int = 0) -
     return done
 
 
+def invoke(*arguments: str | Path, expect: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run the command line in this process: where the process is not what is tested, its imports cost seconds."""
+    command = ["brownout", *map(str, arguments)]
+    stdout, stderr = StringIO(), StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(stdout), redirect_stderr(stderr):
+        patch.setattr(sys, "argv", command)
+        with pytest.raises(SystemExit) as ended:
+            main()
+    done = subprocess.CompletedProcess(command, int(ended.value.code or 0), stdout.getvalue(), stderr.getvalue())
+    assert done.returncode == expect, done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def small_forests() -> Iterator[None]:
+    """Detectors of 20 trees for a module whose tests ask for no accuracy: storing 100 takes most of a small night."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "DetectorSettings", partial(DetectorSettings, trees=20))
+        yield
+
+
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    """The demo, run once for all tests that look at what it leaves behind."""
-    out = tmp_path_factory.mktemp("demo") / "out"
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built by the back end that is installed here."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT]
+    subprocess.run(command, check=True, capture_output=True)
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="session")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program of the wheel in an environment of its own, which sees the dependencies of this one and no clone."""
+    folder = tmp_path_factory.mktemp("installed") / "venv"
+    venv.create(folder, symlinks=True)
+    command = [sys.executable, "-m", "pip", "--python", folder, "install", "--quiet", "--no-deps", "--no-index", wheel]
+    subprocess.run(command, check=True, capture_output=True)
+    packages, here = (sysconfig.get_path("purelib", vars={"base": str(base)}) for base in (folder, sys.prefix))
+    (Path(packages) / "dependencies.pth").write_text(f"{here}\n")
+    return folder / "bin" / "brownout"
+
+
+@pytest.fixture(scope="session")
+def demo(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """The demo of the wheel in another folder, run once for all tests that look at what it leaves behind."""
+    elsewhere = tmp_path_factory.mktemp("demo")
+    known = {key: value for key, value in os.environ.items() if key not in {"PYTHONPATH", "VIRTUAL_ENV"}}
     started = time.monotonic()
-    done = brownout("demo", "--out", out)
-    return Ran(out, done.stdout, done.stderr, time.monotonic() - started)
+    done = subprocess.run(
+        [installed, "demo", "--out", "out"], cwd=elsewhere, env=known, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return Ran(elsewhere / "out", done.stdout, done.stderr, time.monotonic() - started)

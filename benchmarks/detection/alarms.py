@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.evaluate.evaluate_alarms import judge_alarms
 from brownout.evaluate.own_nights import own_nights
 from brownout.evaluate.replay import nights_of
@@ -26,7 +27,12 @@ def main(folders: Sequence[str]) -> None:
         dataset = Dataset.open(Path(folder))
         whole = NightSpan.of(dataset, settings)
         nights = tuple(nights_of(dataset, settings, whole.first + (whole.end - whole.first) * LEARNED))
-        print(json.dumps({"fleet": folder, **judge_alarms(dataset, own_nights(dataset, settings, nights))}), flush=True)
+        print(
+            json.dumps(
+                {"fleet": folder, **judge_alarms(dataset, own_nights(dataset, settings, nights), Knowledge.load())}
+            ),
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

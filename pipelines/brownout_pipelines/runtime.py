@@ -20,6 +20,7 @@ from brownout_pipelines.temporary_server import (
     ServerEndedError,
     TemporaryServer,
     crash_dead_runs,
+    forget_old_runs,
     remove_database,
     temporary_server,
 )
@@ -151,6 +152,7 @@ def _start(state: Path, stack: ExitStack) -> str:
     if not any(name in os.environ for name in OWN_DATABASE):
         with suppress(httpx.HTTPError):  # only the record of an earlier run is at stake
             crash_dead_runs(server.url)
+            forget_old_runs(server.url)
     logging.getLogger("prefect.flow_runs").addFilter(_is_no_link)
     return server.url
 

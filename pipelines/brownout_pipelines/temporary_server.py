@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
@@ -20,6 +21,7 @@ __all__ = [
     "ServerEndedError",
     "TemporaryServer",
     "crash_dead_runs",
+    "forget_old_runs",
     "remove_database",
     "temporary_server",
 ]
@@ -28,6 +30,8 @@ LOG = "server.log"
 DATABASE = "prefect.db"
 LARGEST_DATABASE = 32_000_000
 """Bytes after which the record of past runs starts anew: about a hundred nights."""
+KEPT_DAYS = 30
+"""Days after which the record of a run is removed."""
 SERVER_ENVIRONMENT = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
 STOP_S = 10.0
 OWN_DATABASE = ("PREFECT_SERVER_DATABASE_CONNECTION_URL", "PREFECT_API_DATABASE_CONNECTION_URL")
@@ -140,4 +144,15 @@ def crash_dead_runs(url: str) -> int:
         runs = client.post("/flow_runs/filter", json=unfinished).raise_for_status().json()
         for run in runs:
             client.post(f"/flow_runs/{run['id']}/set_state", json=crashed).raise_for_status()
+    return len(runs)
+
+
+def forget_old_runs(url: str, *, now: datetime | None = None) -> int:
+    """Remove the record of runs that began more than 30 days before now (UTC); returns how many."""
+    before = (now or datetime.now(UTC)) - timedelta(days=KEPT_DAYS)
+    old = {"flow_runs": {"expected_start_time": {"before_": before.isoformat()}}, "limit": 200}
+    with httpx.Client(base_url=url, trust_env=False, timeout=30.0) as client:
+        runs = client.post("/flow_runs/filter", json=old).raise_for_status().json()
+        for run in runs:
+            client.delete(f"/flow_runs/{run['id']}").raise_for_status()
     return len(runs)

@@ -338,6 +338,6 @@ def load_settings(path: Path | None = None, **overrides: object) -> Settings:
     try:
         return Settings(**(table | overrides))
     except ValidationError as error:
-        found = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
-        msg = f"The settings{f' in {path}' if path else ''} cannot be used: {found}."
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
+        msg = f"The settings{f' in {path}' if path else ''} cannot be used: {problems}."
         raise SettingsError(msg, remedy="Correct or remove the keys named.") from None

@@ -20,6 +20,10 @@ from brownout.simulation.fleet_dataset import write_dataset
 
 NAB = Path(__file__).parents[1] / "data" / "nab-aws"
 QUICK = {"train_steps": 20}
+SILENT, NEWCOMER = 1, 2
+"""Rows of guests: one that says nothing any more, one that is new."""
+
+pytestmark = pytest.mark.usefixtures("small_forests")
 
 
 def night(dataset: Path, out: Path, **forecast: object) -> dict[str, object]:
@@ -38,6 +42,9 @@ def night(dataset: Path, out: Path, **forecast: object) -> dict[str, object]:
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("fleet") / "small"
     made = simulate(FleetSettings(hosts=2, vms=6, days=9, interval_s=300, seed=5, faults=2, only_causes=("HW-01",)))
+    panel = made.panels["vm"]
+    panel.values[SILENT, panel.values.shape[1] // 2 :] = np.nan
+    panel.values[NEWCOMER, :-24] = np.nan  # two hours of past
     write_dataset(made, folder, name="small")
     return folder
 
@@ -46,6 +53,12 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def fleet_night(fleet: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object]]:
     out = tmp_path_factory.mktemp("night")
     return out, night(fleet, out)
+
+
+def again(night: tuple[Path, dict[str, object]], folder: Path) -> Path:
+    """A copy of a finished night's folder: what a test runs once more need not be trained once more."""
+    shutil.copytree(night[0], folder)
+    return folder
 
 
 def test_a_real_slice_without_consoles_has_no_console_part(tmp_path: Path) -> None:
@@ -65,17 +78,15 @@ def test_a_fleet_gets_everything(fleet_night: tuple[Path, dict[str, object]]) ->
 
 
 def test_a_breach_of_console_latency_names_the_loads_that_drive_it(
-    fleet: Path, fleet_night: tuple[Path, dict[str, object]]
+    fleet: Path, fleet_night: tuple[Path, dict[str, object]], tmp_path: Path
 ) -> None:
     """Watched again with a limit that busy hours reach."""
-    out, _ = fleet_night
     echo = pq.read_table(fleet / "samples.parquet", columns=["console_echo_ms"])["console_echo_ms"].to_numpy()
     limit = float(np.nanquantile(echo, 0.9))
     settings = load_settings(dataset=fleet, forecast=QUICK | {"limits": {"console_echo_ms": limit}})
-    again = out.parent / "again"
-    shutil.copytree(out, again)
-    open_job(settings, again).run()
-    report = json.loads((again / "report" / "report.json").read_text())
+    out = again(fleet_night, tmp_path / "out")
+    open_job(settings, out).run()
+    report = json.loads((out / "report" / "report.json").read_text())
     coming = [breach for breach in report["breaches"] if breach["metric"] == "console_echo_ms"]
     assert coming
     fleet_ids = {"kvm01", "kvm02", *(breach["entity"].split("/")[0] for breach in coming)}
@@ -113,35 +124,6 @@ def test_a_window_of_maintenance_takes_an_incident_out_of_the_night(
     inside = [e for e in report["episodes"] if incident["start"] <= e["start"] < incident["end"]]
     assert inside == []
     assert any(incident["start"] <= e["start"] < incident["end"] for e in first["episodes"])  # type: ignore[attr-defined]
-
-
-def test_a_second_night_reads_only_the_last_week_again_and_registers_a_new_version(fleet: Path, tmp_path: Path) -> None:
-    job = open_job(load_settings(dataset=fleet, forecast=QUICK), tmp_path)
-    assert job.sync().slices == 2
-    job.train()
-    first = job.log_trainings()
-    assert job.sync().slices == 1
-    job.train()
-    second = job.log_trainings()
-    assert [record.uri.rsplit("/", 1)[1] for record in (*first, *second)] == ["1", "1", "2", "2"]
-
-
-def test_limits_of_the_settings_win(fleet: Path, tmp_path: Path) -> None:
-    report = night(fleet, tmp_path, limits={"console_update_ms": 1.0})
-    chronic = {item["metric"] for item in report["chronic"]}  # type: ignore[attr-defined]
-    assert "console_update_ms" in chronic
-
-
-def test_a_silent_entity_and_one_that_is_forecast_by_its_peers_are_named(tmp_path: Path) -> None:
-    made = simulate(FleetSettings(hosts=2, vms=4, days=9, interval_s=300, seed=5))
-    panel = made.panels["vm"]
-    panel.values[1, panel.values.shape[1] // 2 :] = np.nan
-    panel.values[2, :-24] = np.nan  # two hours of past
-    write_dataset(made, tmp_path / "fleet", name="silent")
-    report = night(tmp_path / "fleet", tmp_path / "out")
-    assert report["quality"]["silent"] == ["vm002"]  # type: ignore[index]
-    assert report["quality"]["by_peers"] == ["vm003"]  # type: ignore[index]
-    assert "forecast by their peers too: vm003" in (tmp_path / "out" / "report" / "report.md").read_text()
 
 
 @pytest.mark.parametrize("interval", [60, 3600])
@@ -189,6 +171,10 @@ def test_a_night_as_of_a_time_is_that_of_a_fleet_that_ends_there(
     shutil.copytree(fleet, cut)
     before = pc.less(table["time"], pa.scalar(then.astype(object), pa.timestamp("ms", "UTC")))
     pq.write_table(table.filter(before), cut / "samples.parquet")
+    later = set(pc.unique(table["entity"]).to_pylist()) - set(pc.unique(table.filter(before)["entity"]).to_pylist())
+    assert later == {"vm003"}
+    listed = (fleet / "entities.csv").read_text().splitlines(keepends=True)
+    (cut / "entities.csv").write_text("".join(line for line in listed if line.split(",")[0] not in later))
     reports = []
     for name, dataset, as_of in (("whole", fleet, then), ("short", cut, None)):
         folder = tmp_path / name
@@ -201,30 +187,66 @@ def test_a_night_as_of_a_time_is_that_of_a_fleet_that_ends_there(
         assert reports[0][key] == reports[1][key], key
 
 
-def test_what_fails_beside_the_night_is_told_and_the_report_is_there(fleet: Path, tmp_path: Path) -> None:
-    influx = {"url": "http://127.0.0.1:9", "version": 1, "timeout_s": 1, "budget_s": 1}
-    job = open_job(load_settings(dataset=fleet, forecast=QUICK, tracking={"uri": "http://127.0.0.1:9"}), tmp_path)
-    job.sync()
+def test_a_silent_entity_and_one_that_is_forecast_by_its_peers_are_named(
+    fleet_night: tuple[Path, dict[str, object]],
+) -> None:
+    out, report = fleet_night
+    assert report["quality"]["silent"] == ["vm002"]  # type: ignore[index]
+    assert report["quality"]["by_peers"] == ["vm003"]  # type: ignore[index]
+    assert "forecast by their peers too: vm003" in (out / "report" / "report.md").read_text()
+
+
+def test_limits_of_the_settings_win(fleet: Path, fleet_night: tuple[Path, dict[str, object]], tmp_path: Path) -> None:
+    out = again(fleet_night, tmp_path / "out")
+    open_job(load_settings(dataset=fleet, forecast=QUICK | {"limits": {"console_update_ms": 1.0}}), out).run()
+    report = json.loads((out / "report" / "report.json").read_text())
+    assert "console_update_ms" in {item["metric"] for item in report["chronic"]}
+    assert "console_update_ms" not in {item["metric"] for item in fleet_night[1]["chronic"]}  # type: ignore[attr-defined]
+
+
+def test_a_second_night_reads_only_the_last_week_again_and_registers_a_new_version(
+    fleet: Path, fleet_night: tuple[Path, dict[str, object]], tmp_path: Path
+) -> None:
+    settings = load_settings(dataset=fleet, forecast=QUICK)
+    assert open_job(settings, tmp_path / "fresh").sync().slices == 2
+    job = open_job(settings, again(fleet_night, tmp_path / "out"))
+    assert job.sync().slices == 1
+    first = [record["uri"] for record in fleet_night[1]["models"]]  # type: ignore[attr-defined]
     job.train()
-    broken = replace(job, services=open_job(load_settings(influxdb=influx), tmp_path).services)
+    second = [record.uri for record in job.log_trainings()]
+    assert [uri.rsplit("/", 1)[1] for uri in (*first, *second)] == ["1", "1", "2", "2"]
+
+
+def test_what_fails_beside_the_night_is_told_and_the_report_is_there(
+    fleet: Path, fleet_night: tuple[Path, dict[str, object]], tmp_path: Path
+) -> None:
+    out = again(fleet_night, tmp_path / "out")
+    shutil.rmtree(out / "report")
+    (out / "episodes.json").unlink()
+    away = {"uri": "http://127.0.0.1:9"}
+    influx = {"url": "http://127.0.0.1:9", "version": 1, "timeout_s": 1, "budget_s": 1}
+    job = open_job(load_settings(dataset=fleet, forecast=QUICK, tracking=away), out)
+    job.train(only_if_due=True)
+    broken = replace(job, services=open_job(load_settings(influxdb=influx), out).services)
     page = broken.run()
     assert page.exists()
     assert [outcome.effect for outcome in broken.effects.failures] == ["write back"]
     assert broken.effects.exit_code == 1
-    assert (tmp_path / "episodes.json").exists()
+    assert (out / "episodes.json").exists()
 
 
 def test_a_second_night_on_the_same_data_trains_nothing_and_one_with_other_settings_does(
-    fleet: Path, tmp_path: Path
+    fleet: Path, fleet_night: tuple[Path, dict[str, object]], tmp_path: Path
 ) -> None:
-    job = open_job(load_settings(dataset=fleet, forecast=QUICK), tmp_path)
-    job.sync()
-    trained = job.train()
-    assert job.train(only_if_due=True) == trained
-    other = open_job(load_settings(dataset=fleet, forecast=QUICK | {"limits": {"console_update_ms": 90.0}}), tmp_path)
+    out = again(fleet_night, tmp_path / "out")
+    job = open_job(load_settings(dataset=fleet, forecast=QUICK), out)
+    written = {path: path.stat().st_mtime_ns for path in (out / "models").rglob("*")}
+    trained = job.train(only_if_due=True)
+    assert {path: path.stat().st_mtime_ns for path in (out / "models").rglob("*")} == written
+    other = open_job(load_settings(dataset=fleet, forecast=QUICK | {"limits": {"console_update_ms": 90.0}}), out)
     forecaster, detector = other.train(only_if_due=True)
     assert forecaster.parameters["start"] == "champion"
     assert forecaster != trained[0]
     assert detector == trained[1]
     (job.workspace.detector / "detector.json").write_text("{")
-    assert open_job(job.settings, tmp_path).train(only_if_due=True)[1].trained_to == trained[1].trained_to
+    assert open_job(job.settings, out).train(only_if_due=True)[1].trained_to == trained[1].trained_to

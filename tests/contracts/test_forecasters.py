@@ -219,7 +219,7 @@ def test_training_with_ramps_makes_a_steady_rise_go_on() -> None:
     leak.values[:, origin - 24 : origin + 1, 0] += np.linspace(0, 30, 25, dtype=np.float32)
 
     def rise(share: float) -> float:
-        settings = replace(TINY, steps=400, hidden=32, augmented_share=share)
+        settings = replace(TINY, steps=150, augmented_share=share)
         forecaster = LstmForecaster(settings).fit([history])
         before, after = (forecaster.predict(ForecastRequest(panel, [origin], HORIZON)) for panel in (usual, leak))
         rows = [i for i, series in enumerate(after.series) if series.metric == "cpu_pct"]

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from uuid import uuid4
 
 import psutil
 import pytest
@@ -64,6 +65,23 @@ def servers(state: Path) -> list[psutil.Process]:
     return found
 
 
+def add_old_run(state: Path) -> str:
+    """A run of years ago beside those that are there; returns its id."""
+    name = str(uuid4())
+    with sqlite3.connect(state / "prefect.db") as database:
+        database.execute("create temp table copy as select * from flow_run limit 1")
+        times = "expected_start_time = '2020-01-01 00:00:00.000000', created = '2020-01-01 00:00:00.000000'"
+        database.execute(f"update copy set id = ?, state_type = 'COMPLETED', state_id = null, {times}", (name,))
+        database.execute("insert into flow_run select * from copy")
+    assert name in ids(state)
+    return name
+
+
+def ids(state: Path) -> set[str]:
+    with sqlite3.connect(state / "prefect.db") as database:
+        return {row[0] for row in database.execute("select id from flow_run")}
+
+
 def states(state: Path) -> list[str]:
     with sqlite3.connect(state / "prefect.db") as database:
         return [row[0] for row in database.execute("select state_type from flow_run order by created")]
@@ -82,29 +100,27 @@ def test_a_killed_run_takes_its_server_along_and_the_next_one_says_that_it_crash
         time.sleep(0.2)
     assert servers(state) == []
     assert states(state) == ["RUNNING"]
+    old = add_old_run(state)
     again = started(state, 0)
     said, talk = again.communicate()
     assert said == "at work\n6\n", talk
     for word in ("Traceback", "Error", "Warning", "View at"):
         assert word not in talk
     assert states(state) == ["CRASHED", "COMPLETED"]
+    assert old not in ids(state), "a run of more than 30 days ago is forgotten"
     assert servers(state) == []
     assert {path.name for path in state.parent.iterdir()} == {"prefect"}
 
 
-def test_neither_a_home_nor_a_way_past_the_proxy_is_needed(tmp_path: Path) -> None:
-    run = started(
-        tmp_path / "prefect", 0, HOME="/proc/none", http_proxy="http://127.0.0.1:9", all_proxy="http://[::1]:9"
-    )
+def test_neither_a_home_nor_a_way_past_the_proxy_nor_a_whole_database_is_needed(tmp_path: Path) -> None:
+    state = tmp_path / "prefect"
+    state.mkdir()
+    (state / "prefect.db").write_bytes(b"not a database" * 1000)
+    run = started(state, 0, HOME="/proc/none", http_proxy="http://127.0.0.1:9", all_proxy="http://[::1]:9")
     said, talk = run.communicate()
     assert said == "at work\n6\n", talk
     assert "Traceback" not in talk
-
-
-def test_a_damaged_database_is_made_anew(tmp_path: Path) -> None:
-    (tmp_path / "prefect.db").write_bytes(b"not a database" * 1000)
-    said, talk = started(tmp_path, 0).communicate()
-    assert said == "at work\n6\n", talk
+    assert states(state) == ["COMPLETED"]
 
 
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def apprise_channels(settings: AlertSettings) -> list[AppriseChannel]:
     urls = [url.get_secret_value() for url in settings.apprise]
     if settings.apprise_file is not None:
         urls += _read(settings.apprise_file)
-    return [AppriseChannel(place, url, budget_s=settings.budget_s) for place, url in enumerate(urls, 1)]
+    return [AppriseChannel(number, url, budget_s=settings.budget_s) for number, url in enumerate(urls, 1)]
 
 
 def _read(path: Path) -> list[str]:

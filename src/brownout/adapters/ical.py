@@ -31,11 +31,11 @@ class IcalEvents:
     def open(cls, path: Path, zone: tzinfo) -> Self:
         """Read and try a file; raises SettingsError naming it and what is wrong with it."""
         try:
-            found = cls(_read(path, path.stat().st_mtime_ns), zone)
-            found.between(np.datetime64("2026-01-01", "ms"), np.datetime64("2027-01-01", "ms"))
+            events = cls(_read(path, path.stat().st_mtime_ns), zone)
+            events.between(np.datetime64("2026-01-01", "ms"), np.datetime64("2027-01-01", "ms"))
         except (OSError, ValueError) as error:
             raise SettingsError(f"The calendar {path} cannot be read: {error}.", remedy=REMEDY) from error
-        return found
+        return events
 
     def between(self, start: np.datetime64, end: np.datetime64) -> Sequence[tuple[np.datetime64, np.datetime64]]:
         """Spans of events that overlap start to end (exclusive), UTC, in order; each whole."""

@@ -83,7 +83,9 @@ class Store:
         """Old files of runs that the store does not know, and old stores that were set aside."""
         from mlflow.entities import ViewType
 
-        everywhere = [found.experiment_id for found in _pages(self.client.search_experiments, view_type=ViewType.ALL)]
+        everywhere = [
+            experiment.experiment_id for experiment in _pages(self.client.search_experiments, view_type=ViewType.ALL)
+        ]
         known = {run.info.run_id for run in self._runs(everywhere)}
         for folder in self.artifacts.iterdir() if self.artifacts.is_dir() else ():
             is_run = len(folder.name) == 32 and HEX_DIGITS.issuperset(folder.name)

@@ -62,8 +62,8 @@ def prepare_store(database: Path, artifacts: Path) -> tuple[str, ...]:
         database.parent.mkdir(parents=True, exist_ok=True)
         with _alone(database.parent):
             if not _has_content(database):
-                with _new_store(database, artifacts) as made:
-                    _install(made, database)
+                with _new_store(database, artifacts) as fresh:
+                    _install(fresh, database)
             elif not is_whole(database):
                 notes.append(_mend(database, artifacts))
     return (*notes, *_follow_move(database, artifacts))
@@ -136,8 +136,8 @@ def _mend(database: Path, artifacts: Path) -> str:
             if upgraded is not None:
                 kept = _install(upgraded, database, keep_old=True)
                 return f"{database.name} had an older or half-made schema and was completed; the old file is {kept}."
-    with _new_store(database, artifacts) as made:
-        kept = _install(made, database, keep_old=True)
+    with _new_store(database, artifacts) as fresh:
+        kept = _install(fresh, database, keep_old=True)
     return (
         f"{database.name} could not be used (damaged, or half made when a run was killed): made anew, kept as {kept}."
     )
@@ -155,10 +155,10 @@ def _new_store(database: Path, artifacts: Path) -> Iterator[Path]:
     """A new store in a folder of its own."""
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    with _workshop(database) as made:
-        store = SqlAlchemyStore(sqlite_uri(made), artifacts.resolve().as_uri())
+    with _workshop(database) as fresh:
+        store = SqlAlchemyStore(sqlite_uri(fresh), artifacts.resolve().as_uri())
         store.engine.dispose()
-        yield made
+        yield fresh
 
 
 @contextmanager
@@ -195,7 +195,7 @@ def _workshop(database: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _install(made: Path, database: Path, *, keep_old: bool = False) -> str:
+def _install(fresh: Path, database: Path, *, keep_old: bool = False) -> str:
     """Put a finished file in its place, atomically; returns the name under which the old one is kept.
 
     A journal belongs to the file that it was written for, and goes aside before a new file takes that name.
@@ -206,7 +206,7 @@ def _install(made: Path, database: Path, *, keep_old: bool = False) -> str:
             database.with_name(database.name + suffix).rename(f"{aside}{suffix}")
     if keep_old:
         _link(database, aside)
-    made.replace(database)
+    fresh.replace(database)
     sync_folder(database.parent)
     return aside.name
 
@@ -231,17 +231,17 @@ def _follow_move(database: Path, artifacts: Path) -> tuple[str, ...]:
     """Point addresses of artifacts to where the folder is now; the schema must be current."""
     here = artifacts.resolve().as_uri()
     with closing(_connect(database)) as connection, connection:
-        places = [str(row[0]) for row in connection.execute("select artifact_location from experiments")]
-        old = {place for uri in places if (place := _root(uri, artifacts.name)) not in {None, here}}
-        for place in old:
+        locations = [str(row[0]) for row in connection.execute("select artifact_location from experiments")]
+        old = {location for uri in locations if (location := _root(uri, artifacts.name)) not in {None, here}}
+        for location in old:
             for table, column in ((table, column) for table, columns in ADDRESSES.items() for column in columns):
                 connection.execute(
                     f"update {table} set {column} = ? || substr({column}, ?) "  # noqa: S608 - names from above
                     f"where {column} = ? or substr({column}, 1, ?) = ?",
-                    (here, len(place) + 1, place, len(place) + 1, f"{place}/"),
+                    (here, len(location) + 1, location, len(location) + 1, f"{location}/"),
                 )
     return tuple(
-        f"The output folder was moved or copied: addresses below {place} now lie below {here}." for place in old
+        f"The output folder was moved or copied: addresses below {location} now lie below {here}." for location in old
     )
 
 
@@ -249,5 +249,5 @@ def _root(uri: str, name: str) -> str | None:
     """The part of an address that ends in a folder's name."""
     if not uri.startswith("file://") or f"/{name}" not in uri:
         return None
-    root, found, rest = uri.rpartition(f"/{name}")
-    return f"{root}{found}" if not rest or rest.startswith("/") else None
+    root, separator, rest = uri.rpartition(f"/{name}")
+    return f"{root}{separator}" if not rest or rest.startswith("/") else None

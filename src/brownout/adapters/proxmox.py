@@ -67,11 +67,16 @@ class _Cluster:
         node, number = str(guest["node"]), int(guest["vmid"])
         path = f"/nodes/{quote(node, safe='')}/qemu/{number}"
         name = str(guest.get("name") or number)
-        found = VNC.search(str(self._ask("GET", f"{path}/config").get("args", "")))
-        if found:
-            host = (nodes.get(node) or node) if found[1] in EVERYWHERE else found[1].strip("[]")
+        vnc_option = VNC.search(str(self._ask("GET", f"{path}/config").get("args", "")))
+        if vnc_option:
+            host = (nodes.get(node) or node) if vnc_option[1] in EVERYWHERE else vnc_option[1].strip("[]")
             return Target(
-                protocol="vnc", transport="tcp", host=host, port=5900 + int(found[2]), domain_name=name, hypervisor=node
+                protocol="vnc",
+                transport="tcp",
+                host=host,
+                port=5900 + int(vnc_option[2]),
+                domain_name=name,
+                hypervisor=node,
             )
 
         async def access() -> Access:

@@ -159,8 +159,8 @@ class MlflowTracker:
         """An address in a folder that was moved, as it is now."""
         if self.folder is None or not source.startswith("file://"):
             return source
-        _, found, rest = unquote(urlsplit(source).path).rpartition(f"/{ARTIFACTS}/")
-        return (self.artifacts_folder / rest).as_uri() if found else source
+        _, separator, rest = unquote(urlsplit(source).path).rpartition(f"/{ARTIFACTS}/")
+        return (self.artifacts_folder / rest).as_uri() if separator else source
 
     def _client(self) -> "MlflowClient":
         import_mlflow()
@@ -177,9 +177,9 @@ class MlflowTracker:
 
         known = client.get_experiment_by_name(self.experiment)
         if known is None:
-            place = None if self.uri.startswith("http") else self.artifacts_folder.resolve().as_uri()
+            location = None if self.uri.startswith("http") else self.artifacts_folder.resolve().as_uri()
             try:
-                return str(client.create_experiment(self.experiment, artifact_location=place)), ()
+                return str(client.create_experiment(self.experiment, artifact_location=location)), ()
             except MlflowException as error:  # another training made it meanwhile
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from brownout.cli.app import TIMES, Config, DatasetArgument, Out, evaluate, moment
+from brownout.cli.app import TIMES, Config, DatasetArgument, KnowledgeFolder, Out, evaluate, moment
 from brownout.cli.talk import progress_bars
 
 if TYPE_CHECKING:
     from brownout.domain.ports import SampleStore
     from brownout.settings import Settings
+    from brownout.store.dataset import Dataset
 
 __all__ = ["EpisodesFrom", "detect", "diagnose", "forecast", "night", "warnings"]
 
@@ -37,12 +38,12 @@ def forecast(  # noqa: PLR0913 - the protocol has this many knobs
     model: Annotated[
         str | None, typer.Option(help="A stored model (folder or MLflow URI) instead of training.")
     ] = None,
+    knowledge: KnowledgeFolder = None,
 ) -> None:
     """Train on what lies before the test share, predict it, write predictions.parquet and scores.json."""
     from brownout.bootstrap import model_folder
     from brownout.evaluate.evaluate_forecast import ForecastEvaluation, evaluate_forecast
     from brownout.settings import load_settings
-    from brownout.store.dataset import Dataset
 
     options = ForecastEvaluation(
         horizon=horizon,
@@ -52,17 +53,16 @@ def forecast(  # noqa: PLR0913 - the protocol has this many knobs
         model=None if model is None else model_folder(model, out, load_settings()),
     )
     with progress_bars() as progress:
-        _show(evaluate_forecast(Dataset.open(dataset), out, options, progress))
+        _show(evaluate_forecast(_dataset(dataset, knowledge), out, options, progress))
 
 
 @evaluate.command()
-def detect(dataset: DatasetArgument, *, out: Out) -> None:
+def detect(dataset: DatasetArgument, *, out: Out, knowledge: KnowledgeFolder = None) -> None:
     """Score every sample before it is learned, write scores.parquet and scores.json."""
     from brownout.evaluate.evaluate_detect import evaluate_detect
-    from brownout.store.dataset import Dataset
 
     with progress_bars() as progress:
-        _show(evaluate_detect(Dataset.open(dataset), out, progress))
+        _show(evaluate_detect(_dataset(dataset, knowledge), out, progress, site=knowledge))
 
 
 @evaluate.command()
@@ -74,17 +74,20 @@ def diagnose(
     episodes: Annotated[
         EpisodesFrom, typer.Option(help="Spans to diagnose: as labelled, or found by our own detection.")
     ] = EpisodesFrom.LABELLED,
+    knowledge: KnowledgeFolder = None,
 ) -> None:
     """Rank causes of the labelled incidents, write ranking.parquet and scores.json."""
+    from brownout.diagnosis.knowledge.knowledge_base import Knowledge
     from brownout.evaluate.evaluate_diagnose import evaluate_diagnose
     from brownout.evaluate.evaluate_own import evaluate_own
-    from brownout.store.dataset import Dataset
+    from brownout.settings import Settings
 
+    labelled = _dataset(dataset, knowledge)
     with progress_bars() as progress:
         if episodes is EpisodesFrom.OWN:
-            _show(evaluate_own(Dataset.open(dataset), out, delay, progress))
+            _show(evaluate_own(labelled, out, delay, progress, settings=Settings(knowledge=knowledge)))
         else:
-            _show(evaluate_diagnose(Dataset.open(dataset), out, delay, progress))
+            _show(evaluate_diagnose(labelled, out, delay, progress, knowledge=Knowledge.load(knowledge)))
 
 
 NightsOption = Annotated[int | None, typer.Option(min=1, help="Nights, a day apart; default: the last 7.")]
@@ -139,9 +142,7 @@ def warnings(  # noqa: PLR0913 - the protocol has this many knobs
 
 def _replayed(fleet: Path, config: Path | None, train_steps: int | None) -> tuple["SampleStore", "Settings"]:
     """The samples and the settings of a replay; a folder with a history.json is a history."""
-    from brownout.domain.metrics import Catalogue
     from brownout.settings import load_settings
-    from brownout.store.dataset import Dataset
     from brownout.store.history import History
 
     settings = load_settings(config)
@@ -151,7 +152,15 @@ def _replayed(fleet: Path, config: Path | None, train_steps: int | None) -> tupl
     for folder in (fleet, fleet / "history"):
         if (folder / "history.json").exists():
             return History.open(folder), settings
-    return Dataset.open(fleet, catalogue=Catalogue.load(settings.knowledge)), settings
+    return _dataset(fleet, settings.knowledge), settings
+
+
+def _dataset(folder: Path, site: Path | None) -> "Dataset":
+    """A dataset folder, with the metrics that a site has added."""
+    from brownout.domain.metrics import Catalogue
+    from brownout.store.dataset import Dataset
+
+    return Dataset.open(folder, catalogue=Catalogue.load(site))
 
 
 def _show(scores: Mapping[str, object]) -> None:

@@ -187,23 +187,23 @@ class Topology:
 
     def ancestors(self, entity: str, time: np.datetime64 | None = None) -> tuple[str, ...]:
         """Ids of all ancestors, from the parent upwards; where parents form a cycle each is named once."""
-        found: list[str] = []
+        above: list[str] = []
         parent = self[entity].parent_at(time)
-        while parent and parent not in found and parent != entity:
-            found.append(parent)
+        while parent and parent not in above and parent != entity:
+            above.append(parent)
             parent = self[parent].parent_at(time)
-        return tuple(found)
+        return tuple(above)
 
     def descendants(self, entity: str) -> tuple[str, ...]:
         """Ids of everything below, breadth first."""
-        found: list[str] = []
+        below: list[str] = []
         queue = list(self.children.get(entity, ()))
         while queue:
             child = queue.pop(0)
-            if child not in found and child != entity:
-                found.append(child)
+            if child not in below and child != entity:
+                below.append(child)
                 queue.extend(self.children.get(child, ()))
-        return tuple(found)
+        return tuple(below)
 
     def root(self, entity: str, time: np.datetime64 | None = None) -> str:
         """The topmost ancestor, usually the host; the entity itself where it has none."""

@@ -11,14 +11,13 @@ from brownout.store.dataset import Dataset
 __all__ = ["judge_alarms"]
 
 
-def judge_alarms(dataset: Dataset, nights: OwnNights) -> dict[str, object]:
+def judge_alarms(dataset: Dataset, nights: OwnNights, knowledge: Knowledge) -> dict[str, object]:
     """Faults and artefacts, found and alarmed, what was missed, and what is false; on a healthy fleet all is."""
-    knowledge = Knowledge.load()
     harmless = {rule.id for rule in knowledge.causes.values() if rule.artefact}
     faults = [incident for incident in dataset.incidents if incident.cause not in harmless]
     return {
         **alarm_scores(nights.tracks, nights.alarms(), dataset.incidents, dataset.topology, harmless),
         "false_incidents": len(unfounded(nights.diagnoses, faults, dataset.topology)),
         "episodes": len(nights.found),
-        "suppressed": dict(Counter(one.why.value for one in nights.suppressed)),
+        "suppressed": dict(Counter(quiet.why.value for quiet in nights.suppressed)),
     }

@@ -29,6 +29,7 @@ from brownout.evaluation.volume import volume_under_pr
 from brownout.ingest.clean import clean
 from brownout.nightly.night_span import NightSpan
 from brownout.settings import Settings
+from brownout.site_knowledge import load_definitions
 from brownout.store.atomic import atomic_path
 from brownout.store.dataset import Dataset
 from brownout.store.plain_json import write_json
@@ -75,13 +76,14 @@ class _Course:
         return TrainingSet(features=self.features.between(warm, last), interval_s=self.panel.interval_s, monitored=warm)
 
 
-def evaluate_detect(
+def evaluate_detect(  # noqa: PLR0913 - the protocol has this many knobs
     dataset: Dataset,
     out: Path,
     progress: Progress = no_progress,
     *,
     settings: DetectorSettings | None = None,
     most_warm: int | None = None,
+    site: Path | None = None,
 ) -> dict[str, object]:
     """Write ``scores.parquet`` (entity, time, score, alarm) and ``scores.json``; returns the scores.
 
@@ -90,7 +92,8 @@ def evaluate_detect(
     the first 15 % of every series, at most ``most_warm`` slots, and again on the way.
 
     Where a diagnosis is possible, the test is also gone through night after night as the product does: ``alarm`` marks
-    the episodes that are alarmed in the end, without artefacts and outliers, and ``alarms`` judges them.
+    the episodes that are alarmed in the end, without artefacts and outliers, and ``alarms`` judges them. ``site`` is a
+    folder of a site's own metrics, rules and causes.
     """
     started = time.monotonic()
     settings = settings or DetectorSettings()
@@ -101,7 +104,8 @@ def evaluate_detect(
         for course in _courses(dataset, plan, most_warm):
             judged += _judge(dataset, course, detectors)
         progress("detect", (done + 1) / len(plans))
-    nights = _nights(dataset, progress) if can_be_diagnosed(dataset) else None
+    definitions = load_definitions(site)
+    nights = _nights(dataset, site, progress) if can_be_diagnosed(dataset, definitions.catalogue) else None
     if nights is not None:
         judged = _with_alarms(judged, nights)
     _write(out / "scores.parquet", judged)
@@ -115,7 +119,7 @@ def evaluate_detect(
     if dataset.anomalies:
         result["scores"] = _against(judged, dataset.anomalies)
     if nights is not None:
-        result["alarms"] = judge_alarms(dataset, nights)
+        result["alarms"] = judge_alarms(dataset, nights, definitions.knowledge)
     elif dataset.incidents:
         tracks = [AlarmTrack(j.entity, j.interval_s, j.times.astype("datetime64[ms]"), j.alarms) for j in judged]
         result["incidents"] = incident_scores(tracks, dataset.incidents, dataset.topology)
@@ -152,7 +156,7 @@ def _evenly(dataset: Dataset) -> set[str]:
     for members in kinds.values():
         usual = max(sum(slots for _, slots in members) // len(members), 1)
         count = min(max(LEARNED_SLOTS // usual, 1), len(members))
-        chosen |= {members[place][0] for place in np.linspace(0, len(members) - 1, count).astype(int)}
+        chosen |= {members[index][0] for index in np.linspace(0, len(members) - 1, count).astype(int)}
     return chosen
 
 
@@ -160,8 +164,8 @@ def _courses(dataset: Dataset, plan: ShardPlan, most_warm: int | None) -> list[_
     """Features of a shard, series of equal span together; what has nothing before or in its test is left out."""
     panel = read_shard(dataset, plan).panel
     spans: dict[tuple[int, int], list[int]] = {}
-    seen = np.logical_or.reduce(np.isfinite(panel.values), axis=2)
-    for row, marks in enumerate(seen):
+    measured = np.logical_or.reduce(np.isfinite(panel.values), axis=2)
+    for row, marks in enumerate(measured):
         slots = np.flatnonzero(marks)
         if len(slots):
             spans.setdefault((int(slots[0]), int(slots[-1]) + 1), []).append(row)
@@ -206,13 +210,13 @@ def _at_samples(course: _Course, entity: str, times: Times, scores: Float, alarm
     origin = int(panel.start.astype("datetime64[ms]").astype(np.int64))
     slot = (times - origin) // (panel.interval_s * 1000) - course.edges[0]
     kept = (slot >= 0) & (slot < len(scores))
-    places = slot[kept]
-    return _Judged(entity, panel.interval_s, times[kept], np.nan_to_num(scores[places]), alarms[places])
+    slots = slot[kept]
+    return _Judged(entity, panel.interval_s, times[kept], np.nan_to_num(scores[slots]), alarms[slots])
 
 
-def _nights(dataset: Dataset, progress: Progress) -> OwnNights:
+def _nights(dataset: Dataset, site: Path | None, progress: Progress) -> OwnNights:
     """What the product's own nights find from the test start on."""
-    settings = Settings()
+    settings = Settings(knowledge=site)
     whole = NightSpan.of(dataset, settings)
     warm = whole.first + (whole.end - whole.first) * WARM_SHARE
     first = warm if dataset.test_start is None else dataset.test_start

@@ -31,15 +31,21 @@ Ranking = tuple[Incident, list[Cause]]
 
 
 def evaluate_diagnose(
-    dataset: Dataset, out: Path, delay_s: float = 0.0, progress: Progress = no_progress
+    dataset: Dataset,
+    out: Path,
+    delay_s: float = 0.0,
+    progress: Progress = no_progress,
+    *,
+    knowledge: Knowledge | None = None,
 ) -> dict[str, object]:
     """Write ``ranking.parquet`` (incident, rank, entity, cause, probability) and ``scores.json``; returns the scores.
 
     ``delay_s`` pretends that detection came so many seconds after the true start. Where all labels are families of
     causes, a cause's family is the answer. Beside the incidents the healthy spans before them are diagnosed.
+    ``knowledge`` is that of a site; default: what ships.
     """
     started = time.monotonic()
-    judging = Judging.of(dataset)
+    judging = Judging.of(dataset, knowledge or Knowledge.load())
     diagnoser, panels = Diagnoser(judging.knowledge), GroupPanels(dataset)
     rankings: list[Ranking] = []
     healthy: list[bool] = []
@@ -77,14 +83,14 @@ class Judging:
     coarse: bool
 
     @classmethod
-    def of(cls, dataset: Dataset) -> Self:
+    def of(cls, dataset: Dataset, knowledge: Knowledge) -> Self:
         """Raises DataError where there is nothing to judge by."""
         if not dataset.incidents:
             raise DataError(
                 f"{dataset.name} has no incidents.",
                 remedy="Add incidents.csv, or judge what is found by itself: --episodes own.",
             )
-        return cls(dataset, Knowledge.load(), all(incident.cause in FAMILIES for incident in dataset.incidents))
+        return cls(dataset, knowledge, all(incident.cause in FAMILIES for incident in dataset.incidents))
 
     def answers(self, diagnosis: Diagnosis | None) -> list[Cause]:
         """The ranking of a diagnosis; none where nothing was found."""

@@ -59,25 +59,25 @@ def evaluate_night(  # noqa: PLR0913 - the protocol has this many knobs
     started = time.monotonic()
     settings = settings or Settings()
     truth = FolderTruth.of(store, Knowledge.load(settings.knowledge))
-    found = _Told()
+    tables = _Told()
     times = night_times(store, number=nights, first=first)
     for night in replay_nights(store, settings, times, calendar=truth.calendar, progress=progress):
-        found.add(night)
-    write_rows(out / "told.parquet", found.told, TOLD)
-    write_rows(out / "episodes.parquet", found.episodes, EPISODES)
-    write_rows(out / "warnings.parquet", found.warnings, WARNINGS)
+        tables.add(night)
+    write_rows(out / "told.parquet", tables.told, TOLD)
+    write_rows(out / "episodes.parquet", tables.episodes, EPISODES)
+    write_rows(out / "warnings.parquet", tables.warnings, WARNINGS)
     result: dict[str, object] = {
         "nights": [str(time) for time in times],
         "guests": guests_of(store),
-        "days_searched": round(found.days, 2),
-        "lines_a_night": round(len({(r["night"], r["incident"]) for r in found.told if r["alarmed"]}) / len(times), 2),
+        "days_searched": round(tables.days, 2),
+        "lines_a_night": round(len({(r["night"], r["incident"]) for r in tables.told if r["alarmed"]}) / len(times), 2),
     }
     if truth.night is not None:
-        told, episodes = frame(found.told, TOLD), frame(found.episodes, EPISODES)
-        result |= judged_incidents(told, episodes, truth.night, times, guests=guests_of(store), days=found.days)
+        told, episodes = frame(tables.told, TOLD), frame(tables.episodes, EPISODES)
+        result |= judged_incidents(told, episodes, truth.night, times, guests=guests_of(store), days=tables.days)
     result["warnings"] = judged_warnings(
-        frame(found.warnings, WARNINGS),
-        crossings_of(store, found.metrics, truth),
+        frame(tables.warnings, WARNINGS),
+        crossings_of(store, tables.metrics, truth),
         np.array(times, "datetime64[ms]"),
         guests=guests_of(store),
         horizon_s=settings.forecast.steps * settings.forecast.step_minutes * 60.0,
@@ -145,26 +145,26 @@ def judged_incidents(  # noqa: PLR0913 - what an incident list is judged by
     }
 
 
-def _lost(one: Lost) -> dict[str, object]:
-    incident = one.label.incident
+def _lost(lost: Lost) -> dict[str, object]:
+    incident = lost.label.incident
     return {
         "incident": incident.id, "cause": incident.cause, "entity": incident.entity, "start": str(incident.start),
-        "end": str(incident.end), "fate": one.fate.value, "night": str(one.night), "said": one.said,
+        "end": str(incident.end), "fate": lost.fate.value, "night": str(lost.night), "said": lost.said,
     }  # fmt: skip
 
 
 def _still_open(judged: JudgedNights) -> list[dict[str, object]]:
     """Answers whose state is wrong: told as going on though over, or as over though going on."""
-    found = []
+    episodes = []
     for row in judged.pairs[judged.pairs["line"] >= 0].to_dict("records"):
         label, line = judged.labels[row["incident"]], judged.lines.iloc[row["line"]]
         night = np.datetime64(row["night"], "ms")
         over = judged.limits.over(label, night)
         if over is not None and bool(line["open"]) == over:
-            found.append(
+            episodes.append(
                 {
                     "incident": label.incident.id, "cause": label.incident.cause, "told": str(line["cause"]),
                     "night": str(night), "end": str(label.incident.end), "told_open": bool(line["open"]),
                 }
             )  # fmt: skip
-    return found
+    return episodes

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.findings import UNKNOWN, Cause, Diagnosis
 from brownout.domain.ports import Progress, no_progress
 from brownout.evaluate.evaluate_diagnose import Judging, write_rankings
@@ -46,29 +47,32 @@ def evaluate_own(
         "false": false_causes(own.diagnoses, dataset.incidents, dataset.topology, span),
     }
     if any(incident.start >= span[0] for incident in dataset.incidents):
-        result |= _against_truth(dataset, [*own.diagnoses, *own.artefacts], span[0], out)
+        judging = Judging.of(dataset, Knowledge.load(settings.knowledge))
+        result |= _against_truth(judging, [*own.diagnoses, *own.artefacts], span[0], out)
     write_json(out / "scores.json", result)
     return result
 
 
-def _against_truth(dataset: Dataset, found: Sequence[Diagnosis], first: np.datetime64, out: Path) -> dict[str, object]:
+def _against_truth(
+    judging: Judging, diagnoses: Sequence[Diagnosis], first: np.datetime64, out: Path
+) -> dict[str, object]:
     """Scores over all faults from the first night on, and over those found alone; artefacts should be left quiet."""
-    judging = Judging.of(dataset)
+    dataset = judging.dataset
     harmless = {rule.id for rule in judging.knowledge.causes.values() if rule.artefact}
     incidents = [incident for incident in dataset.incidents if incident.start >= first]
-    judged = match(found, [i for i in incidents if i.cause not in harmless], dataset.topology)
+    judged = match(diagnoses, [i for i in incidents if i.cause not in harmless], dataset.topology)
     rankings = [(pair.incident, judging.answers(pair.diagnosis)) for pair in judged]
     write_rankings(out / "ranking.parquet", rankings)
-    seen = [ranking for ranking in rankings if ranking[1]]
+    detected = [ranking for ranking in rankings if ranking[1]]
     late = [abs(pair.diagnosis.start - pair.incident.start) for pair in judged if pair.diagnosis is not None]
-    artefacts = match(found, [i for i in incidents if i.cause in harmless], dataset.topology)
+    artefacts = match(diagnoses, [i for i in incidents if i.cause in harmless], dataset.topology)
     return {
         "artefacts": len(artefacts),
         "artefacts_given_a_fault": sum(p.diagnosis is not None and _is_fault(p.diagnosis.top) for p in artefacts),
-        "found": round(len(seen) / len(rankings), 4) if rankings else None,
+        "found": round(len(detected) / len(rankings), 4) if rankings else None,
         "span_starts_off_s": float(np.median(late) / np.timedelta64(1000, "ms")) if late else None,
         **judging.scores(rankings),
-        "of_those_found": judging.scores(seen)["scores"],
+        "of_those_found": judging.scores(detected)["scores"],
     }
 
 

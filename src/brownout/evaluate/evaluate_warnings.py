@@ -60,13 +60,13 @@ def evaluate_warnings(  # noqa: PLR0913 - the protocol has this many knobs
     settings = settings or Settings()
     truth = FolderTruth.of(store, Knowledge.load(settings.knowledge))
     times = night_times(store, number=nights, first=first)
-    found = _Warned()
+    tables = _Warned()
     for done, (context, origin) in enumerate(_origins(store, settings, times, every_h, truth.calendar)):
-        found.add(context, origin)
+        tables.add(context, origin)
         progress("origins", (done + 1) / (len(times) * max(round(24 / every_h), 1)))
-    write_rows(out / "warnings.parquet", found.own, ORIGINS)
-    write_rows(out / "peers.parquet", found.peers, PEER_ROWS)
-    result = _judged(found, store, truth)
+    write_rows(out / "warnings.parquet", tables.own, ORIGINS)
+    write_rows(out / "peers.parquet", tables.peers, PEER_ROWS)
+    result = _judged(tables, store, truth)
     result["seconds"] = round(time.monotonic() - started, 1)
     write_json(out / "scores.json", result)
     return result
@@ -127,18 +127,18 @@ class _Warned:
                 yield name, warning_rows(warn(whole, coarse, known, self.horizon_s), origin, "origin")
 
 
-def _judged(found: _Warned, store: SampleStore, truth: FolderTruth) -> dict[str, object]:
-    crossed = crossings_of(store, found.metrics, truth)
-    origins = np.array(found.origins, "datetime64[ms]")
-    own, peers = frame(found.own, ORIGINS), frame(found.peers, PEER_ROWS)
+def _judged(tables: _Warned, store: SampleStore, truth: FolderTruth) -> dict[str, object]:
+    crossed = crossings_of(store, tables.metrics, truth)
+    origins = np.array(tables.origins, "datetime64[ms]")
+    own, peers = frame(tables.own, ORIGINS), frame(tables.peers, PEER_ROWS)
     result: dict[str, object] = {
         "origins": len(origins),
-        **judged_warnings(own, crossed, origins, guests=guests_of(store), horizon_s=found.horizon_s),
+        **judged_warnings(own, crossed, origins, guests=guests_of(store), horizon_s=tables.horizon_s),
     }
     table = {
         name: _overall(
             judged_warnings(
-                peers[peers["peer"] == name], crossed, origins, guests=guests_of(store), horizon_s=found.horizon_s
+                peers[peers["peer"] == name], crossed, origins, guests=guests_of(store), horizon_s=tables.horizon_s
             )
         )
         for name in PEERS
@@ -191,7 +191,9 @@ def _weeks_ahead(lines: pd.DataFrame, crossed: Crossed) -> dict[str, int]:
     true = wrong = 0
     for line in likely.to_dict("records"):
         night, series = _utc(line["night"]), (line["entity"], line["metric"])
-        own = any((one.entity, one.metric) == series and one.time > night for one in crossed.crossings)
+        own = any(
+            (crossing.entity, crossing.metric) == series and crossing.time > night for crossing in crossed.crossings
+        )
         over = night + np.timedelta64(round(line["horizon_s"] * 1000), "ms")
         last = over if pd.isna(line["latest"]) else _utc(line["latest"])
         true += own

@@ -37,10 +37,12 @@ class GroupPanels:
 
 def _trimmed(panel: Panel) -> Panel:
     """From the first to the last slot with any value."""
-    seen = np.flatnonzero(np.isfinite(panel.values).any(axis=(0, 2)))
-    if not len(seen):
+    measured = np.flatnonzero(np.isfinite(panel.values).any(axis=(0, 2)))
+    if not len(measured):
         return panel
-    return panel.between(panel.start + seen[0] * panel.step, panel.start + (seen[-1] + 1) * panel.step).measured()
+    return panel.between(
+        panel.start + measured[0] * panel.step, panel.start + (measured[-1] + 1) * panel.step
+    ).measured()
 
 
 def window_of(incident: Incident, dataset: Dataset, delay_s: float) -> IncidentWindow:

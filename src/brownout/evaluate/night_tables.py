@@ -46,8 +46,8 @@ def told_rows(night: Replayed) -> list[Row]:
     """Incidents of the report, alarmed, and harmless things that it explains without an alarm."""
     told = night.result.night
     ranks: dict[str, int] = {}
-    for place, action in enumerate(report_of(told).first, 1):
-        ranks.setdefault(action.about, place)
+    for rank, action in enumerate(report_of(told).first, 1):
+        ranks.setdefault(action.about, rank)
     quiet = [diagnosis for batch in night.result.batches for diagnosis in batch.artefacts]
     return [
         *(row for diagnosis in told.diagnoses for row in _told(night, diagnosis, told.episodes, ranks, alarmed=True)),
@@ -61,7 +61,7 @@ def _quiet_id(diagnosis: Diagnosis) -> str:
 
 
 def _quiet_episodes(night: Replayed) -> list[Episode]:
-    return [one.episode for one in night.result.night.suppressed]
+    return [quiet.episode for quiet in night.result.night.suppressed]
 
 
 def _told(

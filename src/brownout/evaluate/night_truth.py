@@ -95,7 +95,7 @@ class Crossed:
 
 def crossings_of(store: SampleStore, metrics: Mapping[str, Metric], truth: FolderTruth) -> Crossed:
     """All crossings of the limits of ``metrics``: those stated, and before these those that the samples show."""
-    found: list[Crossing] = []
+    crossings: list[Crossing] = []
     series: set[tuple[str, str]] = set()
     for shard in shards(store):
         panel = shard.panel
@@ -103,11 +103,11 @@ def crossings_of(store: SampleStore, metrics: Mapping[str, Metric], truth: Folde
         for column, name in enumerate(panel.metric_names):
             if metrics[name].is_limited:
                 series |= {(panel.entity_ids[row], name) for row in np.flatnonzero(measured[:, column]).tolist()}
-        found += measured_crossings(panel, [metrics[name] for name in panel.metric_names])
+        crossings += measured_crossings(panel, [metrics[name] for name in panel.metric_names])
     if truth.stated is not None:
-        found = [*(one for one in found if one.time < truth.stated_from), *truth.stated]
+        crossings = [*(crossing for crossing in crossings if crossing.time < truth.stated_from), *truth.stated]
     return Crossed(
-        crossings=tuple(found),
+        crossings=tuple(crossings),
         series=tuple(sorted(series)),
         since=min(span.first for span in store.spans().values()),
         known_until=truth.known_until,

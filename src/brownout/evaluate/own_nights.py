@@ -45,7 +45,7 @@ class OwnNights:
     @property
     def alarmed(self) -> tuple[Episode, ...]:
         """Episodes that raise an alarm."""
-        muted = {one.episode.id for one in self.suppressed}
+        muted = {quiet.episode.id for quiet in self.suppressed}
         return tuple(episode for episode in self.found if episode.id not in muted)
 
     def alarms(self) -> tuple[AlarmTrack, ...]:
@@ -53,10 +53,11 @@ class OwnNights:
         return tuple(_of_episodes(track, self.alarmed) for track in self.tracks)
 
 
-def can_be_diagnosed(store: SampleStore) -> bool:
+def can_be_diagnosed(store: SampleStore, catalogue: Catalogue) -> bool:
     """Whether a diagnosis has what it needs: metrics of the catalogue, and what hangs on what."""
-    named = Catalogue.load().metrics
-    return any(metric.name in named for metric in store.metrics) and any(entity.parent for entity in store.topology)
+    return any(metric.name in catalogue.metrics for metric in store.metrics) and any(
+        entity.parent for entity in store.topology
+    )
 
 
 def own_nights(
@@ -88,8 +89,8 @@ class _Log:
         """Keep a night; what was alarmed in any night is alarmed."""
         night = result.night
         self.episodes |= {episode.id: episode for episode in night.episodes}
-        self.suppressed |= {one.episode.id: one for one in night.suppressed}
-        self.suppressed = {name: one for name, one in self.suppressed.items() if name not in self.episodes}
+        self.suppressed |= {quiet.episode.id: quiet for quiet in night.suppressed}
+        self.suppressed = {name: quiet for name, quiet in self.suppressed.items() if name not in self.episodes}
         self.diagnoses |= {diagnosis.id: diagnosis for diagnosis in night.diagnoses}
         self.artefacts |= {diagnosis.id: diagnosis for batch in result.batches for diagnosis in batch.artefacts}
         for shard in result.shards:
@@ -106,7 +107,7 @@ class _Log:
     def nights(self) -> OwnNights:
         """Everything together."""
         return OwnNights(
-            found=(*self.episodes.values(), *(one.episode for one in self.suppressed.values())),
+            found=(*self.episodes.values(), *(quiet.episode for quiet in self.suppressed.values())),
             suppressed=tuple(self.suppressed.values()),
             diagnoses=tuple(self.diagnoses.values()),
             artefacts=tuple(self.artefacts.values()),

@@ -132,11 +132,11 @@ def replay_nights(
         workspace = Workspace(Path(folder))
         for done, time in enumerate(times):
             context = context_at(store, settings, time, calendar=calendar, state=read_alert_state(workspace))
-            told = partial(_share_of, progress, done, len(times))
-            train_forecaster(context, workspace, told, only_if_due=True)
-            train_detector(context, workspace, told, only_if_due=True)
+            own_progress = partial(_share_of, progress, done, len(times))
+            train_forecaster(context, workspace, own_progress, only_if_due=True)
+            train_detector(context, workspace, own_progress, only_if_due=True)
             context = context.with_models(load_models(workspace))
-            result = run(context, progress=told)
+            result = run(context, progress=own_progress)
             write_alert_state(workspace, result.night)
             yield Replayed(time=time, context=context, result=result)
 

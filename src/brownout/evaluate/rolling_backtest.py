@@ -35,39 +35,42 @@ def rolling_backtest(
     ``origins`` are slots of each panel. Panels of one interval teach each other how wide their intervals should be.
     """
     for interval in dict.fromkeys(panel.interval_s for panel in panels):
-        alike = [place for place, panel in enumerate(panels) if panel.interval_s == interval]
-        slots = {place: {panels[place].start + o * panels[place].step: o for o in origins[place]} for place in alike}
+        alike = [index for index, panel in enumerate(panels) if panel.interval_s == interval]
+        slots = {index: {panels[index].start + o * panels[index].step: o for o in origins[index]} for index in alike}
         times = sorted({time for table in slots.values() for time in table})
         rolling = RollingCalibration()
         for first in range(0, len(times), AT_ONCE):
             given = times[first : first + AT_ONCE]
             chosen = {p: [table[time] for time in given if time in table] for p, table in slots.items()}
             requests = {p: ForecastRequest(panels[p], starts, horizon) for p, starts in chosen.items() if starts}
-            made = {p: forecaster.predict(request) for p, request in requests.items()}
+            forecasts_of = {p: forecaster.predict(request) for p, request in requests.items()}
             if parts.has(Part.ROLLING_CALIBRATION):
-                made = _calibrated(rolling, panels, made, given)
-            for place, forecasts in made.items():
-                yield place, forecasts, actual_after(panels[place], forecasts)
+                forecasts_of = _calibrated(rolling, panels, forecasts_of, given)
+            for index, forecasts in forecasts_of.items():
+                yield index, forecasts, actual_after(panels[index], forecasts)
 
 
 def _calibrated(
-    rolling: RollingCalibration, panels: Sequence[Panel], made: Mapping[int, Forecasts], times: Sequence[np.datetime64]
+    rolling: RollingCalibration,
+    panels: Sequence[Panel],
+    forecasts_of: Mapping[int, Forecasts],
+    times: Sequence[np.datetime64],
 ) -> dict[int, Forecasts]:
     """One origin after the other: first the forecasts of all panels from it, then what is learned of them."""
-    came = {place: actual_after(panels[place], forecasts) for place, forecasts in made.items()}
-    values = {place: forecasts.values.copy() for place, forecasts in made.items()}
-    outer = {place: outer_of(forecasts).copy() for place, forecasts in made.items()}
+    came = {index: actual_after(panels[index], forecasts) for index, forecasts in forecasts_of.items()}
+    values = {index: forecasts.values.copy() for index, forecasts in forecasts_of.items()}
+    outer = {index: outer_of(forecasts).copy() for index, forecasts in forecasts_of.items()}
     for time in times:
         factors, learned = rolling.factors(time), []
-        for place, forecasts in made.items():
+        for index, forecasts in forecasts_of.items():
             rows = np.flatnonzero(forecasts.origins == time)
             if not len(rows):
                 continue
-            raw = replace(forecasts.rows(rows.tolist()), outer=outer[place][rows])
+            raw = replace(forecasts.rows(rows.tolist()), outer=outer[index][rows])
             moved = factors.calibrated(raw)
-            bounds = rows_of(panels[place], [panels[place].slot(time)])
-            values[place][rows] = clip_to_bounds(moved.values, bounds)
-            outer[place][rows] = clip_to_bounds(outer_of(moved), bounds)
-            learned.append((raw, came[place][rows]))
+            bounds = rows_of(panels[index], [panels[index].slot(time)])
+            values[index][rows] = clip_to_bounds(moved.values, bounds)
+            outer[index][rows] = clip_to_bounds(outer_of(moved), bounds)
+            learned.append((raw, came[index][rows]))
         rolling.learn(learned)
-    return {p: replace(forecasts, values=values[p], outer=outer[p]) for p, forecasts in made.items()}
+    return {p: replace(forecasts, values=values[p], outer=outer[p]) for p, forecasts in forecasts_of.items()}

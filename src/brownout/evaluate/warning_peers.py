@@ -32,14 +32,14 @@ def predict_linear(values: Doubles, times_s: Doubles) -> tuple[Doubles, Doubles]
 
     NaN where a row has fewer than two samples; a row of equal values has slope 0.
     """
-    seen = np.isfinite(values)
-    count = seen.sum(axis=1)
+    measured = np.isfinite(values)
+    count = measured.sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        x = np.where(seen, times_s, 0.0)
-        y = np.where(seen, values, 0.0)
+        x = np.where(measured, times_s, 0.0)
+        y = np.where(measured, values, 0.0)
         mean_x, mean_y = x.sum(axis=1) / count, y.sum(axis=1) / count
-        apart = np.where(seen, times_s - mean_x[:, None], 0.0)
-        slope = (apart * np.where(seen, values - mean_y[:, None], 0.0)).sum(axis=1) / (apart**2).sum(axis=1)
+        apart = np.where(measured, times_s - mean_x[:, None], 0.0)
+        slope = (apart * np.where(measured, values - mean_y[:, None], 0.0)).sum(axis=1) / (apart**2).sum(axis=1)
     enough = count >= 2
     slope = np.where(enough, slope, np.nan)
     return np.where(enough, mean_y - slope * mean_x, np.nan), slope
@@ -64,11 +64,11 @@ def holt_winters(past: Doubles, season: int, horizon: int) -> Doubles:
 def _smoothed(past: Doubles, season: int, horizon: int, weights: tuple[float, float, float]) -> tuple[Doubles, Doubles]:
     alpha, beta, gamma = weights
     folded = past[:, : 2 * season].reshape(len(past), 2, season)
-    seen = np.isfinite(folded)
-    means = np.where(seen, folded, 0).sum(axis=2) / np.maximum(seen.sum(axis=2), 1)
+    measured = np.isfinite(folded)
+    means = np.where(measured, folded, 0).sum(axis=2) / np.maximum(measured.sum(axis=2), 1)
     level, trend = means[:, 0], (means[:, 1] - means[:, 0]) / season
-    apart = np.where(seen, folded - means[..., None], 0)
-    days = apart.sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
+    apart = np.where(measured, folded - means[..., None], 0)
+    days = apart.sum(axis=1) / np.maximum(measured.sum(axis=1), 1)
     loss, count = np.zeros(len(past)), np.zeros(len(past))
     for slot in range(past.shape[1]):
         phase = slot % season
@@ -91,14 +91,14 @@ def _linear(hours: float) -> Warner:
         part = panel.values[:, -slots:].astype(np.float64)
         times = (np.arange(part.shape[1]) - part.shape[1] + 1.0) * panel.interval_s
         steps = np.arange(1, max(round(horizon_s / panel.interval_s), 1) + 1)
-        found: list[Breach] = []
+        breaches: list[Breach] = []
         for column, name in enumerate(panel.metric_names):
             if metrics[name].is_limited:
                 base, slope = predict_linear(part[..., column], times[None, :])
                 path = base[:, None] + slope[:, None] * steps * panel.interval_s
                 ending = _beyond(path[:, -1], metrics[name])
-                found += _crossed(panel, metrics[name], np.where(ending[:, None], path, np.nan))
-        return tuple(found)
+                breaches += _crossed(panel, metrics[name], np.where(ending[:, None], path, np.nan))
+        return tuple(breaches)
 
     return warn
 
@@ -106,12 +106,12 @@ def _linear(hours: float) -> Warner:
 def _smoothing(panel: Panel, coarse: Panel, metrics: Mapping[str, Metric], horizon_s: float) -> tuple[Breach, ...]:
     del panel
     horizon = max(round(horizon_s / coarse.interval_s), 1)
-    found: list[Breach] = []
+    breaches: list[Breach] = []
     for column, name in enumerate(coarse.metric_names):
         if metrics[name].is_limited:
             path = holt_winters(coarse.values[..., column].astype(np.float64), coarse.slots_per_day, horizon)
-            found += _crossed(coarse, metrics[name], path)
-    return tuple(found)
+            breaches += _crossed(coarse, metrics[name], path)
+    return tuple(breaches)
 
 
 def _naive(maker: Naive | SeasonalNaive | WeeklyNaive) -> Warner:

@@ -47,13 +47,13 @@ def alarm_scores(
 
 
 def _by_cause(seen: Sequence[Sighting]) -> dict[str, dict[str, int]]:
-    faults = Counter(one.incident.cause for one in seen)
-    alarmed = Counter(one.incident.cause for one in seen if one.seen)
+    faults = Counter(sighting.incident.cause for sighting in seen)
+    alarmed = Counter(sighting.incident.cause for sighting in seen if sighting.seen)
     return {cause: {"faults": faults[cause], "alarmed": alarmed[cause]} for cause in sorted(faults)}
 
 
-def _named(one: Sighting) -> dict[str, object]:
-    incident = one.incident
+def _named(sighting: Sighting) -> dict[str, object]:
+    incident = sighting.incident
     return {
         "incident": incident.id,
         "cause": incident.cause,

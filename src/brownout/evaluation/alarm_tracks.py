@@ -44,9 +44,9 @@ class AlarmTrack:
         """Whether an alarm is going on in the slots that hold some times; not before the first slot nor in a gap."""
         if not len(self.times):
             return np.zeros(len(times), bool)
-        place = np.searchsorted(self.times, times, side="right") - 1
-        late = (times - self.times[place]) / np.timedelta64(1000, "ms")
-        held: npt.NDArray[np.bool_] = (place >= 0) & (late < self.interval_s) & self.alarms[place]
+        slot = np.searchsorted(self.times, times, side="right") - 1
+        late = (times - self.times[slot]) / np.timedelta64(1000, "ms")
+        held: npt.NDArray[np.bool_] = (slot >= 0) & (late < self.interval_s) & self.alarms[slot]
         return held
 
 
@@ -75,7 +75,7 @@ def incident_scores(
     Incidents that begin before the first judged time are left out. Guests are entities of kind vm; where there are
     none every entity is a guest.
     """
-    found = sightings(tracks, incidents, topology)
+    sighted = sightings(tracks, incidents, topology)
     at: dict[str, list[Incident]] = {}
     for incident in incidents:
         at.setdefault(topology.root(incident.entity, incident.start), []).append(incident)
@@ -84,7 +84,7 @@ def incident_scores(
         for root, events in _by_root(tracks, topology).items()
         for event in events
     )
-    return _summary(tracks, topology, found, false)
+    return _summary(tracks, topology, sighted, false)
 
 
 def sightings(tracks: Sequence[AlarmTrack], incidents: Sequence[Incident], topology: Topology) -> tuple[Sighting, ...]:

@@ -49,7 +49,9 @@ class BacktestScores:
         sides = interval_counts(forecasts, actual)
         parts = []
         for q in quarters:
-            ours, theirs = (path_losses(made.values[:, q], actual[:, q]) for made in (forecasts, naive))
+            ours, theirs = (
+                path_losses(quantile_paths.values[:, q], actual[:, q]) for quantile_paths in (forecasts, naive)
+            )
             losses = [ours.absolute, ours.quantile, ours.count, theirs.absolute, theirs.quantile]
             parts.append(np.column_stack([*losses, sides[:, q].sum(axis=1), scale]))
         table = np.stack(parts, axis=1)

@@ -42,16 +42,16 @@ def windows_of(panel: Panel, forecasts: Forecasts) -> Windows:
     limits = np.array([kinds[name].limit for name in names], np.float32)
     likely = likelihood(chosen, limits, upwards=np.array([kinds[name].worse is Worse.UP for name in names], bool))
     entity = {name: place for place, name in enumerate(panel.entity_ids)}
-    places = np.array([entity[series.entity] for series in chosen.series], np.int64)
+    rows = np.array([entity[series.entity] for series in chosen.series], np.int64)
     slots = (chosen.origins - panel.start) // panel.step
-    return Windows(np.array(names, np.str_), places, slots, likely, forecasts.horizon)
+    return Windows(np.array(names, np.str_), rows, slots, likely, forecasts.horizon)
 
 
 def first_crossings(beyond: Marks, calm: int) -> Marks:
     """Slots ``[series, slot]`` where a breach begins: beyond the limit, and in none of the ``calm`` slots before."""
     counted: npt.NDArray[np.int64] = np.cumsum(np.pad(beyond, ((0, 0), (1, 0))), axis=1)
-    places = np.arange(beyond.shape[1])
-    lately = counted[:, places] - counted[:, np.maximum(places - calm, 0)]
+    slots = np.arange(beyond.shape[1])
+    lately = counted[:, slots] - counted[:, np.maximum(slots - calm, 0)]
     starts: Marks = beyond & (lately == 0)
     return starts
 

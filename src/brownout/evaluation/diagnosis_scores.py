@@ -135,11 +135,11 @@ def scores_by_family(verdicts: Sequence[Verdict]) -> dict[str, Scores]:
 
 def macro_f1(truth: Sequence[str], answer: Sequence[str]) -> float | None:
     """Mean over the true classes of the harmonic mean of precision and recall; 0 for a class never answered rightly."""
-    found = []
+    scores = []
     for name in sorted(set(truth)):
         hits = sum(t == a == name for t, a in zip(truth, answer, strict=True))
-        found.append(2 * hits / (truth.count(name) + list(answer).count(name)))
-    return float(np.mean(found)) if found else None
+        scores.append(2 * hits / (truth.count(name) + list(answer).count(name)))
+    return float(np.mean(scores)) if scores else None
 
 
 def _also(cause: Cause) -> bool:
@@ -163,8 +163,8 @@ def _calibration_error(named: Sequence[Verdict]) -> float | None:
         return None
     probability = np.array([v.probability for v in named])
     right = np.array([v.alike == 1 for v in named], float)
-    place = np.minimum((probability * BINS).astype(int), BINS - 1)
-    gaps = [abs(probability[place == b].sum() - right[place == b].sum()) for b in range(BINS)]
+    bins = np.minimum((probability * BINS).astype(int), BINS - 1)
+    gaps = [abs(probability[bins == b].sum() - right[bins == b].sum()) for b in range(BINS)]
     return float(np.sum(gaps) / len(named))
 
 

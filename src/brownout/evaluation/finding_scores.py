@@ -33,14 +33,14 @@ class Judged:
 def match(diagnoses: Sequence[Diagnosis], incidents: Sequence[Incident], topology: Topology) -> tuple[Judged, ...]:
     """The diagnosis that answers for each incident."""
     by_root = _by_root(diagnoses, topology)
-    found = []
+    pairs = []
     for incident in incidents:
         own = [d for d in by_root.get(topology.root(incident.entity, incident.start), ()) if _belongs(d, incident)]
         best = max(
             own, key=lambda diagnosis: (_overlap(diagnosis, incident), -_distance(diagnosis, incident)), default=None
         )
-        found.append(Judged(incident=incident, diagnosis=best))
-    return tuple(found)
+        pairs.append(Judged(incident=incident, diagnosis=best))
+    return tuple(pairs)
 
 
 def unfounded(

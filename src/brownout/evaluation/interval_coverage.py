@@ -20,14 +20,14 @@ def interval_counts(forecasts: Forecasts, actual: Float) -> Doubles:
 
     The quantiles of 25 and 75 % are the means of their neighbours. NaN for an interval that was not forecast.
     """
-    made = forecasts.values
+    quantiles = forecasts.values
     nothing = np.full((*actual.shape, 2), np.nan, np.float32)
-    half = np.stack([made[..., [1, 2]].mean(axis=-1), made[..., [6, 7]].mean(axis=-1)], axis=-1)
-    ends = np.stack([half, made[..., [0, -1]], nothing if forecasts.outer is None else forecasts.outer], axis=2)
+    half = np.stack([quantiles[..., [1, 2]].mean(axis=-1), quantiles[..., [6, 7]].mean(axis=-1)], axis=-1)
+    ends = np.stack([half, quantiles[..., [0, -1]], nothing if forecasts.outer is None else forecasts.outer], axis=2)
     truth = actual[..., None, None]
     counts = np.stack([truth < ends, truth <= ends], axis=-1).astype(np.float64)
-    found: Doubles = np.where(np.isfinite(ends)[..., None], counts, np.nan).reshape(*actual.shape, -1)
-    return found
+    counts_of_each: Doubles = np.where(np.isfinite(ends)[..., None], counts, np.nan).reshape(*actual.shape, -1)
+    return counts_of_each
 
 
 def coverages(counts: Doubles, values: float) -> dict[str, float]:

@@ -76,15 +76,15 @@ def row_weights(rows: int, windows: Sequence[tuple[int, int]]) -> tuple[Doubles,
     """What an alarm at each row earns, and the window that the row is in, −1 for none."""
     weights = np.full(rows, -FALSE_ALARM)
     owners = np.full(rows, -1)
-    places = np.arange(rows)
+    indices = np.arange(rows)
     ordered = sorted(windows)
     for number, (first, last) in enumerate(ordered):
         width = last - first + 1
-        inside = places[first : last + 1]
+        inside = indices[first : last + 1]
         weights[inside] = _sigmoid((inside - last - 1) / width) / _sigmoid(np.array(-1.0))
         owners[inside] = number
         following = ordered[number + 1][0] if number + 1 < len(ordered) else rows
-        behind = places[last + 1 : following]
+        behind = indices[last + 1 : following]
         weights[behind] = FALSE_ALARM * _sigmoid((behind - last) / max(width - 1, 1))
     return weights, owners
 

@@ -44,10 +44,10 @@ def volume_under_pr(scores: Scores, labels: Marks, widest: int = WIDEST) -> floa
 def _buffers(labels: Marks, spans: Spans, width: int) -> Doubles:
     """Labels beside the events, from 1 next to them down over half of ``width``; 0 within them."""
     away = np.arange(1, width // 2 + 1)
-    places = np.concatenate([spans[:, 1:] - 1 + away, spans[:, :1] - away]).ravel()
-    inside = (places >= 0) & (places < len(labels))
+    slots = np.concatenate([spans[:, 1:] - 1 + away, spans[:, :1] - away]).ravel()
+    inside = (slots >= 0) & (slots < len(labels))
     worth = np.tile(np.sqrt(1 - away / max(width, 1)), 2 * len(spans))
-    soft = np.bincount(places[inside], worth[inside], minlength=len(labels))
+    soft = np.bincount(slots[inside], worth[inside], minlength=len(labels))
     return np.where(labels, 0.0, np.minimum(soft, 1))
 
 

@@ -75,7 +75,7 @@ def assemble_night(
         suppressed=suppressed,
         verdicts=context.state.verdicts,
         shifts=tuple(
-            sorted((s for shard in shards for s in shard.detection.shifts), key=lambda one: (one.at, one.series))
+            sorted((s for shard in shards for s in shard.detection.shifts), key=lambda quiet: (quiet.at, quiet.series))
         ),
         freshness=replace(freshness, withdrawn=len(every) - len(breaches)),
         maintenance=context.calendar.announced(context.topology, span.window, span.end),
@@ -139,8 +139,8 @@ def _quality(context: NightContext, shards: Sequence[ShardResult]) -> Quality:
     repairs += Repairs({(Repair.AHEAD, name): rows for name, rows in context.span.ahead.items()})
     for shard in shards:
         repairs += shard.repairs
-        for name, (seen, possible) in shard.measured.items():
-            present[name] += seen
+        for name, (measured, possible) in shard.measured.items():
+            present[name] += measured
             slots[name] += possible
     spans, window = context.store.spans(), context.span.window
     silent = [e.id for e in context.topology if e.id not in spans or spans[e.id].last < window]

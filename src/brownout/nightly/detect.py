@@ -50,8 +50,8 @@ def detect(context: NightContext, panel: Panel, first: int) -> ShardDetection:
     scores = without_first_day(scores, known)
     recent = [shift for shift in state.shifts if shift.at > panel.start]
     scores, shifts = rescored_after_shifts(detector, scores, known, recent, context.settings.detect.accept_hours)
-    found = with_accepted_shifts(_explained(scores, known, shifts, detector), shifts)
-    settled = state.settle(found)
+    episodes = with_accepted_shifts(_explained(scores, known, shifts, detector), shifts)
+    settled = state.settle(episodes)
     ruled = with_rules(settled.episodes, panel, context.rules)
     suppressed: tuple[SuppressedEpisode, ...] = ()
     for explain in (
@@ -69,7 +69,7 @@ def detect(context: NightContext, panel: Panel, first: int) -> ShardDetection:
 
 def _without(episodes: Sequence[Episode], suppressed: Sequence[SuppressedEpisode]) -> tuple[Episode, ...]:
     """Episodes that raise an alarm."""
-    left_out = {one.episode.id for one in suppressed}
+    left_out = {quiet.episode.id for quiet in suppressed}
     return tuple(episode for episode in episodes if episode.id not in left_out)
 
 
@@ -82,11 +82,13 @@ def _explained(
     scores: AnomalyScores, panel: Panel, shifts: Sequence[Shift], detector: IsolationForestDetector
 ) -> tuple[Episode, ...]:
     """Episodes with the shares of their metrics, each by the levels that were usual when it began."""
-    found = find_episodes(scores, panel)
+    episodes = find_episodes(scores, panel)
     at = {shift.series.entity: shift.at for shift in sorted(shifts, key=lambda one: one.at, reverse=True)}
-    late = {episode.id for episode in found if episode.entity in at and episode.start >= at[episode.entity]}
-    before = with_metric_shares([e for e in found if e.id not in late], scores, panel, detector)
+    late = {episode.id for episode in episodes if episode.entity in at and episode.start >= at[episode.entity]}
+    before = with_metric_shares([e for e in episodes if e.id not in late], scores, panel, detector)
     if not late:
         return before
-    after = with_metric_shares([e for e in found if e.id in late], scores, moved_to_new_level(panel, shifts), detector)
+    after = with_metric_shares(
+        [e for e in episodes if e.id in late], scores, moved_to_new_level(panel, shifts), detector
+    )
     return tuple(sorted((*before, *after), key=lambda episode: (episode.start, episode.entity)))

@@ -90,23 +90,23 @@ def _diagnose(
     window: IncidentWindow,
     incident: Sequence[Panel],
     panels: Sequence[Panel],
-    found: BatchDiagnosis,
+    batch: BatchDiagnosis,
 ) -> None:
     """Add what is known of one incident; ``incident`` are its own entities' panels, ``panels`` those of the batch."""
     measured = [panel for panel in incident if panel.entities]
     then = context.topology.at(window.start)
     diagnose = partial(diagnose_phases, context.diagnoser, panels=measured, topology=then)
     sifted = sift(window, diagnose, context.diagnoser.knowledge, then, context.metrics)
-    found.suppressed += sifted.suppressed
-    found.artefacts += sifted.artefacts
+    batch.suppressed += sifted.suppressed
+    batch.artefacts += sifted.artefacts
     named = with_known_ids(sifted.diagnoses, context.state.incidents)
     for part, told in zip(sifted.windows, named, strict=True):
         diagnosis = with_own_end(told, part, measured)
         until = [panel.between(panel.start, diagnosis.end) for panel in incident]
-        found.diagnoses.append(diagnosis)
-        found.actions += plan_diagnosis(diagnosis, until, context.topology, context.remedies)
+        batch.diagnoses.append(diagnosis)
+        batch.actions += plan_diagnosis(diagnosis, until, context.topology, context.remedies)
         shown = _telling(context, diagnosis, part, incident)
-        found.charts[diagnosis.id] = incident_charts(diagnosis, panels, context.metrics, shown)
+        batch.charts[diagnosis.id] = incident_charts(diagnosis, panels, context.metrics, shown)
 
 
 def _of(panel: Panel, window: IncidentWindow, past: np.timedelta64) -> Panel:
@@ -129,13 +129,13 @@ def _telling(
 
 def _slowest(latency: str, window: IncidentWindow, panels: Sequence[Panel]) -> Series | None:
     """Console latency where its median within the incident is highest."""
-    found: list[tuple[float, Series]] = []
+    levels: list[tuple[float, Series]] = []
     for panel in panels:
         if latency not in panel.metric_names:
             continue
         values = panel.between(window.start, window.end).values[..., panel.metric_names.index(latency)]
-        found += [
+        levels += [
             (float(np.nanmedian(values[row])), Series(panel.entity_ids[row], latency))
             for row in np.flatnonzero(np.isfinite(values).any(axis=1)).tolist()
         ]
-    return max(found, default=(0.0, None))[1]
+    return max(levels, default=(0.0, None))[1]

@@ -14,10 +14,10 @@ def one_offs(context: NightContext, detection: ShardDetection | None = None) -> 
 
     What ends as the data end is still going on, whatever the night before called it.
     """
-    found = detection.episodes if detection else ()
-    going_on = {episode.id for episode in found if episode.open}
+    episodes = detection.episodes if detection else ()
+    going_on = {episode.id for episode in episodes if episode.open}
     spans: dict[str, list[tuple[np.datetime64, np.datetime64]]] = {}
-    for episode in (*found, *context.state.known):
+    for episode in (*episodes, *context.state.known):
         if episode.id not in going_on and episode.end < context.span.end:
             spans.setdefault(episode.entity, []).append((episode.start, episode.end))
     return spans

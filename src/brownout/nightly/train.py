@@ -97,8 +97,8 @@ def _evenly(plans: Sequence[ShardPlan]) -> list[ShardPlan]:
     chosen = []
     for members in kinds.values():
         names = [name for plan in members for name in plan.entities]
-        places = np.linspace(0, len(names) - 1, min(ENTITIES_A_KIND, len(names))).astype(int).tolist()
-        wanted = {names[place] for place in places}
+        indices = np.linspace(0, len(names) - 1, min(ENTITIES_A_KIND, len(names))).astype(int).tolist()
+        wanted = {names[index] for index in indices}
         with_wanted = (tuple(name for name in plan.entities if name in wanted) for plan in members)
         chosen += [replace(plan, entities=own) for plan, own in zip(members, with_wanted, strict=True) if own]
     return chosen

@@ -30,17 +30,17 @@ class PathLosses:
 
 def path_losses(values: Float, actual: Float) -> PathLosses:
     """Losses of quantile paths ``[row, step, 9]`` against what came ``[row, step]``; NaN = not measured."""
-    seen = np.isfinite(actual)
-    truth = np.where(seen, actual, 0.0)[..., None]
+    measured = np.isfinite(actual)
+    truth = np.where(measured, actual, 0.0)[..., None]
     error = truth - values
     levels = np.array(QUANTILES)
     loss = 2 * np.maximum(levels * error, (levels - 1) * error).mean(axis=2)
     inside = (truth[..., 0] >= values[..., 0]) & (truth[..., 0] <= values[..., -1])
     return PathLosses(
-        absolute=np.where(seen, np.abs(error[..., MIDDLE]), 0.0).sum(axis=1, dtype=np.float64),
-        quantile=np.where(seen, loss, 0.0).sum(axis=1, dtype=np.float64),
-        inside=(inside & seen).sum(axis=1).astype(np.float64),
-        count=seen.sum(axis=1).astype(np.float64),
+        absolute=np.where(measured, np.abs(error[..., MIDDLE]), 0.0).sum(axis=1, dtype=np.float64),
+        quantile=np.where(measured, loss, 0.0).sum(axis=1, dtype=np.float64),
+        inside=(inside & measured).sum(axis=1).astype(np.float64),
+        count=measured.sum(axis=1).astype(np.float64),
     )
 
 
@@ -71,6 +71,6 @@ def reliability(likely: Doubles, happened: Marks) -> tuple[tuple[float, float, f
 
     Sums of several sets of chances may be added.
     """
-    places = np.minimum((likely * BINS).astype(np.int64), BINS - 1)
-    columns = [np.bincount(places, weights, BINS) for weights in (np.ones(len(places)), likely, happened)]
+    bins = np.minimum((likely * BINS).astype(np.int64), BINS - 1)
+    columns = [np.bincount(bins, weights, BINS) for weights in (np.ones(len(bins)), likely, happened)]
     return tuple((float(count), float(said), float(came)) for count, said, came in zip(*columns, strict=True))

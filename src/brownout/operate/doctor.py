@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
+from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.calendar import Calendar
 from brownout.domain.errors import BrownoutError
 from brownout.ingest.canonical import Canonicaliser
@@ -14,6 +16,7 @@ from brownout.operate.checks import Check, State
 from brownout.operate.fleet_seen import fleet_checks
 from brownout.operate.telemetry_coverage import collectors, missing_evidence, of_collectors, whole_cost
 from brownout.settings import InfluxSettings, Settings
+from brownout.site_knowledge import load_definitions
 from brownout.store.dataset import Dataset
 
 __all__ = ["Check", "State", "Surroundings", "examine"]
@@ -47,7 +50,7 @@ def examine(settings: Settings, surroundings: Surroundings, now: np.datetime64) 
         yield _dataset(settings)
     yield from _maintenance(settings, surroundings)
     if settings.influxdb is not None:
-        yield from _influxdb(settings.influxdb, surroundings, now)
+        yield from _influxdb(settings.influxdb, settings.knowledge, surroundings, now)
     if settings.dataset is None and settings.influxdb is None:
         yield Check(
             state=State.BAD,
@@ -91,7 +94,9 @@ def _maintenance(settings: Settings, surroundings: Surroundings) -> Iterator[Che
             yield Check(state=State.WARNING, about="maintenance", found=found, do=do)
 
 
-def _influxdb(settings: InfluxSettings, surroundings: Surroundings, now: np.datetime64) -> Iterator[Check]:
+def _influxdb(
+    settings: InfluxSettings, site: Path | None, surroundings: Surroundings, now: np.datetime64
+) -> Iterator[Check]:
     if surroundings.has_secret(settings):
         yield Check(state=State.GOOD, about="secret", found="a password or token is there")
     else:
@@ -112,8 +117,13 @@ def _influxdb(settings: InfluxSettings, surroundings: Surroundings, now: np.date
     if settings.write_back:
         yield _may_write(database)
     names = Names(ids=settings.ids, aliases=settings.aliases, hosts=settings.hosts)
-    mapping = TelegrafMapping.load(settings.mapping, names=names)
     if not schemas:
+        return
+    try:
+        definitions = load_definitions(site)
+        mapping = TelegrafMapping.load(settings.mapping, names=names, catalogue=definitions.catalogue)
+    except BrownoutError as error:
+        yield Check(state=State.BAD, about="definitions", found=error.what, do=error.remedy)
         return
     speaking = collectors(mapping, schemas)
     said = ", ".join(speaking) or "no collector that is known"
@@ -124,7 +134,7 @@ def _influxdb(settings: InfluxSettings, surroundings: Surroundings, now: np.date
     except BrownoutError as error:
         yield Check(state=State.BAD, about="fleet", found=error.what, do=error.remedy)
     yield from _measurements(database, of_collectors(mapping, schemas), schemas, now)
-    yield _causes(mapping, schemas)
+    yield _causes(mapping, schemas, definitions.knowledge)
 
 
 def _may_write(database: TelemetryDatabase) -> Check:
@@ -166,8 +176,8 @@ def _measurements(
         yield check
 
 
-def _causes(mapping: TelegrafMapping, schemas: Mapping[str, MeasurementSchema]) -> Check:
-    number, blind = whole_cost(mapping, schemas)
+def _causes(mapping: TelegrafMapping, schemas: Mapping[str, MeasurementSchema], knowledge: Knowledge) -> Check:
+    number, blind = whole_cost(mapping, schemas, knowledge)
     if not blind:
         return Check(state=State.GOOD, about="causes", found=f"{number} can be named")
     return Check(
@@ -175,7 +185,7 @@ def _causes(mapping: TelegrafMapping, schemas: Mapping[str, MeasurementSchema]) 
         about="causes",
         found=f"{number} can be named, {len(blind)} cannot",
         do="Add the inputs of the table; `brownout doctor --telegraf-conf` prints their lines.",
-        table=(("cause that cannot be named", "needs"), *missing_evidence(mapping, schemas)),
+        table=(("cause that cannot be named", "needs"), *missing_evidence(mapping, schemas, knowledge)),
     )
 
 

@@ -56,12 +56,12 @@ class SliceWriter:
 
     def _parts(self, start: np.datetime64, found: Slice, old: pa.Table | None) -> Iterator[tuple[pa.Table, Repairs]]:
         for table in found.tables:
-            rows, made = clean(table, self._in_order(table), self._carried(table))
+            rows, repairs = clean(table, self._in_order(table), self._carried(table))
             part = rows.between(start, start + self.source.slice_length).to_table()
             if old is not None:
                 own = pc.is_in(old["entity"].cast(pa.string()), pc.unique(table["entity"].cast(pa.string())))
                 part, old = self._merged(old.filter(own), part), old.filter(pc.invert(own))
-            yield part, replace(made, rows=0) if found.repairs.rows else made
+            yield part, replace(repairs, rows=0) if found.repairs.rows else repairs
         if old is not None and old.num_rows:
             yield old, Repairs()
 

@@ -170,9 +170,9 @@ class DatasetTables:
         kinds = {entity.id: entity.kind for entity in self.dataset.topology}
         for names in self._batches():
             table = self.dataset.read(names, start=self.start, end=self.end)
-            found = table["entity"].cast(pa.string())
+            entities = table["entity"].cast(pa.string())
             for kind in sorted({kinds[name] for name in names}):
-                own = pc.is_in(found, pa.array([name for name in names if kinds[name] == kind]))
+                own = pc.is_in(entities, pa.array([name for name in names if kinds[name] == kind]))
                 part = table.filter(own)
                 if part.num_rows:
                     yield part.drop_columns(_empty_columns(part))

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from shutil import which
 
@@ -59,8 +58,8 @@ def lost_at(mapping: TelegrafMapping, schemas: Schemas, measurement: str) -> tup
 
 def _lost(source: MeasurementSource, schemas: Schemas) -> Iterator[str]:
     own = schemas.get(source.measurement)
-    made = source.makes(schemas)
-    yield from (metric for metric in source.metrics if metric not in made)
+    metrics = source.makes(schemas)
+    yield from (metric for metric in source.metrics if metric not in metrics)
     # Which labels a guest has is up to its configuration: one without video has no video model.
     if source.labels and (own is None or not set(source.labels) & set(own.tags)):
         yield from source.labels
@@ -68,12 +67,14 @@ def _lost(source: MeasurementSource, schemas: Schemas) -> Iterator[str]:
 
 def collectors(mapping: TelegrafMapping, schemas: Schemas) -> tuple[str, ...]:
     """What writes to a database, as a person calls it."""
-    found: list[MeasurementSource] = []
+    sources_in_use: list[MeasurementSource] = []
     for sources in mapping.measurements.values():
         used = [source for source in sources if source.in_use(schemas)]
         # Proxmox' measurements have names of Telegraf's, with tags of their own.
-        found += [source for source in used if source.collector != TELEGRAF] or used
-    return tuple(dict.fromkeys("Telegraf" if s.collector == TELEGRAF else s.input or s.collector for s in found))
+        sources_in_use += [source for source in used if source.collector != TELEGRAF] or used
+    return tuple(
+        dict.fromkeys("Telegraf" if s.collector == TELEGRAF else s.input or s.collector for s in sources_in_use)
+    )
 
 
 def of_collectors(mapping: TelegrafMapping, schemas: Schemas) -> TelegrafMapping:
@@ -82,13 +83,13 @@ def of_collectors(mapping: TelegrafMapping, schemas: Schemas) -> TelegrafMapping
     return replace(mapping, sources=tuple(source for source in mapping.sources if source.collector in there))
 
 
-def missing_evidence(mapping: TelegrafMapping, schemas: Schemas) -> tuple[tuple[str, str], ...]:
+def missing_evidence(mapping: TelegrafMapping, schemas: Schemas, knowledge: Knowledge) -> tuple[tuple[str, str], ...]:
     """Causes that cannot be named, each with the measurements that would tell of them."""
-    needed: dict[str, list[str]] = {title: [] for title in whole_cost(mapping, schemas)[1]}
-    made = _made(mapping, schemas)
+    needed: dict[str, list[str]] = {title: [] for title in whole_cost(mapping, schemas, knowledge)[1]}
+    metrics = _made(mapping, schemas)
     for measurement in of_collectors(mapping, schemas).measurements:
-        lost = [name for name in lost_at(mapping, schemas, measurement) if name not in made]
-        for loss in losses(_knowledge(), lost):
+        lost = [name for name in lost_at(mapping, schemas, measurement) if name not in metrics]
+        for loss in losses(knowledge, lost):
             if not loss.named and loss.cause.title in needed:
                 needed[loss.cause.title].append(measurement)
     return tuple((title, ", ".join(names) or "several inputs") for title, names in sorted(needed.items()))
@@ -98,15 +99,15 @@ def _made(mapping: TelegrafMapping, schemas: Schemas) -> set[str]:
     return {name for source in mapping.sources for name in source.makes(schemas)}
 
 
-def whole_cost(mapping: TelegrafMapping, schemas: Schemas) -> tuple[int, tuple[str, ...]]:
+def whole_cost(mapping: TelegrafMapping, schemas: Schemas, knowledge: Knowledge) -> tuple[int, tuple[str, ...]]:
     """How many causes can be named, and the titles of those that cannot."""
-    made = _made(mapping, schemas)
+    metrics = _made(mapping, schemas)
     names = dict.fromkeys(
         name for measurement in mapping.measurements for name in lost_at(mapping, schemas, measurement)
     )
-    lost = [name for name in names if name not in made]
-    blind = tuple(loss.cause.title for loss in losses(_knowledge(), lost) if not loss.named)
-    return sum(bool(cause.kind) for cause in _knowledge().causes.values()) - len(blind), blind
+    lost = [name for name in names if name not in metrics]
+    blind = tuple(loss.cause.title for loss in losses(knowledge, lost) if not loss.named)
+    return sum(bool(cause.kind) for cause in knowledge.causes.values()) - len(blind), blind
 
 
 def telegraf_conf(mapping: TelegrafMapping, has: Callable[[Need], bool], program: str) -> str:
@@ -132,8 +133,3 @@ def telegraf_conf(mapping: TelegrafMapping, has: Callable[[Need], bool], program
 def host_has(need: Need) -> bool:
     """Whether this host has a program or path."""
     return bool(need.program and which(need.program)) or bool(need.path and Path(need.path).exists())
-
-
-@cache
-def _knowledge() -> Knowledge:
-    return Knowledge.load()

@@ -103,11 +103,11 @@ def _levels(
     values = panel.select(entities=rows, metrics=[column])
     within = values.between(diagnosis.start, max(diagnosis.end, diagnosis.start + panel.step)).values[..., 0]
     before = values.between(panel.start, diagnosis.start).values[..., 0]
-    seen = np.isfinite(within).any(axis=1) & np.isfinite(before).any(axis=1)
-    if not seen.any():
+    measured = np.isfinite(within).any(axis=1) & np.isfinite(before).any(axis=1)
+    if not measured.any():
         return None
-    now, usual = (float(np.median(np.nanmedian(part[seen], axis=1))) for part in (within, before))
-    return panel.metric_names[column], now, usual, int(seen.sum())
+    now, usual = (float(np.median(np.nanmedian(part[measured], axis=1))) for part in (within, before))
+    return panel.metric_names[column], now, usual, int(measured.sum())
 
 
 def _latency_columns(panel: Panel) -> list[int]:
@@ -126,6 +126,7 @@ def _action(  # noqa: PLR0913 - what an action is about, and what it is made of
         command=fill(remedy.command, entity, topology),
         confirm=fill(remedy.confirm, entity, topology),
         verify=remedy.verify,
+        verify_title=remedy.verify_title,
         risk=remedy.risk,
         rollback=fill(remedy.rollback, entity, topology),
         effect=effect,

@@ -11,7 +11,7 @@ from brownout.domain.definitions import Definition, nearest, read_definitions
 from brownout.domain.entities import EntityKind, Topology
 from brownout.domain.errors import KnowledgeError
 from brownout.domain.findings import UNKNOWN, Risk
-from brownout.domain.metrics import Catalogue, Family, Role
+from brownout.domain.metrics import Catalogue, Family, Metric, Role
 
 __all__ = ["FORBIDDEN", "Remedies", "Remedy", "fill"]
 
@@ -33,12 +33,25 @@ UNLIMITED = ("", "-1", "0")
 """Values of a limit's label that mean none."""
 RISKS = {"live": Risk.LIVE, "restart": Risk.RESTART, "maintenance": Risk.MAINTENANCE}
 REACHES = ("own", "host")
+ROLE_TITLES: Mapping[str, str] = {
+    Role.CPU: "CPU use",
+    Role.MEMORY: "memory use",
+    Role.DISK_READ: "reading from disk",
+    Role.DISK_WRITE: "writing to disk",
+    Role.NETWORK_IN: "network traffic received",
+    Role.NETWORK_OUT: "network traffic sent",
+    Role.LATENCY: "latency",
+    Role.LOAD: "load",
+    Role.ERRORS: "errors",
+    Role.REQUESTS: "requests",
+}
+"""Roles in words: what a remedy for metrics that no catalogue knows is verified by."""
 BREACH_KEYS = ("remedy", "limited_by", "limited")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remedy:
-    """What to do about a cause; see ``models/knowledge/remedies.toml``."""
+    """What to do about a cause; see ``models/knowledge/remedies.toml``. ``verify_title`` is its metric in words."""
 
     id: str
     title: str
@@ -49,6 +62,7 @@ class Remedy:
     rollback: str
     gain: tuple[float, float]
     reach: str = "own"
+    verify_title: str = ""
 
     @property
     def of_host(self) -> bool:
@@ -56,7 +70,7 @@ class Remedy:
         return set(PLACEHOLDER.findall(self.command)) == {"host"}
 
 
-REMEDY_KEYS = tuple(key for key in Remedy.__dataclass_fields__ if key != "id")
+REMEDY_KEYS = tuple(key for key in Remedy.__dataclass_fields__ if key not in {"id", "verify_title"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +142,7 @@ def _breach(definition: Definition, metrics: Collection[str]) -> BreachRemedy:
     return BreachRemedy(remedy=fields["remedy"], limited_by=tuple(fields["limited_by"]), limited=fields["limited"])
 
 
-def _remedy(definition: Definition, metrics: Collection[str]) -> Remedy:
+def _remedy(definition: Definition, metrics: Mapping[str, Metric]) -> Remedy:
     fields = definition.fields
     definition.check_keys(REMEDY_KEYS, required=(key for key in REMEDY_KEYS if key != "reach"))
     if fields["risk"] not in RISKS:
@@ -139,9 +153,11 @@ def _remedy(definition: Definition, metrics: Collection[str]) -> Remedy:
     except (TypeError, ValueError) as error:
         what = f"gain = {fields['gain']!r} cannot be read: {error}."
         raise definition.error(what, remedy="Give two shares, low then high.") from error
-    remedy = Remedy(id=definition.id, **{**fields, "risk": RISKS[fields["risk"]], "gain": gain})
-    if remedy.verify and remedy.verify not in metrics and remedy.verify not in list(Role):
-        raise definition.unknown("metric in verify", remedy.verify, metrics)
+    verify = fields["verify"]
+    if verify and verify not in metrics and verify not in ROLE_TITLES:
+        raise definition.unknown("metric in verify", verify, metrics)
+    values = {**fields, "risk": RISKS[fields["risk"]], "gain": gain, "verify_title": _in_words(verify, metrics)}
+    remedy = Remedy(id=definition.id, **values)
     if remedy.reach not in REACHES:
         raise definition.unknown("reach", remedy.reach, REACHES)
     if not 0 <= gain[0] <= gain[1] <= 1:
@@ -149,6 +165,14 @@ def _remedy(definition: Definition, metrics: Collection[str]) -> Remedy:
     for text in (remedy.command, remedy.confirm, remedy.rollback):
         _check_command(definition, text)
     return remedy
+
+
+def _in_words(verify: str, metrics: Mapping[str, Metric]) -> str:
+    """Title and unit of a metric, or what a role measures."""
+    metric = metrics.get(verify)
+    if metric is None:
+        return ROLE_TITLES.get(verify, "")
+    return f"{metric.label} ({metric.unit})" if metric.unit else metric.label
 
 
 def _check_command(definition: Definition, text: str) -> None:

@@ -38,11 +38,11 @@ def points_of(target: Target, record: Record, report: RfbReport | None, common: 
     """
     reached = {mark.stage: mark for mark in record.marks}
     stages = _stages(target, record, reached)
-    found = [(HANDSHAKE, _shaken(record, reached), stages)]
+    parts = [(HANDSHAKE, _shaken(record, reached), stages)]
     if report is not None and Stage.NEGOTIATED in reached and not report.locked:
-        found += list(_sessions(target, record, reached, report, stages))
+        parts += list(_sessions(target, record, reached, report, stages))
     points = []
-    for mode, result, fields in found:
+    for mode, result, fields in parts:
         # A later stage's failure is that of its own mode alone.
         more: Fields = {} if result == "success" else {"failed_at": record.failed_at}
         if result in CODES:

@@ -11,7 +11,7 @@ from brownout.domain.entities import EntityKind
 from brownout.domain.findings import Action
 from brownout.domain.night import Night
 
-__all__ = ["Blank", "blank_names", "blanks_of"]
+__all__ = ["Blank", "blanks_of"]
 
 WORD = re.compile(r"(?<!\w)[A-Z][A-Z_]+(?!\w)")
 FEW = 6
@@ -45,11 +45,6 @@ def blanks_of(action: Action, night: Night) -> tuple[Blank, ...]:
     known = _table()
     words = dict.fromkeys(WORD.findall(f"{action.command} {action.confirm} {action.rollback}"))
     return tuple(_blank(word, known[word], action, night) for word in words if word in known)
-
-
-def blank_names() -> frozenset[str]:
-    """All words that are known to be blanks."""
-    return frozenset(_table())
 
 
 def _blank(name: str, entry: Mapping[str, str], action: Action, night: Night) -> Blank:

@@ -1,6 +1,7 @@
 """Hashes of the versions that a training ran with."""
 
 import hashlib
+from functools import cache
 from importlib.metadata import distributions
 
 from brownout.domain.definitions import lock_file
@@ -13,7 +14,8 @@ def lock_hash() -> str:
     return hashlib.sha256(lock_file().read_bytes()).hexdigest()[:16]
 
 
+@cache
 def environment_hash() -> str:
-    """The same over name==version of every distribution that is really installed."""
+    """The same over name==version of every distribution that is really installed; read once a process."""
     installed = {f"{dist.metadata['Name'].lower()}=={dist.version}" for dist in distributions()}
     return hashlib.sha256("\n".join(sorted(installed)).encode()).hexdigest()[:16]

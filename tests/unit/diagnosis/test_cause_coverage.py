@@ -28,7 +28,7 @@ WHOLE = {
 
 
 def test_with_everything_every_cause_can_be_named() -> None:
-    assert whole_cost(MAPPING, WHOLE) == (NAMED, ())
+    assert whole_cost(MAPPING, WHOLE, KNOWLEDGE) == (NAMED, ())
     assert all(lost_at(MAPPING, WHOLE, name) == () for name in MAPPING.measurements)
 
 
@@ -50,7 +50,7 @@ def test_the_loss_of_a_measurement_or_a_field_is_that_of_its_metrics_and_labels(
     (loss,) = losses(KNOWLEDGE, lost_at(MAPPING, poor, "mdstat"))
     assert loss.cause.title == "Array degraded or rebuilding"
     assert loss.taken_for
-    assert whole_cost(MAPPING, poor) == (NAMED - 1, ("Array degraded or rebuilding",))
+    assert whole_cost(MAPPING, poor, KNOWLEDGE) == (NAMED - 1, ("Array degraded or rebuilding",))
     aliased = {**WHOLE, "cgroup": MeasurementSchema(tags=(), fields=("cpu.stat.nr_periods",))}
     assert lost_at(MAPPING, aliased, "cgroup") == ("vm_throttled_pct",)
     alone = {name: schema for name, schema in WHOLE.items() if name != "libvirt_vcpu_total"}

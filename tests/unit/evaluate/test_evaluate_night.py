@@ -35,6 +35,8 @@ QUICK = Settings(
 )
 DAY = np.timedelta64(86_400_000, "ms")
 
+pytestmark = pytest.mark.usefixtures("small_forests")
+
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from nights import night
 
 from brownout.detection.alert_state import AlertState
@@ -77,6 +78,7 @@ def test_what_goes_on_quietly_is_one_episode_and_alarmed_once_it_does_harm() -> 
     assert [alarmed.id for alarmed in log.nights().alarmed] == ["2"]
 
 
+@pytest.mark.usefixtures("small_forests")
 def test_nights_are_blind_to_what_comes_later_and_know_the_night_before(tmp_path: Path) -> None:
     made = simulate(FleetSettings(hosts=2, vms=4, days=8, interval_s=600, seed=3, faults=4))
     write_dataset(made, tmp_path / "fleet", name="fleet")

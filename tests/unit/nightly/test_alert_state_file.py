@@ -1,8 +1,9 @@
 """State file and feedback ledger: written by the one codec, read from the last release too, never a traceback."""
 
 import json
-import os
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -143,18 +144,40 @@ def test_a_file_without_end_is_refused_in_words(tmp_path: Path, monkeypatch: pyt
         read_alert_state(workspace)
 
 
-def test_what_several_say_at_once_is_all_kept(tmp_path: Path) -> None:
-    workspace = Workspace(tmp_path)
-    made = night()
-    many = tuple(replace(made.episodes[0], id=f"e{number}") for number in range(24))
-    write_alert_state(workspace, replace(made, episodes=many, suppressed=(), diagnoses=()))
-    children = []
-    for part in range(4):
-        child = os.fork()
-        if not child:
-            for episode in many[part::4]:
-                give_feedback(workspace, episode.id, Said.FALSE, hours(24))
-            os._exit(0)
-        children.append(child)
-    assert {os.waitpid(child, 0)[1] for child in children} == {0}
-    assert len(read_alert_state(workspace).verdicts) == 24
+SAY = """
+import sys
+from pathlib import Path
+import numpy as np
+from brownout.domain.verdicts import Said
+from brownout.nightly.effects.alert_state_file import give_feedback
+from brownout.store.workspace import Workspace
+workspace = Workspace(Path(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.readline()
+for episode in sys.argv[2:]:
+    give_feedback(workspace, episode, Said.FALSE, np.datetime64("2026-03-16", "ms"))
+"""
+
+
+def test_two_that_say_something_at_once_are_both_heard(tmp_path: Path) -> None:
+    workspace, made = Workspace(tmp_path), night()
+    episodes = [replace(made.episodes[0], id=f"e{number}") for number in range(60)]
+    write_alert_state(workspace, replace(made, episodes=tuple(episodes), suppressed=()))
+    names = [episode.id for episode in episodes]
+    speakers = [
+        subprocess.Popen(
+            [sys.executable, "-c", SAY, tmp_path, *own], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for own in (names[::2], names[1::2])
+    ]
+    for speaker in speakers:
+        assert speaker.stdout is not None
+        assert speaker.stdout.readline() == "ready\n"
+    for speaker in speakers:
+        assert speaker.stdin is not None
+        speaker.stdin.write("go\n")
+        speaker.stdin.flush()
+    for speaker in speakers:
+        speaker.communicate()
+        assert speaker.returncode == 0
+    assert {verdict.episode.id for verdict in read_alert_state(workspace).verdicts} == set(names)

@@ -145,3 +145,15 @@ def test_every_cause_told_gets_an_action_and_the_nearest_rival_after_them() -> N
         ("LEAK-01", False),
         ("CONT-01", True),
     ]
+
+
+def test_what_an_operator_looks_at_afterwards_is_named_in_words_with_its_unit(tmp_path: Path) -> None:
+    for remedy in Remedies.load().table.values():
+        assert bool(remedy.verify_title) == bool(remedy.verify), remedy.id
+        assert "_" not in remedy.verify_title, remedy.id
+    remedies = load(tmp_path)
+    assert remedies.of("X").verify_title == "Guest CPU use (%)"
+    (tmp_path / "catalogue.toml").write_text('[metrics.vm_cpu_pct]\ntitle = "Our CPU"\nunit = "pct"\n')
+    assert Remedies.load(tmp_path).of("X").verify_title == "Our CPU (pct)"
+    (tmp_path / "remedies.toml").write_text('[remedies.HW-01]\nverify = "network_in"\n')
+    assert Remedies.load(tmp_path).of("HW-01").verify_title == "network traffic received"

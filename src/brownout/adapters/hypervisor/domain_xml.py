@@ -137,7 +137,7 @@ def _iothreads(root: Element) -> set[str]:
     """IOThreads that disks are served by: one that is defined and not given to any disk serves none."""
     drivers = root.findall("devices/disk/driver") + root.findall("devices/controller/driver")
     named = {driver.get("iothread", "") for driver in drivers}
-    mapped = {one.get("id", "") for driver in drivers for one in driver.findall("iothreads/iothread")}
+    mapped = {thread.get("id", "") for driver in drivers for thread in driver.findall("iothreads/iothread")}
     return (named | mapped) - {""}
 
 
@@ -178,8 +178,8 @@ def _cpus(cpuset: str) -> set[int]:
 
 
 def _attribute(root: Element, path: str, name: str) -> str:
-    found = root.find(path)
-    return "" if found is None else found.get(name, "")
+    element = root.find(path)
+    return "" if element is None else element.get(name, "")
 
 
 def _is_number(text: str | None) -> bool:

@@ -85,8 +85,8 @@ def _verdict(log: Path) -> int | None:
             lines = file.read().decode(errors="replace").splitlines()
     except OSError:
         return None
-    found = [line for line in lines if VERDICT in line]
-    return int(SLOW in found[-1]) if found else None
+    verdicts = [line for line in lines if VERDICT in line]
+    return int(SLOW in verdicts[-1]) if verdicts else None
 
 
 def _overcommitment(guests: Sequence[Guest], cores: int) -> str:

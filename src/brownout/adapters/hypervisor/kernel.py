@@ -50,18 +50,18 @@ class Kernel:
     def displays(self) -> Iterator[Thread]:
         """Threads that encode the screens of guests, numbered where a guest has several of one name."""
         for guest, process in self._guests():
-            found: Counter[str] = Counter()
+            counts: Counter[str] = Counter()
             for thread in sorted(process.glob("task/[0-9]*"), key=lambda path: int(path.name)):
                 name, figures = _stat(thread)
                 if figures and DISPLAY.match(name):
-                    yield Thread(name=f"{name} {found[name]}", guest=guest, cpu_seconds=self._seconds(figures))
-                    found[name] += 1
+                    yield Thread(name=f"{name} {counts[name]}", guest=guest, cpu_seconds=self._seconds(figures))
+                    counts[name] += 1
 
     def guests_started(self) -> int:
         """Guests that started within the last minute."""
         uptime = float(_text(self.root / "proc/uptime").split()[0] or 0)
         figures = [_stat(process)[1] for _, process in self._guests()]
-        return sum(uptime - int(one[START]) / self.ticks < JUST_S for one in figures if one)
+        return sum(uptime - int(fields[START]) / self.ticks < JUST_S for fields in figures if fields)
 
     def governor(self) -> str:
         """What chooses the clock of most CPUs; "" where nothing does."""
@@ -94,9 +94,9 @@ class Kernel:
 
     def _guests(self) -> Iterator[tuple[str, Path]]:
         for process in self.root.glob("proc/[0-9]*"):
-            found = GUEST.search(_text(process / "cmdline"))
-            if found:
-                yield found[1].replace(",,", ","), process
+            name_option = GUEST.search(_text(process / "cmdline"))
+            if name_option:
+                yield name_option[1].replace(",,", ","), process
 
     def _seconds(self, figures: list[str]) -> float:
         return (int(figures[UTIME]) + int(figures[STIME])) / self.ticks

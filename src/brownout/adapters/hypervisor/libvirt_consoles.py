@@ -19,19 +19,19 @@ LOOPBACK = "127.0.0.1"
 
 def libvirt_source(virsh: Virsh, uri: str, complain: Callable[[BrownoutError], None]) -> Source:
     """Consoles of all guests that run; one that cannot be reached from here is told once and left out."""
-    told: set[str] = set()
+    warned: set[str] = set()
 
     def listed() -> list[Target]:
         host = urlsplit(uri).hostname or ""
         hypervisor = virsh.host_name()
         targets: list[Target] = []
         for xml in virsh.running():
-            found = list(domain_consoles(xml, host, hypervisor))
-            targets += found
-            if not found:
+            consoles = list(domain_consoles(xml, host, hypervisor))
+            targets += consoles
+            if not consoles:
                 name = parse_domain(xml).findtext("name", "").strip()
-                if name not in told:
-                    told.add(name)
+                if name not in warned:
+                    warned.add(name)
                     remedy = "Let its graphics listen on an address that is reachable, or probe on the hypervisor."
                     complain(BrownoutError(f"{name}: it has no console that can be reached from here.", remedy=remedy))
         return targets

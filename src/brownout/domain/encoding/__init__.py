@@ -1,11 +1,12 @@
-"""Results as JSON and back: one codec for ``report.json``, the state file and the feedback ledger.
+"""Results as JSON and back: one codec for ``report.json``, the state file, the feedback ledger and the write-back.
 
 A result is a frozen dataclass of :mod:`brownout.domain`. Its fields are what is written: a new field needs no further
-edit to be written, read back and listed in the JSON schema.
+edit to be written, read back, listed in the JSON schema and, where it is plain, stored as a column of points.
 """
 
 from brownout.domain.encoding.codec import decode, decode_json, encode
 from brownout.domain.encoding.json_schema import json_schema
+from brownout.domain.encoding.point_columns import PointColumns, point_columns
 from brownout.domain.encoding.visible import visible
 from brownout.domain.encoding.wire_types import (
     Instant,
@@ -27,6 +28,7 @@ __all__ = [
     "Number",
     "Number32",
     "OmitDefaults",
+    "PointColumns",
     "Second",
     "Seconds",
     "TextValue",
@@ -37,5 +39,6 @@ __all__ = [
     "decode_json",
     "encode",
     "json_schema",
+    "point_columns",
     "visible",
 ]

@@ -60,6 +60,6 @@ def _adapter_of(kind: Any) -> TypeAdapter[Any]:
 def _refused(kind: type[object], error: ValidationError) -> DataError:
     first = error.errors(include_url=False)[0]
     field = ".".join(map(str, first["loc"])) or "the document"
-    seen = str(first["input"])[:60]
-    msg = f"{field} of a {kind.__name__} cannot be read: {first['msg']} (seen: {seen!r})."
+    value = str(first["input"])[:60]
+    msg = f"{field} of a {kind.__name__} cannot be read: {first['msg']} (seen: {value!r})."
     return DataError(msg, remedy="Restore the file from a copy, or remove it and make it again.")

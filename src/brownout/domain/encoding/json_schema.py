@@ -37,8 +37,8 @@ def _in_json(text: str) -> str:
 
 
 def _split(text: str) -> tuple[str, str, str]:
-    found = SECTION.search(text)
-    return (text, "", "") if found is None else (text[: found.start()], found[0], text[found.end() :])
+    heading = SECTION.search(text)
+    return (text, "", "") if heading is None else (text[: heading.start()], heading[0], text[heading.end() :])
 
 
 class _Generator(GenerateJsonSchema):

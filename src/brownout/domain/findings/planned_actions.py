@@ -60,7 +60,7 @@ class Action:
     confirm
         The command that shows whether the cause is what was said, to be run first.
     verify
-        The metric that shows whether it helped.
+        Name of the metric that shows whether it helped, or the role of one.
     risk
         What it can break.
     rollback
@@ -69,6 +69,8 @@ class Action:
         What it changes in console latency; None where that is not known.
     reason
         Why it is proposed, where the incident does not say it.
+    verify_title
+        The same for people, with its unit.
     prevention
         Whether it keeps a fault from coming back: then it is still worth doing when the incident is over.
     """
@@ -84,4 +86,5 @@ class Action:
     rollback: str
     effect: Effect | None
     reason: str = ""
+    verify_title: str = ""
     prevention: bool = False

@@ -71,7 +71,7 @@ def fates_of(judged: JudgedNights, told: pd.DataFrame, episodes: pd.DataFrame, t
     causes = told.assign(
         **{name: pd.to_datetime(told[name], utc=True).dt.tz_localize(None) for name in ("night", "start")}
     )
-    found: dict[str, Lost] = {}
+    lost: dict[str, Lost] = {}
     for row in judged.pairs[judged.pairs["due"].astype(bool)].to_dict("records"):
         label, night = judged.labels[row["incident"]], np.datetime64(row["night"], "ms")
         if row["line"] >= 0:
@@ -80,10 +80,10 @@ def fates_of(judged: JudgedNights, told: pd.DataFrame, episodes: pd.DataFrame, t
             own = _without_line(label, night, by_night.get(row["night"], table[:0]), judged)
         if own.fate is not Fate.TOLD:
             own = _beside(own, causes[causes["night"] == row["night"]], judged) or own
-        best = found.get(label.incident.id)
+        best = lost.get(label.incident.id)
         if best is None or ORDER.index(own.fate) > ORDER.index(best.fate):
-            found[label.incident.id] = own
-    return tuple(found.values())
+            lost[label.incident.id] = own
+    return tuple(lost.values())
 
 
 def _of_line(label: Labelled, night: np.datetime64, line: "pd.Series[Any]") -> Lost:
@@ -157,13 +157,13 @@ def false_lines(judged: JudgedNights, truth: NightTruth) -> list[dict[str, objec
     related = set(lines.loc[lines["verdict"] != Verdict.FALSE, "incident"])
     last = lines[~lines["incident"].isin(related)].drop_duplicates("incident", keep="last")
     counts = lines.groupby("incident")["night"].nunique()
-    found = []
+    lines_of_nothing = []
     for line in last.to_dict("records"):
         start = np.datetime64(line["start"], "ms")
         entity = line["entity"] or line.get("first_entity", "")
         names = {entity, entity.split("/")[0], truth.root(entity)}
         near = {e.kind for e in truth.harmless if e.entity in names and judged.limits.within(start, e.start, e.end)}
-        found.append(
+        lines_of_nothing.append(
             {
                 "incident": line["incident"],
                 "cause": line["cause"],
@@ -175,4 +175,4 @@ def false_lines(judged: JudgedNights, truth: NightTruth) -> list[dict[str, objec
                 "near": sorted(near),
             }
         )
-    return found
+    return lines_of_nothing

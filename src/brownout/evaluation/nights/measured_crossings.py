@@ -24,23 +24,23 @@ def measured_crossings(panel: Panel, metrics: Sequence[Metric]) -> tuple[Crossin
 
     ``metrics`` are those of the panel, in its order, with the limits that count. A gap ends no crossing by itself.
     """
-    found = []
+    crossings = []
     for column, metric in enumerate(metrics):
         if not metric.is_limited or metric.limit is None:
             continue
         values = panel.values[..., column]
         means = rolling_mean(values, max(MEAN_S // panel.interval_s, 1))
         beyond = (means > metric.limit) if metric.worse is Worse.UP else (means < metric.limit)
-        found += _of_metric(panel, metric.name, beyond & np.isfinite(values))
-    return tuple(found)
+        crossings += _of_metric(panel, metric.name, beyond & np.isfinite(values))
+    return tuple(crossings)
 
 
 def _of_metric(panel: Panel, metric: str, beyond: Marks) -> list[Crossing]:
-    calm, found = max(CALM_S // panel.interval_s, 1), []
+    calm, crossings = max(CALM_S // panel.interval_s, 1), []
     for row in np.flatnonzero(beyond.any(axis=1)).tolist():
-        places = np.flatnonzero(beyond[row])
-        begins = np.flatnonzero(np.diff(places, prepend=-calm - 1) > calm)
-        found += [
+        slots = np.flatnonzero(beyond[row])
+        begins = np.flatnonzero(np.diff(slots, prepend=-calm - 1) > calm)
+        crossings += [
             Crossing(
                 entity=panel.entity_ids[row],
                 metric=metric,
@@ -48,6 +48,6 @@ def _of_metric(panel: Panel, metric: str, beyond: Marks) -> list[Crossing]:
                 until=panel.start + (int(own[-1]) + 1) * panel.step,
                 brief=len(own) * panel.interval_s < BRIEF_S,
             )
-            for own in np.split(places, begins[1:])
+            for own in np.split(slots, begins[1:])
         ]
-    return found
+    return crossings

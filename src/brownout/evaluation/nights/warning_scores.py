@@ -86,12 +86,12 @@ def windows_of(lines: pd.DataFrame, crossings: Sequence[Crossing], replay: Repla
     """
     series = pd.DataFrame(list(replay.watched), columns=SERIES, dtype=object)
     given = lines.assign(**{name: _utc(lines[name]) for name in ("night", "earliest", "latest")})
-    told = given[["night", *SERIES, "probability", "earliest", "latest"]].drop_duplicates(
+    warnings = given[["night", *SERIES, "probability", "earliest", "latest"]].drop_duplicates(
         ["night", *SERIES], keep="last"
     )
-    every = pd.concat([series[SERIES], told[SERIES]]).drop_duplicates(ignore_index=True)
+    every = pd.concat([series[SERIES], warnings[SERIES]]).drop_duplicates(ignore_index=True)
     nights = pd.DataFrame({"night": replay.nights.astype("datetime64[ms]")})
-    windows = every.merge(nights, how="cross").merge(told, how="left", on=["night", *SERIES])
+    windows = every.merge(nights, how="cross").merge(warnings, how="left", on=["night", *SERIES])
     windows["probability"] = windows["probability"].fillna(0.0).clip(0, 1)
     by_series = _by_series(crossings)
     found = [
@@ -128,16 +128,16 @@ def _known_rates(windows: pd.DataFrame, crossings: Sequence[Crossing], replay: R
 
     Half a crossing and one window are added (Krichevsky and Trofimov): never a share of 0.
     """
-    places = windows.groupby("metric")["entity"].nunique()
+    entities = windows.groupby("metric")["entity"].nunique()
     rates: dict[tuple[str, np.datetime64], float] = {}
     for night in replay.nights.astype("datetime64[ms]"):
         earlier = max(int((night - replay.start) / replay.horizon), 0)
         hit: dict[str, set[tuple[str, int]]] = {}
-        for one in crossings:
-            window = int((night - one.time) / replay.horizon)
-            if one.time <= night and window < earlier:
-                hit.setdefault(one.metric, set()).add((one.entity, window))
-        for metric, number in places.items():
+        for crossing in crossings:
+            window = int((night - crossing.time) / replay.horizon)
+            if crossing.time <= night and window < earlier:
+                hit.setdefault(crossing.metric, set()).add((crossing.entity, window))
+        for metric, number in entities.items():
             rates[str(metric), night] = (len(hit.get(str(metric), ())) + 0.5) / (number * earlier + 1)
     pairs = zip(windows["metric"], windows["night"].to_numpy("datetime64[ms]"), strict=True)
     return np.array([rates[metric, night] for metric, night in pairs], np.float64)
@@ -154,16 +154,18 @@ def _events(crossings: Sequence[Crossing], windows: pd.DataFrame, replay: Replay
     rows = []
     by_series = _by_series(crossings)
     nights = replay.nights.astype("datetime64[ms]")
-    for one in crossings:
-        near = nights[(nights < one.time) & (nights >= one.time - replay.horizon)]
-        before = near[[not _ahead(by_series[one.entity, one.metric], night, replay.horizon)[1] for night in near]]
-        if one.brief or not len(before):
+    for crossing in crossings:
+        near = nights[(nights < crossing.time) & (nights >= crossing.time - replay.horizon)]
+        before = near[
+            [not _ahead(by_series[crossing.entity, crossing.metric], night, replay.horizon)[1] for night in near]
+        ]
+        if crossing.brief or not len(before):
             continue
-        own = warned.get((one.entity, one.metric), np.array([], "datetime64[ms]"))
-        good = own[(own < one.time) & (own >= one.time - replay.horizon)]
+        own = warned.get((crossing.entity, crossing.metric), np.array([], "datetime64[ms]"))
+        good = own[(own < crossing.time) & (own >= crossing.time - replay.horizon)]
         first = good.min() if len(good) else np.datetime64("NaT", "ms")
-        foreseeable = one.since is not None and bool((before >= one.since).any())
-        rows.append((one.entity, one.metric, one.time, first, foreseeable))
+        foreseeable = crossing.since is not None and bool((before >= crossing.since).any())
+        rows.append((crossing.entity, crossing.metric, crossing.time, first, foreseeable))
     return pd.DataFrame(rows, columns=[*SERIES, "time", "warned", "foreseeable"])
 
 

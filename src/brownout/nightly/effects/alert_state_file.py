@@ -1,7 +1,7 @@
 """The state file: episodes of the last night and what people said about them, kept in the output folder."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from fcntl import LOCK_EX, flock
 from pathlib import Path
@@ -104,7 +104,7 @@ def give_feedback(workspace: Workspace, name: str, said: Said, at: np.datetime64
 
     Raises DataError where nothing of that name is known.
     """
-    with _alone(workspace.ledger):
+    with _ledger_alone(workspace.ledger):
         state = read_alert_state(workspace)
         episodes = _named(state, name)
         standing = {verdict.episode.id: verdict.said for verdict in state.verdicts}
@@ -115,7 +115,7 @@ def give_feedback(workspace: Workspace, name: str, said: Said, at: np.datetime64
 
 def take_back(workspace: Workspace, name: str, at: np.datetime64) -> tuple[Episode, ...]:
     """Take back what was said about an episode or an incident; raises DataError where nothing was."""
-    with _alone(workspace.ledger):
+    with _ledger_alone(workspace.ledger):
         state = read_alert_state(workspace)
         names = state.incidents.get(name, (name,))
         judged = tuple(verdict.episode for verdict in state.verdicts if verdict.episode.id in names)
@@ -124,15 +124,6 @@ def take_back(workspace: Workspace, name: str, at: np.datetime64) -> tuple[Episo
             raise DataError(msg, remedy="See `brownout feedback --list` for what has been.")
         _append(workspace.ledger, [LedgerLine(at=at, said=UNDO, episode=episode) for episode in judged])
     return judged
-
-
-@contextmanager
-def _alone(ledger: Path) -> Iterator[None]:
-    """One writer of the ledger at a time: the next one waits, and adds to what the one before wrote."""
-    ledger.parent.mkdir(parents=True, exist_ok=True)
-    with ledger.with_suffix(".lock").open("w") as file:
-        flock(file, LOCK_EX)
-        yield
 
 
 def _named(state: AlertState, name: str) -> tuple[Episode, ...]:
@@ -170,6 +161,20 @@ def _read_ledger(path: Path) -> Iterator[LedgerLine]:
         except (ValueError, KeyError, TypeError, AttributeError, DataError) as error:
             msg = f"Line {number} of {path} cannot be read: {error}."
             raise DataError(msg, remedy="Remove that line.") from error
+
+
+@contextmanager
+def _ledger_alone(path: Path) -> Iterator[None]:
+    """Wait until no other process adds to the ledger: each reads it, adds and replaces it as a whole.
+
+    The lock lies in a file beside it, since the ledger itself is replaced. The system lets go of it when its holder
+    ends, however that ends.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with (path.parent / f".{path.name}.lock").open("ab") as lock:
+        with suppress(OSError):  # a file system without locks
+            flock(lock, LOCK_EX)
+        yield
 
 
 def _append(path: Path, lines: Iterable[LedgerLine]) -> None:

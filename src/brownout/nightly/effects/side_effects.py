@@ -139,12 +139,12 @@ def is_transient(error: Exception) -> bool:
 
 
 def _failure(name: str, error: Exception, attempts: int, notes: "list[str] | tuple[str, ...]") -> Outcome:
-    told = error if isinstance(error, BrownoutError) else BrownoutError(f"{error}.", remedy=SYSTEM_REMEDY)
+    failure = error if isinstance(error, BrownoutError) else BrownoutError(f"{error}.", remedy=SYSTEM_REMEDY)
     return Outcome(
         effect=name,
         state=EffectState.FAILED,
         attempts=attempts,
-        reason=told.what,
-        remedy=told.remedy,
+        reason=failure.what,
+        remedy=failure.remedy,
         notes=tuple(notes),
     )

@@ -7,15 +7,16 @@ points. See ``docs/influxdb.md`` for the measurements.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from brownout.domain.encoding import PointColumns, point_columns
 from brownout.domain.entities import Topology
-from brownout.domain.findings import AnomalyScores
-from brownout.domain.forecasts import Forecasts
+from brownout.domain.findings import AnomalyScores, Cause, Diagnosis, Episode
+from brownout.domain.forecasts import Breach, Forecasts
 from brownout.domain.metrics import Metric
 from brownout.domain.night import Night
 from brownout.ingest.line_protocol import Points
 from brownout.nightly.run import NightResult
+from brownout.numerics.arrays import Index, Times
 
 __all__ = ["Sink", "forecast_points", "night_points", "score_points", "write_back"]
 
@@ -28,15 +29,15 @@ SCORE_SLOT_S = 300
 
 def write_back(result: NightResult, metrics: Mapping[str, Metric], sink: Sink) -> int:
     """Write forecasts, scores, breaches, episodes and causes of a night; returns the number of lines written."""
-    return sink(_points(result, metrics))
+    return sink(_all_points(result, metrics))
 
 
-def _points(result: NightResult, metrics: Mapping[str, Metric]) -> Iterator[Points]:
+def _all_points(result: NightResult, metrics: Mapping[str, Metric]) -> Iterator[Points]:
     topology = result.night.topology
     for shard in result.shards:
         if shard.forecast is not None and shard.forecast.forecasts is not None:
             yield forecast_points(shard.forecast.forecasts, metrics, topology)
-        if shard.detection.scores is not None:
+        if shard.detection.scores is not None and len(shard.detection.scores.times):
             yield score_points(shard.detection.scores, topology)
     yield from night_points(result.night)
 
@@ -73,18 +74,18 @@ def score_points(scores: AnomalyScores, topology: Topology) -> Points:
     slots = _ms(scores.times) // (factor * scores.interval_s * 1000)
     starts = np.flatnonzero(np.concatenate(([True], np.diff(slots) != 0)))
     peaks = np.fmax.reduceat(scores.scores, starts, axis=1)
-    entities, places = np.nonzero(np.isfinite(peaks))
+    entities, slots_measured = np.nonzero(np.isfinite(peaks))
     return Points(
         measurement="brownout_anomaly",
         tags=[_tags(topology, entity) for entity in scores.entities],
         series=entities,
-        times=(slots[starts] * factor * scores.interval_s * 1000)[places],
-        fields={"score": peaks[entities, places].astype(float)},
+        times=(slots[starts] * factor * scores.interval_s * 1000)[slots_measured],
+        fields={"score": peaks[entities, slots_measured].astype(float)},
     )
 
 
 def night_points(night: Night) -> Iterator[Points]:
-    """Breaches, episodes and causes."""
+    """Breaches, episodes and causes: their fields are those of the results, see ``point_columns``."""
     if night.breaches:
         yield _breaches(night)
     if night.episodes or night.suppressed:
@@ -98,84 +99,59 @@ def _episodes(night: Night) -> Points:
     incident = {episode: diagnosis.id for diagnosis in night.diagnoses for episode in diagnosis.episodes}
     reasons = {suppressed.episode.id: suppressed.reason for suppressed in night.suppressed}
     episodes = [*night.episodes, *(suppressed.episode for suppressed in night.suppressed)]
-    return Points(
-        measurement="brownout_episode",
-        tags=[_tags(night.topology, episode.entity) for episode in episodes],
-        series=np.arange(len(episodes)),
-        times=_ms([episode.start for episode in episodes]),
-        fields={
-            "severity": np.array([episode.severity for episode in episodes], float),
-            "end_ms": _ms([episode.end for episode in episodes]),
-            "open": np.array([int(episode.open) for episode in episodes]),
-            "alarm": np.array([int(episode.id not in reasons) for episode in episodes]),
-        },
-        texts={
-            "episode": [episode.id for episode in episodes],
+    columns = point_columns(Episode, episodes, names={"id": "episode"}, leave_out=("entity", "start"))
+    derived = PointColumns(
+        {"alarm": np.array([int(episode.id not in reasons) for episode in episodes])},
+        {
             "incident": [incident.get(episode.id, "") for episode in episodes],
-            "moved": [", ".join(m.series.metric for m in episode.movers[:3]) for episode in episodes],
+            "moved": [", ".join(mover.series.metric for mover in episode.movers[:3]) for episode in episodes],
             "reason": [reasons.get(episode.id, "") for episode in episodes],
         },
     )
+    tags = [_tags(night.topology, episode.entity) for episode in episodes]
+    return _points("brownout_episode", tags, _ms([episode.start for episode in episodes]), columns | derived)
 
 
 def _breaches(night: Night) -> Points:
-    breaches = night.breaches
-    times = {
-        f"{name}_ms": np.array([_moment(getattr(breach, name)) for breach in breaches])
-        for name in ("earliest", "likely", "latest")
-    }
-    return Points(
-        measurement="brownout_breach",
-        tags=[_tags(night.topology, b.series.entity) | {"metric": b.series.metric} for b in breaches],
-        series=np.arange(len(breaches)),
-        times=_ms([night.end.astype("datetime64[s]")] * len(breaches)),
-        fields={
-            "probability": np.array([breach.probability for breach in breaches], float),
-            "limit": np.array([breach.limit for breach in breaches], float),
-            "duration_s": np.array([breach.duration_s for breach in breaches], float),
-            **times,
-        },
-        texts={"model": [breach.maker for breach in breaches]},
-    )
+    tags = [_tags(night.topology, breach.series.entity) | {"metric": breach.series.metric} for breach in night.breaches]
+    times = _ms([night.end.astype("datetime64[s]")] * len(night.breaches))
+    return _points("brownout_breach", tags, times, point_columns(Breach, night.breaches, names={"maker": "model"}))
 
 
 def _causes(night: Night) -> Points:
     """The three most probable causes of each incident; ``incident`` is identified by its first entity and its start."""
     ranked = [(d, rank, cause) for d in night.diagnoses for rank, cause in enumerate(d.causes[:3], 1)]
+    diagnoses = [diagnosis for diagnosis, _, _ in ranked]
+    columns = point_columns(Diagnosis, diagnoses, names={"id": "incident"}, leave_out=("start",)) | point_columns(
+        Cause, [cause for _, _, cause in ranked], names={"id": "cause", "entity": "culprit"}
+    )
+    tags = [_tags(night.topology, d.entities[0]) | {"rank": str(rank)} for d, rank, _ in ranked]
+    return _points("brownout_cause", tags, _ms([diagnosis.start for diagnosis in diagnoses]), columns)
+
+
+def _points(measurement: str, tags: Sequence[Mapping[str, str]], times: Index, columns: PointColumns) -> Points:
+    """Points of results, a series each."""
     return Points(
-        measurement="brownout_cause",
-        tags=[_tags(night.topology, d.entities[0]) | {"rank": str(rank)} for d, rank, _ in ranked],
-        series=np.arange(len(ranked)),
-        times=_ms([d.start for d, _, _ in ranked]),
-        fields={
-            "probability": np.array([cause.probability for _, _, cause in ranked], float),
-            "open": np.array([int(d.open) for d, _, _ in ranked]),
-        },
-        texts={
-            "cause": [cause.id for _, _, cause in ranked],
-            "title": [cause.title for _, _, cause in ranked],
-            "family": [str(cause.family) for _, _, cause in ranked],
-            "culprit": [cause.entity for _, _, cause in ranked],
-            "incident": [d.id for d, _, _ in ranked],
-        },
+        measurement=measurement,
+        tags=tags,
+        series=np.arange(len(tags)),
+        times=times,
+        fields=columns.numbers,
+        texts=columns.texts,
     )
 
 
 def _tags(topology: Topology, entity: str) -> dict[str, str]:
     """The tags that name it in the source, and which entity it is to brownout."""
-    found = topology[entity]
-    names = found.named_by or tuple(found.labels)
-    tags = {name: found.labels[name] for name in names if name in found.labels}
-    return {**tags, "entity": found.id, "kind": found.kind}
+    known = topology[entity]
+    names = known.named_by or tuple(known.labels)
+    tags = {name: known.labels[name] for name in names if name in known.labels}
+    return {**tags, "entity": known.id, "kind": known.kind}
 
 
-def _ms(times: Sequence[np.datetime64] | npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:
-    millis: npt.NDArray[np.int64] = np.asarray(times, "datetime64[ms]").astype(np.int64)
+def _ms(times: Sequence[np.datetime64] | Times) -> Index:
+    millis: Index = np.asarray(times, "datetime64[ms]").astype(np.int64)
     return millis
-
-
-def _moment(time: np.datetime64 | None) -> float:
-    return np.nan if time is None else float(time.astype("datetime64[ms]").astype(np.int64))
 
 
 def _or_nan(value: float | None) -> float:

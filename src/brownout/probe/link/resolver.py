@@ -51,10 +51,10 @@ class Resolver:
     async def _look_up(self, host: str, port: int) -> list[Address]:
         if self._threads is None:
             self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="dns")
-        found = await asyncio.get_running_loop().run_in_executor(
+        addresses = await asyncio.get_running_loop().run_in_executor(
             self._threads, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         )
-        return [Address(family, (str(where[0]), port)) for family, _, _, _, where in found]
+        return [Address(family, (str(where[0]), port)) for family, _, _, _, where in addresses]
 
 
 def _literal(host: str, port: int) -> Address | None:

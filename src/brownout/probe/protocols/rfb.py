@@ -87,11 +87,11 @@ def rfb(plan: Plan, report: RfbReport) -> Steps[None]:
 def _negotiate() -> Steps[tuple[int, bytes]]:
     """Minor version (3, 7 or 8) and security types; the first of them is chosen by the server in version 3.3."""
     banner = yield Read(12)
-    found = BANNER.fullmatch(banner)
-    if not found:
+    version = BANNER.fullmatch(banner)
+    if not version:
         raise ProtocolError(f"{banner!r} instead of an RFB version")
     yield Reached(Stage.BANNER)
-    offered = (int(found[1]), int(found[2]))
+    offered = (int(version[1]), int(version[2]))
     minor = 8 if offered >= (3, 8) else 7 if offered == (3, 7) else 3
     yield Write(b"RFB 003.%03d\n" % minor)
     if minor == 3:

@@ -79,8 +79,8 @@ def truth(
     """Labels of what was injected; an anomaly starts where it becomes visible."""
     step = np.timedelta64(settings.interval_s * 1000, "ms")
     incidents, anomalies = [], []
-    seen = [injection for injection in injections if injection.visible < settings.slots]
-    for number, injection in enumerate(seen, 1):
+    visible = [injection for injection in injections if injection.visible < settings.slots]
+    for number, injection in enumerate(visible, 1):
         entity = _culprit(injection, faults[injection.cause], layout)
         start = settings.start + injection.visible * step
         end = settings.start + min(injection.last, settings.slots) * step

@@ -34,8 +34,8 @@ def consoles(writer: Writer) -> Iterator[Points]:
     threads = [tags | {"thread": "vnc_worker 0"} for tags in guests]
     yield writer.points("qemu_thread", threads, {"cpu_seconds": writer.seconds(writer["console_worker_pct"] / 100)})
     if "console_agent" in writer:
-        seen = {"agent": whole(writer["console_agent"]), "low_bandwidth": whole(writer["console_lowbw"])}
-        yield writer.points("vm_state", guests, seen)
+        agent_fields = {"agent": whole(writer["console_agent"]), "low_bandwidth": whole(writer["console_lowbw"])}
+        yield writer.points("vm_state", guests, agent_fields)
         yield from _results(writer, common)
 
 

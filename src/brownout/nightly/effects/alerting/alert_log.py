@@ -107,8 +107,8 @@ class AlertLog:
     @property
     def firing(self) -> tuple[TrackedAlert, ...]:
         """The alerts that are not over, the most severe first."""
-        found = [tracked for tracked in self.alerts if tracked.fires]
-        return tuple(sorted(found, key=lambda t: (-t.alert.severity.rank, -t.alert.weight, t.alert.identity)))
+        firing = [tracked for tracked in self.alerts if tracked.fires]
+        return tuple(sorted(firing, key=lambda t: (-t.alert.severity.rank, -t.alert.weight, t.alert.identity)))
 
 
 def follow(

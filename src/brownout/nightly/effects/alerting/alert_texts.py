@@ -23,12 +23,12 @@ def about_incident(diagnosis: Diagnosis, entity: str, episodes: Sequence[Episode
     top = diagnosis.top
     known = top.id != UNKNOWN
     name = _named(entity, night)
-    what = top.title if known else "Abnormal, without a known cause,"
+    title = top.title if known else "Abnormal, without a known cause,"
     sure = f" ({percent(top.probability)} sure)" if known else ""
     movers = sorted((m for e in episodes for m in e.movers), key=lambda mover: -abs(mover.deviation))
     action = next((action for action in night.actions if action.about == diagnosis.id), None)
     return _said(
-        summary=f"{what} at {name} since {clock(diagnosis.start)} UTC{sure}",
+        summary=f"{title} at {name} since {clock(diagnosis.start)} UTC{sure}",
         values="; ".join(_value(mover, night) for mover in movers[:FEW]),
         probability=percent(top.probability) if known else "",
         since=f"{clock(diagnosis.start)} UTC",

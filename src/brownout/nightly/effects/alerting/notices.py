@@ -56,9 +56,9 @@ def with_notice(
     )
     identities = tuple(tracked.alert.identity for tracked in waiting)
     sent = SentNotice(notice=notice, alerts=identities, made=now, waiting=tuple(channels))
-    told = set(sent.alerts)
+    notified = set(sent.alerts)
     alerts = tuple(
-        replace(tracked, notice=notice.id) if tracked.fires and tracked.alert.identity in told else tracked
+        replace(tracked, notice=notice.id) if tracked.fires and tracked.alert.identity in notified else tracked
         for tracked in log.alerts
     )
     return replace(log, alerts=alerts, notices=(*log.notices, sent))
