@@ -32,7 +32,7 @@ LARGEST = 256 * 2**20
 def read_bytes(path: Path, *, most: int = LARGEST) -> bytes:
     """The content of a file; raises ValueError where it is no file (a device has no end) or larger than ``most``."""
     size = path.stat().st_size
-    if not path.is_file() or size > most:
+    if not path.is_dir() and (not path.is_file() or size > most):  # reading a folder is an error of its own
         msg = f"it is no file of at most {most:,} bytes"
         raise ValueError(msg)
     return path.read_bytes()
