@@ -10,16 +10,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from brownout.domain.entities import Entity
+from brownout.domain.errors import DataError
 from brownout.domain.metrics import Metric, MetricKind
 from brownout.domain.ports import SampleStore
 from brownout.domain.repairs import Repairs
 from brownout.ingest.canonical import Canonicaliser
 from brownout.ingest.counters import LONGEST_GAP_MS
+from brownout.ingest.named_samples import NamedSamples
 from brownout.ingest.raw import MeasurementSchema
 from brownout.numerics.slots import epoch_ms
 from brownout.operate.late_rows import of_an_age
 from brownout.store.history import HOURS, WEEK, slice_of
 
+LISTED = 5
+"""Names that a sentence has room for."""
 CELLS = 2**24
 """Values of a data set that are read at a time: 64 MB of float32."""
 
@@ -130,7 +134,8 @@ class DatasetSource:
 
     def read(self, start: np.datetime64, end: np.datetime64, known: Sequence[Entity] = ()) -> Slice:  # noqa: ARG002 - a data set names its entities itself
         """Tables of a few entities of one kind; where there are counters they begin an hour early."""
-        return Slice(DatasetTables(self.dataset, start - self._lead, end), (), Repairs())
+        made = self.dataset.repairs(start, end) if isinstance(self.dataset, NamedSamples) else Repairs()
+        return Slice(DatasetTables(self.dataset, start - self._lead, end), (), made)
 
     @cached_property
     def _lead(self) -> np.timedelta64:
@@ -139,19 +144,23 @@ class DatasetSource:
 
     def unread(self) -> Repairs:
         """Rows without a time or an entity, and those that a clock jump put far away."""
-        return self.dataset.unread() if isinstance(self.dataset, CountsRows) else Repairs()
+        samples = self.dataset.samples if isinstance(self.dataset, NamedSamples) else self.dataset
+        return samples.unread() if isinstance(samples, CountsRows) else Repairs()
 
     def late(
         self, rows: Mapping[np.datetime64, int], *, since: np.datetime64, before: np.datetime64
     ) -> Sequence[np.datetime64]:
         """Slices of which the data set has another number of rows than were read, by counting all of them."""
-        if not isinstance(self.dataset, CountsRows):
+        samples: SampleStore = self.dataset
+        if isinstance(self.dataset, NamedSamples) and not self.dataset.inside:  # what is left out cannot be counted
+            samples = self.dataset.samples
+        if not isinstance(samples, CountsRows):
             return ()
         span = self.range()
         first = slice_of(since if span is None else min(span[0], since), self.slice_length)
         starts: list[np.datetime64] = list(np.arange(first, min(since, before), self.slice_length))
         bounds = [(start - self._lead, min(start + self.slice_length, before)) for start in starts]
-        counts = self.dataset.rows_between(bounds)
+        counts = samples.rows_between(bounds)
         return [start for start, count in zip(starts, counts, strict=True) if count != rows.get(start, 0)]
 
 
@@ -241,7 +250,13 @@ class DatabaseSource:
         return ()
 
     def range(self) -> tuple[np.datetime64, np.datetime64] | None:
-        """Until the end of the last slot that is over."""
+        """Until the end of the last slot that is over; raises DataError where nothing can be read."""
+        if not self.metrics:
+            names = ", ".join(sorted(self._schemas)[:LISTED])
+            raise DataError(
+                f"Nothing that is known writes to {self.name}: found {names or 'no measurement'}.",
+                remedy="`brownout doctor --config FILE` says what it is; describe it in a file, influxdb.mapping.",
+            )
         step = self.interval_s * 1000
         until = epoch_ms(self.now) // step * step
         return self.since, np.datetime64(until, "ms")
