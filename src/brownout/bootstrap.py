@@ -147,6 +147,7 @@ def source_of(
         since=now - days(settings.history_days),
         now=now,
         lookback=days(settings.lookback_minutes / 1440),
+        reread=tuple(days(age) for age in settings.reread_days),
     )
 
 

@@ -139,6 +139,8 @@ class InfluxSettings(Section):
     """How far back a first sync goes."""
     lookback_minutes: Positive = 120
     """How late points may arrive."""
+    reread_days: tuple[Positive, ...] = (1, 7)
+    """Ages at which each six hours are read once more, for points that arrived later still; empty = never."""
     timeout_s: Positive = 60
     budget_s: Positive = 180
     """Longest time for one request: all tries, pauses and reading."""

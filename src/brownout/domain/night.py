@@ -18,7 +18,7 @@ from brownout.domain.encoding import (
     WrittenAs,
 )
 from brownout.domain.entities import Entity, Topology
-from brownout.domain.findings import Action, Diagnosis, Episode, Shift, SuppressedEpisode
+from brownout.domain.findings import Action, Diagnosis, Episode, Freshness, Shift, SuppressedEpisode
 from brownout.domain.findings.earlier_night import EarlierNight
 from brownout.domain.findings.service_levels import ConsoleHistory, ConsoleService, Level
 from brownout.domain.forecasts import Breach, Series, Skill
@@ -186,6 +186,11 @@ class Quality:
         Entities of less than a day of past that are forecast by their peers too.
     waiting
         What parts of the night still wait for, and from when on they speak: sentences for people.
+    judged_from
+        From when on each entity is judged that has no day of past yet, and no peers that have one: until then only
+        what is beyond a limit is alarmed.
+    seldom
+        Seconds between two samples of each entity that is measured more seldom than the slot of the data.
     """
 
     repairs: Annotated[
@@ -196,6 +201,8 @@ class Quality:
     silent: tuple[str, ...]
     by_peers: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()
+    judged_from: Mapping[str, Instant] = field(default_factory=dict)
+    seldom: Mapping[str, Seconds] = field(default_factory=dict)
 
 
 ChartsBySeries = Annotated[
@@ -274,6 +281,8 @@ class Night:
         How much of each resource was in use.
     before
         The night of the last report, in short; null where there was none.
+    freshness
+        How old the newest telemetry was, and what had fallen silent; None where that was not asked.
     """
 
     source: str
@@ -310,3 +319,4 @@ class Night:
     histories: tuple[ConsoleHistory, ...] = ()
     levels: tuple[Level, ...] = ()
     before: EarlierNight | None = None
+    freshness: Freshness | None = None

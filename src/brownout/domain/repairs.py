@@ -17,6 +17,7 @@ class Repair(StrEnum):
     NON_FINITE = "infinite values: treated as not measured"
     OUT_OF_RANGE = "values outside the metric's valid range: treated as not measured"
     COUNTER_RESET = "counter resets: the rate across the reset was dropped"
+    TWICE = "rows of an hour that came twice, since times without a zone were set back: the later ones were kept"
     HELD = "values of what is gathered more seldom than a slot (named here: its source): each held until the next one"
     MERGED = "further rows within one interval: averaged"
     NO_TIME = "rows without a time or an entity: dropped"
@@ -26,6 +27,9 @@ class Repair(StrEnum):
     OTHER_NAME = "samples under another name of the same host or guest (named here): told as one"
     TOLD_APART = "samples of guests of one name on several hosts: told as one guest a host"
     ELSEWHERE = "samples of a guest from a host that it was not on: left out"
+    DAMAGED = "files of the history that are damaged on disk: left out until the next sync brings their time again"
+    LATE = "rows that arrived after their time had been read: added"
+    AHEAD = "rows long after everything else that is measured, from a clock that is ahead: left out"
     CLOCK_JUMP = "rows more than 60 days away from the rest of the entity's data: dropped"
 
 

@@ -155,7 +155,7 @@ def context_at(  # noqa: PLR0913 - each is something that a night reads
 ) -> NightContext:
     """What the night of a time reads: nothing that was measured later."""
     return NightContext.build(
-        StoreAsOf(store, time), settings, created=time, calendar=calendar, state=state, keep_points=keep_points
+        StoreAsOf(store, time), settings, created=time, at=time, calendar=calendar, state=state, keep_points=keep_points
     )
 
 

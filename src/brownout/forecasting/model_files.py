@@ -2,19 +2,22 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from brownout.domain.errors import ModelError
+from brownout.domain.errors import BrownoutError, ModelError
 from brownout.store.atomic import atomic_path, write_text
+from brownout.store.plain_json import checked, read_json, with_checksum
 
-__all__ = ["read_card", "read_weights", "write_card", "write_weights"]
+__all__ = ["damage_is_told", "read_card", "read_weights", "write_card", "write_weights"]
 
+M = TypeVar("M")
 FORMAT = 3
 CARD = "forecaster.json"
 WEIGHTS = "weights.safetensors"
@@ -45,14 +48,30 @@ def read_weights(folder: Path, digest: str) -> dict[str, Tensor]:
 
 def write_card(folder: Path, kind: str, facts: Mapping[str, Any]) -> None:
     """Write what describes a model, last: a folder without a card is no model."""
-    write_text(folder / CARD, json.dumps({"format": FORMAT, "kind": kind, **facts}, indent=1))
+    write_text(folder / CARD, json.dumps(with_checksum({"format": FORMAT, "kind": kind, **facts}), indent=1))
+
+
+def damage_is_told(load: Callable[[type[M], Path], M]) -> Callable[[type[M], Path], M]:
+    """A loader for which whatever the content of a card makes fail is a ModelError that names the folder."""
+
+    @wraps(load)
+    def told(kind: type[M], folder: Path) -> M:
+        try:
+            return load(kind, folder)
+        except ModelError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError, BrownoutError) as error:
+            msg = f"The card of the model in {folder} is damaged: {type(error).__name__} {error}."
+            raise ModelError(msg, remedy="Train again, or fetch the whole model again.") from error
+
+    return told
 
 
 def read_card(folder: Path, kind: str) -> dict[str, Any]:
     """Read a card and check that it describes a model of a kind."""
     path = folder / CARD
     try:
-        card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        card = checked(read_json(path))
     except (OSError, ValueError) as error:
         msg = f"{folder} holds no model: {error}."
         raise ModelError(msg, remedy="Give the folder of a trained forecaster.") from error

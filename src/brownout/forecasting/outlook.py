@@ -24,7 +24,7 @@ from brownout.forecasting.baselines.naive import Naive, SeasonalNaive, seasonal_
 from brownout.forecasting.baselines.smoothing import Smoothing
 from brownout.forecasting.baselines.trend import Trend, rises
 from brownout.forecasting.exceedance.breach_skill import learn_persistence
-from brownout.forecasting.model_files import read_card, write_card
+from brownout.forecasting.model_files import damage_is_told, read_card, write_card
 from brownout.forecasting.parts import ALL_PARTS, ForecastParts, Part
 from brownout.forecasting.selection.calibration import Calibration, calibrate
 from brownout.forecasting.series_rows import Rows, clip_to_bounds, rows_of
@@ -161,6 +161,7 @@ class Outlook:
         write_card(folder, self.name, facts | {"calibrations": {k: asdict(v) for k, v in self.calibrations_.items()}})
 
     @classmethod
+    @damage_is_told
     def load(cls, folder: Path) -> Self:
         """Read a stored outlook; raises ModelError where it is damaged or from another version."""
         card = read_card(folder, cls.name)

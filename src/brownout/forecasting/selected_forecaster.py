@@ -24,7 +24,7 @@ from brownout.forecasting.covariates.load_model import LoadModel
 from brownout.forecasting.exceedance.breach_skill import odds_of, persistence_of, with_brier
 from brownout.forecasting.exceedance.chance_correction import Chances
 from brownout.forecasting.lstm_settings import LstmSettings
-from brownout.forecasting.model_files import read_card, write_card
+from brownout.forecasting.model_files import damage_is_told, read_card, write_card
 from brownout.forecasting.network.lstm import LstmForecaster
 from brownout.forecasting.parts import ALL_PARTS, ForecastParts, Part
 from brownout.forecasting.present import Trending, joined_weights, mixed_with_trends, trends_of, with_first_step
@@ -298,6 +298,7 @@ class SelectedForecaster:
         write_card(folder, self.name, facts)
 
     @classmethod
+    @damage_is_told
     def load(cls, folder: Path) -> Self:
         """Read a stored forecaster; raises ModelError where it is damaged or from another version."""
         card = read_card(folder, cls.name)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from brownout.domain.metrics import Metric, MetricKind
-from brownout.domain.panel import Float
+from brownout.domain.panel import Float, Marks
 from brownout.domain.repairs import Repair, Repairs
 from brownout.ingest.counters import rates
 from brownout.ingest.spans import column_ms, entity_codes
@@ -18,6 +18,9 @@ from brownout.numerics.slots import epoch_ms
 
 __all__ = ["Rows", "clean"]
 
+HOUR_MS = 3_600_000
+THURSDAY, SUNDAY, LAST_SET_BACK = 3, 6, 3
+"""Day of the week of 1 January 1970, the one on which clocks are set, and the last hour that comes twice."""
 WIDEST = 64
 """Bits of whole numbers that float64 cannot hold all of."""
 
@@ -75,7 +78,8 @@ def clean(table: pa.Table, entities: Sequence[str], metrics: Sequence[Metric]) -
     """
     codes, times = _identify(table, entities)
     total = len(codes)
-    kept, repairs = _kept_rows(codes, times, entities)
+    local = table["time"].type.tz is None
+    kept, repairs = _kept_rows(codes, times, entities, local=local)
     codes, times = codes[kept], times[kept]
     values = np.empty((len(metrics), len(codes)), np.float32)
     for row, metric in enumerate(metrics):
@@ -86,8 +90,11 @@ def clean(table: pa.Table, entities: Sequence[str], metrics: Sequence[Metric]) -
     return Rows(tuple(entities), gauges, codes, times, values.T), replace(repairs, rows=total)
 
 
-def _kept_rows(codes: Index, times: Index, entities: Sequence[str]) -> tuple[Index | slice, Repairs]:
-    """Which rows are kept, in which order: those with a time and a known entity, of two with one time the later row."""
+def _kept_rows(codes: Index, times: Index, entities: Sequence[str], *, local: bool) -> tuple[Index | slice, Repairs]:
+    """Which rows are kept, in which order: those with a time and a known entity, of two with one time the later row.
+
+    ``local`` says that times have no zone, so that an hour may have come twice.
+    """
     valid = (codes >= 0) & (times > np.iinfo(np.int64).min)
     repairs = _count(Repair.NO_TIME, np.full(int((~valid).sum()), -1), entities)
     kept = np.flatnonzero(valid)
@@ -98,10 +105,27 @@ def _kept_rows(codes: Index, times: Index, entities: Sequence[str]) -> tuple[Ind
         order = np.lexsort((times, codes))  # stable: of two rows with one time the later row of the input stays later
         codes, times, kept = codes[order], times[order], kept[order]
     superseded = np.append((np.diff(codes) == 0) & (np.diff(times) == 0), np.zeros(min(len(codes), 1), bool))
-    repairs += _count(Repair.DUPLICATE, codes[superseded], entities)
+    twice = superseded & _set_back(codes, times, superseded) if local else np.zeros_like(superseded)
+    repairs += _count(Repair.TWICE, codes[twice], entities) + _count(
+        Repair.DUPLICATE, codes[superseded & ~twice], entities
+    )
     kept = kept[~superseded]
     untouched = len(kept) == len(valid) and not backwards.any() and bool((np.diff(kept) == 1).all())
     return (slice(None) if untouched else kept), repairs
+
+
+def _set_back(codes: Index, times: Index, superseded: Marks) -> Marks:
+    """Rows of an hour of a Sunday night all of whose times came twice: clocks were set back."""
+    hours = times // HOUR_MS
+    found = np.zeros_like(superseded)
+    for hour in np.unique(hours[superseded]).tolist():
+        day, of_day = divmod(hour, 24)
+        if (day + THURSDAY) % 7 == SUNDAY and of_day <= LAST_SET_BACK:
+            for code in np.unique(codes[superseded & (hours == hour)]).tolist():
+                rows = np.flatnonzero((hours == hour) & (codes == code))
+                if superseded[rows].sum() * 2 == len(rows):
+                    found[rows] = True
+    return found
 
 
 def _identify(table: pa.Table, entities: Sequence[str]) -> tuple[Index, Index]:

@@ -60,6 +60,8 @@ class NightContext:
         Name of the metric that is shown as console latency.
     created
         When the night runs, UTC.
+    at
+        The time that freshness is judged by: now over a live source, the time of a replay, else the end of the data.
     keep_points
         Whether forecasts and scores of every series are kept for the write-back.
     late_s
@@ -78,6 +80,7 @@ class NightContext:
     diagnoser: Diagnoser
     remedies: Remedies
     created: np.datetime64
+    at: np.datetime64
     models: NightModels = field(default_factory=NightModels)
     keep_points: bool = False
     late_s: float = 0.0
@@ -89,16 +92,18 @@ class NightContext:
         settings: Settings,
         *,
         created: np.datetime64,
+        at: np.datetime64 | None = None,
         calendar: Calendar | None = None,
         state: AlertState | None = None,
         keep_points: bool = False,
     ) -> Self:
         """Read what the settings, the store and the definitions say; raises HistoryError where there are no samples."""
         definitions = load_definitions(settings.knowledge)
+        span = NightSpan.of(store, settings)
         return cls(
             store=store,
             settings=settings,
-            span=NightSpan.of(store, settings),
+            span=span,
             topology=store.topology,
             metrics=with_limits({metric.name: metric for metric in store.metrics}, settings.forecast),
             console_latency=definitions.catalogue.console_latency,
@@ -108,6 +113,7 @@ class NightContext:
             diagnoser=Diagnoser(definitions.knowledge, Weights(unknown=Weights.unknown + DOUBT)),
             remedies=definitions.remedies,
             created=created,
+            at=span.end if at is None else max(at, span.end),
             keep_points=keep_points,
         )
 

@@ -11,6 +11,7 @@ from brownout.nightly.assemble import assemble_night
 from brownout.nightly.context import NightContext
 from brownout.nightly.diagnose import BatchDiagnosis, diagnose_batch, group_incidents
 from brownout.nightly.false_alarms import expected_by_chance, suppress_expected
+from brownout.nightly.freshness import freshness_of
 from brownout.nightly.score_shard import ShardResult, plan_night, score_shard
 from brownout.store.memory import release_memory
 
@@ -55,7 +56,8 @@ def run(context: NightContext, *, map: Map = serial_map, progress: Progress = no
     incidents = suppress_expected(
         batches, episodes, expected=expected_by_chance(context, episodes), state=context.state
     )
-    night = assemble_night(context, shards, incidents)
+    freshness = freshness_of(context, [shard.silent for shard in shards])
+    night = assemble_night(context, shards, incidents, freshness)
     return NightResult(night=night, shards=tuple(shards), batches=tuple(batches))
 
 

@@ -1,7 +1,7 @@
 """Score one shard: read it, forecast it, search it, and say how well it was measured."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from brownout.domain.repairs import Repairs
 from brownout.nightly.context import NightContext
 from brownout.nightly.detect import ShardDetection, detect
 from brownout.nightly.forecast import ShardForecast, forecast
+from brownout.nightly.freshness.silent_series import FellSilent, fell_silent
 from brownout.nightly.panels import forecast_panel
 from brownout.numerics.slots import days
 from brownout.planning.levels import levels_of
@@ -43,6 +44,8 @@ class ShardResult:
         How much of each resource was in use.
     forecast
         None where nothing was to be forecast.
+    silent
+        What was measured regularly and is not any more.
     """
 
     detection: ShardDetection
@@ -53,6 +56,7 @@ class ShardResult:
     repairs: Repairs
     services: tuple[ConsoleService, ...] = ()
     levels: tuple[Level, ...] = ()
+    silent: FellSilent = field(default_factory=FellSilent)
 
 
 def plan_night(context: NightContext) -> tuple[ShardPlan, ...]:
@@ -85,6 +89,7 @@ def score_shard(context: NightContext, plan: ShardPlan) -> ShardResult:
         repairs=shard.repairs,
         services=console_services(window, context.console_latency, span.end),
         levels=levels_of(window, context.metrics, span.end),
+        silent=fell_silent(shard.panel, context.at),
     )
 
 

@@ -14,7 +14,13 @@ from brownout.nightly.context import NightContext
 from brownout.nightly.effects.alert_state_file import read_alert_state
 from brownout.nightly.effects.publish import LOGGING, Services, publish
 from brownout.nightly.effects.side_effects import SideEffects
-from brownout.nightly.effects.trained_models import load_models, log_models, train_detector, train_forecaster
+from brownout.nightly.effects.trained_models import (
+    load_models,
+    log_models,
+    train_detector,
+    train_forecaster,
+    unreadable_models,
+)
 from brownout.nightly.run import Map, run, serial_map
 from brownout.operate.sources import Source
 from brownout.operate.sync import SyncResult, sync
@@ -51,6 +57,8 @@ class NightJob:
         """Hold the output folder, without what killed runs left in it; raises LockedError where another run has it."""
         with night_lock(self.workspace.out, command=command, now=self.now):
             remove_leftovers(self.workspace.out)
+            for sentence in unreadable_models(self.workspace):
+                self.effects.note("models", sentence)
             yield
 
     def sync(self, progress: Progress = no_progress) -> SyncResult:
@@ -64,10 +72,12 @@ class NightJob:
     def context(self) -> NightContext:
         """Everything that the stages read, without models."""
         store: SampleStore = self.workspace.open_history()
+        live = self.settings.influxdb is not None
         return NightContext.build(
             store if self.as_of is None else StoreAsOf(store, self.as_of),
             self.settings,
             created=self.now,
+            at=self.as_of if self.as_of is not None else self.now if live else None,
             calendar=self.calendar,
             state=read_alert_state(self.workspace),
             keep_points=self.services.open_sink is not None,
@@ -83,7 +93,12 @@ class NightJob:
         return forecaster, detector
 
     def run(self, map: Map = serial_map, progress: Progress = no_progress) -> Path:  # noqa: A002 - what it is
-        """Run the night with the models of the last training and publish it; returns the path of the report's page."""
+        """Run the night with the models of the last training and publish it; returns the path of the report's page.
+
+        Models that this release cannot read are trained again first.
+        """
+        if unreadable_models(self.workspace):
+            self.train(progress, only_if_due=True)
         context = self.context().with_models(load_models(self.workspace))
         result = run(context, map=map, progress=progress)
         return publish(result, context, self.workspace, self.services, self.effects)

@@ -15,8 +15,10 @@ from brownout.domain.metrics import Metric, MetricKind
 from brownout.domain.repairs import Repairs
 from brownout.ingest.clean import clean
 from brownout.numerics.slots import epoch_ms
+from brownout.operate.late_rows import add_to_week
 from brownout.operate.sources import Slice, Source
-from brownout.store.history import file_of, samples_schema, write_samples
+from brownout.store.history import WEEK, Description, file_of, samples_schema, week_of, write_samples
+from brownout.store.integrity import DamagedFileError, check_file, set_aside
 
 __all__ = ["SliceWriter"]
 
@@ -28,12 +30,22 @@ class SliceWriter:
     source: Source
     folder: Path
 
-    def write(self, start: np.datetime64, found: Slice) -> tuple[int, Repairs]:
+    def write(self, start: np.datetime64, found: Slice, description: Description) -> tuple[int, Repairs]:
         """Clean and write one slice; rows that the source no longer has are kept. Returns rows and repairs.
 
-        A slice without rows leaves the history as it is.
+        A slice without rows leaves the history as it is. One whose week is joined already is joined with it.
         """
         target = file_of(self.folder, start, self.source.slice_length)
+        week = file_of(self.folder, week_of(start), WEEK)
+        if target == week or not week.exists():
+            return self._write(target, start, found)
+        written, made = self._write(target, start, found)
+        if written:
+            add_to_week(week, target, description)
+        target.unlink(missing_ok=True)
+        return written, made
+
+    def _write(self, target: Path, start: np.datetime64, found: Slice) -> tuple[int, Repairs]:
         parts = self._parts(start, found, _old_rows(target, found.tables, start))
         seen = found.repairs
         for part, repairs in parts:
@@ -79,7 +91,12 @@ def _old_rows(path: Path, tables: Iterable[pa.Table], start: np.datetime64) -> p
     firsts = [first for table in tables if (first := _first_from(table, since)).is_valid]
     if not firsts:
         return None
-    old = pq.read_table(path)
+    try:
+        check_file(path)
+        old = pq.read_table(path, page_checksum_verification=True)
+    except DamagedFileError:
+        set_aside(path)
+        return None
     old = old.filter(pc.less(old["time"], min(firsts, key=lambda first: first.value)))
     return old if old.num_rows else None
 

@@ -1,9 +1,9 @@
 """Sources of a sync: a dataset folder, or a database that Telegraf writes to."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +19,8 @@ from brownout.ingest.counters import LONGEST_GAP_MS
 from brownout.ingest.named_samples import NamedSamples
 from brownout.ingest.raw import MeasurementSchema
 from brownout.numerics.slots import epoch_ms
-from brownout.store.history import HOURS, WEEK
+from brownout.operate.late_rows import of_an_age
+from brownout.store.history import HOURS, WEEK, slice_of
 
 LISTED = 5
 """Names that a sentence has room for."""
@@ -74,6 +75,28 @@ class Source(Protocol):
     def read(self, start: np.datetime64, end: np.datetime64, known: Sequence[Entity] = ()) -> Slice:
         """Everything from start until before end; ``known`` are the entities of the history."""
 
+    def unread(self) -> Repairs:
+        """Rows that are in no slice: without a time or an entity, or far away from all others."""
+
+    def late(
+        self, rows: Mapping[np.datetime64, int], *, since: np.datetime64, before: np.datetime64
+    ) -> Sequence[np.datetime64]:
+        """Starts of slices that may have rows which came after they were read.
+
+        ``rows`` were read of each slice, by its start; ``since`` is the end of the last sync, ``before`` of this one.
+        """
+
+
+@runtime_checkable
+class CountsRows(Protocol):
+    """A store that counts its rows without reading them."""
+
+    def rows_between(self, bounds: Sequence[tuple[np.datetime64, np.datetime64]]) -> Sequence[int]:
+        """How many rows lie in each of some spans."""
+
+    def unread(self) -> Repairs:
+        """Rows that no reading of entities and times gives."""
+
 
 @dataclass(frozen=True)
 class DatasetSource:
@@ -111,10 +134,34 @@ class DatasetSource:
 
     def read(self, start: np.datetime64, end: np.datetime64, known: Sequence[Entity] = ()) -> Slice:  # noqa: ARG002 - a data set names its entities itself
         """Tables of a few entities of one kind; where there are counters they begin an hour early."""
-        counters = any(metric.kind is MetricKind.COUNTER for metric in self.metrics)
-        lead = start - np.timedelta64(LONGEST_GAP_MS, "ms") if counters else start
         made = self.dataset.repairs(start, end) if isinstance(self.dataset, NamedSamples) else Repairs()
-        return Slice(DatasetTables(self.dataset, lead, end), (), made)
+        return Slice(DatasetTables(self.dataset, start - self._lead, end), (), made)
+
+    @cached_property
+    def _lead(self) -> np.timedelta64:
+        counters = any(metric.kind is MetricKind.COUNTER for metric in self.metrics)
+        return np.timedelta64(LONGEST_GAP_MS if counters else 0, "ms")
+
+    def unread(self) -> Repairs:
+        """Rows without a time or an entity, and those that a clock jump put far away."""
+        samples = self.dataset.samples if isinstance(self.dataset, NamedSamples) else self.dataset
+        return samples.unread() if isinstance(samples, CountsRows) else Repairs()
+
+    def late(
+        self, rows: Mapping[np.datetime64, int], *, since: np.datetime64, before: np.datetime64
+    ) -> Sequence[np.datetime64]:
+        """Slices of which the data set has another number of rows than were read, by counting all of them."""
+        samples: SampleStore = self.dataset
+        if isinstance(self.dataset, NamedSamples) and not self.dataset.inside:  # what is left out cannot be counted
+            samples = self.dataset.samples
+        if not isinstance(samples, CountsRows):
+            return ()
+        span = self.range()
+        first = slice_of(since if span is None else min(span[0], since), self.slice_length)
+        starts: list[np.datetime64] = list(np.arange(first, min(since, before), self.slice_length))
+        bounds = [(start - self._lead, min(start + self.slice_length, before)) for start in starts]
+        counts = samples.rows_between(bounds)
+        return [start for start, count in zip(starts, counts, strict=True) if count != rows.get(start, 0)]
 
 
 @dataclass(frozen=True)
@@ -168,13 +215,14 @@ def _empty_columns(table: pa.Table) -> list[str]:
 class DatabaseSource:
     """A database, six hours at a time, until now.
 
-    ``since`` is where a history without a watermark begins.
+    ``since`` is where a history without a watermark begins, ``reread`` the ages at which each slice is read again.
     """
 
     reader: Canonicaliser
     since: np.datetime64
     now: np.datetime64
     lookback: np.timedelta64
+    reread: tuple[np.timedelta64, ...] = ()
     slice_length: np.timedelta64 = HOURS
 
     @property
@@ -215,5 +263,16 @@ class DatabaseSource:
 
     def read(self, start: np.datetime64, end: np.datetime64, known: Sequence[Entity] = ()) -> Slice:
         """A table for each kind of entity."""
-        canonical = self.reader.read(start, end, self._schemas, known)
-        return Slice(canonical.tables, canonical.entities, canonical.repairs)
+        found = self.reader.read(start, end, self._schemas, known)
+        return Slice(found.tables, found.entities, found.repairs)
+
+    def unread(self) -> Repairs:
+        """None: a point has a time and tags, and what the tags do not name is counted with its slice."""
+        return Repairs()
+
+    def late(
+        self, rows: Mapping[np.datetime64, int], *, since: np.datetime64, before: np.datetime64
+    ) -> Sequence[np.datetime64]:
+        """Slices that reached one of the ages of ``reread``: counting all points would cost as much as reading them."""
+        del rows
+        return of_an_age(self.reread, self.slice_length, since=since, before=before)

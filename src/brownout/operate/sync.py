@@ -16,7 +16,22 @@ from brownout.domain.repairs import Repairs
 from brownout.ingest.entity_registry import merged
 from brownout.operate.slices import SliceWriter
 from brownout.operate.sources import Source
-from brownout.store.history import Description, History, slice_of, write_description
+from brownout.store.atomic import write_text
+from brownout.store.history import (
+    HOURS,
+    WEEK,
+    Description,
+    History,
+    current_files,
+    is_week,
+    slice_of,
+    slice_start,
+    week_of,
+    write_description,
+)
+from brownout.store.integrity import damaged_slices, forget_damage, read_description, set_aside, tried_in_vain
+from brownout.store.integrity.history_description import FILE
+from brownout.store.leftovers import remove_parts
 from brownout.store.retention import Keep, maintain
 
 __all__ = ["SyncResult", "sync"]
@@ -43,7 +58,8 @@ def sync(source: Source, folder: Path, *, keep: Keep | None = None, progress: Pr
     """
     folder.mkdir(parents=True, exist_ok=True)
     with _exclusive(folder / "sync.lock"):
-        known = History.open(folder).description if (folder / "history.json").exists() else None
+        remove_parts((folder, folder / "samples"))
+        known = _known(folder)
         if known is not None and known.source != source.name:
             msg = f"The history in {folder} was made from {known.source!r}, not from {source.name!r}."
             raise HistoryError(msg, remedy="Give each source a folder of its own.")
@@ -63,24 +79,70 @@ def _bring(
         return SyncResult(slices=0, rows=0, watermark=description.watermark, repairs=Repairs()), description
     first, end = span
     description = replace(description, watermark=_believed(folder, description.watermark, end))
+    again: list[np.datetime64] = []
     if description.watermark is not None:
+        again = _again(source, folder, description.watermark, span)
         first = max(first, description.watermark - source.lookback)
     starts = np.arange(slice_of(first, source.slice_length), end, source.slice_length)
+    starts = np.unique(np.array([*again, *starts], "datetime64[ms]"))
     writer = SliceWriter(source, folder)
     rows, repairs = 0, Repairs()
     for done, start in enumerate(starts):
         found = source.read(start, min(start + source.slice_length, end), description.entities)
-        written, made = writer.write(start, found)
+        description = replace(description, entities=_with(description.entities, found.entities, start))
+        written, made = writer.write(start, found, description)
         rows, repairs = rows + written, repairs + made
-        description = replace(
-            description,
-            entities=_with(description.entities, found.entities, start),
-            watermark=max(min(start + source.slice_length, end), description.watermark or start),
-        )
+        until = max(min(start + source.slice_length, end), description.watermark or start)
+        # Rows that came late, or whose file was damaged, are read again from where the last sync began.
+        description = replace(description, watermark=description.watermark if start in again else until)
         write_description(folder, description)
         progress("sync", (done + 1) / len(starts))
+    _settle_damage(folder)
     result = SyncResult(slices=len(starts), rows=rows, watermark=description.watermark, repairs=repairs)
     return result, description
+
+
+def _known(folder: Path) -> Description | None:
+    """What is known of a history; None where there is none. A damaged description is replaced by the one before it."""
+    if not (folder / FILE).exists():
+        return None
+    description, is_previous = read_description(folder)
+    if is_previous:
+        write_text(folder / FILE, description.to_json())
+    return description
+
+
+def _again(
+    source: Source, folder: Path, watermark: np.datetime64, span: tuple[np.datetime64, np.datetime64]
+) -> list[np.datetime64]:
+    """Starts of slices before the watermark that are read again: rows came late, or their file is damaged."""
+    history = History.open(folder)
+    rows = history.rows_by_slice()
+    for path in tuple(history.damaged):
+        set_aside(path)
+    lost = [
+        start
+        for path in damaged_slices(folder)
+        for start in np.arange(
+            slice_of(slice_start(path), source.slice_length),
+            slice_start(path) + (WEEK if is_week(path) else HOURS),
+            source.slice_length,
+        )
+    ]
+    first = slice_of(span[0], source.slice_length)
+    late = source.late(rows, since=watermark, before=span[1])
+    return sorted({start for start in (*late, *lost) if first <= start < min(watermark, span[1])})
+
+
+def _settle_damage(folder: Path) -> None:
+    """Forget the damage of what was read again; what the source no longer has is kept aside, and told as lost."""
+    files = set(current_files(folder))
+    weeks = {week_of(slice_start(path)) for path in files}
+    for path in damaged_slices(folder):
+        if path in files or (is_week(path) and slice_start(path) in weeks):
+            forget_damage(path)
+        else:
+            tried_in_vain(path)
 
 
 def _believed(folder: Path, watermark: np.datetime64 | None, end: np.datetime64) -> np.datetime64 | None:
@@ -117,6 +179,7 @@ def _describe(source: Source, known: Description | None) -> Description:
         metrics=tuple(gauges.values()),
         entities=_with(known.entities if known else (), source.described()),
         watermark=known.watermark if known else None,
+        unread=source.unread(),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
 from brownout.domain.entities import Entity, EntityKind, Topology
@@ -17,8 +18,9 @@ from brownout.domain.errors import DataError
 from brownout.domain.metrics import Catalogue, Metric, Role, Worse
 from brownout.domain.panel import as_time
 from brownout.domain.ports import Span
+from brownout.domain.repairs import Repair, Repairs
 from brownout.domain.truth import Anomaly, Incident
-from brownout.ingest.spans import spans_of
+from brownout.ingest.spans import column_ms, spans_of
 from brownout.numerics.slots import epoch_ms
 from brownout.store.row_groups import RowGroups, places_of
 
@@ -118,6 +120,21 @@ class Dataset:
     def spans(self) -> Mapping[str, Span]:
         """When each entity was measured, in the order of the samples."""
         return self._index[0]
+
+    def unread(self) -> Repairs:
+        """Rows that no reading of entities and times gives: without either, or far away from the rest of the entity."""
+        table = pads.dataset(self._samples).to_table(columns=["time", "entity"])
+        nameless = pc.sum(pc.or_(pc.is_null(table["time"]), pc.is_null(table["entity"]))).as_py() or 0
+        stray = {(Repair.CLOCK_JUMP, name): span.stray for name, span in self.spans().items() if span.stray}
+        return Repairs(stray | ({(Repair.NO_TIME, ""): int(nameless)} if nameless else {}))
+
+    def rows_between(self, bounds: Sequence[tuple[np.datetime64, np.datetime64]]) -> list[int]:
+        """How many rows lie in each of some spans, the end of each exclusive."""
+        known = pads.field("entity").is_valid()
+        times = np.sort(column_ms(pads.dataset(self._samples).to_table(columns=["time"], filter=known)["time"]))
+        ends = np.searchsorted(times, [[epoch_ms(time) for time in pair] for pair in bounds]).reshape(-1, 2)
+        counts: list[int] = (ends[:, 1] - ends[:, 0]).tolist()
+        return counts
 
     def read(
         self, entities: Sequence[str], *, start: np.datetime64 | None = None, end: np.datetime64 | None = None

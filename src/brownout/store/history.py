@@ -9,9 +9,8 @@ the file is whole.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
-from math import inf
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,16 +18,26 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from brownout.domain.entities import Entity, Topology
+from brownout.domain.entities import Topology
 from brownout.domain.errors import HistoryError
 from brownout.domain.metrics import Metric
 from brownout.domain.ports import Span
 from brownout.domain.repairs import Repair, Repairs
 from brownout.ingest.spans import merge_spans, spans_of
 from brownout.numerics.slots import days, epoch_ms, time_of
-from brownout.store.atomic import atomic_path, write_text
+from brownout.store.atomic import atomic_path
 from brownout.store.dataset import read_samples
+from brownout.store.integrity.checksums import (
+    CHECKSUMS,
+    DamagedFileError,
+    blank_checksums,
+    check_footer,
+    seal,
+)
+from brownout.store.integrity.damaged_files import LOST, damaged_slices
+from brownout.store.integrity.history_description import Description, read_description, write_description
 from brownout.store.parquet import ROWS_A_GROUP, samples_writer
+from brownout.store.plain_json import json_value
 from brownout.store.row_groups import files_holding, places_note, places_of
 
 __all__ = [
@@ -36,25 +45,30 @@ __all__ = [
     "WEEK",
     "Description",
     "History",
+    "SlicePart",
     "current_files",
     "file_of",
     "is_week",
     "note_of",
+    "part_of",
     "repairs_in",
+    "repairs_of",
     "samples_schema",
     "slice_of",
     "slice_start",
+    "slices_in",
     "week_of",
     "write_description",
     "write_samples",
 ]
 
-FORMAT = 2
 WEEK = days(7)
 HOURS = days(0.25)
 """What is read of a live source at a time: small enough for memory, large enough for columns."""
 MONDAY = np.datetime64("1970-01-05", "ms")
 NOTE = b"brownout"
+SlicePart = tuple[int, Sequence[Sequence[Any]]]
+"""Rows that were read of a slice, and ``(kind of repair, entity, number)``."""
 
 
 def week_of(time: np.datetime64) -> np.datetime64:
@@ -79,57 +93,6 @@ def slice_start(path: Path) -> np.datetime64:
     return np.datetime64(path.stem, "ms")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Description:
-    """What the samples of a history mean; ``watermark`` is the time before which everything has been read."""
-
-    source: str
-    interval_s: int | None
-    metrics: tuple[Metric, ...]
-    entities: tuple[Entity, ...]
-    watermark: np.datetime64 | None = None
-
-    def to_json(self) -> str:
-        """Text of ``history.json``."""
-        table = {
-            "format": FORMAT,
-            "source": self.source,
-            "interval_s": self.interval_s,
-            "watermark": None if self.watermark is None else str(self.watermark),
-            "metrics": {metric.name: _plain(metric) for metric in self.metrics},
-            "entities": [_entity_table(entity) for entity in self.entities],
-        }
-        return json.dumps(table, indent=1, ensure_ascii=False)
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Parse ``history.json``."""
-        table = json.loads(text)
-        if table["format"] != FORMAT:
-            msg = f"The history has format {table['format']}, this version reads {FORMAT}."
-            raise HistoryError(msg, remedy="Use the version of brownout that wrote it, or sync into an empty folder.")
-        mark = table["watermark"]
-        return cls(
-            source=table["source"],
-            interval_s=table["interval_s"],
-            metrics=tuple(Metric.from_table(name, fields) for name, fields in table["metrics"].items()),
-            entities=tuple(_entity(fields) for fields in table["entities"]),
-            watermark=None if mark is None else np.datetime64(mark, "ms"),
-        )
-
-
-def _entity_table(entity: Entity) -> dict[str, Any]:
-    """Fields as JSON has them; one that never moved has no ``former``."""
-    fields = asdict(replace(entity, former=()))
-    del fields["former"]
-    return fields | ({"former": [(str(until), parent) for until, parent in entity.former]} if entity.former else {})
-
-
-def _entity(fields: Mapping[str, Any]) -> Entity:
-    former = tuple((np.datetime64(until, "ms"), parent) for until, parent in fields.get("former", ()))
-    return Entity(**{**fields, "named_by": tuple(fields.get("named_by", ())), "former": former})
-
-
 @dataclass(frozen=True)
 class History:
     """A history folder, read. A sample store."""
@@ -137,19 +100,13 @@ class History:
     folder: Path
     description: Description
     files: tuple[Path, ...] = field(default=())
+    damaged: dict[Path, DamagedFileError] = field(default_factory=dict, init=False, compare=False, repr=False)
+    """Files that could not be read so far; they are left out."""
 
     @classmethod
     def open(cls, folder: Path) -> Self:
         """Open an existing history; raises HistoryError where there is none or it is damaged."""
-        path = folder / "history.json"
-        try:
-            description = Description.from_json(path.read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
-            msg = f"{folder} holds no history yet."
-            raise HistoryError(msg, remedy="Run `brownout sync` or `brownout nightly` first.") from error
-        except (ValueError, KeyError, TypeError) as error:
-            msg = f"{path} is damaged: {error}."
-            raise HistoryError(msg, remedy="Remove the history folder and sync again.") from error
+        description, _ = read_description(folder)
         return cls(folder, description, current_files(folder))
 
     @property
@@ -179,8 +136,17 @@ class History:
         return self.files
 
     @cached_property
-    def _notes(self) -> tuple[Mapping[str, Any], ...]:
-        return tuple(note_of(path) for path in self.files)
+    def _notes(self) -> Mapping[Path, Mapping[str, Any]]:
+        notes = {}
+        for path in self.files:
+            try:
+                notes[path] = note_of(path)
+            except DamagedFileError as error:
+                self._leave_out(error)
+        return notes
+
+    def _leave_out(self, error: DamagedFileError) -> None:
+        self.damaged[error.path] = error
 
     @cached_property
     def _spans(self) -> Mapping[str, Span]:
@@ -190,7 +156,7 @@ class History:
                 name: Span(first=time_of(first), last=time_of(last), interval_s=step, rows=rows)
                 for name, (first, last, step, rows) in note["spans"].items()
             }
-            for note in self._notes
+            for note in self._notes.values()
         ]
         return merge_spans(parts, self.interval_s)
 
@@ -198,20 +164,31 @@ class History:
         """When each entity was measured, from the metadata of the files."""
         return self._spans
 
+    def rows_by_slice(self) -> Mapping[np.datetime64, int]:
+        """How many rows were read of each slice; a week that was joined of slices counts as these."""
+        rows: dict[np.datetime64, int] = {}
+        for path in self._notes:
+            rows |= {np.datetime64(name, "ms"): part[0] for name, part in slices_in(path).items()}
+        return rows
+
     def read(
         self, entities: Sequence[str], *, start: np.datetime64 | None = None, end: np.datetime64 | None = None
     ) -> pa.Table:
         """Samples of the entities from start until before end."""
-        samples = files_holding(self._existing_files(), entities, samples_schema(self.metrics))
+        samples = files_holding(
+            self._existing_files(), entities, samples_schema(self.metrics), on_damage=self._leave_out
+        )
         return read_samples(samples, entities, start=start, end=end)
 
     def repairs(self, *, since: np.datetime64 | None = None) -> Repairs:
         """Repairs made to the rows of all files, or of those of the week of a time and later ones."""
         total = Repairs()
-        for path, note in zip(self.files, self._notes, strict=True):
+        for path, note in self._notes.items():
             if since is None or slice_start(path) >= week_of(since):
                 total += repairs_in(note)
-        return total
+        missing = (*self.damaged, *damaged_slices(self.folder), *damaged_slices(self.folder, LOST))
+        names = {path.name for path in missing if since is None or slice_start(path) >= week_of(since)}
+        return total + self.description.unread + Repairs.count(Repair.DAMAGED, names)
 
 
 def current_files(folder: Path) -> tuple[Path, ...]:
@@ -226,36 +203,54 @@ def is_week(path: Path) -> bool:
     return "T" not in path.stem
 
 
-def write_description(folder: Path, description: Description) -> None:
-    """Replace ``history.json``; the last step of every change."""
-    write_text(folder / "history.json", description.to_json())
-
-
 def write_samples(
-    target: Path, schema: pa.Schema, parts: Iterable[tuple[pa.Table, Repairs]], *, coarse_s: int | None = None
+    target: Path,
+    schema: pa.Schema,
+    parts: Iterable[tuple[pa.Table, Repairs]],
+    *,
+    coarse_s: int | None = None,
+    slices: Mapping[str, SlicePart] | None = None,
 ) -> tuple[int, Repairs]:
     """Replace a file by tables one after the other, in one step; returns the number of rows and all repairs.
 
     Rows must be sorted by entity and time, and no entity may stand in two tables; columns that a table lacks are empty.
-    Spans, repairs and ``coarse_s`` (the interval that rows were thinned to) are noted in the file.
+    Spans, repairs, ``coarse_s`` (the interval that rows were thinned to) and ``slices`` (the repairs of each slice that
+    a week was joined of) are noted in the file, with checksums.
     """
     spans: dict[str, list[int]] = {}
     places: dict[str, tuple[int, int]] = {}
     repairs = Repairs()
-    written = 0
-    with atomic_path(target) as part, samples_writer(part, schema) as writer:
-        for table, made in parts:
-            repairs += made
-            for name, span in spans_of(table.select(["time", "entity"]), None).items():
-                spans[name] = [epoch_ms(span.first), epoch_ms(span.last), span.interval_s, span.rows]
-            for name, (first, last) in places_of(table["entity"]).items():
-                places[name] = (places.get(name, (written + first,))[0], written + last)
-            writer.write_table(_with_all(schema, table), row_group_size=ROWS_A_GROUP)
-            written += table.num_rows
-        counts = [[repair.name, entity, number] for (repair, entity), number in sorted(repairs.counts.items())]
-        note = {"rows": repairs.rows, "counts": counts, "spans": spans, "coarse_s": coarse_s}
-        writer.add_key_value_metadata({NOTE: json.dumps(note).encode(), **places_note(places)})
+    written = groups = 0
+    with atomic_path(target) as part:
+        with samples_writer(part, schema) as writer:
+            for table, made in parts:
+                repairs += made
+                for name, span in spans_of(table.select(["time", "entity"]), None).items():
+                    spans[name] = [epoch_ms(span.first), epoch_ms(span.last), span.interval_s, span.rows]
+                for name, (first, last) in places_of(table["entity"]).items():
+                    places[name] = (places.get(name, (written + first,))[0], written + last)
+                if table.num_rows:
+                    writer.write_table(_with_all(schema, table), row_group_size=ROWS_A_GROUP)
+                groups += -(-table.num_rows // ROWS_A_GROUP)
+                written += table.num_rows
+            rows, counts = part_of(repairs)
+            note = {"rows": rows, "counts": counts, "spans": spans, "coarse_s": coarse_s, "slices": dict(slices or {})}
+            note[CHECKSUMS] = blank_checksums(groups)
+            writer.add_key_value_metadata({NOTE: json.dumps(note).encode(), **places_note(places)})
+        seal(part)
     return written, repairs
+
+
+def part_of(repairs: Repairs) -> SlicePart:
+    """Repairs as a note holds them: rows that were read, and counts by kind and entity."""
+    counts = [(repair.name, entity, number) for (repair, entity), number in sorted(repairs.counts.items())]
+    return repairs.rows, counts
+
+
+def slices_in(path: Path) -> dict[str, SlicePart]:
+    """The slices that a file holds, by the names of their files, each with the repairs made to its rows."""
+    note = note_of(path)
+    return dict(note.get("slices") or {path.stem: (note["rows"], note["counts"])})
 
 
 def _with_all(schema: pa.Schema, table: pa.Table) -> pa.Table:
@@ -275,19 +270,23 @@ def samples_schema(metrics: Iterable[Metric]) -> pa.Schema:
 
 def repairs_in(note: Mapping[str, Any]) -> Repairs:
     """Repairs made to the rows of a file."""
-    return Repairs({(Repair[name], entity): number for name, entity, number in note["counts"]}, note["rows"])
+    return repairs_of((note["rows"], note["counts"]))
+
+
+def repairs_of(part: SlicePart) -> Repairs:
+    """Repairs as a note holds them; raises KeyError for one that no release knows."""
+    rows, counts = part
+    return Repairs({(Repair[name], entity): number for name, entity, number in counts}, rows)
 
 
 def note_of(path: Path) -> Mapping[str, Any]:
-    """Metadata that a file carries: ``rows`` and ``counts`` of repairs, ``spans``, ``coarse_s``."""
+    """Metadata that a file carries: ``rows`` and ``counts`` of repairs, ``spans``, ``coarse_s``, ``slices``."""
+    check_footer(path)
     try:
         text = pq.read_metadata(path).metadata[NOTE]
-        note: Mapping[str, Any] = json.loads(text)
-    except (pa.ArrowInvalid, OSError, KeyError, TypeError, ValueError) as error:
-        msg = f"{path} cannot be read: {error}."
-        raise HistoryError(msg, remedy="The file is damaged: remove the history folder and sync again.") from error
+        note: Mapping[str, Any] = json_value(text)
+        repairs_in(note)
+        {name: len(span) for name, span in note["spans"].items()}
+    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DamagedFileError(path, error) from error
     return note
-
-
-def _plain(metric: Metric) -> dict[str, Any]:
-    return {key: value for key, value in asdict(metric).items() if key != "name" and value not in (None, inf, -inf)}

@@ -5,14 +5,14 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from brownout.store.atomic import PART
 from brownout.store.folders import NEW, OLD, finish_replacement
 
-__all__ = ["remove_leftovers"]
+__all__ = ["remove_leftovers", "remove_parts"]
 
 OURS = ("history", "models", "report", "archive")
 """Folders below ``--out`` that hold nothing but what brownout wrote."""
@@ -39,6 +39,13 @@ def remove_leftovers(out: Path) -> tuple[Path, ...]:
     return tuple(sorted(left))
 
 
+def remove_parts(places: Iterable[Path]) -> None:
+    """Remove the parts of dead writers in some folders of which the caller is the only writer."""
+    for path in (path for place in places for path in _parts(place)):
+        if not path.is_dir() and _abandoned(path, youngest_s=0):
+            path.unlink(missing_ok=True)
+
+
 def _unfinished(models: Path) -> list[Path]:
     """Folders on their way in or out; one for each model."""
     found = (path for suffix in (PART, NEW, OLD) for path in models.glob(f".*{suffix}") if path.is_dir())
@@ -58,9 +65,9 @@ def _parts(place: Path) -> Iterator[Path]:
         yield from (path for path in sorted(place.iterdir()) if PART_NAME.fullmatch(path.name))
 
 
-def _abandoned(path: Path) -> bool:
+def _abandoned(path: Path, youngest_s: float = YOUNGEST_S) -> bool:
     with suppress(OSError), path.open("rb") as file:
-        if time.time() - os.fstat(file.fileno()).st_mtime < YOUNGEST_S:
+        if time.time() - os.fstat(file.fileno()).st_mtime < youngest_s:
             return False
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return True

@@ -23,5 +23,6 @@ def samples_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
         schema,
         compression="zstd",
         use_dictionary=["entity"],
+        write_page_checksum=True,
         column_encoding={"time": "DELTA_BINARY_PACKED", **numbers},
     )

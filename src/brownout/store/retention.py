@@ -1,6 +1,6 @@
 """Retention: files of hours are joined into weeks, old weeks are thinned, very old ones are removed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,18 +15,23 @@ from brownout.numerics.slots import days
 from brownout.store.history import (
     WEEK,
     Description,
+    SlicePart,
     current_files,
     file_of,
     is_week,
     note_of,
-    repairs_in,
+    repairs_of,
     samples_schema,
     slice_start,
+    slices_in,
     week_of,
     write_samples,
 )
+from brownout.store.integrity.checksums import DamagedFileError, check_file
+from brownout.store.integrity.damaged_files import set_aside
+from brownout.store.row_groups import checked_layout
 
-__all__ = ["Keep", "maintain"]
+__all__ = ["Keep", "join", "maintain", "thinned"]
 
 ENTITIES_AT_A_TIME = 256
 """Entities whose rows of a week are sorted in memory."""
@@ -55,7 +60,7 @@ def maintain(folder: Path, description: Description, keep: Keep, *, closed: np.d
         if week_of(slice_start(path)) + WEEK <= description.watermark - days(keep.days):
             path.unlink()
     coarse_before = description.watermark - days(keep.thin_after_days)
-    files = current_files(folder)
+    files = _sound(current_files(folder))
     for week in sorted({week_of(slice_start(path)) for path in files}):
         own = [path for path in files if week_of(slice_start(path)) == week]
         coarse = keep.thin_to_s if week + WEEK <= coarse_before else None
@@ -65,28 +70,65 @@ def maintain(folder: Path, description: Description, keep: Keep, *, closed: np.d
     _remove_superseded(folder)
 
 
+def _sound(files: Sequence[Path]) -> list[Path]:
+    """The files whose footer is what was written; the others are set aside."""
+    sound = []
+    for path in files:
+        try:
+            note_of(path)
+            sound.append(path)
+        except DamagedFileError as error:
+            set_aside(error.path)
+    return sound
+
+
 def _rewrite(
     folder: Path, week: np.datetime64, files: Sequence[Path], description: Description, coarse_s: int | None
 ) -> None:
-    """One file for a week, sorted by entity and time, a few entities at a time."""
+    """One file for a week of those whose content is what was written; the others are set aside."""
+    whole = []
+    for path in files:
+        try:
+            check_file(path)
+            whole.append(path)
+        except DamagedFileError as error:
+            set_aside(error.path)
+    if whole:
+        slices = {name: part for path in whole for name, part in slices_in(path).items()}
+        join(file_of(folder, week, WEEK), whole, description, slices, coarse_s=coarse_s)
+
+
+def join(
+    target: Path,
+    files: Sequence[Path],
+    description: Description,
+    slices: Mapping[str, SlicePart],
+    *,
+    coarse_s: int | None,
+) -> int:
+    """One file of several, sorted by entity and time, a few entities at a time; returns the number of its rows.
+
+    Of two rows of one time the one of the later file stays. ``slices`` are the repairs made to the rows of each slice.
+    """
     columns = {name for path in files for name in pq.read_schema(path).names}
     metrics = [metric for metric in description.metrics if metric.name in columns]
-    samples = pads.dataset([str(path) for path in files], schema=samples_schema(metrics))
+    schema = samples_schema(metrics)
+    samples = pads.dataset([str(path) for path in files], schema=schema, format=checked_layout())
     names = [entity.id for entity in description.entities]
 
     def parts() -> Iterator[tuple[pa.Table, Repairs]]:
-        repairs = sum((repairs_in(note_of(path)) for path in files), Repairs())
+        repairs = sum((repairs_of(part) for part in slices.values()), Repairs())
         for first in range(0, len(names), ENTITIES_AT_A_TIME):
             some = names[first : first + ENTITIES_AT_A_TIME]
             rows, _ = clean(samples.to_table(filter=pads.field("entity").isin(some)), some, metrics)
             if len(rows.times):
-                yield (rows if coarse_s is None else _thinned(rows, coarse_s)).to_table(), repairs
+                yield (rows if coarse_s is None else thinned(rows, coarse_s)).to_table(), repairs
                 repairs = Repairs()
 
-    write_samples(file_of(folder, week, WEEK), samples.schema, parts(), coarse_s=coarse_s)
+    return write_samples(target, schema, parts(), coarse_s=coarse_s, slices=slices)[0]
 
 
-def _thinned(rows: Rows, interval_s: int) -> Rows:
+def thinned(rows: Rows, interval_s: int) -> Rows:
     """Means over slots; rows stay sorted by entity and time."""
     slots = rows.times // (interval_s * 1000)
     starts = np.flatnonzero(np.concatenate(([True], (np.diff(rows.codes) != 0) | (np.diff(slots) != 0))))

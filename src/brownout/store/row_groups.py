@@ -6,7 +6,7 @@ any of them has a value: most metrics of a fleet belong to other kinds of entiti
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,11 +18,11 @@ import pyarrow.dataset as pads
 import pyarrow.fs
 import pyarrow.parquet as pq
 
-from brownout.domain.errors import HistoryError
 from brownout.ingest.spans import entity_codes
 from brownout.numerics.arrays import Index
+from brownout.store.integrity.checksums import DamagedFileError, check_file, check_footer
 
-__all__ = ["RowGroups", "files_holding", "places_note", "places_of"]
+__all__ = ["RowGroups", "checked_layout", "files_holding", "places_note", "places_of"]
 
 KEYS = ("time", "entity")
 PLACES = b"brownout.places"
@@ -84,22 +84,44 @@ class _Layout:
         return range(first, last + 1)
 
 
-def files_holding(files: Iterable[Path], entities: Sequence[str], schema: pa.Schema) -> pads.Dataset:
+def files_holding(
+    files: Iterable[Path],
+    entities: Sequence[str],
+    schema: pa.Schema,
+    *,
+    on_damage: Callable[[DamagedFileError], None] | None = None,
+) -> pads.Dataset:
     """A data set of those row groups that can hold rows of the entities.
 
-    It has those columns of the schema in which any of these row groups has a value.
+    It has those columns of the schema in which any of these row groups has a value. ``on_damage`` is told of each file
+    whose checksums, of the footer and of these row groups, are not those of what was written; it is left out. Without
+    it such a file is an error.
     """
-    layout = pads.ParquetFileFormat()
+    layout = checked_layout()
     local = pyarrow.fs.LocalFileSystem()
     parts = []
     columns: set[str] = set()
     for path in files:
-        described = _layout(path)
-        numbers, measured = described.holding(entities, described.places)
+        try:
+            check_footer(path)
+            described = _layout(path)
+            numbers, measured = described.holding(entities, described.places)
+            check_file(path, numbers)
+        except DamagedFileError as error:
+            if on_damage is None:
+                raise
+            on_damage(error)
+            continue
         if numbers:
             parts.append(layout.make_fragment(str(path), local, row_groups=numbers))
             columns |= measured
     return pads.FileSystemDataset(parts, _with_columns(schema, columns), layout, local)
+
+
+def checked_layout() -> pads.ParquetFileFormat:
+    """Parquet whose pages are verified where they have checksums."""
+    options = pads.ParquetFragmentScanOptions(page_checksum_verification=True)
+    return pads.ParquetFileFormat(default_fragment_scan_options=options)
 
 
 def places_note(places: Places) -> Mapping[bytes, bytes]:
@@ -122,9 +144,8 @@ def _layout(path: Path) -> _Layout:
 def _layout_of(path: Path, _age: int, _inode: int) -> _Layout:
     try:
         return _Layout.of(pq.read_metadata(path))
-    except (pa.ArrowInvalid, OSError, ValueError) as error:
-        msg = f"{path} cannot be read: {error}."
-        raise HistoryError(msg, remedy="The file is damaged: remove the history folder and sync again.") from error
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise DamagedFileError(path, error) from error
 
 
 def _described(group: pq.RowGroupMetaData, names: Sequence[str]) -> _RowGroup:
@@ -161,7 +182,7 @@ class RowGroups:
     """The row groups of one file, whose description is read once: it is long where there are many columns."""
 
     def __init__(self, path: Path) -> None:
-        (self._whole,) = pads.dataset(path).get_fragments()
+        (self._whole,) = pads.dataset(path, format=checked_layout()).get_fragments()
         self._whole.ensure_complete_metadata()
         self._layout = _Layout.of(self._whole.metadata)
 

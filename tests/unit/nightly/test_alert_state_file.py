@@ -109,8 +109,9 @@ def test_numbers_are_kept_to_the_last_bit_and_shapes_by_name(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     "text",
-    ["[]", "null", '{"episodes":"x"}', '{"episodes":[{"id":"x"}]}', '{"version":2,"episodes":[{"id":"x"}]}', "{"],
-)
+    ["[]", "null", '{"episodes":"x"}', '{"episodes":[{"id":"x"}]}', '{"version":2,"episodes":[{"id":"x"}]}', "{",
+     "[" * 100_000, "", '{"version":2,"incidents":{"a":3}}', '{"version":2,"shifts":[3]}'],
+)  # fmt: skip
 def test_a_damaged_state_file_is_named_with_its_remedy(tmp_path: Path, text: str) -> None:
     workspace = Workspace(tmp_path)
     workspace.episodes.write_text(text)
@@ -120,12 +121,26 @@ def test_a_damaged_state_file_is_named_with_its_remedy(tmp_path: Path, text: str
 
 
 @pytest.mark.parametrize(
-    "line", [b'{"a":1}', b"\xff\xfe", b"[]", b'{"at":"2026-03-16T00:00","said":"bogus","episode":{}}']
-)
+    "line", [b'{"a":1}', b"\xff\xfe", b"[]", b'{"at":"2026-03-16T00:00","said":"bogus","episode":{}}',
+     b"[" * 100_000, b'{"at":"2026-03-16T00:00","said":"true","episode":[]}', b"\x00"]
+)  # fmt: skip
 def test_a_damaged_ledger_is_named_with_its_remedy(tmp_path: Path, line: bytes) -> None:
     workspace = Workspace(tmp_path)
     workspace.ledger.write_bytes((STORED / "feedback.jsonl").read_bytes() + line + b"\n")
-    with pytest.raises(DataError, match=r"feedback\.jsonl cannot be read"):
+    with pytest.raises(DataError, match=r"Line \d+ of .*feedback\.jsonl cannot be read") as error:
+        read_alert_state(workspace)
+    assert error.value.remedy == "Remove that line."
+
+
+def test_a_file_without_end_is_refused_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = Workspace(tmp_path)
+    workspace.episodes.symlink_to("/dev/zero")
+    with pytest.raises(DataError, match="no file of at most"):
+        read_alert_state(workspace)
+    workspace.episodes.unlink()
+    workspace.ledger.write_text("x" * 1000)
+    monkeypatch.setattr("brownout.store.plain_json.read_bytes.__kwdefaults__", {"most": 999})
+    with pytest.raises(DataError, match="no file of at most 999 bytes"):
         read_alert_state(workspace)
 
 

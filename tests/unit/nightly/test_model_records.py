@@ -1,10 +1,12 @@
 """When a model is trained again."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from brownout.domain.errors import ModelError
 from brownout.domain.night import ModelRecord
 from brownout.nightly.effects.model_records import read_record, retraining_reason, write_record
 
@@ -43,4 +45,27 @@ def test_a_model_serves_until_it_is_old_or_what_it_was_made_of_changes(
 
 def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
     write_record(tmp_path, record())
+    assert read_record(tmp_path) == record()
+
+
+WRONG_TIMES = '{"name":"m","uri":"","trained_from":5,"trained_to":1}'
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", "{", "[" * 100_000, "{}", '{"name": 3}', WRONG_TIMES])
+def test_a_damaged_record_is_no_trained_model(tmp_path: Path, text: str) -> None:
+    (tmp_path / "record.json").write_text(text)
+    with pytest.raises(ModelError, match="holds no trained model"):
+        read_record(tmp_path)
+
+
+def test_a_changed_digit_of_a_record_is_damage_and_one_without_checksum_is_read(tmp_path: Path) -> None:
+    write_record(tmp_path, record())
+    path = tmp_path / "record.json"
+    text = path.read_text()
+    path.write_text(text.replace('"trained_to": "2026', '"trained_to": "2096'))
+    with pytest.raises(ModelError, match="checksum"):
+        read_record(tmp_path)
+    table = json.loads(text)
+    del table["checksum"]
+    path.write_text(json.dumps(table))
     assert read_record(tmp_path) == record()

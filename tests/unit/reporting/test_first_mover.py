@@ -4,7 +4,7 @@ import numpy as np
 
 from brownout.domain.findings import Cause, Diagnosis, Episode, Evidence, EvidenceRole, EvidenceState, Mover
 from brownout.domain.forecasts import Series
-from brownout.reporting.incident_order import abnormal_entities, first_mover
+from brownout.reporting.views.incident_order import abnormal_entities, first_mover
 
 START = np.datetime64("2026-03-02T00:00", "ms")
 

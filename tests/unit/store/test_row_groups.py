@@ -58,7 +58,7 @@ def test_a_replaced_file_is_read_anew(tmp_path: Path) -> None:
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "samples.parquet").write_bytes(b"PAR1 no more")
-    with pytest.raises(HistoryError, match=r"samples\.parquet cannot be read"):
+    with pytest.raises(HistoryError, match=r"samples\.parquet is damaged"):
         files_holding([tmp_path / "samples.parquet"], ["a"], SCHEMA)
 
 

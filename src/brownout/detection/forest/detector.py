@@ -21,6 +21,7 @@ from brownout.detection.detector_settings import DetectorSettings
 from brownout.detection.features.feature_table import FEATURES, Features, entity_features
 from brownout.detection.forest.alarm_threshold import Threshold, fit_threshold, robust_line
 from brownout.detection.forest.deduplication import deduplicated, new_alarms
+from brownout.detection.forest.forest_check import READ_ERRORS, forest_bytes, read_forest
 from brownout.detection.forest.peak_tail import Tail, fit_tail
 from brownout.detection.forest.training_set import Spans, TrainingSet, training_set_of
 from brownout.domain.errors import DataError, ModelError, NotFittedError
@@ -29,13 +30,12 @@ from brownout.domain.panel import DAY_S, Float, Panel
 from brownout.numerics.rolling import rolling_mean
 from brownout.numerics.slots import HOUR_S, whole_slots
 from brownout.store.atomic import atomic_path, write_text
+from brownout.store.plain_json import checked, read_json, with_checksum
 
 __all__ = ["Assessment", "Boundaries", "IsolationForestDetector"]
 
 FORMAT = 8
 BATCH = 200_000
-TRUSTED = ["sklearn.tree._tree.Tree"]
-"""The only type beyond skops' own list that may be loaded; its indices are checked before use."""
 LEVEL_WEIGHTS = {"sample_largest": 0.1, "hour_largest": 0.1, "level_power": 0.1}
 NOVELTY_WEIGHTS = {
     **dict.fromkeys(("novelty_half", "novelty_3h_half", "volatility_novelty_half", "record_half"), 0.1),
@@ -261,27 +261,42 @@ class IsolationForestDetector:
             }
         card = {"format": FORMAT, "features": FEATURES, "settings": asdict(self.settings), "kinds": kinds}
         card["waits"] = self.waits_
-        write_text(folder / "detector.json", json.dumps(card, indent=1))
+        write_text(folder / "detector.json", json.dumps(with_checksum(card), indent=1))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read a stored detector; raises ModelError where it is damaged, changed or from another version."""
         try:
-            card = json.loads((folder / "detector.json").read_text(encoding="utf-8"))
-            blobs = {kind: (folder / facts["file"]).read_bytes() for kind, facts in card["kinds"].items()}
-        except (OSError, ValueError, KeyError) as error:
+            card = checked(read_json(folder / "detector.json", finite=True))
+            if card["format"] != FORMAT or tuple(card["features"]) != FEATURES:
+                msg = f"The detector in {folder} is of another release: its features are not those of this one."
+                raise ModelError(msg, remedy="Train again with this version of brownout.")
+            blobs = {kind: forest_bytes(folder, facts["file"]) for kind, facts in card["kinds"].items()}
+        except READ_ERRORS as error:
             msg = f"{folder} holds no detector: {error}."
-            raise ModelError(msg, remedy="Give the folder of a trained detector.") from error
-        if card["format"] != FORMAT or tuple(card["features"]) != FEATURES:
-            msg = f"The detector in {folder} was made for other features."
-            raise ModelError(msg, remedy="Train again with this version of brownout.")
+            raise ModelError(msg, remedy="Train again, or give the folder of a trained detector.") from error
+        try:
+            return cls._of_card(card, blobs, folder)
+        except READ_ERRORS as error:
+            msg = f"The card of the detector in {folder} is damaged: {error}."
+            raise ModelError(msg, remedy="Train again, or fetch the whole model again.") from error
+
+    @classmethod
+    def _of_card(cls, card: Mapping[str, Any], blobs: Mapping[str, bytes], folder: Path) -> Self:
+        if not blobs:
+            msg = "it names no forest"
+            raise ValueError(msg)
         for kind, data in blobs.items():
             if hashlib.sha256(data).hexdigest() != card["kinds"][kind]["sha256"]:
                 msg = f"The forest of {kind!r} in {folder} is not the one that its card describes."
                 raise ModelError(msg, remedy="Train again, or fetch the whole model again.")
+        settings = DetectorSettings(**card["settings"])
         return cls(
-            settings=DetectorSettings(**card["settings"]),
-            forests_={kind: _checked(skops.io.loads(data, trusted=TRUSTED), folder) for kind, data in blobs.items()},
+            settings=settings,
+            forests_={
+                kind: read_forest(data, folder, features=len(FEATURES), trees=settings.trees)
+                for kind, data in blobs.items()
+            },
             thresholds_={kind: _boundaries(facts["boundaries"]) for kind, facts in card["kinds"].items()},
             waits_=bool(card["waits"]),
         )
@@ -289,22 +304,18 @@ class IsolationForestDetector:
 
 def _boundaries(table: Mapping[str, Any]) -> Boundaries:
     tail = table["tail"]
+    numbers = [*table["level"].values(), *table["novelty"].values(), table["monitored_days"]]
+    if tail is not None:
+        numbers += [tail["knee"], tail["scale"], tail["shape"], *tail["highest"]]
+    if not all(isinstance(number, int | float) for number in numbers):
+        msg = "a boundary is no number"
+        raise ValueError(msg)
     return Boundaries(
         level=Threshold(**table["level"]),
         novelty=Threshold(**table["novelty"]),
         tail=None if tail is None else Tail(**{**tail, "highest": tuple(tail["highest"])}),
         monitored_days=table["monitored_days"],
     )
-
-
-def _checked(forest: IsolationForest, folder: Path) -> IsolationForest:
-    """A loaded forest whose trees point only to nodes and features that there are; scikit-learn would not look."""
-    for tree in (estimator.tree_ for estimator in forest.estimators_):
-        children = np.concatenate([tree.children_left, tree.children_right])
-        if children.max() >= tree.node_count or children.min() < -1 or tree.feature.max() >= len(FEATURES):
-            msg = f"A tree of the forest in {folder} points beyond its nodes or features."
-            raise ModelError(msg, remedy="Do not use this model: train again, or fetch it from where it was reviewed.")
-    return forest
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ from brownout.domain.findings.anomalies import (
     SuppressedEpisode,
     SuppressionReason,
 )
+from brownout.domain.findings.freshness import Freshness, Silence
 from brownout.domain.findings.incident_causes import UNKNOWN, Cause, Diagnosis, Evidence, EvidenceRole, EvidenceState
 from brownout.domain.findings.planned_actions import Action, Effect, Find, Risk
 
@@ -26,12 +27,14 @@ __all__ = [
     "EvidenceRole",
     "EvidenceState",
     "Find",
+    "Freshness",
     "Mover",
     "Notice",
     "Risk",
     "Severity",
     "Shape",
     "Shift",
+    "Silence",
     "SuppressedEpisode",
     "SuppressionReason",
     "TimedAlert",

@@ -14,7 +14,7 @@ from brownout.domain.forecasts import QUANTILES, Forecasts
 from brownout.domain.panel import Float, Panel
 from brownout.domain.ports import Progress, no_progress
 from brownout.forecasting.lstm_settings import LstmSettings
-from brownout.forecasting.model_files import read_card, read_weights, write_card, write_weights
+from brownout.forecasting.model_files import damage_is_told, read_card, read_weights, write_card, write_weights
 from brownout.forecasting.network.architecture import QuantileLstm, build
 from brownout.forecasting.network.device import fastest
 from brownout.forecasting.network.series_block import FAMILIES, ROLES, block_of
@@ -103,6 +103,7 @@ class LstmForecaster:
         )
 
     @classmethod
+    @damage_is_told
     def load(cls, folder: Path) -> Self:
         """Read a stored model; raises ModelError where it is damaged or from another version."""
         card = read_card(folder, cls.name)

@@ -1,6 +1,5 @@
 """The state file: episodes of the last night and what people said about them, kept in the output folder."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from brownout.domain.findings import Episode, Shift, SuppressedEpisode, Suppress
 from brownout.domain.night import Night
 from brownout.domain.verdicts import Said, Verdict
 from brownout.store.atomic import write_text
+from brownout.store.plain_json import json_value, read_bytes, read_json
 from brownout.store.workspace import Workspace
 
 __all__ = ["LedgerLine", "StoredState", "give_feedback", "read_alert_state", "take_back", "write_alert_state"]
@@ -137,7 +137,7 @@ def _named(state: AlertState, name: str) -> tuple[Episode, ...]:
 
 def _read_state(path: Path) -> StoredState:
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
+        table = read_json(path)
         return decode(StoredState, table if "version" in table else _upgraded(table))
     except FileNotFoundError:
         return StoredState()
@@ -148,7 +148,7 @@ def _read_state(path: Path) -> StoredState:
 
 def _read_ledger(path: Path) -> Iterator[LedgerLine]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_bytes(path).splitlines()
     except FileNotFoundError:
         return
     except ValueError as error:
@@ -156,9 +156,9 @@ def _read_ledger(path: Path) -> Iterator[LedgerLine]:
         raise DataError(msg, remedy="Restore it from a copy, or remove it: what was said is then forgotten.") from error
     for number, line in enumerate(lines, 1):
         try:
-            table = json.loads(line)
+            table = json_value(line)
             yield decode(LedgerLine, table | {"episode": _upgraded_episode(table["episode"])})
-        except (ValueError, KeyError, TypeError, DataError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, DataError) as error:
             msg = f"Line {number} of {path} cannot be read: {error}."
             raise DataError(msg, remedy="Remove that line.") from error
 

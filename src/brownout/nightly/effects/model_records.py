@@ -4,15 +4,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from brownout.domain.errors import ModelError
+from brownout.domain.encoding import decode
+from brownout.domain.errors import DataError, ModelError
 from brownout.domain.night import ModelRecord
-from brownout.domain.panel import as_time
 from brownout.numerics.slots import days
 from brownout.store.atomic import write_text
+from brownout.store.plain_json import checked, read_json, with_checksum
 
 __all__ = ["read_record", "retraining_reason", "write_record"]
 
@@ -24,10 +24,8 @@ GROWTH = 0.1
 def read_record(folder: Path) -> ModelRecord:
     """The record of the model in a folder; raises ModelError where nothing was trained yet."""
     try:
-        table: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        dates = {key: as_time(table[key]) for key in ("trained_from", "trained_to")}
-        return ModelRecord(**(table | dates))
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        return decode(ModelRecord, checked(read_json(folder / RECORD)))
+    except (OSError, ValueError, DataError) as error:
         msg = f"{folder} holds no trained model: {error}."
         raise ModelError(msg, remedy="Run `brownout train` or `brownout nightly` first.") from error
 
@@ -35,7 +33,7 @@ def read_record(folder: Path) -> ModelRecord:
 def write_record(folder: Path, record: ModelRecord) -> None:
     """Put a record beside its model."""
     dates = {key: str(getattr(record, key).astype("datetime64[s]")) for key in ("trained_from", "trained_to")}
-    write_text(folder / RECORD, json.dumps(asdict(record) | dates, indent=1))
+    write_text(folder / RECORD, json.dumps(with_checksum(asdict(record) | dates), indent=1))
 
 
 def retraining_reason(record: ModelRecord, facts: Mapping[str, str], end: np.datetime64, *, retrain_days: float) -> str:

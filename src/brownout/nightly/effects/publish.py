@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from brownout.domain.ports import Tracker
+from brownout.domain.errors import DataError
+from brownout.domain.night import Night
+from brownout.domain.ports import SampleStore, Tracker
 from brownout.nightly.context import NightContext
 from brownout.nightly.effects.alert_state_file import write_alert_state
 from brownout.nightly.effects.alerting import Alerting, send_alerts
@@ -13,6 +16,10 @@ from brownout.nightly.effects.side_effects import SideEffects
 from brownout.nightly.effects.trained_models import log_models
 from brownout.nightly.effects.write_back import Sink, write_back
 from brownout.nightly.run import NightResult
+from brownout.reporting.numbers import clock, span
+from brownout.store.as_of import StoreAsOf
+from brownout.store.history import History
+from brownout.store.integrity import set_aside
 from brownout.store.workspace import Workspace
 
 __all__ = ["LOGGING", "Services", "publish"]
@@ -45,6 +52,8 @@ def publish(
     told = context.settings.report
     page = write_night_report(result.night, workspace, keep_days=told.archive_days, language=told.language)
     write_alert_state(workspace, result.night)
+    _tell_if_stale(result.night, effects)
+    _set_damage_aside(context.store, effects)
     if services.open_sink is not None:
         open_sink = services.open_sink
         effects.run("write back", lambda _note: write_back(result, context.metrics, open_sink()))
@@ -63,3 +72,25 @@ def publish(
         if records is not None:
             effects.run(PRUNING, lambda _note: open_tracker().prune(keep_days=tracking_days, now=now))
     return page
+
+
+def _tell_if_stale(night: Night, effects: SideEffects) -> None:
+    """Let the end of the night, and with it cron, say that telemetry has stopped."""
+    if night.freshness is None or not night.freshness.stale:
+        return
+    what = f"The newest sample is of {clock(night.freshness.newest)} UTC, {span(night.freshness.age_s)} ago."
+    remedy = "Check the collectors, the database and the clock of this machine; `brownout doctor` says more."
+    effects.fail("find telemetry of now", DataError(what, remedy=remedy))
+
+
+def _aside(path: Path, _note: Callable[[str], None]) -> None:
+    set_aside(path)
+
+
+def _set_damage_aside(store: SampleStore, effects: SideEffects) -> None:
+    """Tell of each damaged file of the history, and set it aside, so that the next sync brings its time again."""
+    history = store.store if isinstance(store, StoreAsOf) else store
+    for path, error in history.damaged.items() if isinstance(history, History) else ():
+        effects.fail("read all of the history", error)
+        if path.exists():
+            effects.run("set a damaged file aside", partial(_aside, path))

@@ -102,6 +102,10 @@ class SideEffects:
         """Keep a failure that was met elsewhere, such as a server that could not be started."""
         self.outcomes.append(_failure(name, error, 1, ()))
 
+    def note(self, name: str, text: str) -> None:
+        """Keep something for the end of the night to say that is no failure."""
+        self.outcomes.append(Outcome(effect=name, state=EffectState.DONE, attempts=1, notes=(text,)))
+
     @property
     def failures(self) -> tuple[Outcome, ...]:
         """The effects that did not take place, in the order in which they were tried."""

@@ -24,7 +24,15 @@ from brownout.store.folders import finish_replacement, replaced_folder
 from brownout.store.version_hashes import environment_hash, lock_hash
 from brownout.store.workspace import Workspace
 
-__all__ = ["DETECTOR", "FORECASTER", "load_models", "log_models", "train_detector", "train_forecaster"]
+__all__ = [
+    "DETECTOR",
+    "FORECASTER",
+    "load_models",
+    "log_models",
+    "train_detector",
+    "train_forecaster",
+    "unreadable_models",
+]
 
 FORECASTER = "brownout-forecaster"
 DETECTOR = "brownout-detector"
@@ -111,6 +119,31 @@ def _has_detector(folder: Path) -> bool:
     return True
 
 
+def unreadable_models(workspace: Workspace) -> tuple[str, ...]:
+    """A sentence about each model that was trained once and cannot be read: by another release, or damaged."""
+    sentences = []
+    loaders: tuple[tuple[str, Path, Callable[[Path], object]], ...] = (
+        ("forecaster", workspace.forecaster, _forecaster_of),
+        ("detector", workspace.detector, IsolationForestDetector.load),
+    )
+    for name, folder, load in loaders:
+        finish_replacement(folder)
+        if not folder.is_dir() or not any(folder.iterdir()):
+            continue
+        try:
+            load(folder)
+            read_record(folder)
+        except ModelError as error:
+            sentences.append(f"The {name} of an earlier run cannot be used and is trained again: {error.what}")
+    return tuple(sentences)
+
+
+def _forecaster_of(folder: Path) -> SelectedForecaster:
+    """The forecaster and the outlook of a folder; raises ModelError."""
+    Outlook.load(folder / "outlook")
+    return SelectedForecaster.load(folder)
+
+
 def load_models(workspace: Workspace) -> NightModels:
     """The models of the last training, read once; raises ModelError where there are none."""
     for folder in (workspace.forecaster, workspace.detector):
@@ -152,7 +185,7 @@ def _champion(folder: Path, wanted: LstmSettings) -> SelectedForecaster | None:
     """The forecaster of the last training, to start from; None where there is none of this version and shape."""
     finish_replacement(folder)
     try:
-        champion = SelectedForecaster.load(folder)
+        champion = _forecaster_of(folder)
         read_record(folder)
     except ModelError:
         return None

@@ -5,13 +5,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from brownout.domain.findings import Diagnosis
+from brownout.domain.findings import Diagnosis, Freshness, Silence
 from brownout.domain.forecasts import Breach
 from brownout.domain.night import Night
+from brownout.reporting.messages import Messages
+from brownout.reporting.numbers import clock, span
 
-__all__ = ["Root", "fleet_of"]
+__all__ = ["HALF", "Root", "fleet_of", "silence_sentences", "stale_headline"]
 
 Status = Literal["incident", "breach", "over", "fine", "silent"]
+FEW = 3
+"""Sentences about what is silent."""
+HALF = 0.5
+"""Share of the fleet whose silence is told first."""
 ORDER: tuple[Status, ...] = ("incident", "breach", "silent", "over", "fine")
 
 
@@ -28,7 +34,8 @@ class Root:
     below
         Number of entities below it, by kind.
     status
-        incident: one is open; breach: one is forecast; silent: no data; over: an incident is over; fine: nothing.
+        incident: one is open; breach: one is forecast; silent: no data any more; over: an incident is over; fine:
+        nothing.
     incidents
         Incidents on it.
     open
@@ -65,9 +72,9 @@ def fleet_of(night: Night) -> tuple[Root, ...]:
 
 def _line(night: Night, root: str, diagnoses: Sequence[Diagnosis], breaches: Sequence[Breach]) -> Root:
     ongoing = [diagnosis for diagnosis in diagnoses if diagnosis.open]
-    silent = root in night.quality.silent
+    silent = _since(night, root)
     status: Status = "silent" if silent else "fine"
-    note = "no data in the window" if silent else ""
+    note = silent
     if ongoing:
         status, note = "incident", f"{ongoing[0].top.title} {ongoing[0].top.entity}".strip()
     elif breaches:
@@ -84,4 +91,69 @@ def _line(night: Night, root: str, diagnoses: Sequence[Diagnosis], breaches: Seq
         open=len(ongoing),
         breaches=len(breaches),
         note=note,
+    )
+
+
+def _since(night: Night, root: str) -> str:
+    """Since when a root is silent, as a note; empty where it is not."""
+    freshness = night.freshness
+    if freshness is not None:
+        if freshness.stale:
+            return f"no data since {clock(freshness.newest)} UTC, like everything"
+        for silence in freshness.silences:
+            if silence.whole and silence.entity == root:
+                reason = f": {silence.expected}" if silence.expected else ""
+                return f"no data since {clock(silence.since)} UTC{reason}"
+    return "no data in the window" if root in night.quality.silent else ""
+
+
+def stale_headline(freshness: Freshness, say: Messages) -> str:
+    """What an operator must know first where all telemetry has stopped."""
+    age = span(freshness.age_s, say.language)
+    return say("No data since {time} UTC, {age}: nothing is known about now.", time=clock(freshness.newest), age=age)
+
+
+def silence_sentences(freshness: Freshness, ongoing: int, say: Messages) -> list[str]:
+    """What has fallen silent, as sentences; where all telemetry has stopped, what that means for the rest.
+
+    ``ongoing`` is the number of incidents that were open at the end of the data.
+    """
+    sentences = []
+    if freshness.stale:
+        one, many = "{number} incident was going on then", "{number} incidents were going on then"
+        sentences.append(
+            say(
+                "Everything below is of {time} UTC; {then}. Nothing is forecast. "
+                "Check the collectors, the database and the clock of this machine.",
+                time=clock(freshness.newest),
+                then=say.plural(one, many, ongoing),
+            )
+        )
+    news = freshness.news
+    sentences += [_about(silence, say) for silence in news[:FEW]]
+    if len(news) > FEW:
+        more = "{number} more have fallen silent; all are in the section about data."
+        sentences.append(say(more, number=len(news) - FEW))
+    return sentences
+
+
+def _about(silence: Silence, say: Messages) -> str:
+    since = clock(silence.since)
+    if not silence.whole:
+        return say.plural(
+            "{number} metric of {entity} ({families}) not measured since {time} UTC.",
+            "{number} metrics of {entity} ({families}) not measured since {time} UTC.",
+            len(silence.metrics),
+            entity=silence.entity,
+            families=say(", ").join(say(family) for family in silence.families),
+            time=since,
+        )
+    if not silence.below:
+        return say("{entity}: no data since {time} UTC.", entity=silence.entity, time=since)
+    return say.plural(
+        "{entity} and one entity below it: no data since {time} UTC.",
+        "{entity} and {number} entities below it: no data since {time} UTC.",
+        len(silence.below),
+        entity=silence.entity,
+        time=since,
     )

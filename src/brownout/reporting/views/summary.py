@@ -14,6 +14,7 @@ from brownout.domain.forecasts import Breach
 from brownout.domain.night import ConsoleLevel, Night
 from brownout.reporting.messages import Messages
 from brownout.reporting.numbers import clock, figure, percent, span
+from brownout.reporting.views.fleet_overview import HALF, silence_sentences, stale_headline
 from brownout.reporting.views.incident_order import episodes_of, first_mover
 
 __all__ = ["EVEN_CHANCE", "Outlook", "Summary", "outlook_of", "summary_of"]
@@ -105,8 +106,12 @@ def summary_of(night: Night, say: Messages | None = None) -> Summary:
     consoles = {entity.id for entity in night.topology if entity.kind == EntityKind.CONSOLE}
     latency = night.latency
     return Summary(
-        headline=_headline(len(ongoing), counts, night.horizon_s, say),
-        sentences=(*_sentences(ongoing, night, say), *_other_sentences(night, say)),
+        headline=_headline(night, len(ongoing), counts, say),
+        sentences=(
+            *_silences(night, len(ongoing), say),
+            *_sentences(ongoing, night, say),
+            *_other_sentences(night, say),
+        ),
         incidents_open=len(ongoing),
         incidents_over=len(night.diagnoses) - len(ongoing),
         suppressed=len(night.suppressed),
@@ -125,11 +130,14 @@ def summary_of(night: Night, say: Messages | None = None) -> Summary:
     )
 
 
-def _headline(ongoing: int, counts: Counter[Outlook], horizon_s: float, say: Messages) -> str:
-    within = span(horizon_s, say.language)
+def _headline(night: Night, ongoing: int, counts: Counter[Outlook], say: Messages) -> str:
+    if night.freshness is not None and night.freshness.stale:
+        return stale_headline(night.freshness, say)
+    within = span(night.horizon_s, say.language)
     parts = []
     if ongoing:
         parts.append(say.plural("{number} incident is going on", "{number} incidents are going on", ongoing))
+    parts += _silent_part(night, ongoing, say)
     if counts["exceeded"]:
         parts.append(say.plural("{number} limit is exceeded", "{number} limits are exceeded", counts["exceeded"]))
     if counts["probable"]:
@@ -152,6 +160,27 @@ def _headline(ongoing: int, counts: Counter[Outlook], horizon_s: float, say: Mes
     if not parts:
         return say("Nothing is going on, and no limit will probably be crossed within {within}.", within=within)
     return say(", ").join(parts) + say(".")
+
+
+def _silent_part(night: Night, ongoing: int, say: Messages) -> list[str]:
+    """What of the silences the headline says: entities, where no incident of theirs is told already; else metrics."""
+    if night.freshness is None:
+        return []
+    if night.freshness.share >= HALF:
+        return [say("{share} of the fleet fell silent within an hour", share=percent(night.freshness.share))]
+    told = {entity for diagnosis in night.diagnoses if diagnosis.open for entity in diagnosis.entities}
+    news = [silence for silence in night.freshness.news if silence.entity not in told]
+    number = sum(1 + len(silence.below) for silence in news if silence.whole)
+    if number:
+        return [say.plural("{number} entity has fallen silent", "{number} entities have fallen silent", number)]
+    if news and not ongoing:
+        one, many = "{number} entity is measured in part only", "{number} entities are measured in part only"
+        return [say.plural(one, many, len(news))]
+    return []
+
+
+def _silences(night: Night, ongoing: int, say: Messages) -> list[str]:
+    return [] if night.freshness is None else silence_sentences(night.freshness, ongoing, say)
 
 
 def _sentences(ongoing: Sequence[Diagnosis], night: Night, say: Messages) -> list[str]:
@@ -247,10 +276,26 @@ def _other_sentences(night: Night, say: Messages) -> list[str]:
             "{number} episodes are not alarmed, for stated reasons.",
         )
         sentences.append(say.plural(one, many, len(night.suppressed)))
+    sentences += _young(night, say)
     if night.quality.silent:
         one, many = "{number} entity sent no data in the window.", "{number} entities sent no data in the window."
         sentences.append(say.plural(one, many, len(night.quality.silent)))
     return sentences
+
+
+def _young(night: Night, say: Messages) -> list[str]:
+    """Until when new entities are judged by limits only, where nothing else says what waits."""
+    young = night.quality.judged_from
+    if not young or night.quality.waiting:
+        return []
+    return [
+        say.plural(
+            "{number} entity is too new to be judged by anything but limits until {time} UTC.",
+            "{number} entities are too new to be judged by anything but limits until {time} UTC.",
+            len(young),
+            time=clock(max(young.values())),
+        )
+    ]
 
 
 def _at_risk(night: Night, ongoing: Sequence[Diagnosis]) -> set[str]:

@@ -4,6 +4,7 @@ from brownout.domain.encoding import decode_json, encode
 from brownout.domain.errors import DataError
 from brownout.nightly.effects.alerting.alert_log import AlertLog
 from brownout.store.atomic import write_text
+from brownout.store.plain_json import read_bytes
 from brownout.store.workspace import Workspace
 
 __all__ = ["read_alert_log", "set_aside", "write_alert_log"]
@@ -13,7 +14,7 @@ def read_alert_log(workspace: Workspace) -> AlertLog:
     """The log of the runs so far; empty where there was none. Raises DataError where damaged."""
     path = workspace.alerts
     try:
-        return decode_json(AlertLog, path.read_text(encoding="utf-8"))
+        return decode_json(AlertLog, read_bytes(path).decode())
     except FileNotFoundError:
         return AlertLog()
     except (ValueError, DataError) as error:

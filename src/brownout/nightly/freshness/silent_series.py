@@ -1,0 +1,86 @@
+"""Which series of a panel were measured regularly and have fallen silent, each judged by its own rhythm."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from brownout.domain.panel import Index, Panel
+
+__all__ = ["LATE_SLOTS", "FellSilent", "fell_silent", "longest_usual_silence"]
+
+LATE_SLOTS = 5
+"""Own intervals without a sample after which a series has fallen silent."""
+LEAST_S = 900.0
+"""Silence that is never news, however often something is measured: collectors are restarted, and write in batches."""
+REGULAR = 0.5
+"""Share of a series' own intervals that must have a sample for it to be measured regularly."""
+LEAST_SAMPLES = 12
+"""Samples that say how often something is measured."""
+USUAL = 2
+"""Earlier silences as long as the present one that make it usual: a guest that is on by day only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FellSilent:
+    """What fell silent in one shard.
+
+    Attributes
+    ----------
+    last
+        Time just after the last slot with any sample of each entity.
+    regular
+        Entities that are, or were, measured regularly.
+    rhythm_s
+        Seconds between two samples of the metric that each of them has most often.
+    series
+        By entity, metrics that fell silent, each with the time just after its last slot.
+    """
+
+    last: Mapping[str, np.datetime64] = field(default_factory=dict)
+    regular: frozenset[str] = frozenset()
+    rhythm_s: Mapping[str, float] = field(default_factory=dict)
+    series: Mapping[str, Mapping[str, np.datetime64]] = field(default_factory=dict)
+
+
+def longest_usual_silence(interval_s: float) -> float:
+    """Seconds without a sample that are no news for something that is measured that often."""
+    return max(LATE_SLOTS * interval_s, LEAST_S)
+
+
+def fell_silent(panel: Panel, at: np.datetime64) -> FellSilent:
+    """Series whose last sample lies further before ``at`` than their own rhythm lets expect."""
+    now = int(np.ceil((at - panel.start) / panel.step))
+    last: dict[str, np.datetime64] = {}
+    rhythm_s: dict[str, float] = {}
+    series: dict[str, dict[str, np.datetime64]] = {}
+    for name, values in zip(panel.entity_ids, panel.values, strict=True):
+        known = np.isfinite(values)
+        own: dict[str, np.datetime64] = {}
+        for metric, column in zip(panel.metric_names, known.T, strict=True):
+            slots = np.flatnonzero(column)
+            if len(slots) >= LEAST_SAMPLES and _is_regular(slots):
+                rhythm = float(np.median(np.diff(slots))) * panel.interval_s
+                rhythm_s[name] = min(rhythm, rhythm_s.get(name, rhythm))
+                if _is_news(slots, now, panel.interval_s):
+                    own[metric] = panel.start + (int(slots[-1]) + 1) * panel.step
+        measured = np.flatnonzero(known.any(axis=1))
+        if len(measured):
+            last[name] = panel.start + (int(measured[-1]) + 1) * panel.step
+        if own:
+            series[name] = own
+    return FellSilent(last=last, regular=frozenset(rhythm_s), rhythm_s=rhythm_s, series=series)
+
+
+def _is_regular(slots: Index) -> bool:
+    rhythm = float(np.median(np.diff(slots)))
+    return len(slots) * rhythm >= REGULAR * (int(slots[-1] - slots[0]) + 1)
+
+
+def _is_news(slots: Index, now: int, interval_s: int) -> bool:
+    """Whether the slots since the last one are too many for the rhythm, and seldom so many before."""
+    silent = now - 1 - int(slots[-1])
+    gaps = np.diff(slots)
+    if silent * interval_s <= longest_usual_silence(float(np.median(gaps)) * interval_s):
+        return False
+    return int((gaps > silent).sum()) < USUAL

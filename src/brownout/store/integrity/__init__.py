@@ -1,0 +1,20 @@
+"""Integrity of a history: checksums of its files, what is done about damaged ones, and its description on disk."""
+
+from brownout.store.integrity.checksums import DamagedFileError, blank_checksums, check_file, check_footer, seal
+from brownout.store.integrity.damaged_files import damaged_slices, forget_damage, set_aside, tried_in_vain
+from brownout.store.integrity.history_description import Description, read_description, write_description
+
+__all__ = [
+    "DamagedFileError",
+    "Description",
+    "blank_checksums",
+    "check_file",
+    "check_footer",
+    "damaged_slices",
+    "forget_damage",
+    "read_description",
+    "seal",
+    "set_aside",
+    "tried_in_vain",
+    "write_description",
+]
