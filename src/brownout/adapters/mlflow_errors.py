@@ -18,10 +18,14 @@ DEFAULTS = {
     # A server that is away costs the end of a night half a minute, not MLflow's four.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "4",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "60",
+    # Requirements are what brownout states, not what a uv project says that lies where the command was called.
+    "MLFLOW_UV_AUTO_DETECT": "false",
 }
 MODULES = (
     "mlflow",
     "mlflow.artifacts",
+    "mlflow.models.signature",
+    "mlflow.pyfunc",
     "mlflow.store.artifact.local_artifact_repo",
     "mlflow.store.db.utils",
     "mlflow.store.model_registry.sqlalchemy_store",

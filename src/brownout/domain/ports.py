@@ -115,9 +115,8 @@ class Run(Protocol):
 
     def parameters(self, values: Mapping[str, str | float]) -> None: ...
     def metrics(self, values: Mapping[str, float]) -> None: ...
-    def artifacts(self, folder: Path) -> None: ...
-    def register(self, name: str, aliases: Sequence[str]) -> str:
-        """Register what was logged as a new version; returns its URI."""
+    def register(self, name: str, folder: Path, *, alias: str, tags: Mapping[str, str]) -> str:
+        """Log a model's folder and register it as a new version that the alias names; returns its URI."""
 
 
 class Tracker(Protocol):

@@ -47,8 +47,7 @@ def log(out: Path, text: str, model: str = "m") -> tuple[str, tuple[str, ...]]:
     (folder / "card.json").write_text(text)
     with tracker(out).run("training") as run:
         run.parameters({"seed": 1})
-        run.artifacts(folder)
-        return run.register(model, ["champion"]), run.notes
+        return run.register(model, folder, alias="champion", tags={}), run.notes
 
 
 def fetched(out: Path, uri: str = "models:/m@champion") -> str:
@@ -266,8 +265,7 @@ for number in range(3):
     for attempt in range(20):
         try:
             with MlflowTracker.in_folder(out, "brownout").run("r") as run:
-                run.artifacts(out / "models")
-                run.register("m", ["champion"])
+                run.register("m", out / "models", alias="champion", tags={})
             break
         except TrackingError as error:
             if not error.transient:
@@ -321,8 +319,7 @@ def work():
     with MlflowTracker.in_folder(out, "brownout").run("r") as run:
         run.parameters({"a": 1})
         run.metrics({"a": 1})
-        run.artifacts(out)
-        run.register("m", ["champion"])
+        run.register("m", out, alias="champion", tags={})
 thread = threading.Thread(target=work)
 thread.start()
 thread.join()

@@ -18,6 +18,7 @@ from brownout.forecasting.lstm_settings import LstmSettings
 from brownout.forecasting.outlook import Outlook
 from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.nightly.context import NightContext, NightModels
+from brownout.nightly.effects.model_description import describe_detector, describe_forecaster
 from brownout.nightly.effects.model_records import read_record, retraining_reason, write_record
 from brownout.nightly.train import detector_window, fit_detector, fit_forecaster, forecaster_window, lstm_settings
 from brownout.store.folders import finish_replacement, replaced_folder
@@ -49,6 +50,7 @@ def train_forecaster(
     with replaced_folder(workspace.forecaster) as folder:
         forecaster.save(folder)
         outlook.save(folder / "outlook")
+        describe_forecaster(folder, context, record)
         write_record(folder, record)
     return read_record(workspace.forecaster)
 
@@ -66,6 +68,7 @@ def train_detector(
     record = _record(context, DETECTOR, window, facts, {})
     with replaced_folder(workspace.detector) as folder:
         detector.save(folder)
+        describe_detector(folder, context, record)
         write_record(folder, record)
     return read_record(workspace.detector)
 
@@ -140,8 +143,7 @@ def _logged(tracker: Tracker, folder: Path, record: ModelRecord, note: Callable[
             note(mended)
         run.parameters(record.parameters)
         run.metrics(record.scores)
-        run.artifacts(folder)
-        return run.register(record.name, ["champion"])
+        return run.register(record.name, folder, alias="champion", tags={})
 
 
 def _champion(folder: Path, wanted: LstmSettings) -> SelectedForecaster | None:
