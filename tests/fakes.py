@@ -67,6 +67,15 @@ class MemoryTracker:
         self.aliases[f"{name}@{alias}"] = uri
         return uri
 
+    def mark(self, uri: str, *, alias: str, tags: Mapping[str, str]) -> bool:
+        del tags
+        name = uri.removeprefix("models:/").rpartition("/")[0]
+        for key in [key for key, value in self.aliases.items() if value == uri]:
+            del self.aliases[key]
+        if alias:
+            self.aliases[f"{name}@{alias}"] = uri
+        return int(uri.rpartition("/")[2]) <= len(self.runs)
+
     def prune(self, *, keep_days: float, now: float) -> int:
         del keep_days, now
         return 0

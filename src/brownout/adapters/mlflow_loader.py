@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from brownout.adapters.sample_frames import panels_of
 from brownout.detection.forest.detector import IsolationForestDetector
@@ -70,10 +69,12 @@ def _load_pyfunc(path: str) -> ForecastFunction | ScoreFunction:
 
 def _logged_hash(path: Path) -> str:
     """The hash that the model's card remembers; "" where there is no card, as when the files alone were copied."""
+    from mlflow.models import Model
+
     if not path.is_file():
         return ""
-    card = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return str((card.get("metadata") or {}).get("sha256", ""))
+    metadata: dict[str, object] = Model.load(str(path)).metadata or {}
+    return str(metadata.get("sha256", ""))
 
 
 def _on_slots(panel: Panel, step_s: int) -> Panel:

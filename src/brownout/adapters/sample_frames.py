@@ -72,8 +72,8 @@ def panels_of(frame: pd.DataFrame, metrics: Sequence[Metric]) -> list[Panel]:
 def _topology(frame: pd.DataFrame, metrics: Sequence[Metric]) -> Topology:
     entities = []
     for name, rows in frame.groupby(frame["entity"].astype(str), sort=True):
-        stated = rows["kind"].dropna() if "kind" in rows else ()
+        stated = rows["kind"].dropna().tolist() if "kind" in rows else []
         kinds = (kind for m in metrics if rows[m.name].notna().any() for kind in m.entity_kinds[:1])
-        kind = str(stated.iloc[0]) if len(stated) else next(kinds, EntityKind.ENTITY)
+        kind = str(stated[0]) if stated else next(kinds, EntityKind.ENTITY)
         entities.append(Entity(id=str(name), kind=kind))
     return Topology.of(entities)

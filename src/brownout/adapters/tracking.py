@@ -25,6 +25,8 @@ MLFLOW_PARAM = 6000
 """MLflow refuses longer values of a parameter."""
 DATABASE = "mlflow.db"
 ARTIFACTS = "mlflow-artifacts"
+ALIASES = frozenset({"champion", "challenger"})
+"""Aliases that brownout sets; others are the operator's."""
 DAY_S = 86_400.0
 
 
@@ -135,6 +137,32 @@ class MlflowTracker:
             raise
         with tracking_errors("ending a run", self.uri):
             client.set_terminated(info.run_id, "FINISHED")
+
+    def mark(self, uri: str, *, alias: str, tags: Mapping[str, str]) -> bool:
+        """Make an alias the only one of brownout's that names ``models:/name/version``, and tag that version.
+
+        No alias where it is "". Returns False where the store has no such version.
+        """
+        from mlflow.exceptions import MlflowException
+
+        name, _, version = uri.removeprefix("models:/").rpartition("/")
+        with tracking_errors(f"naming {uri}", self.uri):
+            self._prepare()
+            client = self._client()
+            try:
+                known = client.get_model_version(name, version)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                    raise
+                return False
+            for key, value in tags.items():
+                if known.tags.get(key) != value:
+                    client.set_model_version_tag(name, version, key, value)
+            for other in sorted(ALIASES.intersection(known.aliases) - {alias}):
+                client.delete_registered_model_alias(name, other)
+            if alias and alias not in known.aliases:
+                client.set_registered_model_alias(name, alias, version)
+            return True
 
     def fetch(self, uri: str, folder: Path) -> Path:
         """Copy the artifacts behind ``models:/name/version``, ``models:/name@alias`` or ``runs:/id/path``.

@@ -2,7 +2,14 @@
 
 import sys
 
-from brownout.cli import alert_commands, evaluate_commands, facts_commands, feedback_commands, probe_commands
+from brownout.cli import (
+    alert_commands,
+    evaluate_commands,
+    facts_commands,
+    feedback_commands,
+    probe_commands,
+    review_commands,
+)
 from brownout.cli.app import app
 from brownout.cli.talk import complain
 from brownout.domain.errors import BrownoutError, SettingsError
@@ -15,6 +22,7 @@ __all__ = [
     "feedback_commands",
     "main",
     "probe_commands",
+    "review_commands",
 ]
 
 

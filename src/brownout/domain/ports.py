@@ -123,6 +123,9 @@ class Tracker(Protocol):
     """Where training runs are kept for review."""
 
     def run(self, name: str) -> AbstractContextManager[Run]: ...
+    def mark(self, uri: str, *, alias: str, tags: Mapping[str, str]) -> bool:
+        """Make an alias the only one of brownout's that names a version ("" = none), and tag it; False: not known."""
+
     def prune(self, *, keep_days: float, now: float) -> int:
         """Remove old trainings from a store of our own; returns how many. ``now`` is in seconds since 1970."""
 

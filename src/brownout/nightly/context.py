@@ -17,6 +17,7 @@ from brownout.domain.metrics import Metric
 from brownout.domain.night import ModelRecord
 from brownout.domain.panel import Panel
 from brownout.domain.ports import SampleStore
+from brownout.evaluation.review_rules import ReviewRule
 from brownout.forecasting.outlook import Outlook
 from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.nightly.night_span import NightSpan
@@ -60,6 +61,8 @@ class NightContext:
         Name of the metric that is shown as console latency.
     created
         When the night runs, UTC.
+    review
+        When a newly trained model may take the place of the one in use.
     keep_points
         Whether forecasts and scores of every series are kept for the write-back.
     late_s
@@ -79,6 +82,7 @@ class NightContext:
     remedies: Remedies
     created: np.datetime64
     models: NightModels = field(default_factory=NightModels)
+    review: Sequence[ReviewRule] = ()
     keep_points: bool = False
     late_s: float = 0.0
 
@@ -107,6 +111,7 @@ class NightContext:
             rules=definitions.rules,
             diagnoser=Diagnoser(definitions.knowledge, Weights(unknown=Weights.unknown + DOUBT)),
             remedies=definitions.remedies,
+            review=definitions.review,
             created=created,
             keep_points=keep_points,
         )

@@ -136,7 +136,7 @@ def test_a_moved_folder_keeps_all_it_has_and_writes_nowhere_else(out: Path, tmp_
     assert not out.exists()
     assert [fetched(moved, f"models:/m/{version}") for version in (1, 2)] == ["first", "second"]
     with sqlite3.connect(moved / "mlflow.db") as database:
-        rows = "select source from model_versions union select artifact_uri from runs"
+        rows = "select source from model_versions union select artifact_location from logged_models"
         sources = [Path(row[0].removeprefix("file://")) for row in database.execute(rows)]
         places = [row[0] for row in database.execute("select artifact_location from experiments")]
     database.close()
@@ -222,17 +222,20 @@ def test_old_runs_go_with_files_and_versions_but_for_what_is_in_use(out: Path) -
     MlflowClient(tracker(out).uri, tracker(out).uri).set_registered_model_alias("m", "challenger", "2")
     for run in range(5):
         age(out, 40, run=run)
-    stray = out / "mlflow-artifacts" / ("0" * 32)
-    stray.mkdir()
-    os.utime(stray, (0, 0))
+    for name in ("0" * 32, "models/m-stray"):
+        stray = out / "mlflow-artifacts" / name
+        stray.mkdir()
+        os.utime(stray, (0, 0))
     assert tracker(out).prune(keep_days=60, now=time.time()) == 0
     assert tracker(out).prune(keep_days=14, now=time.time()) == 2  # 1 and 3: 2 has an alias, 4 to 6 are the newest
     assert tracker(out).prune(keep_days=14, now=time.time()) == 0
     with sqlite3.connect(out / "mlflow.db") as database:
         runs = {row[0] for row in database.execute("select run_uuid from runs")}
+        models = {row[0] for row in database.execute("select model_id from logged_models")}
     database.close()
-    assert {path.name for path in (out / "mlflow-artifacts").iterdir()} == runs
-    assert len(runs) == 4
+    assert {path.name for path in (out / "mlflow-artifacts").iterdir()} == {"models"}
+    assert {path.name for path in (out / "mlflow-artifacts" / "models").iterdir()} == models
+    assert len(runs) == len(models) == 4
     assert [fetched(out, f"models:/m/{number}") for number in (2, 4, 5, 6)] == ["2", "4", "5", "6"]
     with pytest.raises(ModelError):
         fetched(out, "models:/m/1")
