@@ -35,6 +35,7 @@ MODULES = (
 """What MLflow's client would import in the middle of a call."""
 LOG_LEVELS = {
     "alembic": logging.WARNING,  # a line for each of sixty migrations
+    "mlflow.pyfunc": logging.WARNING,  # that it compares an example with its signature
     "mlflow.store.db.utils": logging.CRITICAL,  # tracebacks of what it raises as well
 }
 BUSY_CODES = frozenset({"TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED"})

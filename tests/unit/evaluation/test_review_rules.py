@@ -34,7 +34,7 @@ def test_the_same_model_passes() -> None:
         ({"disk_crps": 9.0}, True),  # the champion does not know it: nothing to compare
     ],
 )
-def test_tolerances_are_in_units_of_the_score(changed: dict[str, float], wanted: bool) -> None:
+def test_tolerances_are_in_units_of_the_score(changed: dict[str, float], *, wanted: bool) -> None:
     assert passed(**changed) is wanted
 
 
@@ -83,7 +83,7 @@ def test_a_detector_that_alarms_more_often_does_not_pass() -> None:
 )
 def test_what_is_wrong_in_a_sites_rules_is_named(tmp_path: Path, line: str, said: str) -> None:
     (tmp_path / "review.toml").write_text(f'[[review]]\nid = "crps"\n{line}\n')
-    with pytest.raises(KnowledgeError, match="review.toml") as caught:
+    with pytest.raises(KnowledgeError, match=r"review\.toml") as caught:
         load_review_rules(tmp_path)
     assert said in str(caught.value)
 
