@@ -24,7 +24,7 @@ __all__ = ["ACTIONS", "MODELS", "ModelState", "decide", "review_model", "review_
 
 MODELS = ("forecaster", "detector")
 """What people call the models."""
-ACTIONS: Mapping[str, Callable[[Workspace, Path, Signature], Decision]] = {
+ACTIONS: Mapping[str, Callable[[Path, Signature], Decision]] = {
     "approve": approve,
     "reject": reject,
     "rollback": roll_back,
@@ -61,7 +61,7 @@ def review_model(workspace: Workspace, rules: Sequence[ReviewRule], model: str) 
         challenger=record_of(challenger_of(folder)),
         previous=record_of(previous_of(folder)),
         verdict=verdict_on(rules, folder),
-        decisions=tuple(known for known in read_decisions(workspace) if known.model == f"brownout-{model}"),
+        decisions=read_decisions(folder),
     )
 
 
@@ -76,7 +76,7 @@ def decide(workspace: Workspace, model: str, action: str, signed: Signature) -> 
         if not text.strip():
             raise SettingsError(f"The {what} is empty.", remedy="Give --by NAME and --reason TEXT.")
     with night_lock(workspace.out, command=f"brownout review {action}", now=signed.at):
-        return ACTIONS[action](workspace, folder, signed)
+        return ACTIONS[action](folder, signed)
 
 
 def _folder(workspace: Workspace, model: str) -> Path:

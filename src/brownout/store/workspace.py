@@ -35,11 +35,6 @@ class Workspace:
         return self.out / "models" / "detector"
 
     @property
-    def decisions(self) -> Path:
-        """Which models took whose place, when, why and by whose decision."""
-        return self.out / "models" / "decisions.json"
-
-    @property
     def report(self) -> Path:
         """The latest report."""
         return self.out / "report"

@@ -1,5 +1,6 @@
 """Champion and challenger on disk: who takes whose place, what is remembered, and what a kill leaves."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,7 @@ def train(workspace: Workspace, day: int, crps: float, *, misfit: str = "") -> N
     folder = challenger_of(workspace.forecaster)
     folder.mkdir(parents=True, exist_ok=True)
     write_record(folder, record(day, crps))
-    settle(workspace, workspace.forecaster, RULES, now=NOW, misfit=misfit)
+    settle(workspace.forecaster, RULES, now=NOW, misfit=misfit)
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def crps(workspace: Workspace) -> float:
 
 
 def outcomes(workspace: Workspace) -> list[Outcome]:
-    return [decision.outcome for decision in read_decisions(workspace)]
+    return [decision.outcome for decision in read_decisions(workspace.forecaster)]
 
 
 def test_the_first_model_is_champion(workspace: Workspace) -> None:
@@ -93,35 +94,35 @@ def test_a_worse_one_waits_and_the_night_goes_on_with_the_champion(workspace: Wo
 def test_where_the_champion_cannot_serve_the_new_one_does(workspace: Workspace) -> None:
     train(workspace, 2, 0.9, misfit="horizon changed")
     assert crps(workspace) == 0.9
-    assert read_decisions(workspace)[-1].outcome is Outcome.REPLACED
-    assert "horizon changed" in read_decisions(workspace)[-1].reason
+    assert read_decisions(workspace.forecaster)[-1].outcome is Outcome.REPLACED
+    assert "horizon changed" in read_decisions(workspace.forecaster)[-1].reason
 
 
 def test_people_approve_and_roll_back(workspace: Workspace) -> None:
     train(workspace, 2, 0.9)
-    approve(workspace, workspace.forecaster, SAID)
+    approve(workspace.forecaster, SAID)
     assert crps(workspace) == 0.9
-    roll_back(workspace, workspace.forecaster, SAID)
+    roll_back(workspace.forecaster, SAID)
     assert crps(workspace) == 0.6
     assert outcomes(workspace) == [Outcome.FIRST, Outcome.APPROVED, Outcome.ROLLED_BACK]
-    assert [decision.by for decision in read_decisions(workspace)] == ["brownout", "Ann", "Ann"]
+    assert [decision.by for decision in read_decisions(workspace.forecaster)] == ["brownout", "Ann", "Ann"]
     newest = newest_record(workspace.forecaster)
     assert newest is not None
     assert newest.scores["all.crps"] == 0.9  # its data is not learned from again
     with pytest.raises(ModelError, match="no previous champion"):
-        roll_back(workspace, workspace.forecaster, SAID)
+        roll_back(workspace.forecaster, SAID)
 
 
 def test_a_rejected_one_is_put_away_and_not_trained_again(workspace: Workspace) -> None:
     train(workspace, 2, 0.9)
-    reject(workspace, workspace.forecaster, SAID)
+    reject(workspace.forecaster, SAID)
     assert crps(workspace) == 0.6
     newest = newest_record(workspace.forecaster)
     assert newest is not None
     assert newest.trained_to == record(2, 0).trained_to
     for act in (approve, reject):
         with pytest.raises(ModelError, match="no challenger"):
-            act(workspace, workspace.forecaster, SAID)
+            act(workspace.forecaster, SAID)
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
@@ -138,7 +139,7 @@ def test_killed_while_it_takes_the_place_one_of_both_is_there(
 
     monkeypatch.setattr(champions, "move_into_place", killed)
     with pytest.raises(KeyboardInterrupt):
-        approve(workspace, workspace.forecaster, SAID)
+        approve(workspace.forecaster, SAID)
     assert crps(workspace) == (0.6 if moment == "before" else 0.9)
 
 
@@ -153,12 +154,26 @@ def test_mlflow_is_told_who_is_what(workspace: Workspace) -> None:
         "brownout-detector@champion",
     }
     assert any("review show forecaster" in note for note in notes)
-    approve(workspace, workspace.forecaster, SAID)
+    approve(workspace.forecaster, SAID)
     log_models(workspace, tracker, notes.append)
     assert tracker.aliases["brownout-forecaster@champion"] == first["brownout-forecaster@challenger"]
     assert "brownout-forecaster@challenger" not in tracker.aliases
     assert len(tracker.runs) == 3  # nothing was logged twice
-    assert {decision.uri for decision in read_decisions(workspace)} == {
+    assert {decision.uri for decision in read_decisions(workspace.forecaster)} == {
         first["brownout-forecaster@champion"],
         first["brownout-forecaster@challenger"],
     }
+
+
+def test_a_damaged_history_ends_no_night_and_is_kept(workspace: Workspace) -> None:
+    path = workspace.forecaster.with_name("forecaster-decisions.json")
+    path.write_bytes(b"{\xff")
+    train(workspace, 2, 0.5)
+    assert outcomes(workspace) == [Outcome.PASSED]
+    assert path.with_name("forecaster-decisions.json.broken").read_bytes() == b"{\xff"
+
+
+def test_a_champion_without_scores_cannot_be_compared_and_gives_way(workspace: Workspace) -> None:
+    write_record(workspace.forecaster, replace(read_record(workspace.forecaster), scores={}))
+    train(workspace, 2, 0.9)
+    assert read_decisions(workspace.forecaster)[-1].outcome is Outcome.REPLACED

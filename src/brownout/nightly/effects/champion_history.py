@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from pathlib import Path
 from typing import Self
 
 import numpy as np
 
 from brownout.domain.encoding import Instant, decode_json, encode
+from brownout.domain.errors import DataError
 from brownout.domain.night import ModelRecord
 from brownout.store.atomic import write_text
-from brownout.store.workspace import Workspace
 
-__all__ = ["Decision", "Outcome", "Signature", "append_decision", "last_decision", "name_versions", "read_decisions"]
+__all__ = ["Decision", "Outcome", "Signature", "append_decision", "last_decision", "name_version", "read_decisions"]
 
 
 class Outcome(StrEnum):
@@ -87,41 +88,50 @@ class DecisionFile:
     decisions: tuple[Decision, ...] = ()
 
 
-def read_decisions(workspace: Workspace) -> tuple[Decision, ...]:
-    """All decisions, oldest first; raises DataError where the file is damaged."""
-    path = workspace.decisions
-    return decode_json(DecisionFile, path.read_text(encoding="utf-8")).decisions if path.exists() else ()
+def read_decisions(champion: Path) -> tuple[Decision, ...]:
+    """All decisions about the model of a champion's folder, oldest first; DataError where their file is damaged."""
+    path = _path(champion)
+    if not path.exists():
+        return ()
+    return decode_json(DecisionFile, path.read_text(encoding="utf-8", errors="replace")).decisions
 
 
-def append_decision(workspace: Workspace, decision: Decision) -> None:
-    """Add a decision; the caller holds the output folder's lock."""
-    _write(workspace, [*read_decisions(workspace), decision])
+def append_decision(champion: Path, decision: Decision) -> None:
+    """Add a decision; the caller holds the output folder's lock. A damaged file is kept beside, with ``.broken``."""
+    try:
+        known = read_decisions(champion)
+    except DataError:
+        known = ()
+        _path(champion).rename(_path(champion).with_suffix(".json.broken"))
+    _write(champion, [*known, decision])
 
 
-def last_decision(workspace: Workspace, record: ModelRecord) -> Decision | None:
-    """The last decision about a model of a record; None where there is none."""
-    own = [known for known in read_decisions(workspace) if _is_about(known, record)]
+def last_decision(champion: Path, record: ModelRecord) -> Decision | None:
+    """The last decision about the version of a record; None where there is none."""
+    own = [known for known in read_decisions(champion) if _is_about(known, record)]
     return own[-1] if own else None
 
 
-def name_versions(workspace: Workspace, records: Sequence[ModelRecord]) -> None:
-    """Write the URIs that models got into the decisions about them, where those do not know it yet."""
-    decisions = read_decisions(workspace)
-    named = []
-    for known in decisions:
-        uris = [record.uri for record in records if record.uri and _is_about(known, record)]
-        named.append(known if known.uri or not uris else replace(known, uri=uris[0]))
+def name_version(champion: Path, record: ModelRecord) -> None:
+    """Write the URI that a version got into the decisions about it, where those do not know it yet."""
+    decisions = read_decisions(champion)
+    named = [
+        replace(known, uri=record.uri) if not known.uri and _is_about(known, record) else known for known in decisions
+    ]
     if named != list(decisions):
-        _write(workspace, named)
+        _write(champion, named)
 
 
 def _is_about(decision: Decision, record: ModelRecord) -> bool:
-    if decision.model != record.name:
-        return False
     if decision.uri and record.uri:
         return decision.uri == record.uri
     return (decision.trained_from, decision.trained_to) == (record.trained_from, record.trained_to)
 
 
-def _write(workspace: Workspace, decisions: Sequence[Decision]) -> None:
-    write_text(workspace.decisions, encode(DecisionFile(decisions=tuple(decisions))))
+def _path(champion: Path) -> Path:
+    """A file for each model: their trainings may run at once."""
+    return champion.with_name(f"{champion.name}-decisions.json")
+
+
+def _write(champion: Path, decisions: Sequence[Decision]) -> None:
+    write_text(_path(champion), encode(DecisionFile(decisions=tuple(decisions))))

@@ -18,7 +18,6 @@ from brownout.evaluation.review_rules import ReviewRule, Verdict, judge
 from brownout.nightly.effects.champion_history import Decision, Outcome, Signature, append_decision
 from brownout.nightly.effects.model_records import read_record
 from brownout.store.folders import finish_replacement, move_into_place, replaced_folder
-from brownout.store.workspace import Workspace
 
 __all__ = [
     "RULES",
@@ -76,59 +75,59 @@ def verdict_on(rules: Sequence[ReviewRule], champion: Path) -> Verdict | None:
     return judge(rules, champion.name, champion=now.scores, challenger=new.scores)
 
 
-def settle(
-    workspace: Workspace, champion: Path, rules: Sequence[ReviewRule], *, now: np.datetime64, misfit: str = ""
-) -> None:
+def settle(champion: Path, rules: Sequence[ReviewRule], *, now: np.datetime64, misfit: str = "") -> None:
     """Let a new challenger take the place if there is no champion that serves, or if it passes; else it waits.
 
     ``misfit`` says why the champion cannot serve any more; "" where it can.
     """
     new = _required(challenger_of(champion), "challenger")
-    verdict = verdict_on(rules, champion)
-    if verdict is None:
+    verdict, old = verdict_on(rules, champion), record_of(champion)
+    if verdict is None or old is None:
         outcome, why = Outcome.FIRST, "there was no model"
     elif misfit:
         outcome, why = Outcome.REPLACED, f"the champion could not serve any more: {misfit}"
+    elif not old.scores:
+        outcome, why = Outcome.REPLACED, "the record of the champion has no scores to compare with"
     elif verdict.passed:
         outcome, why = Outcome.PASSED, verdict.reason
     else:
         return
-    _promote(workspace, champion, Decision.of(new, outcome, Signature(by=RULES, reason=why, at=now)))
+    _promote(champion, Decision.of(new, outcome, Signature(by=RULES, reason=why, at=now)))
 
 
-def approve(workspace: Workspace, champion: Path, signed: Signature) -> Decision:
+def approve(champion: Path, signed: Signature) -> Decision:
     """Make the challenger the champion; raises ModelError where none waits."""
     new = _required(challenger_of(champion), "challenger")
     decision = Decision.of(new, Outcome.APPROVED, signed)
-    _promote(workspace, champion, decision)
+    _promote(champion, decision)
     return decision
 
 
-def reject(workspace: Workspace, champion: Path, signed: Signature) -> Decision:
+def reject(champion: Path, signed: Signature) -> Decision:
     """Put the challenger away; raises ModelError where none waits."""
     decision = Decision.of(_required(challenger_of(champion), "challenger"), Outcome.REJECTED, signed)
     move_into_place(challenger_of(champion), rejected_of(champion))
-    append_decision(workspace, decision)
+    append_decision(champion, decision)
     return decision
 
 
-def roll_back(workspace: Workspace, champion: Path, signed: Signature) -> Decision:
+def roll_back(champion: Path, signed: Signature) -> Decision:
     """Put the champion before the present one back, and the present one away; raises ModelError where there is none."""
     decision = Decision.of(_required(previous_of(champion), "previous champion"), Outcome.ROLLED_BACK, signed)
     with replaced_folder(rejected_of(champion)) as folder:
         shutil.copytree(champion, folder, dirs_exist_ok=True)
     move_into_place(previous_of(champion), champion)
-    append_decision(workspace, decision)
+    append_decision(champion, decision)
     return decision
 
 
-def _promote(workspace: Workspace, champion: Path, decision: Decision) -> None:
+def _promote(champion: Path, decision: Decision) -> None:
     finish_replacement(champion)
     if champion.is_dir():
         with replaced_folder(previous_of(champion)) as folder:
             shutil.copytree(champion, folder, dirs_exist_ok=True)
     move_into_place(challenger_of(champion), champion)
-    append_decision(workspace, decision)
+    append_decision(champion, decision)
 
 
 def _required(folder: Path, what: str) -> ModelRecord:

@@ -18,7 +18,7 @@ from brownout.forecasting.lstm_settings import LstmSettings
 from brownout.forecasting.outlook import Outlook
 from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.nightly.context import NightContext, NightModels
-from brownout.nightly.effects.champion_history import last_decision, name_versions
+from brownout.nightly.effects.champion_history import last_decision, name_version
 from brownout.nightly.effects.champions import challenger_of, newest_record, record_of, rejected_of, settle
 from brownout.nightly.effects.model_description import describe_detector, describe_forecaster
 from brownout.nightly.effects.model_records import misfit, read_record, retraining_reason, write_record
@@ -58,7 +58,7 @@ def train_forecaster(
         outlook.save(folder / "outlook")
         describe_forecaster(folder, context, record)
         write_record(folder, record)
-    settle(workspace, workspace.forecaster, context.review, now=context.created, misfit=unfit)
+    settle(workspace.forecaster, context.review, now=context.created, misfit=unfit)
     return read_record(workspace.forecaster)
 
 
@@ -81,7 +81,7 @@ def train_detector(
         detector.save(folder)
         describe_detector(folder, context, record)
         write_record(folder, record)
-    settle(workspace, workspace.detector, context.review, now=context.created, misfit=unfit)
+    settle(workspace.detector, context.review, now=context.created, misfit=unfit)
     return read_record(workspace.detector)
 
 
@@ -154,32 +154,32 @@ def log_models(workspace: Workspace, tracker: Tracker, note: Callable[[str], Non
     """
     champions = []
     for folder in (workspace.forecaster, workspace.detector):
-        champions.append(_told(workspace, tracker, folder, "champion", note))
+        champions.append(_told(folder, tracker, folder, "champion", note))
         if record_of(challenger_of(folder)) is not None:
-            waiting = _told(workspace, tracker, challenger_of(folder), "challenger", note)
+            waiting = _told(folder, tracker, challenger_of(folder), "challenger", note)
             note(
                 f"a newer {folder.name} waits for a decision ({waiting.uri}): see `brownout review show {folder.name}`"
             )
         rejected = record_of(rejected_of(folder))
         if rejected is not None and rejected.uri and rejected.uri != champions[-1].uri:
-            tracker.mark(rejected.uri, alias="", tags=_tags(workspace, rejected))
+            tracker.mark(rejected.uri, alias="", tags=_tags(folder, rejected))
     return tuple(champions)
 
 
-def _told(workspace: Workspace, tracker: Tracker, folder: Path, alias: str, note: Callable[[str], None]) -> ModelRecord:
-    """The record of a model that MLflow knows under an alias."""
+def _told(champion: Path, tracker: Tracker, folder: Path, alias: str, note: Callable[[str], None]) -> ModelRecord:
+    """The record of a model in a folder, as MLflow knows it under an alias."""
     record = read_record(folder)
-    tags = _tags(workspace, record)
+    tags = _tags(champion, record)
     if not record.uri or not tracker.mark(record.uri, alias=alias, tags=tags):
         record = replace(record, uri=_logged(tracker, folder, (record, alias, tags), note))
         write_record(folder, record)
-        name_versions(workspace, [record])
+        name_version(champion, record)
     return record
 
 
-def _tags(workspace: Workspace, record: ModelRecord) -> dict[str, str]:
+def _tags(champion: Path, record: ModelRecord) -> dict[str, str]:
     """What was decided of a model, as tags of its version."""
-    decision = last_decision(workspace, record)
+    decision = last_decision(champion, record)
     if decision is None:
         return {}
     at = str(decision.at.astype("datetime64[s]"))
