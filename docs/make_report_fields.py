@@ -1,5 +1,6 @@
-"""Write the fields of ``report.json`` into ``docs/report.md``: ``python docs/make_report_fields.py``."""
+"""Write the fields of ``report.json`` and its schema for the docs: ``python docs/make_report_fields.py``."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from brownout.reporting import report_schema
 
 PAGE = Path(__file__).parent / "report.md"
+SCHEMA = Path(__file__).parent / "report.schema.json"
 BEGIN = "<!-- fields of report.json, written by docs/make_report_fields.py -->"
 END = "<!-- end of the fields -->"
 
@@ -67,3 +69,4 @@ def _plain_kind(body: Mapping[str, Any]) -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    SCHEMA.write_text(json.dumps(report_schema(), indent=1) + "\n", encoding="utf-8")

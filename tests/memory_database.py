@@ -16,7 +16,10 @@ class MemoryDatabase:
         self.tables = tables
 
     def schemas(self) -> dict[str, MeasurementSchema]:
-        return {name: MeasurementSchema(tags=(), fields=raw.fields) for name, raw in self.tables.items()}
+        return {
+            name: MeasurementSchema(tags=tuple(sorted(set().union(*raw.tags))), fields=raw.fields)
+            for name, raw in self.tables.items()
+        }
 
     def read(self, request: Request) -> Raw:
         raw = self.tables[request.measurement]

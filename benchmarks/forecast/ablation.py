@@ -125,11 +125,8 @@ def judge_night(fleet: Fleet, size: Size, parts: ForecastParts, scores: Scores) 
     early = [panel.between(panel.start, start) for panel in panels]
     settings = LstmSettings.quick(context=size.context, horizon=48, steps=size.steps, seed=fleet.seed)
     forecaster = SelectedForecaster(settings, parts=parts)
-    if parts.has(Part.AUGMENTATION):
-        fleet.lstm = fleet.lstm or forecaster.fit(early).lstm_
-        forecaster = forecaster.fit_choice(fleet.lstm, early) if fleet.lstm else forecaster
-    else:
-        forecaster.fit(early)
+    fleet.lstm = fleet.lstm or forecaster.fit(early).lstm_
+    forecaster = forecaster.fit_choice(fleet.lstm, early) if fleet.lstm else forecaster
     rates, horizon = base_rates(early, settings.horizon), settings.horizon
     origins = [rolling_origins(panel, start, horizon=horizon, stride=size.every) for panel in panels]
     windows: list[list[Windows]] = [[] for _ in panels]

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import httpx
 
-from brownout.domain.errors import OrchestrationError
+from brownout.domain.errors import BrownoutError, OrchestrationError
 from brownout.loopback import bypass_proxy_for_loopback
 from brownout_pipelines.temporary_server import (
     DATABASE,
@@ -154,6 +154,8 @@ def _start(state: Path, stack: ExitStack) -> str:
             crash_dead_runs(server.url)
             forget_old_runs(server.url)
     logging.getLogger("prefect.flow_runs").addFilter(_is_no_link)
+    for name in ("prefect.flow_runs", "prefect.task_runs"):
+        logging.getLogger(name).addFilter(_without_known_traceback)
     return server.url
 
 
@@ -169,6 +171,13 @@ def _ready(state: Path, stack: ExitStack) -> TemporaryServer:
 def _is_no_link(record: logging.LogRecord) -> bool:
     """A temporary server has no pages to look at."""
     return not record.getMessage().startswith("View at ")
+
+
+def _without_known_traceback(record: logging.LogRecord) -> bool:
+    """An error that says what to do about it needs no sixty lines of where it came from."""
+    if record.exc_info and isinstance(record.exc_info[1], BrownoutError):
+        record.exc_info = None
+    return True
 
 
 def _flush_logs() -> None:

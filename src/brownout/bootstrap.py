@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from brownout.operate.doctor import Surroundings
     from brownout.operate.night_job import NightJob
     from brownout.operate.sources import DatabaseSource, Source
+    from brownout.operate.telemetry_coverage import Output
     from brownout.settings import AlertSettings, InfluxSettings, MaintenanceSettings, Settings
     from brownout.store.workspace import Workspace
 
@@ -41,6 +42,7 @@ __all__ = [
     "open_source",
     "open_tracker",
     "source_of",
+    "telegraf_output",
 ]
 
 
@@ -112,6 +114,7 @@ def _window(section: "MaintenanceSettings") -> Maintenance:
 def open_source(settings: "Settings", now: np.datetime64) -> "Source":
     """The data set or database of the settings; raises SettingsError where they name none or both."""
     from brownout.domain.metrics import Catalogue
+    from brownout.ingest.named_samples import NamedSamples
     from brownout.operate.sources import DatasetSource
     from brownout.store.dataset import Dataset
 
@@ -120,7 +123,8 @@ def open_source(settings: "Settings", now: np.datetime64) -> "Source":
         remedy = "Give --dataset DIR, or --config FILE with either dataset or [influxdb] in it."
         raise SettingsError(f"{what} where the telemetry is.", remedy=remedy)
     if settings.dataset is not None:
-        return DatasetSource(Dataset.open(settings.dataset, catalogue=Catalogue.load(settings.knowledge)))
+        samples = Dataset.open(settings.dataset, catalogue=Catalogue.load(settings.knowledge))
+        return DatasetSource(NamedSamples(samples))
     influx = settings.influxdb
     if influx is None:
         raise SettingsError("Nothing says where the telemetry is.", remedy="Give --dataset DIR or --config FILE.")
@@ -191,6 +195,24 @@ def doctor_surroundings() -> "Surroundings":
     return Surroundings(
         connect=open_database, calendar=open_calendar, has_secret=lambda influx: bool(secret(influx)), secrets=SECRETS
     )
+
+
+def telegraf_output(settings: "Settings") -> "Output":
+    """Where the Telegraf of a site writes to: what answers at the address, else what the settings say."""
+    from brownout.adapters.influx.connect import identify
+    from brownout.operate.telemetry_coverage import Output
+
+    influx = settings.influxdb
+    if influx is None:
+        return Output()
+    generation = int(influx.version or (2 if influx.org else 0))
+    if not generation:
+        try:
+            generation = identify(influx).generation
+        except BrownoutError:
+            generation = 0
+    name = influx.bucket if generation == 2 else influx.database
+    return Output(generation=generation, url=influx.url, org=influx.org or "ORGANISATION", name=name)
 
 
 def hypervisor_facts(

@@ -109,9 +109,11 @@ class HistorySettings(Section):
 
 
 class ReportSettings(Section):
-    """How long the reports of earlier nights are kept."""
+    """The report: how long those of earlier nights are kept, and in which language it is."""
 
     archive_days: Positive = 400
+    language: Literal["en", "zh"] = "en"
+    """English or Chinese."""
 
 
 class InfluxSettings(Section):
@@ -290,6 +292,8 @@ class Settings(BaseSettings):
     shard_size: Count = 64
     knowledge: Path | None = None
     """Folder of a site's own metrics, rules, symptoms, causes and remedies, over those that ship in models/."""
+    platform: Literal["libvirt", "proxmox", "openstack"] = "libvirt"
+    """What manages the guests: the commands of actions are for it."""
     forecast: ForecastSettings = ForecastSettings()
     detect: DetectSettings = DetectSettings()
     diagnose: DiagnoseSettings = DiagnoseSettings()

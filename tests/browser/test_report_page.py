@@ -1,29 +1,22 @@
 """The report in a real Chromium: no error, nothing from the network, charts that are drawn."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from nights import HOSTILE, driven, night
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser
+from report_browser import SIZES, chromium, needs_chromium, opened
 
 from brownout.reporting import render
 
-CHROMIUM = os.environ.get("BROWNOUT_CHROMIUM") or shutil.which("chromium") or ""
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium: apt install chromium, or set BROWNOUT_CHROMIUM")
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
-SIZES = {"laptop": (1366, 768), "phone": (390, 844)}
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield browser
-        browser.close()
+    with chromium() as opened_browser:
+        yield opened_browser
 
 
 @pytest.fixture(scope="module")
@@ -31,30 +24,6 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
     render(driven(night(HOSTILE)), folder)
     return folder / "index.html"
-
-
-def opened(browser: Browser, report: Path, *, size: str = "laptop", scheme: str = "light") -> tuple[Page, list[str]]:
-    """The page, and what went wrong while it was opened offline."""
-    width, height = SIZES[size]
-    context = browser.new_context(
-        viewport={"width": width, "height": height},
-        color_scheme=scheme,  # type: ignore[arg-type]
-        offline=True,
-    )
-    page = context.new_page()
-    wrong: list[str] = []
-
-    def asked(request: Request) -> None:
-        if not request.url.startswith(("file:", "data:")):
-            wrong.append(request.url)
-
-    page.on("request", asked)
-    page.on("console", lambda message: wrong.append(message.text) if message.type in {"error", "warning"} else None)
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("dialog", lambda dialog: wrong.append(dialog.message))
-    page.goto(report.as_uri())
-    page.wait_for_selector(".uplot canvas")
-    return page, wrong
 
 
 @pytest.mark.parametrize("size", sorted(SIZES))
@@ -112,7 +81,11 @@ def test_charts_hold_measured_values_band_and_limit(browser: Browser, report: Pa
 def test_charts_follow_the_size_of_the_window(browser: Browser, report: Path) -> None:
     page, wrong = opened(browser, report)
     page.set_viewport_size({"width": 500, "height": 800})
-    page.wait_for_function("[...document.querySelectorAll('.uplot')].every((u) => u.clientWidth <= 500)")
+    for chart in page.locator(".chart").all():
+        if chart.is_visible():  # a chart follows when it comes near the screen
+            chart.scroll_into_view_if_needed()
+    page.wait_for_timeout(300)
+    assert page.evaluate("[...document.querySelectorAll('.uplot')].every((u) => u.clientWidth <= 500)")
     assert wrong == []
 
 
@@ -176,6 +149,7 @@ def test_terms_explain_themselves_where_they_stand_and_in_the_glossary(browser: 
 def test_a_phone_keeps_probability_and_time_of_a_breach_in_view(browser: Browser, report: Path) -> None:
     page, _ = opened(browser, report, size="phone")
     cells = page.locator("#forecast .stacks tbody tr").first.locator("td")
+    cells.first.scroll_into_view_if_needed()
     boxes = [cells.nth(place).bounding_box() for place in range(cells.count())]
     assert len(boxes) == 6
     assert all(box and box["width"] > 0 and box["x"] + box["width"] <= SIZES["phone"][0] for box in boxes)

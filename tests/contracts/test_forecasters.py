@@ -208,27 +208,6 @@ def test_where_the_lstm_loses_it_is_not_used_and_the_note_says_so() -> None:
     assert set(found.makers) == {"seasonal-naive"}
 
 
-def test_training_with_ramps_makes_a_steady_rise_go_on() -> None:
-    """A leak that has begun is forecast to continue, though no leak was in the history."""
-    history, usual, leak = (
-        waves(entities=6, days=20),
-        waves(entities=6, days=20, seed=9),
-        waves(entities=6, days=20, seed=9),
-    )
-    origin = 700
-    leak.values[:, origin - 24 : origin + 1, 0] += np.linspace(0, 30, 25, dtype=np.float32)
-
-    def rise(share: float) -> float:
-        settings = replace(TINY, steps=150, augmented_share=share)
-        forecaster = LstmForecaster(settings).fit([history])
-        before, after = (forecaster.predict(ForecastRequest(panel, [origin], HORIZON)) for panel in (usual, leak))
-        rows = [i for i, series in enumerate(after.series) if series.metric == "cpu_pct"]
-        return float(np.median(after.values[rows, 11, 4] - before.values[rows, 11, 4]))
-
-    augmented, plain = rise(TINY.augmented_share), rise(0.0)
-    assert augmented > 1.3 * plain, (augmented, plain)
-
-
 def test_a_month_ahead_is_forecast_in_steps_of_six_hours() -> None:
     """The resolution of a horizon of 30 days: 120 steps of a quarter of a day, weeks included."""
     panel = waves(entities=4, days=140, interval_s=21_600)

@@ -5,6 +5,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,6 +27,9 @@ from brownout.ingest.canonical import Canonicaliser
 from brownout.ingest.mapping import TelegrafMapping
 from brownout.ingest.raw import MeasurementSchema, Raw, Request
 from brownout.planning.actions import plan_breach, plan_diagnosis
+from brownout.planning.commands import Site, completed
+from brownout.planning.headroom import Headroom
+from brownout.planning.platform_operations import Platform
 from brownout.simulation import FleetSettings, SimulationDefinitions, simulate
 from brownout.simulation.fleet import Fleet
 from brownout.site_knowledge import load_definitions
@@ -153,16 +157,23 @@ def test_a_cause_is_added(fleet: Fleet, diagnosis: Diagnosis) -> None:
 
 def test_a_remedy_is_added(site: Path, fleet: Fleet, diagnosis: Diagnosis) -> None:
     definitions = load_definitions(site)
-    action = plan_diagnosis(diagnosis, list(fleet.panels.values()), fleet.topology, definitions.remedies)[0]
+    remedies, going_on = definitions.remedies, replace(diagnosis, open=True)
+    planned = plan_diagnosis(going_on, list(fleet.panels.values()), fleet.topology, remedies)
+    headroom = Headroom.of(fleet.topology, ())
+    platform = Site(
+        platform=Platform.LIBVIRT, operations=remedies.operations, topology=fleet.topology, headroom=headroom
+    )
+    action = completed(planned, platform, remedies)[0]
     assert action.title == "Replace the fans"
-    assert action.command == f"ssh {diagnosis.top.entity} 'ipmitool sdr type Fan'"
+    assert action.confirm == f"ssh {diagnosis.top.entity} 'ipmitool sdr type Fan'"
+    assert action.by_hand.startswith("replace the fans")
     host = diagnosis.top.entity
     breach = Breach(
         series=Series(host, "host_freq_ratio"), limit=0.7, probability=0.8, earliest=None, likely=None, latest=None,
         duration_s=0, horizon_s=3600, now=0.9, maker="naive",
     )  # fmt: skip
-    planned = plan_breach(breach, definitions.catalogue.metrics, fleet.topology, definitions.remedies)
-    assert planned.title == "Replace the fans"
+    ahead = plan_breach(breach, definitions.catalogue.metrics, fleet.topology, definitions.remedies)
+    assert ahead.title == "Replace the fans"
 
 
 def test_the_command_line_simulates_what_a_site_knows(site: Path, tmp_path: Path) -> None:

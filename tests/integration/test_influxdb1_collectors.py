@@ -81,7 +81,7 @@ VERSION_1, VERSION_2 = "collectors/prometheus-version-1.lp", "collectors/prometh
 def test_libvirt_exporter_in_both_versions(influx: Influx, name: str) -> None:
     found = canonical(influx, name)
     assert guests(found) == {("vm1", "kvm1"), ("vm2", "kvm1"), ("vm3", "kvm1")}
-    assert not {repair for repair, _ in found.repairs.counts} - {Repair.COUNTER_RESET}
+    assert not {repair for repair, _ in found.repairs.counts} - {Repair.COUNTER_RESET, Repair.NOT_OWN}
     one = name == VERSION_1
     field = "counter" if one else "libvirt_domain_info_cpu_time_seconds_total"
     series = r"cpu_time_seconds_total,domain=vm1" if one else r"^prometheus,domain=vm1,host=kvm1,url"

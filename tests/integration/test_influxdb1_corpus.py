@@ -255,3 +255,15 @@ def test_killed_at_any_moment_the_next_sync_ends_in_the_same_bytes(
     assert content[0] == content[1]
     descriptions = [(tmp_path / name / "history.json").read_text() for name in ("undisturbed", "killed")]
     assert descriptions[0] == descriptions[1]
+
+
+def test_a_counter_beyond_2_to_the_53_has_exact_rates(influx: Influx) -> None:
+    """One request a minute, counted from 9.2e18 on, where neighbours of float64 lie 1,024 apart."""
+    first, start = 9_200_000_000_000_000_001, np.datetime64("2026-03-02T06:00", "ms")
+    begin = int(start.astype(np.int64))
+    lines = [f"swap,host=kvm1 in={first + 61 * minute}i,out=0i {begin + minute * 60_000}" for minute in range(30)]
+    database = influx.database("long counters")
+    database.write(["\n".join(lines) + "\n"])
+    reader = Canonicaliser(database, TelegrafMapping.load(), 60)
+    (table,) = reader.read(start, start + np.timedelta64(1, "h"), database.schemas()).tables
+    assert set(table["host_swap_kbs"].drop_null().to_pylist()) == {61 / 60 / 1024}

@@ -25,7 +25,7 @@ REMEDY = """
 [remedies.{id}]
 title = "Do"
 command = "true"
-confirm = "true"
+confirm = "uptime"
 verify = "{verify}"
 risk = "live"
 rollback = "none"

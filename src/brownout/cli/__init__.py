@@ -8,6 +8,7 @@ from brownout.cli import (
     facts_commands,
     feedback_commands,
     probe_commands,
+    report_commands,
     review_commands,
 )
 from brownout.cli.app import app
@@ -22,6 +23,7 @@ __all__ = [
     "feedback_commands",
     "main",
     "probe_commands",
+    "report_commands",
     "review_commands",
 ]
 

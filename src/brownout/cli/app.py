@@ -144,7 +144,11 @@ def doctor(
     config: Config = None,
     as_json: Json = False,
     telegraf_conf: Annotated[
-        bool, typer.Option("--telegraf-conf", help="Print a complete telegraf.conf for hypervisors instead.")
+        bool,
+        typer.Option(
+            "--telegraf-conf",
+            help="Print a telegraf.conf for this hypervisor instead; with --config for the server of it.",
+        ),
     ] = False,
 ) -> None:
     """Check settings, server, permissions, measurements and their freshness; say what to do about each finding."""
@@ -156,7 +160,7 @@ def doctor(
     from brownout.operate.doctor import examine
 
     if telegraf_conf:
-        _print_telegraf_conf()
+        _print_telegraf_conf(config)
         return
     if config is None:
         raise SettingsError("Nothing says what to examine.", remedy="Give --config FILE, or --telegraf-conf.")
@@ -169,12 +173,15 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _print_telegraf_conf() -> None:
+def _print_telegraf_conf(config: Path | None) -> None:
+    from brownout.bootstrap import telegraf_output
     from brownout.ingest.mapping import TelegrafMapping
     from brownout.operate.telemetry_coverage import BROWNOUT, host_has, telegraf_conf
 
-    program = shutil.which("brownout") or BROWNOUT
-    typer.echo(telegraf_conf(TelegrafMapping.load(), host_has, program), nl=False)
+    found = shutil.which("brownout")
+    program = str(Path(found).absolute()) if found else BROWNOUT  # Telegraf has a path of its own
+    output = telegraf_output(load_settings(config)) if config else None
+    typer.echo(telegraf_conf(TelegrafMapping.load(), host_has, program, output), nl=False)
 
 
 @app.command()

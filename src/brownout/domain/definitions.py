@@ -28,6 +28,8 @@ FILES: Mapping[str, str] = {
     "learned": "knowledge/learned.toml",
     "remedies": "knowledge/remedies.toml",
     "breaches": "knowledge/remedies.toml",
+    "operations": "knowledge/operations.toml",
+    "unknowns": "knowledge/unknowns.toml",
     "faults": "simulation/faults.toml",
     "plain": "simulation/faults.toml",
     "drivers": "simulation/drivers.toml",

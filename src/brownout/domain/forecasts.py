@@ -152,7 +152,7 @@ class Skill(MetricResult):
     brier
         Mean squared error of the chance to cross the limit; NaN without a limit.
     brier_base
-        The same for always giving the share of windows that crossed.
+        The same for always giving the share of windows that crossed in the days before, which is known.
     quarters
         The CRPS ratio of each forecaster on each quarter of the horizon, by its name.
     bins
@@ -218,11 +218,11 @@ class Breach(MetricResult):
     probability
         Chance that the limit is crossed at least once within the horizon.
     earliest
-        When the chance of having crossed reaches 10 %; None where it does not within the horizon.
+        A slot before the one by which it has been crossed in 10 % of the cases in which it is within the horizon.
     likely
-        When the chance of having crossed reaches 50 %; None where it does not within the horizon.
+        Middle of the slot by which it has been crossed in half of them.
     latest
-        When the chance of having crossed reaches 90 %; None where it does not within the horizon.
+        End of the slot after the one of 90 % of them; None, as the others, where it is never crossed.
     duration_s
         Expected time beyond the limit within the horizon, in seconds.
     horizon_s

@@ -19,6 +19,8 @@ from brownout.domain.encoding import (
 )
 from brownout.domain.entities import Entity, Topology
 from brownout.domain.findings import Action, Diagnosis, Episode, Shift, SuppressedEpisode
+from brownout.domain.findings.earlier_night import EarlierNight
+from brownout.domain.findings.service_levels import ConsoleHistory, ConsoleService, Level
 from brownout.domain.forecasts import Breach, Series, Skill
 from brownout.domain.metrics import Metric
 from brownout.domain.repairs import Repair, Repairs
@@ -261,6 +263,14 @@ class Night:
         Levels accepted as usual in the window or in earlier nights.
     consoles
         How slow each console is now, the slowest first.
+    services
+        How well each console answered.
+    histories
+        Latency of each console in the window.
+    levels
+        How much of each resource was in use.
+    before
+        The night of the last report, in short; null where there was none.
     """
 
     source: str
@@ -293,3 +303,7 @@ class Night:
     maintenance: tuple[Announced, ...] = ()
     shifts: tuple[Shift, ...] = ()
     consoles: tuple[ConsoleLevel, ...] = ()
+    services: tuple[ConsoleService, ...] = ()
+    histories: tuple[ConsoleHistory, ...] = ()
+    levels: tuple[Level, ...] = ()
+    before: EarlierNight | None = None

@@ -18,13 +18,12 @@ from brownout.domain.panel import Panel, Times
 from brownout.domain.ports import Progress, SampleStore, no_progress
 from brownout.evaluate.night_tables import TEXT, TIME, WARNINGS, Row, frame, warning_rows, write_rows
 from brownout.evaluate.night_truth import Crossed, FolderTruth, crossings_of, guests_of
-from brownout.evaluate.replay import context_at, end_of, forecasting_models, night_times
+from brownout.evaluate.replay import context_at, end_of, models_of, night_times
 from brownout.evaluate.warning_peers import NAIVE, PEERS
 from brownout.evaluation.nights import Replay, warning_scores
-from brownout.nightly.context import NightContext, NightModels
-from brownout.nightly.forecast import forecast
+from brownout.nightly.context import NightContext
 from brownout.nightly.panels import forecast_panel
-from brownout.nightly.score_shard import plan_night
+from brownout.nightly.score_shard import plan_night, score_shard
 from brownout.numerics.slots import days
 from brownout.settings import Settings
 from brownout.store.plain_json import write_json
@@ -75,21 +74,19 @@ def evaluate_warnings(  # noqa: PLR0913 - the protocol has this many knobs
 def _origins(
     store: SampleStore, settings: Settings, times: Sequence[np.datetime64], every_h: float, calendar: Calendar
 ) -> Iterator[tuple[NightContext, np.datetime64]]:
-    """Contexts with the models of the last night, at each origin of its day that the data reach."""
+    """Contexts with the models of the last night, at each origin of its day that the data reach.
+
+    Each origin searches for episodes as a night does, without the state of the one before.
+    """
     step, end = days(every_h / 24), end_of(store)
     with TemporaryDirectory(prefix="brownout-replay-") as folder:
         for night in times:
             context = context_at(store, settings, night, calendar=calendar)
-            models = forecasting_models(context, Workspace(Path(folder)))
+            models = replace(models_of(context, Workspace(Path(folder))), outlook=None)  # the day ahead is judged
             origin = night
             while origin < night + days(1) and origin <= end:
-                yield context_at(store, settings, origin, calendar=calendar).with_models(_tonight(models)), origin
+                yield context_at(store, settings, origin, calendar=calendar).with_models(models), origin
                 origin = origin + step
-
-
-def _tonight(models: NightModels) -> NightModels:
-    """The models without the outlook of the weeks: warnings of the day ahead are judged."""
-    return replace(models, outlook=None)
 
 
 @dataclass(slots=True)
@@ -109,11 +106,11 @@ class _Warned:
         self.metrics |= context.metrics
         self.origins.append(origin)
         for plan in plan_night(context):
+            own = score_shard(context, plan).forecast
+            self.own += warning_rows(own.breaches if own else (), origin, "origin")
             whole = context.usual_panel(plan)
             if not whole.metrics:
                 continue
-            own = forecast(context, plan, whole)
-            self.own += warning_rows(own.breaches if own else (), origin, "origin")
             coarse = forecast_panel(whole, settings)
             for name, rows in self._of_peers(whole, coarse, context.metrics, origin):
                 self.peers += [{"peer": name, **row} for row in rows]

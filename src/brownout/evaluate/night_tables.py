@@ -14,7 +14,7 @@ from brownout.domain.forecasts import Breach
 from brownout.evaluate.replay import Replayed
 from brownout.numerics.slots import epoch_ms
 from brownout.reporting import report_of
-from brownout.reporting.incident_order import first_mover
+from brownout.reporting.views.incident_order import first_mover
 from brownout.store.atomic import atomic_path
 
 __all__ = ["EPISODES", "TOLD", "WARNINGS", "episode_rows", "frame", "told_rows", "warning_rows", "write_rows"]

@@ -15,8 +15,6 @@ from brownout.detection.alert_state import AlertState
 from brownout.domain.calendar import Calendar
 from brownout.domain.errors import HistoryError
 from brownout.domain.ports import Progress, SampleStore, no_progress
-from brownout.forecasting.outlook import Outlook
-from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.nightly.context import NightContext, NightModels
 from brownout.nightly.effects.alert_state_file import read_alert_state, write_alert_state
 from brownout.nightly.effects.trained_models import load_models, train_detector, train_forecaster
@@ -33,7 +31,7 @@ __all__ = [
     "Replayed",
     "context_at",
     "end_of",
-    "forecasting_models",
+    "models_of",
     "night_times",
     "nights_of",
     "replay",
@@ -133,20 +131,17 @@ def replay_nights(
         for done, time in enumerate(times):
             context = context_at(store, settings, time, calendar=calendar, state=read_alert_state(workspace))
             own_progress = partial(_share_of, progress, done, len(times))
-            train_forecaster(context, workspace, own_progress, only_if_due=True)
-            train_detector(context, workspace, own_progress, only_if_due=True)
-            context = context.with_models(load_models(workspace))
+            context = context.with_models(models_of(context, workspace, own_progress))
             result = run(context, progress=own_progress)
             write_alert_state(workspace, result.night)
             yield Replayed(time=time, context=context, result=result)
 
 
-def forecasting_models(context: NightContext, workspace: Workspace, progress: Progress = no_progress) -> NightModels:
-    """The forecaster and the outlook of a night, trained in a folder where that is due."""
+def models_of(context: NightContext, workspace: Workspace, progress: Progress = no_progress) -> NightModels:
+    """The models of a night, trained in a folder where that is due."""
     train_forecaster(context, workspace, progress, only_if_due=True)
-    return NightModels(
-        forecaster=SelectedForecaster.load(workspace.forecaster), outlook=Outlook.load(workspace.outlook)
-    )
+    train_detector(context, workspace, progress, only_if_due=True)
+    return load_models(workspace)
 
 
 def context_at(  # noqa: PLR0913 - each is something that a night reads

@@ -1,7 +1,8 @@
 """How large the network is and how it learns."""
 
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 from brownout.domain.errors import SettingsError
 
@@ -24,8 +25,6 @@ class LstmSettings:
         Width and depth of the LSTM.
     steps, batch
         Optimiser steps and windows in each.
-    augmented_share
-        Share of training windows that get a ramp added, 0 … 1.
     season
         Slots of the short season, ``None`` for a day; seven of them are the long season.
     """
@@ -39,7 +38,6 @@ class LstmSettings:
     batch: int = 128
     learning_rate: float = 4e-3
     weight_decay: float = 0.01
-    augmented_share: float = 0.05
     season: int | None = None
     seed: int = 0
 
@@ -48,11 +46,14 @@ class LstmSettings:
             if getattr(self, name) < 1:
                 msg = f"A network with {name} = {getattr(self, name)} cannot be built."
                 raise SettingsError(msg, remedy=f"Give {name} of at least 1.")
-        if not 0 <= self.augmented_share <= 1:
-            msg = f"A share of {self.augmented_share} of the windows cannot be augmented."
-            raise SettingsError(msg, remedy="Give a share from 0 to 1.")
         if self.season is not None and self.season < 1:
             raise SettingsError(f"A season of {self.season} slots is none.", remedy="Give at least 1, or None.")
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any]) -> Self:
+        """Settings as a model's card has them; what cards of former versions know beside these means nothing now."""
+        known = {one.name for one in fields(cls)}
+        return cls(**{name: value for name, value in table.items() if name in known})
 
     @classmethod
     def quick(cls, *, context: int = 336, horizon: int = 48, steps: int = 400, seed: int = 0) -> Self:

@@ -13,8 +13,6 @@ __all__ = ["ALL_PARTS", "ForecastParts", "Part"]
 class Part(StrEnum):
     """Everything that forecasts can do without; a classical forecaster has its own name."""
 
-    AUGMENTATION = "augmentation"
-    """Ramps that training adds to some windows."""
     AUTOCORRELATION = "autocorrelation"
     """Autocorrelation of neighbouring steps by metric, for the chance to cross a limit at any of them."""
     CALIBRATION = "calibration"

@@ -120,10 +120,7 @@ class SelectedForecaster:
             nothing = type(self)(self.settings, self.validation_share, self.parts)
             vars(self).update(vars(nothing), learned_nothing_=True, skills_=(NOTHING,))
             return self
-        settings = self.settings
-        if not self.parts.has(Part.AUGMENTATION):
-            settings = replace(settings, augmented_share=0.0)
-        lstm = LstmForecaster(settings).fit(early, progress, champion=champion.lstm_ if champion else None)
+        lstm = LstmForecaster(self.settings).fit(early, progress, champion=champion.lstm_ if champion else None)
         self.fit_choice(lstm, panels)
         progress("train the forecaster", 1.0)
         return self
@@ -156,7 +153,11 @@ class SelectedForecaster:
         choice = choose(tables, self.calibration_)
         self.bands_ = choice.makers
         odds = odds_of(held_out, early, self.calibration_, persistence) if on(Part.EXCEEDANCE_CORRECTION) else {}
-        self.skills_, self.chances_ = with_brier(choice, tables, self.calibration_, Chances(persistence, odds))
+        chances = Chances(persistence, odds)
+        judged = list(zip((panel for panel, _ in held_out), tables, strict=True))
+        self.skills_, self.chances_ = choice.skills, chances
+        if on(Part.EXCEEDANCE_CORRECTION):
+            self.skills_, self.chances_ = with_brier(choice, judged, early, self.calibration_, chances)
         if not on(Part.SIBLINGS):
             return
         trained = replace(self, lstm_=lstm)
@@ -303,10 +304,10 @@ class SelectedForecaster:
         nothing = card.get("learned_nothing", False)
         lstm = None if nothing else LstmForecaster.load(folder / "lstm")
         return cls(
-            settings=LstmSettings(**card["settings"]) if lstm is None else lstm.settings,
+            settings=LstmSettings.from_table(card["settings"]) if lstm is None else lstm.settings,
             learned_nothing_=nothing,
             validation_share=card["validation_share"],
-            parts=ForecastParts.without(card.get("without", ())),
+            parts=ForecastParts.without(set(card.get("without", ())) & set(Part)),
             lstm_=lstm,
             calibration_=Calibration.of(card["calibration"]),
             bands_={metric: tuple(makers) for metric, makers in card["bands"].items()},

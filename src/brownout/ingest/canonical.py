@@ -1,11 +1,8 @@
 """Canonical samples: raw telemetry becomes one row for each entity and slot with one column for each metric."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -16,16 +13,14 @@ from brownout.ingest.counters import LONGEST_GAP_MS, rates
 from brownout.ingest.entity_registry import Registry, placements_of
 from brownout.ingest.identity import Identity
 from brownout.ingest.mapping import MeasurementSource, Names, TelegrafMapping
+from brownout.ingest.other_names import ALSO_CALLED
 from brownout.ingest.raw import MeasurementSchema, Raw, Request, TelemetryDatabase
-from brownout.ingest.reading import Reading, Runs, runs_of, sightings_of
+from brownout.ingest.reading import Reading, Runs, ahead, runs_of, sightings_of
 from brownout.ingest.slot_frame import RawFrame, gathered_every, held, latest_before
 from brownout.numerics.arrays import Doubles, Index, Marks
 from brownout.numerics.slots import epoch_ms
 
 __all__ = ["Canonical", "Canonicaliser"]
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 LONGEST_ABSENCE = 3
 """Slots without a row after which an entity may have been on another host meanwhile."""
@@ -84,12 +79,11 @@ class Canonicaliser:
 
         ``known`` are the entities of the history: who was a guest then is one still, while nothing says so.
         """
-        identity = Identity.recalled(known)
+        identity = Identity.recalled(known, self.mapping.keys)
+        identity.declared = self.names.hosts
         while True:
-            apart = set(identity.apart)
             found = self._read(start, end, schemas, identity)
-            identity.apart |= identity.both()
-            if identity.apart == apart:
+            if not identity.learn():
                 return found
 
     def _read(
@@ -103,7 +97,7 @@ class Canonicaliser:
         reading = Reading(Registry(self.interval_s * 1000), identity, epoch_ms(start))
         columns = list[Column]()
         wanted = self._guests_first(schemas)
-        answers = _ahead(
+        answers = ahead(
             lambda item: self._fetch(item[0], item[1], schemas, (lead, end)), list(wanted.items()), READ_AHEAD
         )
         for sources, raw in zip(wanted.values(), answers, strict=True):
@@ -118,6 +112,8 @@ class Canonicaliser:
                 )
                 columns += evaluated
                 reading.repairs += counted
+        for name, others in identity.others.also_called().items():
+            reading.registry.note(name, ALSO_CALLED, others)
         return Canonical(tuple(self._tables(columns)), reading.registry.entities(), reading.repairs)
 
     def _guests_first(self, schemas: Mapping[str, MeasurementSchema]) -> dict[str, tuple[MeasurementSource, ...]]:
@@ -160,17 +156,21 @@ class Canonicaliser:
 
     def _frame(self, source: MeasurementSource, raw: Raw, reading: "Reading") -> tuple[RawFrame, list[str]]:
         """Rows that the source takes, with the entity of each series; returns the names of the entities too."""
-        tags, chains = self._named(source, raw, reading)
+        captured, chains = self._named(source, raw, reading)
         places: dict[str, int] = {}
         owner = np.array([places.setdefault(c[0].id, len(places)) if c else -1 for c in chains], np.int64)
-        keep = owner[raw.series] >= 0 if len(raw) else np.zeros(0, bool)
-        raw = replace(raw, tags=tags)
-        for (measurement, name), values in source.only.items():
-            state = self._latest(raw, reading.foreign.get(measurement), name)
-            keep &= np.isnan(state) | np.isin(state, values)
+        keep = (owner[raw.series] >= 0) & _measured(source, raw) if len(raw) else np.zeros(0, bool)
+        raw = replace(raw, tags=tuple(captured))  # other measurements have the same names, whatever these stand for
+        own = self._its_own(source, raw, captured, reading)
+        if source.guess:
+            dropped = sum(reading.rows(raw, np.flatnonzero(keep & ~own)).values())
+            reading.count(Repair.NOT_OWN, source.measurement, dropped)
+        keep &= own
         seen = runs_of(raw.series[keep], raw.times[keep], LONGEST_ABSENCE * self.interval_s * 1000, chains)
         for place, runs in seen.items():
-            reading.registry.add(chains[place], runs, source.facts(tags[place]), configured_only=bool(source.labels))
+            reading.registry.add(
+                chains[place], runs, source.facts(captured[place]), configured_only=bool(source.labels)
+            )
         if source.only:  # a domain that is shut off may be defined on several hosts
             reading.notice(seen, chains)
         home = self._at_home(raw.series[keep], raw.times[keep], seen, chains)
@@ -178,15 +178,15 @@ class Canonicaliser:
         for place, number in reading.rows(raw, away).items():
             reading.count(Repair.ELSEWHERE, chains[place][0].id, number)
         keep[keep] = home
-        kept = Raw(raw.fields, raw.tags, raw.series[keep], raw.times[keep], raw.values[keep])
-        fields = {name: kept.values[:, place] for place, name in enumerate(raw.fields)}
-        fields |= {alias: fields[name] for alias, name in source.fields.items() if name in fields}
+        kept = raw.rows(keep)
+        fields = _by_name(source, kept.fields, kept.values)
         frame = RawFrame(
             fields=fields,
             series=kept.series,
             times=kept.times,
             slots=kept.times // (self.interval_s * 1000),
             owner=owner,
+            low=_by_name(source, kept.fields, kept.low),
             lookup=lambda name, column: self._beside(kept, reading, source.beside(name, column)),
             lookup_rate=lambda name, column: self._beside(kept, reading, source.beside(name, column), rated=True),
         )
@@ -194,19 +194,38 @@ class Canonicaliser:
 
     def _named(
         self, source: MeasurementSource, raw: Raw, reading: "Reading"
-    ) -> tuple[tuple[Mapping[str, str], ...], list[tuple[Entity, ...]]]:
-        """Tags of each series as the site calls things, and the entities that they name; what names none is counted."""
+    ) -> tuple[list[dict[str, str]], list[tuple[Entity, ...]]]:
+        """Tags of each series with what is captured of them, and the entities they name; what names none is counted."""
         aliased = [self._aliased(found) for found in raw.tags]
-        tags = tuple(found | {tag: rule.value(found) for tag, rule in source.capture.items()} for found in aliased)
+        captured = [
+            found | self._aliased({tag: rule.value(found) for tag, rule in source.capture.items()}) for found in aliased
+        ]
+        reading.see(source, raw, captured)
+        tags = tuple(reading.identity.renamed(source, found, self.mapping.host_tags) for found in captured)
         taken = [self._takes(source, *both) for both in zip(aliased, tags, strict=True)]
         plain = [
-            source.entities(named, written) if own else ()
-            for own, named, written in zip(taken, tags, raw.tags, strict=True)
+            source.entities(named, found | dict(written)) if own else ()
+            for own, named, found, written in zip(taken, tags, captured, raw.tags, strict=True)
         ]
         rows = reading.rows(raw, np.flatnonzero(_measured(source, raw)))
         unnamed = sum(rows.get(place, 0) for place, own in enumerate(taken) if own and not plain[place])
         reading.count(Repair.NO_ENTITY, source.measurement, unnamed)
-        return tags, reading.chains(plain, rows)
+        for place in (place for place, own in enumerate(taken) if own and place in rows):
+            for name in reading.identity.other_names(captured[place], tags[place]):
+                reading.count(Repair.OTHER_NAME, name, rows[place])
+        return captured, reading.chains(plain, rows)
+
+    def _its_own(
+        self, source: MeasurementSource, raw: Raw, tags: Sequence[Mapping[str, str]], reading: "Reading"
+    ) -> Marks:
+        """Whether each row is of what it seems to be, by other measurements; by its name where these say nothing."""
+        away = np.array([source.guessed_away(found) for found in tags], bool)
+        unknown, kept = np.ones(len(raw), bool), np.ones(len(raw), bool)
+        for (measurement, name), values in source.only.items():
+            state = self._latest(raw, reading.foreign.get(measurement), name)
+            unknown &= np.isnan(state)
+            kept &= np.isnan(state) | np.isin(state, values)
+        return kept & ~(unknown & away[raw.series]) if len(raw) else kept
 
     def _at_home(
         self, series: Index, times: Index, runs: Mapping[int, Runs], chains: Sequence[tuple[Entity, ...]]
@@ -247,11 +266,14 @@ class Canonicaliser:
             return np.full(len(raw), np.nan)
         own = np.array([all(found.get(tag) == value for tag, value in where.items()) for found in other.tags], bool)
         rows = own[other.series] if len(other) else np.zeros(0, bool)
-        column = other.values[rows, other.fields.index(name)]
-        part = Raw((name,), other.tags, other.series[rows], other.times[rows], column[:, np.newaxis])
+        place = other.fields.index(name)
+        chosen = other.rows(rows)
+        column = chosen.values[:, place]
+        part = Raw((name,), other.tags, chosen.series, chosen.times, column[:, np.newaxis])
         if not rated:
             return self._latest(raw, part, name, apart=where)
-        speeds = rates(column, part.times, part.series)[0]
+        low = None if chosen.low is None else chosen.low[:, place]
+        speeds = rates(column, part.times, part.series, low)[0]
         part = replace(part, values=speeds[:, np.newaxis])
         return self._latest(raw, part, name, apart=where, within=AT_ONCE_MS)
 
@@ -315,21 +337,18 @@ class Canonicaliser:
         yield pa.table(table)
 
 
+def _by_name(source: MeasurementSource, names: Sequence[str], values: Doubles | None) -> dict[str, Doubles]:
+    """Columns by the names of the database, and by those that the source has for them."""
+    if values is None:
+        return {}
+    fields = {name: values[:, place] for place, name in enumerate(names)}
+    return fields | {alias: fields[name] for alias, name in source.fields.items() if name in fields}
+
+
 def _measured(source: MeasurementSource, raw: Raw) -> Marks:
     """Whether a row has any field of the source: a measurement's other rows are none of its business."""
     own = [place for place, name in enumerate(raw.fields) if name in source.needs]
     return np.asarray(np.isfinite(raw.values[:, own]).any(axis=1))
-
-
-def _ahead(work: Callable[[Item], Result], items: Sequence[Item], number: int) -> Iterator[Result]:
-    """Results in the order of the items, with the work on a few items ahead going on meanwhile."""
-    with ThreadPoolExecutor(number) as pool:
-        waiting = deque(pool.submit(work, item) for item in items[:number])
-        for item in items[number:]:
-            yield waiting.popleft().result()
-            waiting.append(pool.submit(work, item))
-        while waiting:
-            yield waiting.popleft().result()
 
 
 def _evaluate(
@@ -343,18 +362,24 @@ def _evaluate(
         return [], Repairs()
     first, end, interval_s = span
     columns = []
+    longer = 0
     kind = source.entity[0].kind
-    hold_s = max(source.hold_s, gathered_every(frame, interval_s))
+    every_s = gathered_every(frame, interval_s)
+    hold_s = max(source.hold_s, every_s)
     for metric, expression in source.metrics.items():
         values = expression(frame).values
         known = np.isfinite(values)
         cells = frame.cell_owner[known], frame.cell_slot[known], values[known]
         if hold_s > interval_s:
+            number = len(cells[0])
             cells = held(*cells, reach=hold_s // interval_s, end=end)
+            longer += int((cells[1] >= first).sum()) - number
         good = cells[1] >= first
         if good.any():
             columns.append(Column(kind, metric, owners, cells[0][good], cells[1][good], cells[2][good]))
     reset = np.unique(np.concatenate(frame.resets)) if frame.resets else np.empty(0, np.int64)
     reset = reset[frame.slots[reset] >= first]
     lost = [owners[place] for place in frame.owner[frame.series[reset]].tolist()]
-    return columns, Repairs.count(Repair.COUNTER_RESET, lost)
+    seldom = longer > 0 and every_s > source.hold_s
+    kept = Repairs({(Repair.HELD, source.measurement): longer} if seldom else {})
+    return columns, Repairs.count(Repair.COUNTER_RESET, lost) + kept

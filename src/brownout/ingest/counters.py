@@ -10,7 +10,7 @@ LONGEST_GAP_MS = 3_600_000
 """Longest time that a rate is computed over; a slice is read from so long before its start on."""
 
 
-def rates(values: Doubles, times: Index, groups: Index) -> tuple[Doubles, Index]:
+def rates(values: Doubles, times: Index, groups: Index, low: Doubles | None = None) -> tuple[Doubles, Index]:
     """Rates a second of counters, each over the time since the series' sample before.
 
     Parameters
@@ -21,6 +21,8 @@ def rates(values: Doubles, times: Index, groups: Index) -> tuple[Doubles, Index]
         int64 ``[row]``: milliseconds.
     groups
         int64 ``[row]``: rows of one series have one number.
+    low
+        float64 ``[row]``: what whole numbers beyond 2^53 have beyond ``values``; None where they have nothing.
 
     Returns
     -------
@@ -33,7 +35,7 @@ def rates(values: Doubles, times: Index, groups: Index) -> tuple[Doubles, Index]
     present = np.flatnonzero(~np.isnan(values))
     if not len(present):
         return result, present
-    rises = np.diff(values[present])
+    rises = _rises(values[present], None if low is None else low[present])
     elapsed = np.diff(times[present])
     same = (np.diff(groups[present]) == 0) & (elapsed > 0) & (elapsed <= LONGEST_GAP_MS)
     reset = same & (rises < 0)
@@ -42,7 +44,7 @@ def rates(values: Doubles, times: Index, groups: Index) -> tuple[Doubles, Index]
     return result, present[1:][reset]
 
 
-def growth(values: Doubles, times: Index, groups: Index) -> tuple[Doubles, Index]:
+def growth(values: Doubles, times: Index, groups: Index, low: Doubles | None = None) -> tuple[Doubles, Index]:
     """Growth of counters over the hour before each row, or over the part of it that was seen.
 
     Parameters and resets are those of ``rates``; what a counter lost in a reset does not count. NaN for a row without
@@ -52,7 +54,7 @@ def growth(values: Doubles, times: Index, groups: Index) -> tuple[Doubles, Index
     present = np.flatnonzero(~np.isnan(values))
     if not len(present):
         return result, present
-    rises = np.diff(values[present], prepend=values[present[0]])
+    rises = np.concatenate(([0.0], _rises(values[present], None if low is None else low[present])))
     same = np.diff(groups[present], prepend=-1) == 0
     total = np.cumsum(np.where(same & (rises > 0), rises, 0.0))
     base = int(times[present].min())
@@ -62,3 +64,9 @@ def growth(values: Doubles, times: Index, groups: Index) -> tuple[Doubles, Index
     earlier = first < np.arange(len(present))
     result[present[earlier]] = (total - total[first])[earlier]
     return result, present[same & (rises < 0)]
+
+
+def _rises(values: Doubles, low: Doubles | None) -> Doubles:
+    """Differences of neighbours: those of near floats are exact, so that what was split off can be added."""
+    rises = np.diff(values)
+    return rises if low is None else rises + np.diff(low)

@@ -58,12 +58,16 @@ class Registry:
             if key not in self.facts or last >= self.facts[key][0]:
                 self.facts[key] = (last, value)
 
+    def note(self, entity: str, label: str, value: str) -> None:
+        """A label that holds from now on."""
+        self.facts[entity, label] = (np.iinfo(np.int64).max, value)
+
     def entities(self) -> tuple[Entity, ...]:
         """All of them by kind and id, with the parents that each had one after the other."""
         labels: dict[str, dict[str, str]] = {}
         for (entity, label), (_, value) in self.facts.items():
             labels.setdefault(entity, {})[label] = value
-        placed = (self._placed(name, how[min(how)]) for name, how in self.seen.items())
+        placed = (self._placed(name, _best(how)) for name, how in self.seen.items())
         whole = (replace(e, labels={**labels.get(e.id, {}), **e.labels}) for e in placed)
         return tuple(sorted(whole, key=lambda e: (e.kind, e.id)))
 
@@ -71,6 +75,13 @@ class Registry:
         placements = placements_of(sightings, self.slot_ms)
         times = [(np.datetime64(start, "ms"), parent) for start, parent in placements]
         return self.found[name, placements[-1][1]][1].placed(times)
+
+
+def _best(how: Mapping[int, list[Sighting]]) -> list[Sighting]:
+    """Sightings by the entity's own measurements, of those that name a parent where any does."""
+    named = {depth: [sighting for sighting in found if sighting.parent] for depth, found in how.items()}
+    depth = min((depth for depth, found in named.items() if found), default=None)
+    return how[min(how)] if depth is None else named[depth]
 
 
 def placements_of(sightings: Iterable[Sighting], slot_ms: int) -> list[tuple[int, str]]:

@@ -101,6 +101,13 @@ class Expression:
         found = [_qualified(node) for node in ast.walk(self.tree) if isinstance(node, ast.Attribute)]
         return tuple(dict.fromkeys(found))
 
+    @cached_property
+    def counters(self) -> tuple[str, ...]:
+        """Own fields of which a rate is taken."""
+        calls = [node for node in ast.walk(self.tree) if isinstance(node, ast.Call)]
+        names = [part.id for call in calls for part in call.args if isinstance(part, ast.Name) and _is_rate(call)]
+        return tuple(dict.fromkeys(names))
+
     def works_with(self, has: Callable[[str, str], bool]) -> bool:
         """Whether it has a value where some fields are not there; ``has(measurement, field)`` says which are.
 
@@ -112,6 +119,10 @@ class Expression:
     def averages(self) -> bool:
         """Whether it may be evaluated on means over a slot: it has no counter, and only sums and constant factors."""
         return not self.foreign and _linear(self.tree)
+
+
+def _is_rate(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Name) and call.func.id in ("rate", "hourly")
 
 
 def parse(text: str) -> Expression:

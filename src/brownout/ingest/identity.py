@@ -4,11 +4,14 @@ An agent inside a guest writes the guest's name as its ``host``; two hosts may e
 itself be a hypervisor. Which is which is seen from what stands below what, never from the names themselves.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 
 from brownout.domain.entities import Entity, EntityKind
 from brownout.ingest.entity_registry import Sighting
+from brownout.ingest.mapping import MeasurementSource
+from brownout.ingest.other_names import NAMES, TITLE, GuestName, OtherNames, short_name
 
 __all__ = ["LONGEST_MIGRATION_MS", "Identity", "overlap_ms"]
 
@@ -25,26 +28,83 @@ class Identity:
     apart
         Names of guests that are called by their host too: ``kvm1/web01``.
     guests
-        Ids of guests by their name without regard to case.
+        Ids of guests by their names without regard to case.
     hypervisors
         Hosts that have guests.
+    recalled_apart
+        What was in ``apart`` before anything was read.
+    declared
+        Patterns of hosts that a site says are hosts, whatever guests are called.
+    others
+        Further names of hosts and guests.
     """
 
     apart: set[str] = field(default_factory=set)
     guests: dict[str, str] = field(default_factory=dict)
     hypervisors: set[str] = field(default_factory=set)
+    recalled_apart: frozenset[str] = frozenset()
+    declared: tuple[str, ...] = ()
+    others: OtherNames = field(default_factory=OtherNames)
+    _before: frozenset[str] = frozenset()
 
     @classmethod
-    def recalled(cls, known: Iterable[Entity]) -> "Identity":
-        """What the entities of a history say."""
-        found = cls()
+    def recalled(cls, known: Sequence[Entity], keys: Sequence[str] = ()) -> "Identity":
+        """What the entities of a history say; ``keys`` are the labels of guests that outlast a name."""
+        found = cls(others=OtherNames.recalled(known, keys))
         for entity in known:
             if entity.kind == EntityKind.VM:
                 plain = entity.id.removeprefix(f"{entity.parent}/") if entity.parent else entity.id
-                found.guests[plain.casefold()] = entity.id
+                named = (entity.labels.get(label, "") for label in (*NAMES, TITLE))
+                found.guests |= {name.casefold(): entity.id for name in (*named, plain) if name}
                 found.apart |= {plain} - {entity.id}
                 found.hypervisors |= {entity.parent} - {""}
+        found._before = found.recalled_apart = frozenset(found.apart)
         return found
+
+    def see(self, source: MeasurementSource, tags: Mapping[str, str], span: tuple[int, int]) -> None:
+        """The names in the tags of a series that was written from a first to a last time (ms)."""
+        if not source.takes(tags):
+            return
+        host = next((rule.name(tags) for rule in source.entity if rule.kind == EntityKind.HOST), "")
+        if host:
+            measures = source.entity[0].kind not in (EntityKind.LINK, EntityKind.CONSOLE)
+            self.others.see_host(host, source.measurement if measures else "", span)
+        guest = next((rule.name(tags) for rule in source.entity if rule.kind == EntityKind.VM), "")
+        if guest and tags.get(source.key):
+            title, owner, *_ = [tags.get(tag, "") for tag in source.title] + ["", ""]
+            key = (source.key, tags[source.key])
+            name = GuestName(key=key, name=guest, measurement=source.measurement, title=title, owner=owner)
+            self.others.see_guest(name, span)
+
+    def renamed(
+        self, source: MeasurementSource, tags: Mapping[str, str], host_tags: frozenset[str]
+    ) -> Mapping[str, str]:
+        """Tags with one name for each host and guest."""
+        if not self.others.guests and not self.others.hosts:
+            return tags
+        guest_tags = source.naming(EntityKind.VM)
+        return {
+            tag: self.others.guests.get(value, value)
+            if tag in guest_tags
+            else self.others.hosts.get(value, value)
+            if tag in host_tags
+            else value
+            for tag, value in tags.items()
+        }
+
+    def other_names(self, written: Mapping[str, str], named: Mapping[str, str]) -> Iterator[str]:
+        """Names that stand for another one, but for those that owners give their guests."""
+        yield from (name for tag, name in written.items() if named[tag] != name and name not in self.others.titled)
+
+    def learn(self) -> bool:
+        """Take in what was seen; whether names mean something else now than they did."""
+        new = self.others.learn(self.hypervisors)
+        if new:
+            self.apart = set(self.recalled_apart)  # of hosts that are one now, no two run a guest of one name
+            self.guests |= {name.casefold(): guest for name, guest in self.others.guests.items()}
+        self.apart |= self.both()
+        before, self._before = self._before, frozenset(self.apart)
+        return new or self._before != before
 
     def named(self, chain: Sequence[Entity]) -> tuple[Entity, ...]:
         """An entity and its ancestors, with the host in the ids of a guest that is told apart and of what is in it."""
@@ -68,7 +128,14 @@ class Identity:
         kinds = {entity.kind for entity in chain}
         if not chain or chain[-1].kind != EntityKind.HOST or EntityKind.VM in kinds:
             return ""
-        return "" if chain[-1].id in self.hypervisors else self.guests.get(chain[-1].id.casefold(), "")
+        host = chain[-1].id
+        if host in self.hypervisors or any(fnmatchcase(host, pattern) for pattern in self.declared):
+            return ""
+        for name in (host.casefold(), short_name(host).casefold()):
+            if name in self.guests:
+                return self.guests[name]
+        alike = {guest for name, guest in self.guests.items() if short_name(name) == host.casefold()}
+        return alike.pop() if len(alike) == 1 else ""
 
     def both(self) -> set[str]:
         """Names of guests that are hypervisors themselves and not told apart yet."""

@@ -4,11 +4,12 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
 from brownout.domain.definitions import definitions_folder
-from brownout.domain.entities import Entity
+from brownout.domain.entities import Entity, EntityKind
 from brownout.domain.errors import KnowledgeError
 from brownout.domain.metrics import Catalogue, Metric
 from brownout.ingest.expressions import Expression, parse
@@ -24,26 +25,31 @@ PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 
 @dataclass(frozen=True, slots=True)
 class EntityRule:
-    """How tags name an entity, e.g. ``{host}/{name}``."""
+    """How tags name an entity, e.g. ``{host}/{name}``; of ``{scraped|host}`` the first one that is there."""
 
     kind: str
     id: str
 
     @property
+    def alternatives(self) -> tuple[tuple[str, ...], ...]:
+        """Tags in the name, those of which one is enough together."""
+        return tuple(tuple(found.split("|")) for found in PLACEHOLDER.findall(self.id))
+
+    @property
     def tags(self) -> tuple[str, ...]:
         """Tags in the name."""
-        return tuple(PLACEHOLDER.findall(self.id))
+        return tuple(tag for either in self.alternatives for tag in either)
 
     def name(self, tags: Mapping[str, str]) -> str:
         """The entity's id; "" where a tag is missing."""
-        if any(not tags.get(tag) for tag in self.tags):
+        if not all(any(tags.get(tag) for tag in either) for either in self.alternatives):
             return ""
-        return PLACEHOLDER.sub(lambda found: tags[found[1]], self.id)
+        return PLACEHOLDER.sub(lambda found: next(tags[tag] for tag in found[1].split("|") if tags.get(tag)), self.id)
 
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """A tag that is the first group of a pattern found in another tag; what systemd escaped in it is read."""
+    """A tag that is the first group found of a pattern in another tag; what systemd escaped in it is read."""
 
     tag: str
     pattern: re.Pattern[str]
@@ -51,7 +57,7 @@ class Capture:
     def value(self, tags: Mapping[str, str]) -> str:
         """The captured text, "" where the pattern is not found."""
         found = self.pattern.search(tags.get(self.tag, ""))
-        return _unescaped(found[1]) if found else ""
+        return _unescaped(next((part for part in found.groups() if part), "")) if found else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,11 +99,14 @@ class MeasurementSource:
     needs_there: Need | None = None
     where: Mapping[str, str] = field(default_factory=dict)
     exclude: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
+    guess: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
     capture: Mapping[str, Capture] = field(default_factory=dict)
     only: Mapping[tuple[str, str], tuple[float, ...]] = field(default_factory=dict)
     fields: Mapping[str, str] = field(default_factory=dict)
     related: Mapping[str, Related] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
+    key: str = ""
+    title: tuple[str, ...] = ()
     hold_s: int = 0
     collector: str = "telegraf"
 
@@ -124,7 +133,7 @@ class MeasurementSource:
     def makes(self, schemas: Mapping[str, MeasurementSchema]) -> tuple[str, ...]:
         """Metrics that can be made of what a database holds."""
         own = schemas.get(self.measurement)
-        if own is None or (own.tags and set(self.where) - set(own.tags)):
+        if own is None or set(self.where) - set(own.tags):
             return ()
 
         def has(name: str, column: str) -> bool:
@@ -138,22 +147,39 @@ class MeasurementSource:
     def in_use(self, schemas: Mapping[str, MeasurementSchema]) -> bool:
         """Whether a database holds anything for it."""
         own = schemas.get(self.measurement)
-        return bool(self.makes(schemas)) or bool(self.labels and own and LABELLED in own.fields)
+        known = self.fields.get(LABELLED, LABELLED)
+        return bool(self.makes(schemas)) or bool(self.labels and own and known in own.fields)
 
     @property
     def averages(self) -> bool:
         """Whether means over a slot serve as well as samples."""
-        return not self.only and not self.labels and all(expression.averages for expression in self.metrics.values())
+        return (
+            not self.only
+            and not self.guess
+            and not self.labels
+            and all(expression.averages for expression in self.metrics.values())
+        )
 
     def tells_of(self, kind: str) -> bool:
         """Whether the tags name such an entity."""
         return any(rule.kind == kind for rule in self.entity)
+
+    def naming(self, kind: str) -> frozenset[str]:
+        """Tags that name an entity of a kind and none that it belongs to."""
+        rules = [rule for rule in self.entity if rule.kind == kind]
+        above = {tag for place, rule in enumerate(self.entity) if rule.kind != kind for tag in rule.tags
+                 if place > min((self.entity.index(own) for own in rules), default=0)}  # fmt: skip
+        return frozenset(tag for rule in rules for tag in rule.tags) - above
 
     def takes(self, tags: Mapping[str, str]) -> bool:
         """Whether a series is one of these."""
         return all(tags.get(tag, "") == value for tag, value in self.where.items()) and not any(
             pattern.search(tags.get(tag, "")) for tag, pattern in self.exclude.items()
         )
+
+    def guessed_away(self, tags: Mapping[str, str]) -> bool:
+        """Whether a name looks like that of something that is not the entity's own, where no fact says."""
+        return any(pattern.search(tags.get(tag, "")) for tag, pattern in self.guess.items())
 
     def entities(self, tags: Mapping[str, str], written: Mapping[str, str] | None = None) -> tuple[Entity, ...]:
         """The entity of a series and its ancestors, as far up as the tags name them; empty where they name none.
@@ -166,7 +192,7 @@ class MeasurementSource:
         for rule in reversed(self.entity):
             name = rule.name(tags)
             if name:
-                labels = {tag: found[tag] for tag in sorted(rule.tags)}
+                labels = {tag: found[tag] for tag in sorted(rule.tags) if found.get(tag)}
                 parent = chain[-1] if chain else Entity(id="")
                 own = {**parent.labels, **labels}
                 named = tuple(sorted(own))
@@ -176,7 +202,8 @@ class MeasurementSource:
 
     def facts(self, tags: Mapping[str, str]) -> dict[str, str]:
         """Labels that a series gives its entity; "" for those that it has no tag for."""
-        return {label: tags.get(label, "") for label in self.labels}
+        found = {label: tags.get(label, "") for label in self.labels}
+        return found | {self.key: tags[self.key]} if tags.get(self.key) else found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,6 +259,16 @@ class TelegrafMapping:
         known = [metric for name, metric in self.catalogue.metrics.items() if name in mapped]
         return (*known, *(Metric(name=name) for name in sorted(mapped - set(self.catalogue.metrics))))
 
+    @cached_property
+    def keys(self) -> tuple[str, ...]:
+        """Labels of guests that outlast a name."""
+        return tuple(dict.fromkeys(source.key for source in self.sources if source.key))
+
+    @cached_property
+    def host_tags(self) -> frozenset[str]:
+        """Tags that name a host anywhere."""
+        return frozenset().union(*(source.naming(EntityKind.HOST) for source in self.sources))
+
     @property
     def measurements(self) -> Mapping[str, tuple[MeasurementSource, ...]]:
         """Sources by measurement."""
@@ -272,7 +309,8 @@ def _source(table: Mapping[str, Any], path: Path) -> MeasurementSource:
             entity=tuple(EntityRule(kind=rule["kind"], id=rule["id"]) for rule in table["entity"]),
             metrics={name: parse(text) for name, text in table.get("metrics", {}).items()},
             where=dict(table.get("where", {})),
-            exclude={tag: re.compile(pattern) for tag, pattern in table.get("exclude", {}).items()},
+            exclude=_patterns(table.get("exclude", {})),
+            guess=_patterns(table.get("guess", {})),
             capture={
                 tag: Capture(rule["tag"], re.compile(rule["pattern"])) for tag, rule in table.get("capture", {}).items()
             },
@@ -283,12 +321,18 @@ def _source(table: Mapping[str, Any], path: Path) -> MeasurementSource:
                 for name, rule in table.get("related", {}).items()
             },
             labels=tuple(table.get("labels", ())),
+            key=str(table.get("key", "")),
+            title=tuple(table.get("title", ())),
             collector=path.stem,
             hold_s=int(table.get("hold_s", 0)),
         )
     except (KeyError, TypeError, ValueError, AttributeError, re.error) as error:
         msg = f"{where} cannot be read: {error}."
         raise KnowledgeError(msg, remedy="Correct it; models/telegraf.toml shows the form.") from error
+
+
+def _patterns(table: Mapping[str, str]) -> dict[str, re.Pattern[str]]:
+    return {tag: re.compile(pattern) for tag, pattern in table.items()}
 
 
 def _pair(name: str) -> tuple[str, str]:

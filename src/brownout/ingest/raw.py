@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from brownout.numerics.arrays import Doubles, Index
+from brownout.numerics.arrays import Doubles, Index, Marks
 
 __all__ = ["MeasurementSchema", "Raw", "Request", "TelemetryDatabase"]
 
@@ -50,6 +50,8 @@ class Raw:
         int64 ``[row]``: milliseconds since the epoch, UTC.
     values
         float64 ``[row, field]``; NaN = absent.
+    low
+        float64 ``[row, field]``: what whole numbers of 64 bits have beyond ``values``; None where none has anything.
     """
 
     fields: tuple[str, ...]
@@ -57,6 +59,7 @@ class Raw:
     series: Index
     times: Index
     values: Doubles
+    low: Doubles | None = None
 
     @classmethod
     def empty(cls, fields: tuple[str, ...]) -> "Raw":
@@ -66,6 +69,11 @@ class Raw:
 
     def __len__(self) -> int:
         return len(self.times)
+
+    def rows(self, kept: Marks) -> "Raw":
+        """Some of the rows."""
+        low = None if self.low is None else self.low[kept]
+        return Raw(self.fields, self.tags, self.series[kept], self.times[kept], self.values[kept], low)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

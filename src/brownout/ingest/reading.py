@@ -1,7 +1,10 @@
 """Reading of a slice: which entities its series name, what was counted on the way, and when each was seen where."""
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -9,10 +12,14 @@ from brownout.domain.entities import Entity, EntityKind
 from brownout.domain.repairs import Repair, Repairs
 from brownout.ingest.entity_registry import Registry, Sighting
 from brownout.ingest.identity import LONGEST_MIGRATION_MS, Identity, overlap_ms
+from brownout.ingest.mapping import MeasurementSource
 from brownout.ingest.raw import Raw
 from brownout.numerics.arrays import Index
 
-__all__ = ["Reading", "Runs", "runs_of", "sightings_of"]
+__all__ = ["Reading", "Runs", "ahead", "runs_of", "sightings_of"]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 Runs = list[tuple[int, int]]
 """First and last time (ms) of each run of rows of a series."""
@@ -37,6 +44,17 @@ class Reading:
         """How many of some rows lie in the slice, by series."""
         places, numbers = np.unique(raw.series[some[raw.times[some] >= self.first]], return_counts=True)
         return dict(zip(places.tolist(), numbers.tolist(), strict=True))
+
+    def see(self, source: MeasurementSource, raw: Raw, tags: Sequence[Mapping[str, str]]) -> None:
+        """Note which names of hosts and guests each series has, and from when to when."""
+        if not len(raw):
+            return
+        starts = np.flatnonzero(np.concatenate(([True], np.diff(raw.series) != 0)))
+        ends = np.append(starts[1:], len(raw)) - 1
+        for place, *span in zip(
+            raw.series[starts].tolist(), raw.times[starts].tolist(), raw.times[ends].tolist(), strict=True
+        ):
+            self.identity.see(source, tags[place], (span[0], span[1]))
 
     def chains(self, plain: Sequence[tuple[Entity, ...]], rows: Mapping[int, int]) -> list[tuple[Entity, ...]]:
         """The entities of each series, names that mean two things told apart; ``rows`` by series are counted."""
@@ -88,3 +106,14 @@ def runs_of(series: Index, times: Index, apart: int, chains: Sequence[tuple[Enti
     for place, first, last in zip(series[starts].tolist(), times[starts].tolist(), times[ends].tolist(), strict=True):
         found.setdefault(place, []).append((first, last))
     return found
+
+
+def ahead(work: Callable[[Item], Result], items: Sequence[Item], number: int) -> Iterator[Result]:
+    """Results in the order of the items, with the work on a few items ahead going on meanwhile."""
+    with ThreadPoolExecutor(number) as pool:
+        waiting = deque(pool.submit(work, item) for item in items[:number])
+        for item in items[number:]:
+            yield waiting.popleft().result()
+            waiting.append(pool.submit(work, item))
+        while waiting:
+            yield waiting.popleft().result()

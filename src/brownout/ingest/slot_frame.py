@@ -1,7 +1,7 @@
 """Samples of one measurement, assigned to slots: the data that expressions are evaluated on."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -33,6 +33,8 @@ class RawFrame:
         The latest value of another measurement's field, by row.
     lookup_rate
         The rate of another measurement's counter at the same time, by row.
+    low
+        What whole numbers of 64 bits have beyond ``fields``, by name.
     """
 
     fields: dict[str, Doubles]
@@ -42,6 +44,7 @@ class RawFrame:
     owner: Index
     lookup: Callable[[str, str], Doubles]
     lookup_rate: Callable[[str, str], Doubles]
+    low: Mapping[str, Doubles] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # Rows of one series and slot follow each other; pairs of one cell are found by sorting their keys once.
@@ -73,13 +76,13 @@ class RawFrame:
 
     def rate(self, name: str) -> Doubles:
         """Rate a second of a counter; the rows of resets are remembered."""
-        values, reset = rates(self.field(name), self.times, self.series)
+        values, reset = rates(self.field(name), self.times, self.series, self.low.get(name))
         self.resets.append(reset)
         return values
 
     def hourly(self, name: str) -> Doubles:
         """Growth of a counter over the last hour; the rows of resets are remembered."""
-        values, reset = growth(self.field(name), self.times, self.series)
+        values, reset = growth(self.field(name), self.times, self.series, self.low.get(name))
         self.resets.append(reset)
         return values
 

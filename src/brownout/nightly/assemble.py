@@ -5,16 +5,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from brownout.domain.findings import SuppressedEpisode
+from brownout.domain.findings import Action, Diagnosis, Episode, SuppressedEpisode
+from brownout.domain.findings.service_levels import ConsoleHistory
 from brownout.domain.forecasts import Breach, Series
 from brownout.domain.night import Chart, Night, Quality
+from brownout.domain.panel import Panel
 from brownout.domain.repairs import Repairs
 from brownout.nightly.context import NightContext
 from brownout.nightly.false_alarms import AlarmedIncidents
 from brownout.nightly.forecast import ShardForecast
-from brownout.nightly.plan import plan_breaches
+from brownout.nightly.plan import plan_breaches, with_commands
 from brownout.nightly.score_shard import ShardResult
 from brownout.reporting.charts import latency_chart
+from brownout.reporting.console_service import console_histories
 from brownout.store.history import History
 
 __all__ = ["assemble_night"]
@@ -36,16 +39,12 @@ def assemble_night(context: NightContext, shards: Sequence[ShardResult], inciden
         (e for shard in shards for e in shard.detection.episodes if e.id not in left_out),
         key=lambda e: (e.start, e.entity),
     )
-    severity = {episode.id: episode.severity for episode in episodes}
-    diagnoses = sorted(
-        (d for batch in incidents.batches for d in batch.diagnoses),
-        key=lambda d: (not d.open, -max(severity[episode] for episode in d.episodes), d.id),
-    )
+    diagnoses = _worst_first(incidents, episodes)
     latencies = [shard.latency for shard in shards if shard.latency is not None]
-    order = {diagnosis.id: rank for rank, diagnosis in enumerate(diagnoses)}
-    planned = sorted((a for batch in incidents.batches for a in batch.actions), key=lambda action: order[action.about])
+    levels = tuple(sorted((one for s in shards for one in s.levels), key=lambda one: one.series))
+    actions = (*plan_breaches(context, breaches, diagnoses), *_planned(incidents, diagnoses))
     charts = {name: charts for batch in incidents.batches for name, charts in batch.charts.items()}
-    records, forecaster = context.models.records, context.models.forecaster
+    forecaster = context.models.forecaster
     return Night(
         source=store.name,
         created=context.created,
@@ -60,13 +59,16 @@ def assemble_night(context: NightContext, shards: Sequence[ShardResult], inciden
         skills=() if forecaster is None else tuple(forecaster.skills_),
         episodes=tuple(episodes),
         diagnoses=tuple(diagnoses),
-        actions=(*plan_breaches(context, breaches, diagnoses), *planned),
+        actions=with_commands(context, actions, diagnoses, breaches, levels),
         forecasts=_nearest(forecasts, breaches),
         charts={d.id: charts[d.id] for d in diagnoses[:INCIDENT_CHARTS] if charts.get(d.id)},
-        models=records,
+        models=context.models.records,
         quality=_quality(context, shards),
         latency=latency_chart(latencies, context.metrics.get(context.console_latency)),
         consoles=tuple(sorted((c for s in shards for c in s.consoles), key=lambda c: (-c.now, c.series))),
+        services=tuple(sorted((c for s in shards for c in s.services), key=lambda c: c.console)),
+        histories=_histories(latencies),
+        levels=levels,
         series=sum(part.series for part in forecasts),
         suppressed=suppressed,
         verdicts=context.state.verdicts,
@@ -75,6 +77,26 @@ def assemble_night(context: NightContext, shards: Sequence[ShardResult], inciden
         ),
         maintenance=context.calendar.announced(context.topology, span.window, span.end),
     )
+
+
+def _worst_first(incidents: AlarmedIncidents, episodes: Sequence[Episode]) -> list[Diagnosis]:
+    """Open incidents first, then the most severe."""
+    severity = {episode.id: episode.severity for episode in episodes}
+    return sorted(
+        (d for batch in incidents.batches for d in batch.diagnoses),
+        key=lambda d: (not d.open, -max(severity[episode] for episode in d.episodes), d.id),
+    )
+
+
+def _planned(incidents: AlarmedIncidents, diagnoses: Sequence[Diagnosis]) -> list[Action]:
+    """Actions about incidents, in their order."""
+    order = {diagnosis.id: place for place, diagnosis in enumerate(diagnoses)}
+    return sorted((a for batch in incidents.batches for a in batch.actions), key=lambda action: order[action.about])
+
+
+def _histories(latencies: Sequence[Panel]) -> tuple[ConsoleHistory, ...]:
+    found = [history for latency in latencies for history in console_histories(latency)]
+    return tuple(sorted(found, key=lambda history: history.console))
 
 
 def _suppressed(shards: Sequence[ShardResult], incidents: AlarmedIncidents) -> tuple[SuppressedEpisode, ...]:

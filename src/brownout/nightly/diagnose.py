@@ -19,7 +19,7 @@ from brownout.domain.panel import Panel
 from brownout.nightly.context import NightContext
 from brownout.numerics.slots import days
 from brownout.planning.actions import plan_diagnosis
-from brownout.reporting.charts import incident_charts
+from brownout.reporting.charts import incident_charts, slowed_console
 from brownout.store.shards import plan_shards, read_shard
 
 __all__ = ["BatchDiagnosis", "diagnose_batch", "group_incidents"]
@@ -119,23 +119,13 @@ def _of(panel: Panel, window: IncidentWindow, past: np.timedelta64) -> Panel:
 def _telling(
     context: NightContext, diagnosis: Diagnosis, window: IncidentWindow, panels: Sequence[Panel]
 ) -> list[Series]:
-    """Series worth looking at: the slowest console, what speaks for the top cause, and what moved most."""
+    """Series worth looking at: the culprit's slowest console, what speaks for the top cause, and what moved most."""
     present = [e for e in diagnosis.top.evidence if e.state is EvidenceState.PRESENT and e.series is not None]
-    wanted = [_slowest(context.console_latency, window, panels), *(evidence.series for evidence in present)]
+    culprit = diagnosis.top.entity or window.entities[0]
+    wanted = [
+        slowed_console(context.console_latency, diagnosis, context.topology.at(diagnosis.start), culprit, panels),
+        *(evidence.series for evidence in present),
+    ]
     movers = sorted((m for e in window.episodes for m in e.movers), key=lambda mover: -abs(mover.deviation))
     wanted += [mover.series for mover in movers]
     return list(dict.fromkeys(series for series in wanted if series is not None))[:CHARTS_AN_INCIDENT]
-
-
-def _slowest(latency: str, window: IncidentWindow, panels: Sequence[Panel]) -> Series | None:
-    """Console latency where its median within the incident is highest."""
-    levels: list[tuple[float, Series]] = []
-    for panel in panels:
-        if latency not in panel.metric_names:
-            continue
-        values = panel.between(window.start, window.end).values[..., panel.metric_names.index(latency)]
-        levels += [
-            (float(np.nanmedian(values[row])), Series(panel.entity_ids[row], latency))
-            for row in np.flatnonzero(np.isfinite(values).any(axis=1)).tolist()
-        ]
-    return max(levels, default=(0.0, None))[1]

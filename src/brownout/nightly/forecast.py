@@ -15,13 +15,12 @@ from brownout.domain.panel import Panel
 from brownout.forecasting.baselines.naive import SeasonalNaive
 from brownout.forecasting.cold_start.newcomer_forecasts import forecast_by_peers
 from brownout.forecasting.covariates.console_covariates import covariate_entities
-from brownout.forecasting.parts import Part
-from brownout.forecasting.present import without_one_offs
+from brownout.forecasting.present import Spans
 from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.nightly.context import NightContext
 from brownout.nightly.detect import ShardDetection
 from brownout.nightly.long_horizon import forecast_long_horizon
-from brownout.nightly.one_off_spans import one_offs
+from brownout.nightly.one_off_spans import one_offs, usual_forecast_panel
 from brownout.nightly.panels import forecast_panel, with_limits
 from brownout.nightly.siblings import sibling_panel
 from brownout.numerics.slots import days, slots_per_day
@@ -75,20 +74,19 @@ def forecast(
     forecaster, outlook, settings = context.models.forecaster, context.models.outlook, context.settings.forecast
     if forecaster is None:
         return None
-    if forecaster.parts.has(Part.ONE_OFFS):
-        panel = without_one_offs(panel, one_offs(context, detection))
-    coarse = forecast_panel(panel, settings)
+    once = one_offs(context, detection)
+    measured, coarse = forecast_panel(panel, settings), usual_forecast_panel(context, panel, forecaster.parts, once)
     metrics = with_limits({metric.name: metric for metric in panel.metrics}, settings)
-    request = _request(context, forecaster, coarse, _neighbours(context, plan, coarse))
+    request = _request(context, forecaster, coarse, _neighbours(context, plan, coarse, once))
     every = forecaster.predict(replace(request, siblings=_siblings(context, panel)))
     naive = SeasonalNaive().predict(request)
-    chronic = _chronic(coarse.between(context.span.window, coarse.end), metrics)
+    chronic = _chronic(measured.between(context.span.window, coarse.end), metrics)
     forecasts, naive = (_without(chronic, one) for one in (every, naive))
-    found = breaches(forecasts, metrics, _now(coarse), min_probability=settings.min_probability)
+    found = breaches(forecasts, metrics, _now(measured), min_probability=settings.min_probability)
     found = _driven(found, forecasts, forecaster, request)
     closeness = _closeness(forecasts, {name: metric.limit for name, metric in metrics.items()}, coarse)
     nearest = sorted(closeness, key=lambda series: (-closeness[series], series))[:CHARTS_A_SHARD]
-    shown = coarse.between(context.span.end - days(CHART_DAYS), coarse.end)
+    shown = measured.between(context.span.end - days(CHART_DAYS), coarse.end)
     place = {series: row for row, series in enumerate(forecasts.series)}
     charts = {
         series: forecast_chart(
@@ -112,14 +110,19 @@ def forecast(
     )
 
 
-def _neighbours(context: NightContext, plan: ShardPlan, coarse: Panel) -> list[Panel]:
-    """Guests and hosts of the consoles of a shard, whose loads drive the latency; none for other kinds."""
-    if plan.kind != EntityKind.CONSOLE:
+def _neighbours(context: NightContext, plan: ShardPlan, coarse: Panel, once: Spans) -> list[Panel]:
+    """Guests and hosts of the consoles of a shard, whose loads drive the latency; none for other kinds.
+
+    Without one-offs, as the consoles themselves: those of this night's detection are of other shards, but what lies far
+    from the usual days is left out.
+    """
+    forecaster = context.models.forecaster
+    if plan.kind != EntityKind.CONSOLE or forecaster is None:
         return []
     wanted = covariate_entities(coarse.entities, context.topology)
     size = context.settings.shard_size
     plans = plan_shards(context.store, size=size, start=plan.start, end=plan.end, entities=wanted)
-    return [forecast_panel(context.usual_panel(other), context.settings.forecast) for other in plans]
+    return [usual_forecast_panel(context, context.usual_panel(other), forecaster.parts, once) for other in plans]
 
 
 def _siblings(context: NightContext, panel: Panel) -> tuple[Panel, ...]:

@@ -1,13 +1,17 @@
-"""Plan of a night: what to do about forecast breaches that no open incident explains."""
+"""Plan of a night: what to do about breaches that no open incident explains, and the commands of all actions."""
 
 from collections.abc import Sequence
 
 from brownout.domain.findings import UNKNOWN, Action, Diagnosis
+from brownout.domain.findings.service_levels import Level
 from brownout.domain.forecasts import Breach
 from brownout.nightly.context import NightContext
 from brownout.planning.actions import merged, plan_breach
+from brownout.planning.commands import Site, completed
+from brownout.planning.headroom import Headroom
+from brownout.planning.platform_operations import Platform
 
-__all__ = ["plan_breaches"]
+__all__ = ["plan_breaches", "with_commands"]
 
 
 def plan_breaches(
@@ -27,3 +31,30 @@ def plan_breaches(
         if topology.root(breach.series.entity) not in explained
     ]
     return tuple(merged(actions))
+
+
+def with_commands(
+    context: NightContext,
+    actions: Sequence[Action],
+    diagnoses: Sequence[Diagnosis],
+    breaches: Sequence[Breach],
+    levels: Sequence[Level],
+) -> tuple[Action, ...]:
+    """Actions with the commands of the site's platform; no host in trouble, or forecast to be, takes a guest in.
+
+    Those for open incidents choose their guests and targets first, then those for what is forecast.
+    """
+    topology = context.topology
+    avoid = {topology.root(entity) for diagnosis in diagnoses if diagnosis.open for entity in diagnosis.entities[:1]}
+    avoid |= {topology.root(breach.series.entity) for breach in breaches if topology[breach.series.entity].kind != "vm"}
+    open_ones = {diagnosis.id for diagnosis in diagnoses if diagnosis.open}
+    order = sorted(range(len(actions)), key=lambda place: actions[place].about not in open_ones)
+    site = Site(
+        platform=Platform(context.settings.platform),
+        operations=context.remedies.operations,
+        topology=topology,
+        headroom=Headroom.of(topology, levels, avoid),
+    )
+    made = completed([actions[place] for place in order], site, context.remedies)
+    at = dict(zip(order, made, strict=True))
+    return tuple(at[place] for place in range(len(actions)))

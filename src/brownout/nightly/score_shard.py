@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from brownout.domain.findings.service_levels import ConsoleService, Level
 from brownout.domain.night import ConsoleLevel
 from brownout.domain.panel import Panel
 from brownout.domain.repairs import Repairs
@@ -13,7 +14,9 @@ from brownout.nightly.detect import ShardDetection, detect
 from brownout.nightly.forecast import ShardForecast, forecast
 from brownout.nightly.panels import forecast_panel
 from brownout.numerics.slots import days
+from brownout.planning.levels import levels_of
 from brownout.reporting.charts import console_levels
+from brownout.reporting.console_service import console_services
 from brownout.store.shards import ShardPlan, plan_shards, read_shard
 
 __all__ = ["DETECTOR_PAST_DAYS", "ShardResult", "plan_night", "score_shard"]
@@ -34,6 +37,10 @@ class ShardResult:
         Console latency in the window on forecast slots, one entity a row; None where the shard has no consoles.
     consoles
         How slow each console of the shard is now.
+    services
+        How well each console of the shard answered.
+    levels
+        How much of each resource was in use.
     forecast
         None where nothing was to be forecast.
     """
@@ -44,6 +51,8 @@ class ShardResult:
     latency: Panel | None
     consoles: tuple[ConsoleLevel, ...]
     repairs: Repairs
+    services: tuple[ConsoleService, ...] = ()
+    levels: tuple[Level, ...] = ()
 
 
 def plan_night(context: NightContext) -> tuple[ShardPlan, ...]:
@@ -74,6 +83,8 @@ def score_shard(context: NightContext, plan: ShardPlan) -> ShardResult:
         latency=_latency(context, forecast_panel(whole, context.settings.forecast).between(span.window, whole.end)),
         consoles=console_levels(_latency(context, window), context.metrics.get(context.console_latency), span.end),
         repairs=shard.repairs,
+        services=console_services(window, context.console_latency, span.end),
+        levels=levels_of(window, context.metrics, span.end),
     )
 
 

@@ -1,7 +1,7 @@
 """Training of a night: the forecaster with its outlook, and the detector, each from the history before the night."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,18 +11,24 @@ from brownout.domain.panel import Panel
 from brownout.domain.ports import Progress, no_progress
 from brownout.forecasting.lstm_settings import LstmSettings
 from brownout.forecasting.outlook import Outlook
-from brownout.forecasting.parts import ForecastParts, Part
-from brownout.forecasting.present import without_one_offs
+from brownout.forecasting.parts import ForecastParts
 from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.nightly.context import NightContext
-from brownout.nightly.one_off_spans import one_offs
+from brownout.nightly.one_off_spans import left_out_share, one_offs, usual_forecast_panel
 from brownout.nightly.panels import forecast_panel, outlook_panel, outlook_steps
 from brownout.numerics.slots import days
 from brownout.settings import ForecastSettings
 from brownout.store.memory import release_memory
-from brownout.store.shards import ShardPlan, plan_shards
+from brownout.store.shards import ShardPlan, plan_shards, read_shard
 
-__all__ = ["detector_window", "fit_detector", "fit_forecaster", "forecaster_window", "lstm_settings"]
+__all__ = [
+    "FittedForecaster",
+    "detector_window",
+    "fit_detector",
+    "fit_forecaster",
+    "forecaster_window",
+    "lstm_settings",
+]
 
 ENTITIES_A_KIND = 64
 """A forest sees at most 40,000 rows and boundaries 200,000: so many entities, evenly chosen, have more than enough."""
@@ -52,27 +58,48 @@ def detector_window(context: NightContext) -> Window:
     return max(span.first, span.window - days(context.settings.detect.train_days)), span.window
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FittedForecaster:
+    """What a training of the forecaster made; ``left_out`` is the share of the values that it did not learn from.
+
+    These are one-offs, incidents that are over and do not return, and what was measured in maintenance.
+    """
+
+    forecaster: SelectedForecaster
+    outlook: Outlook
+    left_out: float
+
+
 def fit_forecaster(
     context: NightContext, champion: SelectedForecaster | None = None, progress: Progress = no_progress
-) -> tuple[SelectedForecaster, Outlook]:
+) -> FittedForecaster:
     """Train the network, choose between it and the baselines, and learn the outlook.
 
     A ``champion`` of the same shape is where the training starts from.
     """
     settings = context.settings.forecast
-    start, end = forecaster_window(context)
-    plans = plan_shards(context.store, size=context.settings.shard_size, start=start, end=end)
     parts = ForecastParts.without(settings.without)
-    once = one_offs(context) if parts.has(Part.ONE_OFFS) else {}
-    panels = []
-    for plan in plans:
-        panels.append(forecast_panel(without_one_offs(context.usual_panel(plan), once), settings))
-        release_memory()
-    with_slots = [panel for panel in panels if panel.values.shape[1] > 1 and len(panel.metrics)]
+    panels, left_out = _usual_panels(context, parts)
     shape = lstm_settings(settings, context.settings.seed)
-    forecaster = SelectedForecaster(shape, parts=parts).fit(with_slots, progress, champion=champion)
+    forecaster = SelectedForecaster(shape, parts=parts).fit(panels, progress, champion=champion)
     outlook = Outlook(outlook_steps(settings), parts)
-    return forecaster, outlook.fit([outlook_panel(panel, settings) for panel in with_slots], progress)
+    outlook = outlook.fit([outlook_panel(panel, settings) for panel in panels], progress)
+    return FittedForecaster(forecaster=forecaster, outlook=outlook, left_out=left_out)
+
+
+def _usual_panels(context: NightContext, parts: ForecastParts) -> tuple[list[Panel], float]:
+    """What the forecaster learns from, and the share of the measured values that is left out of it."""
+    start, end = forecaster_window(context)
+    once, panels, counts = one_offs(context), list[Panel](), np.zeros(2)
+    for plan in plan_shards(context.store, size=context.settings.shard_size, start=start, end=end):
+        whole = read_shard(context.store, plan).panel
+        usual = usual_forecast_panel(context, context.calendar.without(whole, context.topology), parts, once)
+        if usual.values.shape[1] > 1 and len(usual.metrics):
+            panels.append(usual)
+            counts += left_out_share(forecast_panel(whole, context.settings.forecast), usual)
+        del whole
+        release_memory()
+    return panels, float(counts[0] / max(counts[1], 1))
 
 
 def fit_detector(context: NightContext, progress: Progress = no_progress) -> IsolationForestDetector:

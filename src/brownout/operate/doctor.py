@@ -14,7 +14,15 @@ from brownout.ingest.mapping import MeasurementSource, Names, TelegrafMapping
 from brownout.ingest.raw import MeasurementSchema, TelemetryDatabase
 from brownout.operate.checks import Check, State
 from brownout.operate.fleet_seen import fleet_checks
-from brownout.operate.telemetry_coverage import collectors, missing_evidence, of_collectors, whole_cost
+from brownout.operate.sources_seen.odd_values import some
+from brownout.operate.telemetry_coverage import (
+    collectors,
+    missing_evidence,
+    of_collectors,
+    recognised,
+    usable,
+    whole_cost,
+)
 from brownout.settings import InfluxSettings, Settings
 from brownout.site_knowledge import load_definitions
 from brownout.store.dataset import Dataset
@@ -26,6 +34,18 @@ STALE_S = 900
 STALE_LABELS_S = 3600
 """The same of configuration, which need not be looked at so often."""
 SEVERITY = (State.GOOD, State.WARNING, State.BAD)
+TELEGRAF = "Telegraf"
+BALLOON = "libvirt_balloon"
+OWN = ("brownout facts", "console probe")
+"""Inputs that write what there is: a field that is not there is no fault."""
+ADVICE = {
+    "nstat": "[[inputs.nstat]] dump_zeros = true",
+    "procstat": '[[inputs.procstat]] properties = ["cpu", "memory", "mmap"]',
+    "cpu": "[[inputs.cpu]] percpu = true, totalcpu = true",
+}
+"""Where the first line of the advice is not the one that is missing."""
+LISTED = 5
+"""Names that a line has room for."""
 AHEAD = np.timedelta64(2 * 60_000, "ms")
 """Further in the future than this a clock is wrong."""
 
@@ -97,18 +117,15 @@ def _maintenance(settings: Settings, surroundings: Surroundings) -> Iterator[Che
 def _influxdb(
     settings: InfluxSettings, site: Path | None, surroundings: Surroundings, now: np.datetime64
 ) -> Iterator[Check]:
-    if surroundings.has_secret(settings):
-        yield Check(state=State.GOOD, about="secret", found="a password or token is there")
-    else:
-        do = f"Set {' or '.join(surroundings.secrets)}, or secret_file, if the server asks for one."
-        yield Check(state=State.WARNING, about="secret", found="no password or token", do=do)
+    secret = surroundings.has_secret(settings)
     try:
         database = surroundings.connect(settings)
         schemas = database.schemas()  # a server answers before anybody knows whether there is such a bucket
     except BrownoutError as error:
-        yield Check(state=State.BAD, about="server", found=error.what, do=error.remedy)
+        do = "" if secret else f" If it asks for one, set {' or '.join(surroundings.secrets)}, or secret_file."
+        yield Check(state=State.BAD, about="server", found=error.what, do=error.remedy + do)
         return
-    yield Check(state=State.GOOD, about="server", found=database.label)
+    yield Check(state=State.GOOD, about="server", found=database.label + ("" if secret else ", without a password"))
     if schemas:
         yield Check(state=State.GOOD, about="read", found=f"{len(schemas)} measurements can be listed")
     else:
@@ -116,9 +133,18 @@ def _influxdb(
         yield Check(state=State.BAD, about="read", found="there is no measurement in it that we may read", do=do)
     if settings.write_back:
         yield _may_write(database)
+    if schemas:
+        yield from _telemetry(settings, site, database, schemas, now)
+
+
+def _telemetry(
+    settings: InfluxSettings,
+    site: Path | None,
+    database: TelemetryDatabase,
+    schemas: Mapping[str, MeasurementSchema],
+    now: np.datetime64,
+) -> Iterator[Check]:
     names = Names(ids=settings.ids, aliases=settings.aliases, hosts=settings.hosts)
-    if not schemas:
-        return
     try:
         definitions = load_definitions(site)
         mapping = TelegrafMapping.load(settings.mapping, names=names, catalogue=definitions.catalogue)
@@ -126,15 +152,33 @@ def _influxdb(
         yield Check(state=State.BAD, about="definitions", found=error.what, do=error.remedy)
         return
     speaking = collectors(mapping, schemas)
-    said = ", ".join(speaking) or "no collector that is known"
-    do = "" if speaking else "Describe its measurements in a file, influxdb.mapping: models/collectors/ has examples."
-    yield Check(state=State.GOOD if speaking else State.BAD, about="collectors", found=said, do=do)
+    if not speaking:
+        yield _foreign(mapping, schemas)
+        return
+    yield Check(state=State.GOOD, about="collectors", found=", ".join(speaking))
     try:
-        yield from fleet_checks(Canonicaliser(database, mapping, settings.interval_s, names), schemas, now)
+        reader = Canonicaliser(database, mapping, settings.interval_s, names)
+        yield from fleet_checks(reader, schemas, now, definitions.knowledge)
     except BrownoutError as error:
         yield Check(state=State.BAD, about="fleet", found=error.what, do=error.remedy)
-    yield from _measurements(database, of_collectors(mapping, schemas), schemas, now)
-    yield _causes(mapping, schemas, definitions.knowledge)
+    own = of_collectors(mapping, schemas)
+    if TELEGRAF not in speaking:
+        own = replace(own, sources=tuple(source for source in own.sources if source.collector != TELEGRAF.lower()))
+    yield from _inputs(database, own, schemas, now)
+    yield _causes(mapping, usable(mapping, schemas), definitions.knowledge)
+
+
+def _foreign(mapping: TelegrafMapping, schemas: Mapping[str, MeasurementSchema]) -> Check:
+    """A database of which nothing can be used: what is in it."""
+    known = recognised(mapping, schemas)
+    if known:
+        found = "nothing here can be used: " + "; ".join(f"{what} lacks {gone}" for what, gone in known[:LISTED])
+        do = "Write these too; or map what is there in a file, influxdb.mapping: models/collectors/ has examples."
+    else:
+        names = ", ".join(sorted(schemas)[:LISTED]) + (f" and {len(schemas) - LISTED} more" * (len(schemas) > LISTED))
+        found = f"no collector that is known writes here: found {names}"
+        do = "Describe its measurements in a file, influxdb.mapping: models/collectors/ has examples."
+    return Check(state=State.BAD, about="collectors", found=f"{found}; no cause can be named", do=do)
 
 
 def _may_write(database: TelemetryDatabase) -> Check:
@@ -147,33 +191,68 @@ def _may_write(database: TelemetryDatabase) -> Check:
     return Check(state=State.GOOD, about="write", found="findings may be written back")
 
 
-def _measurements(
+def _inputs(
     database: TelemetryDatabase, mapping: TelegrafMapping, schemas: Mapping[str, MeasurementSchema], now: np.datetime64
 ) -> Iterator[Check]:
-    """One finding for each measurement."""
-    for measurement, fields in _needed(mapping).items():
-        sources = mapping.measurements.get(measurement, ())
-        advice = _advice(mapping, measurement)
-        schema = schemas.get(measurement)
-        if schema is None:
-            found = f"not there; {_without(sources)}"
-            yield Check(state=State.WARNING, about=measurement, found=found, do=advice)
-            continue
-        present = tuple(name for name in fields if name in schema.fields)
-        check = _freshness(database, measurement, present, now, _patience(sources))
-        absent = [name for name in fields if name not in (*schema.fields, *schema.texts)]
-        wanted = {name for source in sources for name in source.metrics} - {
-            name for source in sources for name in source.makes(schemas)
-        }
-        if absent and (wanted or not sources):
-            found = f"{check.found}; fields {absent} are not there{_why(measurement, absent)}"
-            check = replace(check, state=max(check.state, State.WARNING, key=SEVERITY.index), found=found)
-            check = replace(check, do=check.do or advice)
-        texts = [name for name in fields if name in schema.texts]
-        if texts:
-            found = f"{check.found}; fields {texts} hold text in some shards; the text is left out, numbers are read"
-            check = replace(check, state=State.BAD, found=found, do="Find who writes them as text; drop those.")
-        yield check
+    """One finding for each input that writes anything: how fresh it is, and what it lacks."""
+    by_input: dict[str, list[str]] = {}
+    for source in mapping.sources:
+        if source.measurement in schemas and source.measurement not in by_input.get(source.input, ()):
+            by_input.setdefault(source.input, []).append(source.measurement)
+    for name, measurements in by_input.items():
+        parts = [
+            check
+            for measurement in measurements
+            if (check := _measurement(database, _of_input(mapping, measurement, name), schemas, now)) is not None
+        ]
+        if parts:
+            yield _one(name, parts)
+
+
+def _one(name: str, parts: Sequence[Check]) -> Check:
+    """Findings about the measurements of an input as one: what is said of several once."""
+    worst = max(parts, key=lambda check: SEVERITY.index(check.state))
+    said: dict[str, list[str]] = {}
+    for check in parts:
+        said.setdefault(check.found, []).append(check.about)
+    plain = len(said) == 1
+    found = "; ".join(text if plain else f"{', '.join(about)}: {text}" for text, about in said.items())
+    remedies = dict.fromkeys(check.do for check in parts if check.do)
+    return Check(state=worst.state, about=name, found=found, do="; ".join(remedies))
+
+
+def _of_input(mapping: TelegrafMapping, measurement: str, name: str) -> tuple[MeasurementSource, ...]:
+    return tuple(source for source in mapping.measurements[measurement] if source.input == name)
+
+
+def _measurement(
+    database: TelemetryDatabase,
+    sources: Sequence[MeasurementSource],
+    schemas: Mapping[str, MeasurementSchema],
+    now: np.datetime64,
+) -> Check | None:
+    """Freshness of a measurement and what it lacks; None where none of it is the input's."""
+    measurement = sources[0].measurement
+    schema = schemas[measurement]
+    fields = list(dict.fromkeys(name for source in sources for name in source.needs))
+    present = tuple(name for name in fields if name in schema.fields)
+    texts = [name for name in fields if name in schema.texts]
+    if not present and not texts:
+        return None
+    check = _freshness(database, measurement, present, now, _patience(sources))
+    made = {name for source in sources for name in source.makes(schemas)}
+    lost = {name for source in sources for name in source.metrics} - made
+    absent = [name for name in fields if name not in (*present, *texts)]
+    if lost and absent and measurement != BALLOON:  # that is told guest by guest
+        found = f"{check.found}; lacks {some(absent)}{_why(measurement, absent)}"
+        advice = ADVICE.get(measurement) or next((source.advice for source in sources if source.advice), "")
+        optional = sources[0].input in OWN
+        state = check.state if optional else max(check.state, State.WARNING, key=SEVERITY.index)
+        check = replace(check, state=state, found=found, do=check.do or ("" if optional else advice))
+    if texts:
+        found = f"{check.found}; {', '.join(texts)} holds text in some shards: the text is left out, numbers are read"
+        check = replace(check, state=State.BAD, found=found, do="Find who writes it as text; drop that.")
+    return check
 
 
 def _causes(mapping: TelegrafMapping, schemas: Mapping[str, MeasurementSchema], knowledge: Knowledge) -> Check:
@@ -184,16 +263,9 @@ def _causes(mapping: TelegrafMapping, schemas: Mapping[str, MeasurementSchema], 
         state=State.WARNING if number else State.BAD,
         about="causes",
         found=f"{number} can be named, {len(blind)} cannot",
-        do="Add the inputs of the table; `brownout doctor --telegraf-conf` prints their lines.",
-        table=(("cause that cannot be named", "needs"), *missing_evidence(mapping, schemas, knowledge)),
+        do="Add the lines of the table; `brownout doctor --telegraf-conf` prints them whole.",
+        table=(("add", "to be told of"), *missing_evidence(mapping, schemas, knowledge)),
     )
-
-
-def _without(sources: Sequence[MeasurementSource]) -> str:
-    metrics = [name for source in sources for name in source.metrics]
-    if metrics:
-        return f"without it: no {', '.join(metrics)}"
-    return "without it: no configuration" if sources else "guests that are shut off cannot be told"
 
 
 def _patience(sources: Sequence[MeasurementSource]) -> np.timedelta64:
@@ -230,35 +302,12 @@ def _freshness(
     return Check(state=State.GOOD, about=measurement, found=f"newest sample is {_span(max(age, age * 0))} old")
 
 
-def _needed(mapping: TelegrafMapping) -> dict[str, tuple[str, ...]]:
-    """Fields by measurement, those that only serve other measurements last."""
-    table: dict[str, list[str]] = {}
-    for source in mapping.sources:
-        table.setdefault(source.measurement, []).extend(source.needs)
-    for source in mapping.sources:
-        for measurement, name in source.foreign:
-            table.setdefault(measurement, []).append(name)
-    return {measurement: tuple(dict.fromkeys(names)) for measurement, names in table.items()}
-
-
-def _advice(mapping: TelegrafMapping, measurement: str) -> str:
-    own = mapping.measurements.get(measurement, ())
-    inputs = {source.input for source in own} or {measurement.partition("_")[0]}
-    return _first_advice(own) or _first_advice([s for s in mapping.sources if s.input in inputs])
-
-
-def _first_advice(sources: Sequence[MeasurementSource]) -> str:
-    return next((source.advice for source in sources if source.advice), "")
-
-
 def _why(measurement: str, absent: Sequence[str]) -> str:
     """What an absent field usually means."""
-    if measurement == "libvirt_balloon" and {"usable", "available"} & set(absent):
-        return ": balloon statistics are not polled"
     if measurement == "diskio" and "io_await" in absent:
         return ": Telegraf is older than 1.33, or no request completed"
     if measurement == "nstat":
-        return ": the kernel's TCP counters are under name=snmp"
+        return ": a counter that is still 0 is not written"
     return ""
 
 

@@ -2,118 +2,235 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.entities import Entity, EntityKind
 from brownout.domain.repairs import Repair
 from brownout.ingest.canonical import Canonical, Canonicaliser
-from brownout.ingest.raw import MeasurementSchema, Request
+from brownout.ingest.mapping import MeasurementSource, TelegrafMapping
+from brownout.ingest.other_names import ALSO_CALLED
+from brownout.ingest.raw import MeasurementSchema
 from brownout.operate.checks import Check, State
+from brownout.operate.sources_seen import HostSources, Sampled, odd_values, sampled
+from brownout.operate.sources_seen.odd_values import some
+from brownout.operate.telemetry_coverage import causes_at
 
 __all__ = ["fleet_checks"]
 
 SEEN = np.timedelta64(20 * 60_000, "ms")
 """How much of the last time is looked at."""
-LISTED = 5
-"""Names that a line has room for."""
+STALE_S = 900
+PROCESSES = "procstat"
+MANY_HOSTS = 15
+"""More hosts than this are shown together where they are alike."""
+MANY_PARTS = 12
+"""A host has seldom more interfaces, disks or file systems of its own."""
 
 Schemas = Mapping[str, MeasurementSchema]
 
 
-def fleet_checks(reader: Canonicaliser, schemas: Schemas, now: np.datetime64) -> Iterator[Check]:
+def fleet_checks(reader: Canonicaliser, schemas: Schemas, now: np.datetime64, knowledge: Knowledge) -> Iterator[Check]:
     """Who is there, what names nothing or two things, and how often it is written; raises what the database raises."""
     found = reader.read(now - SEEN, now, schemas)
-    yield _there(found)
+    fleet = _Fleet(found)
+    sources = HostSources.read(reader, schemas, now, fleet.names)
+    causes = _Causes(reader.mapping, schemas, knowledge)
+    yield _there(fleet, sources, causes, now)
     yield from _unnamed(found)
-    yield from _clashes(found)
-    yield from _collector(found)
-    yield from _addresses(found)
-    yield from _rhythm(reader, schemas, now)
+    yield from _clashes(fleet)
+    yield from _collector(fleet)
+    yield from _addresses(fleet)
+    yield from _parts(found)
+    samples = list(sampled(reader, schemas, now - SEEN, now))
+    yield from _rhythm(samples, reader.interval_s)
+    yield from odd_values(samples)
 
 
-def _there(found: Canonical) -> Check:
-    numbers = Counter(entity.kind for entity in found.entities)
-    hosts = [entity.id for entity in found.entities if entity.kind == EntityKind.HOST]
-    guests = _guests(found)
-    homes = {guest.id: guest.parent for guest in guests}
-    consoles = Counter(homes.get(entity.parent, "") for entity in found.entities if entity.kind == EntityKind.CONSOLE)
-    running = Counter(guest.parent for guest in guests)
-    rows = tuple((name or "(no host)", str(running[name]), str(consoles[name])) for name in sorted({*hosts, *running}))
-    said = f"{numbers['host']} hosts, {numbers['vm']} guests, {numbers['console']} consoles in the last 20 min"
-    if not found.entities:
+@dataclass(frozen=True)
+class _Fleet:
+    """Hosts and guests as they were read."""
+
+    found: Canonical
+
+    @property
+    def guests(self) -> list[Entity]:
+        return self.of(EntityKind.VM)
+
+    def of(self, kind: str) -> list[Entity]:
+        return [entity for entity in self.found.entities if entity.kind == kind]
+
+    @property
+    def measured(self) -> set[str]:
+        return {name for table in self.found.tables for name in table["entity"].unique().to_pylist()}
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Host by each other name of it."""
+        labels = ((host.id, host.labels.get(ALSO_CALLED, "")) for host in self.of(EntityKind.HOST))
+        return {name: host for host, names in labels for name in names.split(", ") if name}
+
+
+@dataclass(frozen=True)
+class _Causes:
+    """How many causes can be named by what is written; hosts that write the same are asked about once."""
+
+    mapping: TelegrafMapping
+    schemas: Schemas
+    knowledge: Knowledge
+    known: dict[tuple[tuple[str, str], ...], int] = field(default_factory=dict)
+
+    def by(self, written: Sequence[MeasurementSource]) -> int:
+        """Their number."""
+        key = tuple((source.measurement, source.input) for source in written)
+        if key not in self.known:
+            self.known[key] = causes_at(self.mapping, self.schemas, written, self.knowledge)
+        return self.known[key]
+
+
+def _there(fleet: _Fleet, sources: HostSources, causes: _Causes, now: np.datetime64) -> Check:
+    numbers = Counter(entity.kind for entity in fleet.found.entities)
+    if not fleet.found.entities:
         do = "See that Telegraf runs and that its points carry the tag host."
-        return Check(state=State.WARNING, about="fleet", found="nothing was written in the last 20 min", do=do)
+        return Check(state=State.BAD, about="fleet", found="nothing was written in the last 20 min", do=do)
+    inside = {name for repair, name in fleet.found.repairs.counts if repair is Repair.IN_GUEST}
+    homes = {guest.id: guest.parent for guest in fleet.guests}
+    running = Counter(homes.values())
+    consoles = Counter(homes.get(entity.parent, "") for entity in fleet.of(EntityKind.CONSOLE))
+    hosts = sources.hosts - inside - set(homes)
+    rows = []
+    troubled = False
+    for name in sorted({*hosts, *running}):
+        silent = sources.silent(name, now, STALE_S)
+        whole = len(set(silent.values())) == 1 and set(silent) == set(sources.inputs(name))
+        missing = sources.missing(name, has_guests=bool(running[name])) if name else ()
+        troubled = troubled or bool(silent)
+        lacks = _silences({"everything": next(iter(silent.values()))} if whole else silent)
+        lacks += [f"no {', '.join(missing)}"] if missing else []
+        number = str(causes.by(sources.written(name))) if name else ""
+        rows.append((name or "(no host)", str(running[name]), str(consoles[name]), number, "; ".join(lacks)))
+    shown = len((hosts | set(running)) - {""})
+    said = f"{shown} hosts, {numbers['vm']} guests, {numbers['console']} consoles in the last 20 min"
     return Check(
-        state=State.GOOD, about="fleet", found=said, table=(("host", "guests", "consoles"), *rows) if rows else ()
+        state=State.WARNING if troubled else State.GOOD,
+        about="fleet",
+        found=said,
+        do="See why the sources named below are silent: Telegraf's log on that host says it." if troubled else "",
+        table=(("host", "guests", "consoles", "causes it can show", "what it lacks"), *_together(rows)),
     )
 
 
-def _guests(found: Canonical) -> list[Entity]:
-    return [entity for entity in found.entities if entity.kind == EntityKind.VM]
+def _silences(minutes: Mapping[str, int]) -> list[str]:
+    """Since when inputs are silent, those of one time together."""
+    together: dict[int, list[str]] = {}
+    for name, since in minutes.items():
+        together.setdefault(since, []).append(name)
+    return [f"{', '.join(names)} silent for {_duration(since)}" for since, names in sorted(together.items())]
+
+
+def _duration(minutes: int) -> str:
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
+
+
+def _together(rows: Sequence[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
+    """Rows of hosts; where there are many, those that differ only in numbers as one."""
+    if len(rows) <= MANY_HOSTS:
+        yield from rows
+        return
+    alike: dict[tuple[str, str], list[tuple[str, ...]]] = {}
+    for row in rows:
+        alike.setdefault((row[3], row[4]), []).append(row)
+    for (causes, lacks), own in alike.items():
+        guests, consoles = (str(sum(int(row[place]) for row in own)) for place in (1, 2))
+        yield some([row[0] for row in own]), guests, consoles, causes, lacks
 
 
 def _unnamed(found: Canonical) -> Iterator[Check]:
-    for (repair, source), number in sorted(found.repairs.counts.items()):
-        if repair is Repair.NO_ENTITY:
-            said = f"{number} samples name no host or guest: nothing of them can be used"
-            do = "Set omit_hostname = false in telegraf.conf; see which tags the input writes."
-            yield Check(state=State.WARNING, about=source, found=said, do=do)
+    """Samples that name nothing, those of all sources in one line."""
+    unnamed = {name: number for (repair, name), number in found.repairs.counts.items() if repair is Repair.NO_ENTITY}
+    unnamed.pop(PROCESSES, None)  # what is wrong with these is told by itself
+    if unnamed:
+        number, names = sum(unnamed.values()), ", ".join(sorted(unnamed))
+        said = f"{number} samples name no host or guest, nothing of them can be used: {names}"
+        do = "Set omit_hostname = false in telegraf.conf; see which tags these inputs write."
+        yield Check(state=State.WARNING, about="tags", found=said, do=do)
+    homeless = sorted(e.id for e in found.entities if e.kind == EntityKind.VM and not e.parent)
+    if homeless:
+        said = f"nothing says which host {some(homeless)} run on: their hosts and neighbours cannot be causes"
+        do = "omit_hostname = false in Telegraf, HostnameFormat hostname and PluginInstanceFormat name in collectd."
+        yield Check(state=State.WARNING, about="tags", found=said, do=do)
 
 
-def _clashes(found: Canonical) -> Iterator[Check]:
-    told = {repair: sorted(name for one, name in found.repairs.counts if one is repair) for repair in Repair}
+def _clashes(fleet: _Fleet) -> Iterator[Check]:
+    told = {
+        repair: sorted(name for one, name in fleet.found.repairs.counts if one is repair and name) for repair in Repair
+    }
     if told[Repair.IN_GUEST]:
-        said = f"agents inside guests are left out: {_some(told[Repair.IN_GUEST])}"
-        yield Check(state=State.GOOD, about="names", found=said)
-    apart = sorted({entity.id for entity in _guests(found)} & set(told[Repair.TOLD_APART]))
+        said = f"agents inside guests are left out: {some(told[Repair.IN_GUEST])}"
+        do = "If one is a host of its own, name all hosts in influxdb.hosts."
+        yield Check(state=State.GOOD, about="names", found=said, do=do)
+    apart = sorted({entity.id for entity in fleet.guests} & set(told[Repair.TOLD_APART]))
     if apart:
-        said = f"one name on several hosts or for a host and a guest, told apart: {_some(apart)}"
+        said = f"one name on several hosts or for a host and a guest, told apart: {some(apart)}"
         do = 'Rename one of them, or set [influxdb.ids] vm = "{host}/{domain_name}".'
         yield Check(state=State.WARNING, about="names", found=said, do=do)
+    also = [f"{host} is {name} too" for name, host in sorted(fleet.names.items())]
+    also += [f"{name} is another name of a guest" for name in told[Repair.OTHER_NAME] if name not in fleet.names]
+    if also:
+        yield Check(state=State.GOOD, about="names", found=f"told as one: {some(also)}")
 
 
-def _collector(found: Canonical) -> Iterator[Check]:
-    """All guests below one host, and none below several others: the tag may be that of a collector."""
-    homes = {guest.parent for guest in _guests(found)}
-    hosts = {e.id for e in found.entities if e.kind == EntityKind.HOST and not e.parent} & _measured(found)
+def _collector(fleet: _Fleet) -> Iterator[Check]:
+    """Guests below one host and none below others, or below what nobody measures: the tag may be a collector's."""
+    homes = {guest.parent for guest in fleet.guests}
+    hosts = {host.id for host in fleet.of(EntityKind.HOST) if not host.parent} & fleet.measured
     others = sorted(hosts - homes)
-    if len(homes) == 1 and "" not in homes and len(others) > 1 and len(_guests(found)) > 1:
-        home = min(homes)
-        said = f"all guests are on {home}, none on {_some(others)}: is {home} a collector far from the hypervisors?"
+    alone = len(homes) == 1 and "" not in homes and len(others) > 1 and len(fleet.guests) > 1
+    unmeasured = sorted(homes - hosts - {""}) if others else []
+    if alone or unmeasured:
+        home = some(unmeasured or sorted(homes))
+        verb = "is" if len(unmeasured) < 2 else "are"
+        what = "a collector" if len(unmeasured) < 2 else "collectors"
+        said = f"guests are on {home}, none on {some(others)}: {verb} {home} {what} far from the hypervisors?"
         do = '[[inputs.libvirt]] once for each hypervisor, each with [inputs.libvirt.tags] host = "HYPERVISOR".'
         yield Check(state=State.WARNING, about="hosts", found=said, do=do)
 
 
-def _measured(found: Canonical) -> set[str]:
-    return {name for table in found.tables for name in table["entity"].unique().to_pylist()}
-
-
-def _addresses(found: Canonical) -> Iterator[Check]:
-    known = _measured(found) | {guest.id for guest in _guests(found)}
-    far = {e.parent for e in found.entities if e.kind == EntityKind.LINK} - known - {""}
+def _addresses(fleet: _Fleet) -> Iterator[Check]:
+    known = fleet.measured | {guest.id for guest in fleet.guests} | {guest.parent for guest in fleet.guests}
+    far = {entity.parent for entity in fleet.of(EntityKind.LINK)} - known - {""}
     if far and known:
-        said = f"goes to {_some(sorted(far))}, which is no host here"
+        said = f"goes to {some(sorted(far))}, which is no host here"
         do = '[influxdb.aliases.url] "ADDRESS" = "HOST" says which host an address is.'
         yield Check(state=State.WARNING, about="ping", found=said, do=do)
 
 
-def _rhythm(reader: Canonicaliser, schemas: Schemas, now: np.datetime64) -> Iterator[Check]:
-    """The database is slower than the settings say, whatever is looked at."""
-    apart = []
-    for measurement, sources in reader.mapping.measurements.items():
-        fields = tuple(dict.fromkeys(n for s in sources if s.makes(schemas) for n in s.needs))
-        there = tuple(name for name in fields if name in schemas[measurement].fields) if fields else ()
-        if there and not any(source.hold_s for source in sources):
-            raw = reader.database.read(Request(measurement=measurement, fields=there[:1], start=now - SEEN, end=now))
-            own = np.diff(raw.times)[np.diff(raw.series) == 0]
-            apart += [float(np.median(own)) / 1000] if len(own) else []
-    if apart and min(apart) > 1.5 * reader.interval_s:
-        slots = [second for second in (60, 120, 180, 300, 600, 900, 1200, 1800, 3600) if second >= 0.9 * min(apart)]
-        said = f"points come every {min(apart):.0f} s at best, interval_s is {reader.interval_s}"
+def _parts(found: Canonical) -> Iterator[Check]:
+    """What was left out of hosts' interfaces and disks, and hosts that have many left."""
+    left = {name: number for (repair, name), number in found.repairs.counts.items() if repair is Repair.NOT_OWN}
+    parts = Counter((entity.parent, entity.kind) for entity in found.entities)
+    many = [f"{host} has {n}" for (host, kind), n in sorted(parts.items()) if kind == "interface" and n > MANY_PARTS]
+    if left:
+        said = f"interfaces and disks of guests, overlays and media are left out ({', '.join(sorted(left))})"
+        yield Check(state=State.GOOD, about="interfaces", found=said)
+    if many:
+        do = "Add `brownout facts` on these hosts, which asks the kernel; or namedrop them in telegraf.conf."
+        yield Check(state=State.WARNING, about="interfaces", found=f"{some(many)} of its own: are all real?", do=do)
+
+
+def _rhythm(samples: Sequence[Sampled], interval_s: int) -> Iterator[Check]:
+    """The database is slower than the settings say, as a whole or in parts."""
+    apart = {one.measurement: one.every_s() for one in samples if not any(source.hold_s for source in one.sources)}
+    known = {name: seconds for name, seconds in apart.items() if np.isfinite(seconds)}
+    if known and min(known.values()) > 1.5 * interval_s:
+        best = min(known.values())
+        slots = [second for second in (60, 120, 180, 300, 600, 900, 1200, 1800, 3600) if second >= 0.9 * best]
+        said = f"points come every {best:.0f} s at best, interval_s is {interval_s}"
         yield Check(state=State.WARNING, about="interval", found=said, do=f"Set interval_s = {(slots or [3600])[0]}.")
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return ", ".join(names[:LISTED]) + more
+        return
+    slow = sorted(name for name, seconds in known.items() if seconds > 1.5 * interval_s)
+    if slow:
+        said = f"{some(slow)} come less often than interval_s ({interval_s} s): each value holds until the next one"
+        yield Check(state=State.GOOD, about="interval", found=said)

@@ -10,15 +10,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from brownout.domain.entities import Entity
+from brownout.domain.errors import DataError
 from brownout.domain.metrics import Metric, MetricKind
 from brownout.domain.ports import SampleStore
 from brownout.domain.repairs import Repairs
 from brownout.ingest.canonical import Canonicaliser
 from brownout.ingest.counters import LONGEST_GAP_MS
+from brownout.ingest.named_samples import NamedSamples
 from brownout.ingest.raw import MeasurementSchema
 from brownout.numerics.slots import epoch_ms
 from brownout.store.history import HOURS, WEEK
 
+LISTED = 5
+"""Names that a sentence has room for."""
 CELLS = 2**24
 """Values of a data set that are read at a time: 64 MB of float32."""
 
@@ -109,7 +113,8 @@ class DatasetSource:
         """Tables of a few entities of one kind; where there are counters they begin an hour early."""
         counters = any(metric.kind is MetricKind.COUNTER for metric in self.metrics)
         lead = start - np.timedelta64(LONGEST_GAP_MS, "ms") if counters else start
-        return Slice(DatasetTables(self.dataset, lead, end), (), Repairs())
+        made = self.dataset.repairs(start, end) if isinstance(self.dataset, NamedSamples) else Repairs()
+        return Slice(DatasetTables(self.dataset, lead, end), (), made)
 
 
 @dataclass(frozen=True)
@@ -197,7 +202,13 @@ class DatabaseSource:
         return ()
 
     def range(self) -> tuple[np.datetime64, np.datetime64] | None:
-        """Until the end of the last slot that is over."""
+        """Until the end of the last slot that is over; raises DataError where nothing can be read."""
+        if not self.metrics:
+            names = ", ".join(sorted(self._schemas)[:LISTED])
+            raise DataError(
+                f"Nothing that is known writes to {self.name}: found {names or 'no measurement'}.",
+                remedy="`brownout doctor --config FILE` says what it is; describe it in a file, influxdb.mapping.",
+            )
         step = self.interval_s * 1000
         until = epoch_ms(self.now) // step * step
         return self.since, np.datetime64(until, "ms")

@@ -1,7 +1,8 @@
 """Coverage of a database: what the mapping can make of what is there, and which causes go without the rest."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shutil import which
 
@@ -11,12 +12,16 @@ from brownout.ingest.mapping import MeasurementSource, Need, TelegrafMapping
 from brownout.ingest.raw import MeasurementSchema
 
 __all__ = [
+    "Output",
+    "causes_at",
     "collectors",
     "host_has",
     "lost_at",
     "missing_evidence",
     "of_collectors",
+    "recognised",
     "telegraf_conf",
+    "usable",
     "whole_cost",
 ]
 
@@ -32,22 +37,46 @@ HEAD = """# telegraf.conf of the hypervisor that printed it, with all that brown
   interval = "10s"
   round_interval = true
   omit_hostname = false
-
-[[outputs.influxdb]]  # InfluxDB 1.x
-  urls = ["http://influxdb:8086"]
-  database = "telegraf"
-
-# [[outputs.influxdb_v2]]  # InfluxDB 2.x, instead
-#   urls = ["http://influxdb:8086"]
-#   token = "$INFLUX_TOKEN"
-#   organization = "ORGANISATION"
-#   bucket = "telegraf"
-
-# [[outputs.influxdb_v3]]  # InfluxDB 3.x, instead; before Telegraf 1.38 take influxdb_v2 with organization = ""
-#   urls = ["http://influxdb:8181"]
-#   token = "$INFLUX_TOKEN"
-#   database = "telegraf"
 """
+OUTPUTS = {
+    1: """[[outputs.influxdb]]  # InfluxDB 1.x
+  urls = [{url}]
+  database = {name}
+""",
+    2: """[[outputs.influxdb_v2]]  # InfluxDB 2.x
+  urls = [{url}]
+  token = "$INFLUX_TOKEN"
+  organization = {org}
+  bucket = {name}
+""",
+    3: """[[outputs.influxdb_v3]]  # InfluxDB 3.x; before Telegraf 1.38 take influxdb_v2 with organization = ""
+  urls = [{url}]
+  token = "$INFLUX_TOKEN"
+  database = {name}
+""",
+}
+"""Where Telegraf writes to, by generation of the server."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """The server that Telegraf writes to; generation 0 where nobody says."""
+
+    generation: int = 0
+    url: str = "http://influxdb:8086"
+    org: str = "ORGANISATION"
+    name: str = "telegraf"
+
+    def lines(self) -> str:
+        """The output of its generation, with the others commented out where nobody says which it is."""
+        values = {
+            key: json.dumps(value) for key, value in {"url": self.url, "org": self.org, "name": self.name}.items()
+        }
+        filled = {generation: text.format(**values) for generation, text in OUTPUTS.items()}
+        if self.generation in filled:
+            return filled[self.generation]
+        rest = ["\n".join(f"# {line}" for line in filled[number].splitlines()) + "\n" for number in (2, 3)]
+        return "\n".join([filled[1], *rest])
 
 
 def lost_at(mapping: TelegrafMapping, schemas: Schemas, measurement: str) -> tuple[str, ...]:
@@ -83,16 +112,74 @@ def of_collectors(mapping: TelegrafMapping, schemas: Schemas) -> TelegrafMapping
     return replace(mapping, sources=tuple(source for source in mapping.sources if source.collector in there))
 
 
+def usable(mapping: TelegrafMapping, schemas: Schemas) -> dict[str, MeasurementSchema]:
+    """Measurements whose tags can name an entity: of others nothing can be used."""
+    return {
+        name: schema
+        for name, schema in schemas.items()
+        if any(_names(source, schema) for source in mapping.measurements.get(name, ()))
+        or name not in mapping.measurements
+    }
+
+
+def _names(source: MeasurementSource, schema: MeasurementSchema) -> bool:
+    def there(tag: str) -> bool:
+        return (source.capture[tag].tag if tag in source.capture else tag) in schema.tags
+
+    return all(any(map(there, either)) for either in source.entity[0].alternatives)
+
+
+def recognised(mapping: TelegrafMapping, schemas: Schemas) -> tuple[tuple[str, str], ...]:
+    """What is there of collectors of which nothing can be made, and what each lacks."""
+    lacks: dict[tuple[str, str], set[str]] = {}
+    for source in mapping.sources:
+        own = schemas.get(source.measurement)
+        if own is None or source.in_use(schemas) or not set(source.needs) & set(own.fields):
+            continue
+        if set(source.where) <= set(own.tags):
+            gone = {name for name in source.needs if name not in own.fields}
+            gone |= {name for name, column in source.foreign if column not in _fields(schemas, name)}
+            only = {name for name, _ in source.only}
+            lacks.setdefault((source.input, source.measurement), set()).update(gone - only)
+    return tuple((f"{measurement} of {name}", ", ".join(sorted(gone))) for (name, measurement), gone in lacks.items())
+
+
+def _fields(schemas: Schemas, measurement: str) -> tuple[str, ...]:
+    return schemas[measurement].fields if measurement in schemas else ()
+
+
 def missing_evidence(mapping: TelegrafMapping, schemas: Schemas, knowledge: Knowledge) -> tuple[tuple[str, str], ...]:
-    """Causes that cannot be named, each with the measurements that would tell of them."""
+    """Lines of configuration that would add causes, each with the titles of those: a cause that needs two has both."""
     needed: dict[str, list[str]] = {title: [] for title in whole_cost(mapping, schemas, knowledge)[1]}
-    metrics = _made(mapping, schemas)
-    for measurement in of_collectors(mapping, schemas).measurements:
-        lost = [name for name in lost_at(mapping, schemas, measurement) if name not in metrics]
+    made = _made(mapping, schemas)
+    for measurement, sources in of_collectors(mapping, schemas).measurements.items():
+        lost = [name for name in lost_at(mapping, schemas, measurement) if name not in made]
         for loss in losses(knowledge, lost):
             if not loss.named and loss.cause.title in needed:
-                needed[loss.cause.title].append(measurement)
-    return tuple((title, ", ".join(names) or "several inputs") for title, names in sorted(needed.items()))
+                needed[loss.cause.title] += [_line(mapping, source) for source in sources]
+    rows: dict[str, list[str]] = {}
+    for title, lines in sorted(needed.items()):
+        rows.setdefault(" and ".join(dict.fromkeys(lines)) or "several of these", []).append(title)
+    return tuple((line, "; ".join(titles)) for line, titles in sorted(rows.items()))
+
+
+def _line(mapping: TelegrafMapping, source: MeasurementSource) -> str:
+    """What a person adds for a source, as short as can be."""
+    same = [one.advice for one in mapping.sources if one.input == source.input and one.advice]
+    head = (source.advice or (same or [""])[0]).partition("\n")[0].partition("  #")[0]
+    if head in ("[[inputs.exec]]", "[[inputs.execd]]"):
+        return f"{head} {source.input}"
+    return head if head.startswith(("[[", "virsh")) else source.input
+
+
+def causes_at(
+    mapping: TelegrafMapping, schemas: Schemas, written: Sequence[MeasurementSource], knowledge: Knowledge
+) -> int:
+    """How many causes can be named at a host that writes some sources."""
+    made = {name for source in written for name in (*source.makes(schemas), *source.labels)}
+    wanted = {name for source in mapping.sources for name in (*source.metrics, *source.labels)}
+    blind = sum(not loss.named for loss in losses(knowledge, wanted - made))
+    return sum(bool(cause.kind) for cause in knowledge.causes.values()) - blind
 
 
 def _made(mapping: TelegrafMapping, schemas: Schemas) -> set[str]:
@@ -110,14 +197,16 @@ def whole_cost(mapping: TelegrafMapping, schemas: Schemas, knowledge: Knowledge)
     return sum(bool(cause.kind) for cause in knowledge.causes.values()) - len(blind), blind
 
 
-def telegraf_conf(mapping: TelegrafMapping, has: Callable[[Need], bool], program: str) -> str:
+def telegraf_conf(
+    mapping: TelegrafMapping, has: Callable[[Need], bool], program: str, output: Output | None = None
+) -> str:
     """A telegraf.conf for a host: what it lacks a program or a kernel feature for is commented out.
 
     ``program`` is the path of brownout on the host. One input that cannot start ends Telegraf with all others.
     """
     sources = [source for source in mapping.sources if source.advice and source.collector == TELEGRAF]
     blocks = dict.fromkeys((source.advice, source.needs_there) for source in sources)
-    parts, rest = [HEAD], []
+    parts, rest = [HEAD, (output or Output()).lines()], []
     for advice, need in blocks:
         block = advice.replace(BROWNOUT, program)
         if not block.startswith("[[inputs."):
@@ -132,4 +221,7 @@ def telegraf_conf(mapping: TelegrafMapping, has: Callable[[Need], bool], program
 
 def host_has(need: Need) -> bool:
     """Whether this host has a program or path."""
-    return bool(need.program and which(need.program)) or bool(need.path and Path(need.path).exists())
+    try:
+        return bool(need.program and which(need.program)) or bool(need.path and Path(need.path).exists())
+    except PermissionError:
+        return True  # it is there, but not for this user to see

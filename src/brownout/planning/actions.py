@@ -10,7 +10,7 @@ from brownout.domain.findings import UNKNOWN, Action, Diagnosis, Effect
 from brownout.domain.forecasts import Breach
 from brownout.domain.metrics import Metric
 from brownout.domain.panel import Panel
-from brownout.planning.remedies import Remedies, Remedy, fill
+from brownout.planning.remedies import Remedies, Remedy
 
 __all__ = ["merged", "plan_breach", "plan_diagnosis", "predict_effect"]
 
@@ -26,8 +26,11 @@ def plan_diagnosis(
 ) -> tuple[Action, ...]:
     """An action for each cause of the answer, one for a close rival; for ``unknown`` only measurements.
 
-    ``panels`` hold the incident and the baseline before it.
+    Of an incident that is over only what keeps it from coming back. ``panels`` hold the incident and the baseline
+    before it. The actions have no commands yet: see ``completed``.
     """
+    if not diagnosis.open:
+        return _prevention(diagnosis, remedies)
     answer = diagnosis.told
     nearest = diagnosis.causes[len(answer) : len(answer) + 1]
     rivals = [cause for cause in nearest if cause.probability >= RIVAL and cause.id != UNKNOWN]
@@ -37,8 +40,19 @@ def plan_diagnosis(
         remedy = remedies.of(cause.id, cause.family)
         effect = None if cause.id == UNKNOWN else predict_effect(diagnosis, entity, remedy, panels, topology)
         reason = "" if cause in answer else "if the confirm command of the first action speaks against it"
-        actions.append(_action(diagnosis.id, cause.id, entity, remedy, topology, effect=effect, reason=reason))
+        actions.append(_action(diagnosis.id, cause.id, entity, remedy, effect=effect, reason=reason))
     return tuple(actions)
+
+
+def _prevention(diagnosis: Diagnosis, remedies: Remedies) -> tuple[Action, ...]:
+    """What keeps the known causes of an incident that is over from coming back."""
+    found = []
+    for cause in diagnosis.told:
+        remedy = remedies.of(cause.id, cause.family)
+        if cause.id != UNKNOWN and cause.entity and remedy.prevention:
+            chosen = remedies.table[remedy.prevention]
+            found.append(_action(diagnosis.id, cause.id, cause.entity, chosen, effect=None, reason="", prevention=True))
+    return tuple(found)
 
 
 def plan_breach(breach: Breach, metrics: Mapping[str, Metric], topology: Topology, remedies: Remedies) -> Action:
@@ -55,7 +69,7 @@ def plan_breach(breach: Breach, metrics: Mapping[str, Metric], topology: Topolog
         reason = f"{reason}, driven by {metric.label} of {entity}"
     remedy = remedies.of_metric(metric.name, metric.family.value, topology[entity].labels)
     target = topology.root(entity) if remedy.of_host else entity
-    return _action(about, remedy.id, target, remedy, topology, effect=None, reason=reason)
+    return _action(about, remedy.id, target, remedy, effect=None, reason=reason)
 
 
 def merged(actions: Sequence[Action]) -> tuple[Action, ...]:
@@ -116,19 +130,22 @@ def _latency_columns(panel: Panel) -> list[int]:
 
 
 def _action(  # noqa: PLR0913 - what an action is about, and what it is made of
-    about: str, cause: str, entity: str, remedy: Remedy, topology: Topology, *, effect: Effect | None, reason: str
+    about: str, cause: str, entity: str, remedy: Remedy, *, effect: Effect | None, reason: str, prevention: bool = False
 ) -> Action:
+    """An action without commands: those are made when all are known, since moves share the room that hosts have."""
     return Action(
         about=about,
         cause=cause,
         entity=entity,
         title=remedy.title,
-        command=fill(remedy.command, entity, topology),
-        confirm=fill(remedy.confirm, entity, topology),
+        command="",
+        confirm="",
         verify=remedy.verify,
         verify_title=remedy.verify_title,
         risk=remedy.risk,
-        rollback=fill(remedy.rollback, entity, topology),
+        rollback="",
         effect=effect,
         reason=reason,
+        prevention=prevention,
+        remedy=remedy.id,
     )

@@ -1,38 +1,24 @@
 """Remedies: what can be done about a cause, as data, checked when read."""
 
 import re
-import shlex
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
 from brownout.domain.definitions import Definition, nearest, read_definitions
-from brownout.domain.entities import EntityKind, Topology
 from brownout.domain.errors import KnowledgeError
 from brownout.domain.findings import UNKNOWN, Risk
 from brownout.domain.metrics import Catalogue, Family, Metric, Role
+from brownout.planning.platform_operations import FACTS, PLACEHOLDER, Operations, Platform, check_text, expanded
 
-__all__ = ["FORBIDDEN", "Remedies", "Remedy", "fill"]
+__all__ = ["Remedies", "Remedy"]
 
-FORBIDDEN = (
-    r"\bvirsh\b.*\b(destroy|undefine)\b",
-    r"\bchrt\s+(-\w+\s+)*-?-?(f|r|fifo|rr)\b",
-    r"/etc/libvirt/qemu/|qemu-system-x86_64\.conf",
-    r"\brm\s+-\w*r",
-    r"\bmkfs\b|\bdd\s+if=",
-    r"\bswapoff\b",
-    r"drop_caches|panic_on_oops",
-    r"\b(cfq|echo\s+deadline)\b",
-)
-"""Patterns of commands that no remedy may hold: they lose data, kill guests, starve the kernel, or do nothing today."""
-
-PLACEHOLDER = re.compile(r"\{(\w*)\}")
-PLACEHOLDERS = ("entity", "vm", "host", "device")
 UNLIMITED = ("", "-1", "0")
 """Values of a limit's label that mean none."""
-RISKS = {"live": Risk.LIVE, "restart": Risk.RESTART, "maintenance": Risk.MAINTENANCE}
+RISKS = {risk.name.lower(): risk for risk in Risk if risk is not Risk.NONE}
 REACHES = ("own", "host")
+NAMED = re.compile(r"(?:^|;)\s*@([\w-]+)")
 ROLE_TITLES: Mapping[str, str] = {
     Role.CPU: "CPU use",
     Role.MEMORY: "memory use",
@@ -63,14 +49,19 @@ class Remedy:
     gain: tuple[float, float]
     reach: str = "own"
     verify_title: str = ""
+    by_hand: str = ""
+    check: str = ""
+    done: str = ""
+    prevention: str = ""
+    protocol: str = ""
+    otherwise: str = ""
+    of_host: bool = False
+    """Whether it is done at a host, whichever of its guests is in trouble."""
 
-    @property
-    def of_host(self) -> bool:
-        """Whether the command is about a host, whichever of its guests is in trouble."""
-        return set(PLACEHOLDER.findall(self.command)) == {"host"}
 
-
-REMEDY_KEYS = tuple(key for key in Remedy.__dataclass_fields__ if key not in {"id", "verify_title"})
+REMEDY_KEYS = tuple(key for key in Remedy.__dataclass_fields__ if key not in ("id", "of_host", "verify_title"))
+OPTIONAL_KEYS = ("reach", "by_hand", "check", "done", "prevention", "protocol", "otherwise")
+OF_GUEST = frozenset({"vm", "login", "name", "vmid", "server", "protocol"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +83,9 @@ class Remedies:
 
     table: Mapping[str, Remedy]
     breaches: Mapping[str, BreachRemedy]
+    operations: Operations
+    families: Mapping[str, str] = field(default_factory=dict)
+    """Families of causes by their ids."""
 
     @classmethod
     def load(cls, site: Path | None = None, *, shipped: Path | None = None, catalogue: Catalogue | None = None) -> Self:
@@ -101,7 +95,12 @@ class Remedies:
         """
         metrics = (catalogue or Catalogue.load(site, shipped=shipped)).metrics
         tables, limits = (read_definitions(name, site=site, shipped=shipped) for name in ("remedies", "breaches"))
-        remedies = {name: _remedy(table, metrics) for name, table in tables.items()}
+        operations = Operations.load(site, shipped=shipped)
+        remedies = {name: _remedy(table, metrics, operations) for name, table in tables.items()}
+        for name, remedy in remedies.items():
+            for other in (remedy.prevention, remedy.otherwise):
+                if other and (other not in tables or not tables[other].enabled):
+                    raise tables[name].unknown("remedy", other, tables)
         breaches = {metric: _breach(table, metrics) for metric, table in limits.items() if table.enabled}
         for metric, breach in breaches.items():
             for name in (breach.remedy, breach.limited):
@@ -111,12 +110,19 @@ class Remedies:
         if UNKNOWN not in kept:
             what = f"No remedy {UNKNOWN!r}: nothing says what to do where no cause is known."
             raise KnowledgeError(what, remedy=f"Add [remedies.{UNKNOWN}].")
-        return cls(kept, breaches)
+        causes = read_definitions("causes", site=site, shipped=shipped)
+        families = {name: str(cause.fields.get("family", "")) for name, cause in causes.items()}
+        return cls(kept, breaches, operations, families)
+
+    def family(self, cause: str) -> str:
+        """The resource of a cause; empty for one that is not known."""
+        return self.families.get(cause, cause)
 
     def check_ids(self, causes: Collection[str]) -> None:
         """Raise KnowledgeError for a remedy that is of no cause, no family and no breach."""
         breaches = {name for breach in self.breaches.values() for name in (breach.remedy, breach.limited)}
-        known = {*causes, *Family, *breaches, UNKNOWN}
+        others = {name for remedy in self.table.values() for name in (remedy.prevention, remedy.otherwise)}
+        known = {*causes, *Family, *breaches, *others, UNKNOWN}
         for name in self.table:
             if name not in known:
                 what = f"remedies.toml, [remedies.{name}]: {name!r} is no cause."
@@ -142,29 +148,36 @@ def _breach(definition: Definition, metrics: Collection[str]) -> BreachRemedy:
     return BreachRemedy(remedy=fields["remedy"], limited_by=tuple(fields["limited_by"]), limited=fields["limited"])
 
 
-def _remedy(definition: Definition, metrics: Mapping[str, Metric]) -> Remedy:
+def _remedy(definition: Definition, metrics: Mapping[str, Metric], operations: Operations) -> Remedy:
     fields = definition.fields
-    definition.check_keys(REMEDY_KEYS, required=(key for key in REMEDY_KEYS if key != "reach"))
+    definition.check_keys(REMEDY_KEYS, required=(key for key in REMEDY_KEYS if key not in OPTIONAL_KEYS))
     if fields["risk"] not in RISKS:
         raise definition.unknown("risk", fields["risk"], RISKS)
-    try:
-        low, high = fields["gain"]
-        gain = float(low), float(high)
-    except (TypeError, ValueError) as error:
-        what = f"gain = {fields['gain']!r} cannot be read: {error}."
-        raise definition.error(what, remedy="Give two shares, low then high.") from error
     verify = fields["verify"]
     if verify and verify not in metrics and verify not in ROLE_TITLES:
         raise definition.unknown("metric in verify", verify, metrics)
-    values = {**fields, "risk": RISKS[fields["risk"]], "gain": gain, "verify_title": _in_words(verify, metrics)}
-    remedy = Remedy(id=definition.id, **values)
+    computed = {"risk": RISKS[fields["risk"]], "gain": _gain(definition), "verify_title": _in_words(verify, metrics)}
+    remedy = Remedy(id=definition.id, **{**fields, **computed})
     if remedy.reach not in REACHES:
         raise definition.unknown("reach", remedy.reach, REACHES)
-    if not 0 <= gain[0] <= gain[1] <= 1:
-        raise definition.error(f"gain = {list(gain)}.", remedy="Give a gain between 0 and 1, low then high.")
-    for text in (remedy.command, remedy.confirm, remedy.rollback):
-        _check_command(definition, text)
-    return remedy
+    if bool(remedy.protocol) != bool(remedy.otherwise):
+        raise definition.error("protocol and otherwise belong together.", remedy="Give both or none.")
+    if remedy.command and remedy.command == remedy.confirm:
+        raise definition.error("confirm and command are the same.", remedy="Confirm with what only reads.")
+    known = {*FACTS, *operations.unknowns}
+    for text in (remedy.command, remedy.confirm, remedy.rollback, remedy.check):
+        for operation in NAMED.findall(text):
+            if operation not in operations.table:
+                raise definition.unknown("operation", operation, operations.table)
+        check_text(definition, text, known)
+    return replace(remedy, of_host=_is_of_host(remedy, operations))
+
+
+def _is_of_host(remedy: Remedy, operations: Operations) -> bool:
+    text = remedy.command
+    if text.startswith("@"):
+        text = operations.on(text[1:], Platform.LIBVIRT).do
+    return bool(text) and not OF_GUEST & set(PLACEHOLDER.findall(expanded(text)))
 
 
 def _in_words(verify: str, metrics: Mapping[str, Metric]) -> str:
@@ -175,31 +188,14 @@ def _in_words(verify: str, metrics: Mapping[str, Metric]) -> str:
     return f"{metric.label} ({metric.unit})" if metric.unit else metric.label
 
 
-def _check_command(definition: Definition, text: str) -> None:
-    bad = next((pattern for pattern in FORBIDDEN if re.search(pattern, text)), None)
-    if bad:
-        what = f"it holds {text!r}, which matches the forbidden pattern {bad!r}."
-        raise definition.error(what, remedy="Find a command that can be undone.")
-    for name in PLACEHOLDER.findall(text):
-        if name not in PLACEHOLDERS:
-            raise definition.unknown("placeholder", name, PLACEHOLDERS)
-
-
-def fill(text: str, entity: str, topology: Topology) -> str:
-    """A command with its placeholders filled in; hostile names stay one quoted word, in nested quotes too."""
-    line = (entity, *topology.ancestors(entity))
-    vm = next((name for name in line if topology[name].kind == EntityKind.VM), entity)
-    values = {"entity": entity, "vm": vm, "host": topology.root(entity), "device": entity.rpartition("/")[2]}
-    hyphens = [name for name in values.values() if name.startswith("-")]
-    if hyphens:
-        return f"# {shlex.quote(hyphens[0])} would be read as an option: write this command by hand"
-    parts: list[str] = []
-    position, quoted = 0, False
-    for placeholder in PLACEHOLDER.finditer(text):
-        before = text[position : placeholder.start()]
-        quoted ^= before.count("'") % 2 == 1
-        word = shlex.quote(values[placeholder[1]])
-        # Inside '…' the word is quoted once for the remote shell, and that text once more for the local one.
-        parts += [before, word.replace("'", "'\"'\"'") if quoted else word]
-        position = placeholder.end()
-    return "".join([*parts, text[position:]])
+def _gain(definition: Definition) -> tuple[float, float]:
+    """The share of the excess that a remedy takes away, low then high."""
+    seen = definition.fields["gain"]
+    try:
+        low, high = map(float, seen)
+    except (TypeError, ValueError) as error:
+        what = f"gain = {seen!r} cannot be read: {error}."
+        raise definition.error(what, remedy="Give two shares, low then high.") from error
+    if not 0 <= low <= high <= 1:
+        raise definition.error(f"gain = {list(seen)}.", remedy="Give a gain between 0 and 1, low then high.")
+    return low, high

@@ -61,20 +61,25 @@ def _breach(forecasts: Forecasts, row: int, beyond: Marks, limit: float, now: fl
     elapsed = np.arange(1, forecasts.horizon + 1) / forecasts.horizon
     odds = None if forecasts.odds is None else forecasts.odds[row]
     by_then = corrected(drawn, [odds], elapsed) if odds is not None and odds.speaks_of(limit) else drawn
+    share = by_then / by_then[-1] if by_then[-1] > 0 else by_then
     correction = float(by_then[-1] / drawn[-1]) if drawn[-1] > 0 else 1.0
     times = forecasts.times(row)
 
-    def reached(level: float) -> np.datetime64 | None:
-        steps = np.flatnonzero(by_then >= level)
-        return times[steps[0]] if len(steps) else None
+    # Means over a slot do not say when within it, or late in the one before, a limit was crossed; nor do jobs start to
+    # the minute: a slot is added on both sides.
+    step = times[1] - times[0] if len(times) > 1 else np.timedelta64(forecasts.interval_s * 1000, "ms")
+
+    def reached(level: float, half_slots: int) -> np.datetime64 | None:
+        steps = np.flatnonzero(share >= level)
+        return max(times[steps[0]] + step * half_slots // 2, times[0]) if len(steps) else None
 
     return Breach(
         series=forecasts.series[row],
         limit=limit,
         probability=float(by_then[-1]),
-        earliest=reached(0.1),
-        likely=reached(0.5),
-        latest=reached(0.9),
+        earliest=reached(0.1, -2),
+        likely=reached(0.5, 1),
+        latest=reached(0.9, 4),
         duration_s=float(beyond.mean(axis=0).sum() * forecasts.interval_s) * correction,
         horizon_s=float(forecasts.horizon * forecasts.interval_s),
         now=now,

@@ -8,6 +8,7 @@ stored night can be rendered again; ``report_of`` gives the data of the page, ``
 from brownout.reporting.document import load_night, report_json, report_of, report_schema
 from brownout.reporting.render import render, render_html, render_markdown
 from brownout.reporting.report import SCHEMA_ID, SCHEMA_VERSION, Report
+from brownout.reporting.validation import report_problems
 
 __all__ = [
     "SCHEMA_ID",
@@ -19,5 +20,6 @@ __all__ = [
     "render_markdown",
     "report_json",
     "report_of",
+    "report_problems",
     "report_schema",
 ]

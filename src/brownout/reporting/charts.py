@@ -4,13 +4,23 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from brownout.domain.entities import EntityKind, Topology
 from brownout.domain.findings import Diagnosis
 from brownout.domain.forecasts import Forecasts, Series
 from brownout.domain.metrics import Metric
 from brownout.domain.night import Chart, ConsoleLevel
 from brownout.domain.panel import Float, Panel, Times
+from brownout.numerics.order_statistics import median
 
-__all__ = ["CHART_SLOTS", "console_levels", "forecast_chart", "incident_charts", "latency_chart", "past_chart"]
+__all__ = [
+    "CHART_SLOTS",
+    "console_levels",
+    "forecast_chart",
+    "incident_charts",
+    "latency_chart",
+    "past_chart",
+    "slowed_console",
+]
 
 CHART_SLOTS = 500
 """A chart shows about this many measured values: more than a screen has pixels for helps nobody."""
@@ -78,6 +88,31 @@ def incident_charts(
                 span = (diagnosis.start, diagnosis.end)
                 charts[series] = past_chart(series, around, limit=metrics[series.metric].limit, marks=[span])
     return charts
+
+
+def slowed_console(
+    latency: str, diagnosis: Diagnosis, topology: Topology, culprit: str, panels: Sequence[Panel]
+) -> Series | None:
+    """The console of the culprit whose latency rose most in the incident; None where that of none of them rose.
+
+    Consoles are those of a guest, or of all guests on the host of anything else; ``panels`` hold the incident and the
+    time before it.
+    """
+    of_guest = topology[culprit].kind in (EntityKind.VM, EntityKind.CONSOLE)
+    reached = {culprit, *topology.descendants(culprit if of_guest else topology.root(culprit))}
+    found: list[tuple[float, Series]] = []
+    for panel in panels:
+        rows = [row for row, name in enumerate(panel.entity_ids) if name in reached]
+        if latency not in panel.metric_names or not rows:
+            continue
+        chosen = panel.select(entities=rows, metrics=[panel.metric_names.index(latency)])
+        within = median(chosen.between(diagnosis.start, diagnosis.end).values[..., 0], axis=1)
+        before = median(chosen.between(panel.start, diagnosis.start).values[..., 0], axis=1)
+        rise = within - before
+        found += [
+            (float(rise[row]), Series(chosen.entity_ids[row], latency)) for row in np.flatnonzero(rise > 0).tolist()
+        ]
+    return max(found, default=(0.0, None))[1]
 
 
 def latency_chart(panels: Sequence[Panel], metric: Metric | None) -> Chart | None:

@@ -11,17 +11,14 @@ import brownout
 from brownout.domain.encoding import decode, decode_json, encode, json_schema
 from brownout.domain.errors import DataError
 from brownout.domain.findings import Action, Diagnosis, SuppressionReason
-from brownout.domain.forecasts import Series
+from brownout.domain.forecasts import Breach, Series
 from brownout.domain.night import Chart, Night
 from brownout.domain.verdicts import Verdict
-from brownout.reporting.blanks import blanks_of
-from brownout.reporting.first_actions import first_actions
-from brownout.reporting.fleet_overview import fleet_of
-from brownout.reporting.incident_order import abnormal_entities, episodes_of, first_mover
-from brownout.reporting.judgement import judgement_of
+from brownout.reporting.anchors import anchor
+from brownout.reporting.messages import Language, Messages
 from brownout.reporting.report import (
+    READABLE_VERSIONS,
     SCHEMA_ID,
-    SCHEMA_VERSION,
     ActionView,
     BreachView,
     ChronicSeries,
@@ -32,7 +29,15 @@ from brownout.reporting.report import (
     Window,
     extended,
 )
-from brownout.reporting.summary import outlook_of, summary_of
+from brownout.reporting.views.capacity import capacity_of
+from brownout.reporting.views.changes import changes_of
+from brownout.reporting.views.first_actions import first_actions
+from brownout.reporting.views.first_screen import first_screen
+from brownout.reporting.views.fleet_overview import fleet_of
+from brownout.reporting.views.incident_order import abnormal_entities, episodes_of, first_mover
+from brownout.reporting.views.judgement import judgement_of
+from brownout.reporting.views.objectives import objectives_of
+from brownout.reporting.views.summary import outlook_of, summary_of
 
 __all__ = ["load_night", "report_json", "report_of", "report_schema"]
 
@@ -43,17 +48,18 @@ ALL_METRICS = "All metrics"
 WINDOW = ("start", "end", "interval_s", "horizon_s")
 
 
-def report_of(night: Night) -> Report:
+def report_of(night: Night, language: Language = "en") -> Report:
     """The report of a night: all of it, and the views of the page.
 
-    Numbers are rounded first, so that a report made from a stored night says the same to the last digit.
+    ``language`` is that of its sentences. Numbers are rounded first, so that a report made from a stored night says the
+    same to the last digit.
     """
     night = _with_present(decode_json(Night, encode(night, digits=DIGITS, indent=None)))
     actions: dict[str, list[Action]] = {}
     for action in night.actions:
         actions.setdefault(action.about, []).append(action)
     incidents = tuple(_incident(diagnosis, night, actions.pop(diagnosis.id, [])) for diagnosis in night.diagnoses)
-    ahead = tuple(_action(action, "forecast", night) for members in actions.values() for action in members)
+    ahead = tuple(_action(action, "forecast") for members in actions.values() for action in members)
     repairs = Counter(night.quality.repairs.by_entity())
     latency = None if night.latency is None else replace(night.latency, id="latency")
     return extended(
@@ -61,9 +67,14 @@ def report_of(night: Night) -> Report:
         night,
         version=brownout.__version__,
         window=Window(**{name: getattr(night, name) for name in WINDOW}),
-        summary=summary_of(night),
+        language=language,
+        summary=summary_of(night, Messages.of(language)),
+        who=first_screen(night, Messages.of(language)),
+        changes=changes_of(night),
+        objectives=objectives_of(night),
+        capacity=capacity_of(night),
         fleet=fleet_of(night),
-        breaches=tuple(extended(BreachView, b, outlook=outlook_of(b, night.horizon_s)) for b in night.breaches),
+        breaches=tuple(_breach(breach, night) for breach in night.breaches),
         chronic=tuple(extended(ChronicSeries, s, limit=night.metrics[s.metric].limit) for s in night.chronic),
         incidents=incidents,
         first=first_actions(incidents, ahead, night.breaches),
@@ -95,8 +106,9 @@ def load_night(path: Path) -> Night:
         msg = f"{path} cannot be read: {error}."
         raise DataError(msg, remedy="Give the report.json of a night that brownout wrote.") from error
     version = stored.get("schema_version") if isinstance(stored, Mapping) else None
-    if version != SCHEMA_VERSION:
-        msg = f"{path} has schema_version {version!r}, and this release reads {SCHEMA_VERSION}."
+    if version not in READABLE_VERSIONS:
+        readable = " and ".join(map(str, READABLE_VERSIONS))
+        msg = f"{path} has schema_version {version!r}, and this release reads {readable}."
         raise DataError(msg, remedy="Make the night again with `brownout watch --as-of`, or use the release of then.")
     return decode(Night, _as_night(stored))
 
@@ -138,13 +150,18 @@ def _incident(diagnosis: Diagnosis, night: Night, actions: Iterable[Action]) -> 
         severity=max((episode.severity for episode in episodes), default=0.0),
         abnormal=abnormal_entities(episodes),
         first=first_mover(episodes),
-        actions=tuple(_action(action, state, night) for action in actions),
+        actions=tuple(_action(action, state) for action in actions),
         charts=tuple(_named(night.charts.get(diagnosis.id, {}), f"{diagnosis.id}-").values()),
     )
 
 
-def _action(action: Action, state: str, night: Night) -> ActionView:
-    return extended(ActionView, action, state=state, blanks=blanks_of(action, night))
+def _action(action: Action, state: str) -> ActionView:
+    return extended(ActionView, action, state=state, link=anchor("a", f"{action.about} {action.title}"))
+
+
+def _breach(breach: Breach, night: Night) -> BreachView:
+    link = anchor("b", f"{breach.series.entity} {breach.series.metric}")
+    return extended(BreachView, breach, outlook=outlook_of(breach, night.horizon_s), link=link)
 
 
 def _verdict(verdict: Verdict, night: Night) -> VerdictView:

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -10,6 +10,7 @@ from importlib.resources import files
 from markupsafe import Markup, escape
 
 from brownout.domain.encoding import visible
+from brownout.reporting.messages import Language, Messages
 
 __all__ = ["Glossary", "Term", "terms"]
 
@@ -36,35 +37,39 @@ class Term:
 class Glossary:
     """Marks terms in the texts of one report, remembers which occurred, and writes metrics by their titles.
 
-    ``titles`` are the titles of metrics by name, ``kinds`` the kinds of entities of the report.
+    ``titles`` are the titles of metrics by name in the language of the report, ``kinds`` the kinds of its entities.
     """
 
     titles: Mapping[str, str]
     kinds: Collection[str] = ()
+    say: Messages = field(default_factory=Messages)
     seen: set[str] = field(default_factory=set)
 
     def plain(self, text: str) -> str:
-        """A text for people: names of metrics become their titles."""
-        return _names(tuple(self.titles)).sub(lambda found: self.titles[found[0]], text) if self.titles else text
+        """A text for people in their language: names of metrics become their titles."""
+        said = self.say.sentence(text)
+        return _names(tuple(self.titles)).sub(lambda found: self.titles[found[0]], said) if self.titles else said
 
     def note(self, text: str) -> str:
         """The same, and the terms in it are in the glossary of the report."""
         plain = self.plain(text)
-        self.seen.update(_by_form()[found[0]].name for found in _forms().finditer(plain))
+        known = _by_form(self.say.language)
+        self.seen.update(known[found[0]].name for found in _forms(self.say.language).finditer(plain))
         return plain
 
     def mark(self, text: str) -> Markup:
         """The same as HTML in which each term explains itself."""
         shown, parts, position = visible(self.note(text)), list[str](), 0
-        for found in _forms().finditer(shown):
-            meaning = _by_form()[found[0]].meaning
+        for found in _forms(self.say.language).finditer(shown):
+            meaning = _by_form(self.say.language)[found[0]].meaning
             parts += [escape(shown[position : found.start()]), ABBREVIATION.format(meaning=meaning, term=found[0])]
             position = found.end()
         return Markup("").join([*parts, escape(shown[position:])])
 
     def listed(self) -> tuple[Term, ...]:
         """The terms that occurred so far, and those that are too common to be marked, by name."""
-        chosen = [term for term in terms() if term.name in self.seen or (not term.forms and self._has(term.kind))]
+        known = terms(self.say.language)
+        chosen = [term for term in known if term.name in self.seen or (not term.forms and self._has(term.kind))]
         return tuple(sorted(chosen, key=lambda term: term.name.lower()))
 
     def _has(self, kind: str) -> bool:
@@ -72,9 +77,10 @@ class Glossary:
 
 
 @cache
-def terms() -> tuple[Term, ...]:
-    """All terms, from ``assets/glossary.toml``."""
-    text = files("brownout.reporting").joinpath("assets", "glossary.toml").read_text(encoding="utf-8")
+def terms(language: Language = "en") -> tuple[Term, ...]:
+    """All terms, from ``assets/glossary.toml``, or from that of another language."""
+    name = "glossary.toml" if language == "en" else f"messages/glossary.{language}.toml"
+    text = files("brownout.reporting").joinpath("assets", name).read_text(encoding="utf-8")
     entries = tomllib.loads(text)["terms"]
     return tuple(
         Term(name=e["name"], meaning=e["meaning"], forms=tuple(e.get("forms", ())), kind=e.get("kind", ""))
@@ -83,14 +89,15 @@ def terms() -> tuple[Term, ...]:
 
 
 @cache
-def _by_form() -> Mapping[str, Term]:
-    return {form: term for term in terms() for form in term.forms}
+def _by_form(language: Language) -> Mapping[str, Term]:
+    return {form: term for term in terms(language) for form in term.forms}
 
 
 @cache
-def _forms() -> re.Pattern[str]:
-    """Any form of any term, the longest first, as whole words."""
-    return re.compile(rf"(?<![\w/.-])(?:{_alternatives(_by_form())})(?![\w/])")
+def _forms(language: Language) -> re.Pattern[str]:
+    """Any form of any term, the longest first: whole words, where the language has them."""
+    any_form = _alternatives(_by_form(language))
+    return re.compile(rf"(?<![\w/.-])(?:{any_form})(?![\w/])" if language == "en" else any_form)
 
 
 @cache
@@ -98,5 +105,5 @@ def _names(metrics: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile(rf"(?<![\w/.-])(?:{_alternatives(metrics)})(?![\w/-])")
 
 
-def _alternatives(words: Mapping[str, object] | tuple[str, ...]) -> str:
+def _alternatives(words: Iterable[str]) -> str:
     return "|".join(re.escape(word) for word in sorted(words, key=lambda word: (-len(word), word)))

@@ -1,21 +1,30 @@
-"""How a report writes times and numbers."""
+"""How a report writes times and numbers, in its language."""
 
 import math
 from datetime import UTC, datetime
 
 import numpy as np
 
-__all__ = ["clock", "figure", "percent", "span"]
+from brownout.reporting.messages import Language
+
+__all__ = ["clock", "figure", "iso", "percent", "span"]
 
 NOTHING = "–"
+WEEKDAYS = "一二三四五六日"
 
 
-def clock(time: str | np.datetime64 | None) -> str:
+def iso(time: str | np.datetime64) -> str:
+    """A time as ISO 8601 in UTC."""
+    return time if isinstance(time, str) else f"{time.astype('datetime64[s]')}Z"
+
+
+def clock(time: str | np.datetime64 | None, language: Language = "en") -> str:
     """A time for people: ``Tue 17 Mar 04:30``."""
     if time is None:
         return NOTHING
-    text = time if isinstance(time, str) else f"{time.astype('datetime64[s]')}Z"
-    moment = datetime.fromisoformat(text).astimezone(UTC)
+    moment = datetime.fromisoformat(iso(time)).astimezone(UTC)
+    if language == "zh":
+        return f"{moment.month}月{moment.day}日 周{WEEKDAYS[moment.weekday()]} {moment:%H:%M}"
     return f"{moment:%a} {moment.day} {moment:%b %H:%M}"
 
 
@@ -37,13 +46,14 @@ def percent(share: float | None) -> str:
     return "< 1 %" if share < 0.01 else "> 99 %" if share > 0.99 else f"{100 * share:.0f} %"
 
 
-def span(seconds: float) -> str:
+def span(seconds: float, language: Language = "en") -> str:
     """A duration for people: ``35 min``, ``4 h 30 min``, ``3 d 2 h``."""
+    day, hour, minute = ("天", "小时", "分钟") if language == "zh" else ("d", "h", "min")
     minutes = round(seconds / 60)
     if minutes < 60:
-        return f"{minutes} min"
+        return f"{minutes} {minute}"
     hours, minutes = divmod(minutes, 60)
     if hours < 48:
-        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+        return f"{hours} {hour} {minutes} {minute}" if minutes else f"{hours} {hour}"
     days, hours = divmod(hours, 24)
-    return f"{days} d {hours} h" if hours else f"{days} d"
+    return f"{days} {day} {hours} {hour}" if hours else f"{days} {day}"

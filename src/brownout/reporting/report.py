@@ -15,12 +15,17 @@ from brownout.domain.findings import Action, Diagnosis, Mover
 from brownout.domain.forecasts import Breach, Series
 from brownout.domain.night import Chart, ChartsBySeries, Night, Quality
 from brownout.domain.verdicts import Verdict
-from brownout.reporting.blanks import Blank
-from brownout.reporting.fleet_overview import Root
-from brownout.reporting.judgement import Judgement
-from brownout.reporting.summary import Summary
+from brownout.reporting.messages import Language
+from brownout.reporting.views.capacity import HostCapacity
+from brownout.reporting.views.changes import Changes
+from brownout.reporting.views.first_screen import FirstLine
+from brownout.reporting.views.fleet_overview import Root
+from brownout.reporting.views.judgement import Judgement
+from brownout.reporting.views.objectives import Objective
+from brownout.reporting.views.summary import Summary
 
 __all__ = [
+    "READABLE_VERSIONS",
     "SCHEMA_ID",
     "SCHEMA_VERSION",
     "ActionView",
@@ -34,8 +39,10 @@ __all__ = [
     "extended",
 ]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raised when a field changes its meaning or goes; a new field does not raise it."""
+READABLE_VERSIONS = (2, SCHEMA_VERSION)
+"""A night of version 2 lacks what came with 3, which has no bearing on what it found."""
 SCHEMA_ID = f"urn:brownout:report:{SCHEMA_VERSION}"
 
 T = TypeVar("T")
@@ -69,12 +76,15 @@ class BreachView(Breach):
 
     Attributes
     ----------
+    link
+        Anchor of the breach in the page.
     outlook
         exceeded: beyond the limit now; probable: at least an even chance within the horizon of the night; possible: a
         lower chance; later: in the weeks after.
     """
 
     outlook: Literal["exceeded", "probable", "possible", "later"]
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +108,12 @@ class ActionView(Action):
     ----------
     state
         What it is for: an open incident, a forecast breach, or an incident that is over.
-    blanks
-        Values that the operator fills into the commands, and how to find each.
+    link
+        Anchor of the action in the page.
     """
 
     state: Literal["open", "forecast", "over"]
-    blanks: tuple[Blank, ...] = ()
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,8 +193,18 @@ class Report(Night):
         Version of brownout.
     window
         What the report is about.
+    language
+        Language of the sentences: en or zh.
     summary
         The report in a few figures and sentences.
+    who
+        The first screen: who hurts now and who will, a line each.
+    changes
+        What changed since the last report; null where there was none.
+    objectives
+        What was promised about consoles, and what came.
+    capacity
+        How full each host is, the fullest first.
     fleet
         One line for each host or entity without a parent, worst first.
     breaches
@@ -203,7 +223,12 @@ class Report(Night):
     schema_version: int = SCHEMA_VERSION
     version: str
     window: Window
+    language: Language = "en"
     summary: Summary
+    who: tuple[FirstLine, ...]
+    changes: Changes | None = None
+    objectives: tuple[Objective, ...] = ()
+    capacity: tuple[HostCapacity, ...] = ()
     fleet: tuple[Root, ...]
     breaches: tuple[BreachView, ...]
     chronic: tuple[ChronicSeries, ...]

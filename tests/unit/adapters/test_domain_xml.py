@@ -166,3 +166,36 @@ def test_whatever_stands_in_the_xml_is_text_or_refused(data: st.DataObject) -> N
     assert name == name.strip() != ""
     assert set(labels) <= set(LABELS)
     assert all(isinstance(value, str) and value for value in labels.values())
+
+
+NOVA = """<domain type='kvm' id='7'>
+  <name>instance-0000001a</name>
+  <uuid>2f6d2a4c-6a0c-4b6b-9a54-6f0f8b9a1c11</uuid>
+  {title}
+  <metadata>
+    <nova:instance xmlns:nova="http://openstack.org/xmlns/libvirt/nova/1.1">
+      <nova:package version="25.2.1"/>
+      <nova:name>shop
+        front</nova:name>
+      <nova:creationTime>2026-03-02 10:00:00</nova:creationTime>
+      <nova:flavor name="m1.small"><nova:memory>2048</nova:memory><nova:vcpus>1</nova:vcpus></nova:flavor>
+      <nova:owner>
+        <nova:user uuid="9b1d">alice</nova:user>
+        <nova:project uuid="77aa">sales</nova:project>
+      </nova:owner>
+    </nova:instance>
+  </metadata>
+</domain>"""
+
+
+def test_what_an_owner_of_openstack_calls_a_guest_is_read() -> None:
+    """The form of nova/virt/libvirt/config.py, LibvirtConfigGuestMetaNovaInstance."""
+    name, labels = read_domain(NOVA.format(title=""))
+    assert name == "instance-0000001a"
+    assert labels["uuid"].startswith("2f6d2a4c")
+    assert {label: labels[label] for label in ("display_name", "project", "flavour")} == {
+        "display_name": "shop front", "project": "sales", "flavour": "m1.small",
+    }  # fmt: skip
+    titled = NOVA.format(title="<title>Shop</title>")
+    assert read_domain(titled)[1]["display_name"] == "shop front"
+    assert read_domain(titled.replace("openstack.org", "example.org"))[1]["display_name"] == "Shop"

@@ -1,12 +1,10 @@
 """What it costs that something is not measured."""
 
-import tomllib
-
 from brownout.diagnosis.knowledge.cause_coverage import losses
 from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.ingest.mapping import TelegrafMapping
 from brownout.ingest.raw import MeasurementSchema
-from brownout.operate.telemetry_coverage import lost_at, telegraf_conf, whole_cost
+from brownout.operate.telemetry_coverage import lost_at, whole_cost
 
 MAPPING = TelegrafMapping.load()
 KNOWLEDGE = Knowledge.load()
@@ -14,7 +12,7 @@ NAMED = sum(bool(cause.kind) for cause in KNOWLEDGE.causes.values())
 """Causes of entities of a kind: those that are known by roles alone need no input of Telegraf."""
 WHOLE = {
     name: MeasurementSchema(
-        tags=tuple({label for source in sources for label in source.labels}),
+        tags=tuple({tag for source in sources for tag in (*source.labels, *source.where)}),
         fields=tuple(field for source in MAPPING.sources for m, field in source.foreign if m == name)
         + tuple(field for source in sources for field in source.needs),
     )
@@ -62,30 +60,3 @@ def test_every_symptom_is_something_that_the_mapping_makes() -> None:
     made = {metric.name for metric in MAPPING.metrics} | {name for s in MAPPING.sources for name in s.labels}
     asked = {symptom.about for symptom in KNOWLEDGE.symptoms.values() if not symptom.role}
     assert asked <= made
-
-
-TELEGRAF = {source.input for source in MAPPING.sources if source.collector == "telegraf"}
-OWN = {"console probe", "brownout facts", "an agent in the guest"}
-
-
-def test_the_telegraf_conf_is_toml_with_every_input() -> None:
-    conf = tomllib.loads(telegraf_conf(MAPPING, lambda _need: True, "/opt/brownout/bin/brownout"))
-    assert set(conf["inputs"]) == TELEGRAF - OWN | {"exec", "execd"}
-    assert conf["inputs"]["exec"][0]["commands"] == ["/opt/brownout/bin/brownout facts"]
-    assert conf["inputs"]["execd"][0]["command"][0] == "/opt/brownout/bin/brownout"
-    assert conf["inputs"]["cpu"][0]["percpu"] is True
-    assert conf["inputs"]["nstat"][0]["dump_zeros"] is True
-    assert "mmap" in conf["inputs"]["procstat"][0]["properties"]
-    assert set(conf["outputs"]) == {"influxdb"}
-
-
-def test_what_a_host_lacks_is_commented_out_with_its_condition() -> None:
-    text = telegraf_conf(MAPPING, lambda _need: False, "/usr/bin/brownout")
-    conf = tomllib.loads(text)
-    ending = {"smart", "linux_cpu", "ras", "mdstat", "chrony", "bond", "conntrack", "kernel"}
-    assert set(conf["inputs"]) == (TELEGRAF - OWN | {"exec", "execd"}) - ending
-    assert "# This host lacks smartmontools: apt install smartmontools.\n# [[inputs.smart]]" in text
-    for version in ("v2", "v3"):
-        assert f"# [[outputs.influxdb_{version}]]" in text
-    bare = "\n".join(line.removeprefix("# ") for line in text.splitlines() if not line.startswith("# This"))
-    assert "[[inputs.smart]]" in bare

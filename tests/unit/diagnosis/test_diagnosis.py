@@ -13,6 +13,7 @@ from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.entities import Entity, Topology
 from brownout.domain.errors import KnowledgeError
 from brownout.domain.findings import UNKNOWN, Diagnosis, Episode, EvidenceState
+from brownout.domain.metrics import Catalogue
 from brownout.domain.truth import Incident
 from brownout.simulation import FleetSettings, simulate
 from brownout.simulation.fleet import Fleet
@@ -200,3 +201,20 @@ def test_episodes_belong_to_the_host_that_their_guest_was_on_when_they_began() -
     found = group_episodes([episode("h1", 20, 50), episode("v1/console", 30, 90), episode("v1", 75, 90)], topology)
     assert [[e.id for e in window.episodes] for window in found] == [["h120", "v1/console30"], ["v175"]]
     assert [window.entities for window in found] == [("h1", "v1", "v1/console"), ("h2", "v1", "v1/console")]
+
+
+def test_a_path_that_answers_nothing_is_told_from_one_that_loses_packets() -> None:
+    fleet = simulate(FLEET)
+    panel = fleet.panels["link"]
+    names = [metric.name for metric in panel.metrics]
+    values = np.concatenate([panel.values, np.zeros((*panel.values.shape[:2], 1), np.float32)], axis=2)
+    start, end = panel.end - np.timedelta64(90, "m"), panel.end
+    gone = slice(-45, None)
+    values[0, gone, :] = np.nan
+    values[0, gone, names.index("link_loss_pct")] = 100.0
+    values[0, gone, -1] = 100.0
+    silent = replace(panel, metrics=(*panel.metrics, Catalogue.load().metrics["link_unreachable_pct"]), values=values)
+    broken = replace(fleet, panels={**fleet.panels, "link": silent})
+    link = panel.entity_ids[0]
+    diagnosis = diagnose(broken, Incident(id="x", group="", start=start, end=end, entity=link, cause=""))
+    assert (diagnosis.top.id, diagnosis.top.entity) == ("NET-12", link)

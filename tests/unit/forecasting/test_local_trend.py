@@ -71,3 +71,15 @@ def test_no_value_and_gaps_do_no_harm() -> None:
     values = ramps(20, slope=1.0, noise=0.7)[:, :-HORIZON]
     values[:, 100:130] = np.nan
     assert runs_of(values, DAY).found.mean() > 0.97
+
+
+def test_a_quiet_day_that_ends_is_no_trend() -> None:
+    """Busy by day, but hardly today: less its median day the afternoon looks like a rise from a low."""
+    rng = np.random.default_rng(4)
+    hours = np.arange(10 * DAY) % DAY * 24 / DAY
+    busy = 40 * np.sin(np.pi * np.clip(hours - 6, 0, 14) / 14)
+    days = rng.uniform(0.9, 1.1, (20, 10))
+    days[:, -1] = 0.1
+    values = 8 + busy * days.repeat(DAY, axis=1) + rng.normal(0, 0.5, (20, 10 * DAY))
+    evening = values[:, : -DAY // 8].astype(np.float32)
+    assert runs_of(evening, DAY).found.mean() < 0.1

@@ -3,16 +3,26 @@
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from panels import waves
 from scipy.signal import lfilter
 from scipy.stats import norm
 
 from brownout.domain.exceedance import PathModel, corrected, crossing, exceedance
 from brownout.domain.forecasts import QUANTILES, Forecasts, Odds, Series
-from brownout.domain.panel import Float
+from brownout.domain.panel import Doubles, Float
 from brownout.forecasting.exceedance.breach_skill import CANDIDATES, learn_persistence, odds_of, with_brier
-from brownout.forecasting.exceedance.chance_correction import Chances, Events, learn_odds, missed
+from brownout.forecasting.exceedance.chance_correction import (
+    Chances,
+    Events,
+    learn_odds,
+    missed,
+    pool_share,
+    pooled,
+)
 from brownout.forecasting.selection.calibration import Calibration
 from brownout.forecasting.selection.held_out import HeldOut, origins_for
 from brownout.forecasting.selection.model_choice import choose
@@ -21,6 +31,8 @@ from brownout.numerics.losses import brier, reliability
 ROWS, STEPS = 120, 24
 PLAIN = Calibration(STEPS, {})
 RNG = np.random.default_rng(0)
+LIMITED = waves(entities=2, days=3)
+"""A history of the metric that never comes near its limit."""
 
 
 def made(middle: Float, spread: float, maker: str) -> Forecasts:
@@ -117,10 +129,10 @@ def test_windows_that_begin_beyond_the_limit_are_no_news_and_do_not_count() -> N
     zero = np.zeros((ROWS, STEPS), np.float32)
     table = held_out(zero, zero, noise())
     choice = choose([table], PLAIN)
-    found = with_brier(choice, [table], PLAIN, Chances({"cpu_pct": 0.0}))[0][1]
-    assert found.brier == pytest.approx(found.brier_base, abs=0.01)  # every window is alike
+    found = with_brier(choice, [(LIMITED, table)], [LIMITED], PLAIN, Chances({"cpu_pct": 0.0}))[0][1]
+    assert found.brier <= found.brier_base + 0.01  # every window is alike
     beyond = replace(table, now=np.full(ROWS, 3.0, np.float32))
-    assert np.isnan(with_brier(choice, [beyond], PLAIN, Chances())[0][1].brier)
+    assert np.isnan(with_brier(choice, [(LIMITED, beyond)], [LIMITED], PLAIN, Chances())[0][1].brier)
 
 
 def test_a_reliability_diagram_counts_as_a_loop_does() -> None:
@@ -207,11 +219,51 @@ def test_a_correction_that_makes_chances_worse_is_dropped() -> None:
     zero = np.zeros((ROWS, STEPS), np.float32)
     table = held_out(zero - 3, zero - 3, noise() - 3)  # never near the limit of 2
     choice = choose([table], PLAIN)
-    worse, harmless = Odds(miss_rate=0.4), Odds(slope=1.01)
-    for odds, kept in ((worse, {}), (harmless, {"cpu_pct": harmless})):
-        skills, chances = with_brier(choice, [table], PLAIN, Chances({"cpu_pct": 0.0}, {"cpu_pct": odds}))
-        assert chances.odds == kept
-        assert skills[1].brier < 0.01
+    worse = Chances({"cpu_pct": 0.0}, {"cpu_pct": Odds(miss_rate=0.4)})
+    skills, chances = with_brier(choice, [(LIMITED, table)], [LIMITED], PLAIN, worse)
+    assert chances.odds["cpu_pct"].miss_rate < 0.05
+    assert skills[1].brier < 0.01
+
+
+def told(likely: Doubles, happened: npt.NDArray[np.bool_], base: float = 0.1, weight: float = 1.0) -> Doubles:
+    """Chances as they are told, after a pool that was learned from the same windows."""
+    share = pool_share([Events(likely, happened, weight)], base)
+    return corrected(likely, [pooled(Odds(), share, base)])
+
+
+def test_what_shows_no_skill_is_told_as_the_base_rate() -> None:
+    likely = RNG.choice([0.01, 0.9], 400)
+    happened = RNG.uniform(size=400) < 0.1
+    assert told(likely, happened) == pytest.approx(0.1, abs=0.03)
+    quiet = np.full(400, 0.1)
+    assert told(quiet, happened) == pytest.approx(0.1)
+
+
+def test_what_is_right_is_told_as_it_is() -> None:
+    likely = RNG.choice([0.01, 0.95], 400)
+    assert told(likely, RNG.uniform(size=400) < likely) == pytest.approx(likely, abs=0.05)
+
+
+def test_few_right_windows_prove_little_and_overlapping_ones_are_few() -> None:
+    likely, came = np.full(1, 0.95), np.ones(1, bool)
+    assert told(likely, came)[0] == pytest.approx(0.1 + 0.85 * 0.85 * 0.9 / (0.85**2 + 0.1), abs=0.001)
+    assert told(np.full(20, 0.95), np.ones(20, bool), weight=0.001)[0] < 0.3
+
+
+@given(share=st.floats(0, 1), base=st.floats(0.001, 0.999), chance=st.floats(0.01, 0.99))
+def test_a_pool_of_odds_is_the_pool_of_their_chances(share: float, base: float, chance: float) -> None:
+    odds = Odds(0.1, 0.05, -0.2, 1.3)
+    alone, both = (corrected(np.array([chance]), [one]) for one in (odds, pooled(odds, share, base)))
+    assert both == pytest.approx(share * alone + (1 - share) * base)
+
+
+def test_a_metric_without_forecast_skill_says_so() -> None:
+    zero = np.zeros((ROWS, STEPS), np.float32)
+    table = held_out(zero + 2.5, zero + 2.5, noise() - 3)  # said to cross the limit of 2, which is never near
+    skills, chances = with_brier(choose([table], PLAIN), [(LIMITED, table)], [LIMITED], PLAIN, Chances())
+    assert "no forecast skill" in skills[1].note
+    assert skills[1].brier == pytest.approx(skills[1].brier_base, abs=1e-3)
+    assert corrected(np.array([1.0]), [chances.odds["cpu_pct"]])[0] < 0.1
 
 
 @pytest.mark.parametrize(("entities", "origins"), [(4, 24), (2500, 12), (60_000, 8)])

@@ -33,7 +33,7 @@ def test_without_its_optional_parts_a_forecaster_learns_none_of_them(tmp_path: P
     assert [rival.name for rival in bare.rivals] == ["seasonal-naive"]
     assert not any((bare.calibration_.factors, bare.chances_.persistence, bare.chances_.odds, bare.cold_.shares))
     assert bare.lstm_ is not None
-    assert bare.lstm_.settings == replace(TINY, augmented_share=0.0)
+    assert bare.lstm_.settings == TINY
     bare.save(tmp_path)
     assert SelectedForecaster.load(tmp_path).parts == bare.parts
 

@@ -2,42 +2,15 @@
 
 import numpy as np
 import pytest
-from memory_database import START, MemoryDatabase, raw
+from memory_database import START, raw
+from small_fleet import MINUTES, cpu, guests, kinds, read
 
 from brownout.domain.entities import Entity
 from brownout.domain.repairs import Repair
-from brownout.ingest.canonical import Canonical, Canonicaliser
 from brownout.ingest.entity_registry import Sighting
 from brownout.ingest.identity import Identity, overlap_ms
-from brownout.ingest.mapping import Names, TelegrafMapping
+from brownout.ingest.mapping import Names
 from brownout.ingest.raw import Raw
-
-MINUTES = list(range(180))
-
-
-def read(hours: int = 3, known: tuple[Entity, ...] = (), names: Names | None = None, **tables: Raw) -> Canonical:
-    database = MemoryDatabase(**tables)
-    reader = Canonicaliser(database, TelegrafMapping.load(), 60, names or Names())  # type: ignore[arg-type]
-    return reader.read(START, START + np.timedelta64(hours, "h"), database.schemas(), known)
-
-
-def kinds(found: Canonical) -> set[tuple[str, str, str]]:
-    return {(entity.kind, entity.id, entity.parent) for entity in found.entities}
-
-
-def cpu(*hosts: str, minutes: list[int] = MINUTES) -> Raw:
-    number = len(hosts) * len(minutes)
-    tags = [{"host": host, "cpu": "cpu-total"} if host else {"cpu": "cpu-total"} for host in hosts]
-    return raw(tags, minutes, usage_idle=[60.0] * number, usage_iowait=[0.0] * number)
-
-
-def guests(*placed: tuple[str, str], minutes: list[int] = MINUTES) -> dict[str, Raw]:
-    tags = [{"host": host, "domain_name": name} for host, name in placed]
-    number = len(tags) * len(minutes)
-    return {
-        "libvirt_state": raw(tags, minutes, state=[1.0] * number),
-        "libvirt_balloon": raw(tags, minutes, current=[1.0] * number, maximum=[2.0] * number),
-    }
 
 
 def test_an_agent_inside_a_guest_makes_no_host_of_it() -> None:
@@ -142,3 +115,37 @@ def test_the_history_says_who_was_told_apart() -> None:
     known = [Entity(id="kvm1/web01", kind="vm", parent="kvm1"), Entity(id="db01", kind="vm", parent="kvm2")]
     found = Identity.recalled(known)
     assert (found.apart, found.hypervisors) == ({"web01"}, {"kvm1", "kvm2"})
+
+
+def net(*names: str) -> Raw:
+    tags = [{"host": "kvm1", "interface": name} for name in names]
+    growing = [float(minute) for minute in MINUTES] * len(names)
+    return raw(tags, MINUTES, bytes_recv=growing, bytes_sent=growing)
+
+
+def own(measurement: str, tag: str, **known: int) -> dict[str, Raw]:
+    tags = [{"host": "kvm1", tag: name.replace("_", "-"), "type": "any"} for name in known]
+    return {measurement: raw(tags, MINUTES, own=[float(value) for value in known.values() for _ in MINUTES])}
+
+
+def test_the_kernel_says_which_interfaces_are_the_hosts_own_and_names_only_where_it_does_not() -> None:
+    facts = own("interface_config", "interface", tap_uplink=1, guest7=0, eno1=1)
+    found = read(net=net("eno1", "tap-uplink", "guest7", "tap9", "eno2"), **facts)
+    kept = {entity for kind, entity, _ in kinds(found) if kind == "interface"}
+    assert kept == {"kvm1/eno1", "kvm1/tap-uplink", "kvm1/eno2"}
+    assert found.repairs.counts == {(Repair.NOT_OWN, "net"): 2 * len(MINUTES)}
+
+
+def test_disks_that_can_be_taken_out_are_told_by_the_kernel() -> None:
+    tags = [{"host": "kvm1", "name": name} for name in ("sda", "sdb", "sr0")]
+    busy = raw(tags, MINUTES, io_util=[10.0] * 3 * len(MINUTES))
+    found = read(diskio=busy, **own("disk_config", "name", sda=1, sdb=0))
+    assert {entity for kind, entity, _ in kinds(found) if kind == "disk"} == {"kvm1/sda"}
+    assert found.repairs.counts[Repair.NOT_OWN, "diskio"] == 2 * len(MINUTES)
+
+
+def test_a_site_may_say_which_hosts_are_hosts() -> None:
+    machines = cpu("kvm1", "db01.example.org")
+    assert ("host", "db01.example.org", "") not in kinds(read(cpu=machines, **guests(("kvm1", "db01"))))
+    said = Names(hosts=("kvm*", "*.example.org"))
+    assert ("host", "db01.example.org", "") in kinds(read(cpu=machines, names=said, **guests(("kvm1", "db01"))))

@@ -10,6 +10,7 @@ from brownout.adapters.hypervisor.domain_xml import LABELS
 from brownout.domain.entities import Entity
 from brownout.domain.errors import KnowledgeError
 from brownout.domain.metrics import Catalogue
+from brownout.domain.repairs import Repair
 from brownout.ingest.canonical import Canonicaliser
 from brownout.ingest.entity_registry import merged
 from brownout.ingest.mapping import Names, TelegrafMapping
@@ -286,3 +287,14 @@ def test_a_guest_that_migrates_is_one_series_on_one_host_at_a_time() -> None:
     (own,) = [entity for entity in found.entities if entity.kind == "vm"]
     assert (own.parent, own.former) == ("k2", ((START + np.timedelta64(21, "m"), "k1"),))
     assert own.labels["host"] == "k2"
+
+
+def test_values_that_are_held_are_counted_by_their_source() -> None:
+    minutes = list(range(0, 60, 5))
+    full = raw([{"host": "kvm1", "path": "/", "fstype": "xfs"}], minutes, used_percent=[50.0] * len(minutes))
+    database = MemoryDatabase(disk=full)
+    reader = Canonicaliser(database, TelegrafMapping.load(), 60)  # type: ignore[arg-type]
+    found = reader.read(START, START + np.timedelta64(1, "h"), database.schemas())
+    assert found.repairs.counts == {(Repair.HELD, "disk"): 60 - len(minutes)}
+    (table,) = found.tables
+    assert table.num_rows == 60

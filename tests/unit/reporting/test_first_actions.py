@@ -1,15 +1,10 @@
 """Do first: what is open, then what is ahead; nothing for what is over but prevention; blanks are explained."""
 
-import re
-import tomllib
 from dataclasses import replace
-from importlib.resources import files
 
 from nights import night
 
-from brownout.domain.definitions import definitions_folder
-from brownout.domain.entities import Entity, Topology
-from brownout.domain.findings import Action, Diagnosis
+from brownout.domain.findings import Action, Diagnosis, Find
 from brownout.domain.night import Night
 from brownout.reporting import render_html, render_markdown, report_of
 
@@ -69,30 +64,20 @@ def test_of_breaches_what_is_exceeded_comes_before_what_is_probable() -> None:
     assert [a.title for a in report_of(beyond).first] == ["Free the host", "Restart the process that leaks"]
 
 
-def test_a_blank_says_what_it_is_how_to_find_it_and_what_fits_here() -> None:
+def test_a_value_to_find_stands_before_the_command_that_needs_it() -> None:
     made = night()
-    more = [
-        Entity(id="vm2", kind="vm", parent="kvm1"),
-        Entity(id="kvm3", kind="host"),
-        Entity(id="vm3", kind="vm", parent="kvm3"),
-    ]
-    report = report_of(replace(made, topology=Topology.of([*made.topology, *more])))
-    guest, target = report.first[0].blanks
-    assert (guest.name, guest.candidates) == ("GUEST", ("vm1", "vm2"))
-    assert (target.name, target.candidates) == ("TARGET", ("kvm3",)), "not itself, and not the silent kvm2"
-    text = render_markdown(report)
-    assert "`GUEST` is the guest to act on: virsh list on the host shows its guests" in text
-    assert "; here vm1, vm2." in text
-    within = replace(made.actions[1], command="virsh migrate GUEST qemu+ssh://TARGET/system")
-    assert [b.name for b in report_of(replace(made, actions=(within,))).first[0].blanks] == ["GUEST", "TARGET"]
-    assert "Here: kvm3" in render_html(report)
+    find = Find(name="unit", meaning="the service with the most memory", command='unit=$(ssh vm ps); echo "$unit"')
+    restart = replace(made.actions[0], command='ssh vm systemctl restart "$unit"', finds=(find,))
+    report = report_of(replace(made, actions=(restart,)))
+    page, text = render_html(report), render_markdown(report)
+    assert "the service with the most memory" in page
+    assert page.index("unit=$(ssh vm ps)") < page.index("systemctl restart")
+    assert text.index("unit=$(ssh vm ps)") < text.index("systemctl restart")
 
 
-def test_every_blank_of_the_remedies_is_explained() -> None:
-    with (definitions_folder() / "knowledge" / "remedies.toml").open("rb") as file:
-        remedies = tomllib.load(file)["remedies"].values()
-    texts = [remedy[key] for remedy in remedies for key in ("command", "confirm", "rollback")]
-    words = {word for text in texts for word in re.findall(r"(?<![\w-])[A-Z][A-Z_]+(?!\w)", text)}
-    no_blanks = {"ALL", "CPU", "DEV", "I", "LLC", "MTU", "NIC", "NUMA", "QEMU", "SPICE", "XML", "FF", "RR"}
-    blanks = tomllib.loads(files("brownout.reporting").joinpath("assets", "blanks.toml").read_text())
-    assert words - set(blanks) - no_blanks == set()
+def test_what_no_command_does_is_said_in_words() -> None:
+    made = night()
+    by_hand = replace(made.actions[1], command="", rollback="", by_hand="clean or replace the fan")
+    report = report_of(replace(made, actions=(by_hand,)))
+    assert "clean or replace the fan" in render_html(report)
+    assert "clean or replace the fan" in render_markdown(report)

@@ -15,7 +15,10 @@ LABELS = (
     "disk_discard", "disk_format", "backing_depth", "iothreads", "io_cap", "nic_model", "nic_queues", "vhost",
     "hugepages", "memory_source", "numatune_mode", "vcpus_pinned", "emulator_pinned", "vcpu_quota", "emulator_quota",
     "hyperv_on", "os", "input_tablet_bus", "usb_controller", "balloon_period", "uuid",
+    "display_name", "project", "flavour",
 )  # fmt: skip
+NOVA = "http://openstack.org/xmlns/libvirt/nova/"
+"""Begins the namespace of what OpenStack's nova writes about an instance; a version follows."""
 DEFAULT_CACHE = "writeback"
 """What QEMU does where the XML says nothing."""
 DEFAULT_COMPRESSION = "auto_glz"
@@ -34,7 +37,7 @@ def read_domain(xml: str) -> tuple[str, dict[str, str]]:
     Raises DataError for what is no domain XML.
     """
     root = parse_domain(xml)
-    labels = _machine(root) | _cpus_and_memory(root) | _devices(root) | _disk(root) | _display(root)
+    labels = _machine(root) | _owned(root) | _cpus_and_memory(root) | _devices(root) | _disk(root) | _display(root)
     return root.findtext("name", "").strip(), {label: labels[label] for label in LABELS if labels.get(label)}
 
 
@@ -70,6 +73,19 @@ def _machine(root: Element) -> dict[str, str]:
         "hyperv_on": "false" if root.find("features/hyperv") is None else "true",
         "os": "windows" if "microsoft" in systems else "linux" if systems else "",
     }
+
+
+def _owned(root: Element) -> dict[str, str]:
+    """What the owner calls the guest, from OpenStack's metadata or libvirt's title."""
+    parts = {
+        element.tag.rpartition("}")[2]: element
+        for element in root.findall("metadata/*//*")
+        if element.tag.startswith(f"{{{NOVA}")
+    }
+    found = {tag: " ".join((parts[tag].text or "").split()) for tag in ("name", "project") if tag in parts}
+    flavour = parts["flavor"].get("name", "") if "flavor" in parts else ""
+    title = " ".join(root.findtext("title", "").split())
+    return {"display_name": found.get("name") or title, "project": found.get("project", ""), "flavour": flavour}
 
 
 def _cpus_and_memory(root: Element) -> dict[str, str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from brownout.adapters.hypervisor.interfaces import interfaces
 from brownout.adapters.hypervisor.kernel import Kernel, Thread
 from brownout.adapters.hypervisor.virsh import Guest, Virsh
 from brownout.domain.errors import BrownoutError
@@ -17,6 +18,8 @@ from brownout.ingest.mapping import LABELLED
 
 __all__ = ["guest_facts", "host_facts"]
 
+OWN = "own"
+"""Field of what is the host's own (1), or a guest's, an overlay's, removable or read-only (0)."""
 MOST_VCPUS_A_CORE = 16
 LOG_TAIL = 65_536
 """Bytes of a guest's log in which the verdict on its link is looked for."""
@@ -55,7 +58,7 @@ def guest_facts(
 
 
 def host_facts(kernel: Kernel, tags: Tags, announcement: Path) -> Iterator[str]:
-    """Lines of ``host_state``, ``disk_config``, ``rt_thread`` and ``qemu_thread``.
+    """Lines of ``host_state``, ``disk_config``, ``interface_config``, ``rt_thread`` and ``qemu_thread``.
 
     Maintenance is announced by a file that is there.
     """
@@ -63,6 +66,12 @@ def host_facts(kernel: Kernel, tags: Tags, announcement: Path) -> Iterator[str]:
     yield from _line("host_state", tags, state)
     for name, (scheduler, medium) in kernel.disks().items():
         yield from _line("disk_config", {**tags, "name": name, "scheduler": scheduler, "medium": medium}, {LABELLED: 1})
+    for name, holds_data in kernel.block_devices().items():
+        yield from _line("disk_config", {**tags, "name": name}, {OWN: int(holds_data)})
+    for name, interface in interfaces(kernel.root).items():
+        if interface.own is not None:
+            named = {**tags, "interface": name, "type": interface.kind}
+            yield from _line("interface_config", named, {OWN: int(interface.own)})
     for thread in kernel.real_time():
         yield from _line("rt_thread", {**tags, "thread": thread.name}, _seconds(thread))
     for thread in kernel.displays():

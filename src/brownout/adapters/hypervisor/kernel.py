@@ -89,6 +89,10 @@ class Kernel:
             if not NO_DISK.match(path.name)
         }
 
+    def block_devices(self) -> Mapping[str, bool]:
+        """Block devices by name, and whether each holds data of the host that can be written and stays in it."""
+        return {path.name: _holds_data(path) for path in sorted(self.root.glob("sys/block/*"))}
+
     def _siblings(self, pattern: str) -> set[str]:
         return {_text(cpu / "topology/thread_siblings_list") for cpu in self.root.glob(pattern)} - {""}
 
@@ -124,6 +128,11 @@ def _scheduler(text: str) -> str:
     """The one in brackets of ``[mq-deadline] kyber none``."""
     chosen = re.search(r"\[(.+?)\]", text)
     return chosen[1] if chosen else text
+
+
+def _holds_data(disk: Path) -> bool:
+    unreal = disk.name.startswith(("loop", "ram", "zram")) or (disk / "loop").exists()
+    return not unreal and "1" not in (_text(disk / "removable"), _text(disk / "ro")) and _text(disk / "size") != "0"
 
 
 def _medium(disk: Path) -> str:

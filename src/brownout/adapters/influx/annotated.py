@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from brownout.adapters.influx.rows import Gathered, Limit, converted, pieces_of, plausible, row_blocks
+from brownout.adapters.influx.rows import Gathered, Limit, converted, pieces_of, plausible, row_blocks, whole_numbers
 from brownout.adapters.influx.series_assembly import Runs
 from brownout.ingest.raw import Raw
 
@@ -25,6 +25,7 @@ __all__ = ["FluxError", "Table", "parse_annotated", "parse_strings", "tables_of"
 OWN = frozenset({"", "result", "table", "_time", "_value", "_field", "_start", "_stop", "_measurement"})
 """Columns that are not tags."""
 NUMBERS = frozenset({"double", "long", "unsignedLong"})
+WHOLE = {"long": pa.int64(), "unsignedLong": pa.uint64()}
 MARK = b"#datatype"
 NEW_LINE = 10
 ANNOTATIONS = 3
@@ -65,6 +66,11 @@ class Table:
         return self.types[self.names.index("_value")] in NUMBERS
 
     @cached_property
+    def number(self) -> pa.DataType:
+        """The type of the values."""
+        return WHOLE.get(self.types[self.names.index("_value")], pa.float64())
+
+    @cached_property
     def keyed(self) -> bool:
         """Whether the number of the table tells all tags."""
         group = dict(zip(self.unique, self.grouped, strict=True))
@@ -81,6 +87,7 @@ class Reader:
     values: Gathered = field(init=False)
     runs: Runs = field(init=False)
     texts: set[str] = field(default_factory=set)
+    low: list[tuple[int, npt.NDArray[np.float64]]] = field(default_factory=list)
     _codes: dict[tuple[tuple[str, str], ...], int] = field(default_factory=dict)
     _last: tuple[Table, int] | None = None
 
@@ -94,7 +101,7 @@ class Reader:
             self._note(table, block)
             return
         keyed = table.keyed and b'"' not in block
-        kinds: dict[str, pa.DataType] = {"_time": pa.timestamp("ns", "UTC"), "_value": pa.float64()}
+        kinds: dict[str, pa.DataType] = {"_time": pa.timestamp("ns", "UTC"), "_value": table.number}
         kinds |= {"table": pa.int64()} if keyed else dict.fromkeys(table.texts, CODED)
         if keyed and self._goes_on(table, block):
             del kinds["table"]
@@ -123,10 +130,18 @@ class Reader:
         times, values = batch.column("_time"), batch.column("_value")
         if times.null_count:
             raise ValueError("the answer is malformed: a row has no time")
+        start = len(self.times)
         moments = self.times.room(batch.num_rows)
         np.floor_divide(times.cast(pa.int64()).to_numpy(), 1_000_000, out=moments)
         plausible(moments)
-        self.values.room(batch.num_rows)[:] = values.to_numpy(zero_copy_only=False)  # null becomes NaN
+        room = self.values.room(batch.num_rows)
+        if not pa.types.is_integer(values.type):
+            room[:] = values.to_numpy(zero_copy_only=False)  # null becomes NaN
+            return
+        room[:], low = whole_numbers(values)
+        if low is not None:
+            self.limit.take(low.nbytes)
+            self.low.append((start, low))
 
     def _by_table(self, table: Table, block: bytes, numbers: npt.NDArray[np.int64], start: int) -> None:
         """Runs where the number of the table changes; the tags stand in the first row of each."""
@@ -172,7 +187,11 @@ class Reader:
     def raw(self) -> Raw:
         """All rows, one for each series and time."""
         tags = tuple(dict(key) for key in self._codes)
-        return self.runs.raw(tags, self.times.array(), self.values.array())
+        values = self.values.array()
+        low = np.zeros(len(values) if self.low else 0)
+        for start, part in self.low:
+            low[start : start + len(part)] = part
+        return self.runs.raw(tags, self.times.array(), values, low if self.low else None)
 
 
 def parse_annotated(

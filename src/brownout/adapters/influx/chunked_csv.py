@@ -6,13 +6,23 @@ by ``SHOW DATABASES``, whose block is there only if the query before it succeede
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import IO
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-from brownout.adapters.influx.rows import Gathered, Limit, converted, count, pieces_of, plausible, row_blocks
+from brownout.adapters.influx.rows import (
+    Gathered,
+    Limit,
+    converted,
+    count,
+    pieces_of,
+    plausible,
+    row_blocks,
+    whole_numbers,
+)
 from brownout.adapters.influx.series_assembly import in_order
 from brownout.ingest.raw import Raw
 
@@ -39,12 +49,14 @@ class BrokenOffError(ValueError):
 class Reader:
     """Rows so far."""
 
-    def __init__(self, fields: tuple[str, ...], limit: Limit) -> None:
+    def __init__(self, fields: tuple[str, ...], limit: Limit, whole: Mapping[str, pa.DataType]) -> None:
         self._fields, self._limit = fields, limit
         self._names = [f"f{place}" for place in range(len(fields))]
         self._columns = ["name", "tags", "time", *self._names]
         text = pa.dictionary(pa.int32(), pa.binary())
         self._kinds = {"tags": text, "time": pa.int64()} | dict.fromkeys(self._names, pa.float64())
+        self._whole = {f"f{place}": whole[name] for place, name in enumerate(fields) if name in whole}
+        self._low: list[tuple[int, int, npt.NDArray[np.float64]]] = []
         self._codes: dict[bytes, int] = {}
         self._series = Gathered(np.int64, limit)
         self._times = Gathered(np.int64, limit)
@@ -62,7 +74,7 @@ class Reader:
 
     def take(self, block: bytes) -> None:
         """Rows of a block."""
-        batch = converted(block, self._columns, self._kinds)
+        batch = self._converted(block)
         if batch is None:
             return
         tags, times = batch.column("tags"), batch.column("time")
@@ -76,21 +88,48 @@ class Reader:
         moments[:] = times.to_numpy()
         plausible(moments)
         values = self._values.room(batch.num_rows)
+        start = len(self._values) - batch.num_rows
         for place, name in enumerate(self._names):
-            values[:, place] = batch.column(name).to_numpy(zero_copy_only=False)  # null becomes NaN
+            if name not in self._whole:
+                values[:, place] = batch.column(name).to_numpy(zero_copy_only=False)  # null becomes NaN
+                continue
+            values[:, place], low = whole_numbers(batch.column(name))
+            if low is not None:
+                self._limit.take(low.nbytes)
+                self._low.append((start, place, low))
+
+    def _converted(self, block: bytes) -> pa.RecordBatch | None:
+        """Typed columns; where a field is no longer of the type that was listed, all as floats."""
+        if self._whole:
+            try:
+                return converted(block, self._columns, self._kinds | self._whole)
+            except ValueError:
+                self._whole = {}
+        return converted(block, self._columns, self._kinds)
 
     def raw(self) -> Raw:
         """All rows."""
         tags = tuple(tags_of(text.decode(errors="backslashreplace")) for text in self._codes)
-        return in_order(self._fields, tags, self._series.array(), self._times.array(), self._values.array())
+        values = self._values.array()
+        low = np.zeros(values.shape if self._low else 0)
+        for start, place, part in self._low:
+            low[start : start + len(part), place] = part
+        series, times = self._series.array(), self._times.array()
+        return in_order(self._fields, tags, series, times, values, low=low if self._low else None)
 
 
-def parse_answer(answer: IO[bytes] | Iterable[bytes], fields: tuple[str, ...], *, limit: int | None = None) -> Raw:
-    """Samples in a CSV answer.
+def parse_answer(
+    answer: IO[bytes] | Iterable[bytes],
+    fields: tuple[str, ...],
+    *,
+    limit: int | None = None,
+    whole: Mapping[str, pa.DataType] | None = None,
+) -> Raw:
+    """Samples in a CSV answer; ``whole`` are the types of fields that are whole numbers.
 
     Raises ValueError where it was broken off or is malformed, TooLargeError beyond the limit (bytes of memory).
     """
-    reader = Reader(fields, Limit(limit))
+    reader = Reader(fields, Limit(limit), whole or {})
     blocks = _without_empty_lines(row_blocks(pieces_of(answer)))
     first = next(blocks, b"")
     block = first

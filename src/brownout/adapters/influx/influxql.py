@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from brownout.adapters.influx.chunked_csv import BrokenOffError, parse_answer
 from brownout.adapters.influx.credentials import Credentials
@@ -19,6 +20,7 @@ from brownout.numerics.slots import epoch_ms
 __all__ = ["NUMERIC", "InfluxQlDatabase", "query_text", "quoted"]
 
 NUMERIC = frozenset({"float", "integer", "unsigned"})
+WHOLE = {"integer": pa.int64(), "unsigned": pa.uint64()}
 NOT_FOUND = 404
 Kinds = Mapping[str, Mapping[str, frozenset[str]]]
 
@@ -102,6 +104,12 @@ class InfluxQlDatabase:
         kinds = self.kinds.get(measurement, {})
         return [quoted(name) + ("" if kinds.get(name, NUMERIC) <= NUMERIC else "::float") for name in fields]
 
+    def _whole(self, request: Request) -> dict[str, pa.DataType]:
+        """Types of the fields that are whole numbers wherever they stand; means are none."""
+        kinds = self.kinds.get(request.measurement, {}) if request.every_s is None else {}
+        types = {name: WHOLE.get(next(iter(kinds[name]))) for name in request.fields if len(kinds.get(name, ())) == 1}
+        return {name: found for name, found in types.items() if found is not None}
+
     def _read(self, request: Request, deadline: Deadline) -> Raw:
         columns = self._columns(request.measurement, request.fields)
         query, parameters = query_text(request, self._policy, columns)
@@ -110,9 +118,11 @@ class InfluxQlDatabase:
         ask = Ask.form(
             "/query", form | {"chunked": "true", "chunk_size": "20000"}, doing=doing, accept="application/csv"
         )
-        limit = self._server.connection.limit
+        limit, whole = self._server.connection.limit, self._whole(request)
         try:
-            return self._server.stream(ask, lambda pieces: parse_answer(pieces, request.fields, limit=limit), deadline)
+            return self._server.stream(
+                ask, lambda pieces: parse_answer(pieces, request.fields, limit=limit, whole=whole), deadline
+            )
         except BrokenOffError as error:
             said, empty = str(error), error.empty
         except ValueError as error:

@@ -6,16 +6,19 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from brownout.adapters.influx.http import TooLargeError
 
-__all__ = ["Gathered", "Limit", "converted", "count", "pieces_of", "plausible", "row_blocks"]
+__all__ = ["Gathered", "Limit", "converted", "count", "pieces_of", "plausible", "row_blocks", "whole_numbers"]
 
 BLOCK = 2 << 20
 """Bytes that are converted at a time."""
 LONGEST_ROW = 1 << 20
 YEAR_2248_MS = 1 << 43
+EXACT = float(1 << 53)
+"""Whole numbers up to this are floats without loss."""
 
 
 def pieces_of(answer: IO[bytes] | Iterable[bytes]) -> Iterator[bytes]:
@@ -88,6 +91,16 @@ def converted(block: bytes, names: list[str], kinds: Mapping[str, pa.DataType]) 
     else:
         return table.combine_chunks().to_batches()[0] if table.num_rows else None
     raise ValueError(f"the answer is malformed: {said}")
+
+
+def whole_numbers(column: pa.Array) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64] | None]:
+    """A column of whole numbers as floats, null as NaN, and what the floats lack; None where they lack nothing."""
+    values = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    if not len(values) or not (np.fmax.reduce(values) > EXACT or np.fmin.reduce(values) < -EXACT):
+        return values, None
+    exact = pc.fill_null(column, 0).to_numpy()
+    high, rest = exact >> 32, exact & 0xFFFFFFFF
+    return values, np.nan_to_num(high.astype(np.float64) * 2.0**32 - values) + rest.astype(np.float64)
 
 
 def plausible(times: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

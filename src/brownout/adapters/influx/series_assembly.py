@@ -1,6 +1,7 @@
 """From columns of an answer to raw telemetry: series from tags, one row for each series and time."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -57,22 +58,35 @@ def _codes(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.int32], pa.Array]:
     return indices.to_numpy(), array.dictionary
 
 
-def from_wide(times: Integers, tags: Mapping[str, pa.ChunkedArray], fields: Mapping[str, Doubles]) -> Raw:
-    """One column a field."""
+def from_wide(
+    times: Integers,
+    tags: Mapping[str, pa.ChunkedArray],
+    fields: Mapping[str, Doubles],
+    low: Mapping[str, Doubles] | None = None,
+) -> Raw:
+    """One column a field; ``low`` is what whole numbers have beyond it, by field that has anything."""
     series, named = series_of(tags) if tags else (np.zeros(len(times), np.int64), ({},) if len(times) else ())
     values = np.column_stack(list(fields.values())) if fields else np.empty((len(times), 0))
-    return in_order(tuple(fields), named, series, times, values)
+    rest = np.column_stack([low.get(name, np.zeros(len(times))) for name in fields]) if low else None
+    return in_order(tuple(fields), named, series, times, values, low=rest)
 
 
-def in_order(
-    fields: tuple[str, ...], tags: Sequence[Mapping[str, str]], series: Integers, times: Integers, values: Doubles
+def in_order(  # noqa: PLR0913 - the columns of raw telemetry
+    fields: tuple[str, ...],
+    tags: Sequence[Mapping[str, str]],
+    series: Integers,
+    times: Integers,
+    values: Doubles,
+    *,
+    low: Doubles | None = None,
 ) -> Raw:
     """Samples with one row for each series and time, sorted where the server did not."""
     ordered = (series[1:] > series[:-1]) | ((series[1:] == series[:-1]) & (times[1:] >= times[:-1]))
     if not ordered.all():
         order = np.lexsort((times, series))
         times, series, values = times[order], series[order], values[order]
-    return Raw(fields, tuple(tags), series, times, values)
+        low = None if low is None else low[order]
+    return Raw(fields, tuple(tags), series, times, values, low)
 
 
 class Runs:
@@ -95,8 +109,15 @@ class Runs:
         self._codes.append(code)
         self._columns.append(self._places.get(name, -1))
 
-    def raw(self, tags: tuple[Mapping[str, str], ...], times: Integers, values: Doubles) -> Raw:
+    def raw(
+        self, tags: tuple[Mapping[str, str], ...], times: Integers, values: Doubles, low: Doubles | None = None
+    ) -> Raw:
         """One row for each series and time."""
+        found = self._table(tags, times, values)
+        rest = None if low is None else np.nan_to_num(self._table(tags, times, low).values)
+        return replace(found, low=rest)
+
+    def _table(self, tags: tuple[Mapping[str, str], ...], times: Integers, values: Doubles) -> Raw:
         if self.rows > LONG_RUN * len(self._starts):
             return self._run_by_run(tags, times, values)
         return self._row_by_row(tags, times, values)

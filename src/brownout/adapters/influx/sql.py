@@ -11,11 +11,12 @@ import pyarrow.parquet as pq
 from brownout.adapters.influx.credentials import Credentials
 from brownout.adapters.influx.delivery import deliver
 from brownout.adapters.influx.http import Ask, Connection, HttpServer, TooLargeError
-from brownout.adapters.influx.rows import plausible
+from brownout.adapters.influx.rows import plausible, whole_numbers
 from brownout.adapters.influx.series_assembly import from_wide
 from brownout.adapters.influx.time_parts import PartReader
 from brownout.adapters.influx.transport import Deadline
 from brownout.ingest.raw import MeasurementSchema, Raw, Request
+from brownout.numerics.arrays import Doubles
 
 __all__ = ["SqlDatabase", "columns_of", "parse_parquet", "query_text", "quoted"]
 
@@ -199,10 +200,16 @@ def parse_parquet(table: pa.Table, tags: tuple[str, ...], fields: tuple[str, ...
         raise ValueError("a row has no time")
     text = pa.dictionary(pa.int32(), pa.string())
     named = {tag: table[tag].cast(pa.string()).cast(text) for tag in tags}
-    values = {
-        name: pc.fill_null(table[name].cast(pa.float64(), safe=False), float("nan")).to_numpy() for name in fields
-    }
-    return from_wide(plausible(times.to_numpy()), named, values)
+    split = {name: _numbers(table[name]) for name in fields}
+    low = {name: rest for name, (_, rest) in split.items() if rest is not None}
+    return from_wide(plausible(times.to_numpy()), named, {name: values for name, (values, _) in split.items()}, low)
+
+
+def _numbers(column: pa.ChunkedArray) -> tuple[Doubles, Doubles | None]:
+    if pa.types.is_integer(column.type):
+        array = column.combine_chunks()
+        return whole_numbers(array.chunk(0) if isinstance(array, pa.ChunkedArray) else array)
+    return pc.fill_null(column.cast(pa.float64(), safe=False), float("nan")).to_numpy(), None
 
 
 def _is_number(kind: pa.DataType) -> bool:

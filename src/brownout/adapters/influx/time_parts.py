@@ -81,6 +81,9 @@ def joined(fields: tuple[str, ...], parts: Sequence[Raw]) -> Raw:
         np.concatenate(series),
         np.concatenate([part.times for part in parts]),
         np.concatenate([part.values for part in parts]),
+        low=None
+        if all(part.low is None for part in parts)
+        else np.concatenate([np.zeros(part.values.shape) if part.low is None else part.low for part in parts]),
     )
 
 

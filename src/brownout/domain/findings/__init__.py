@@ -11,7 +11,7 @@ from brownout.domain.findings.anomalies import (
     SuppressionReason,
 )
 from brownout.domain.findings.incident_causes import UNKNOWN, Cause, Diagnosis, Evidence, EvidenceRole, EvidenceState
-from brownout.domain.findings.planned_actions import Action, Effect, Risk
+from brownout.domain.findings.planned_actions import Action, Effect, Find, Risk
 
 __all__ = [
     "UNKNOWN",
@@ -25,6 +25,7 @@ __all__ = [
     "Evidence",
     "EvidenceRole",
     "EvidenceState",
+    "Find",
     "Mover",
     "Notice",
     "Risk",

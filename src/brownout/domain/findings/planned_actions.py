@@ -5,13 +5,15 @@ from enum import StrEnum
 
 from brownout.domain.encoding import Number
 
-__all__ = ["Action", "Effect", "Risk"]
+__all__ = ["Action", "Effect", "Find", "Risk"]
 
 
 class Risk(StrEnum):
     """What an action can break."""
 
+    NONE = "changes nothing by itself"
     LIVE = "live and reversible"
+    INTERRUPTS = "interrupts a service, a session or the network for a moment"
     RESTART = "needs a cold restart of the guest"
     MAINTENANCE = "maintenance window or data risk"
 
@@ -42,6 +44,25 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Find:
+    """A value that a command needs and that is not known: a shell variable, and the command that fills it.
+
+    Attributes
+    ----------
+    name
+        Name of the variable.
+    meaning
+        What it is.
+    command
+        Sets the variable and shows it; run it first, in the same shell.
+    """
+
+    name: str
+    meaning: str
+    command: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
     """Something an operator can do about a diagnosis or a forecast breach.
 
@@ -56,7 +77,7 @@ class Action:
     title
         What to do, for people.
     command
-        The command that does it; words in capitals are to be filled in.
+        The command that does it; empty where none does.
     confirm
         The command that shows whether the cause is what was said, to be run first.
     verify
@@ -64,7 +85,7 @@ class Action:
     risk
         What it can break.
     rollback
-        How to undo it.
+        The command that undoes it; empty where none does.
     effect
         What it changes in console latency; None where that is not known.
     reason
@@ -73,6 +94,14 @@ class Action:
         The same for people, with its unit.
     prevention
         Whether it keeps a fault from coming back: then it is still worth doing when the incident is over.
+    by_hand
+        What people do beside or in place of the command, and what cannot be undone.
+    finds
+        What must be found before the commands can run, in order.
+    ansible
+        A play for Ansible that does the same where it is needed, and nothing in check mode; empty where none can.
+    remedy
+        Id of the remedy that it is made from.
     """
 
     about: str
@@ -88,3 +117,7 @@ class Action:
     reason: str = ""
     verify_title: str = ""
     prevention: bool = False
+    by_hand: str = ""
+    finds: tuple[Find, ...] = ()
+    ansible: str = ""
+    remedy: str = ""

@@ -9,7 +9,16 @@ import numpy.typing as npt
 from brownout.domain.exceedance import PathModel, crossing, exceedance, likelihood
 from brownout.domain.forecasts import Forecasts, Odds, Skill
 from brownout.domain.panel import Float, Panel
-from brownout.forecasting.exceedance.chance_correction import Chances, Events, independent_shares, learn_odds, missed
+from brownout.forecasting.exceedance.chance_correction import (
+    Chances,
+    Events,
+    base_rates,
+    independent_shares,
+    learn_odds,
+    missed,
+    pool_share,
+    pooled,
+)
 from brownout.forecasting.selection.calibration import Calibration
 from brownout.forecasting.selection.held_out import HeldOut
 from brownout.forecasting.selection.model_choice import Choice, chosen_values
@@ -22,6 +31,9 @@ CANDIDATES = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.995)
 """Autocorrelations of neighbouring steps to choose from; the default of ``PathModel``, 0.9, is among them."""
 LIMIT_QUANTILES = (6, 8)
 """Indices of quantiles whose highest point over the horizon is a limit: 0.7 for likely events, 0.9 for unlikely."""
+NO_SKILL = "no forecast skill for crossings of its limit yet: only trends are told as probable"
+LEAST_SHARE = 0.5
+"""Of what is told, the share of the forecast's own chance below which nothing it says is probable."""
 MOST = 200
 """Windows of a metric that are enough to choose by."""
 PATHS = 300
@@ -101,25 +113,57 @@ def _missed(history: Sequence[Panel], horizon: int, families: Mapping[str, str])
 
 
 def with_brier(
-    choice: Choice, tables: Sequence[HeldOut], calibration: Calibration, chances: Chances
+    choice: Choice,
+    held_out: Sequence[tuple[Panel, HeldOut]],
+    history: Sequence[Panel],
+    calibration: Calibration,
+    chances: Chances,
 ) -> tuple[tuple[Skill, ...], Chances]:
-    """Skills with the Brier score of the chosen forecasters at the metric's limit, on the windows that choose.
+    """Skills with the Brier score of the chances at the metric's limit, and the chances as they are told.
 
-    A correction that makes the Brier score of its metric worse there is dropped.
+    A correction that makes the Brier score of its metric worse on the windows that choose is dropped. What is told is
+    pooled with the known climatology, the share of windows of the ``history`` that crossed, by what it showed there:
+    a metric without forecast skill has that share alone.
     """
-    chosen = [chosen_values(table, calibration, choice.makers) for table in tables]
+    horizon, limits = calibration.horizon, _limits(history)
+    base = base_rates(history, horizon)
+    plain = _judging(choice, held_out, calibration, Chances(chances.persistence))
+    corrected = _judging(choice, held_out, calibration, chances)
+    told: dict[str, Odds] = {}
+    skills: dict[str, list[Events]] = {}
+    for metric, limit in limits.items():
+        own = plain.get(metric, [])
+        odds, rate = Odds(limit=limit), base[metric]
+        if own and _brier(corrected[metric]) <= _brier(own):
+            odds, own = replace(chances.correction(metric), limit=limit), corrected[metric]
+        share = pool_share(own, rate) if own else 0.0
+        told[metric] = pooled(odds, share, rate)
+        skills[metric] = [replace(part, likely=share * part.likely + (1 - share) * rate) for part in own]
+    return (
+        tuple(_judged(s, skills.get(s.metric, []), base.get(s.metric, 0.0), told.get(s.metric)) for s in choice.skills),
+        Chances(chances.persistence, told),
+    )
 
-    def judged(given: Chances) -> dict[str, Skill]:
-        events = [
-            _events(table, ~table.calibrates, values, given) for table, values in zip(tables, chosen, strict=True)
-        ]
-        return {s.metric: _judged(s, [part[s.metric] for part in events if s.metric in part]) for s in choice.skills}
 
-    plain, corrected = judged(Chances(chances.persistence)), judged(chances)
-    # Where nothing can be judged the correction stays.
-    better = {m: odds for m, odds in chances.odds.items() if m in plain and not corrected[m].brier > plain[m].brier}
-    skills = tuple(corrected[metric] if metric in better else skill for metric, skill in plain.items())
-    return skills, Chances(chances.persistence, better)
+def _judging(
+    choice: Choice, held_out: Sequence[tuple[Panel, HeldOut]], calibration: Calibration, given: Chances
+) -> dict[str, list[Events]]:
+    """Windows that choose, by metric, with the chances that the chosen forecasters give."""
+    found: dict[str, list[Events]] = {}
+    for (_, table), share in zip(held_out, independent_shares([panel for panel, _ in held_out]), strict=True):
+        values = chosen_values(table, calibration, choice.makers)
+        for metric, events in _events(table, ~table.calibrates, values, given).items():
+            found.setdefault(metric, []).append(replace(events, weight=events.weight * share))
+    return found
+
+
+def _limits(panels: Sequence[Panel]) -> dict[str, float]:
+    """Limits by metric, of those that have one."""
+    return {m.name: m.limit for panel in panels for m in panel.metrics if m.limit is not None and m.is_limited}
+
+
+def _brier(parts: Sequence[Events]) -> float:
+    return brier(np.concatenate([one.likely for one in parts]), np.concatenate([one.happened for one in parts]))
 
 
 def _events(table: HeldOut, chosen: Marks, values: Float, chances: Chances) -> dict[str, Events]:
@@ -157,12 +201,13 @@ def _independent(forecasts: Forecasts, chosen: Marks) -> float:
     return min((1 + span) / len(origins), 1.0)
 
 
-def _judged(skill: Skill, events: Sequence[Events]) -> Skill:
+def _judged(skill: Skill, events: Sequence[Events], base: float, odds: Odds | None) -> Skill:
     if not events:
         return skill
     likely = np.concatenate([part.likely for part in events])
     happened = np.concatenate([part.happened for part in events])
-    share = np.full(len(happened), happened.mean())
-    return replace(
-        skill, brier=brier(likely, happened), brier_base=brier(share, happened), bins=reliability(likely, happened)
-    )
+    known = brier(np.full(len(happened), base), happened)
+    told = brier(likely, happened)
+    unskilled = odds is not None and odds.miss_rate + odds.false_alarm_rate > 1 - LEAST_SHARE
+    note = "; ".join(part for part in (skill.note, NO_SKILL if unskilled else "") if part)
+    return replace(skill, brier=told, brier_base=known, bins=reliability(likely, happened), note=note)

@@ -1,7 +1,7 @@
 """Correction of chances to cross a limit: their log-odds are calibrated on what held-out windows did."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -15,7 +15,7 @@ from brownout.domain.forecasts import Odds
 from brownout.domain.panel import Panel
 from brownout.numerics.arrays import Doubles
 
-__all__ = ["Chances", "Events", "base_rates", "independent_shares", "learn_odds", "missed"]
+__all__ = ["Chances", "Events", "base_rates", "independent_shares", "learn_odds", "missed", "pool_share", "pooled"]
 
 
 PRIOR_DEVIATIONS = np.array([1.0, 1.0, 1.0, 0.5])
@@ -24,6 +24,8 @@ RARE = (1, 100)
 """Misses, or false alarms, and windows to expect where nothing else is known: one in a hundred."""
 EXPECTED = (0.1, 2.0)
 """Crossings and windows that a base rate starts from: one in twenty."""
+UNPROVEN = 0.1
+"""Independent windows in which a certain forecast must have been right before it counts half: skill has to be shown."""
 PARTS = 12
 """Origins a horizon that a base rate is counted from."""
 
@@ -125,6 +127,27 @@ def missed(panel: Panel, horizon: int) -> Mapping[str, tuple[int, int]]:
         quiet = ~beyond[:, :-1] & np.asarray(known.any(axis=2), np.bool_)[:, 1:]
         counts[metric.name] = int((quiet & beyond[:, 1:]).sum()), int(quiet.sum())
     return counts
+
+
+def pool_share(parts: Sequence[Events], base: float) -> float:
+    """Share, 0 … 1, of given chances in the pool with a base rate that has the least Brier score on these windows.
+
+    0 where no window has shown that the chances know more than the base rate does; see ``UNPROVEN``.
+    """
+    told = np.concatenate([part.likely for part in parts]) - base
+    came = np.concatenate([part.happened for part in parts]) - base
+    weight = np.concatenate([np.full(len(part.likely), part.weight) for part in parts])
+    return float(np.clip((weight * told * came).sum() / ((weight * told**2).sum() + UNPROVEN), 0, 1))
+
+
+def pooled(odds: Odds, share: float, base: float) -> Odds:
+    """Odds whose chances are a share of those of the given odds and for the rest a base rate."""
+    rest = 1 - share
+    return replace(
+        odds,
+        miss_rate=share * odds.miss_rate + rest * base,
+        false_alarm_rate=share * odds.false_alarm_rate + rest * (1 - base),
+    )
 
 
 def learn_odds(parts: Sequence[Events], seen: tuple[int, int] = (0, 0)) -> Odds:

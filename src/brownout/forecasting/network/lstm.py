@@ -109,7 +109,7 @@ class LstmForecaster:
         if card["families"] != list(FAMILIES) or card["roles"] != list(ROLES) or tuple(card["quantiles"]) != QUANTILES:
             msg = f"The model in {folder} knows other metric families, roles or quantiles than this version."
             raise ModelError(msg, remedy="Train again with this version of brownout.")
-        settings = LstmSettings(**card["settings"])
+        settings = LstmSettings.from_table(card["settings"])
         network = build(settings)
         try:
             network.load_state_dict(read_weights(folder, card["sha256"]))

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -12,11 +12,10 @@ from torch.optim.lr_scheduler import OneCycleLR
 from brownout.domain.ports import Progress
 from brownout.forecasting.lstm_settings import LstmSettings
 from brownout.forecasting.network.architecture import QuantileLstm, build, pinball
-from brownout.forecasting.network.augmentation import Ramps, draw_ramps
 from brownout.forecasting.network.scaling import Scale
 from brownout.forecasting.network.series_block import SeriesBlock
 from brownout.forecasting.network.threads import side_by_side
-from brownout.forecasting.network.windows import spread_of, windows
+from brownout.forecasting.network.windows import windows
 
 __all__ = ["draw", "importance_of", "train"]
 
@@ -79,7 +78,7 @@ def _learning(
     replicas = [network, *(_sharing(network) for _ in range(PARTS - 1))]
     with side_by_side(PARTS) as pool:
         for step in range(settings.steps):
-            samples = _draw_samples(block, settings, generator).to(network.device)
+            samples = _Samples(*draw(block, settings.batch, generator)).to(network.device)
             tasks = zip(replicas, samples.parts(), strict=True)
             list(pool.map(lambda task: _learn(task[0], near, task[1], settings), tasks))
             _gather(replicas)
@@ -136,41 +135,32 @@ class _EarlyStopping:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Samples:
-    """Windows of an optimiser step: series and origins ``[row]``, and the ramps that are added to them."""
+    """Windows of an optimiser step: series and origins ``[row]``."""
 
     rows: Tensor
     origins: Tensor
-    ramps: Ramps
 
     def to(self, device: torch.device) -> "_Samples":
         """The same windows in the memory of a device."""
-        ramps = Ramps(**{part.name: getattr(self.ramps, part.name).to(device) for part in fields(Ramps)})
-        return _Samples(self.rows.to(device), self.origins.to(device), ramps)
+        return _Samples(self.rows.to(device), self.origins.to(device))
 
     def parts(self) -> Iterator["_Samples"]:
         """As many parts as there are; an empty one where the batch is smaller."""
-        ramps = self.ramps
-        fields = (self.rows, self.origins, ramps.onset, ramps.slope, ramps.lower, ramps.upper)
-        for rows, origins, *ramp in zip(*(torch.tensor_split(field, PARTS) for field in fields), strict=True):
-            yield _Samples(rows, origins, Ramps(*ramp))
-
-
-def _draw_samples(block: SeriesBlock, settings: LstmSettings, generator: torch.Generator) -> _Samples:
-    rows, origins = draw(block, settings.batch, generator)
-    spread = spread_of(block, rows, origins, settings.horizon)
-    return _Samples(rows, origins, draw_ramps(block, rows, spread, generator, share=settings.augmented_share))
+        both = (torch.tensor_split(field, PARTS) for field in (self.rows, self.origins))
+        for rows, origins in zip(*both, strict=True):
+            yield _Samples(rows, origins)
 
 
 def _learn(network: QuantileLstm, block: SeriesBlock, samples: _Samples, settings: LstmSettings) -> None:
     """Leave the gradient of a part in a replica."""
     network.zero_grad()
-    rows, origins, ramps = samples.rows, samples.origins, samples.ramps
+    rows, origins = samples.rows, samples.origins
     if not len(rows):
         return
     with network.device:
         ahead = torch.arange(1, settings.horizon + 1)
-        batch = windows(block, rows, origins, settings, ramps)
-        target = batch.scale.apply(ramps.added_to(block.take(rows, origins[:, None] + ahead), ahead))
+        batch = windows(block, rows, origins, settings)
+        target = batch.scale.apply(block.take(rows, origins[:, None] + ahead))
         loss = pinball(network(batch), target, importance_of(block, rows, batch.scale))
     loss.backward()  # type: ignore[no-untyped-call] # torch does not type it
 

@@ -7,12 +7,11 @@ from torch import Tensor
 
 from brownout.domain.forecasts import QUANTILES
 from brownout.forecasting.lstm_settings import LstmSettings
-from brownout.forecasting.network.augmentation import Ramps, no_ramps
 from brownout.forecasting.network.profiles import day_slots, empirical, hour_slots
 from brownout.forecasting.network.scaling import Scale, scale_of
 from brownout.forecasting.network.series_block import SIBLING_METRICS, SeriesBlock
 
-__all__ = ["ANCHORS", "CHANNELS", "STATICS", "Windows", "spread_of", "windows"]
+__all__ = ["ANCHORS", "CHANNELS", "STATICS", "Windows", "windows"]
 
 LONG_SEASON = 7
 """The long season is so many short ones: a week of days."""
@@ -57,13 +56,12 @@ class _View:
     block: SeriesBlock
     rows: Tensor
     origins: Tensor
-    ramps: Ramps
 
     def at(self, steps: Tensor) -> Tensor:
         """Values of ``[row, ...]`` at steps ``[step]`` or ``[row, ...]``; NaN after the origin."""
         steps = steps.expand(len(self.rows), -1) if steps.dim() == 1 else steps
         flat = steps.flatten(1)
-        values = self.ramps.added_to(self.block.take(self.rows, self.origins[:, None] + flat), flat)
+        values = self.block.take(self.rows, self.origins[:, None] + flat)
         return torch.where(flat <= 0, values, torch.nan).view(steps.shape)
 
     def siblings(self, steps: Tensor) -> Tensor:
@@ -72,7 +70,7 @@ class _View:
         Rows of one entity share their siblings: each series is read once for an origin.
         """
         siblings = self.block.siblings[self.rows]
-        siblings = torch.where(siblings == self.rows[:, None], -1, siblings)  # its own would give a ramp away
+        siblings = torch.where(siblings == self.rows[:, None], -1, siblings)
         slots = self.block.length.max()
         pairs, inverse = torch.unique(siblings * slots + self.origins[:, None], return_inverse=True)
         rows, origins = pairs.div(slots, rounding_mode="floor"), pairs.remainder(slots)
@@ -82,14 +80,9 @@ class _View:
         return of_rows
 
 
-def windows(
-    block: SeriesBlock, rows: Tensor, origins: Tensor, settings: LstmSettings, ramps: Ramps | None = None
-) -> Windows:
-    """Inputs of series ``rows`` at slots ``origins`` (the last seen), both int64 ``[row]``; reads nothing later.
-
-    ``ramps`` are what training adds to the values.
-    """
-    view = _View(block, rows, origins, ramps or no_ramps(rows))
+def windows(block: SeriesBlock, rows: Tensor, origins: Tensor, settings: LstmSettings) -> Windows:
+    """Inputs of series ``rows`` at slots ``origins`` (the last seen), both int64 ``[row]``; reads nothing later."""
+    view = _View(block, rows, origins)
     past = settings.context_patches * settings.patch
     future = settings.horizon_patches * settings.patch
     steps = torch.arange(1 - past, future + 1)
@@ -117,13 +110,6 @@ def windows(
         anchors=anchors,
         scale=scale,
     )
-
-
-def spread_of(block: SeriesBlock, rows: Tensor, origins: Tensor, slots: int) -> Tensor:
-    """Mean absolute deviation of the slots up to the origins, ``[row]``; 0 where nothing was measured."""
-    recent = block.take(rows, origins[:, None] + torch.arange(1 - slots, 1))
-    level = recent.nanmedian(1, keepdim=True).values
-    return (recent - level).abs().nanmean(1).nan_to_num()
 
 
 def earlier(steps: Tensor, season: Tensor, seasons: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 from brownout.forecasting.present.continuity import joined_weights, with_first_step
 from brownout.forecasting.present.local_trend import LOCAL_TREND, Runs, runs_of
+from brownout.forecasting.present.lone_bursts import without_lone_bursts
 from brownout.forecasting.present.one_offs import Spans, without_one_offs
 from brownout.forecasting.present.trend_gate import MAKES, PERSISTENCE, Trending, mixed_with_trends, trends_of
 
@@ -17,5 +18,6 @@ __all__ = [
     "runs_of",
     "trends_of",
     "with_first_step",
+    "without_lone_bursts",
     "without_one_offs",
 ]

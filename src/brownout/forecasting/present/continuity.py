@@ -34,8 +34,8 @@ def joined_weights(made_by: Marks) -> Float:
 def with_first_step(values: Float, outer: Float, rows: Rows) -> tuple[Float, Float]:
     """Quantiles and outer ones whose band at the first step reaches the last value, or the step known at that time.
 
-    The outermost quantile on that side is stretched there; the others follow as far as the series keeps to its last
-    value, and all return with the distance.
+    The outermost quantile on that side is stretched there, and returns with the distance as the series forgets its last
+    value; all others stay, as most last values are noise (moving them too cost console latency 4 to 6 % of its CRPS).
     """
     values, outer = values.copy(), outer.copy()
     season = rows.panel.slots_per_day
@@ -47,12 +47,9 @@ def with_first_step(values: Float, outer: Float, rows: Rows) -> tuple[Float, Flo
         short = np.nan_to_num(np.where(low > first[:, -1], low - first[:, -1], np.minimum(high - first[:, 0], 0)))
         keeps = _keeps(past[:, -season:])
         steps = np.arange(1, values.shape[1] + 1, dtype=np.float32)
-        follow = short[:, None] * keeps[:, None] ** steps
         edge = short[:, None] * keeps[:, None] ** (steps - 1)
-        values[part] += follow[..., None]
-        outer[part] += follow[..., None]
         for side, column in ((-1, 0), (1, len(QUANTILES) - 1)):
-            reaches = np.where(np.sign(short)[:, None] == side, edge - follow, 0)
+            reaches = np.where(np.sign(short)[:, None] == side, edge, 0)
             values[part, :, column] += reaches
             outer[part, :, min(column, 1)] += reaches
     return values, outer

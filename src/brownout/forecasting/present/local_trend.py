@@ -6,7 +6,7 @@ counts only where the series has not often moved as far within such a time befor
 restart, a daily rise or a random walk have.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -36,11 +36,14 @@ ALONE = 10.0
 """The first of these where the past before the run is too short to say how far the series moves."""
 OFTEN = 0.95
 """Quantile of the moves before the run that the run is compared with."""
+OFF_SPREADS, OFF_SHARE = 5.0, 0.15
+"""The last slot is away from the line by so many standard deviations or such a share of the rise at most: else the run
+is over."""
 DAMPED, STOPPED = 0.7, 0.25
 """Slope of the second half as a share of the first one's below which a run flattens, and has come to an end."""
 CARRIES = 4.0
 """A trend is carried on for so many times as long as it has run; then it stays where it is."""
-SLOPE_DOUBT = 0.06
+SLOPE_DOUBT = 0.12
 """Relative standard deviation of a slope that even a clean run has: what makes a ramp does not keep its pace."""
 
 
@@ -112,6 +115,7 @@ def runs_of(past: Float, season: int) -> Runs:
         if length > slots or length < min(8, slots):
             continue
         cost, candidate = _run(flat, length, runs.day, factor)
+        candidate = replace(candidate, found=candidate.found & _moved_itself(coarse[:, -length:], candidate))
         better = cost < least
         runs = _either(better, candidate, runs)
         least = np.where(better, cost, least)
@@ -147,6 +151,7 @@ def _run(flat: Doubles, length: int, day: Float, factor: int) -> tuple[Doubles, 
     flattens = (part < DAMPED) & (np.abs(early - late) > 2 * half)
     off = median(missed[:, -3:])
     found = _unusual(before, rise, spread, length) & (np.abs(off) <= np.maximum(3 * spread, 0.15 * rise))
+    found &= np.abs(missed[:, -1]) <= np.maximum(OFF_SPREADS * spread, OFF_SHARE * rise)
     found &= ~(flattens & (part < STOPPED)) & (np.sign(late) == np.sign(slope))
     keeps = np.where(flattens, np.clip(part, STOPPED, 1) ** (2 / length), 1.0)
     doubt = np.hypot(np.hypot(sure / length**1.5, SLOPE_DOUBT * slope), 0.25 * (early - late))
@@ -169,6 +174,12 @@ def _unusual(before: Doubles, rise: Doubles, spread: Doubles, length: int) -> Ma
         return rise > ALONE * spread
     moved = np.nan_to_num(quantile(np.abs(before[:, lag:] - before[:, :-lag]), OFTEN))
     return np.asarray((rise > NOISE * spread) & (rise > ORDINARY * moved * np.sqrt(length / lag)))
+
+
+def _moved_itself(tail: Float, run: Runs) -> Marks:
+    """Whether a series moved the way of its run with its days too: a quiet day that is over is no trend."""
+    moved = np.nan_to_num(median(tail[:, -3:]) - median(tail[:, :3]))
+    return np.asarray(moved * np.sign(run.slope) > 0)
 
 
 def _inflation(missed: Doubles) -> Doubles:

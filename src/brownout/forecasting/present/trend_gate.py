@@ -7,6 +7,7 @@ from typing import TypeVar
 import numpy as np
 
 from brownout.domain.forecasts import Forecasts, Odds, Series
+from brownout.domain.metrics import Family, Metric, Role
 from brownout.domain.panel import Doubles, Float, Index, Panel
 from brownout.forecasting.baselines.classical import pasts
 from brownout.forecasting.baselines.smoothing import filled
@@ -22,7 +23,7 @@ WORSE, BETTER = 0.9, 0.5
 """Error of the trend as a share of the other's from which on it counts nothing, and up to which it alone counts."""
 MAKES = 0.5
 """Weight from which on a trend is named as the maker, and its own chances hold."""
-PERSISTENCE = 0.99
+PERSISTENCE = 0.95
 """Autocorrelation of neighbouring steps of a trend: what its pace gets wrong stays wrong."""
 
 T = TypeVar("T")
@@ -43,9 +44,10 @@ def trends_of(rows: Rows, horizon: int, chosen_at: Medians) -> Trending:
     """Trends of rows, each tested against the chosen forecaster on the last third of its run."""
     panel, season = rows.panel, rows.panel.slots_per_day
     places, runs, weights = [], [], []
+    fills = np.array([_fills_up(metric) for metric in panel.metrics], bool)
     for part, past in pasts(rows, MEMORY * season):
         found = runs_of(past, season)
-        own = np.flatnonzero(found.found)
+        own = np.flatnonzero(found.found & fills[rows.metrics[part]])
         if not len(own):
             continue
         chosen = found.rows(own)
@@ -66,6 +68,11 @@ def trends_of(rows: Rows, horizon: int, chosen_at: Medians) -> Trending:
         return Trending(np.zeros(0, np.int64), nothing, np.zeros(0, np.float32))
     joined = {name: np.concatenate([getattr(one, name) for one in runs]) for name in Runs.__dataclass_fields__}
     return Trending(np.concatenate(places), Runs(**joined), np.concatenate(weights))
+
+
+def _fills_up(metric: Metric) -> bool:
+    """Whether a rise may go on: stores and tables fill up; use of CPU and latencies follow what is asked of them."""
+    return metric.family not in {Family.CPU, Family.CONSOLE, Family.DISPLAY} and metric.role is not Role.LATENCY
 
 
 def mixed_with_trends(made: Forecasts, trends: Trending) -> Forecasts:

@@ -84,10 +84,16 @@ class Calibration:
         values = self.apply(forecasts)
         return replace(forecasts, values=values, outer=beyond(self.outer(forecasts), values))
 
-    def tempered(self, share: float) -> Self:
-        """A calibration that moves each quantile by a share, 0 … 1, of what this one does, on the logarithm."""
+    def tempered(self, share: float, *, normal_tail: bool = False) -> Self:
+        """A calibration that moves each quantile by a share, 0 … 1, of what this one does, on the logarithm.
+
+        With ``normal_tail`` the outer quantiles are those of forecasts without: nothing is done where they are normal.
+        """
+        plain = _PLAIN if normal_tail else (1.0,) * len(_LEVELS)
         factors = {
-            name: tuple(tuple(factor**share for factor in band) for band in bands)
+            name: tuple(
+                tuple(one * (factor / one) ** share for factor, one in zip(band, plain, strict=True)) for band in bands
+            )
             for name, bands in self.factors.items()
         }
         return type(self)(self.horizon, factors)

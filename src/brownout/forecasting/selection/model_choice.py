@@ -18,6 +18,8 @@ __all__ = ["Choice", "calibration_of", "choose", "chosen_values"]
 BASE = "seasonal-naive"
 """Denominator of every ratio, and the choice where no window could be scored."""
 
+PRIOR = 6.0
+"""Horizons of held-out windows that weigh as much as the network's own quantiles, as in rolling calibration."""
 Table = npt.NDArray[np.float64]
 
 
@@ -30,7 +32,7 @@ class Choice:
 
 
 def calibration_of(tables: Sequence[HeldOut], horizon: int) -> Calibration:
-    """Factors from the windows that calibrate."""
+    """Factors from the windows that calibrate, drawn towards 1 by how few of them do not overlap."""
     if not tables:
         return Calibration(horizon, {})
     parts = [
@@ -38,7 +40,17 @@ def calibration_of(tables: Sequence[HeldOut], horizon: int) -> Calibration:
         for table in tables
     ]
     metrics, values, actual = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return calibrate(metrics, values, actual)
+    horizons = max(_independent_horizons(table) for table in tables)
+    return calibrate(metrics, values, actual).tempered(horizons / (horizons + PRIOR), normal_tail=True)
+
+
+def _independent_horizons(table: HeldOut) -> float:
+    """How many horizons the calibrating origins of a table span: windows that overlap are no independent evidence."""
+    origins = np.unique(table.lstm.origins[table.calibrates])
+    if not len(origins):
+        return 0.0
+    span = float((origins[-1] - origins[0]) / np.timedelta64(table.lstm.interval_s, "s"))
+    return min(1 + span / table.lstm.horizon, len(origins))
 
 
 def choose(tables: Sequence[HeldOut], calibration: Calibration) -> Choice:

@@ -42,8 +42,8 @@ def publish(
     The report and the alert state must succeed: an error there ends the night. What fails after them is kept in
     ``effects``.
     """
-    keep_days = context.settings.report.archive_days
-    page = write_night_report(result.night, workspace, keep_days=keep_days)
+    told = context.settings.report
+    page = write_night_report(result.night, workspace, keep_days=told.archive_days, language=told.language)
     write_alert_state(workspace, result.night)
     if services.open_sink is not None:
         open_sink = services.open_sink
@@ -58,7 +58,7 @@ def publish(
             night = replace(result.night, models=records)
             effects.run(
                 "name the models in the report",
-                lambda _note: write_night_report(night, workspace, keep_days=keep_days),
+                lambda _note: write_night_report(night, workspace, keep_days=told.archive_days, language=told.language),
             )
         if records is not None:
             effects.run(PRUNING, lambda _note: open_tracker().prune(keep_days=tracking_days, now=now))

@@ -1,17 +1,22 @@
 """Reports of earlier nights: each night's ``report.json`` under the time at which its data end."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from brownout.domain.errors import DataError, HistoryError
+from brownout.domain.findings.earlier_night import EarlierNight
 from brownout.domain.night import Night
 from brownout.numerics.slots import days
-from brownout.reporting import render
+from brownout.reporting import load_night, render
+from brownout.reporting.messages import Language
+from brownout.reporting.views.changes import shortened
 from brownout.store.atomic import atomic_path
 from brownout.store.workspace import Workspace
 
-__all__ = ["archive_name", "write_night_report"]
+__all__ = ["archive_name", "archived_nights", "rerender", "write_night_report"]
 
 
 def archive_name(end: np.datetime64) -> str:
@@ -19,14 +24,52 @@ def archive_name(end: np.datetime64) -> str:
     return str(end.astype("datetime64[m]")).replace(":", "") + "Z"
 
 
-def write_night_report(night: Night, workspace: Workspace, *, keep_days: float) -> Path:
-    """Write the report and keep a copy of its JSON; returns the path of the page."""
-    render(night, workspace.report)
-    kept = workspace.archive / archive_name(night.end) / "report.json"
+def archived_nights(workspace: Workspace) -> tuple[str, ...]:
+    """Names of the nights of the archive, the oldest first."""
+    if not workspace.archive.is_dir():
+        return ()
+    return tuple(sorted(path.parent.name for path in workspace.archive.glob("*/report.json")))
+
+
+def write_night_report(night: Night, workspace: Workspace, *, keep_days: float, language: Language = "en") -> Path:
+    """Write the report, with what changed since the last one, and keep a copy of its JSON; returns the page's path."""
+    name = archive_name(night.end)
+    render(replace(night, before=_before(workspace, name)), workspace.report, language=language)
+    kept = workspace.archive / name / "report.json"
     with atomic_path(kept) as part:
         shutil.copyfile(workspace.report / "report.json", part)
     _prune(workspace.archive, archive_name(night.end - days(keep_days)))
     return workspace.report / "index.html"
+
+
+def rerender(workspace: Workspace, night: str, language: Language) -> Path:
+    """Write the page and the text of an archived night beside its ``report.json``; returns the page's path.
+
+    ``night`` is its name, the only beginning of one, or ``last``, which is written to the folder of the latest
+    report. Raises HistoryError where no night has that name.
+    """
+    names = archived_nights(workspace)
+    fitting = names[-1:] if night == "last" else [name for name in names if name.startswith(night)]
+    if len(fitting) != 1:
+        few = ", ".join(names[-5:]) or "none"
+        what = f"{len(fitting)} nights of {workspace.archive} are called {night!r}."
+        raise HistoryError(what, remedy=f"Give one of --list, such as: {few}.")
+    kept = workspace.archive / fitting[0] / "report.json"
+    folder = workspace.report if night == "last" else kept.parent
+    # The archive keeps the words that were told that night.
+    render(load_night(kept), folder, language=language, record=folder == workspace.report)
+    return folder / "index.html"
+
+
+def _before(workspace: Workspace, name: str) -> EarlierNight | None:
+    """The last night of the archive before one, in short; None where there is none that can be read."""
+    earlier = [other for other in archived_nights(workspace) if other < name]
+    if not earlier:
+        return None
+    try:
+        return shortened(load_night(workspace.archive / earlier[-1] / "report.json"))
+    except DataError:
+        return None
 
 
 def _prune(archive: Path, oldest: str) -> None:

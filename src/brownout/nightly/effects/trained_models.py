@@ -41,21 +41,25 @@ def train_forecaster(
     Returns the record of the one in use. With ``only_if_due`` nothing is trained where a model of these data is there:
     see ``retraining_reason``.
     """
-    settings, window, facts = context.settings.forecast, forecaster_window(context), _forecaster_facts(context)
-    start = _champion(workspace.forecaster, lstm_settings(settings, context.settings.seed))
+    settings, window, facts = context.settings, forecaster_window(context), _forecaster_facts(context)
+    start = _champion(workspace.forecaster, lstm_settings(settings.forecast, settings.seed))
     unfit = _unfit(workspace.forecaster, facts, window[1])
     if start is None and not unfit:
         unfit = "it is not of this version and shape"
     if only_if_due and not unfit:
-        reason = _reason(workspace.forecaster, facts, window[1], settings.retrain_days)
+        reason = _reason(workspace.forecaster, facts, window[1], settings.forecast.retrain_days)
         if not reason:
             return read_record(workspace.forecaster)
-    forecaster, outlook = fit_forecaster(context, start, progress)
-    parameters = facts | {"start": "fresh" if start is None else "champion"}
-    record = _record(context, FORECASTER, window, parameters, _scores(forecaster.skills_) | _ratios(outlook))
+    fitted = fit_forecaster(context, start, progress)
+    parameters = facts | {
+        "start": "fresh" if start is None else "champion",
+        "left_out_of_training": f"{fitted.left_out:.2%} (incidents that are over, maintenance)",
+    }
+    scores = _scores(fitted.forecaster.skills_) | _ratios(fitted.outlook)
+    record = _record(context, FORECASTER, window, parameters, scores)
     with replaced_folder(challenger_of(workspace.forecaster)) as folder:
-        forecaster.save(folder)
-        outlook.save(folder / "outlook")
+        fitted.forecaster.save(folder)
+        fitted.outlook.save(folder / "outlook")
         describe_forecaster(folder, context, record)
         write_record(folder, record)
     settle(workspace.forecaster, context.review, now=context.created, misfit=unfit)

@@ -10,8 +10,9 @@ from brownout.domain.entities import Topology
 from brownout.domain.findings import UNKNOWN, Alert, Diagnosis, Severity
 from brownout.domain.forecasts import Breach, Skill
 from brownout.domain.night import Night
+from brownout.forecasting.present import LOCAL_TREND
 from brownout.nightly.effects.alerting.alert_texts import about_breach, about_incident
-from brownout.reporting.incident_order import episodes_of, first_mover
+from brownout.reporting.views.incident_order import episodes_of, first_mover
 
 __all__ = ["alerts_of", "has_skill"]
 
@@ -40,7 +41,12 @@ def alerts_of(night: Night, *, min_probability: float, report_url: str = "") -> 
 
 
 def has_skill(skills: Mapping[str, Skill], breach: Breach) -> bool:
-    """Whether held-out chances of the metric to cross its limit were better than climatology, by the Brier score."""
+    """Whether held-out chances of the metric to cross its limit were better than climatology, by the Brier score.
+
+    A trend that is going on needs none.
+    """
+    if breach.maker == LOCAL_TREND:  # it is told only where it did better than the forecaster over its last hours
+        return True
     skill = skills.get(breach.series.metric)
     if skill is None or not (math.isfinite(skill.brier) and math.isfinite(skill.brier_base)):
         return False

@@ -12,8 +12,9 @@ from brownout.domain.entities import EntityKind
 from brownout.domain.findings import UNKNOWN, Diagnosis
 from brownout.domain.forecasts import Breach
 from brownout.domain.night import ConsoleLevel, Night
-from brownout.reporting.incident_order import episodes_of, first_mover
+from brownout.reporting.messages import Messages
 from brownout.reporting.numbers import clock, figure, percent, span
+from brownout.reporting.views.incident_order import episodes_of, first_mover
 
 __all__ = ["EVEN_CHANCE", "Outlook", "Summary", "outlook_of", "summary_of"]
 
@@ -96,15 +97,16 @@ def outlook_of(breach: Breach, horizon_s: float) -> Outlook:
     return "probable" if breach.probability >= EVEN_CHANCE else "possible"
 
 
-def summary_of(night: Night) -> Summary:
+def summary_of(night: Night, say: Messages | None = None) -> Summary:
     """Headline, the next few sentences, and the figures of the first screen."""
+    say = say or Messages()
     ongoing = [diagnosis for diagnosis in night.diagnoses if diagnosis.open]
     counts = Counter(outlook_of(breach, night.horizon_s) for breach in night.breaches)
     consoles = {entity.id for entity in night.topology if entity.kind == EntityKind.CONSOLE}
     latency = night.latency
     return Summary(
-        headline=_headline(len(ongoing), counts, night.horizon_s),
-        sentences=(*_sentences(ongoing, night), *_other_sentences(night)),
+        headline=_headline(len(ongoing), counts, night.horizon_s, say),
+        sentences=(*_sentences(ongoing, night, say), *_other_sentences(night, say)),
         incidents_open=len(ongoing),
         incidents_over=len(night.diagnoses) - len(ongoing),
         suppressed=len(night.suppressed),
@@ -123,101 +125,131 @@ def summary_of(night: Night) -> Summary:
     )
 
 
-def _headline(ongoing: int, counts: Counter[Outlook], horizon_s: float) -> str:
-    within = span(horizon_s)
+def _headline(ongoing: int, counts: Counter[Outlook], horizon_s: float, say: Messages) -> str:
+    within = span(horizon_s, say.language)
     parts = []
     if ongoing:
-        parts.append(f"{_count(ongoing, 'incident')} {_are(ongoing)} going on")
+        parts.append(say.plural("{number} incident is going on", "{number} incidents are going on", ongoing))
     if counts["exceeded"]:
-        parts.append(f"{_count(counts['exceeded'], 'limit')} {_are(counts['exceeded'])} exceeded")
+        parts.append(say.plural("{number} limit is exceeded", "{number} limits are exceeded", counts["exceeded"]))
     if counts["probable"]:
-        parts.append(f"{_count(counts['probable'], 'limit')} will probably be crossed within {within}")
-    if counts["possible"]:
-        possible = f"{_count(counts['possible'], 'limit')} may be crossed within {within}"
-        parts.append(f"{counts['possible']} more may be" if counts["probable"] else possible)
+        one, many = (
+            "{number} limit will probably be crossed within {within}",
+            "{number} limits will probably be crossed within {within}",
+        )
+        parts.append(say.plural(one, many, counts["probable"], within=within))
+    if counts["possible"] and counts["probable"]:
+        parts.append(say("{number} more may be", number=counts["possible"]))
+    elif counts["possible"]:
+        one, many = "{number} limit may be crossed within {within}", "{number} limits may be crossed within {within}"
+        parts.append(say.plural(one, many, counts["possible"], within=within))
     if counts["later"]:
-        parts.append(f"{_count(counts['later'], 'limit')} may be crossed in the weeks after")
+        one, many = (
+            "{number} limit may be crossed in the weeks after",
+            "{number} limits may be crossed in the weeks after",
+        )
+        parts.append(say.plural(one, many, counts["later"]))
     if not parts:
-        return f"Nothing is going on, and no limit will probably be crossed within {within}."
-    return f"{', '.join(parts)}."
+        return say("Nothing is going on, and no limit will probably be crossed within {within}.", within=within)
+    return say(", ").join(parts) + say(".")
 
 
-def _are(number: int) -> str:
-    return "is" if number == 1 else "are"
-
-
-def _count(number: int, thing: str) -> str:
-    several = thing.removesuffix("y") + "ies" if thing.endswith("y") else f"{thing}s"
-    return f"{number} {thing if number == 1 else several}"
-
-
-def _sentences(ongoing: Sequence[Diagnosis], night: Night) -> list[str]:
+def _sentences(ongoing: Sequence[Diagnosis], night: Night, say: Messages) -> list[str]:
     """Who hurts now, who will, and what is beyond its limit."""
     coming = [breach for breach in night.breaches if not breach.exceeded]
     exceeded = [breach for breach in night.breaches if breach.exceeded]
     return [
-        *_slow_consoles(night.consoles),
-        *(_about_incident(diagnosis, night) for diagnosis in ongoing[:FEW]),
-        *(_about_breach(breach, night) for breach in coming[:FEW]),
-        *_about_exceeded(exceeded, night),
+        *_slow_consoles(night.consoles, say),
+        *(_about_incident(diagnosis, night, say) for diagnosis in ongoing[:FEW]),
+        *(_about_breach(breach, night, say) for breach in coming[:FEW]),
+        *_about_exceeded(exceeded, night, say),
     ]
 
 
-def _slow_consoles(consoles: Sequence[ConsoleLevel]) -> list[str]:
+def _slow_consoles(consoles: Sequence[ConsoleLevel], say: Messages) -> list[str]:
     """Which console is slowest now, where any is beyond its limit; ``consoles`` are slowest first."""
     slow = [console for console in consoles if console.exceeded]
     if not slow:
         return []
     worst = slow[0]
-    limit = "" if worst.limit is None else f" (limit {figure(worst.limit, 'ms')})"
-    line = f"{len(slow)} of {_count(len(consoles), 'console')} {_are(len(slow))} too slow now"
-    return [f"{line}, the slowest {worst.series.entity} with {figure(worst.now, 'ms')}{limit}."]
+    limit = "" if worst.limit is None else say(" (limit {limit})", limit=figure(worst.limit, "ms"))
+    of = say.plural("{number} console", "{number} consoles", len(consoles))
+    one = "{number} of {consoles} is too slow now, the slowest {name} with {level}{limit}."
+    many = "{number} of {consoles} are too slow now, the slowest {name} with {level}{limit}."
+    name, level = worst.series.entity, figure(worst.now, "ms")
+    return [say.plural(one, many, len(slow), consoles=of, name=name, level=level, limit=limit)]
 
 
-def _about_incident(diagnosis: Diagnosis, night: Night) -> str:
-    top = diagnosis.top
-    since = f"since {clock(diagnosis.start)} UTC"
+def _about_incident(diagnosis: Diagnosis, night: Night, say: Messages) -> str:
+    top, since = diagnosis.top, clock(diagnosis.start, say.language)
     if top.id == UNKNOWN:
         mover = first_mover(episodes_of(diagnosis, night))
         entity = diagnosis.entities[0] if mover is None else mover.series.entity
-        return f"{entity} behaves abnormally {since}; nothing known explains it."
-    return f"{top.title} at {top.entity} {since} ({percent(top.probability)} sure)."
+        text = "{entity} behaves abnormally since {since} UTC; nothing known explains it."
+        return say(text, entity=entity, since=since)
+    text = "{title} at {entity} since {since} UTC ({sure} sure)."
+    return say(text, title=say(top.title), entity=top.entity, since=since, sure=percent(top.probability))
 
 
-def _about_breach(breach: Breach, night: Night) -> str:
+def _about_breach(breach: Breach, night: Night, say: Messages) -> str:
     metric = night.metrics[breach.series.metric]
-    line = f"{metric.label} of {breach.series.entity} crosses {breach.limit:g} {metric.unit}".rstrip()
-    dates = [clock(time) for time in (breach.earliest, breach.latest) if time is not None]
+    dates = [clock(time, say.language) for time in (breach.earliest, breach.latest) if time is not None]
     when = ""
-    if dates:
-        when = f" between {dates[0]} and {dates[1]} UTC" if len(set(dates)) == 2 else f" from {dates[0]} UTC on"
+    if len(set(dates)) == 2:
+        when = say(" between {first} and {last} UTC", first=dates[0], last=dates[1])
+    elif dates:
+        when = say(" from {first} UTC on", first=dates[0])
     driven = ""
     if breach.drivers:
         driver = breach.drivers[0]
-        share = f"({percent(driver.share)} of the rise)"
-        driven = f", driven by {night.metrics[driver.metric].label} of {driver.entity} {share}"
-    return f"{line} with {percent(breach.probability)} probability{when}{driven}."
+        driven = say(
+            ", driven by {metric} of {entity} ({share} of the rise)",
+            metric=say(night.metrics[driver.metric].label),
+            entity=driver.entity,
+            share=percent(driver.share),
+        )
+    return say(
+        "{metric} of {entity} crosses {limit} with {sure} probability{when}{driven}.",
+        metric=say(metric.label),
+        entity=breach.series.entity,
+        limit=f"{breach.limit:g} {metric.unit}".rstrip(),
+        sure=percent(breach.probability),
+        when=when,
+        driven=driven,
+    )
 
 
-def _about_exceeded(exceeded: Sequence[Breach], night: Night) -> list[str]:
+def _about_exceeded(exceeded: Sequence[Breach], night: Night, say: Messages) -> list[str]:
     """One sentence about what is beyond its limit now, the longest first."""
     if not exceeded:
         return []
     longest = max(exceeded, key=lambda breach: breach.duration_s)
-    metric = night.metrics[longest.series.metric]
-    line = f"{metric.label} of {longest.series.entity} is beyond {longest.limit:g} {metric.unit}".rstrip()
-    more = len(exceeded) - 1
-    rest = "" if not more else "; one more is" if more == 1 else f"; {more} more are"
-    return [f"{line} now, and probably for {span(longest.duration_s)} of the next {span(longest.horizon_s)}{rest}."]
+    metric, more = night.metrics[longest.series.metric], len(exceeded) - 1
+    rest = say.plural("; one more is", "; {number} more are", more) if more else ""
+    return [
+        say(
+            "{metric} of {entity} is beyond {limit} now, and probably for {span} of the next {horizon}{rest}.",
+            metric=say(metric.label),
+            entity=longest.series.entity,
+            limit=f"{longest.limit:g} {metric.unit}".rstrip(),
+            span=span(longest.duration_s, say.language),
+            horizon=span(longest.horizon_s, say.language),
+            rest=rest,
+        )
+    ]
 
 
-def _other_sentences(night: Night) -> list[str]:
+def _other_sentences(night: Night, say: Messages) -> list[str]:
     sentences = []
     if night.suppressed:
-        number = len(night.suppressed)
-        sentences.append(f"{_count(number, 'episode')} {_are(number)} not alarmed, for stated reasons.")
+        one, many = (
+            "{number} episode is not alarmed, for stated reasons.",
+            "{number} episodes are not alarmed, for stated reasons.",
+        )
+        sentences.append(say.plural(one, many, len(night.suppressed)))
     if night.quality.silent:
-        sentences.append(f"{_count(len(night.quality.silent), 'entity')} sent no data in the window.")
+        one, many = "{number} entity sent no data in the window.", "{number} entities sent no data in the window."
+        sentences.append(say.plural(one, many, len(night.quality.silent)))
     return sentences
 
 

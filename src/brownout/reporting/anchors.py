@@ -1,0 +1,10 @@
+"""Anchors of a report: the same for the same thing in every night, and free of what names may hold."""
+
+import hashlib
+
+__all__ = ["anchor"]
+
+
+def anchor(kind: str, name: str) -> str:
+    """Kind, a hyphen, and a short hash of a name, e.g. ``e-3f2a91c04b``."""
+    return f"{kind}-{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:10]}"

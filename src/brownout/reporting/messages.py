@@ -1,0 +1,92 @@
+"""The words of a report in its language: texts are written in English, and a catalogue holds them in others."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+__all__ = ["LANGUAGES", "Language", "Messages", "catalogue"]
+
+Language = Literal["en", "zh"]
+LANGUAGES: tuple[Language, ...] = ("en", "zh")
+PATTERNS = ("statements", "sentences")
+"""Tables of texts that hold names and numbers when they arrive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Messages:
+    """Texts in a language; one that its catalogue does not have stays English."""
+
+    language: Language = "en"
+    table: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, language: Language) -> "Messages":
+        """The catalogue of a language."""
+        return cls(language, catalogue(language))
+
+    def __call__(self, text: str, **values: object) -> str:
+        """A text with its values filled in."""
+        found = self.table.get(text, text)
+        return found.format(**values) if values else found
+
+    def plural(self, one: str, many: str, number: int, **values: object) -> str:
+        """The first text for one, the second for any other number; both may hold ``{number}``."""
+        return self(one if number == 1 else many, number=number, **values)
+
+    def sentence(self, text: str) -> str:
+        """What a night says in words of its knowledge base, such as a piece of evidence, in the language."""
+        if not self.table or text in self.table:
+            return self.table.get(text, text)
+        return "; ".join(self._statement(part) for part in text.split("; "))
+
+    def _statement(self, text: str) -> str:
+        for pattern, translated in _patterns(self.language):
+            found = pattern.fullmatch(text)
+            if found:
+                return translated.format(**{name: self(value) for name, value in found.groupdict().items()})
+        return self(text)
+
+
+@cache
+def catalogue(language: Language) -> Mapping[str, str]:
+    """English texts and what they are in a language, from ``assets/messages/``; empty for English."""
+    if language == "en":
+        return {}
+    tables = _tables(language)
+    return {text: said for name, table in tables.items() if name not in PATTERNS for text, said in table.items()}
+
+
+@cache
+def _tables(language: Language) -> Mapping[str, Mapping[str, str]]:
+    folder = files("brownout.reporting").joinpath("assets", "messages")
+    tables: dict[str, dict[str, str]] = {}
+    for part in ("page", "knowledge", "statements"):
+        text = folder.joinpath(f"{part}.{language}.toml").read_text(encoding="utf-8")
+        for name, table in tomllib.loads(text).items():
+            tables.setdefault(name, {}).update(table)
+    return tables
+
+
+@cache
+def _patterns(language: Language) -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Statements of symptoms, which hold names and numbers, the longest first."""
+    tables = _tables(language)
+    ordered = sorted({**tables["statements"], **tables["sentences"]}.items(), key=lambda item: -len(item[0]))
+    return tuple((re.compile(_pattern(text)), said) for text, said in ordered)
+
+
+def _pattern(text: str) -> str:
+    parts = re.split(r"\{(\w+)\}", text)
+    seen: set[str] = set()
+    found = []
+    for place, part in enumerate(parts):
+        if place % 2 == 0:
+            found.append(re.escape(part))
+        else:
+            found.append(f"(?P={part})" if part in seen else f"(?P<{part}>.+?)")
+            seen.add(part)
+    return "".join(found)

@@ -1,0 +1,33 @@
+"""Whether a file is a report.json that keeps to the published schema."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from brownout.domain.errors import DataError
+from brownout.reporting.document import report_schema
+from brownout.reporting.report import SCHEMA_ID
+
+__all__ = ["report_problems"]
+
+MOST = 20
+"""Problems that are told: more are of the same kind."""
+
+
+def report_problems(path: Path) -> tuple[str, ...]:
+    """What in a file breaks the schema, each with its place; none where it keeps to it.
+
+    Raises DataError for a file that cannot be read as JSON.
+    """
+    try:
+        document: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {error}.", remedy="Give a report.json.") from error
+    named = document.get("$schema") if isinstance(document, dict) else None
+    if named != SCHEMA_ID:
+        return (f"$schema is {named!r}, and this release checks {SCHEMA_ID}",)
+    errors = Draft202012Validator(report_schema()).iter_errors(document)
+    found = sorted(errors, key=lambda error: [str(part) for part in error.absolute_path])
+    return tuple(f"{error.json_path}: {error.message[:200]}" for error in found[:MOST])
