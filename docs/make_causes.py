@@ -25,7 +25,8 @@ INTRO = """# Causes
 
 What brownout knows about causes, drawn from `models/knowledge/` when these pages are built. A line leads from a
 symptom to the cause that it speaks for or, in red, against; dark blue must be seen for the cause to be named. In
-brackets stands where the symptom is looked for, seen from the suspected entity; the [symptoms](#symptoms) themselves
+brackets stands where the symptom is looked for, seen from the suspected entity; *later* is what comes only once a
+resource is used up, and whose absence says nothing until then. The [symptoms](#symptoms) themselves
 stand below. Adding a cause means adding a table to `causes.toml`, and a symptom to `symptoms.toml` where it needs a new
 one. What nothing shows, or what nothing tells from another cause, is refused when the knowledge is read.
 """
@@ -133,7 +134,10 @@ def needs(knowledge: Knowledge, mapping: TelegrafMapping) -> str:
 
 def _names(cause: CauseRule, *roles: EvidenceRole) -> str:
     rules = (rule for rule in cause.evidence if rule.role in roles)
-    return ", ".join(" or ".join(f"{s} ({where})" for s, where in rule.parts).replace("_", " ") for rule in rules)
+    return ", ".join(
+        " or ".join(f"{s} ({where})" for s, where in rule.parts).replace("_", " ") + (" later" if rule.later else "")
+        for rule in rules
+    )
 
 
 def pages(knowledge: Knowledge) -> dict[str, str]:

@@ -90,8 +90,8 @@ class DetectSettings(Section):
     """As for the forecaster."""
     accept_hours: Annotated[float, Field(ge=2)] = 24
     """A level that has shifted and stayed so long is accepted as the new usual one, unless it is beyond its limit."""
-    unknown_a_day: Positive = 3
-    """Incidents without a known cause are alarmed where the whole fleet shows such severe ones no more often."""
+    unknown_a_guest_day: Positive = 0.01
+    """Incidents without a known cause are alarmed where the fleet shows such severe ones no more often (guest, day)."""
 
 
 class DiagnoseSettings(Section):

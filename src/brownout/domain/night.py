@@ -184,6 +184,8 @@ class Quality:
         Entities without a value in the window.
     by_peers
         Entities of less than a day of past that are forecast by their peers too.
+    waiting
+        What parts of the night still wait for, and from when on they speak: sentences for people.
     """
 
     repairs: Annotated[
@@ -193,6 +195,7 @@ class Quality:
     coverage: Mapping[str, Number]
     silent: tuple[str, ...]
     by_peers: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
 
 
 ChartsBySeries = Annotated[

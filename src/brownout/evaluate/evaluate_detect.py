@@ -16,7 +16,8 @@ from brownout.detection.detector_settings import DetectorSettings
 from brownout.detection.episodes.segmentation import in_progress
 from brownout.detection.features.feature_table import Features, entity_features
 from brownout.detection.forest.deduplication import deduplicated
-from brownout.detection.forest.detector import IsolationForestDetector, TrainingSet
+from brownout.detection.forest.detector import IsolationForestDetector
+from brownout.detection.forest.training_set import TrainingSet
 from brownout.domain.panel import Float, Panel
 from brownout.domain.ports import Progress, no_progress
 from brownout.domain.truth import Anomaly

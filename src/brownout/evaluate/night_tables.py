@@ -70,7 +70,7 @@ def _told(
     """A row for each cause told; an unknown cause is of the entity that moved first."""
     names = set(diagnosis.episodes)
     own = [episode for episode in episodes if episode.id in names]
-    mover = first_mover(own)
+    mover = first_mover(own, diagnosis)
     abnormal = mover.series.entity if mover else own[0].entity if own else ""
     return [
         {

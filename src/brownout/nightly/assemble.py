@@ -14,6 +14,7 @@ from brownout.domain.repairs import Repairs
 from brownout.nightly.context import NightContext
 from brownout.nightly.false_alarms import AlarmedIncidents
 from brownout.nightly.forecast import ShardForecast
+from brownout.nightly.night_span import waiting_for
 from brownout.nightly.plan import plan_breaches, with_commands
 from brownout.nightly.score_shard import ShardResult
 from brownout.reporting.charts import latency_chart
@@ -100,11 +101,16 @@ def _histories(latencies: Sequence[Panel]) -> tuple[ConsoleHistory, ...]:
 
 
 def _suppressed(shards: Sequence[ShardResult], incidents: AlarmedIncidents) -> tuple[SuppressedEpisode, ...]:
-    """Episodes that raise no alarm, whichever stage said so, in order of time."""
+    """Episodes that raise no alarm, whichever stage said so, in order of time.
+
+    Of an episode in which two things happened one part may be quiet and the other told: then it is told.
+    """
+    told = {name for batch in incidents.batches for diagnosis in batch.diagnoses for name in diagnosis.episodes}
     suppressed = [quiet for shard in shards for quiet in shard.detection.suppressed]
     suppressed += [quiet for batch in incidents.batches for quiet in batch.suppressed]
     suppressed += incidents.suppressed
-    return tuple(sorted(suppressed, key=lambda quiet: (quiet.episode.start, quiet.episode.entity)))
+    quiet = (one for one in suppressed if one.episode.id not in told)
+    return tuple(sorted(quiet, key=lambda one: (one.episode.start, one.episode.entity)))
 
 
 def _nearest(forecasts: Sequence[ShardForecast], breaches: Sequence[Breach]) -> dict[Series, Chart]:
@@ -129,6 +135,7 @@ def _quality(context: NightContext, shards: Sequence[ShardResult]) -> Quality:
     by_peers = {name for shard in shards if shard.forecast for name in shard.forecast.by_peers}
     return Quality(
         by_peers=tuple(sorted(by_peers)),
+        waiting=waiting_for(context.span, by_peers),
         repairs=repairs,
         coverage={name: present[name] / slots[name] for name in sorted(slots) if slots[name]},
         silent=tuple(np.unique(silent).tolist()),

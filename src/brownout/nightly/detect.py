@@ -1,6 +1,6 @@
 """Detection of a night: the episodes of one shard, from scores, rules, known levels and what people said."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -13,13 +13,17 @@ from brownout.detection.baseline.newcomers import (
     without_first_day,
     without_peer_slots,
 )
+from brownout.detection.episodes.line_episodes import Line, line_episodes
 from brownout.detection.episodes.metric_shares import with_metric_shares
 from brownout.detection.episodes.outliers import single_sample_episodes
 from brownout.detection.episodes.relocation import relocation_episodes
 from brownout.detection.episodes.segmentation import find_episodes
 from brownout.detection.episodes.threshold_rules import with_rules
 from brownout.detection.forest.detector import IsolationForestDetector
-from brownout.domain.findings import AnomalyScores, Episode, Shift, SuppressedEpisode
+from brownout.diagnosis.inference.cause_ranking import CLEAR
+from brownout.diagnosis.knowledge.knowledge_base import Knowledge
+from brownout.domain.findings import AnomalyScores, Episode, EvidenceRole, Shift, SuppressedEpisode
+from brownout.domain.metrics import Metric, Worse
 from brownout.domain.panel import Panel
 from brownout.nightly.context import NightContext
 from brownout.nightly.siblings import sibling_panel
@@ -50,8 +54,11 @@ def detect(context: NightContext, panel: Panel, first: int) -> ShardDetection:
     scores = without_first_day(scores, known)
     recent = [shift for shift in state.shifts if shift.at > panel.start]
     scores, shifts = rescored_after_shifts(detector, scores, known, recent, context.settings.detect.accept_hours)
-    episodes = with_accepted_shifts(_explained(scores, known, shifts, detector), shifts)
-    settled = state.settle(episodes)
+    found = _explained(scores, known, shifts, detector)
+    lines = _watched_lines(context.diagnoser.knowledge, context.metrics)
+    by_line = line_episodes(scores, known, lines, found)
+    every = sorted((*found, *by_line), key=lambda episode: (episode.start, episode.entity))
+    settled = state.settle(with_accepted_shifts(every, shifts))
     ruled = with_rules(settled.episodes, panel, context.rules)
     suppressed: tuple[SuppressedEpisode, ...] = ()
     for explain in (
@@ -92,3 +99,29 @@ def _explained(
         [e for e in episodes if e.id in late], scores, moved_to_new_level(panel, shifts), detector
     )
     return tuple(sorted((*before, *after), key=lambda episode: (episode.start, episode.entity)))
+
+
+def _watched_lines(knowledge: Knowledge, metrics: Mapping[str, Metric]) -> tuple[Line, ...]:
+    """A line for each symptom with values of its own that is necessary for a fault, where it counts in full.
+
+    Not of metrics that nobody calls worse or better, and not of load: a resource in use is no fault by itself.
+    """
+    names = {
+        symptom
+        for cause in knowledge.causes.values()
+        if not cause.artefact
+        for rule in cause.evidence
+        if rule.role is EvidenceRole.NECESSARY
+        for symptom, _ in rule.parts
+    }
+    lines = []
+    for name in sorted(names):
+        symptom = knowledge.symptoms[name]
+        metric = metrics.get(symptom.metric)
+        if metric is None or metric.worse is Worse.NONE or symptom.load:
+            continue
+        plain = symptom.measure == "level" and not symptom.shape and symptom.direction != "either"
+        if plain and symptom.low is not None and symptom.high is not None:
+            value = symptom.low + CLEAR * (symptom.high - symptom.low)
+            lines.append(Line(metric=symptom.metric, value=value, up=symptom.direction == "up"))
+    return tuple(lines)

@@ -11,7 +11,8 @@ from brownout.diagnosis.evidence.observation import IncidentWindow
 from brownout.diagnosis.incidents.going_on import with_own_end
 from brownout.diagnosis.incidents.grouping import group_episodes
 from brownout.diagnosis.incidents.incident_core import LEAST_SLOTS, diagnose_phases
-from brownout.diagnosis.incidents.separation import sift
+from brownout.diagnosis.incidents.recurrence import Told, joined, without_followers
+from brownout.diagnosis.incidents.separation import Sifted, sift
 from brownout.domain.findings import Action, Diagnosis, Episode, EvidenceState, SuppressedEpisode
 from brownout.domain.forecasts import Series
 from brownout.domain.night import Chart
@@ -71,8 +72,25 @@ def diagnose_batch(context: NightContext, batch: Sequence[IncidentWindow]) -> Ba
     past = days(context.settings.diagnose.baseline_days)
     panels = _panels(context, batch, past)
     found = BatchDiagnosis()
+    told: list[Told] = []
     for window in batch:
-        _diagnose(context, window, [_of(panel, window, past) for panel in panels], panels, found)
+        own = [panel for panel in (_of(panel, window, past) for panel in panels) if panel.entities]
+        sifted = _investigate(context, window, own)
+        found.suppressed += sifted.suppressed
+        found.artefacts += sifted.artefacts
+        told += [
+            (part, with_own_end(diagnosis, part, own))
+            for part, diagnosis in zip(sifted.windows, sifted.diagnoses, strict=True)
+        ]
+    incidents = without_followers(joined(told), context.topology)
+    named = with_known_ids([diagnosis for _, diagnosis in incidents], context.state.incidents)
+    for (window, _), diagnosis in zip(incidents, named, strict=True):
+        own = [_of(panel, window, past) for panel in panels]
+        until = [panel.between(panel.start, diagnosis.end) for panel in own]
+        shown = _telling(context, diagnosis, window, own)
+        found.diagnoses.append(diagnosis)
+        found.actions += plan_diagnosis(diagnosis, until, context.topology, context.remedies)
+        found.charts[diagnosis.id] = incident_charts(diagnosis, panels, context.metrics, shown)
     return found
 
 
@@ -85,28 +103,11 @@ def _panels(context: NightContext, batch: Sequence[IncidentWindow], past: np.tim
     return [read_shard(context.store, plan).panel for plan in plans]
 
 
-def _diagnose(
-    context: NightContext,
-    window: IncidentWindow,
-    incident: Sequence[Panel],
-    panels: Sequence[Panel],
-    batch: BatchDiagnosis,
-) -> None:
-    """Add what is known of one incident; ``incident`` are its own entities' panels, ``panels`` those of the batch."""
-    measured = [panel for panel in incident if panel.entities]
+def _investigate(context: NightContext, window: IncidentWindow, panels: Sequence[Panel]) -> Sifted:
+    """What a group of episodes is about; ``panels`` hold its own entities."""
     then = context.topology.at(window.start)
-    diagnose = partial(diagnose_phases, context.diagnoser, panels=measured, topology=then)
-    sifted = sift(window, diagnose, context.diagnoser.knowledge, then, context.metrics)
-    batch.suppressed += sifted.suppressed
-    batch.artefacts += sifted.artefacts
-    named = with_known_ids(sifted.diagnoses, context.state.incidents)
-    for part, told in zip(sifted.windows, named, strict=True):
-        diagnosis = with_own_end(told, part, measured)
-        until = [panel.between(panel.start, diagnosis.end) for panel in incident]
-        batch.diagnoses.append(diagnosis)
-        batch.actions += plan_diagnosis(diagnosis, until, context.topology, context.remedies)
-        shown = _telling(context, diagnosis, part, incident)
-        batch.charts[diagnosis.id] = incident_charts(diagnosis, panels, context.metrics, shown)
+    diagnose = partial(diagnose_phases, context.diagnoser, panels=panels, topology=then)
+    return sift(window, diagnose, context.diagnoser.knowledge, then, context.metrics)
 
 
 def _of(panel: Panel, window: IncidentWindow, past: np.timedelta64) -> Panel:

@@ -10,7 +10,7 @@ from brownout.domain.ports import Progress, no_progress
 from brownout.nightly.assemble import assemble_night
 from brownout.nightly.context import NightContext
 from brownout.nightly.diagnose import BatchDiagnosis, diagnose_batch, group_incidents
-from brownout.nightly.false_alarms import expected_per_day, suppress_expected
+from brownout.nightly.false_alarms import expected_by_chance, suppress_expected
 from brownout.nightly.score_shard import ShardResult, plan_night, score_shard
 from brownout.store.memory import release_memory
 
@@ -53,11 +53,7 @@ def run(context: NightContext, *, map: Map = serial_map, progress: Progress = no
     groups = group_incidents(context, episodes)
     batches = map("investigate", partial(_bounded, diagnose_batch, context), groups, progress)
     incidents = suppress_expected(
-        batches,
-        episodes,
-        expected_per_day(context, episodes),
-        unknown_a_day=context.settings.detect.unknown_a_day,
-        state=context.state,
+        batches, episodes, expected=expected_by_chance(context, episodes), state=context.state
     )
     night = assemble_night(context, shards, incidents)
     return NightResult(night=night, shards=tuple(shards), batches=tuple(batches))

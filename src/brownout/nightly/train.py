@@ -14,6 +14,7 @@ from brownout.forecasting.outlook import Outlook
 from brownout.forecasting.parts import ForecastParts
 from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.nightly.context import NightContext
+from brownout.nightly.night_span import JUDGED_FROM
 from brownout.nightly.one_off_spans import left_out_share, one_offs, usual_forecast_panel
 from brownout.nightly.panels import forecast_panel, outlook_panel, outlook_steps
 from brownout.numerics.slots import days
@@ -103,8 +104,14 @@ def _usual_panels(context: NightContext, parts: ForecastParts) -> tuple[list[Pan
 
 
 def fit_detector(context: NightContext, progress: Progress = no_progress) -> IsolationForestDetector:
-    """Learn what is usual from what lies before the window of the night."""
+    """Learn what is usual from what lies before the window of the night, but for the incidents that the last one told.
+
+    Within the first day of a history there is nothing to compare with: the detector waits.
+    """
     start, end = detector_window(context)
+    settings = DetectorSettings(seed=context.settings.seed)
+    if context.span.end - context.span.first < JUDGED_FROM:
+        return IsolationForestDetector(settings).wait()
     plans = _evenly(plan_shards(context.store, size=context.settings.shard_size, start=start, end=end))
 
     def panels() -> Iterator[Panel]:
@@ -113,7 +120,11 @@ def fit_detector(context: NightContext, progress: Progress = no_progress) -> Iso
             release_memory()
             progress("train the detector", (done + 1) / len(plans))
 
-    return IsolationForestDetector(DetectorSettings(seed=context.settings.seed)).fit(panels())
+    known = [episode for episode in context.state.known if episode.id in context.state.alarmed]
+    incidents: dict[str, list[Window]] = {}
+    for episode in known:
+        incidents.setdefault(episode.entity, []).append((episode.start, episode.end))
+    return IsolationForestDetector(settings).fit(panels(), incidents)
 
 
 def _evenly(plans: Sequence[ShardPlan]) -> list[ShardPlan]:

@@ -148,8 +148,8 @@ def _incident(diagnosis: Diagnosis, night: Night, actions: Iterable[Action]) -> 
         Incident,
         diagnosis,
         severity=max((episode.severity for episode in episodes), default=0.0),
-        abnormal=abnormal_entities(episodes),
-        first=first_mover(episodes),
+        abnormal=abnormal_entities(episodes, diagnosis),
+        first=first_mover(episodes, diagnosis),
         actions=tuple(_action(action, state) for action in actions),
         charts=tuple(_named(night.charts.get(diagnosis.id, {}), f"{diagnosis.id}-").values()),
     )

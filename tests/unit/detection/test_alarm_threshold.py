@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from brownout.detection.forest.alarm_threshold import fit_threshold
+from brownout.detection.forest.alarm_threshold import fit_threshold, robust_line
 from brownout.detection.forest.peak_tail import fit_tail
 
 
@@ -57,3 +57,18 @@ def test_incidents_far_beyond_a_crowd_of_peaks_are_counted_not_smoothed_away() -
 def test_few_peaks_have_no_tail() -> None:
     assert fit_tail(np.sort(exponential(19))[::-1].astype(np.float64)) is None
     assert fit_tail(np.sort(exponential(20))[::-1].astype(np.float64)) is not None
+
+
+def test_faults_in_the_past_hardly_raise_the_robust_line() -> None:
+    """Closed form: of an exponential tail of 4,000 peaks, 10 lie beyond log(400)."""
+    peaks = exponential(4000)
+    assert robust_line(peaks, 10) == pytest.approx(np.log(400), rel=0.05)
+    for faults, raised in ((80, 1.15), (200, 1.4)):
+        faulty = np.concatenate([peaks[faults:], np.full(faults, 50.0, np.float32)])
+        assert robust_line(faulty, 10) < raised * np.log(400)
+        assert fit_threshold(faulty, faulty, 10).boundary > 2 * np.log(400)
+
+
+def test_a_few_peaks_give_no_robust_line() -> None:
+    assert robust_line(exponential(39), 2) == float("inf")
+    assert np.isfinite(robust_line(exponential(40), 2))

@@ -10,7 +10,8 @@ from brownout.detection.baseline.normal_periods import SUSTAINED, block_peaks, s
 from brownout.detection.detector_settings import DetectorSettings, EpisodeSettings
 from brownout.detection.episodes.segmentation import find_episodes, in_progress
 from brownout.detection.features.feature_table import entity_features
-from brownout.detection.forest.detector import IsolationForestDetector, TrainingSet
+from brownout.detection.forest.detector import IsolationForestDetector
+from brownout.detection.forest.training_set import TrainingSet, training_set_of
 from brownout.domain.errors import DataError
 from brownout.domain.findings import AnomalyScores
 
@@ -157,3 +158,16 @@ def test_a_kind_gathered_more_seldom_than_its_slots_is_learned_and_one_with_hard
     hardly = replace(panel, values=np.where((slots == 5 * DAY)[None, :, None], panel.values, np.float32(np.nan)))
     with pytest.raises(DataError, match="vm"):
         IsolationForestDetector(DetectorSettings(trees=5)).fit([hardly])
+
+
+def test_known_incidents_are_left_out_of_what_is_learned() -> None:
+    """Slots of a known incident have no features; all others keep theirs."""
+    panel = waves(entities=2, days=6)
+    spans = {panel.entity_ids[1]: [(panel.times[150], panel.times[160])]}
+    known = training_set_of(panel, spans)
+    rows = known.without_incidents().rows
+    first = known.monitored
+    assert np.isnan(rows[1, 150 - first : 160 - first]).all()
+    assert np.isfinite(rows[1, 160 - first]).all()
+    assert np.isfinite(rows[1, 149 - first]).all()
+    assert np.array_equal(training_set_of(panel).without_incidents().rows[0], rows[0], equal_nan=True)

@@ -91,7 +91,8 @@ def test_a_cause_is_added_by_data_alone(tmp_path: Path) -> None:
 
 
 def test_a_cause_that_nothing_tells_from_another_must_say_so(tmp_path: Path) -> None:
-    twin = NEW.replace('"queue_long"', '"disk_full"').replace('kind = "disk"', 'kind = "path"')
+    fills = '"disk_full", where = "self", or = [{ symptom = "disk_fills", where = "self" }]'
+    twin = NEW.replace('"queue_long", where = "self"', fills).replace('kind = "disk"', 'kind = "path"')
     twin = "\n".join(line for line in twin.splitlines() if "excluding" not in line)
     (tmp_path / "causes.toml").write_text(twin)
     with pytest.raises(KnowledgeError, match="MAINT-04"):

@@ -10,15 +10,20 @@ import pytest
 from panels import waves
 
 from brownout.detection.alert_state import AlertState
+from brownout.detection.episodes.threshold_rules import load_rules
 from brownout.detection.forest.detector import IsolationForestDetector
+from brownout.diagnosis.inference.cause_ranking import Diagnoser
+from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.entities import Entity, Topology
 from brownout.domain.findings import UNKNOWN, Action, Cause, Diagnosis, Episode, Mover, Risk, Shape, SuppressionReason
 from brownout.domain.forecasts import Series
+from brownout.domain.metrics import shipped_catalogue
 from brownout.domain.ports import SampleStore
 from brownout.domain.verdicts import Said, Verdict
+from brownout.nightly.assemble import _suppressed
 from brownout.nightly.context import NightContext
 from brownout.nightly.diagnose import BatchDiagnosis
-from brownout.nightly.false_alarms import AlarmedIncidents, expected_per_day, suppress_expected
+from brownout.nightly.false_alarms import AlarmedIncidents, Expectation, expected_by_chance, suppress_expected
 from brownout.nightly.train import ENTITIES_A_KIND, _evenly, fit_detector
 from brownout.settings import Settings
 from brownout.simulation import FleetSettings, simulate
@@ -31,9 +36,16 @@ END = START + np.timedelta64(3_600_000, "ms")
 
 
 def suppress(
-    batches: list[BatchDiagnosis], episodes: list[Episode], per_day: dict[str, float], state: AlertState | None = None
+    batches: list[BatchDiagnosis],
+    episodes: list[Episode],
+    per_day: dict[str, float],
+    state: AlertState | None = None,
+    telling: tuple[str, ...] = (),
 ) -> AlarmedIncidents:
-    return suppress_expected(batches, episodes, per_day, unknown_a_day=3, state=state or AlertState())
+    every = frozenset(e.id for e in episodes)
+    harmful = frozenset(e.id for e in episodes if e.movers or e.rules)
+    expected = Expectation(per_day=per_day, allowed=3, telling=frozenset(telling), suffering=every, harmful=harmful)
+    return suppress_expected(batches, episodes, expected=expected, state=state or AlertState())
 
 
 def episode(name: str, entity: str = "vm", severity: float = 1.4) -> Episode:
@@ -124,13 +136,53 @@ def test_how_often_a_day_is_counted_in_the_days_learned_from_incidents_included(
 
 def test_a_fleet_shows_what_each_of_its_entities_shows() -> None:
     """How often a day: once for each entity that is measured, by the tail of the episode's own kind."""
-    topology = Topology.of([Entity(id="vm", kind="vm"), Entity(id="kvm", kind="host"), Entity(id="gone", kind="vm")])
+    topology = Topology.of([Entity(id="vm", kind="vm"), Entity(id="kvm", kind="host"), Entity(id="gone", kind="host")])
     store = cast("SampleStore", SimpleNamespace(spans=lambda: {"vm": None, "kvm": None}, topology=topology))
     rates = {("vm", 1.4): 0.5, ("host", 2.0): 0.01}
     detector = cast("IsolationForestDetector", SimpleNamespace(per_day=lambda kind, severity: rates[kind, severity]))
-    context = cast("NightContext", SimpleNamespace(store=store, topology=topology, detector=detector))
-    often = expected_per_day(context, [episode("a"), episode("b", "kvm", severity=2.0)])
-    assert often == {"a": pytest.approx(1.0), "b": pytest.approx(0.02)}
+    knowledge = SimpleNamespace(symptoms={})
+    context = cast(
+        "NightContext",
+        SimpleNamespace(
+            store=store, topology=topology, detector=detector, rules=load_rules(), settings=Settings(),
+            metrics=shipped_catalogue().metrics, diagnoser=SimpleNamespace(knowledge=knowledge),
+        ),
+    )  # fmt: skip
+    expected = expected_by_chance(context, [episode("a"), episode("b", "kvm", severity=2.0)])
+    assert expected.per_day == {"a": pytest.approx(1.0), "b": pytest.approx(0.02)}
+    assert expected.allowed == Settings().detect.unknown_a_guest_day
+    assert expected.suffering == {"a"}
+
+
+@pytest.mark.parametrize(
+    ("metric", "deviation", "shape", "rules", "telling", "harmful"),
+    [
+        ("vm_ready_pct", 8, None, ("R-READY",), True, True),
+        ("vm_ready_pct", 8, None, ("R-READY-WARN",), False, True),
+        ("vm_cpu_pct", 8, None, ("R-READY",), False, True),
+        ("vm_memory_usable_pct", -8, Shape.RAMP, (), True, True),
+        ("vm_memory_usable_pct", 8, Shape.RAMP, (), False, False),
+        ("vm_block_job", 8, Shape.STEP, (), False, False),
+        ("disk_util_pct", 8, Shape.STEP, (), False, False),
+        ("disk_await_ms", 8, Shape.STEP, (), False, True),
+    ],
+)
+def test_a_critical_rule_on_what_moved_and_a_way_to_the_limit_tell_and_load_alone_harms_nobody(  # noqa: PLR0913, PLR0917
+    metric: str, deviation: float, shape: Shape | None, rules: tuple[str, ...], telling: int, harmful: int
+) -> None:
+    topology = Topology.of([Entity(id="vm", kind="vm")])
+    store = cast("SampleStore", SimpleNamespace(spans=lambda: {"vm": None}, topology=topology))
+    context = cast(
+        "NightContext",
+        SimpleNamespace(
+            store=store, topology=topology, detector=SimpleNamespace(per_day=lambda *_: 1.0), rules=load_rules(),
+            settings=Settings(), metrics=shipped_catalogue().metrics, diagnoser=Diagnoser(Knowledge.load(None)),
+        ),
+    )  # fmt: skip
+    mover = Mover(series=Series("vm", metric), usual=1, peak=9, deviation=deviation, onset=START)
+    one = replace(episode("a"), movers=(mover,), shape=shape, rules=rules)
+    expected = expected_by_chance(context, [one])
+    assert (bool(expected.telling), bool(expected.harmful)) == (telling, harmful)
 
 
 def test_a_detector_learns_from_every_kind_a_few_entities_of_each(tmp_path: Path) -> None:
@@ -155,8 +207,35 @@ def test_an_incident_without_a_metric_out_of_its_range_is_not_alarmed() -> None:
 
 def test_a_rule_a_ramp_and_a_cause_that_comes_again_are_never_chance() -> None:
     often = {"a": 40.0, "b": 40.0}
-    for kept in (replace(episode("a"), rules=("R-UX",)), replace(episode("a"), shape=Shape.RAMP)):
-        assert suppress([investigation((UNKNOWN, ("a",)))], [kept], often).suppressed == ()
+    assert suppress([investigation((UNKNOWN, ("a",)))], [episode("a")], often, telling=("a",)).suppressed == ()
     again = investigation(("LEAK-01", ("b",)), (UNKNOWN, ("a",)))
     assert suppress([again], [episode("a"), episode("b")], often).suppressed == ()
     assert len(suppress([again], [episode("a"), episode("b", "other")], often).suppressed) == 1
+    past = replace(episode("b"), start=START - np.timedelta64(1, "D"), end=END - np.timedelta64(1, "D"))
+    assert len(suppress([again], [episode("a"), past], often).suppressed) == 1
+
+
+def test_one_metric_of_an_entity_that_is_as_usual_needs_a_cause() -> None:
+    """Below the boundary of the forest nothing protects an unknown: not rarity, not company, not last night."""
+    own = [episode(name, name, severity=0.7) for name in "abc"]
+    state = AlertState(alarmed=frozenset("abc"))
+    told = suppress([investigation((UNKNOWN, ("a", "b", "c")))], own, dict.fromkeys("abc", 40.0), state)
+    assert {one.why for one in told.suppressed} == {SuppressionReason.CHANCE}
+    assert suppress([investigation(("NET-08", ("a",)))], own[:1], {"a": 40.0}).suppressed == ()
+
+
+def test_a_cause_less_likely_than_all_others_together_is_as_good_as_none() -> None:
+    found = investigation(("CONT-10", ("a",)))
+    unsure = replace(found.diagnoses[0], causes=(replace(found.diagnoses[0].top, probability=0.3),))
+    found = replace(found, diagnoses=[unsure])
+    assert len(suppress([found], [episode("a")], {"a": 40.0}).suppressed) == 1
+    assert suppress([found], [episode("a")], {"a": 0.1}).suppressed == ()
+
+
+def test_an_episode_of_which_one_part_is_told_is_not_quiet() -> None:
+    """Two things in one episode: what is left of it without a cause is chance, the other part is told."""
+    told = suppress([investigation(("HW-01", ("a",)), (UNKNOWN, ("a",)))], [episode("a", severity=0.5)], {"a": 40.0})
+    assert [one.episode.id for one in told.suppressed] == ["a"]
+    assert _suppressed([], told) == ()
+    quiet = suppress([investigation((UNKNOWN, ("a",)))], [episode("a", severity=0.5)], {"a": 40.0})
+    assert [one.episode.id for one in _suppressed([], quiet)] == ["a"]

@@ -9,7 +9,7 @@ from brownout.detection.episodes.movement_shape import shape_of
 from brownout.domain.findings import AnomalyScores, Episode, Mover, Shape
 from brownout.domain.forecasts import Series
 from brownout.domain.panel import Float, Panel
-from brownout.numerics.arrays import Marks
+from brownout.numerics.arrays import Index, Marks
 
 __all__ = ["find_episodes", "in_progress"]
 
@@ -125,6 +125,7 @@ def _movers(
     movers = []
     for column in ranked[: settings.most_movers]:
         moved = np.flatnonzero(np.abs(deviation[:, column]) >= settings.mover_from)
+        onset = _run_begin(moved, int(peak[column]), settings.clearing_slots(scores.interval_s))
         usual = past[:, column][np.isfinite(past[:, column])]
         movers.append(
             Mover(
@@ -132,7 +133,17 @@ def _movers(
                 usual=float(np.median(usual)) if len(usual) else float("nan"),
                 peak=float(panel.values[row, shift + begin + peak[column], column]),
                 deviation=float(deviation[peak[column], column]),
-                onset=scores.times[begin + moved[0]],
+                onset=scores.times[begin + onset],
             )
         )
     return tuple(movers)
+
+
+def _run_begin(moved: Index, peak: int, gap: int) -> int:
+    """First of the slots that moved without a pause of more than ``gap`` slots until the peak.
+
+    What a metric did hours before, and was usual again, is not where its movement to the peak began.
+    """
+    before = moved[moved <= peak]
+    pauses = np.flatnonzero(np.diff(before) > gap)
+    return int(before[pauses[-1] + 1] if len(pauses) else before[0])

@@ -8,7 +8,12 @@ from brownout.detection.forest.peak_tail import fit_tail
 from brownout.domain.errors import DataError
 from brownout.domain.panel import Float
 
-__all__ = ["Threshold", "fit_threshold"]
+__all__ = ["Threshold", "fit_threshold", "robust_line"]
+
+BODY = (0.5, 0.9)
+"""Quantiles of the peaks that faults do not reach: on a small fleet they can hold a peak in twenty."""
+LEAST_PEAKS = 40
+"""Peaks from which on these quantiles are known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,3 +56,18 @@ def fit_threshold(levels: Float, peaks: Float, expected: float) -> Threshold:
     else:
         boundary = tail.level(expected)
     return Threshold(centre=centre, boundary=max(boundary, centre + 1e-6))
+
+
+def robust_line(peaks: Float, expected: float) -> float:
+    """The level that ``expected`` of the peaks would exceed if all were healthy; infinite where too few are known.
+
+    Extrapolated from the median and the 90 % quantile as an exponential tail: faults among the peaks, which are fewer
+    than a tenth, do not raise it.
+    """
+    known = peaks[np.isfinite(peaks)].astype(np.float64)
+    if len(known) < LEAST_PEAKS:
+        return float("inf")
+    low, high = np.quantile(known, BODY)
+    begin, end = (-np.log(1 - level) for level in BODY)
+    wanted = np.log(len(known) / max(expected, 1e-9))
+    return float(low + (high - low) * (max(wanted, begin) - begin) / (end - begin))

@@ -19,9 +19,10 @@ from sklearn.ensemble import IsolationForest
 from brownout.detection.baseline.normal_periods import block_peaks, sustained, unusual
 from brownout.detection.detector_settings import DetectorSettings
 from brownout.detection.features.feature_table import FEATURES, Features, entity_features
-from brownout.detection.forest.alarm_threshold import Threshold, fit_threshold
+from brownout.detection.forest.alarm_threshold import Threshold, fit_threshold, robust_line
 from brownout.detection.forest.deduplication import deduplicated, new_alarms
 from brownout.detection.forest.peak_tail import Tail, fit_tail
+from brownout.detection.forest.training_set import Spans, TrainingSet, training_set_of
 from brownout.domain.errors import DataError, ModelError, NotFittedError
 from brownout.domain.findings import AnomalyScores
 from brownout.domain.panel import DAY_S, Float, Panel
@@ -29,9 +30,9 @@ from brownout.numerics.rolling import rolling_mean
 from brownout.numerics.slots import HOUR_S, whole_slots
 from brownout.store.atomic import atomic_path, write_text
 
-__all__ = ["Assessment", "Boundaries", "IsolationForestDetector", "TrainingSet"]
+__all__ = ["Assessment", "Boundaries", "IsolationForestDetector"]
 
-FORMAT = 7
+FORMAT = 8
 BATCH = 200_000
 TRUSTED = ["sklearn.tree._tree.Tree"]
 """The only type beyond skops' own list that may be loaded; its indices are checked before use."""
@@ -54,8 +55,8 @@ CALIBRATED = 200_000
 FEW_DAYS, CAUTION = 2.0, 1.8
 """With two days of history the margin is up to 1.8 times as large, since they show little; with a week hardly more."""
 FARTHEST = FEATURES.index("level_largest")
-WARM_DAYS = 2.0
-"""First days of a training panel that are not learned from: the history before them is too short for a baseline."""
+EXTREME = 3.0
+"""Severity that no healthy day comes near."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,23 +71,14 @@ class Assessment:
 class Boundaries:
     """Alarm boundaries of level and novelty, and the distribution of peaks of the level.
 
-    ``tail`` is that of all peaks, incidents included, on ``monitored_days`` days of entities; None where they are too
-    few.
+    ``tail`` is that of all peaks but those of known incidents, on ``monitored_days`` days of entities; None where they
+    are too few.
     """
 
     level: Threshold
     novelty: Threshold
     tail: Tail | None = None
     monitored_days: float = 0.0
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class TrainingSet:
-    """Features that a detector learns from; ``monitored`` is the number of slots of history before the first one."""
-
-    features: Features
-    interval_s: int
-    monitored: int
 
 
 @dataclass
@@ -97,16 +89,20 @@ class IsolationForestDetector:
     ----------
     forests_, thresholds_
         By kind of entity; a kind that was not learned is scored by the first one.
+    waits_
+        Whether there was too little history to learn from: then nothing has a score.
     """
 
     settings: DetectorSettings = field(default_factory=DetectorSettings)
     forests_: Mapping[str, IsolationForest] = field(default_factory=dict)
     thresholds_: Mapping[str, Boundaries] = field(default_factory=dict)
+    waits_: bool = False
     name: ClassVar[str] = "isolation-forest"
 
-    def fit(self, panels: Iterable[Panel]) -> Self:
+    def fit(self, panels: Iterable[Panel], incidents: Spans | None = None) -> Self:
         """Learn what is normal from all slots of the panels; panels of one kind of entity must follow each other.
 
+        ``incidents`` are spans of entities, by name, from which nothing is learned.
         One panel, and the features of one kind, are held in memory. Raises DataError where nothing was measured, or a
         kind comes again after another one.
         """
@@ -120,10 +116,15 @@ class IsolationForestDetector:
                     f"Panels of kind {kind!r} come in two places.", remedy="Give the panels sorted by kind."
                 )
             kinds.append(kind)
-            learned = self._learn_kind([_training_set(panel) for panel in members])
+            learned = self._learn_kind([training_set_of(panel, incidents) for panel in members])
             if learned is not None:
                 forests[kind], thresholds[kind] = learned
         return self._learned(kinds, forests, thresholds)
+
+    def wait(self) -> Self:
+        """A detector for a history that is too short to learn from: it scores nothing, and says nothing."""
+        self.forests_, self.thresholds_, self.waits_ = {}, {}, True
+        return self
 
     def learn(self, training_sets: Mapping[str, Sequence[TrainingSet]]) -> Self:
         """Learn from features by kind of entity; raises DataError where nothing was measured."""
@@ -137,7 +138,7 @@ class IsolationForestDetector:
 
     def _learn_kind(self, members: Sequence[TrainingSet]) -> tuple[IsolationForest, Boundaries] | None:
         """Forest and boundaries of one kind of entity; None where too little was measured."""
-        rows = self._rows([training_set.features for training_set in members])
+        rows = self._rows([training_set.without_incidents() for training_set in members])
         if not len(rows):
             return None
         forest = IsolationForest(
@@ -154,7 +155,7 @@ class IsolationForestDetector:
         if not forests:
             msg = f"Of no kind of entity enough was measured to learn from: {sorted(kinds) or 'there is none'}."
             raise DataError(msg, remedy="Give panels in which entities have values in at least three slots.")
-        self.forests_, self.thresholds_ = forests, thresholds
+        self.forests_, self.thresholds_, self.waits_ = forests, thresholds, False
         return self
 
     def _rows(self, members: Sequence[Features]) -> Float:
@@ -176,22 +177,22 @@ class IsolationForestDetector:
         if not any(len(part.values[0]) for part in parts):
             return None
         rates = (self.settings.level_alarms_per_day, self.settings.new_alarms_per_day)
+        peaks = [np.concatenate([part.peaks[which] for part in parts]) for which in (0, 1)]
+        expected = [rate * sum(part.days[which] for part in parts) for which, rate in enumerate(rates)]
         level, novelty = (
-            fit_threshold(
-                np.concatenate([part.values[which] for part in parts]),
-                np.concatenate([part.peaks[which] for part in parts]),
-                rate * sum(part.days[which] for part in parts),
-            )
-            for which, rate in enumerate(rates)
+            fit_threshold(np.concatenate([part.values[which] for part in parts]), peaks[which], expected[which])
+            for which in (0, 1)
         )
+        line = robust_line(peaks[0], expected[0])
+        if line < level.boundary:
+            level = replace(level, boundary=max(line, level.centre + 1e-6))
         history = max(member.monitored + member.features.rows.shape[1] for member in members)
         history_s = history * members[0].interval_s
         caution = 1 + (FEW_DAYS * DAY_S / max(history_s, 1)) ** 2
-        peaks = np.sort(np.concatenate([part.all_peaks for part in parts]))[::-1].astype(np.float64)
         return Boundaries(
             level=level.farther(self.settings.margin * min(caution, CAUTION)),
             novelty=novelty,
-            tail=fit_tail(peaks),
+            tail=fit_tail(np.sort(np.concatenate([part.all_peaks for part in parts]))[::-1].astype(np.float64)),
             monitored_days=sum(part.monitored_days for part in parts),
         )
 
@@ -212,6 +213,9 @@ class IsolationForestDetector:
 
     def assess(self, features: Features, kind: str, interval_s: int) -> Assessment:
         """Level and novelty of each slot of features; NaN where nothing was measured."""
+        if self.waits_:
+            nothing = np.full(features.rows.shape[:2], np.nan, np.float32)
+            return Assessment(levels=nothing, novelties=nothing.copy())
         forest, boundaries = self._of_kind(kind)
         levels, novelties = _levels_and_novelties(forest, features.rows, interval_s)
         return Assessment(levels=boundaries.level.apply(levels), novelties=boundaries.novelty.apply(novelties))
@@ -222,11 +226,17 @@ class IsolationForestDetector:
         return boundaries.level.apply(_raw_scores(forest, features.rows)[0])
 
     def per_day(self, kind: str, severity: float) -> float:
-        """How often a day an entity reached a severity in the history learned from; 0 where too little is known."""
-        _, boundaries = self._of_kind(kind)
-        if boundaries.tail is None:
+        """How often a day an entity reached a severity in the history learned from.
+
+        What is not extreme is not known to be rarer than once in all of the history, whatever its tail promises.
+        """
+        if self.waits_:
             return 0.0
-        return boundaries.tail.beyond(boundaries.level.raw(severity)) / boundaries.monitored_days
+        _, boundaries = self._of_kind(kind)
+        once = 1.0 if severity < EXTREME else 0.0
+        tail = boundaries.tail
+        beyond = once if tail is None else tail.beyond(boundaries.level.raw(severity))
+        return max(beyond, once) / max(boundaries.monitored_days, 1)
 
     def _of_kind(self, kind: str) -> tuple[IsolationForest, Boundaries]:
         if not self.forests_:
@@ -236,7 +246,7 @@ class IsolationForestDetector:
 
     def save(self, folder: Path) -> None:
         """Write ``detector.json`` and one skops file a kind; nothing is pickled."""
-        if not self.forests_:
+        if not self.forests_ and not self.waits_:
             raise NotFittedError("The detector has not been trained.", remedy="Call fit before save.")
         kinds = {}
         for number, (kind, forest) in enumerate(self.forests_.items()):
@@ -250,6 +260,7 @@ class IsolationForestDetector:
                 "boundaries": asdict(self.thresholds_[kind]),
             }
         card = {"format": FORMAT, "features": FEATURES, "settings": asdict(self.settings), "kinds": kinds}
+        card["waits"] = self.waits_
         write_text(folder / "detector.json", json.dumps(card, indent=1))
 
     @classmethod
@@ -272,14 +283,8 @@ class IsolationForestDetector:
             settings=DetectorSettings(**card["settings"]),
             forests_={kind: _checked(skops.io.loads(data, trusted=TRUSTED), folder) for kind, data in blobs.items()},
             thresholds_={kind: _boundaries(facts["boundaries"]) for kind, facts in card["kinds"].items()},
+            waits_=bool(card["waits"]),
         )
-
-
-def _training_set(panel: Panel) -> TrainingSet:
-    """Features of a panel without its first days, whose past is too short to expect anything."""
-    warm = min(int(WARM_DAYS * DAY_S / panel.interval_s), panel.values.shape[1] // 3)
-    features = replace(entity_features(panel, warm), deviations=np.empty((len(panel.entities), 0, 0), np.float32))
-    return TrainingSet(features=features, interval_s=panel.interval_s, monitored=warm)
 
 
 def _boundaries(table: Mapping[str, Any]) -> Boundaries:
@@ -306,7 +311,7 @@ def _checked(forest: IsolationForest, folder: Path) -> IsolationForest:
 class _Peaks:
     """What boundaries are set from, for level and novelty each: scores and peaks of normal periods, and days covered.
 
-    ``all_peaks`` are the peaks of the level on all ``monitored_days``, incidents included.
+    ``all_peaks`` are the peaks of the level on all ``monitored_days``, known incidents left out.
     """
 
     values: tuple[Float, Float]
@@ -318,7 +323,7 @@ class _Peaks:
 
 def _peaks(forest: IsolationForest, training_set: TrainingSet, slots: int) -> _Peaks:
     """What boundaries are set from, of evenly chosen entities of a training set with about ``slots`` slots in total."""
-    whole = training_set.features.rows
+    whole = training_set.without_incidents().rows
     entities = max(min(len(whole), slots // max(whole.shape[1], 1)), 1)
     rows = whole[np.linspace(0, len(whole) - 1, entities).astype(int)]
     normal = ~unusual(np.expm1(rows[..., FARTHEST]), training_set.interval_s)

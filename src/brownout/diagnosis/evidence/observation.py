@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from brownout.diagnosis.evidence.daily_habit import daily_extremes
 from brownout.diagnosis.evidence.surge import Surge, surges
 from brownout.domain.findings import Episode
 from brownout.domain.metrics import Metric, Role, shipped_catalogue
@@ -69,6 +70,9 @@ class Observation:
         Only for metrics that are known by their role.
     apart
         Deviations of high and low from what the other entities of the panel did, in usual spreads.
+    habit
+        Level that it reaches for as long as ``high`` at these hours on most days, and the same for ``low``: what recurs
+        daily is usual. Both are ``usual`` where there are too few days, or the span is most of a day.
     """
 
     metric: Metric
@@ -79,6 +83,17 @@ class Observation:
     trend: float
     surge: Surge | None = None
     apart: tuple[float, float] = (0.0, 0.0)
+    habit: tuple[float, float] | None = None
+
+    @property
+    def usual_high(self) -> float:
+        """What is usual for a high of these hours."""
+        return self.usual if self.habit is None else max(self.usual, self.habit[0])
+
+    @property
+    def usual_low(self) -> float:
+        """What is usual for a low of these hours."""
+        return self.usual if self.habit is None else min(self.usual, self.habit[1])
 
 
 @dataclass(frozen=True)
@@ -130,6 +145,7 @@ def observe(panels: Sequence[Panel], start: np.datetime64, end: np.datetime64) -
         trends = _trend(panel, start + (end - start) // 4), _trend(panel, end)
         trend = np.where(np.abs(trends[0]) > np.abs(trends[1]), *trends)
         above, below = _apart(before, within, (start, end))
+        habits = daily_extremes(before, start, end, share=1 - UPPER)
         for row, column in zip(*np.nonzero(known & covered), strict=True):
             metric = panel.metrics[column]
             table[panel.entity_ids[row], metric.name] = Observation(
@@ -141,6 +157,7 @@ def observe(panels: Sequence[Panel], start: np.datetime64, end: np.datetime64) -
                 trend=float(trend[row, column]),
                 surge=surge.get((panel.entity_ids[row], metric.name)),
                 apart=(float(above[row, column]), float(below[row, column])),
+                habit=None if habits is None else (float(habits[0][row, column]), float(habits[1][row, column])),
             )
     return Observations(table, tuple(entity for panel in panels for entity in panel.entity_ids), silence)
 

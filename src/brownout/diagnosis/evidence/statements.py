@@ -32,7 +32,7 @@ def explain(rule: EvidenceRule, symptoms: Mapping[str, Symptom], match: SymptomM
         value = observation.surge.peak
     statement = (
         symptom.says.replace("{observed}", figure(value))
-        .replace("{usual}", figure(observation.usual))
+        .replace("{usual}", figure(observation.usual_low if symptom.direction == "down" else observation.usual_high))
         .replace("{unit}", observation.metric.unit)
         .replace("{entity}", match.entity)
     )

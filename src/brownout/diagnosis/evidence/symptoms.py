@@ -207,13 +207,15 @@ def level_strength(symptom: Symptom, observation: Observation) -> float:
     if symptom.measure == "apart":
         moved = max(moved, sign * observation.apart[0 if symptom.direction == "up" else 1])
     deviation = between(moved, *symptom.spreads)
+    line = 1.0
+    if symptom.low is not None and symptom.high is not None:
+        line = between(sign * value, sign * symptom.low, sign * symptom.high)
     if symptom.shape == "ramp":
-        return deviation * between(sign * observation.trend, RAMP_CORRELATION - 0.25, RAMP_CORRELATION)
+        return line * deviation * between(sign * observation.trend, RAMP_CORRELATION - 0.25, RAMP_CORRELATION)
     if symptom.low is None or symptom.high is None:
         return deviation
-    line = between(sign * value, sign * symptom.low, sign * symptom.high)
     if symptom.measure == "level":
-        gap = sign * (symptom.low - observation.usual)
+        gap = sign * (symptom.low - (observation.usual_high if symptom.direction == "up" else observation.usual_low))
         deviation = max(deviation, between(gap, 0, abs(symptom.high - symptom.low)))
     return line * (LINE_SHARE + (1 - LINE_SHARE) * deviation)
 
@@ -221,7 +223,7 @@ def level_strength(symptom: Symptom, observation: Observation) -> float:
 def _moved(symptom: Symptom, observation: Observation) -> float:
     """Usual spreads that a metric went in the symptom's direction."""
     up = symptom.direction == "up"
-    rise = observation.high - observation.usual if up else observation.usual - observation.low
+    rise = observation.high - observation.usual_high if up else observation.usual_low - observation.low
     return rise / observation.spread
 
 

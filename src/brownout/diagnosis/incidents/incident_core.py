@@ -20,7 +20,7 @@ from brownout.domain.panel import Float, Panel
 
 __all__ = ["LEAST_SLOTS", "activity", "diagnose_phases", "phases"]
 
-HALF = 0.5
+HALF, NEAR_WORST = 0.5, 0.85
 LEAST_SLOTS = 5
 """A core is no shorter than this, so that one strange sample is no symptom."""
 
@@ -60,8 +60,9 @@ def _guests(entity: str, topology: Topology) -> set[str]:
 
 
 def phases(window: IncidentWindow, panels: Sequence[Panel]) -> tuple[IncidentWindow, ...]:
-    """The same incident as its core, its beginning where it is long, its worst episodes, and its whole span.
+    """The same incident as its core, its worst, its beginning where it is long, its worst episodes, and its whole span.
 
+    What creeps up is only at its worst what it is called; averaged over its hours it may be nothing.
     What starts with a restart can stay unusual for a day after the harm is over; then the beginning tells most.
     Unrelated faults can overlap on one host; then a single episode tells most. No span comes twice.
     """
@@ -69,7 +70,7 @@ def phases(window: IncidentWindow, panels: Sequence[Panel]) -> tuple[IncidentWin
         return (window,)
     step = min(panel.step for panel in panels)
     last = max(panel.end for panel in panels)
-    spans = [_widened(_core(window, panels, step), step, last)]
+    spans = [_widened(_core(window, panels, step, share), step, last) for share in (HALF, NEAR_WORST)]
     if window.end - window.start >= 2 * BEGINNING:
         spans.append((window.start, window.start + BEGINNING))
     if len(window.episodes) > 1:
@@ -81,13 +82,14 @@ def phases(window: IncidentWindow, panels: Sequence[Panel]) -> tuple[IncidentWin
     return tuple(replace(window, start=start, end=end) for start, end in dict.fromkeys(spans))
 
 
-def _core(window: IncidentWindow, panels: Sequence[Panel], step: np.timedelta64) -> Span:
+def _core(window: IncidentWindow, panels: Sequence[Panel], step: np.timedelta64, share: float = HALF) -> Span:
+    """From the first to the last time at which what moved is out by a share of its worst."""
     movers = list({mover.series: mover for episode in window.episodes for mover in episode.movers}.values())
     found = activity(window, panels, movers, step)
     if found is None:
         return window.start, window.end
     grid, total = found
-    busy = np.flatnonzero(total >= HALF * total.max())
+    busy = np.flatnonzero(total >= share * total.max())
     return grid[busy[0]], min(grid[busy[-1]] + step, window.end)
 
 

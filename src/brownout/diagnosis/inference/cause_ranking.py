@@ -43,8 +43,9 @@ class Weights:
     """Log-odds of evidence: at full strength (``present``) and at none (``absent``).
 
     ``unknown`` is the log-odds that an incident has a cause outside of the knowledge, on the scale of a candidate
-    with a prior of 1 and no evidence; ``another`` those of a second incident at the same place and time. These are
-    modelling assumptions, the same for all causes.
+    with a prior of 1 and no evidence; ``another`` those of a second incident at the same place and time, and ``rest``
+    those of one that episodes of their own speak for, which no other incident accounts for. These are modelling
+    assumptions, the same for all causes.
     """
 
     necessary: tuple[float, float] = (4.0, -9.0)
@@ -54,6 +55,7 @@ class Weights:
     missing_necessary: float = -5.0
     unknown: float = 2.5
     another: float = -1.5
+    rest: float = -0.5
 
     def of(self, role: EvidenceRole) -> tuple[float, float]:
         """Present and absent weight of a role."""
@@ -111,11 +113,12 @@ class Diagnoser:
     ) -> tuple[Cause, ...]:
         """Most probable first; each (cause, entity) at most once, ``unknown`` always among them.
 
-        ``explained`` are resources of entities that other incidents account for: they speak for no cause.
+        ``explained`` are resources of entities that other incidents account for: they speak for no cause, but still
+        against one.
         """
         lookup = EvidenceLookup(observed, topology, explained)
         candidates = self.candidates(entities, lookup)
-        unknown_odds = self.weights.unknown - (self.weights.another if explained else 0.0)
+        unknown_odds = self.weights.unknown - (self.weights.rest if explained else 0.0)
         odds = np.array([candidate.odds for candidate in candidates] + [unknown_odds])
         share = np.exp(odds - odds.max())
         share /= share.sum()
@@ -175,8 +178,9 @@ class Diagnoser:
 
     def candidates(self, entities: Iterable[str], lookup: EvidenceLookup) -> list[Candidate]:
         """All causes at all entities that carry them and that measured anything, most likely first."""
+        whole = EvidenceLookup(lookup.observed, lookup.topology) if lookup.explained else None
         candidates = [
-            Candidate(rule, entity, self._odds(rule, entity, lookup))
+            Candidate(rule, entity, self._odds(rule, entity, lookup, excluding=whole))
             for entity in entities
             for rule in self.knowledge.causes.values()
             if _can_be_culprit(rule, entity, lookup)
@@ -202,6 +206,7 @@ class Diagnoser:
         if rule.weight is not None:
             return rule.weight * match.strength
         present, absent = self.weights.of(rule.role)
+        absent = 0.0 if rule.later else absent
         return absent + (present - absent) * min(match.strength / CLEAR, 1.0)
 
     def _evidence(self, candidate: Candidate, lookup: EvidenceLookup) -> tuple[Evidence, ...]:

@@ -46,6 +46,8 @@ class Symptom:
         Values at which the symptom is not at all, and fully, present.
     spreads
         Deviations, in usual spreads, at which it is not at all, and fully, present.
+    load
+        A resource in use: no fault without its consequence.
     described
         What has to be measured to see it, in words.
     """
@@ -65,6 +67,7 @@ class Symptom:
     shape: str = ""
     says: str
     source: str
+    load: bool = False
     described: str = ""
 
     @property
@@ -81,6 +84,8 @@ class EvidenceRule:
     ----------
     weight
         The log-odds at full strength that replaces the weight of the role; without the symptom it counts 0.
+    later
+        The consequence of a resource that is used up: as long as it is absent, it says nothing.
     alternatives
         Further symptoms, each at a place, that show the same: the strongest of those that were measured counts.
     """
@@ -89,6 +94,7 @@ class EvidenceRule:
     where: str
     role: EvidenceRole
     weight: float | None = None
+    later: bool = False
     alternatives: tuple[tuple[str, str], ...] = ()
 
     @property

@@ -27,7 +27,7 @@ Choice = TypeVar("Choice", bound=StrEnum)
 SYMPTOM_KEYS = tuple(key for key in Symptom.__dataclass_fields__ if key not in {"id", "described"})
 CAUSE_KEYS = tuple(key for key in CauseRule.__dataclass_fields__ if key != "id")
 CAUSE_REQUIRED = ("title", "family", "kind", "prior", "evidence")
-RULE_KEYS = ("symptom", "where", "role", "weight", "or")
+RULE_KEYS = ("symptom", "where", "role", "weight", "later", "or")
 ALTERNATIVE_KEYS = ("symptom", "where")
 
 
@@ -158,7 +158,14 @@ def _rule(definition: Definition, table: Mapping[str, Any], symptoms: Definition
     role = _choice(definition, "role", table.get("role", ""), EvidenceRole)
     weight = _number(definition, "weight", table["weight"]) if "weight" in table else None
     (symptom, where), *alternatives = ((part["symptom"], part["where"]) for part in parts)
-    return EvidenceRule(symptom=symptom, where=where, role=role, weight=weight, alternatives=tuple(alternatives))
+    return EvidenceRule(
+        symptom=symptom,
+        where=where,
+        role=role,
+        weight=weight,
+        later=bool(table.get("later", False)),
+        alternatives=tuple(alternatives),
+    )
 
 
 def _one_of(definition: Definition, what: str, value: str, allowed: Collection[str]) -> None:

@@ -183,7 +183,7 @@ def _slow_consoles(consoles: Sequence[ConsoleLevel], say: Messages) -> list[str]
 def _about_incident(diagnosis: Diagnosis, night: Night, say: Messages) -> str:
     top, since = diagnosis.top, clock(diagnosis.start, say.language)
     if top.id == UNKNOWN:
-        mover = first_mover(episodes_of(diagnosis, night))
+        mover = first_mover(episodes_of(diagnosis, night), diagnosis)
         entity = diagnosis.entities[0] if mover is None else mover.series.entity
         text = "{entity} behaves abnormally since {since} UTC; nothing known explains it."
         return say(text, entity=entity, since=since)

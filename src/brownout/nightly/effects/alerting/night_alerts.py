@@ -55,7 +55,7 @@ def has_skill(skills: Mapping[str, Skill], breach: Breach) -> bool:
 
 def _incident(diagnosis: Diagnosis, night: Night, report_url: str) -> Alert:
     top, episodes = diagnosis.top, episodes_of(diagnosis, night)
-    mover = first_mover(episodes)
+    mover = first_mover(episodes, diagnosis)
     known = top.id != UNKNOWN
     severity = Severity.CRITICAL if known and top.probability >= SURE else Severity.WARNING
     place = mover.series.entity if mover else diagnosis.entities[0]

@@ -1,0 +1,77 @@
+"""What comes and goes by one cause at one place is one incident; what differs in either is not."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from brownout.diagnosis.evidence.observation import IncidentWindow
+from brownout.diagnosis.incidents.recurrence import Told, joined, without_followers
+from brownout.domain.entities import Entity, Topology
+from brownout.domain.findings import UNKNOWN, Cause, Diagnosis, Episode
+
+START = np.datetime64("2026-03-02T00:00", "ms")
+
+
+def told(begin_h: float, end_h: float, cause: str = "CONT-04", entity: str = "kvm1", probability: float = 0.9) -> Told:
+    start, end = (START + np.timedelta64(round(h * 3_600_000), "ms") for h in (begin_h, end_h))
+    name = f"{cause}{entity}{begin_h}"
+    episode = Episode(id=name, entity=entity, start=start, end=end, open=False, severity=2.0, movers=())
+    window = IncidentWindow(id=name, start=start, end=end, entities=(entity,), episodes=(episode,))
+    family = cause.split("-", maxsplit=1)[0]
+    top = Cause(id=cause, title=cause, family=family, entity=entity, probability=probability)
+    diagnosis = Diagnosis(
+        id=name, start=start, end=end, open=False, entities=(entity,), episodes=(name,), causes=(top,)
+    )
+    return window, diagnosis
+
+
+def test_a_fault_that_comes_and_goes_is_one_incident_with_the_likeliest_answer() -> None:
+    parts = [told(0, 1), told(4.5, 5, probability=0.95), told(8, 9)]
+    ((window, diagnosis),) = joined(reversed(parts))
+    assert (window.start, window.end) == (parts[0][0].start, parts[2][0].end)
+    assert (diagnosis.start, diagnosis.end, diagnosis.id) == (window.start, window.end, parts[0][1].id)
+    assert diagnosis.top.probability == 0.95
+    assert set(diagnosis.episodes) == {episode.id for episode in window.episodes} == {d.id for _, d in parts}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [told(5.5, 6), told(1.5, 2, entity="kvm2"), told(1.5, 2, cause="NET-08"), told(1.5, 2, cause=UNKNOWN)],
+    ids=["a long pause", "another entity", "another family", "unknown"],
+)
+def test_what_is_not_the_same_stays_apart(other: Told) -> None:
+    assert len(joined([told(0, 1), other])) == 2
+
+
+def test_two_names_of_one_family_that_overlap_at_one_entity_are_one_fault() -> None:
+    assert len(joined([told(0, 3, cause="NET-03"), told(1, 2, cause="NET-01")])) == 1
+    assert len(joined([told(0, 1, cause="NET-03"), told(1.5, 2, cause="NET-01")])) == 2
+
+
+def test_an_open_part_leaves_the_incident_open() -> None:
+    window, diagnosis = told(1.5, 2)
+    ((whole, answer),) = joined([told(0, 1), (replace(window, open=True), replace(diagnosis, open=True))])
+    assert whole.open
+    assert answer.open
+
+
+def test_what_the_console_of_a_broken_guest_shows_meanwhile_is_no_second_fault() -> None:
+    topology = Topology.of(
+        [
+            Entity(id="kvm1", kind="host"),
+            *(Entity(id=name, kind="vm", parent="kvm1") for name in ("vm", "other")),
+            Entity(id="vm/console", kind="console", parent="vm"),
+        ]
+    )
+    fault, console = told(0, 5, cause="CONT-05", entity="vm"), told(3, 4, cause=UNKNOWN, entity="vm/console")
+    ((window, diagnosis),) = without_followers([fault, console], topology)
+    assert {e.entity for e in window.episodes} == {"vm", "vm/console"}
+    assert (window.start, window.end, len(diagnosis.episodes)) == (fault[0].start, fault[0].end, 2)
+    for apart in (
+        told(3, 4, cause=UNKNOWN, entity="other"),
+        told(3, 4, cause=UNKNOWN, entity="kvm1"),
+        told(7, 8, cause=UNKNOWN, entity="vm/console"),
+        told(3, 4, cause="SW-01", entity="vm/console"),
+    ):
+        assert len(without_followers([fault, apart], topology)) == 2
