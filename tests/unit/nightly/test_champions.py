@@ -177,3 +177,9 @@ def test_a_champion_without_scores_cannot_be_compared_and_gives_way(workspace: W
     write_record(workspace.forecaster, replace(read_record(workspace.forecaster), scores={}))
     train(workspace, 2, 0.9)
     assert read_decisions(workspace.forecaster)[-1].outcome is Outcome.REPLACED
+
+
+def test_of_two_trainings_on_the_same_data_only_the_one_that_was_logged_gets_its_address(workspace: Workspace) -> None:
+    train(workspace, 1, 0.55)
+    log_models(workspace, MemoryTracker(), lambda _note: None)
+    assert [decision.uri for decision in read_decisions(workspace.forecaster)] == ["", "models:/brownout-forecaster/1"]

@@ -113,13 +113,12 @@ def last_decision(champion: Path, record: ModelRecord) -> Decision | None:
 
 
 def name_version(champion: Path, record: ModelRecord) -> None:
-    """Write the URI that a version got into the decisions about it, where those do not know it yet."""
-    decisions = read_decisions(champion)
-    named = [
-        replace(known, uri=record.uri) if not known.uri and _is_about(known, record) else known for known in decisions
-    ]
-    if named != list(decisions):
-        _write(champion, named)
+    """Write the URI that a version got into the last decision about it, where that does not know it yet."""
+    decisions = list(read_decisions(champion))
+    own = [place for place, known in enumerate(decisions) if not known.uri and _is_about(known, record)]
+    if own:
+        decisions[own[-1]] = replace(decisions[own[-1]], uri=record.uri)
+        _write(champion, decisions)
 
 
 def _is_about(decision: Decision, record: ModelRecord) -> bool:
