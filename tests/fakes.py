@@ -1,6 +1,6 @@
 """In-memory stand-ins for what a night reads and what stands beside it; the contracts hold the store."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +48,7 @@ class MemoryStore:
 class MemoryTracker:
     runs: list[tuple[str, dict[str, object]]] = field(default_factory=list)
     notes: tuple[str, ...] = ()
+    aliases: dict[str, str] = field(default_factory=dict)
 
     @contextmanager
     def run(self, name: str) -> Iterator["MemoryTracker"]:
@@ -60,11 +61,20 @@ class MemoryTracker:
     def metrics(self, values: dict[str, float]) -> None:
         self.runs[-1][1].update(values)
 
-    def artifacts(self, folder: Path) -> None:
-        self.runs[-1][1]["files"] = sorted(path.name for path in folder.iterdir())
+    def register(self, name: str, folder: Path, *, alias: str, tags: Mapping[str, str]) -> str:
+        self.runs[-1][1].update(tags, files=sorted(path.name for path in folder.iterdir()))
+        uri = f"models:/{name}/{len(self.runs)}"
+        self.aliases[f"{name}@{alias}"] = uri
+        return uri
 
-    def register(self, name: str, aliases: Sequence[str]) -> str:
-        return f"models:/{name}/{len(self.runs)}@{','.join(aliases)}"
+    def mark(self, uri: str, *, alias: str, tags: Mapping[str, str]) -> bool:
+        del tags
+        name = uri.removeprefix("models:/").rpartition("/")[0]
+        for key in [key for key, value in self.aliases.items() if value == uri]:
+            del self.aliases[key]
+        if alias:
+            self.aliases[f"{name}@{alias}"] = uri
+        return int(uri.rpartition("/")[2]) <= len(self.runs)
 
     def prune(self, *, keep_days: float, now: float) -> int:
         del keep_days, now

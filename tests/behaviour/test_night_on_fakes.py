@@ -1,7 +1,9 @@
 """A whole night in memory: what it reads, what it makes, and what it tells whom, in which order."""
 
 import ast
+import shutil
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +15,10 @@ from brownout.detection.alert_state import AlertState
 from brownout.domain.errors import DatabaseError
 from brownout.nightly.context import NightContext
 from brownout.nightly.effects.alert_state_file import read_alert_state
+from brownout.nightly.effects.model_records import read_record, write_record
 from brownout.nightly.effects.publish import LOGGING, Services, publish
 from brownout.nightly.effects.side_effects import Retry, SideEffects
-from brownout.nightly.effects.trained_models import load_models, train_detector, train_forecaster
+from brownout.nightly.effects.trained_models import load_models, log_models, train_detector, train_forecaster
 from brownout.nightly.run import NightResult, run
 from brownout.settings import load_settings
 from brownout.simulation import FleetSettings, simulate
@@ -110,3 +113,20 @@ def test_a_store_as_of_a_time_shows_nothing_from_then_on(store: MemoryStore) -> 
     names = list(seen.spans())
     assert seen.read(names)["time"].to_numpy().max() < then
     assert seen.read(names, end=NOW).num_rows == store.read(names, end=then).num_rows
+
+
+def test_a_second_training_takes_the_place_only_where_it_is_not_worse(
+    night: tuple[NightResult, NightContext, Workspace], tmp_path: Path
+) -> None:
+    _, context, first = night
+    workspace = Workspace(Path(shutil.copytree(first.out, tmp_path / "out")))
+    known = read_record(workspace.detector)
+    quiet = dict.fromkeys(known.scores, -1.0)  # a champion that no detector can be as good as
+    write_record(workspace.detector, replace(known, scores=quiet))
+    assert train_detector(context, workspace).scores == quiet
+    assert train_detector(context, workspace, only_if_due=True).scores == quiet
+    models, tracker, notes = load_models(workspace), MemoryTracker(), list[str]()
+    assert models.records[1].scores == quiet
+    log_models(workspace, tracker, notes.append)
+    assert {"brownout-detector@champion", "brownout-detector@challenger"} < set(tracker.aliases)
+    assert any("waits for a decision" in note for note in notes)

@@ -36,8 +36,7 @@ def test_a_model_goes_there_and_comes_back_by_version_and_alias(uri: str, tmp_pa
         with tracker.run("forecaster") as run:
             run.parameters({"seed": "0", "long": "x" * 9000})
             run.metrics({"crps": 0.5})
-            run.artifacts(tmp_path / "model")
-            uris.append(run.register("forecaster", ["champion"]))
+            uris.append(run.register("forecaster", tmp_path / "model", alias="champion", tags={}))
     assert uris == ["models:/forecaster/1", "models:/forecaster/2"]
     for place, name in enumerate([*uris, "models:/forecaster@champion"]):
         fetched = tracker.fetch(name, tmp_path / f"fetched{place}")

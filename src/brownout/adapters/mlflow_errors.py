@@ -18,10 +18,14 @@ DEFAULTS = {
     # A server that is away costs the end of a night half a minute, not MLflow's four.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "4",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "60",
+    # Requirements are what brownout states, not what a uv project says that lies where the command was called.
+    "MLFLOW_UV_AUTO_DETECT": "false",
 }
 MODULES = (
     "mlflow",
     "mlflow.artifacts",
+    "mlflow.models.signature",
+    "mlflow.pyfunc",
     "mlflow.store.artifact.local_artifact_repo",
     "mlflow.store.db.utils",
     "mlflow.store.model_registry.sqlalchemy_store",
@@ -31,6 +35,7 @@ MODULES = (
 """What MLflow's client would import in the middle of a call."""
 LOG_LEVELS = {
     "alembic": logging.WARNING,  # a line for each of sixty migrations
+    "mlflow.pyfunc": logging.WARNING,  # that it compares an example with its signature
     "mlflow.store.db.utils": logging.CRITICAL,  # tracebacks of what it raises as well
 }
 BUSY_CODES = frozenset({"TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED"})

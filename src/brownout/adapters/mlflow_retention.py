@@ -17,6 +17,8 @@ __all__ = ["Store"]
 PAGE = 500
 KEPT_VERSIONS = 3
 """Newest versions of each model that stay whatever their age: a rollback needs the one before."""
+MODELS = "models"
+"""Where MLflow keeps the files of logged models, a folder each, below those of their experiment."""
 HEX_DIGITS = frozenset("0123456789abcdef")
 
 
@@ -68,25 +70,37 @@ class Store:
 
         yield from _pages(self.client.search_runs, experiment_ids=list(experiments), run_view_type=ViewType.ALL)
 
+    def _models(self, experiments: Sequence[str], which: str | None = None) -> list[Any]:
+        return list(_pages(self.client.search_logged_models, experiment_ids=list(experiments), filter_string=which))
+
     def _remove_run(self, run: Any) -> None:
         """Files first: a run without files is removed by the next call, files without a run would be strays."""
         from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
+        # What `mlflow gc` calls; that command would also remove experiments which the operator may want to restore.
+        store = SqlAlchemyStore(sqlite_uri(self.database), self.artifacts.as_uri())
+        for model in self._models([run.info.experiment_id], f"source_run_id = '{run.info.run_id}'"):
+            with suppress(FileNotFoundError):
+                shutil.rmtree(self.artifacts / MODELS / model.model_id)
+            store._hard_delete_logged_model(model.model_id)  # noqa: SLF001
         with suppress(FileNotFoundError):
             shutil.rmtree(self.artifacts / run.info.run_id)
         if run.info.lifecycle_stage == "active":
             self.client.delete_run(run.info.run_id)
-        # What `mlflow gc` calls; that command would also remove experiments which the operator may want to restore.
-        SqlAlchemyStore(sqlite_uri(self.database), self.artifacts.as_uri())._hard_delete_run(run.info.run_id)  # noqa: SLF001
+        store._hard_delete_run(run.info.run_id)  # noqa: SLF001
 
     def _remove_strays(self, before: float) -> None:
-        """Old files of runs that the store does not know, and old stores that were set aside."""
+        """Old files of runs and models that the store does not know, and old stores that were set aside."""
         from mlflow.entities import ViewType
 
         everywhere = [
             experiment.experiment_id for experiment in _pages(self.client.search_experiments, view_type=ViewType.ALL)
         ]
         known = {run.info.run_id for run in self._runs(everywhere)}
+        models = {model.model_id for model in self._models(everywhere)}
+        for folder in (self.artifacts / MODELS).iterdir() if (self.artifacts / MODELS).is_dir() else ():
+            if folder.name.startswith("m-") and folder.name not in models and folder.stat().st_mtime < before:
+                shutil.rmtree(folder)
         for folder in self.artifacts.iterdir() if self.artifacts.is_dir() else ():
             is_run = len(folder.name) == 32 and HEX_DIGITS.issuperset(folder.name)
             if is_run and folder.name not in known and folder.stat().st_mtime < before:

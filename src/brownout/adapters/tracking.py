@@ -1,20 +1,23 @@
 """MLflow: trainings with what went in and came out, and versions of models with aliases. Files only, never a pickle."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Self
 from urllib.parse import unquote, urlsplit
 
 from brownout.adapters.mlflow_errors import import_mlflow, tracking_errors
+from brownout.adapters.mlflow_model import DATA, package_model
 from brownout.adapters.mlflow_retention import Store
 from brownout.adapters.mlflow_store import is_whole, prepare_store, sqlite_uri
 from brownout.domain.errors import ModelError, TrackingError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel
 
 __all__ = ["MlflowRun", "MlflowTracker"]
 
@@ -22,6 +25,8 @@ MLFLOW_PARAM = 6000
 """MLflow refuses longer values of a parameter."""
 DATABASE = "mlflow.db"
 ARTIFACTS = "mlflow-artifacts"
+ALIASES = frozenset({"champion", "challenger"})
+"""Aliases that brownout sets; others are the operator's."""
 DAY_S = 86_400.0
 
 
@@ -31,7 +36,7 @@ class MlflowRun:
 
     client: "MlflowClient"
     id: str
-    artifact_uri: str
+    experiment: str
     where: str
     notes: tuple[str, ...] = ()
 
@@ -51,25 +56,46 @@ class MlflowRun:
         with tracking_errors("logging metrics", self.where):
             self.client.log_batch(self.id, metrics=[Metric(key, float(value), now, 0) for key, value in values.items()])
 
-    def artifacts(self, folder: Path) -> None:
-        """Log the files of a folder as ``model/``."""
-        with tracking_errors(f"storing the files of {folder}", self.where):
-            self.client.log_artifacts(self.id, str(folder), "model")
+    def register(self, name: str, folder: Path, *, alias: str, tags: Mapping[str, str]) -> str:
+        """Log a model's folder, register it as a new version and point the alias at it; returns its address.
 
-    def register(self, name: str, aliases: Sequence[str]) -> str:
-        """Register the artifacts as a new version and point the aliases at it; returns ``models:/name/version``."""
+        The address is ``models:/name/version``. The version loads by ``mlflow.pyfunc.load_model``.
+        """
         from mlflow.exceptions import MlflowException
 
         with tracking_errors(f"registering {name}", self.where):
+            model, description = self._logged_model(name, folder)
             try:
                 self.client.create_registered_model(name)
             except MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
-            version = self.client.create_model_version(name, f"{self.artifact_uri}/model", self.id).version
-            for alias in aliases:
-                self.client.set_registered_model_alias(name, alias, version)
+            version = self.client.create_model_version(
+                name,
+                model.artifact_location,
+                self.id,
+                tags=dict(tags),
+                description=description or None,
+                model_id=model.model_id,
+            ).version
+            self.client.set_registered_model_alias(name, alias, version)
             return f"models:/{name}/{version}"
+
+    def _logged_model(self, name: str, folder: Path) -> tuple["LoggedModel", str]:
+        """The folder as a model of this run, and how it describes itself."""
+        from mlflow.entities import LoggedModelOutput
+        from mlflow.models import Model
+
+        model = self.client.create_logged_model(self.experiment, name=name, source_run_id=self.id)
+        card = Model(
+            artifact_path=model.artifact_location, run_id=self.id, model_uuid=model.model_id, model_id=model.model_id
+        )
+        with TemporaryDirectory() as place:
+            description = package_model(folder, Path(place) / "package", card)
+            self.client.log_model_artifacts(model.model_id, str(Path(place) / "package"))
+        self.client.finalize_logged_model(model.model_id, "READY")
+        self.client.log_outputs(self.id, [LoggedModelOutput(model.model_id, step=0)])
+        return model, description
 
 
 @dataclass(frozen=True)
@@ -104,13 +130,39 @@ class MlflowTracker:
             experiment, restored = self._experiment(client)
             info = client.create_run(experiment, run_name=name).info
         try:
-            yield MlflowRun(client, info.run_id, info.artifact_uri, self.uri, (*mended, *restored))
+            yield MlflowRun(client, info.run_id, experiment, self.uri, (*mended, *restored))
         except BaseException:
             with suppress(TrackingError), tracking_errors("ending a run", self.uri):
                 client.set_terminated(info.run_id, "FAILED")
             raise
         with tracking_errors("ending a run", self.uri):
             client.set_terminated(info.run_id, "FINISHED")
+
+    def mark(self, uri: str, *, alias: str, tags: Mapping[str, str]) -> bool:
+        """Make an alias the only one of brownout's that names ``models:/name/version``, and tag that version.
+
+        No alias where it is "". Returns False where the store has no such version.
+        """
+        from mlflow.exceptions import MlflowException
+
+        name, _, version = uri.removeprefix("models:/").rpartition("/")
+        with tracking_errors(f"naming {uri}", self.uri):
+            self._prepare()
+            client = self._client()
+            try:
+                known = client.get_model_version(name, version)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                    raise
+                return False
+            for key, value in tags.items():
+                if known.tags.get(key) != value:
+                    client.set_model_version_tag(name, version, key, value)
+            for other in sorted(ALIASES.intersection(known.aliases) - {alias}):
+                client.delete_registered_model_alias(name, other)
+            if alias and alias not in known.aliases:
+                client.set_registered_model_alias(name, alias, version)
+            return True
 
     def fetch(self, uri: str, folder: Path) -> Path:
         """Copy the artifacts behind ``models:/name/version``, ``models:/name@alias`` or ``runs:/id/path``.
@@ -153,7 +205,8 @@ class MlflowTracker:
         else:
             run, _, path = uri.removeprefix("runs:/").partition("/")
             source = f"{client.get_run(run).info.artifact_uri}/{path}"
-        return Path(download_artifacts(artifact_uri=self._here(source), dst_path=str(folder), tracking_uri=self.uri))
+        place = Path(download_artifacts(artifact_uri=self._here(source), dst_path=str(folder), tracking_uri=self.uri))
+        return place / DATA if (place / DATA).is_dir() else place
 
     def _here(self, source: str) -> str:
         """An address in a folder that was moved, as it is now."""

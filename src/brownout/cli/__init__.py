@@ -9,6 +9,7 @@ from brownout.cli import (
     feedback_commands,
     probe_commands,
     report_commands,
+    review_commands,
 )
 from brownout.cli.app import app
 from brownout.cli.talk import complain
@@ -23,6 +24,7 @@ __all__ = [
     "main",
     "probe_commands",
     "report_commands",
+    "review_commands",
 ]
 
 

@@ -34,6 +34,7 @@ FILES: Mapping[str, str] = {
     "plain": "simulation/faults.toml",
     "drivers": "simulation/drivers.toml",
     "measurements": "simulation/measurements.toml",
+    "review": "review.toml",
 }
 """File of each section below ``models/``; a site's folder holds them side by side."""
 OPTIONAL = frozenset({"learned"})

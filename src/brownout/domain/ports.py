@@ -115,15 +115,17 @@ class Run(Protocol):
 
     def parameters(self, values: Mapping[str, str | float]) -> None: ...
     def metrics(self, values: Mapping[str, float]) -> None: ...
-    def artifacts(self, folder: Path) -> None: ...
-    def register(self, name: str, aliases: Sequence[str]) -> str:
-        """Register what was logged as a new version; returns its URI."""
+    def register(self, name: str, folder: Path, *, alias: str, tags: Mapping[str, str]) -> str:
+        """Log a model's folder and register it as a new version that the alias names; returns its URI."""
 
 
 class Tracker(Protocol):
     """Where training runs are kept for review."""
 
     def run(self, name: str) -> AbstractContextManager[Run]: ...
+    def mark(self, uri: str, *, alias: str, tags: Mapping[str, str]) -> bool:
+        """Make an alias the only one of brownout's that names a version ("" = none), and tag it; False: not known."""
+
     def prune(self, *, keep_days: float, now: float) -> int:
         """Remove old trainings from a store of our own; returns how many. ``now`` is in seconds since 1970."""
 

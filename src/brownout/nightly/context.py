@@ -17,6 +17,7 @@ from brownout.domain.metrics import Metric
 from brownout.domain.night import ModelRecord
 from brownout.domain.panel import Panel
 from brownout.domain.ports import SampleStore
+from brownout.evaluation.review_rules import ReviewRule
 from brownout.forecasting.outlook import Outlook
 from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.nightly.night_span import NightSpan
@@ -62,6 +63,8 @@ class NightContext:
         When the night runs, UTC.
     at
         The time that freshness is judged by: now over a live source, the time of a replay, else the end of the data.
+    review
+        When a newly trained model may take the place of the one in use.
     keep_points
         Whether forecasts and scores of every series are kept for the write-back.
     late_s
@@ -82,6 +85,7 @@ class NightContext:
     created: np.datetime64
     at: np.datetime64
     models: NightModels = field(default_factory=NightModels)
+    review: Sequence[ReviewRule] = ()
     keep_points: bool = False
     late_s: float = 0.0
 
@@ -112,6 +116,7 @@ class NightContext:
             rules=definitions.rules,
             diagnoser=Diagnoser(definitions.knowledge, Weights(unknown=Weights.unknown + DOUBT)),
             remedies=definitions.remedies,
+            review=definitions.review,
             created=created,
             at=span.end if at is None else max(at, span.end),
             keep_points=keep_points,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from brownout.store.atomic import PART, sync_folder
 
-__all__ = ["NEW", "OLD", "finish_replacement", "replaced_folder"]
+__all__ = ["NEW", "OLD", "finish_replacement", "move_into_place", "replaced_folder"]
 
 NEW = ".new"
 OLD = ".old"
@@ -55,6 +55,17 @@ def finish_replacement(target: Path) -> bool:
         old.rename(target)
     _remove(old)
     return bool(left)
+
+
+def move_into_place(source: Path, target: Path) -> None:
+    """Rename a whole folder to the target's place, whose old content goes; both lie in one file system.
+
+    Killed at any moment, ``finish_replacement`` of the target completes it.
+    """
+    finish_replacement(target)
+    source.rename(_beside(target, NEW))
+    sync_folder(target.parent)
+    finish_replacement(target)
 
 
 def _beside(target: Path, suffix: str) -> Path:

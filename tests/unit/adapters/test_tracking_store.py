@@ -47,8 +47,7 @@ def log(out: Path, text: str, model: str = "m") -> tuple[str, tuple[str, ...]]:
     (folder / "card.json").write_text(text)
     with tracker(out).run("training") as run:
         run.parameters({"seed": 1})
-        run.artifacts(folder)
-        return run.register(model, ["champion"]), run.notes
+        return run.register(model, folder, alias="champion", tags={}), run.notes
 
 
 def fetched(out: Path, uri: str = "models:/m@champion") -> str:
@@ -137,7 +136,7 @@ def test_a_moved_folder_keeps_all_it_has_and_writes_nowhere_else(out: Path, tmp_
     assert not out.exists()
     assert [fetched(moved, f"models:/m/{version}") for version in (1, 2)] == ["first", "second"]
     with sqlite3.connect(moved / "mlflow.db") as database:
-        rows = "select source from model_versions union select artifact_uri from runs"
+        rows = "select source from model_versions union select artifact_location from logged_models"
         sources = [Path(row[0].removeprefix("file://")) for row in database.execute(rows)]
         places = [row[0] for row in database.execute("select artifact_location from experiments")]
     database.close()
@@ -223,17 +222,20 @@ def test_old_runs_go_with_files_and_versions_but_for_what_is_in_use(out: Path) -
     MlflowClient(tracker(out).uri, tracker(out).uri).set_registered_model_alias("m", "challenger", "2")
     for run in range(5):
         age(out, 40, run=run)
-    stray = out / "mlflow-artifacts" / ("0" * 32)
-    stray.mkdir()
-    os.utime(stray, (0, 0))
+    for name in ("0" * 32, "models/m-stray"):
+        stray = out / "mlflow-artifacts" / name
+        stray.mkdir()
+        os.utime(stray, (0, 0))
     assert tracker(out).prune(keep_days=60, now=time.time()) == 0
     assert tracker(out).prune(keep_days=14, now=time.time()) == 2  # 1 and 3: 2 has an alias, 4 to 6 are the newest
     assert tracker(out).prune(keep_days=14, now=time.time()) == 0
     with sqlite3.connect(out / "mlflow.db") as database:
         runs = {row[0] for row in database.execute("select run_uuid from runs")}
+        models = {row[0] for row in database.execute("select model_id from logged_models")}
     database.close()
-    assert {path.name for path in (out / "mlflow-artifacts").iterdir()} == runs
-    assert len(runs) == 4
+    assert {path.name for path in (out / "mlflow-artifacts").iterdir()} == {"models"}
+    assert {path.name for path in (out / "mlflow-artifacts" / "models").iterdir()} == models
+    assert len(runs) == len(models) == 4
     assert [fetched(out, f"models:/m/{number}") for number in (2, 4, 5, 6)] == ["2", "4", "5", "6"]
     with pytest.raises(ModelError):
         fetched(out, "models:/m/1")
@@ -266,8 +268,7 @@ for number in range(3):
     for attempt in range(20):
         try:
             with MlflowTracker.in_folder(out, "brownout").run("r") as run:
-                run.artifacts(out / "models")
-                run.register("m", ["champion"])
+                run.register("m", out / "models", alias="champion", tags={})
             break
         except TrackingError as error:
             if not error.transient:
@@ -321,8 +322,7 @@ def work():
     with MlflowTracker.in_folder(out, "brownout").run("r") as run:
         run.parameters({"a": 1})
         run.metrics({"a": 1})
-        run.artifacts(out)
-        run.register("m", ["champion"])
+        run.register("m", out, alias="champion", tags={})
 thread = threading.Thread(target=work)
 thread.start()
 thread.join()

@@ -14,7 +14,7 @@ from brownout.numerics.slots import days
 from brownout.store.atomic import write_text
 from brownout.store.plain_json import checked, read_json, with_checksum
 
-__all__ = ["read_record", "retraining_reason", "write_record"]
+__all__ = ["misfit", "read_record", "retraining_reason", "write_record"]
 
 RECORD = "record.json"
 GROWTH = 0.1
@@ -36,17 +36,28 @@ def write_record(folder: Path, record: ModelRecord) -> None:
     write_text(folder / RECORD, json.dumps(with_checksum(asdict(record) | dates), indent=1))
 
 
+def misfit(record: ModelRecord, facts: Mapping[str, str], end: np.datetime64) -> str:
+    """Why a model cannot serve a night of a history that ends at a time; "" where it can.
+
+    ``facts`` are the parameters that a training would have now.
+    """
+    changed = sorted(key for key, value in facts.items() if record.parameters.get(key) != value)
+    if changed:
+        return f"{', '.join(changed)} changed"
+    if end - record.trained_to < -np.timedelta64(1, "s"):
+        return "it has seen what came later"
+    return ""
+
+
 def retraining_reason(record: ModelRecord, facts: Mapping[str, str], end: np.datetime64, *, retrain_days: float) -> str:
     """Why a model must be trained again on a history that ends at a time; "" where it serves.
 
     ``facts`` are the parameters that a training would have now. The same data never trains twice.
     """
-    changed = sorted(key for key, value in facts.items() if record.parameters.get(key) != value)
-    if changed:
-        return f"{', '.join(changed)} changed"
+    unfit = misfit(record, facts, end)
+    if unfit:
+        return unfit
     newer = end - record.trained_to
-    if newer < -np.timedelta64(1, "s"):
-        return "it has seen what came later"
     if newer > days(retrain_days):
         return f"it is older than {retrain_days:g} days"
     if newer > (record.trained_to - record.trained_from) * GROWTH:

@@ -18,7 +18,10 @@ from brownout.forecasting.lstm_settings import LstmSettings
 from brownout.forecasting.outlook import Outlook
 from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.nightly.context import NightContext, NightModels
-from brownout.nightly.effects.model_records import read_record, retraining_reason, write_record
+from brownout.nightly.effects.champion_history import last_decision, name_version
+from brownout.nightly.effects.champions import challenger_of, newest_record, record_of, rejected_of, settle
+from brownout.nightly.effects.model_description import describe_detector, describe_forecaster
+from brownout.nightly.effects.model_records import misfit, read_record, retraining_reason, write_record
 from brownout.nightly.train import detector_window, fit_detector, fit_forecaster, forecaster_window, lstm_settings
 from brownout.store.folders import finish_replacement, replaced_folder
 from brownout.store.version_hashes import environment_hash, lock_hash
@@ -41,45 +44,69 @@ DETECTOR = "brownout-detector"
 def train_forecaster(
     context: NightContext, workspace: Workspace, progress: Progress = no_progress, *, only_if_due: bool = False
 ) -> ModelRecord:
-    """Train the forecaster from the last one, and put it in its place; returns its record.
+    """Train the forecaster from the last one, and let it take its place if the review says so.
 
-    With ``only_if_due`` the last one stays where it serves: see ``retraining_reason``.
+    Returns the record of the one in use. With ``only_if_due`` nothing is trained where a model of these data is there:
+    see ``retraining_reason``.
     """
     settings, window, facts = context.settings, forecaster_window(context), _forecaster_facts(context)
-    champion = _champion(workspace.forecaster, lstm_settings(settings.forecast, settings.seed))
-    if only_if_due and champion is not None:
-        record = read_record(workspace.forecaster)
-        if not retraining_reason(record, facts, window[1], retrain_days=settings.forecast.retrain_days):
-            return record
-    fitted = fit_forecaster(context, champion, progress)
+    start = _champion(workspace.forecaster, lstm_settings(settings.forecast, settings.seed))
+    unfit = _unfit(workspace.forecaster, facts, window[1])
+    if start is None and not unfit:
+        unfit = "it is not of this version and shape"
+    if only_if_due and not unfit:
+        reason = _reason(workspace.forecaster, facts, window[1], settings.forecast.retrain_days)
+        if not reason:
+            return read_record(workspace.forecaster)
+    fitted = fit_forecaster(context, start, progress)
     parameters = facts | {
-        "start": "fresh" if champion is None else "champion",
+        "start": "fresh" if start is None else "champion",
         "left_out_of_training": f"{fitted.left_out:.2%} (incidents that are over, maintenance)",
     }
     scores = _scores(fitted.forecaster.skills_) | _ratios(fitted.outlook)
     record = _record(context, FORECASTER, window, parameters, scores)
-    with replaced_folder(workspace.forecaster) as folder:
+    with replaced_folder(challenger_of(workspace.forecaster)) as folder:
         fitted.forecaster.save(folder)
         fitted.outlook.save(folder / "outlook")
+        describe_forecaster(folder, context, record)
         write_record(folder, record)
+    settle(workspace.forecaster, context.review, now=context.created, misfit=unfit)
     return read_record(workspace.forecaster)
 
 
 def train_detector(
     context: NightContext, workspace: Workspace, progress: Progress = no_progress, *, only_if_due: bool = False
 ) -> ModelRecord:
-    """Train the detector, and put it in its place; returns its record. ``only_if_due`` as for the forecaster."""
+    """Train the detector, and let it take its place if the review says so; ``only_if_due`` as for the forecaster."""
     window, facts = detector_window(context), _detector_facts(context)
-    if only_if_due and _has_detector(workspace.detector):
-        record = read_record(workspace.detector)
-        if not retraining_reason(record, facts, window[1], retrain_days=context.settings.detect.retrain_days):
-            return record
+    unfit = _unfit(workspace.detector, facts, window[1])
+    if not unfit and not _has_detector(workspace.detector):
+        unfit = "it is not of this version"
+    if only_if_due and not unfit:
+        reason = _reason(workspace.detector, facts, window[1], context.settings.detect.retrain_days)
+        if not reason:
+            return read_record(workspace.detector)
     detector = fit_detector(context, progress)
-    record = _record(context, DETECTOR, window, facts, {})
-    with replaced_folder(workspace.detector) as folder:
+    alarms = {f"{kind}.alarms_per_day": detector.per_day(kind, 1.0) for kind in detector.forests_}
+    record = _record(context, DETECTOR, window, facts, alarms)
+    with replaced_folder(challenger_of(workspace.detector)) as folder:
         detector.save(folder)
+        describe_detector(folder, context, record)
         write_record(folder, record)
+    settle(workspace.detector, context.review, now=context.created, misfit=unfit)
     return read_record(workspace.detector)
+
+
+def _unfit(folder: Path, facts: Mapping[str, str], end: np.datetime64) -> str:
+    """Why the model in use cannot serve; "" where it can."""
+    record = record_of(folder)
+    return "there was none" if record is None else misfit(record, facts, end)
+
+
+def _reason(folder: Path, facts: Mapping[str, str], end: np.datetime64, retrain_days: float) -> str:
+    """Why a new model must be trained, whatever became of the last one that was."""
+    newest = newest_record(folder)
+    return "there was none" if newest is None else retraining_reason(newest, facts, end, retrain_days=retrain_days)
 
 
 def _forecaster_facts(context: NightContext) -> dict[str, str]:
@@ -157,28 +184,56 @@ def load_models(workspace: Workspace) -> NightModels:
 
 
 def log_models(workspace: Workspace, tracker: Tracker, note: Callable[[str], None]) -> tuple[ModelRecord, ...]:
-    """Log the trainings that MLflow does not know yet; returns the records of both models with their URIs.
+    """Log the trainings that MLflow does not know yet, and tell it which is champion and which is challenger.
 
-    ``note`` is told what had to be mended in the store.
+    Returns the records of both champions with their URIs. ``note`` is told what had to be mended in the store, and of
+    challengers that wait.
     """
-    records = []
+    champions = []
     for folder in (workspace.forecaster, workspace.detector):
-        record = read_record(folder)
-        if not record.uri:
-            record = replace(record, uri=_logged(tracker, folder, record, note))
-            write_record(folder, record)
-        records.append(record)
-    return tuple(records)
+        champions.append(_told(folder, tracker, folder, "champion", note))
+        if record_of(challenger_of(folder)) is not None:
+            waiting = _told(folder, tracker, challenger_of(folder), "challenger", note)
+            note(
+                f"a newer {folder.name} waits for a decision ({waiting.uri}): see `brownout review show {folder.name}`"
+            )
+        rejected = record_of(rejected_of(folder))
+        if rejected is not None and rejected.uri and rejected.uri != champions[-1].uri:
+            tracker.mark(rejected.uri, alias="", tags=_tags(folder, rejected))
+    return tuple(champions)
 
 
-def _logged(tracker: Tracker, folder: Path, record: ModelRecord, note: Callable[[str], None]) -> str:
+def _told(champion: Path, tracker: Tracker, folder: Path, alias: str, note: Callable[[str], None]) -> ModelRecord:
+    """The record of a model in a folder, as MLflow knows it under an alias."""
+    record = read_record(folder)
+    tags = _tags(champion, record)
+    if not record.uri or not tracker.mark(record.uri, alias=alias, tags=tags):
+        record = replace(record, uri=_logged(tracker, folder, (record, alias, tags), note))
+        write_record(folder, record)
+        name_version(champion, record)
+    return record
+
+
+def _tags(champion: Path, record: ModelRecord) -> dict[str, str]:
+    """What was decided of a model, as tags of its version."""
+    decision = last_decision(champion, record)
+    if decision is None:
+        return {}
+    at = str(decision.at.astype("datetime64[s]"))
+    facts = {"outcome": decision.outcome.value, "at": at, "by": decision.by, "reason": decision.reason}
+    return {f"brownout.{key}": value for key, value in facts.items()}
+
+
+def _logged(
+    tracker: Tracker, folder: Path, known: tuple[ModelRecord, str, Mapping[str, str]], note: Callable[[str], None]
+) -> str:
+    record, alias, tags = known
     with tracker.run(record.name) as run:
         for mended in run.notes:
             note(mended)
         run.parameters(record.parameters)
         run.metrics(record.scores)
-        run.artifacts(folder)
-        return run.register(record.name, ["champion"])
+        return run.register(record.name, folder, alias=alias, tags=tags)
 
 
 def _champion(folder: Path, wanted: LstmSettings) -> SelectedForecaster | None:
