@@ -28,7 +28,9 @@ def page_data(data: Mapping[str, Any], say: Messages) -> dict[str, Any]:
     """Entities, their levels, limits, incidents and actions, and all charts, from what ``report.json`` holds."""
     names = [entity["id"] for entity in data["topology"]]
     place = {name: number for number, name in enumerate(names)}
-    metrics = {name: [say(metric["title"]), metric.get("unit", "")] for name, metric in data["metrics"].items()}
+    metrics = {
+        name: [say(metric.get("title") or name), metric.get("unit", "")] for name, metric in data["metrics"].items()
+    }
     return {
         "language": say.language,
         "end": data["window"]["end"],

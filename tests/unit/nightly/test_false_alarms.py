@@ -24,6 +24,7 @@ from brownout.nightly.assemble import _suppressed
 from brownout.nightly.context import NightContext
 from brownout.nightly.diagnose import BatchDiagnosis
 from brownout.nightly.false_alarms import AlarmedIncidents, Expectation, expected_by_chance, suppress_expected
+from brownout.nightly.freshness import SilentIncidents
 from brownout.nightly.train import ENTITIES_A_KIND, _evenly, fit_detector
 from brownout.settings import Settings
 from brownout.simulation import FleetSettings, simulate
@@ -236,6 +237,6 @@ def test_an_episode_of_which_one_part_is_told_is_not_quiet() -> None:
     """Two things in one episode: what is left of it without a cause is chance, the other part is told."""
     told = suppress([investigation(("HW-01", ("a",)), (UNKNOWN, ("a",)))], [episode("a", severity=0.5)], {"a": 40.0})
     assert [one.episode.id for one in told.suppressed] == ["a"]
-    assert _suppressed([], told) == ()
+    assert _suppressed([], told, SilentIncidents()) == ()
     quiet = suppress([investigation((UNKNOWN, ("a",)))], [episode("a", severity=0.5)], {"a": 40.0})
-    assert [one.episode.id for one in _suppressed([], quiet)] == ["a"]
+    assert [one.episode.id for one in _suppressed([], quiet, SilentIncidents())] == ["a"]
