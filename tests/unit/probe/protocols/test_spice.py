@@ -10,7 +10,7 @@ from brownout.probe.protocols.spice import SpiceReport, spice
 
 
 def reply(error: int = 0, size: int = 186) -> bytes:
-    return b"REDQ" + struct.pack("<III", 2, 2, size) + struct.pack("<I", error) + bytes(max(size - 4, 0))
+    return b"REDQ" + struct.pack("<III", 2, 2, size) + struct.pack("<I", error) + bytes(min(max(size - 4, 0), 4096))
 
 
 def test_the_link_message_is_sent_and_nothing_behind_it() -> None:
