@@ -193,7 +193,7 @@ def test_a_silent_entity_and_one_that_is_forecast_by_its_peers_are_named(
     out, report = fleet_night
     assert report["quality"]["silent"] == ["vm002"]  # type: ignore[index]
     assert report["quality"]["by_peers"] == ["vm003"]  # type: ignore[index]
-    assert "forecast by their peers too: vm003" in (out / "report" / "report.md").read_text()
+    assert "Less than a day old: vm003" in (out / "report" / "index.html").read_text()
 
 
 def test_limits_of_the_settings_win(fleet: Path, fleet_night: tuple[Path, dict[str, object]], tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> MemoryStore:
     folder = tmp_path_factory.mktemp("fleet") / "small"
     write_dataset(simulate(FleetSettings(hosts=1, vms=2, days=4, interval_s=900, seed=5, faults=1)), folder, name="f")
     dataset = Dataset.open(folder)
-    table = pa.concat_tables([dataset.read([name]) for name in dataset.spans()])
+    table = pa.concat_tables((dataset.read([name]) for name in dataset.spans()), promote_options="default")
     return MemoryStore(table, dataset.metrics, dataset.topology, 900)
 
 

@@ -232,8 +232,9 @@ def told(likely: Doubles, happened: npt.NDArray[np.bool_], base: float = 0.1, we
 
 
 def test_what_shows_no_skill_is_told_as_the_base_rate() -> None:
-    likely = RNG.choice([0.01, 0.9], 400)
-    happened = RNG.uniform(size=400) < 0.1
+    rng = np.random.default_rng(8)
+    likely = rng.choice([0.01, 0.9], 400)
+    happened = rng.uniform(size=400) < 0.1
     assert told(likely, happened) == pytest.approx(0.1, abs=0.03)
     quiet = np.full(400, 0.1)
     assert told(quiet, happened) == pytest.approx(0.1)
