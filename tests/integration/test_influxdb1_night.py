@@ -51,7 +51,8 @@ def config(influx: Influx, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = folder / "brownout.toml"
     path.write_text(
         f'[influxdb]\nurl = "{influx.url}"\nuser = "admin"\nhistory_days = 10\n'
-        "interval_s = 300\n[forecast]\ntrain_steps = 20\nmin_probability = 0.01\n[detect]\nwindow_days = 6\n"
+        "interval_s = 300\n[forecast]\ntrain_steps = 20\nmin_probability = 0.01\n[forecast.limits]\n"
+        "vm_cpu_pct = 20.0\nhost_cpu_busy_pct = 20.0\n[detect]\nwindow_days = 6\n"
     )
     size = "--hosts 2 --vms 3 --days 10 --interval 300 --faults 5 --seed 3"
     ran("simulate", "--to-influxdb", path, *size.split())
