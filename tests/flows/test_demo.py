@@ -62,6 +62,7 @@ def test_mlflow_kept_what_a_reviewer_asks_for(demo: Ran) -> None:
     assert set(stored) <= {
         "",
         ".json",
+        ".parquet",
         ".safetensors",
         ".skops",
         ".txt",
