@@ -80,6 +80,8 @@ def _beyond(
     scores: AnomalyScores, panel: Panel, column: int, lines: Sequence[Line], settings: EpisodeSettings
 ) -> Iterator[Marks]:
     """Slots ``[entity, time]`` that are beyond any line of a metric, and those on their way to its limit."""
+    if not len(scores.times):
+        return
     metric, first = panel.metrics[column], panel.slot(scores.times[0])
     own = [line for line in lines if line.metric == metric.name]
     worse = metric.is_limited and metric.worse is not Worse.NONE
