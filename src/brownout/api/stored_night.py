@@ -5,6 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,9 @@ from brownout.reporting import load_night
 from brownout.store.history import History
 from brownout.store.shards import plan_shards, read_shard
 from brownout.store.workspace import Workspace
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["StoredNight", "nights", "open_night"]
 
@@ -214,7 +218,7 @@ class StoredNight:
 
     def plot(
         self, entity: str | None = None, metric: str | None = None, *, start: pd.Timestamp | str | None = None
-    ) -> "object":
+    ) -> "Axes":
         """Draw a series: what was measured, its forecast where there is one, its limit, and the incidents around it.
 
         By default the latency of the slowest console. Returns matplotlib's ``Axes``; raises BrownoutError where

@@ -105,14 +105,14 @@ def test_a_written_file_says_where_its_entities_are(tmp_path: Path) -> None:
     """Kinds lie one after the other, and the names of one lie between those of another."""
     path = tmp_path / "samples.parquet"
     parts = []
-    for names in (["vm1"] * ROWS_A_GROUP + ["vm3"], ["vm2/console"] * ROWS_A_GROUP + ["vm4/console"]):
+    for names in (["vm1"] * (ROWS_A_GROUP - 1) + ["vm3"] * 2, ["vm2/console"] * ROWS_A_GROUP + ["vm4/console"]):
         times = pa.array(np.arange(len(names))).cast(pa.timestamp("ms", "UTC"))
         coded = pa.array(names, pa.string()).dictionary_encode()
         load = pa.array(np.arange(len(names), dtype=np.float32))
         parts.append((pa.table([times, coded, load], names=SCHEMA.names), Repairs()))
     write_samples(path, SCHEMA, parts)
-    for asked, groups in (("vm1", [0]), ("vm3", [1]), ("vm2/console", [2]), ("vm4/console", [3]), ("vm2", [])):
+    for asked, groups in (("vm1", [0]), ("vm3", [0, 1]), ("vm2/console", [2]), ("vm4/console", [3]), ("vm2", [])):
         found = files_holding([path], [asked], SCHEMA)
         assert [group.id for part in found.get_fragments() for group in part.row_groups] == groups
     table = files_holding([path], ["vm3", "vm4/console"], SCHEMA).to_table()
-    assert table["entity"].to_pylist() == ["vm3", "vm4/console"]
+    assert table["entity"].to_pylist()[-2:] == ["vm3", "vm4/console"]
