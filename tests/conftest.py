@@ -31,6 +31,13 @@ ROOT = Path(__file__).parents[1]
 Write = Callable[..., Path]
 
 
+@pytest.fixture(autouse=True)
+def reseeded(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test of a module with a generator ``RNG`` draws from its start, whichever tests ran before it."""
+    if isinstance(getattr(request.module, "RNG", None), np.random.Generator):
+        monkeypatch.setattr(request.module, "RNG", np.random.default_rng(0))
+
+
 @pytest.fixture
 def write_dataset(tmp_path: Path) -> Write:
     """Write a dataset folder from columns; returns its path."""

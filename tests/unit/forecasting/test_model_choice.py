@@ -166,11 +166,11 @@ def test_corrected_chances_are_better_on_other_windows() -> None:
     assert brier(corrected(other.likely, [odds]), other.happened) < 0.95 * brier(other.likely, other.happened)
 
 
-def test_few_events_move_the_odds_little_and_windows_that_overlap_are_few() -> None:
-    few, overlapping = (learn_odds([events(rows, 0.2, 1.0, weight)]) for rows, weight in ((5, 1.0), (500, 0.01)))
-    for found in (few, overlapping):
-        assert found.miss_rate < 0.07
-        assert found.slope == pytest.approx(1, abs=0.35)
+@pytest.mark.parametrize(("rows", "weight"), [(5, 1.0), (500, 0.01)], ids=["few", "overlapping"])
+def test_few_events_move_the_odds_little_and_windows_that_overlap_are_few(rows: int, weight: float) -> None:
+    found = [learn_odds([events(rows, 0.2, 1.0, weight)]) for _ in range(15)]
+    assert max(odds.miss_rate for odds in found) < 0.07
+    assert np.median([odds.slope for odds in found]) == pytest.approx(1, abs=0.35)
 
 
 def test_corrected_chances_keep_their_order_and_surprises_come_evenly() -> None:
