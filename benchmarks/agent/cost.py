@@ -1,6 +1,6 @@
 """What a host agent costs beside 50 guests: the share of a core, its children's time among it, at the default interval.
 
-Guests are stand-ins: a ``virsh`` that prints what libvirt prints of each, and idle processes under QEMU's name. libvirtd's
+Guests are stand-ins: a ``virsh`` that prints what libvirt prints, and idle processes under QEMU's name. libvirtd's
 own time is not in it: that is one ``domstats --nowait`` a round.
 """
 
