@@ -86,6 +86,9 @@ class EvidenceRule:
         The log-odds at full strength that replaces the weight of the role; without the symptom it counts 0.
     later
         The consequence of a resource that is used up: as long as it is absent, it says nothing.
+    if_measured
+        A consequence without which there is no fault: where it is measured, its absence rules the cause out. Its
+        presence is no news of this cause, and where nobody measures it, that says nothing.
     alternatives
         Further symptoms, each at a place, that show the same: the strongest of those that were measured counts.
     """
@@ -95,6 +98,7 @@ class EvidenceRule:
     role: EvidenceRole
     weight: float | None = None
     later: bool = False
+    if_measured: bool = False
     alternatives: tuple[tuple[str, str], ...] = ()
 
     @property
