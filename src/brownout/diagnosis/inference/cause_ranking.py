@@ -2,10 +2,10 @@
 
 The odds of a candidate are its prior times a factor for each piece of evidence, by its strength: a log-linear model.
 Necessary evidence that a report calls absent all but rules a candidate out; strong and supporting evidence speak for it
-as far as they are present, excluding evidence against it; what is missing speaks neither way, except that a cause whose necessary
-evidence is missing cannot be told from unknown. A weight that was learned from labelled incidents takes the place of
-the weight of a role. The candidates and ``unknown``, which stands for everything that is not in the knowledge, share
-the probability.
+as far as they are present, excluding evidence against it; what is missing speaks neither way, except that a cause whose
+necessary evidence is missing cannot be told from unknown. A weight that was learned from labelled incidents takes the
+place of the weight of a role. The candidates and ``unknown``, which stands for everything that is not in the knowledge,
+share the probability.
 
 Several causes can be at work at once. What the first one accounts for is then taken away: a further cause is named
 when what is left speaks for it more clearly than for ``unknown``, by a margin for how seldom two incidents meet.
