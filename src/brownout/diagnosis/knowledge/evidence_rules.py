@@ -126,6 +126,9 @@ class CauseRule:
         Causes that no evidence tells from it, and the measurement that would.
     artefact
         True for what looks like a fault and is none.
+    shared
+        True for a fault of what several hosts share and no entity stands for: where it begins at several at once, it
+        is one.
     alone
         Metrics that an artefact moves by its nature: an episode that they alone made, and that no cause explains, is
         this artefact.
@@ -140,4 +143,5 @@ class CauseRule:
     alike: tuple[str, ...] = ()
     decider: str = ""
     artefact: bool = False
+    shared: bool = False
     alone: tuple[str, ...] = ()

@@ -141,6 +141,7 @@ def _cause(definition: Definition, symptoms: Definitions, catalogue: Catalogue) 
         alike=tuple(table.get("alike", ())),
         decider=str(table.get("decider", "")),
         artefact=bool(table.get("artefact", False)),
+        shared=bool(table.get("shared", False)),
         alone=tuple(table.get("alone", ())),
     )
 
