@@ -1,11 +1,11 @@
 """Inference: from evidence to the probability of each (cause, entity), ``unknown`` among them.
 
 The odds of a candidate are its prior times a factor for each piece of evidence, by its strength: a log-linear model.
-Necessary evidence that is absent all but rules a candidate out; strong and supporting evidence speak for it as far as
-they are present, excluding evidence against it; what is missing speaks neither way, except that a cause whose necessary
-evidence is missing cannot be told from unknown. A weight that was learned from labelled incidents takes the place of
-the weight of a role. The candidates and ``unknown``, which stands for everything that is not in the knowledge, share
-the probability.
+Necessary evidence that a report calls absent all but rules a candidate out; strong and supporting evidence speak for it
+as far as they are present, excluding evidence against it; what is missing speaks neither way, except that a cause whose
+necessary evidence is missing cannot be told from unknown. A weight that was learned from labelled incidents takes the
+place of the weight of a role. The candidates and ``unknown``, which stands for everything that is not in the knowledge,
+share the probability.
 
 Several causes can be at work at once. What the first one accounts for is then taken away: a further cause is named
 when what is left speaks for it more clearly than for ``unknown``, by a margin for how seldom two incidents meet.
@@ -18,7 +18,7 @@ from math import log
 import numpy as np
 
 from brownout.diagnosis.evidence.observation import IncidentWindow, Observations, observe
-from brownout.diagnosis.evidence.statements import explain
+from brownout.diagnosis.evidence.statements import PRESENT, explain
 from brownout.diagnosis.evidence.symptoms import EvidenceLookup, SymptomMatch
 from brownout.diagnosis.inference.explanation import counter_evidence, decider, summarise
 from brownout.diagnosis.knowledge.evidence_rules import CauseRule, EvidenceRule
@@ -206,12 +206,14 @@ class Diagnoser:
     def _weigh(self, rule: EvidenceRule, match: SymptomMatch | None) -> float:
         """Log-odds that a piece of evidence adds."""
         if match is None:
-            return self.weights.missing_necessary if rule.role is EvidenceRole.NECESSARY else 0.0
+            unmet = rule.role is EvidenceRole.NECESSARY and not rule.if_measured
+            return self.weights.missing_necessary if unmet else 0.0
         if rule.weight is not None:
             return rule.weight * match.strength
         present, absent = self.weights.of(rule.role)
-        absent = 0.0 if rule.later else absent
-        return absent + (present - absent) * min(match.strength / CLEAR, 1.0)
+        present, absent = 0.0 if rule.if_measured else present, 0.0 if rule.later else absent
+        faint = rule.role is EvidenceRole.NECESSARY and match.strength < PRESENT
+        return absent if faint else absent + (present - absent) * min(match.strength / CLEAR, 1.0)
 
     def _evidence(self, candidate: Candidate, lookup: EvidenceLookup) -> tuple[Evidence, ...]:
         symptoms = self.knowledge.symptoms
