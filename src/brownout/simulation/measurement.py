@@ -218,7 +218,7 @@ def _vm(state: MeasuredState, noise: _Noise) -> dict[str, Array]:
         "vm_net_rx_kbs": noise.relative(demand.net_rx, 0.1),
         "vm_net_tx_kbs": noise.relative(demand.net_tx, 0.1),
         "vm_qemu_cpu_pct": noise.relative(
-            guests.cpu * layout.vcpus[:, None] + 1.5 + drivers.more("guest_qemu_cpu"), 0.04
+            guests.cpu * layout.vcpus[:, None] * drivers.more("guest_vcpus") + 1.5 + drivers.more("guest_qemu_cpu"), 0.04
         ),
         "vm_qemu_swap_mib": 60 * layout.felt(hosts.pressure) * layout.guest_memory_gib[:, None],
     }

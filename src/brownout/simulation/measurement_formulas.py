@@ -14,7 +14,7 @@ from brownout.domain.metrics import Catalogue
 from brownout.simulation.measured_state import GUEST_KINDS, STATES, MeasuredState
 from brownout.simulation.physics.drivers import Driver
 from brownout.simulation.physics.load import Array
-from brownout.simulation.physics.queues import response_ratio
+from brownout.numerics.queues import response_ratio
 from brownout.simulation.signature_models import MODELS
 
 __all__ = ["Formula", "Queue", "Term", "evaluate", "read_formulas"]
