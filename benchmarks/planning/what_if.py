@@ -37,10 +37,12 @@ class Case:
 
     @property
     def inside(self) -> bool:
+        """Whether what came lies in the interval."""
         return self.told.low - self.told.before <= self.came <= self.told.high - self.told.before
 
     @property
     def large(self) -> bool:
+        """Whether the effect can be noticed at all."""
         return abs(self.came) >= SMALL * self.told.before
 
 
@@ -84,7 +86,13 @@ def history_of(loads: HostedLoads, panels: list[Panel], topology: Topology, metr
     columns = [panel.metric_names.index(name) for name in (metric, "console_connect_ms")]
     latency, connect = (panel.values[rows][..., column].astype(float) for column in columns)
     days = (np.arange(latency.shape[1]) * panel.interval_s) // 86_400
-    return LatencyHistory(latency=latency, connect=connect, days=days, lately=days >= LEARNED - LATELY, of_guest=metric == "console_echo_ms")
+    return LatencyHistory(
+        latency=latency,
+        connect=connect,
+        days=days,
+        lately=days >= LEARNED - LATELY,
+        of_guest=metric == "console_echo_ms",
+    )
 
 
 def _draw(plan: Plan, rng: np.random.Generator, slot: int, *, moves: bool) -> Intervention:
@@ -100,7 +108,9 @@ def _draw(plan: Plan, rng: np.random.Generator, slot: int, *, moves: bool) -> In
         factor = float(rng.choice([0.5, 2.0]))
         if rng.random() < 0.5 and layout.vcpus[vm] * factor >= 1:
             return Intervention(vm=vm, slot=slot, vcpus=int(layout.vcpus[vm] * factor))
-        return Intervention(vm=vm, slot=slot, memory_gib=float(layout.guest_memory_gib[vm] * (0.6 if factor < 1 else 2)))
+        return Intervention(
+            vm=vm, slot=slot, memory_gib=float(layout.guest_memory_gib[vm] * (0.6 if factor < 1 else 2))
+        )
 
 
 def _as_asked(change: Intervention, plan: Plan) -> tuple[list[GuestMove], list[GuestResize]]:
@@ -133,7 +143,8 @@ def _came(fleet: Fleet, truth: Fleet, guests: list[str], metric: str, since: int
 
 def show(cases: list[Case]) -> None:
     """Coverage, middle error and middle size of effects, by kind of change, metric and level."""
-    print("| what | latency | quantile | effects | inside 80 % | of large ones | median effect ms | median error ms | width ms |")
+    columns = ("what", "latency", "quantile", "effects", "inside 80 %", "large ones", "median effect ms")
+    print("| " + " | ".join((*columns, "median error ms", "width ms")) + " |")
     print("|---|---|---|---|---|---|---|---|---|")
     groups: dict[tuple[str, str, float | str], list[Case]] = defaultdict(list)
     for case in cases:
@@ -146,7 +157,8 @@ def show(cases: list[Case]) -> None:
         size = np.median([abs(case.came) for case in members])
         error = np.median([abs(case.told.after - case.told.before - case.came) for case in members])
         width = np.median([case.told.high - case.told.low for case in members])
-        print(f"| {kind} | {metric} | {level} | {len(members)} | {inside:.2f} | {of_large} | {size:.2f} | {error:.2f} | {width:.2f} |")
+        figures = f"{len(members)} | {inside:.2f} | {of_large} | {size:.2f} | {error:.2f} | {width:.2f}"
+        print(f"| {kind} | {metric} | {level} | {figures} |")
 
 
 if __name__ == "__main__":

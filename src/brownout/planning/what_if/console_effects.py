@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from brownout.domain.encoding import Number
 from brownout.domain.panel import Doubles, Index, Marks
 from brownout.planning.what_if.console_model import (
     OF_GUEST,
@@ -24,14 +25,16 @@ DRAWS = 60
 """Samples of days from which the spread of an effect is taken."""
 TEN_PERCENT = 1.2816
 """Standard deviations from the middle of a normal distribution to its 10 % and 90 % quantiles."""
-FORM = (0.25, 0.35)
+FORM = (0.2, 0.3)
 """Share of an effect, at each level, by which the form of the model may be wrong."""
-OWN_QUEUE = (0.5, 0.5)
+OWN_QUEUE = (0.8, 0.5)
 """The same of an effect of the guest's own size: how its programs share its vCPUs is not measured."""
-FLOOR = (0.004, 0.012)
+FLOOR = (0.003, 0.011)
 """Share of the latency itself, at each level, that other things move it by from week to week."""
-PLACE = (0.05, 0.06)
+PLACE = (0.035, 0.045)
 """Share of the latency itself that a host's own pace makes of a guest that comes to it."""
+UNSEEN = (0.2, 5.0)
+"""A wait for pages on disk that was never measured lies between these shares of what general experience says."""
 SHORTEST_MS = 1.0
 
 
@@ -52,18 +55,30 @@ class LatencyHistory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleEffect:
-    """A quantile of console latency in milliseconds, as it was and as it would have been; 80 % between low and high."""
+    """A quantile of console latency in milliseconds.
 
-    before: float
-    after: float
-    low: float
-    high: float
+    Attributes
+    ----------
+    before
+        As it was measured.
+    after
+        As it would have been.
+    low
+        Eight in ten outcomes are between this and the next one.
+    high
+        The upper end.
+    """
+
+    before: Number
+    after: Number
+    low: Number
+    high: Number
 
 
 def console_effects(
     history: LatencyHistory, before: HostedLoads, after: HostedLoads, groups: Mapping[str, Sequence[int]]
 ) -> dict[str, tuple[ConsoleEffect, ...]]:
-    """Effects on groups of guests by name, one for each of ``LEVELS``; a group whose latency was never measured has none.
+    """Effects on groups of guests by name, one for each of ``LEVELS``; none on a group that was never measured.
 
     The guests of both loads are the same ones. What is compared is the same days with and without the change, so that
     what the days themselves were like cancels.
@@ -93,7 +108,7 @@ def console_effects(
 
 
 def _relative(before: HostedLoads, after: HostedLoads, guests: Sequence[int]) -> tuple[Doubles, Doubles]:
-    """By which share of the effect, and of the latency itself, the effect on some guests may be wrong, for each level."""
+    """By which share of the effect, and of the latency itself, an effect on some guests may be wrong, by level."""
     rows = list(guests)
     form, place = np.array(FORM), np.array(FLOOR)
     if (before.vcpus[rows] != after.vcpus[rows]).any():
@@ -121,7 +136,7 @@ class _Lately:
     days: Index
 
     def quantiles(self, rows: Index, added: Doubles | None = None, days: Index | None = None) -> Doubles:
-        """Of some guests together, with what is added, over the days given, which may be named twice, or all of them."""
+        """Of some guests together, with what is added, over the days given, which may be named twice, or all."""
         values = self.latency[rows] if added is None else np.maximum(self.latency[rows] + added[rows], SHORTEST_MS)
         if days is not None:
             values = np.concatenate([values[:, self.days == day] for day in days], axis=1)
@@ -135,7 +150,9 @@ def _network(history: LatencyHistory, before: HostedLoads, after: HostedLoads) -
         there = after.network[after.at[guest]]
         here = history.connect[guest]
         # Where no console is measured at the other host its way is taken to be that of now.
-        usual = np.nanmedian(there) - np.nanmedian(here) if np.isfinite(there).any() and np.isfinite(here).any() else 0.0
+        usual = (
+            np.nanmedian(there) - np.nanmedian(here) if np.isfinite(there).any() and np.isfinite(here).any() else 0.0
+        )
         added[guest] = np.where(np.isfinite(there - here), there - here, usual)
     return added
 
@@ -151,9 +168,9 @@ def _effect(
     was, would, known = (lately.quantiles(rows, one) for one in (None, *added))
     changes = [lately.quantiles(rows, one, days) - lately.quantiles(rows, None, days) for one, days in draws]
     form, place = relative
-    parts = [np.array(changes).std(axis=0), form * np.abs(known - was), place * was, would - known]
-    wide = TEN_PERCENT * np.sqrt(np.square(parts).sum(axis=0))
-    return tuple(
-        ConsoleEffect(before=float(b), after=float(a), low=float(max(a - w, SHORTEST_MS)), high=float(a + w))
-        for b, a, w in zip(was, would, wide, strict=True)
-    )
+    parts = [np.array(changes).std(axis=0), form * np.abs(known - was), place * was]
+    wide, paging = TEN_PERCENT * np.sqrt(np.square(parts).sum(axis=0)), would - known
+    ends = np.array([known + share * paging for share in UNSEEN])
+    low, high = np.maximum(ends.min(axis=0) - wide, SHORTEST_MS), ends.max(axis=0) + wide
+    rows_of_levels = zip(was.tolist(), would.tolist(), low.tolist(), high.tolist(), strict=True)
+    return tuple(ConsoleEffect(before=b, after=a, low=down, high=up) for b, a, down, up in rows_of_levels)

@@ -3,10 +3,10 @@
     latency = network + constant + work + cpu / (1 - waiting) + disk + swapping
     echo    = ... + the guest's own CPU queue + its memory
 
-The network is measured; waiting for a CPU is that of M/M/c at what the host is busy with. What the guest does also makes
-its screen change, which takes time to draw and to encode: that is the term of work, and no change moves it. Each wait
-has one coefficient of the console, not below 0, that its own days say; where these say little (the host was never busy)
-it stays near what all consoles of the hosts together say.
+The network is measured; waiting for a CPU is that of M/M/c at what the host is busy with. What the guest does also
+makes its screen change, which takes time to draw and to encode: that is the term of work, and no change moves it. Each
+wait has one coefficient of the console, not below 0, that its own days say; where these say little (the host was
+never busy) it stays near what all consoles of the hosts together say.
 """
 
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 from brownout.domain.panel import Doubles, Index, Marks
+from brownout.numerics.order_statistics import median
 from brownout.numerics.queues import response_ratio
 from brownout.planning.what_if.hosted_loads import HostedLoads
 
@@ -36,7 +37,7 @@ LEAST_USABLE = 10.0
 UNSEEN_SWAP_MS = 100.0
 """Wait of a console for pages on disk when its host has no memory left, where no such time was measured."""
 UNSEEN_SHORTAGE = 24.0
-"""How many times as long as usual an echo takes in addition when its guest has no memory left, where none was measured."""
+"""How many times its usual an echo takes in addition when its guest has no memory left, where none was measured."""
 SWAP, GUEST_MEMORY = WAITS.index("swap"), WAITS.index("guest_memory")
 SELDOM = 1e-4
 """Mean square of a shortage below which nothing can be learned from it."""
@@ -58,7 +59,8 @@ def waits(loads: HostedLoads, threads: int) -> Doubles:
     work = loads.cpu / 100 * loads.vcpus[:, None]
     own = np.array(queue).reshape(work.shape)
     parts = (np.ones_like(work), work, stretch, loads.disk_await[on], swap, own, short)
-    return np.stack([np.nan_to_num(part) for part in parts], axis=-1)
+    stacked: Doubles = np.stack([np.nan_to_num(part) for part in parts], axis=-1)
+    return stacked
 
 
 def _stretch(cores: Doubles, busy: Doubles) -> Doubles:
@@ -75,7 +77,7 @@ def _stretch(cores: Doubles, busy: Doubles) -> Doubles:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DayMoments:
-    """Sums of products of waits and latencies: ``grams [guest, day, wait, wait]`` and ``products [guest, day, wait]``."""
+    """Sums of products of waits and latencies: ``grams [guest, day, wait, wait]``, ``products [guest, day, wait]``."""
 
     grams: Doubles
     products: Doubles
@@ -92,8 +94,8 @@ def moments_of(x: Doubles, y: Doubles, days: Index) -> DayMoments:
     ``days`` is the number of each slot's day, from 0. What lies beyond ten times a console's median counts as that:
     an outage says nothing about queues.
     """
-    middle = np.nanmedian(np.where(np.isfinite(y).any(axis=1)[:, None], y, 0), axis=1)
-    y = np.minimum(y, 10 * np.maximum(middle, 1)[:, None])
+    most = 10 * np.maximum(np.nan_to_num(median(y, axis=1)), 1)
+    y = np.minimum(y, most[:, None])
     weight = np.isfinite(y).astype(np.float64)
     known = np.nan_to_num(y)
     shape = (len(y), int(days.max()) + 1 if len(days) else 0)
@@ -133,8 +135,8 @@ class ConsoleModel:
         ]
         found = np.array(own).reshape(products.shape)
         fitted = np.einsum("gw,gwv,gv->", found, grams, found) - 2 * (found * products).sum()
-        unseen = np.diag(together) < SELDOM * max(together[0, 0], 1)
-        unseen[[place for place in range(len(unseen)) if place not in (SWAP, GUEST_MEMORY)]] = False
+        places = np.arange(len(together))
+        unseen = np.isin(places, (SWAP, GUEST_MEMORY)) & (np.diag(together) < SELDOM * max(together[0, 0], 1))
         found[:, SWAP] = np.where(unseen[SWAP], UNSEEN_SWAP_MS, found[:, SWAP])
         if len(unseen) > GUEST_MEMORY and unseen[GUEST_MEMORY]:
             found[:, GUEST_MEMORY] = UNSEEN_SHORTAGE * products[:, 0] / slots
@@ -149,7 +151,8 @@ class ConsoleModel:
         moving[:, :UNMOVED] = 0.0
         if seen:
             moving[:, self.unseen] = 0.0
-        return np.einsum("gtw,gw->gt", moved[..., : moving.shape[1]], moving)
+        added: Doubles = np.einsum("gtw,gw->gt", moved[..., : moving.shape[1]], moving)
+        return added
 
 
 def best_threads(fits: Sequence[ConsoleModel]) -> int:

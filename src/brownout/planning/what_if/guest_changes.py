@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from brownout.domain.definitions import nearest
 from brownout.domain.entities import EntityKind, Topology
 from brownout.domain.errors import SettingsError
+from brownout.planning.entity_names import NAME_LABELS
 from brownout.planning.sizes import cpus_of, memory_gib_of
 
 __all__ = ["GuestMove", "GuestResize", "find_entity", "read_moves", "read_resizes"]
 
-NAME_LABELS = ("hostname", "domain_name", "name")
 MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*([MGT])(?:i?B)?", re.IGNORECASE)
 UNITS = {"M": 1 / 1024, "G": 1.0, "T": 1024.0}
 KEYS = ("memory", "vcpus")

@@ -155,9 +155,7 @@ def _resized(loads: HostedLoads, resize: GuestResize) -> HostedLoads:
         more = np.nan_to_num((resize.memory_gib - memory[guest]) / loads.memory_gib[host])
         available[host] = np.clip(available[host] - 100 * more, 0, 100)
         memory[guest] = resize.memory_gib
-    return replace(
-        loads, vcpus=vcpus, guest_memory_gib=memory, busy=busy, available=available, cpu=cpu, usable=usable
-    )
+    return replace(loads, vcpus=vcpus, guest_memory_gib=memory, busy=busy, available=available, cpu=cpu, usable=usable)
 
 
 def _is(topology: Topology, name: str, kind: EntityKind) -> bool:

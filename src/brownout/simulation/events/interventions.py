@@ -31,7 +31,9 @@ class Intervention:
     memory_gib: float | None = None
 
 
-def moved_layout(layout: Layout, interventions: Sequence[Intervention], start: np.datetime64, interval_s: int) -> Layout:
+def moved_layout(
+    layout: Layout, interventions: Sequence[Intervention], start: np.datetime64, interval_s: int
+) -> Layout:
     """The layout with the moves of interventions; raises SettingsError for a host of another cluster, or none."""
     step = np.timedelta64(interval_s * 1000, "ms")
     moves = []
@@ -46,7 +48,7 @@ def moved_layout(layout: Layout, interventions: Sequence[Intervention], start: n
 
 
 def apply_interventions(interventions: Sequence[Intervention], begin: int, layout: Layout, drivers: Drivers) -> None:
-    """Change the drivers of a stretch that begins with slot ``begin``; guests are known by their numbers in the fleet."""
+    """Change the drivers of a stretch that begins with slot ``begin``; guests are known by their number."""
     for one in interventions:
         rows = np.flatnonzero(layout.vm_numbers == one.vm)
         if not len(rows):

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from brownout.numerics.queues import mathis_kbs, response_ratio
 from brownout.simulation.layout.fleet_layout import Layout
 from brownout.simulation.physics.demand import Demand
 from brownout.simulation.physics.draws import Draws
 from brownout.simulation.physics.drivers import Drivers
 from brownout.simulation.physics.hosts import Hosts
 from brownout.simulation.physics.load import Array, ar1
-from brownout.numerics.queues import mathis_kbs, response_ratio
 
 __all__ = ["Consoles", "Guests", "simulate_consoles", "simulate_guests"]
 

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from brownout.numerics.queues import response_ratio
 from brownout.simulation.layout.fleet_layout import MEDIA, Layout
 from brownout.simulation.physics.demand import Demand
 from brownout.simulation.physics.draws import Draws
 from brownout.simulation.physics.drivers import Drivers
 from brownout.simulation.physics.load import Array, ar1
-from brownout.numerics.queues import response_ratio
 
 __all__ = ["Hosts", "simulate_hosts"]
 
