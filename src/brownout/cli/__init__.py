@@ -3,6 +3,7 @@
 import sys
 
 from brownout.cli import (
+    agent_commands,
     alert_commands,
     evaluate_commands,
     facts_commands,
@@ -17,6 +18,7 @@ from brownout.cli.talk import complain
 from brownout.domain.errors import BrownoutError, SettingsError
 
 __all__ = [
+    "agent_commands",
     "alert_commands",
     "app",
     "evaluate_commands",
