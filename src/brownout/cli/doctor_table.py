@@ -13,12 +13,16 @@ from brownout.operate.checks import Check, State
 
 __all__ = ["show_checks"]
 
+PAGE = 160
+"""Signs of a line where no terminal says how many it has."""
 SIGNS = {State.GOOD: "[green]✔[/]", State.WARNING: "[yellow]![/]", State.BAD: "[bold red]✘[/]"}
 
 
 def show_checks(checks: Iterable[Check]) -> None:
     """Findings on stdout, a line each with the first line of what to do, tables below theirs."""
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=PAGE)  # a file or a pipe has no edge at which to break lines
     for check in _once(checks):
         first = check.do.partition("\n")[0]
         console.print(

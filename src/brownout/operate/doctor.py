@@ -46,6 +46,7 @@ ADVICE = {
 """Where the first line of the advice is not the one that is missing."""
 LISTED = 5
 """Names that a line has room for."""
+WRITTEN_BACK = "brownout_"
 AHEAD = np.timedelta64(2 * 60_000, "ms")
 """Further in the future than this a clock is wrong."""
 
@@ -175,7 +176,8 @@ def _foreign(mapping: TelegrafMapping, schemas: Mapping[str, MeasurementSchema])
         found = "nothing here can be used: " + "; ".join(f"{what} lacks {gone}" for what, gone in known[:LISTED])
         do = "Write these too; or map what is there in a file, influxdb.mapping: models/collectors/ has examples."
     else:
-        names = ", ".join(sorted(schemas)[:LISTED]) + (f" and {len(schemas) - LISTED} more" * (len(schemas) > LISTED))
+        others = sorted(name for name in schemas if not name.startswith(WRITTEN_BACK))
+        names = some(others) or "nothing but what brownout wrote back"
         found = f"no collector that is known writes here: found {names}"
         do = "Describe its measurements in a file, influxdb.mapping: models/collectors/ has examples."
     return Check(state=State.BAD, about="collectors", found=f"{found}; no cause can be named", do=do)

@@ -8,6 +8,7 @@ from typing import Any
 from brownout.domain.findings.experience import band_of
 from brownout.reporting.anchors import anchor
 from brownout.reporting.messages import Messages
+from brownout.reporting.owners_names import owners_names
 
 __all__ = ["page_data", "safe_json"]
 
@@ -39,6 +40,7 @@ def page_data(data: Mapping[str, Any], say: Messages) -> dict[str, Any]:
         "words": {word: say(word) if say.table else PLAIN.get(word, word) for word in SCRIPT_WORDS},
         "metrics": metrics,
         "entities": _entities(data, place, say),
+        "called": {place[name]: title for name, title in owners_names(data["topology"]).items()},
         "levels": _by_place(place, data["levels"], ("metric", "now", "usual", "busy", "limit")),
         "breaches": _by_place(
             place, data["breaches"], ("metric", "now", "limit", "probability", "earliest", "latest", "outlook", "link")

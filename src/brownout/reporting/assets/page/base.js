@@ -5,6 +5,8 @@ const page = (() => {
   const word = (text) => data.words[text] ?? text;
   const places = new Map(data.entities.map((entity, place) => [entity[1], place]));
 
+  const name = (place) => data.entities[place][1] + (data.called[place] ? ` (${data.called[place]})` : "");
+
   // Names come from telemetry: they are only ever set as text.
   function el(tag, properties, ...children) {
     const node = document.createElement(tag);
@@ -58,5 +60,5 @@ const page = (() => {
     if (share === 0 || share === 1) return `${100 * share} %`;
     return share < 0.01 ? "< 1 %" : share > 0.99 ? "> 99 %" : `${Math.round(100 * share)} %`;
   }
-  return { data, word, el, visible, clock, time, moment, localise, figure, percent, placeOf: (name) => places.get(name) ?? -1 };
+  return { data, word, el, name, visible, clock, time, moment, localise, figure, percent, placeOf: (name) => places.get(name) ?? -1 };
 })();
