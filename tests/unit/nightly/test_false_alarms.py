@@ -25,8 +25,8 @@ from brownout.nightly.context import NightContext
 from brownout.nightly.diagnose import BatchDiagnosis
 from brownout.nightly.false_alarms import AlarmedIncidents, Expectation, expected_by_chance, suppress_expected
 from brownout.nightly.freshness import SilentIncidents
-from brownout.nightly.train import ENTITIES_A_KIND, fit_detector
-from brownout.nightly.training_sample import evenly_by_kind
+from brownout.nightly.training.train import ENTITIES_A_KIND, fit_detector
+from brownout.nightly.training.training_sample import evenly_by_kind
 from brownout.settings import Settings
 from brownout.simulation import FleetSettings, simulate
 from brownout.simulation.fleet_dataset import write_dataset

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brownout.domain.entities import Entity, Topology
-from brownout.nightly.training_sample import FEW, families
+from brownout.nightly.training.training_sample import FEW, families
 
 
 def fleet(hosts: int, guests: int) -> Topology:
@@ -16,7 +16,10 @@ def fleet(hosts: int, guests: int) -> Topology:
     for host in (f"host{number:03}" for number in range(hosts)):
         entities += [Entity(id=host, kind="host"), Entity(id=f"{host}:sda", kind="disk", parent=host)]
         for guest in (f"{host}-vm{number:03}" for number in range(guests)):
-            entities += [Entity(id=guest, kind="vm", parent=host), Entity(id=f"con-{guest}", kind="console", parent=guest)]
+            entities += [
+                Entity(id=guest, kind="vm", parent=host),
+                Entity(id=f"con-{guest}", kind="console", parent=guest),
+            ]
     return Topology.of(entities)
 
 

@@ -1,6 +1,6 @@
 """Training of a night: the forecaster with its outlook, and the detector, each from the history before the night."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from brownout.nightly.context import NightContext
 from brownout.nightly.night_span import JUDGED_FROM
 from brownout.nightly.one_off_spans import left_out_share, one_offs, usual_forecast_panel
 from brownout.nightly.panels import forecast_panel, outlook_panel, outlook_steps
-from brownout.nightly.training_sample import evenly_by_kind, families
+from brownout.nightly.training.training_sample import evenly_by_kind, families
 from brownout.numerics.slots import days
 from brownout.settings import ForecastSettings
 from brownout.store.memory import release_memory
