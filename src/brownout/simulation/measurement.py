@@ -220,6 +220,7 @@ def _vm(state: MeasuredState, noise: _Noise) -> dict[str, Array]:
     layout, demand, drivers = state.layout, state.demand, state.drivers
     hosts, guests = state.hosts, state.guests
     kbs = guests.iops * 18
+    vcpus = layout.vcpus[:, None] * drivers.more("guest_vcpus")
     return {
         "vm_cpu_pct": noise.relative(guests.cpu, 0.04),
         "vm_ready_pct": noise.relative(guests.ready, 0.15),
@@ -233,7 +234,8 @@ def _vm(state: MeasuredState, noise: _Noise) -> dict[str, Array]:
         "vm_net_rx_kbs": noise.relative(demand.net_rx, 0.1),
         "vm_net_tx_kbs": noise.relative(demand.net_tx, 0.1),
         "vm_qemu_cpu_pct": noise.relative(
-            guests.cpu * layout.vcpus[:, None] + 1.5 + drivers.more("guest_qemu_cpu"), 0.04
+            guests.cpu * vcpus + 1.5 + drivers.more("guest_qemu_cpu"),
+            0.04,
         ),
         "vm_qemu_swap_mib": 60 * layout.felt(hosts.pressure) * layout.guest_memory_gib[:, None],
     }

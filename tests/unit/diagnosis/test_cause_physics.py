@@ -120,6 +120,43 @@ CASES = {
         {("host", "host_uptime_h"): 1, ("vm", "vm_uptime_h"): 0.9}, ("ART-09", "h"),
     ),
     "a guest asks for more and gets it": Case({("v3", "vm_cpu_pct"): 45, ("v3", "vm_net_rx_kbs"): 110}, (UNKNOWN, "")),
+    "a screen that moves more than usual, as quick as ever": Case(
+        {("v1/console", "console_worker_pct"): 68, ("v1/console", "console_update_kib"): 200,
+         ("v1/console", "console_clients"): 1}, (UNKNOWN, ""),
+    ),
+    "a slow screen whose encode worker has room": Case(
+        {("v3/console", "console_worker_pct"): 45, ("v3/console", "console_fps"): 12,
+         ("v3/console", "console_update_ms"): 60}, (UNKNOWN, ""), labels={"video_model": "virtio"},
+    ),
+    "a class watches one screen that moves": Case(
+        {("v1/console", "console_worker_pct"): 99, ("v1/console", "console_clients"): 12,
+         ("v1/console", "console_fps"): 9, ("v1/console", "console_update_ms"): 140}, ("HW-06", "v1"),
+    ),
+    "viewers on a worker that keeps up": Case(
+        {("v1/console", "console_worker_pct"): 62, ("v1/console", "console_clients"): 6}, ("HW-06", "v1"),
+    ),
+    "one viewer's video fills the worker, and nobody counts viewers": Case(
+        {("v1/console", "console_worker_pct"): 99, ("v1/console", "console_update_kib"): 300,
+         ("v1/console", "console_fps"): 12, ("v1/console", "console_update_ms"): 110}, ("HW-06", "v1"),
+        unmeasured=("console_clients",),
+    ),
+    "a host is busy, and nobody waits": Case({("host", "host_cpu_busy_pct"): 91}, (UNKNOWN, "")),
+    "a host is full, and its tasks wait": Case(
+        {("host", "host_cpu_busy_pct"): 99, ("host", "host_load_per_cpu"): 2.4}, ("HW-01", "h"),
+        unmeasured=("host_psi_cpu_pct", "vm_ready_pct"),
+    ),
+    "a host is full, and nobody measures who waits": Case(
+        {("host", "host_cpu_busy_pct"): 99}, ("HW-01", "h"),
+        unmeasured=("host_psi_cpu_pct", "vm_ready_pct", "console_mainloop_ms"),
+    ),
+    "a disk is busy with requests that it answers as ever": Case({("disk", "disk_util_pct"): 90}, (UNKNOWN, "")),
+    "a disk with a queue before it": Case(
+        {("disk", "disk_util_pct"): 90, ("disk", "disk_queue"): 10, ("disk", "disk_await_ms"): 1.1}, ("HW-05", "h/sda"),
+    ),
+    "a link is full, and packets queue": Case(
+        {("interface", "net_util_pct"): 97, ("console", "console_connect_ms"): 60, ("link", "link_jitter_ms"): 9,
+         ("link", "link_rtt_ms"): 60, ("console", "console_update_ms"): 95}, ("NET-02", "h/eth0"),
+    ),
     "a video model that is old, and no effect of it": Case(
         {("v3", "vm_cpu_pct"): 30}, (UNKNOWN, ""), labels={"video_model": "cirrus", "disk_bus": "ide"},
     ),

@@ -22,7 +22,13 @@ from brownout.nightly.effects.champion_history import last_decision, name_versio
 from brownout.nightly.effects.champions import challenger_of, newest_record, record_of, rejected_of, settle
 from brownout.nightly.effects.model_description import describe_detector, describe_forecaster
 from brownout.nightly.effects.model_records import misfit, read_record, retraining_reason, write_record
-from brownout.nightly.train import detector_window, fit_detector, fit_forecaster, forecaster_window, lstm_settings
+from brownout.nightly.training.train import (
+    detector_window,
+    fit_detector,
+    fit_forecaster,
+    forecaster_window,
+    lstm_settings,
+)
 from brownout.store.folders import finish_replacement, replaced_folder
 from brownout.store.version_hashes import environment_hash, lock_hash
 from brownout.store.workspace import Workspace

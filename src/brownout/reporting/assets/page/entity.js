@@ -54,6 +54,17 @@
     charts.start(figure, chart);
     return [heading("Console latency"), el("div", { className: "card" }, figure)];
   }
+  function experience(place) {
+    const own = data.entities[place][2] === "console" ? place : (below.get(place) ?? []).find((child) => data.experiences[child]);
+    if (!data.experiences[own]) return null;
+    const [score, band, ...parts] = data.experiences[own];
+    const names = ["typing", "scrolling", "video", "network", "hypervisor", "guest", "picture"];
+    const shown = parts.map((value, i) => [names[i], value, i < 3 ? "" : "ms"]).filter(([, value]) => value !== null);
+    return el("div", { className: "card scroll" }, el("table", { className: "narrow", id: "experience" },
+      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, word("Score")), ...shown.map(([name]) => el("th", { scope: "col", className: "num" }, word(name))))),
+      el("tbody", {}, el("tr", {}, el("td", {}, figure(score, ""), " ", el("span", { className: `state ${{ good: "fine", fair: "warn", poor: "bad" }[band]}` }, word(band))),
+        ...shown.map(([name, value, unit]) => num(figure(value, unit), name))))));
+  }
   function incidents(place) {
     const own = data.incidents.filter((one) => one[6].includes(place));
     if (!own.length) return null;
@@ -71,7 +82,7 @@
     const parents = [];
     for (let up = entity[3]; up >= 0 && !parents.includes(up); up = data.entities[up][3]) parents.push(up);
     const found = [
-      ...latency(place), ...part("Incidents", incidents(place)), ...part("What to do", actions(place)),
+      ...part("Experience", experience(place)), ...latency(place), ...part("Incidents", incidents(place)), ...part("What to do", actions(place)),
       ...part("Limits", breaches(place)), ...part("Levels", levels(place)),
     ];
     section.querySelectorAll(".chart").forEach(charts.stop);
