@@ -26,6 +26,7 @@ __all__ = [
     "InfluxSettings",
     "MaintenanceSettings",
     "ReportSettings",
+    "ReviewSettings",
     "Settings",
     "TrackingSettings",
     "load_settings",
@@ -170,6 +171,13 @@ class InfluxSettings(Section):
         return interval
 
 
+class ReviewSettings(Section):
+    """How a newly trained forecaster is tried before it may take the place of the one in use."""
+
+    shadow_nights: Annotated[int, Field(ge=0, le=60)] = 0
+    """Nights in which it forecasts beside the one in use, untold, before the rules decide; 0 = they decide at once."""
+
+
 class TrackingSettings(Section):
     """Where MLflow keeps the trainings; without ``uri`` in a sqlite file of the output folder.
 
@@ -301,6 +309,7 @@ class Settings(BaseSettings):
     diagnose: DiagnoseSettings = DiagnoseSettings()
     history: HistorySettings = HistorySettings()
     report: ReportSettings = ReportSettings()
+    review: ReviewSettings = ReviewSettings()
     tracking: TrackingSettings = TrackingSettings()
     alerts: AlertSettings = AlertSettings()
     maintenance: tuple[MaintenanceSettings, ...] = ()

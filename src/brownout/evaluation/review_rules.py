@@ -187,14 +187,15 @@ def judge_training(
 ) -> Verdict:
     """Compare a newly trained model with the one in use by all that is known: records, same windows and smoke tests.
 
-    Scores on the same windows stand in for those of the records, as long as they are of this champion.
+    Scores on the same windows stand in for those of the records, as long as they are of this champion, and those of
+    shadow nights, which nobody has seen in a training, for both.
     """
     model = challenger.name.removeprefix("brownout-")
     scores, others = dict(challenger.scores), dict(champion.scores)
-    comparison = None if facts is None else facts.comparison
-    if comparison is not None and comparison.champion_trained_to == champion.trained_to:
-        scores |= comparison.challenger
-        others |= comparison.champion
+    for comparison in () if facts is None else (facts.comparison, facts.shadow):
+        if comparison is not None and comparison.champion_trained_to == champion.trained_to:
+            scores |= comparison.challenger
+            others |= comparison.champion
     verdict = judge(rules, model, champion=others, challenger=scores)
     return Verdict(checks=(*verdict.checks, *smoke_checks(() if facts is None else facts.smoke)))
 

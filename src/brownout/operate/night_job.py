@@ -14,6 +14,7 @@ from brownout.nightly.context import NightContext
 from brownout.nightly.effects.alert_state_file import read_alert_state
 from brownout.nightly.effects.model_log import log_models
 from brownout.nightly.effects.publish import LOGGING, Services, publish
+from brownout.nightly.effects.review.training_failures import log_failures
 from brownout.nightly.effects.side_effects import SideEffects
 from brownout.nightly.effects.trained_models import (
     load_models,
@@ -21,7 +22,6 @@ from brownout.nightly.effects.trained_models import (
     train_forecaster,
     unreadable_models,
 )
-from brownout.nightly.effects.training_failures import log_failures
 from brownout.nightly.run import Map, run, serial_map
 from brownout.operate.sources import Source
 from brownout.operate.sync import SyncResult, sync

@@ -7,7 +7,6 @@ from pathlib import Path
 from brownout.domain.errors import SettingsError
 from brownout.domain.night import ModelRecord
 from brownout.evaluation.review_rules import ReviewRule, Verdict
-from brownout.nightly.effects.card_files import CARD_PAGE
 from brownout.nightly.effects.champion_history import Decision, Signature, read_decisions
 from brownout.nightly.effects.champions import (
     approve,
@@ -18,6 +17,7 @@ from brownout.nightly.effects.champions import (
     roll_back,
     verdict_on,
 )
+from brownout.nightly.effects.review.card_files import CARD_PAGE
 from brownout.store.night_lock import night_lock
 from brownout.store.workspace import Workspace
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from brownout.domain.findings.model_drift import Drift, DriftOf, ModelDrift
 from brownout.domain.night import ModelRecord
-from brownout.nightly.effects.drift_file import drift_reason, keep_drift, read_drift
+from brownout.nightly.effects.review.drift_file import drift_reason, keep_drift, read_drift
 
 DAY = np.timedelta64(1, "D")
 TRAINED = np.datetime64("2026-03-01", "ms")

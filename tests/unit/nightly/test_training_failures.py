@@ -10,8 +10,8 @@ from fakes import MemoryTracker
 
 from brownout.adapters.tracking import MlflowTracker
 from brownout.domain.errors import DataError, TrackingError
-from brownout.nightly.effects.training_failures import kept_if_failed, log_failures, read_failures
-from brownout.nightly.effects.training_review import Training
+from brownout.nightly.effects.review.training_failures import kept_if_failed, log_failures, read_failures
+from brownout.nightly.effects.review.training_review import Training
 from brownout.nightly.model_review.training_cost import CostMeter
 from brownout.store.workspace import Workspace
 

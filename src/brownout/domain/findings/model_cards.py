@@ -164,6 +164,9 @@ class ModelFacts:
         What differs from the model in use.
     comparison
         Both on the same windows; null where nothing could be compared.
+    shadow
+        Both over the nights in which the newer model ran beside the one in use; null where none was asked for, or some
+        are still to come.
     smoke
         Checks of the stored model on the newest data.
     drift
@@ -175,5 +178,6 @@ class ModelFacts:
     cost: TrainingCost
     changes: tuple[Change, ...] = ()
     comparison: Comparison | None = None
+    shadow: Comparison | None = None
     smoke: tuple[SmokeCheck, ...] = ()
     drift: tuple[Drift, ...] = ()

@@ -16,9 +16,9 @@ from brownout.domain.errors import ModelError
 from brownout.domain.findings.model_cards import ModelFacts
 from brownout.domain.night import ModelRecord
 from brownout.evaluation.review_rules import ReviewRule, Verdict, judge_training
-from brownout.nightly.effects.card_files import read_facts
 from brownout.nightly.effects.champion_history import Decision, Outcome, Signature, append_decision
 from brownout.nightly.effects.model_records import read_record
+from brownout.nightly.effects.review.card_files import read_facts
 from brownout.store.folders import finish_replacement, move_into_place, replaced_folder
 from brownout.store.workspace import Workspace
 
@@ -94,10 +94,13 @@ def facts_of(folder: Path) -> ModelFacts | None:
         return None
 
 
-def settle(champion: Path, rules: Sequence[ReviewRule], *, now: np.datetime64, misfit: str = "") -> None:
+def settle(
+    champion: Path, rules: Sequence[ReviewRule], *, now: np.datetime64, misfit: str = "", shadow_nights: int = 0
+) -> None:
     """Let a new challenger take the place if there is no champion that serves, or if it passes; else it waits.
 
-    ``misfit`` says why the champion cannot serve any more; "" where it can.
+    ``misfit`` says why the champion cannot serve any more; "" where it can. With ``shadow_nights`` one that passes
+    waits until it has run beside the champion in so many nights.
     """
     new = _required(challenger_of(champion), "challenger")
     verdict, old = verdict_on(rules, champion), record_of(champion)
@@ -107,7 +110,7 @@ def settle(champion: Path, rules: Sequence[ReviewRule], *, now: np.datetime64, m
         outcome, why = Outcome.REPLACED, f"the champion could not serve any more: {misfit}"
     elif not old.scores:
         outcome, why = Outcome.REPLACED, "the record of the champion has no scores to compare with"
-    elif verdict.passed:
+    elif verdict.passed and not shadow_nights:
         outcome, why = Outcome.PASSED, verdict.reason
     else:
         return

@@ -10,11 +10,11 @@ import numpy as np
 from brownout.domain.findings.model_cards import ModelFacts
 from brownout.domain.night import ModelRecord
 from brownout.domain.ports import Tracker
-from brownout.nightly.effects.card_files import CARD_FACTS, CARD_PAGE
 from brownout.nightly.effects.champion_history import last_decision, name_version
 from brownout.nightly.effects.champions import challenger_of, facts_of, record_of, rejected_of
 from brownout.nightly.effects.model_records import read_record, write_record
-from brownout.nightly.effects.training_failures import log_failures
+from brownout.nightly.effects.review.card_files import CARD_FACTS, CARD_PAGE
+from brownout.nightly.effects.review.training_failures import log_failures
 from brownout.store.workspace import Workspace
 
 __all__ = ["log_models"]

@@ -12,9 +12,10 @@ from brownout.nightly.context import NightContext
 from brownout.nightly.effects.alert_state_file import write_alert_state
 from brownout.nightly.effects.alerting import Alerting, send_alerts
 from brownout.nightly.effects.champions import waiting_models
-from brownout.nightly.effects.drift_file import keep_drift
 from brownout.nightly.effects.model_log import log_models
 from brownout.nightly.effects.report_archive import write_night_report
+from brownout.nightly.effects.review.drift_file import keep_drift
+from brownout.nightly.effects.review.shadow_runs import shadow_challenger
 from brownout.nightly.effects.side_effects import SideEffects
 from brownout.nightly.effects.write_back import Sink, write_back
 from brownout.nightly.run import NightResult
@@ -55,6 +56,8 @@ def publish(
     page = write_night_report(result.night, workspace, keep_days=told.archive_days, language=told.language)
     write_alert_state(workspace, result.night)
     keep_drift(workspace.forecaster, result.night.drift)
+    if context.settings.review.shadow_nights:
+        effects.run("try the forecaster that waits", lambda note: shadow_challenger(context, workspace, note))
     _tell_if_stale(result.night, effects)
     _set_damage_aside(context.store, effects)
     if services.open_sink is not None:

@@ -9,8 +9,8 @@ import numpy as np
 from brownout.domain.errors import DataError, HistoryError
 from brownout.domain.findings.earlier_night import EarlierNight
 from brownout.domain.night import Night
-from brownout.nightly.effects.card_files import CARD_PAGE
 from brownout.nightly.effects.champions import challenger_of, record_of
+from brownout.nightly.effects.review.card_files import CARD_PAGE
 from brownout.numerics.slots import days
 from brownout.reporting import load_night, render
 from brownout.reporting.messages import Language

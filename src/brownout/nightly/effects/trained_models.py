@@ -25,11 +25,11 @@ from brownout.nightly.effects.champions import (
     settle,
     waiting_models,
 )
-from brownout.nightly.effects.drift_file import drift_reason
 from brownout.nightly.effects.model_description import describe_detector, describe_forecaster
 from brownout.nightly.effects.model_records import misfit, read_record, retraining_reason, write_record
-from brownout.nightly.effects.training_failures import kept_if_failed
-from brownout.nightly.effects.training_review import Training, review_detector, review_forecaster
+from brownout.nightly.effects.review.drift_file import drift_reason
+from brownout.nightly.effects.review.training_failures import kept_if_failed
+from brownout.nightly.effects.review.training_review import Training, review_detector, review_forecaster
 from brownout.nightly.model_review.drift_reference import DriftReference
 from brownout.nightly.model_review.training_cost import CostMeter
 from brownout.nightly.train import detector_window, fit_detector, fit_forecaster, forecaster_window, lstm_settings
@@ -72,7 +72,8 @@ def train_forecaster(
     )
     with kept_if_failed(workspace.forecaster, FORECASTER, made):
         _make_forecaster(context, workspace, progress, (start, facts, made))
-    settle(workspace.forecaster, context.review, now=context.created, misfit=unfit)
+    nights = settings.review.shadow_nights
+    settle(workspace.forecaster, context.review, now=context.created, misfit=unfit, shadow_nights=nights)
     return read_record(workspace.forecaster)
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.forecasting.selection.held_out import first_held_out
 from brownout.nightly.model_review.window_losses import WindowLosses, window_losses
 
-__all__ = ["AGAINST_CHAMPION", "AGAINST_NAIVE", "MOST_ENTITIES", "compare_forecasters", "loss_tests"]
+__all__ = ["AGAINST_CHAMPION", "AGAINST_NAIVE", "MOST_ENTITIES", "compare_forecasters", "compare_losses", "loss_tests"]
 
 MOST_ENTITIES = 64
 """Entities of each kind that models are compared on: a test of 64 pairs sees a difference of a tenth."""
@@ -23,6 +24,7 @@ WORST = 10
 TIMED_S = 1.0
 """Processor time of forecasts below which two of them cannot be told apart."""
 AGAINST_CHAMPION, AGAINST_NAIVE = "champion", "seasonal-naive"
+UNKNOWN_TIME = np.datetime64(0, "ms")
 SCORES = ("mase", "crps", "coverage", "coverage_50", "coverage_90")
 
 
@@ -43,19 +45,31 @@ def compare_forecasters(
     if not new.count.any():
         return None
     old = None if champion is None else window_losses(champion[0], panels, origins)
-    tests = loss_tests(new, old)
     step = max(panels, key=lambda panel: panel.values.shape[1]).step
-    return Comparison(
+    compared = replace(
+        compare_losses(new, old),
         champion_trained_to=None if champion is None else champion[1].trained_to,
         start=origins[0] + step,
         end=origins[-1] + (challenger.settings.horizon + 1) * step,
         windows=len(origins),
+    )
+    return compared, new
+
+
+def compare_losses(new: WindowLosses, old: WindowLosses | None) -> Comparison:
+    """What losses on the same windows say; the caller knows when these were and of which champion."""
+    tests = loss_tests(new, old)
+    return Comparison(
+        champion_trained_to=None,
+        start=UNKNOWN_TIME,
+        end=UNKNOWN_TIME,
+        windows=0,
         entities=len(new.by_entity()),
         champion={} if old is None else _scores(old),
         challenger=_scores(new) | _paired_scores(tests) | _speed(new, old),
         tests=tests,
         worst=_worst(new, old),
-    ), new
+    )
 
 
 def loss_tests(new: WindowLosses, old: WindowLosses | None) -> tuple[PairedTest, ...]:
@@ -94,6 +108,8 @@ def _held_out_origins(challenger: SelectedForecaster, panels: Sequence[Panel]) -
 
 
 def _scores(losses: WindowLosses) -> dict[str, float]:
+    if not losses.scores.parts_:
+        return {}
     table = losses.scores.summary()
     named = {(ALL if metric == "overall" else metric): scores for metric, scores in table.items()}
     return {

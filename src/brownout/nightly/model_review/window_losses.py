@@ -19,7 +19,7 @@ from brownout.nightly.model_review.sampled_panels import families_of
 from brownout.numerics.arrays import Doubles
 from brownout.numerics.losses import path_losses
 
-__all__ = ["WindowLosses", "window_losses"]
+__all__ = ["WindowLosses", "joined_losses", "window_losses"]
 
 Names = npt.NDArray[np.str_]
 
@@ -112,6 +112,18 @@ def window_losses(
         count=count,
         scores=scores,
         cpu_s=cpu,
+    )
+
+
+def joined_losses(parts: Sequence[WindowLosses]) -> WindowLosses:
+    """Losses of several windows as one; without the scores by metric, which are of one set of windows."""
+    return WindowLosses(
+        entities=np.concatenate([part.entities for part in parts]),
+        families=np.concatenate([part.families for part in parts]),
+        ours=np.concatenate([part.ours for part in parts]),
+        naive=np.concatenate([part.naive for part in parts]),
+        inside=np.concatenate([part.inside for part in parts]),
+        count=np.concatenate([part.count for part in parts]),
     )
 
 

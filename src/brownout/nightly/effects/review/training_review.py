@@ -15,7 +15,7 @@ from brownout.domain.night import ModelRecord
 from brownout.evaluation.review_rules import judge_training
 from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.nightly.context import NightContext, NightModels
-from brownout.nightly.effects.card_files import write_card_page, write_facts
+from brownout.nightly.effects.review.card_files import write_card_page, write_facts
 from brownout.nightly.model_review.data_fingerprint import DataFingerprint
 from brownout.nightly.model_review.detector_comparison import compare_detectors
 from brownout.nightly.model_review.drift_reference import DriftReference

@@ -11,7 +11,7 @@ from brownout.domain.encoding import Instant, Seconds, decode_json, encode
 from brownout.domain.errors import BrownoutError, DataError
 from brownout.domain.findings.model_cards import TrainingCost
 from brownout.domain.ports import Tracker
-from brownout.nightly.effects.training_review import Training
+from brownout.nightly.effects.review.training_review import Training
 from brownout.store.atomic import write_text
 from brownout.store.workspace import Workspace
 
