@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from brownout.operate.sync import SyncResult
     from brownout.operate.telemetry_coverage import Output
     from brownout.settings import AlertSettings, InfluxSettings, MaintenanceSettings, Settings
+    from brownout.site_knowledge import Definitions
     from brownout.store.workspace import Workspace
 
 __all__ = [
@@ -200,11 +201,20 @@ def model_folder(model: str, out: Path, settings: "Settings") -> Path:
 
 def doctor_surroundings() -> "Surroundings":
     """What the doctor examines."""
-    from brownout.adapters.influx.connect import SECRETS, secret
+    from brownout.adapters.influx.connect import FEW_ATTEMPTS, SECRETS, connect, secret
     from brownout.operate.doctor import Surroundings
 
+    def definitions(site: Path | None) -> "Definitions":
+        from brownout.site_knowledge import load_definitions
+
+        return load_definitions(site)
+
     return Surroundings(
-        connect=open_database, calendar=open_calendar, has_secret=lambda influx: bool(secret(influx)), secrets=SECRETS
+        connect=lambda influx: connect(influx, attempts=FEW_ATTEMPTS),
+        definitions=definitions,
+        calendar=open_calendar,
+        has_secret=lambda influx: bool(secret(influx)),
+        secrets=SECRETS,
     )
 
 

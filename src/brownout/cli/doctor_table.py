@@ -36,7 +36,10 @@ def show_checks(checks: Iterable[Check]) -> None:
             table = Table(*map(_shown, headings), box=None, pad_edge=False, padding=(0, 2, 0, 0))
             for row in rows:
                 table.add_row(*map(_shown, row))
-            console.print(table, highlight=False)
+            with console.capture() as captured:
+                console.print(table, highlight=False)
+            for line in captured.get().splitlines():
+                console.file.write(f"{line.rstrip()}\n")
 
 
 def _shown(text: str) -> str:

@@ -236,6 +236,9 @@ def test_guests_of_one_name_are_told_apart_by_their_numbers() -> None:
         ("host", "pve1", ""), ("host", "pve2", ""),
     }  # fmt: skip
     assert rows(found, "clone (106)") == len(EARLY)
+    assert kinds(read(known=found.entities, system=joined(*parts))) == kinds(found)
+    alone = read(known=found.entities, system=numbered("clone", "106", "pve2"))
+    assert kinds(alone) == {("vm", "clone (106)", "pve2"), ("host", "pve2", "")}
     assert set(found.repairs.counts) == {(Repair.TOLD_APART, f"clone ({vmid})") for vmid in (105, 106, 107)}
 
 
