@@ -8,7 +8,7 @@ import numpy as np
 
 from brownout.domain.findings import Action, Diagnosis, Episode, Freshness, Shift, SuppressedEpisode
 from brownout.domain.findings.service_levels import ConsoleHistory, ConsoleService
-from brownout.domain.forecasts import Breach, Series
+from brownout.domain.forecasts import Breach, Series, Skill
 from brownout.domain.night import Chart, ConsoleLevel, Night, Quality
 from brownout.domain.panel import Panel
 from brownout.domain.repairs import Repair, Repairs
@@ -55,7 +55,6 @@ def assemble_night(
     moves = plan_moves(context, [part.loads for part in forecasts], diagnoses, breaches, freshness)
     actions = (*actions, *move_actions(context, moves, actions))
     charts = {name: charts for batch in incidents.batches for name, charts in batch.charts.items()}
-    forecaster = context.models.forecaster
     return Night(
         source=store.name,
         created=context.created,
@@ -67,7 +66,7 @@ def assemble_night(
         metrics=context.metrics,
         breaches=breaches,
         chronic=tuple(sorted(series for part in forecasts for series in part.chronic)),
-        skills=() if forecaster is None else tuple(forecaster.skills_),
+        skills=_skills(context),
         episodes=episodes,
         diagnoses=diagnoses,
         actions=with_commands(context, actions, diagnoses, breaches, levels, moves=chosen_moves(moves)),
@@ -81,7 +80,7 @@ def assemble_night(
         histories=_histories(latencies),
         levels=levels,
         moves=moves,
-        sizes=tuple(sorted((one for s in shards for one in s.sizes), key=lambda one: (one.guest, one.resource))),
+        sizes=tuple(sorted((size for s in shards for size in s.sizes), key=lambda size: (size.guest, size.resource))),
         series=sum(part.series for part in forecasts),
         suppressed=suppressed,
         verdicts=context.state.verdicts,
@@ -121,6 +120,11 @@ def _consoles(shards: Sequence[ShardResult], freshness: Freshness) -> tuple[Cons
     silent = silent_entities(freshness)
     now = () if freshness.stale else (c for s in shards for c in s.consoles if c.series.entity not in silent)
     return tuple(sorted(now, key=lambda c: (-c.now, c.series)))
+
+
+def _skills(context: NightContext) -> tuple[Skill, ...]:
+    forecaster = context.models.forecaster
+    return () if forecaster is None else tuple(forecaster.skills_)
 
 
 def _services(shards: Sequence[ShardResult]) -> tuple[ConsoleService, ...]:
