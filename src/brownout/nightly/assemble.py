@@ -1,7 +1,7 @@
 """Assemble a night: the results of all shards and incidents as one, most urgent first."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -54,7 +54,6 @@ def assemble_night(
     actions = (*plan_breaches(context, breaches, diagnoses), *_planned(incidents, silence, diagnoses))
     moves = plan_moves(context, [part.loads for part in forecasts], diagnoses, breaches, freshness)
     actions = (*actions, *move_actions(context, moves, actions))
-    charts = {name: charts for batch in incidents.batches for name, charts in batch.charts.items()}
     return Night(
         source=store.name,
         created=context.created,
@@ -71,7 +70,7 @@ def assemble_night(
         diagnoses=diagnoses,
         actions=with_commands(context, actions, diagnoses, breaches, levels, moves=chosen_moves(moves)),
         forecasts=_nearest(forecasts, breaches, freshness),
-        charts={d.id: charts[d.id] for d in diagnoses[:INCIDENT_CHARTS] if charts.get(d.id)},
+        charts=_charts(incidents, diagnoses[:INCIDENT_CHARTS]),
         models=context.models.records,
         quality=_quality(context, shards),
         latency=latency_chart(latencies, context.metrics.get(context.console_latency)),
@@ -125,6 +124,12 @@ def _consoles(shards: Sequence[ShardResult], freshness: Freshness) -> tuple[Cons
 def _skills(context: NightContext) -> tuple[Skill, ...]:
     forecaster = context.models.forecaster
     return () if forecaster is None else tuple(forecaster.skills_)
+
+
+def _charts(incidents: AlarmedIncidents, shown: Sequence[Diagnosis]) -> dict[str, Mapping[Series, Chart]]:
+    """Charts of the incidents that are shown, by incident."""
+    every = {name: charts for batch in incidents.batches for name, charts in batch.charts.items()}
+    return {diagnosis.id: every[diagnosis.id] for diagnosis in shown if every.get(diagnosis.id)}
 
 
 def _services(shards: Sequence[ShardResult]) -> tuple[ConsoleService, ...]:
