@@ -14,7 +14,6 @@ import pytest
 from lab.__main__ import missing
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.xdist_group("lab")  # two runs at once would share control groups
 
 
 @pytest.fixture(autouse=True)
