@@ -13,6 +13,7 @@ when what is left speaks for it more clearly than for ``unknown``, by a margin f
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from math import log
 
 import numpy as np
 
@@ -179,11 +180,14 @@ class Diagnoser:
     def candidates(self, entities: Iterable[str], lookup: EvidenceLookup) -> list[Candidate]:
         """All causes at all entities that carry them and that measured anything, most likely first."""
         whole = EvidenceLookup(lookup.observed, lookup.topology) if lookup.explained else None
+        by_kind: dict[str, list[CauseRule]] = {}
+        for rule in self.knowledge.causes.values():
+            by_kind.setdefault(rule.kind, []).append(rule)
         candidates = [
             Candidate(rule, entity, self._odds(rule, entity, lookup, excluding=whole))
             for entity in entities
-            for rule in self.knowledge.causes.values()
-            if _can_be_culprit(rule, entity, lookup)
+            for kind in _kinds_of_causes(entity, lookup)
+            for rule in by_kind.get(kind, ())
         ]
         return sorted(candidates, key=lambda candidate: (-candidate.odds, candidate.cause.id, candidate.entity))
 
@@ -191,7 +195,7 @@ class Diagnoser:
         self, cause: CauseRule, entity: str, lookup: EvidenceLookup, *, excluding: EvidenceLookup | None = None
     ) -> float:
         """Log-odds of a cause at an entity; excluding evidence can be looked up in other observations."""
-        total = float(np.log(cause.prior))
+        total = log(cause.prior)
         for rule in cause.evidence:
             source = excluding if excluding is not None and rule.role is EvidenceRole.EXCLUDING else lookup
             total += self._weigh(rule, source.find(rule, self.knowledge.symptoms, entity))
@@ -218,8 +222,9 @@ class Diagnoser:
         )
 
 
-def _can_be_culprit(rule: CauseRule, entity: str, lookup: EvidenceLookup) -> bool:
-    """Whether an entity is of the cause's kind, or, for a cause of any kind, has metrics known by their role only."""
-    if rule.kind:
-        return lookup.topology[entity].kind == rule.kind
-    return entity in lookup.observed.metrics and lookup.observed.generic(entity)
+def _kinds_of_causes(entity: str, lookup: EvidenceLookup) -> tuple[str, ...]:
+    """Kinds of the causes that an entity can carry: its own, and "" for any if it has metrics known by role only."""
+    kinds = {lookup.topology[entity].kind} - {""}
+    if entity in lookup.observed.metrics and lookup.observed.generic(entity):
+        kinds.add("")
+    return tuple(kinds)
