@@ -25,7 +25,9 @@ __all__ = [
     "HistorySettings",
     "InfluxSettings",
     "MaintenanceSettings",
+    "PlacementSettings",
     "ReportSettings",
+    "ReviewSettings",
     "Settings",
     "TrackingSettings",
     "load_settings",
@@ -116,6 +118,19 @@ class ReportSettings(Section):
     """English or Chinese."""
 
 
+class PlacementSettings(Section):
+    """What is asked of moves; guests are named by their ids."""
+
+    moves: Annotated[int, Field(ge=0)] = 3
+    """Moves that a night proposes at most."""
+    together: tuple[tuple[str, ...], ...] = ()
+    """Groups of guests that stay on one host."""
+    apart: tuple[tuple[str, ...], ...] = ()
+    """Groups of guests of which no two go to one host."""
+    fixed: tuple[str, ...] = ()
+    """Patterns of guests that are never moved."""
+
+
 class InfluxSettings(Section):
     """An InfluxDB that Telegraf writes to. Passwords and tokens never stand here: see ``secret``.
 
@@ -168,6 +183,13 @@ class InfluxSettings(Section):
         if 3600 % interval:
             raise ValueError("give a number of seconds that divides an hour")
         return interval
+
+
+class ReviewSettings(Section):
+    """How a newly trained forecaster is tried before it may take the place of the one in use."""
+
+    shadow_nights: Annotated[int, Field(ge=0, le=60)] = 0
+    """Nights in which it forecasts beside the one in use, untold, before the rules decide; 0 = they decide at once."""
 
 
 class TrackingSettings(Section):
@@ -301,8 +323,10 @@ class Settings(BaseSettings):
     diagnose: DiagnoseSettings = DiagnoseSettings()
     history: HistorySettings = HistorySettings()
     report: ReportSettings = ReportSettings()
+    review: ReviewSettings = ReviewSettings()
     tracking: TrackingSettings = TrackingSettings()
     alerts: AlertSettings = AlertSettings()
+    placement: PlacementSettings = PlacementSettings()
     maintenance: tuple[MaintenanceSettings, ...] = ()
 
     @model_validator(mode="after")

@@ -19,7 +19,9 @@ from brownout.domain.encoding import (
 )
 from brownout.domain.entities import Entity, Topology
 from brownout.domain.findings import Action, Diagnosis, Episode, Freshness, Shift, SuppressedEpisode
+from brownout.domain.findings.capacity_plan import MovePlan, SizeAdvice
 from brownout.domain.findings.earlier_night import EarlierNight
+from brownout.domain.findings.model_drift import ModelDrift
 from brownout.domain.findings.service_levels import ConsoleHistory, ConsoleService, Level
 from brownout.domain.forecasts import Breach, Series, Skill
 from brownout.domain.metrics import Metric
@@ -119,6 +121,8 @@ class ModelRecord:
         Settings of its training, as text.
     scores
         Scores on windows kept from training.
+    card
+        Name of the page that tells how it was trained and compared, in ``cards/`` beside the report; empty without one.
     """
 
     name: str
@@ -129,6 +133,7 @@ class ModelRecord:
     lock: str
     parameters: Mapping[str, TextValue] = field(default_factory=dict)
     scores: Mapping[str, Number] = field(default_factory=dict)
+    card: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,6 +261,10 @@ class Night:
         By id of the diagnosis: the slowest console, what speaks for the cause, and what moved most.
     models
         Models that took part.
+    waiting
+        Newer models that wait for a person to decide; they took no part.
+    drift
+        How far the last days lie from what the forecaster learned; null where nothing could be compared.
     quality
         How good the data was.
     latency
@@ -279,6 +288,10 @@ class Night:
         Latency of each console in the window.
     levels
         How much of each resource was in use.
+    moves
+        What to move to another host before the coming day; null in reports of earlier releases.
+    sizes
+        Guests that have too much or too little CPU or memory.
     before
         The night of the last report, in short; null where there was none.
     freshness
@@ -318,5 +331,9 @@ class Night:
     services: tuple[ConsoleService, ...] = ()
     histories: tuple[ConsoleHistory, ...] = ()
     levels: tuple[Level, ...] = ()
+    moves: MovePlan | None = None
+    sizes: tuple[SizeAdvice, ...] = ()
     before: EarlierNight | None = None
     freshness: Freshness | None = None
+    waiting: tuple[ModelRecord, ...] = ()
+    drift: ModelDrift | None = None

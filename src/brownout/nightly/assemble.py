@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from brownout.domain.findings import Action, Diagnosis, Episode, Freshness, SuppressedEpisode
-from brownout.domain.findings.service_levels import ConsoleHistory
+from brownout.domain.findings import Action, Diagnosis, Episode, Freshness, Shift, SuppressedEpisode
+from brownout.domain.findings.service_levels import ConsoleHistory, ConsoleService
 from brownout.domain.forecasts import Breach, Series
 from brownout.domain.night import Chart, ConsoleLevel, Night, Quality
 from brownout.domain.panel import Panel
 from brownout.domain.repairs import Repair, Repairs
+from brownout.nightly.capacity.planned_moves import chosen_moves, move_actions, plan_moves
 from brownout.nightly.context import NightContext
 from brownout.nightly.false_alarms import AlarmedIncidents
 from brownout.nightly.forecast import ShardForecast
@@ -51,6 +52,8 @@ def assemble_night(
     latencies = [shard.latency for shard in shards if shard.latency is not None]
     levels = tuple(sorted((one for s in shards for one in s.levels), key=lambda one: one.series))
     actions = (*plan_breaches(context, breaches, diagnoses), *_planned(incidents, silence, diagnoses))
+    moves = plan_moves(context, [part.loads for part in forecasts], diagnoses, breaches, freshness)
+    actions = (*actions, *move_actions(context, moves, actions))
     charts = {name: charts for batch in incidents.batches for name, charts in batch.charts.items()}
     forecaster = context.models.forecaster
     return Night(
@@ -67,22 +70,22 @@ def assemble_night(
         skills=() if forecaster is None else tuple(forecaster.skills_),
         episodes=episodes,
         diagnoses=diagnoses,
-        actions=with_commands(context, actions, diagnoses, breaches, levels),
+        actions=with_commands(context, actions, diagnoses, breaches, levels, moves=chosen_moves(moves)),
         forecasts=_nearest(forecasts, breaches, freshness),
         charts={d.id: charts[d.id] for d in diagnoses[:INCIDENT_CHARTS] if charts.get(d.id)},
         models=context.models.records,
         quality=_quality(context, shards),
         latency=latency_chart(latencies, context.metrics.get(context.console_latency)),
         consoles=_consoles(shards, freshness),
-        services=tuple(sorted((c for s in shards for c in s.services), key=lambda c: c.console)),
+        services=_services(shards),
         histories=_histories(latencies),
         levels=levels,
+        moves=moves,
+        sizes=tuple(sorted((one for s in shards for one in s.sizes), key=lambda one: (one.guest, one.resource))),
         series=sum(part.series for part in forecasts),
         suppressed=suppressed,
         verdicts=context.state.verdicts,
-        shifts=tuple(
-            sorted((s for shard in shards for s in shard.detection.shifts), key=lambda quiet: (quiet.at, quiet.series))
-        ),
+        shifts=_shifts(shards),
         freshness=replace(freshness, withdrawn=len(every) - len(breaches)),
         maintenance=context.calendar.announced(context.topology, span.window, span.end),
     )
@@ -118,6 +121,15 @@ def _consoles(shards: Sequence[ShardResult], freshness: Freshness) -> tuple[Cons
     silent = silent_entities(freshness)
     now = () if freshness.stale else (c for s in shards for c in s.consoles if c.series.entity not in silent)
     return tuple(sorted(now, key=lambda c: (-c.now, c.series)))
+
+
+def _services(shards: Sequence[ShardResult]) -> tuple[ConsoleService, ...]:
+    return tuple(sorted((c for shard in shards for c in shard.services), key=lambda c: c.console))
+
+
+def _shifts(shards: Sequence[ShardResult]) -> tuple[Shift, ...]:
+    """Levels that are accepted as usual, in order of time."""
+    return tuple(sorted((s for shard in shards for s in shard.detection.shifts), key=lambda s: (s.at, s.series)))
 
 
 def _histories(latencies: Sequence[Panel]) -> tuple[ConsoleHistory, ...]:

@@ -1,7 +1,7 @@
 """The one night: the stages in their order. Command line, Prefect flow and every evaluation run this."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -12,6 +12,7 @@ from brownout.nightly.context import NightContext
 from brownout.nightly.diagnose import BatchDiagnosis, diagnose_batch, group_incidents, with_shared_faults_once
 from brownout.nightly.false_alarms import expected_by_chance, suppress_expected
 from brownout.nightly.freshness import freshness_of
+from brownout.nightly.model_review.drift_search import model_drift
 from brownout.nightly.score_shard import ShardResult, plan_night, score_shard
 from brownout.store.memory import release_memory
 
@@ -59,6 +60,8 @@ def run(context: NightContext, *, map: Map = serial_map, progress: Progress = no
     )
     freshness = freshness_of(context, [shard.silent for shard in shards])
     night = assemble_night(context, shards, incidents, freshness)
+    night = replace(night, drift=model_drift(context), waiting=context.models.waiting)
+    release_memory()
     return NightResult(night=night, shards=tuple(shards), batches=tuple(batches))
 
 

@@ -12,11 +12,12 @@ from brownout.domain.night import ModelRecord
 from brownout.domain.ports import Progress, SampleStore, no_progress
 from brownout.nightly.context import NightContext
 from brownout.nightly.effects.alert_state_file import read_alert_state
+from brownout.nightly.effects.model_log import log_models
 from brownout.nightly.effects.publish import LOGGING, Services, publish
+from brownout.nightly.effects.review.training_failures import log_failures
 from brownout.nightly.effects.side_effects import SideEffects
 from brownout.nightly.effects.trained_models import (
     load_models,
-    log_models,
     train_detector,
     train_forecaster,
     unreadable_models,
@@ -81,11 +82,23 @@ class NightJob:
     def train(self, progress: Progress = no_progress, *, only_if_due: bool = False) -> tuple[ModelRecord, ModelRecord]:
         """Train forecaster and detector on the history, or only what must be; they are on disk when it returns."""
         context = self.context()
-        forecaster = train_forecaster(context, self.workspace, progress, only_if_due=only_if_due)
-        release_memory()
-        detector = train_detector(context, self.workspace, progress, only_if_due=only_if_due)
-        release_memory()
+        with self.telling_failures():
+            forecaster = train_forecaster(context, self.workspace, progress, only_if_due=only_if_due)
+            release_memory()
+            detector = train_detector(context, self.workspace, progress, only_if_due=only_if_due)
+            release_memory()
         return forecaster, detector
+
+    @contextmanager
+    def telling_failures(self) -> Iterator[None]:
+        """Log a training that fails in MLflow at once; what failed goes on, whatever becomes of that."""
+        try:
+            yield
+        except Exception:
+            if self.services.open_tracker is not None:
+                open_tracker = self.services.open_tracker
+                self.effects.run(LOGGING, lambda note: log_failures(self.workspace, open_tracker(), note))
+            raise
 
     def run(self, map: Map = serial_map, progress: Progress = no_progress) -> Path:  # noqa: A002 - what it is
         """Run the night with the models of the last training and publish it; returns the path of the report's page.

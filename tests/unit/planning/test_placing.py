@@ -174,3 +174,18 @@ def test_a_closed_host_and_another_site_take_nothing() -> None:
     moved = rebalance(fleet([host("a", 9.5), host("b", 1)], guests), Rules()).moves
     assert [(m.guest, m.source, m.target) for m in moved] == [("g", "a", "b")]
     assert moved[0].target_after == pytest.approx(43)
+
+
+def test_a_host_whose_guests_changed_is_forecast_from_those_it_has() -> None:
+    labels = {"cores": "10", "memory_gib": "100", "vcpus": "4"}
+    hosts = [Entity(id=name, kind="host", labels=labels) for name in ("a", "b", "c")]
+    moved = Entity(id="g", kind="vm", parent="b", labels=labels, former=((END - np.timedelta64(1, "D"), "a"),))
+    series = [Series(name, metric) for name in "abc" for metric in ("host_cpu_busy_pct", "host_memory_available_pct")]
+    series.append(Series("g", "vm_cpu_pct"))
+    values = np.full((len(series), STEPS, len(QUANTILES)), 50, np.float32)
+    made = Forecasts(tuple(series), np.full(len(series), END), 3600, values, ("lstm",) * len(series))
+    found = FleetAhead.of(Topology.of([*hosts, moved]), [made], {}, moved_since=END - np.timedelta64(7, "D"))
+    # a has lost its guest, b has a guest half busy on its ten vCPUs, and c is as its own past says.
+    np.testing.assert_allclose([host.used[0] for host in found.hosts], [0.4, 5.4, 5.0])
+    before = FleetAhead.of(Topology.of([*hosts, moved]), [made], {}, moved_since=END)
+    np.testing.assert_allclose([host.used[0] for host in before.hosts], [5.0, 5.0, 5.0])

@@ -13,7 +13,7 @@ from brownout.domain.night import Night
 from brownout.nightly.freshness import silent_entities
 from brownout.numerics.slots import days
 
-__all__ = ["closed_hosts", "closed_hosts_of"]
+__all__ = ["closed_hosts", "closed_hosts_of", "unseen_hosts"]
 
 LIKELY = 0.5
 """Chance of a breach from which a host is left alone."""
@@ -22,7 +22,7 @@ LIKELY = 0.5
 def closed_hosts_of(night: Night, calendar: Calendar) -> dict[str, str]:
     """Reasons by host, from a night as its report keeps it."""
     closed = closed_hosts(night.topology, night.diagnoses, night.breaches, night.metrics)
-    return closed | _unseen(night.topology, night.freshness, calendar, night.end)
+    return closed | unseen_hosts(night.topology, night.freshness, calendar, night.end)
 
 
 def closed_hosts(
@@ -42,7 +42,9 @@ def closed_hosts(
     return closed
 
 
-def _unseen(topology: Topology, freshness: Freshness | None, calendar: Calendar, end: np.datetime64) -> dict[str, str]:
+def unseen_hosts(
+    topology: Topology, freshness: Freshness | None, calendar: Calendar, end: np.datetime64
+) -> dict[str, str]:
     """Reasons by host: it is silent, or somebody will work on it within a day."""
     silent = frozenset() if freshness is None else silent_entities(freshness)
     windows = [window for window in calendar.windows if window.spans(end, end + days(1))]

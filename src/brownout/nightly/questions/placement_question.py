@@ -8,6 +8,7 @@ from brownout.nightly.capacity.closed_hosts import closed_hosts_of
 from brownout.nightly.context import NightContext
 from brownout.nightly.forecast import forecast
 from brownout.nightly.questions.last_night import panels_on_one_grid
+from brownout.numerics.slots import days
 from brownout.planning.placing import FleetAhead, place_new_guest
 from brownout.planning.placing.fleet_ahead import LOAD_METRICS
 from brownout.planning.placing.new_guest import PlacementAnswer
@@ -30,7 +31,8 @@ def answer_placement(context: NightContext, workspace: Workspace, *, vcpus: int,
     path = workspace.report / "report.json"
     night: Night | None = load_night(path) if path.is_file() else None
     refused = {} if night is None else closed_hosts_of(night, context.calendar)
-    fleet = FleetAhead.of(context.topology, _loads(context), refused)
+    since = context.span.end - days(context.settings.forecast.context_days)
+    fleet = FleetAhead.of(context.topology, _loads(context), refused, moved_since=since)
     return place_new_guest(fleet, context.topology, context.span.end, vcpus=vcpus, memory_gib=memory_gib)
 
 

@@ -1,6 +1,6 @@
 """Training of a night: the forecaster with its outlook, and the detector, each from the history before the night."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +38,12 @@ ENTITIES_FORECAST = 512
 """Entities that a forecaster learns from: their series have the windows that it trains on and is chosen by."""
 
 Window = tuple[np.datetime64, np.datetime64]
+Observer = Callable[[Panel], object]
+"""Told of each panel that is learned from."""
+
+
+def ignore(_panel: Panel) -> None:
+    """Look at nothing."""
 
 
 def lstm_settings(settings: ForecastSettings, seed: int) -> LstmSettings:
@@ -75,15 +81,21 @@ class FittedForecaster:
 
 
 def fit_forecaster(
-    context: NightContext, champion: SelectedForecaster | None = None, progress: Progress = no_progress
+    context: NightContext,
+    champion: SelectedForecaster | None = None,
+    progress: Progress = no_progress,
+    *,
+    observe: Observer = ignore,
 ) -> FittedForecaster:
     """Train the network, choose between it and the baselines, and learn the outlook.
 
-    A ``champion`` of the same shape is where the training starts from.
+    A ``champion`` of the same shape is where the training starts from; ``observe`` is shown what is learned from.
     """
     settings = context.settings.forecast
     parts = ForecastParts.without(settings.without)
     panels, left_out = _usual_panels(context, parts)
+    for panel in panels:
+        observe(panel)
     shape = lstm_settings(settings, context.settings.seed)
     forecaster = SelectedForecaster(shape, parts=parts).fit(panels, progress, champion=champion)
     outlook = Outlook(outlook_steps(settings), parts)
@@ -108,7 +120,9 @@ def _usual_panels(context: NightContext, parts: ForecastParts) -> tuple[list[Pan
     return panels, float(counts[0] / max(counts[1], 1))
 
 
-def fit_detector(context: NightContext, progress: Progress = no_progress) -> IsolationForestDetector:
+def fit_detector(
+    context: NightContext, progress: Progress = no_progress, *, observe: Observer = ignore
+) -> IsolationForestDetector:
     """Learn what is usual from what lies before the window of the night, but for the incidents that the last one told.
 
     Within the first day of a history there is nothing to compare with: the detector waits.
@@ -122,7 +136,10 @@ def fit_detector(context: NightContext, progress: Progress = no_progress) -> Iso
 
     def panels() -> Iterator[Panel]:
         for done, plan in enumerate(plans):
-            yield context.usual_panel(plan)
+            panel = context.usual_panel(plan)
+            observe(panel)
+            yield panel
+            del panel
             release_memory()
             progress("train the detector", (done + 1) / len(plans))
 

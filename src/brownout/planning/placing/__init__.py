@@ -2,6 +2,6 @@
 
 from brownout.planning.placing.fleet_ahead import FleetAhead, GuestAhead, HostAhead
 from brownout.planning.placing.new_guest import place_new_guest
-from brownout.planning.placing.rebalancing import Rebalancing, Rules, rebalance
+from brownout.planning.placing.rebalancing import Rules, rebalance
 
-__all__ = ["FleetAhead", "GuestAhead", "HostAhead", "Rebalancing", "Rules", "place_new_guest", "rebalance"]
+__all__ = ["FleetAhead", "GuestAhead", "HostAhead", "Rules", "place_new_guest", "rebalance"]

@@ -1,7 +1,7 @@
 """What hosts and guests will use over the next day, from quantiles of their forecasts."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -11,11 +11,13 @@ from brownout.domain.forecasts import Forecasts, Series
 from brownout.domain.panel import Doubles, Times
 from brownout.planning.sizes import cpus_of, memory_gib_of
 
-__all__ = ["LOAD_METRICS", "FleetAhead", "GuestAhead", "HostAhead"]
+__all__ = ["LOAD_METRICS", "FleetAhead", "GuestAhead", "HostAhead", "changed_hosts"]
 
 HOST_CPU, HOST_MEMORY, GUEST_CPU = "host_cpu_busy_pct", "host_memory_available_pct", "vm_cpu_pct"
 LOAD_METRICS = (HOST_CPU, HOST_MEMORY, GUEST_CPU)
 """Metrics whose forecasts say what fits where."""
+OVERHEAD = 0.04
+"""Share of its CPUs that a host takes for itself."""
 LIKELY_MOST = 0.9
 """Quantile that a host must stay below its limits with: it does so nine times out of ten."""
 
@@ -77,9 +79,21 @@ class FleetAhead:
     unknown: Mapping[str, str]
 
     @classmethod
-    def of(cls, topology: Topology, forecasts: Collection[Forecasts], refused: Mapping[str, str]) -> Self:
-        """From forecasts of ``LOAD_METRICS``; ``refused`` says why some hosts take nothing in."""
+    def of(
+        cls,
+        topology: Topology,
+        forecasts: Collection[Forecasts],
+        refused: Mapping[str, str],
+        *,
+        moved_since: np.datetime64 | None = None,
+    ) -> Self:
+        """From forecasts of ``LOAD_METRICS``; ``refused`` says why some hosts take nothing in.
+
+        A host that guests left or came to since a time is forecast from the guests that it has now: its own past is
+        that of other guests.
+        """
         rows = {s: (part, row) for part in forecasts for row, s in enumerate(part.series) if s.metric in LOAD_METRICS}
+        changed = set() if moved_since is None else changed_hosts(topology, moved_since)
         hosts: list[HostAhead] = []
         guests: list[GuestAhead] = []
         unknown: dict[str, str] = {}
@@ -92,6 +106,7 @@ class FleetAhead:
                     hosts.append(host)
             elif entity.kind == EntityKind.VM:
                 guests += _guest(entity, topology, rows)
+        hosts = [_from_guests(host, guests) if host.id in changed else host for host in hosts]
         known = {host.id for host in hosts}
         times = next((part.times(row) for part, row in rows.values()), np.array([], "datetime64[ms]"))
         return cls(
@@ -110,6 +125,22 @@ class FleetAhead:
             return np.full(len(self.times), float(vcpus))
         shares = np.array([guest.most / guest.vcpus for guest in self.guests])
         return vcpus * np.asarray(shares.mean(axis=0), np.float64)
+
+
+def changed_hosts(topology: Topology, since: np.datetime64) -> set[str]:
+    """Hosts that a guest left or came to since a time."""
+    moved = [guest for guest in topology if guest.kind == EntityKind.VM and guest.former]
+    lately = [(guest, until, parent) for guest in moved for until, parent in guest.former if until >= since]
+    return {host for guest, until, parent in lately for host in (parent, guest.parent_at(until))}
+
+
+def _from_guests(host: HostAhead, guests: Sequence[GuestAhead]) -> HostAhead:
+    """The host with what its present guests will use: their medians, and spreads that are half common to all."""
+    own = [guest for guest in guests if guest.host == host.id]
+    usual = sum((guest.usual for guest in own), np.zeros_like(host.used))
+    spreads = np.array([guest.most - guest.usual for guest in own]).reshape(len(own), len(host.used))
+    spread = (spreads.sum(axis=0) + np.sqrt(np.square(spreads).sum(axis=0))) / 2
+    return replace(host, used=OVERHEAD * host.cpus + usual + spread)
 
 
 def _host(entity: Entity, rows: Mapping[Series, tuple[Forecasts, int]], refused: str) -> HostAhead | str:

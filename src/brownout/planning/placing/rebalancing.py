@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from brownout.domain.findings.capacity_plan import MovePlan, PlannedMove
 from brownout.domain.panel import Doubles
 from brownout.planning.headroom import LEAST_MEMORY, MOST_CPU_PCT
 from brownout.planning.placing.assignment import SCALE, Assignment
 from brownout.planning.placing.fleet_ahead import FleetAhead, GuestAhead, HostAhead
 
-__all__ = ["PlannedMove", "Rebalancing", "Rules", "rebalance"]
+__all__ = ["Rules", "rebalance"]
 
 STEPS = 24
 """Parts of the day that a host's peak is looked at in."""
@@ -42,27 +43,6 @@ class Rules:
     fixed: Collection[str] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedMove:
-    """A move, and how busy (percent) its hosts will be at most before and after all moves, nine times out of ten."""
-
-    guest: str
-    source: str
-    target: str
-    source_before: float
-    source_after: float
-    target_before: float
-    target_after: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rebalancing:
-    """Moves in order of what they relieve; ``busy`` names the hosts that will be beyond a limit without them."""
-
-    moves: tuple[PlannedMove, ...] = ()
-    busy: tuple[str, ...] = ()
-
-
 @dataclass(slots=True, kw_only=True)
 class _Problem:
     """Hosts, the guests that may move, and what each takes in each part of the day, ``[guest, part]``.
@@ -83,7 +63,7 @@ class _Problem:
         self.solver = Assignment(hosts=len(self.hosts))
 
 
-def rebalance(fleet: FleetAhead, rules: Rules) -> Rebalancing:
+def rebalance(fleet: FleetAhead, rules: Rules) -> MovePlan:
     """Moves off hosts that will be busier than the limit tomorrow; none where none helps.
 
     A guest that leaves relieves a host by its median, one that comes loads it by its 90 % quantile: a move must help
@@ -93,11 +73,11 @@ def rebalance(fleet: FleetAhead, rules: Rules) -> Rebalancing:
     problem = _problem(fleet, rules, busy)
     names = tuple(host.id for host in busy)
     if problem is None or not rules.budget:
-        return Rebalancing(busy=names)
+        return MovePlan(busy=names)
     _constrain(problem, rules)
     chosen = problem.solver.solve()
     moved = [guest for guest, host in enumerate(chosen) if host != problem.at[guest]]
-    return Rebalancing(moves=tuple(_moves(problem, chosen, moved)), busy=names)
+    return MovePlan(moves=tuple(_moves(problem, chosen, moved)), busy=names)
 
 
 def _problem(fleet: FleetAhead, rules: Rules, busy: Sequence[HostAhead]) -> _Problem | None:

@@ -25,13 +25,13 @@ DRAWS = 60
 """Samples of days from which the spread of an effect is taken."""
 TEN_PERCENT = 1.2816
 """Standard deviations from the middle of a normal distribution to its 10 % and 90 % quantiles."""
-FORM = (0.2, 0.3)
+FORM = (0.2, 0.4)
 """Share of an effect, at each level, by which the form of the model may be wrong."""
-OWN_QUEUE = (0.8, 0.5)
+OWN_QUEUE = (0.8, 0.8)
 """The same of an effect of the guest's own size: how its programs share its vCPUs is not measured."""
-FLOOR = (0.003, 0.011)
+FLOOR = (0.003, 0.015)
 """Share of the latency itself, at each level, that other things move it by from week to week."""
-PLACE = (0.035, 0.045)
+PLACE = (0.035, 0.075)
 """Share of the latency itself that a host's own pace makes of a guest that comes to it."""
 UNSEEN = (0.2, 5.0)
 """A wait for pages on disk that was never measured lies between these shares of what general experience says."""
