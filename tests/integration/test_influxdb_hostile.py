@@ -71,9 +71,9 @@ def database(script: Script, **options: float) -> InfluxQlDatabase:
 @pytest.mark.parametrize("mode", MODES)
 def test_whatever_a_server_sends_it_costs_its_deadline_and_a_bounded_memory(mode: str) -> None:
     said_why = {
-        "rows_without_end": "limit",
-        "flux_without_end": "limit",
-        "row_without_end": "limit",
+        "rows_without_end": "limit|budget_s",
+        "flux_without_end": "limit|budget_s",
+        "row_without_end": "limit|budget_s",
         "bomb": "limit|budget_s",
         "bomb_of_nothing": "limit|budget_s",
         "byte_a_second": "budget_s",

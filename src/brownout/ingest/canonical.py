@@ -200,7 +200,7 @@ class Canonicaliser:
         captured = [
             found | self._aliased({tag: rule.value(found) for tag, rule in source.capture.items()}) for found in aliased
         ]
-        reading.see(source, raw, captured)
+        reading.see(source, raw, aliased, captured)
         tags = tuple(reading.identity.renamed(source, found, self.mapping.host_tags) for found in captured)
         taken = [self._takes(source, *both) for both in zip(aliased, tags, strict=True)]
         plain = [

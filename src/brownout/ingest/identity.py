@@ -63,9 +63,7 @@ class Identity:
         return found
 
     def see(self, source: MeasurementSource, tags: Mapping[str, str], span: tuple[int, int]) -> None:
-        """The names in the tags of a series that was written from a first to a last time (ms)."""
-        if not source.takes(tags):
-            return
+        """The names in the tags of a series of the source that was written from a first to a last time (ms)."""
         host = next((rule.name(tags) for rule in source.entity if rule.kind == EntityKind.HOST), "")
         if host:
             measures = source.entity[0].kind not in (EntityKind.LINK, EntityKind.CONSOLE)

@@ -45,8 +45,17 @@ class Reading:
         places, numbers = np.unique(raw.series[some[raw.times[some] >= self.first]], return_counts=True)
         return dict(zip(places.tolist(), numbers.tolist(), strict=True))
 
-    def see(self, source: MeasurementSource, raw: Raw, tags: Sequence[Mapping[str, str]]) -> None:
-        """Note which names of hosts and guests each series has, and from when to when."""
+    def see(
+        self,
+        source: MeasurementSource,
+        raw: Raw,
+        written: Sequence[Mapping[str, str]],
+        tags: Sequence[Mapping[str, str]],
+    ) -> None:
+        """Note which names of hosts and guests each series has, and from when to when.
+
+        Whether a series is the source's is seen from the tags ``written``; ``tags`` have what is captured of them too.
+        """
         if not len(raw):
             return
         starts = np.flatnonzero(np.concatenate(([True], np.diff(raw.series) != 0)))
@@ -54,7 +63,8 @@ class Reading:
         for place, *span in zip(
             raw.series[starts].tolist(), raw.times[starts].tolist(), raw.times[ends].tolist(), strict=True
         ):
-            self.identity.see(source, tags[place], (span[0], span[1]))
+            if source.takes(written[place]):
+                self.identity.see(source, tags[place], (span[0], span[1]))
 
     def chains(self, plain: Sequence[tuple[Entity, ...]], rows: Mapping[int, int]) -> list[tuple[Entity, ...]]:
         """The entities of each series, names that mean two things told apart; ``rows`` by series are counted."""

@@ -122,7 +122,8 @@
     const found = wanted ? [...data.entities.keys()].filter((place) => of(name(place)).includes(wanted)) : [];
     const id = (place) => data.entities[place][1];
     found.sort((a, b) => rank(id(a)) - rank(id(b)) || id(a).length - id(b).length);
-    hits.replaceChildren(...found.slice(0, 12).map((place) => el("li", {}, link(place), " ", el("span", { className: "dim" }, word(data.entities[place][2])))));
+    hits.replaceChildren(...found.slice(0, 12).map((place) => el("li", {},
+      el("a", { href: `#${data.entities[place][0]}` }, visible(name(place)), " ", el("span", { className: "dim" }, word(data.entities[place][2]))))));
     if (wanted && !found.length) hits.append(el("li", {}, word("Nothing found.")));
     hits.hidden = !wanted;
   }
