@@ -21,6 +21,7 @@ from brownout.domain.entities import Entity, Topology
 from brownout.domain.findings import Action, Diagnosis, Episode, Freshness, Shift, SuppressedEpisode
 from brownout.domain.findings.capacity_plan import MovePlan, SizeAdvice
 from brownout.domain.findings.earlier_night import EarlierNight
+from brownout.domain.findings.past_scores import PastScores
 from brownout.domain.findings.service_levels import ConsoleHistory, ConsoleService, Level
 from brownout.domain.forecasts import Breach, Series, Skill
 from brownout.domain.metrics import Metric
@@ -284,6 +285,8 @@ class Night:
         What to move to another host before the coming day; null in reports of earlier releases.
     sizes
         Guests that have too much or too little CPU or memory.
+    past
+        What came of earlier nights' warnings and advice; null where that was not asked.
     before
         The night of the last report, in short; null where there was none.
     freshness
@@ -325,5 +328,6 @@ class Night:
     levels: tuple[Level, ...] = ()
     moves: MovePlan | None = None
     sizes: tuple[SizeAdvice, ...] = ()
+    past: PastScores | None = None
     before: EarlierNight | None = None
     freshness: Freshness | None = None

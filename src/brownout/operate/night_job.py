@@ -14,6 +14,7 @@ from brownout.nightly.context import NightContext
 from brownout.nightly.effects.alert_state_file import read_alert_state
 from brownout.nightly.effects.publish import LOGGING, Services, publish
 from brownout.nightly.effects.side_effects import SideEffects
+from brownout.nightly.effects.track_record import with_past_scores
 from brownout.nightly.effects.trained_models import (
     load_models,
     log_models,
@@ -101,6 +102,7 @@ class NightJob:
             self.train(progress, only_if_due=True)
         context = self.context().with_models(load_models(self.workspace))
         result = run(context, map=map, progress=progress)
+        result = with_past_scores(result, context, self.workspace, self.effects)
         return publish(result, context, self.workspace, self.services, self.effects)
 
     def night(self, progress: Progress = no_progress) -> Path:
