@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from brownout.domain.entities import Topology
+from brownout.domain.findings.model_cards import DataFacts
 from brownout.domain.metrics import Metric
 from brownout.domain.ports import Span
 from brownout.ingest.line_protocol import Points
@@ -51,7 +52,8 @@ class MemoryTracker:
     aliases: dict[str, str] = field(default_factory=dict)
 
     @contextmanager
-    def run(self, name: str) -> Iterator["MemoryTracker"]:
+    def run(self, name: str, *, span: tuple[np.datetime64, np.datetime64] | None = None) -> Iterator["MemoryTracker"]:
+        del span
         self.runs.append((name, {}))
         yield self
 
@@ -60,6 +62,15 @@ class MemoryTracker:
 
     def metrics(self, values: dict[str, float]) -> None:
         self.runs[-1][1].update(values)
+
+    def artifacts(self, paths: Sequence[Path]) -> None:
+        self.runs[-1][1]["artifacts"] = [path.name for path in paths]
+
+    def data(self, facts: DataFacts) -> None:
+        self.runs[-1][1]["data"] = facts
+
+    def fail(self, reason: str) -> None:
+        self.runs[-1][1]["failed"] = reason
 
     def register(self, name: str, folder: Path, *, alias: str, tags: Mapping[str, str]) -> str:
         self.runs[-1][1].update(tags, files=sorted(path.name for path in folder.iterdir()))

@@ -107,9 +107,10 @@ def nightly(
         synced = sync_history(as_it_is(job))
         get_run_logger().info("%d rows in %d slices synced, up to %s", synced.rows, synced.slices, synced.watermark)
         context = job.context()
-        trainings = [train.submit(as_it_is(job), as_it_is(context)) for train in (train_lstm, train_forest)]
-        for training in trainings:
-            training.result()
+        with job.telling_failures():
+            trainings = [train.submit(as_it_is(job), as_it_is(context)) for train in (train_lstm, train_forest)]
+            for training in trainings:
+                training.result()
         context = context.with_models(load_models(job.workspace))
         result = run(context, map=prefect_map)
         page = publish_night(as_it_is(job), as_it_is(context), as_it_is(result))

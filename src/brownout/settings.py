@@ -27,6 +27,7 @@ __all__ = [
     "MaintenanceSettings",
     "PlacementSettings",
     "ReportSettings",
+    "ReviewSettings",
     "Settings",
     "TrackingSettings",
     "load_settings",
@@ -184,6 +185,13 @@ class InfluxSettings(Section):
         return interval
 
 
+class ReviewSettings(Section):
+    """How a newly trained forecaster is tried before it may take the place of the one in use."""
+
+    shadow_nights: Annotated[int, Field(ge=0, le=60)] = 0
+    """Nights in which it forecasts beside the one in use, untold, before the rules decide; 0 = they decide at once."""
+
+
 class TrackingSettings(Section):
     """Where MLflow keeps the trainings; without ``uri`` in a sqlite file of the output folder.
 
@@ -315,6 +323,7 @@ class Settings(BaseSettings):
     diagnose: DiagnoseSettings = DiagnoseSettings()
     history: HistorySettings = HistorySettings()
     report: ReportSettings = ReportSettings()
+    review: ReviewSettings = ReviewSettings()
     tracking: TrackingSettings = TrackingSettings()
     alerts: AlertSettings = AlertSettings()
     placement: PlacementSettings = PlacementSettings()

@@ -15,10 +15,11 @@ from brownout.detection.alert_state import AlertState
 from brownout.domain.errors import DatabaseError
 from brownout.nightly.context import NightContext
 from brownout.nightly.effects.alert_state_file import read_alert_state
+from brownout.nightly.effects.model_log import log_models
 from brownout.nightly.effects.model_records import read_record, write_record
 from brownout.nightly.effects.publish import LOGGING, Services, publish
 from brownout.nightly.effects.side_effects import Retry, SideEffects
-from brownout.nightly.effects.trained_models import load_models, log_models, train_detector, train_forecaster
+from brownout.nightly.effects.trained_models import load_models, train_detector, train_forecaster
 from brownout.nightly.run import NightResult, run
 from brownout.settings import load_settings
 from brownout.simulation import FleetSettings, simulate

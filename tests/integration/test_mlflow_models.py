@@ -19,8 +19,9 @@ from brownout.adapters.tracking import MlflowTracker
 from brownout.cli import app
 from brownout.domain.errors import BrownoutError
 from brownout.nightly.context import NightContext
+from brownout.nightly.effects.model_log import log_models
 from brownout.nightly.effects.model_records import read_record, write_record
-from brownout.nightly.effects.trained_models import log_models, train_detector, train_forecaster
+from brownout.nightly.effects.trained_models import train_detector, train_forecaster
 from brownout.settings import load_settings
 from brownout.simulation import FleetSettings, simulate
 from brownout.simulation.fleet_dataset import write_dataset
@@ -176,7 +177,7 @@ def test_people_approve_and_roll_back_and_mlflow_follows(out: Path, tmp_path: Pa
     live = client.get_model_version_by_alias("brownout-forecaster", "champion")
     assert int(live.version) == 1
     lines = run("show", "forecaster", "--out", place).stdout.splitlines()
-    assert [line.split("\t")[1] for line in lines[1:]] == ["first", "approved", "rolled back"]
+    assert [line.split("\t")[1] for line in lines[1:]] == ["first", "approved", "rolled back", "card"]
     again = run("rollback", "forecaster", *said)
     assert again.exit_code == 1
     assert "no previous champion" in str(again.exception)

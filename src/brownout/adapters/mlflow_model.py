@@ -35,7 +35,7 @@ def package_model(source: Path, target: Path, card: "Model") -> str:
     """
     with TemporaryDirectory() as place:
         files = Path(place) / DATA.name
-        shutil.copytree(source, files)
+        shutil.copytree(source, files, ignore=shutil.ignore_patterns("*.html"))  # pages go with the run
         card.metadata = {"sha256": write_hashes(files)}
         known = read_interface(files)
         if known is None:

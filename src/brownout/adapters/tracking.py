@@ -1,19 +1,23 @@
 """MLflow: trainings with what went in and came out, and versions of models with aliases. Files only, never a pickle."""
 
+import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Self
 from urllib.parse import unquote, urlsplit
+
+import numpy as np
 
 from brownout.adapters.mlflow_errors import import_mlflow, tracking_errors
 from brownout.adapters.mlflow_model import DATA, package_model
 from brownout.adapters.mlflow_retention import Store
 from brownout.adapters.mlflow_store import is_whole, prepare_store, sqlite_uri
 from brownout.domain.errors import ModelError, TrackingError
+from brownout.domain.findings.model_cards import DataFacts
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -21,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MlflowRun", "MlflowTracker"]
 
+MLFLOW_NAME, MLFLOW_DIGEST = 500, 36
+"""Longest name and digest of a data set."""
 MLFLOW_PARAM = 6000
 """MLflow refuses longer values of a parameter."""
 DATABASE = "mlflow.db"
@@ -39,6 +45,7 @@ class MlflowRun:
     experiment: str
     where: str
     notes: tuple[str, ...] = ()
+    failures: list[str] = field(default_factory=list)
 
     def parameters(self, values: Mapping[str, str | float]) -> None:
         """Log what went in."""
@@ -55,6 +62,34 @@ class MlflowRun:
         now = int(time.time() * 1000)
         with tracking_errors("logging metrics", self.where):
             self.client.log_batch(self.id, metrics=[Metric(key, float(value), now, 0) for key, value in values.items()])
+
+    def artifacts(self, paths: Sequence[Path]) -> None:
+        """Log files as they are, for people to look at."""
+        with tracking_errors("logging files", self.where):
+            for path in paths:
+                self.client.log_artifact(self.id, str(path))
+
+    def data(self, facts: DataFacts) -> None:
+        """Log what was learned from as an input of the run, where MLflow's pages list data sets."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        source = {"source": facts.source, "start": f"{facts.start}Z", "end": f"{facts.end}Z", "sha256": facts.sha256}
+        profile = {"entities": facts.entities, "values": facts.values}
+        known = Dataset(
+            name=facts.source[:MLFLOW_NAME],
+            digest=facts.sha256[:MLFLOW_DIGEST],
+            source_type="brownout history",
+            source=json.dumps(source),
+            profile=json.dumps(profile),
+        )
+        with tracking_errors("logging the data", self.where):
+            self.client.log_inputs(self.id, [DatasetInput(known, [InputTag("mlflow.data.context", "training")])])
+
+    def fail(self, reason: str) -> None:
+        """Mark the run as failed once it ends; its page says why."""
+        with tracking_errors("marking a run", self.where):
+            self.client.set_tag(self.id, "mlflow.note.content", reason)
+        self.failures.append(reason)
 
     def register(self, name: str, folder: Path, *, alias: str, tags: Mapping[str, str]) -> str:
         """Log a model's folder, register it as a new version and point the alias at it; returns its address.
@@ -122,21 +157,23 @@ class MlflowTracker:
         return cls(sqlite_uri(out / DATABASE), experiment, (out / ARTIFACTS).resolve(), out.resolve())
 
     @contextmanager
-    def run(self, name: str) -> Iterator[MlflowRun]:
-        """Log a training; a run that raises is marked as failed."""
+    def run(self, name: str, *, span: tuple[np.datetime64, np.datetime64] | None = None) -> Iterator[MlflowRun]:
+        """Log a training from its start to its end (UTC), else from now on; one that raises is marked as failed."""
+        begun, ended = (None, None) if span is None else (_epoch_ms(span[0]), _epoch_ms(span[1]))
         with tracking_errors(f"starting the run {name!r}", self.uri):
             mended = self._prepare()
             client = self._client()
             experiment, restored = self._experiment(client)
-            info = client.create_run(experiment, run_name=name).info
+            info = client.create_run(experiment, start_time=begun, run_name=name).info
         try:
-            yield MlflowRun(client, info.run_id, experiment, self.uri, (*mended, *restored))
+            run = MlflowRun(client, info.run_id, experiment, self.uri, (*mended, *restored))
+            yield run
         except BaseException:
             with suppress(TrackingError), tracking_errors("ending a run", self.uri):
                 client.set_terminated(info.run_id, "FAILED")
             raise
         with tracking_errors("ending a run", self.uri):
-            client.set_terminated(info.run_id, "FINISHED")
+            client.set_terminated(info.run_id, "FAILED" if run.failures else "FINISHED", ended)
 
     def mark(self, uri: str, *, alias: str, tags: Mapping[str, str]) -> bool:
         """Make an alias the only one of brownout's that names ``models:/name/version``, and tag that version.
@@ -241,6 +278,10 @@ class MlflowTracker:
             return str(known.experiment_id), ()
         client.restore_experiment(known.experiment_id)
         return str(known.experiment_id), (f"The experiment {self.experiment!r} had been deleted: restored.",)
+
+
+def _epoch_ms(time: np.datetime64) -> int:
+    return int(time.astype("datetime64[ms]").astype(np.int64))
 
 
 def _source(client: "MlflowClient", uri: str) -> str:

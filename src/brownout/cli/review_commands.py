@@ -51,7 +51,7 @@ def list_command(*, out: Out, config: Config = None, as_json: Json = False) -> N
 
 @review.command()
 def show(model: ModelName, *, out: Out, config: Config = None, as_json: Json = False) -> None:
-    """Show champion and challenger side by side, the verdict rule by rule, and who was champion when and why."""
+    """Show champion and challenger side by side, the verdict rule by rule, who was champion when and why, the card."""
     from brownout.operate.review import review_model
     from brownout.settings import load_settings
     from brownout.site_knowledge import load_definitions
@@ -66,6 +66,8 @@ def show(model: ModelName, *, out: Out, config: Config = None, as_json: Json = F
         typer.echo(_visible(f"  {'passed' if check.passed else 'FAILED'}\t{check.title} ({check.of}): {check.why}"))
     for decision in state.decisions:
         typer.echo(_visible(f"  {_decision_line(decision)}"))
+    if state.card is not None:
+        typer.echo(f"{state.model}\tcard\t{state.card.resolve().as_uri()}")
 
 
 @review.command()
@@ -164,4 +166,5 @@ def _state(state: "ModelState") -> dict[str, Any]:
         "passed": None if state.verdict is None else state.verdict.passed,
         "checks": [asdict(check) for check in state.verdict.checks] if state.verdict else [],
         "decisions": [_decision(decision) for decision in state.decisions],
+        "card": None if state.card is None else str(state.card),
     }

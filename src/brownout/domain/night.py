@@ -21,6 +21,7 @@ from brownout.domain.entities import Entity, Topology
 from brownout.domain.findings import Action, Diagnosis, Episode, Freshness, Shift, SuppressedEpisode
 from brownout.domain.findings.capacity_plan import MovePlan, SizeAdvice
 from brownout.domain.findings.earlier_night import EarlierNight
+from brownout.domain.findings.model_drift import ModelDrift
 from brownout.domain.findings.past_scores import PastScores
 from brownout.domain.findings.service_levels import ConsoleHistory, ConsoleService, Level
 from brownout.domain.forecasts import Breach, Series, Skill
@@ -121,6 +122,8 @@ class ModelRecord:
         Settings of its training, as text.
     scores
         Scores on windows kept from training.
+    card
+        Name of the page that tells how it was trained and compared, in ``cards/`` beside the report; empty without one.
     """
 
     name: str
@@ -131,6 +134,7 @@ class ModelRecord:
     lock: str
     parameters: Mapping[str, TextValue] = field(default_factory=dict)
     scores: Mapping[str, Number] = field(default_factory=dict)
+    card: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,6 +262,10 @@ class Night:
         By id of the diagnosis: the slowest console, what speaks for the cause, and what moved most.
     models
         Models that took part.
+    waiting
+        Newer models that wait for a person to decide; they took no part.
+    drift
+        How far the last days lie from what the forecaster learned; null where nothing could be compared.
     quality
         How good the data was.
     latency
@@ -331,3 +339,5 @@ class Night:
     past: PastScores | None = None
     before: EarlierNight | None = None
     freshness: Freshness | None = None
+    waiting: tuple[ModelRecord, ...] = ()
+    drift: ModelDrift | None = None

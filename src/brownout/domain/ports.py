@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from brownout.domain.entities import Topology
 from brownout.domain.findings import AnomalyScores, Notice, TimedAlert
+from brownout.domain.findings.model_cards import DataFacts
 from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.metrics import Metric
@@ -115,6 +116,15 @@ class Run(Protocol):
 
     def parameters(self, values: Mapping[str, str | float]) -> None: ...
     def metrics(self, values: Mapping[str, float]) -> None: ...
+    def artifacts(self, paths: Sequence[Path]) -> None:
+        """Log files as they are, for people to look at."""
+
+    def data(self, facts: DataFacts) -> None:
+        """Log what was learned from: its source, window and hash."""
+
+    def fail(self, reason: str) -> None:
+        """Mark the run as failed once it ends, and say why."""
+
     def register(self, name: str, folder: Path, *, alias: str, tags: Mapping[str, str]) -> str:
         """Log a model's folder and register it as a new version that the alias names; returns its URI."""
 
@@ -122,7 +132,9 @@ class Run(Protocol):
 class Tracker(Protocol):
     """Where training runs are kept for review."""
 
-    def run(self, name: str) -> AbstractContextManager[Run]: ...
+    def run(self, name: str, *, span: tuple[np.datetime64, np.datetime64] | None = None) -> AbstractContextManager[Run]:
+        """A run, from its start to its end (UTC) where they are known; else from now until the block ends."""
+
     def mark(self, uri: str, *, alias: str, tags: Mapping[str, str]) -> bool:
         """Make an alias the only one of brownout's that names a version ("" = none), and tag it; False: not known."""
 

@@ -8,12 +8,38 @@ from pathlib import Path
 from typing import Any, Self
 
 from brownout.domain.definitions import Definition, read_definitions
+from brownout.domain.findings.model_cards import ModelFacts, SmokeCheck
+from brownout.domain.night import ModelRecord
 
-__all__ = ["ALL", "SCORES", "Better", "Check", "Over", "ReviewRule", "Verdict", "judge", "load_review_rules"]
+__all__ = [
+    "ALARMS_VS_CHAMPION",
+    "ALL",
+    "CPU_RATIO",
+    "SCORES",
+    "VS_CHAMPION_LOW",
+    "VS_NAIVE_HIGH",
+    "VS_NAIVE_LOW",
+    "Better",
+    "Check",
+    "Over",
+    "ReviewRule",
+    "Verdict",
+    "judge",
+    "judge_training",
+    "load_review_rules",
+    "smoke_checks",
+]
 
+VS_CHAMPION_LOW, VS_NAIVE_LOW, VS_NAIVE_HIGH = "vs_champion_low", "vs_naive_low", "vs_naive_high"
+CPU_RATIO, ALARMS_VS_CHAMPION = "cpu_ratio", "alarms_vs_champion"
+RELATIVE = frozenset({VS_CHAMPION_LOW, VS_NAIVE_LOW, VS_NAIVE_HIGH, CPU_RATIO, ALARMS_VS_CHAMPION})
+"""Scores that compare two models already: only the newer one has them, and a rule holds them to its limit."""
 SCORES: Mapping[str, tuple[str, ...]] = {
-    "forecaster": ("mase", "crps", "coverage", "coverage_50", "coverage_90", "brier"),
-    "detector": ("alarms_per_day",),
+    "forecaster": (
+        *("mase", "crps", "coverage", "coverage_50", "coverage_90", "brier"),
+        *(VS_CHAMPION_LOW, VS_NAIVE_LOW, VS_NAIVE_HIGH, CPU_RATIO),
+    ),
+    "detector": ("alarms_per_day", ALARMS_VS_CHAMPION),
 }
 """Scores that the record of each model may have, as ``all.crps`` or ``vm_cpu_pct.crps``."""
 ALL = "all"
@@ -81,6 +107,8 @@ class ReviewRule:
                 raise definition.error(f"{key} is {value!r}.", remedy="Write a number.")
         if table["tolerance"] < 0:
             raise definition.error(f"tolerance is {table['tolerance']!r}.", remedy="Write a number of at least 0.")
+        if table["score"] in RELATIVE and "limit" not in table:
+            raise definition.error(f"{table['score']} has no limit.", remedy="Write the limit that it is held to.")
         if (table["better"] == Better.NEAREST) != ("target" in table):
             raise definition.error("target and better do not fit.", remedy='Give target with better = "nearest" alone.')
         return cls(**{**table, "over": Over(table["over"]), "better": Better(table["better"])})
@@ -154,15 +182,50 @@ def judge(
     return Verdict(checks=tuple(check for rule in own for check in _checks(rule, champion, challenger)))
 
 
+def judge_training(
+    rules: Sequence[ReviewRule], champion: ModelRecord, challenger: ModelRecord, facts: ModelFacts | None
+) -> Verdict:
+    """Compare a newly trained model with the one in use by all that is known: records, same windows and smoke tests.
+
+    Scores on the same windows stand in for those of the records, as long as they are of this champion, and those of
+    shadow nights, which nobody has seen in a training, for both.
+    """
+    model = challenger.name.removeprefix("brownout-")
+    scores, others = dict(challenger.scores), dict(champion.scores)
+    for comparison in () if facts is None else (facts.comparison, facts.shadow):
+        if comparison is not None and comparison.champion_trained_to == champion.trained_to:
+            scores |= comparison.challenger
+            others |= comparison.champion
+    verdict = judge(rules, model, champion=others, challenger=scores)
+    return Verdict(checks=(*verdict.checks, *smoke_checks(() if facts is None else facts.smoke)))
+
+
+def smoke_checks(checks: Sequence[SmokeCheck]) -> tuple[Check, ...]:
+    """Smoke tests as part of a verdict: each must hold, whatever the rules say."""
+    return tuple(
+        Check(
+            rule="smoke-test",
+            title=f"Smoke test on the newest data: {check.title}",
+            of=ALL,
+            champion=None,
+            challenger=None,
+            passed=check.passed,
+            why=check.why,
+        )
+        for check in checks
+    )
+
+
 def _checks(rule: ReviewRule, champion: Mapping[str, float], challenger: Mapping[str, float]) -> Iterator[Check]:
     suffix = f".{rule.score}"
     if rule.over is Over.ALL:
         names = [f"{ALL}{suffix}"]
     else:
         names = sorted(name for name in challenger if name.endswith(suffix) and name != f"{ALL}{suffix}")
-        names = [name for name in names if name in champion and not name.startswith(OUTLOOK)]
+        names = [name for name in names if name in champion or rule.score in RELATIVE]
+        names = [name for name in names if not name.startswith(OUTLOOK)]
     for name in names:
-        if name not in champion and name not in challenger:
+        if name not in challenger and (name not in champion or rule.score in RELATIVE):
             continue
         yield _compared(rule, name.removesuffix(suffix), champion.get(name), challenger.get(name))
 

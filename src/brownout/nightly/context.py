@@ -20,6 +20,7 @@ from brownout.domain.ports import SampleStore
 from brownout.evaluation.review_rules import ReviewRule
 from brownout.forecasting.outlook import Outlook
 from brownout.forecasting.selected_forecaster import SelectedForecaster
+from brownout.nightly.model_review.drift_reference import DriftReference
 from brownout.nightly.night_span import NightSpan
 from brownout.nightly.panels import with_limits
 from brownout.planning.remedies import Remedies
@@ -41,6 +42,8 @@ class NightModels:
     forecaster: SelectedForecaster | None = None
     outlook: Outlook | None = None
     records: tuple[ModelRecord, ...] = ()
+    reference: DriftReference | None = None
+    waiting: tuple[ModelRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

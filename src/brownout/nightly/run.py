@@ -1,7 +1,7 @@
 """The one night: the stages in their order. Command line, Prefect flow and every evaluation run this."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -9,9 +9,10 @@ from brownout.domain.night import Night
 from brownout.domain.ports import Progress, no_progress
 from brownout.nightly.assemble import assemble_night
 from brownout.nightly.context import NightContext
-from brownout.nightly.diagnose import BatchDiagnosis, diagnose_batch, group_incidents
+from brownout.nightly.diagnose import BatchDiagnosis, diagnose_batch, group_incidents, with_shared_faults_once
 from brownout.nightly.false_alarms import expected_by_chance, suppress_expected
 from brownout.nightly.freshness import freshness_of
+from brownout.nightly.model_review.drift_search import model_drift
 from brownout.nightly.score_shard import ShardResult, plan_night, score_shard
 from brownout.store.memory import release_memory
 
@@ -52,12 +53,15 @@ def run(context: NightContext, *, map: Map = serial_map, progress: Progress = no
     shards = map("watch", partial(_bounded, score_shard, context), plan_night(context), progress)
     episodes = [episode for shard in shards for episode in shard.detection.episodes]
     groups = group_incidents(context, episodes)
-    batches = map("investigate", partial(_bounded, diagnose_batch, context), groups, progress)
+    found = map("investigate", partial(_bounded, diagnose_batch, context), groups, progress)
+    batches = with_shared_faults_once(context, found)
     incidents = suppress_expected(
         batches, episodes, expected=expected_by_chance(context, episodes), state=context.state
     )
     freshness = freshness_of(context, [shard.silent for shard in shards])
     night = assemble_night(context, shards, incidents, freshness)
+    night = replace(night, drift=model_drift(context), waiting=context.models.waiting)
+    release_memory()
     return NightResult(night=night, shards=tuple(shards), batches=tuple(batches))
 
 

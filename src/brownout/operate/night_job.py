@@ -12,25 +12,25 @@ from brownout.domain.night import ModelRecord
 from brownout.domain.ports import Progress, SampleStore, no_progress
 from brownout.nightly.context import NightContext
 from brownout.nightly.effects.alert_state_file import read_alert_state
+from brownout.nightly.effects.model_log import log_models
 from brownout.nightly.effects.publish import LOGGING, Services, publish
+from brownout.nightly.effects.review.training_failures import log_failures
 from brownout.nightly.effects.side_effects import SideEffects
 from brownout.nightly.effects.track_record import with_past_scores
 from brownout.nightly.effects.trained_models import (
     load_models,
-    log_models,
     train_detector,
     train_forecaster,
     unreadable_models,
 )
 from brownout.nightly.run import Map, run, serial_map
 from brownout.operate.sources import Source
-from brownout.operate.sync import SyncResult, sync
+from brownout.operate.sync import SyncResult, sync_kept
 from brownout.settings import Settings
 from brownout.store.as_of import StoreAsOf
 from brownout.store.leftovers import remove_leftovers
 from brownout.store.memory import release_memory
 from brownout.store.night_lock import night_lock
-from brownout.store.retention import Keep
 from brownout.store.workspace import Workspace
 
 __all__ = ["NightJob"]
@@ -64,11 +64,7 @@ class NightJob:
 
     def sync(self, progress: Progress = no_progress) -> SyncResult:
         """Bring what is new from the data set or database of the settings into the history."""
-        history = self.settings.history
-        keep = Keep(days=history.keep_days, thin_after_days=history.thin_after_days)
-        result = sync(self.open_source(), self.workspace.history, keep=keep, progress=progress)
-        release_memory()
-        return result
+        return sync_kept(self.open_source(), self.workspace.history, self.settings.history, progress)
 
     def context(self) -> NightContext:
         """Everything that the stages read, without models."""
@@ -87,11 +83,23 @@ class NightJob:
     def train(self, progress: Progress = no_progress, *, only_if_due: bool = False) -> tuple[ModelRecord, ModelRecord]:
         """Train forecaster and detector on the history, or only what must be; they are on disk when it returns."""
         context = self.context()
-        forecaster = train_forecaster(context, self.workspace, progress, only_if_due=only_if_due)
-        release_memory()
-        detector = train_detector(context, self.workspace, progress, only_if_due=only_if_due)
-        release_memory()
+        with self.telling_failures():
+            forecaster = train_forecaster(context, self.workspace, progress, only_if_due=only_if_due)
+            release_memory()
+            detector = train_detector(context, self.workspace, progress, only_if_due=only_if_due)
+            release_memory()
         return forecaster, detector
+
+    @contextmanager
+    def telling_failures(self) -> Iterator[None]:
+        """Log a training that fails in MLflow at once; what failed goes on, whatever becomes of that."""
+        try:
+            yield
+        except Exception:
+            if self.services.open_tracker is not None:
+                open_tracker = self.services.open_tracker
+                self.effects.run(LOGGING, lambda note: log_failures(self.workspace, open_tracker(), note))
+            raise
 
     def run(self, map: Map = serial_map, progress: Progress = no_progress) -> Path:  # noqa: A002 - what it is
         """Run the night with the models of the last training and publish it; returns the path of the report's page.

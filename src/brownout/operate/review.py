@@ -17,10 +17,11 @@ from brownout.nightly.effects.champions import (
     roll_back,
     verdict_on,
 )
+from brownout.nightly.effects.review.card_files import CARD_PAGE
 from brownout.store.night_lock import night_lock
 from brownout.store.workspace import Workspace
 
-__all__ = ["ACTIONS", "MODELS", "ModelState", "decide", "review_model", "review_models"]
+__all__ = ["ACTIONS", "MODELS", "ModelState", "card_of", "decide", "review_model", "review_models"]
 
 MODELS = ("forecaster", "detector")
 """What people call the models."""
@@ -36,7 +37,8 @@ class ModelState:
     """A model as it is on disk.
 
     ``challenger`` waits for a decision and ``verdict`` is what the rules say of it; ``previous`` can be put back.
-    ``decisions`` are all that were made about it, oldest first.
+    ``decisions`` are all that were made about it, oldest first. ``card`` is the page that tells how the challenger, or
+    else the champion, was trained and compared; None where an earlier release made it.
     """
 
     model: str
@@ -45,6 +47,7 @@ class ModelState:
     previous: ModelRecord | None
     verdict: Verdict | None
     decisions: tuple[Decision, ...]
+    card: Path | None = None
 
 
 def review_models(workspace: Workspace, rules: Sequence[ReviewRule]) -> tuple[ModelState, ...]:
@@ -62,7 +65,14 @@ def review_model(workspace: Workspace, rules: Sequence[ReviewRule], model: str) 
         previous=record_of(previous_of(folder)),
         verdict=verdict_on(rules, folder),
         decisions=read_decisions(folder),
+        card=card_of(folder),
     )
+
+
+def card_of(folder: Path) -> Path | None:
+    """The card of the challenger of a champion's folder, or else of the champion."""
+    pages = (place / CARD_PAGE for place in (challenger_of(folder), folder))
+    return next((page for page in pages if page.is_file()), None)
 
 
 def decide(workspace: Workspace, model: str, action: str, signed: Signature) -> Decision:

@@ -21,8 +21,8 @@ from brownout.nightly.effects.champions import (
     roll_back,
     settle,
 )
+from brownout.nightly.effects.model_log import log_models
 from brownout.nightly.effects.model_records import read_record, write_record
-from brownout.nightly.effects.trained_models import log_models
 from brownout.store.workspace import Workspace
 
 NOW = np.datetime64("2026-03-20T02:15", "ms")

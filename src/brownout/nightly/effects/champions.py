@@ -13,16 +13,20 @@ from pathlib import Path
 import numpy as np
 
 from brownout.domain.errors import ModelError
+from brownout.domain.findings.model_cards import ModelFacts
 from brownout.domain.night import ModelRecord
-from brownout.evaluation.review_rules import ReviewRule, Verdict, judge
+from brownout.evaluation.review_rules import ReviewRule, Verdict, judge_training
 from brownout.nightly.effects.champion_history import Decision, Outcome, Signature, append_decision
 from brownout.nightly.effects.model_records import read_record
+from brownout.nightly.effects.review.card_files import read_facts
 from brownout.store.folders import finish_replacement, move_into_place, replaced_folder
+from brownout.store.workspace import Workspace
 
 __all__ = [
     "RULES",
     "approve",
     "challenger_of",
+    "facts_of",
     "newest_record",
     "previous_of",
     "record_of",
@@ -31,6 +35,7 @@ __all__ = [
     "roll_back",
     "settle",
     "verdict_on",
+    "waiting_models",
 ]
 
 RULES = "brownout"
@@ -61,6 +66,12 @@ def record_of(folder: Path) -> ModelRecord | None:
         return None
 
 
+def waiting_models(workspace: Workspace) -> tuple[ModelRecord, ...]:
+    """Records of the models that wait for a decision."""
+    folders = (challenger_of(folder) for folder in (workspace.forecaster, workspace.detector))
+    return tuple(record for folder in folders if (record := record_of(folder)) is not None)
+
+
 def newest_record(champion: Path) -> ModelRecord | None:
     """The record of the model that has seen the latest data, whatever became of it."""
     known = (record_of(folder) for folder in (champion, challenger_of(champion), rejected_of(champion)))
@@ -72,13 +83,24 @@ def verdict_on(rules: Sequence[ReviewRule], champion: Path) -> Verdict | None:
     now, new = record_of(champion), record_of(challenger_of(champion))
     if now is None or new is None:
         return None
-    return judge(rules, champion.name, champion=now.scores, challenger=new.scores)
+    return judge_training(rules, now, new, facts_of(challenger_of(champion)))
 
 
-def settle(champion: Path, rules: Sequence[ReviewRule], *, now: np.datetime64, misfit: str = "") -> None:
+def facts_of(folder: Path) -> ModelFacts | None:
+    """What is known of a training beside its record; None where nothing is, or its file is damaged."""
+    try:
+        return read_facts(folder)
+    except ModelError:
+        return None
+
+
+def settle(
+    champion: Path, rules: Sequence[ReviewRule], *, now: np.datetime64, misfit: str = "", shadow_nights: int = 0
+) -> None:
     """Let a new challenger take the place if there is no champion that serves, or if it passes; else it waits.
 
-    ``misfit`` says why the champion cannot serve any more; "" where it can.
+    ``misfit`` says why the champion cannot serve any more; "" where it can. With ``shadow_nights`` one that passes
+    waits until it has run beside the champion in so many nights.
     """
     new = _required(challenger_of(champion), "challenger")
     verdict, old = verdict_on(rules, champion), record_of(champion)
@@ -88,7 +110,7 @@ def settle(champion: Path, rules: Sequence[ReviewRule], *, now: np.datetime64, m
         outcome, why = Outcome.REPLACED, f"the champion could not serve any more: {misfit}"
     elif not old.scores:
         outcome, why = Outcome.REPLACED, "the record of the champion has no scores to compare with"
-    elif verdict.passed:
+    elif verdict.passed and not shadow_nights:
         outcome, why = Outcome.PASSED, verdict.reason
     else:
         return

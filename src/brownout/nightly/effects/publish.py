@@ -11,9 +11,12 @@ from brownout.domain.ports import SampleStore, Tracker
 from brownout.nightly.context import NightContext
 from brownout.nightly.effects.alert_state_file import write_alert_state
 from brownout.nightly.effects.alerting import Alerting, send_alerts
+from brownout.nightly.effects.champions import waiting_models
+from brownout.nightly.effects.model_log import log_models
 from brownout.nightly.effects.report_archive import write_night_report
+from brownout.nightly.effects.review.drift_file import keep_drift
+from brownout.nightly.effects.review.shadow_runs import shadow_challenger
 from brownout.nightly.effects.side_effects import SideEffects
-from brownout.nightly.effects.trained_models import log_models
 from brownout.nightly.effects.write_back import Sink, write_back
 from brownout.nightly.run import NightResult
 from brownout.reporting.numbers import clock, span
@@ -52,6 +55,9 @@ def publish(
     told = context.settings.report
     page = write_night_report(result.night, workspace, keep_days=told.archive_days, language=told.language)
     write_alert_state(workspace, result.night)
+    keep_drift(workspace.forecaster, result.night.drift)
+    if context.settings.review.shadow_nights:
+        effects.run("try the forecaster that waits", lambda note: shadow_challenger(context, workspace, note))
     _tell_if_stale(result.night, effects)
     _set_damage_aside(context.store, effects)
     if services.open_sink is not None:
@@ -64,7 +70,7 @@ def publish(
         now = context.created.astype("datetime64[ms]").astype(float) / 1000
         records = effects.run(LOGGING, lambda note: log_models(workspace, open_tracker(), note))
         if records is not None and records != result.night.models:
-            night = replace(result.night, models=records)
+            night = replace(result.night, models=records, waiting=waiting_models(workspace))
             effects.run(
                 "name the models in the report",
                 lambda _note: write_night_report(night, workspace, keep_days=told.archive_days, language=told.language),

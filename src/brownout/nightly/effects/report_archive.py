@@ -9,6 +9,8 @@ import numpy as np
 from brownout.domain.errors import DataError, HistoryError
 from brownout.domain.findings.earlier_night import EarlierNight
 from brownout.domain.night import Night
+from brownout.nightly.effects.champions import challenger_of, record_of
+from brownout.nightly.effects.review.card_files import CARD_PAGE
 from brownout.numerics.slots import days
 from brownout.reporting import load_night, render
 from brownout.reporting.messages import Language
@@ -17,6 +19,9 @@ from brownout.store.atomic import atomic_path
 from brownout.store.workspace import Workspace
 
 __all__ = ["archive_name", "archived_nights", "rerender", "write_night_report"]
+
+KEPT_CARDS = 60
+"""Cards that stay beside the report: a year of weekly trainings."""
 
 
 def archive_name(end: np.datetime64) -> str:
@@ -38,6 +43,7 @@ def write_night_report(night: Night, workspace: Workspace, *, keep_days: float, 
     kept = workspace.archive / name / "report.json"
     with atomic_path(kept) as part:
         shutil.copyfile(workspace.report / "report.json", part)
+    _copy_cards(night, workspace)
     _prune(workspace.archive, archive_name(night.end - days(keep_days)))
     return workspace.report / "index.html"
 
@@ -59,6 +65,23 @@ def rerender(workspace: Workspace, night: str, language: Language) -> Path:
     # The archive keeps the words that were told that night.
     render(load_night(kept), folder, language=language, record=folder == workspace.report)
     return folder / "index.html"
+
+
+def _copy_cards(night: Night, workspace: Workspace) -> None:
+    """Put the cards of the night's models beside its report, where a link of the page finds them."""
+    cards = workspace.report / "cards"
+    waiting = (*night.models, *night.waiting)
+    known = {record.card for record in waiting if record.card}
+    for champion in (workspace.forecaster, workspace.detector):
+        for folder in (champion, challenger_of(champion)):
+            record = record_of(folder)
+            if record is None or record.card not in known or not (folder / CARD_PAGE).is_file():
+                continue
+            with atomic_path(cards / record.card) as part:
+                shutil.copyfile(folder / CARD_PAGE, part)
+    kept = sorted(cards.glob("*.html"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in kept[KEPT_CARDS:]:
+        path.unlink(missing_ok=True)
 
 
 def _before(workspace: Workspace, name: str) -> EarlierNight | None:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +13,32 @@ from brownout.detection.forest.detector import IsolationForestDetector
 from brownout.domain.errors import ModelError
 from brownout.domain.forecasts import Skill
 from brownout.domain.night import ModelRecord
-from brownout.domain.ports import Progress, Tracker, no_progress
+from brownout.domain.ports import Progress, no_progress
 from brownout.forecasting.lstm_settings import LstmSettings
 from brownout.forecasting.outlook import Outlook
 from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.nightly.context import NightContext, NightModels
-from brownout.nightly.effects.champion_history import last_decision, name_version
-from brownout.nightly.effects.champions import challenger_of, newest_record, record_of, rejected_of, settle
+from brownout.nightly.effects.champions import (
+    challenger_of,
+    newest_record,
+    record_of,
+    settle,
+    waiting_models,
+)
 from brownout.nightly.effects.model_description import describe_detector, describe_forecaster
 from brownout.nightly.effects.model_records import misfit, read_record, retraining_reason, write_record
-from brownout.nightly.train import detector_window, fit_detector, fit_forecaster, forecaster_window, lstm_settings
+from brownout.nightly.effects.review.drift_file import drift_reason
+from brownout.nightly.effects.review.training_failures import kept_if_failed
+from brownout.nightly.effects.review.training_review import Training, review_detector, review_forecaster
+from brownout.nightly.model_review.drift_reference import DriftReference
+from brownout.nightly.model_review.training_cost import CostMeter
+from brownout.nightly.training.train import (
+    detector_window,
+    fit_detector,
+    fit_forecaster,
+    forecaster_window,
+    lstm_settings,
+)
 from brownout.store.folders import finish_replacement, replaced_folder
 from brownout.store.version_hashes import environment_hash, lock_hash
 from brownout.store.workspace import Workspace
@@ -31,7 +47,6 @@ __all__ = [
     "DETECTOR",
     "FORECASTER",
     "load_models",
-    "log_models",
     "train_detector",
     "train_forecaster",
     "unreadable_models",
@@ -39,6 +54,7 @@ __all__ = [
 
 FORECASTER = "brownout-forecaster"
 DETECTOR = "brownout-detector"
+ASKED_FOR = "somebody asked for it"
 
 
 def train_forecaster(
@@ -54,24 +70,41 @@ def train_forecaster(
     unfit = _unfit(workspace.forecaster, facts, window[1])
     if start is None and not unfit:
         unfit = "it is not of this version and shape"
-    if only_if_due and not unfit:
-        reason = _reason(workspace.forecaster, facts, window[1], settings.forecast.retrain_days)
-        if not reason:
-            return read_record(workspace.forecaster)
-    fitted = fit_forecaster(context, start, progress)
+    reason = _reason(workspace.forecaster, facts, window[1], settings.forecast.retrain_days)
+    if only_if_due and not unfit and not reason:
+        return read_record(workspace.forecaster)
+    made = Training(
+        reason=unfit or reason or ASKED_FOR, window=window, comparable=not unfit, meter=CostMeter(context.created)
+    )
+    with kept_if_failed(workspace.forecaster, FORECASTER, made):
+        _make_forecaster(context, workspace, progress, (start, facts, made))
+    nights = settings.review.shadow_nights
+    settle(workspace.forecaster, context.review, now=context.created, misfit=unfit, shadow_nights=nights)
+    return read_record(workspace.forecaster)
+
+
+def _make_forecaster(
+    context: NightContext,
+    workspace: Workspace,
+    progress: Progress,
+    training: tuple[SelectedForecaster | None, dict[str, str], Training],
+) -> None:
+    """Train a forecaster into the challenger's folder, with its record and card."""
+    start, facts, made = training
+    fitted = fit_forecaster(context, start, progress, observe=made.seen.add)
     parameters = facts | {
         "start": "fresh" if start is None else "champion",
         "left_out_of_training": f"{fitted.left_out:.2%} (incidents that are over, maintenance)",
+        "reason": made.reason,
     }
     scores = _scores(fitted.forecaster.skills_) | _ratios(fitted.outlook)
-    record = _record(context, FORECASTER, window, parameters, scores)
+    record = _record(context, FORECASTER, made, parameters, scores)
     with replaced_folder(challenger_of(workspace.forecaster)) as folder:
         fitted.forecaster.save(folder)
         fitted.outlook.save(folder / "outlook")
         describe_forecaster(folder, context, record)
         write_record(folder, record)
-    settle(workspace.forecaster, context.review, now=context.created, misfit=unfit)
-    return read_record(workspace.forecaster)
+        review_forecaster(context, folder, record, _in_use(workspace.forecaster), made)
 
 
 def train_detector(
@@ -82,19 +115,47 @@ def train_detector(
     unfit = _unfit(workspace.detector, facts, window[1])
     if not unfit and not _has_detector(workspace.detector):
         unfit = "it is not of this version"
-    if only_if_due and not unfit:
-        reason = _reason(workspace.detector, facts, window[1], context.settings.detect.retrain_days)
-        if not reason:
-            return read_record(workspace.detector)
-    detector = fit_detector(context, progress)
+    reason = _reason(workspace.detector, facts, window[1], context.settings.detect.retrain_days)
+    if only_if_due and not unfit and not reason:
+        return read_record(workspace.detector)
+    made = Training(
+        reason=unfit or reason or ASKED_FOR, window=window, comparable=not unfit, meter=CostMeter(context.created)
+    )
+    with kept_if_failed(workspace.detector, DETECTOR, made):
+        _make_detector(context, workspace, progress, (facts, made))
+    settle(workspace.detector, context.review, now=context.created, misfit=unfit)
+    return read_record(workspace.detector)
+
+
+def _make_detector(
+    context: NightContext, workspace: Workspace, progress: Progress, training: tuple[dict[str, str], Training]
+) -> None:
+    """Train a detector into the challenger's folder, with its record and card."""
+    facts, made = training
+    detector = fit_detector(context, progress, observe=made.seen.add)
     alarms = {f"{kind}.alarms_per_day": detector.per_day(kind, 1.0) for kind in detector.forests_}
-    record = _record(context, DETECTOR, window, facts, alarms)
+    record = _record(context, DETECTOR, made, facts | {"reason": made.reason}, alarms)
     with replaced_folder(challenger_of(workspace.detector)) as folder:
         detector.save(folder)
         describe_detector(folder, context, record)
         write_record(folder, record)
-    settle(workspace.detector, context.review, now=context.created, misfit=unfit)
-    return read_record(workspace.detector)
+        review_detector(context, folder, record, _in_use(workspace.detector), made)
+
+
+def _begun(context: NightContext, window: tuple[np.datetime64, np.datetime64], reason: str, unfit: str) -> Training:
+    """A training that begins; ``unfit`` says why the model in use cannot serve, ``reason`` why one is due."""
+    return Training(
+        reason=unfit or reason or ASKED_FOR,
+        window=window,
+        comparable=not unfit,
+        meter=CostMeter(context.created),
+    )
+
+
+def _in_use(folder: Path) -> tuple[Path, ModelRecord] | None:
+    """The folder of the model in use with its record; None where there is none."""
+    record = record_of(folder)
+    return None if record is None else (folder, record)
 
 
 def _unfit(folder: Path, facts: Mapping[str, str], end: np.datetime64) -> str:
@@ -106,7 +167,10 @@ def _unfit(folder: Path, facts: Mapping[str, str], end: np.datetime64) -> str:
 def _reason(folder: Path, facts: Mapping[str, str], end: np.datetime64, retrain_days: float) -> str:
     """Why a new model must be trained, whatever became of the last one that was."""
     newest = newest_record(folder)
-    return "there was none" if newest is None else retraining_reason(newest, facts, end, retrain_days=retrain_days)
+    if newest is None:
+        return "there was none"
+    due = retraining_reason(newest, facts, end, retrain_days=retrain_days)
+    return due or drift_reason(folder, record_of(folder), newest)
 
 
 def _forecaster_facts(context: NightContext) -> dict[str, str]:
@@ -180,60 +244,9 @@ def load_models(workspace: Workspace) -> NightModels:
         forecaster=SelectedForecaster.load(workspace.forecaster),
         outlook=Outlook.load(workspace.outlook),
         detector=IsolationForestDetector.load(workspace.detector),
+        reference=DriftReference.load(workspace.forecaster),
+        waiting=waiting_models(workspace),
     )
-
-
-def log_models(workspace: Workspace, tracker: Tracker, note: Callable[[str], None]) -> tuple[ModelRecord, ...]:
-    """Log the trainings that MLflow does not know yet, and tell it which is champion and which is challenger.
-
-    Returns the records of both champions with their URIs. ``note`` is told what had to be mended in the store, and of
-    challengers that wait.
-    """
-    champions = []
-    for folder in (workspace.forecaster, workspace.detector):
-        champions.append(_told(folder, tracker, folder, "champion", note))
-        if record_of(challenger_of(folder)) is not None:
-            waiting = _told(folder, tracker, challenger_of(folder), "challenger", note)
-            note(
-                f"a newer {folder.name} waits for a decision ({waiting.uri}): see `brownout review show {folder.name}`"
-            )
-        rejected = record_of(rejected_of(folder))
-        if rejected is not None and rejected.uri and rejected.uri != champions[-1].uri:
-            tracker.mark(rejected.uri, alias="", tags=_tags(folder, rejected))
-    return tuple(champions)
-
-
-def _told(champion: Path, tracker: Tracker, folder: Path, alias: str, note: Callable[[str], None]) -> ModelRecord:
-    """The record of a model in a folder, as MLflow knows it under an alias."""
-    record = read_record(folder)
-    tags = _tags(champion, record)
-    if not record.uri or not tracker.mark(record.uri, alias=alias, tags=tags):
-        record = replace(record, uri=_logged(tracker, folder, (record, alias, tags), note))
-        write_record(folder, record)
-        name_version(champion, record)
-    return record
-
-
-def _tags(champion: Path, record: ModelRecord) -> dict[str, str]:
-    """What was decided of a model, as tags of its version."""
-    decision = last_decision(champion, record)
-    if decision is None:
-        return {}
-    at = str(decision.at.astype("datetime64[s]"))
-    facts = {"outcome": decision.outcome.value, "at": at, "by": decision.by, "reason": decision.reason}
-    return {f"brownout.{key}": value for key, value in facts.items()}
-
-
-def _logged(
-    tracker: Tracker, folder: Path, known: tuple[ModelRecord, str, Mapping[str, str]], note: Callable[[str], None]
-) -> str:
-    record, alias, tags = known
-    with tracker.run(record.name) as run:
-        for mended in run.notes:
-            note(mended)
-        run.parameters(record.parameters)
-        run.metrics(record.scores)
-        return run.register(record.name, folder, alias=alias, tags=tags)
 
 
 def _champion(folder: Path, wanted: LstmSettings) -> SelectedForecaster | None:
@@ -250,21 +263,23 @@ def _champion(folder: Path, wanted: LstmSettings) -> SelectedForecaster | None:
 def _record(
     context: NightContext,
     name: str,
-    window: tuple[np.datetime64, np.datetime64],
+    made: Training,
     parameters: Mapping[str, str],
     scores: Mapping[str, float],
 ) -> ModelRecord:
-    start, end = (str(time.astype("datetime64[s]")) for time in window)
+    start, end = (str(time.astype("datetime64[s]")) for time in made.window)
     facts = dict(parameters)
     facts |= {"trained_from": start, "trained_to": end, "seed": str(context.settings.seed)}
     facts |= {"lock": lock_hash(), "environment": environment_hash()}
+    facts["data_sha256"] = made.seen.facts(context.store.name, made.window).sha256
     return ModelRecord(
         name=name,
         uri="",
-        trained_from=window[0],
-        trained_to=window[1],
+        trained_from=made.window[0],
+        trained_to=made.window[1],
         seed=context.settings.seed,
         lock=facts["lock"],
+        card=f"{name}-{np.datetime_as_string(made.window[1], unit='m').replace(':', '')}.html",
         parameters=facts,
         scores=dict(scores),
     )

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Sequence
 
 from brownout.domain.encoding import visible
 from brownout.domain.findings import UNKNOWN, Action, Diagnosis, Episode, Mover
+from brownout.domain.findings.model_drift import Drift, DriftOf, ModelDrift
 from brownout.domain.forecasts import Breach
 from brownout.domain.night import Night
 from brownout.reporting.numbers import clock, figure, percent
 
-__all__ = ["about_breach", "about_incident"]
+__all__ = ["about_breach", "about_drift", "about_incident"]
 
 FEW = 3
 """Values and pieces of evidence that an alert shows; the report has all."""
@@ -86,6 +87,27 @@ def _named(entity: str, night: Night) -> str:
     labels = night.topology[entity].labels
     name = next((labels[key] for key in NAMES if labels.get(key) not in (None, "", entity)), "")
     return f"{name} ({entity})" if name else entity
+
+
+def about_drift(drift: ModelDrift, night: Night) -> dict[str, str]:
+    """Annotations of a drift of what the forecaster learned from."""
+    moved = drift.drifted
+    return _said(
+        summary=f"What the forecaster learned from has drifted in {len(moved)} of {len(drift.drifts)} comparisons",
+        values="; ".join(_moved(one, night) for one in moved[:FEW]),
+        since=f"{clock(drift.trained_to)} UTC",
+        cause="telemetry or load has changed since the training",
+        action="Look at the models of the report; the next night trains again.",
+    )
+
+
+def _moved(one: Drift, night: Night) -> str:
+    if one.of is DriftOf.INPUT:
+        metric = night.metrics.get(one.name)
+        unit, label = (metric.unit, metric.label) if metric else ("", one.name)
+        return f"{label}: {figure(one.before, unit)} then, {figure(one.now, unit)} now"
+    what = "loss beside seasonal-naive" if one.of is DriftOf.RESIDUAL else "share inside the 80 % interval"
+    return f"{one.name}: {what} {figure(one.before)} then, {figure(one.now)} now"
 
 
 def _said(**texts: str) -> dict[str, str]:

@@ -11,12 +11,12 @@ from brownout.domain.findings import UNKNOWN, Alert, Diagnosis, Severity
 from brownout.domain.forecasts import Breach, Skill
 from brownout.domain.night import Night
 from brownout.forecasting.present import LOCAL_TREND
-from brownout.nightly.effects.alerting.alert_texts import about_breach, about_incident
+from brownout.nightly.effects.alerting.alert_texts import about_breach, about_drift, about_incident
 from brownout.reporting.views.incident_order import episodes_of, first_mover
 
 __all__ = ["alerts_of", "has_skill"]
 
-INCIDENT, FORECAST = "BrownoutIncident", "BrownoutForecast"
+INCIDENT, FORECAST, DRIFT = "BrownoutIncident", "BrownoutForecast", "BrownoutModelDrift"
 LONGEST_LABEL = 200
 """Characters of a label's value: names from telemetry may be of any length."""
 SURE = 0.5
@@ -37,7 +37,7 @@ def alerts_of(night: Night, *, min_probability: float, report_url: str = "") -> 
         for breach in night.breaches
         if breach.horizon_s <= night.horizon_s and has_skill(skills, breach)
     )
-    return _each_once((*incidents, *breaches))
+    return _each_once((*incidents, *breaches, *_drift(night, report_url)))
 
 
 def has_skill(skills: Mapping[str, Skill], breach: Breach) -> bool:
@@ -101,6 +101,23 @@ def _breach(breach: Breach, night: Night, *, begins: bool, report_url: str) -> A
         starts=night.end,
         begins=begins and not breach.exceeded,
         link=f"{report_url}#forecast" if report_url else "",
+    )
+
+
+def _drift(night: Night, report_url: str) -> Iterator[Alert]:
+    """One alert for all that has drifted: its labels do not change with what drifted most."""
+    if night.drift is None or not night.drift.drifted:
+        return
+    labels = {"alertname": DRIFT, "cause": "model drift", "entity": night.source, "severity": Severity.WARNING}
+    yield Alert(
+        source="model drift",
+        entity=night.source,
+        labels={name: visible(value)[:LONGEST_LABEL] for name, value in labels.items()},
+        annotations=about_drift(night.drift, night),
+        severity=Severity.WARNING,
+        weight=0.0,
+        starts=night.drift.start,
+        link=f"{report_url}#models" if report_url else "",
     )
 
 

@@ -1,0 +1,62 @@
+"""The card of a model: what is known of its training as JSON, and the page that people sign by, beside the model."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from brownout.domain.encoding import decode_json, encode
+from brownout.domain.errors import DataError, ModelError
+from brownout.domain.findings.model_cards import ModelFacts
+from brownout.domain.forecasts import Skill
+from brownout.domain.metrics import Metric
+from brownout.domain.night import ModelRecord
+from brownout.evaluation.review_rules import Verdict
+from brownout.reporting.model_card import CARD_PAGE, CardCheck, CardContent, card_page
+from brownout.store.atomic import write_text
+
+__all__ = ["CARD_FACTS", "CARD_PAGE", "read_facts", "write_card_page", "write_facts"]
+
+CARD_FACTS = "training.json"
+
+
+def write_facts(folder: Path, facts: ModelFacts) -> None:
+    """Put what is known of a training beside its model."""
+    write_text(folder / CARD_FACTS, encode(facts))
+
+
+def read_facts(folder: Path) -> ModelFacts | None:
+    """What is known of the training of a folder's model; None where an earlier release made it.
+
+    Raises ModelError where the file is damaged.
+    """
+    path = folder / CARD_FACTS
+    if not path.is_file():
+        return None
+    try:
+        return decode_json(ModelFacts, path.read_text(encoding="utf-8", errors="replace"))
+    except (OSError, DataError) as error:
+        msg = f"{path} cannot be read: {error}."
+        raise ModelError(msg, remedy="Train again; without it a challenger is judged by its record alone.") from error
+
+
+def write_card_page(
+    folder: Path,
+    training: tuple[ModelRecord, ModelFacts, tuple[Skill, ...]],
+    verdict: Verdict | None,
+    metrics: Mapping[str, Metric],
+) -> Path:
+    """Write the page of a model's card beside it; returns its path. ``verdict`` is None where there was no champion."""
+    record, facts, skills = training
+    checks = tuple(
+        CardCheck(
+            title=check.title,
+            of=check.of,
+            champion=check.champion,
+            challenger=check.challenger,
+            passed=check.passed,
+            why=check.why,
+        )
+        for check in (verdict.checks if verdict else ())
+    )
+    content = CardContent(record=record, facts=facts, skills=skills, checks=checks, metrics=metrics)
+    write_text(folder / CARD_PAGE, card_page(content))
+    return folder / CARD_PAGE

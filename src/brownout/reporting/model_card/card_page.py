@@ -1,0 +1,64 @@
+"""The card of a training as one self-contained HTML page: no script, nothing is loaded from anywhere."""
+
+import base64
+import hashlib
+import math
+from importlib.resources import files
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from brownout.domain.encoding import visible
+from brownout.reporting.messages import Messages
+from brownout.reporting.model_card.card_content import CardContent
+from brownout.reporting.numbers import figure, percent, span
+
+__all__ = ["CARD_PAGE", "card_page"]
+
+CARD_PAGE = "card.html"
+STYLES = ("page/page.css", "card/card.css")
+PLOT_RANGE = (0.5, 2.0)
+"""Ratios that the plot of paired tests shows, on a logarithmic scale."""
+
+
+def card_page(content: CardContent) -> str:
+    """The page; names from telemetry are text in it."""
+    style = "\n".join(
+        files("brownout.reporting").joinpath("assets", *name.split("/")).read_text("utf-8") for name in STYLES
+    )
+    environment = Environment(
+        loader=PackageLoader("brownout.reporting", "assets"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
+    )
+    environment.globals |= {"_": Messages.of("en")}
+    environment.filters |= {"figure": figure, "percent": percent, "span": span, "ratio": _ratio, "place": _place}
+    environment.filters |= {"moment": _moment, "chance": _chance}
+    return environment.get_template("card/card.html.j2").render(
+        card=content,
+        style=Markup(style),  # noqa: S704 - our own file
+        style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+    )
+
+
+def _ratio(value: float | None) -> str:
+    return "–" if value is None or not math.isfinite(value) else f"{value:.3f}"
+
+
+def _moment(time: np.datetime64) -> str:
+    return f"{str(time.astype('datetime64[m]')).replace('T', ' ')} UTC"
+
+
+def _chance(value: float) -> str:
+    return "–" if not math.isfinite(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _place(ratio: float) -> float:
+    """Where a ratio lies on the plot, 0 … 100."""
+    low, high = (math.log(end) for end in PLOT_RANGE)
+    value = math.log(ratio) if ratio > 0 and math.isfinite(ratio) else high
+    return 100 * min(max((value - low) / (high - low), 0.0), 1.0)

@@ -1,0 +1,117 @@
+"""The card of a training: what a reviewer must see, names that are text, and pages without one part or another."""
+
+import re
+from dataclasses import replace
+
+import pytest
+from nights import HOSTILE, hours, night
+
+from brownout.domain.findings.model_cards import (
+    Change,
+    Comparison,
+    DataFacts,
+    EntityLoss,
+    ModelFacts,
+    PairedTest,
+    SmokeCheck,
+    TrainingCost,
+)
+from brownout.domain.findings.model_drift import Drift, DriftOf
+from brownout.reporting.model_card import CardCheck, CardContent, card_page
+
+NAN = float("nan")
+DATA = DataFacts(source="fleet", start=hours(-240), end=hours(0), entities=12, values=34_567, sha256="ab" * 32)
+COST = TrainingCost(started=hours(1), wall_s=80.0, cpu_s=120.0, peak_mib=900.0)
+FACTS = ModelFacts(reason="it is older than 7 days", data=DATA, cost=COST)
+COMPARISON = Comparison(
+    champion_trained_to=hours(-100),
+    start=hours(-48),
+    end=hours(0),
+    windows=8,
+    entities=12,
+    champion={"all.crps": 0.7, "host_cpu_busy_pct.crps": 0.8},
+    challenger={"all.crps": 0.6, "host_cpu_busy_pct.crps": 0.9, "vm_memory_usable_pct.crps": 0.5},
+    tests=(
+        PairedTest(family="all", against="champion", entities=12, ratio=0.9, low=0.85, high=0.95, p_worse=0.99,
+                   p_better=0.0001),
+        PairedTest(family="all", against="seasonal-naive", entities=12, ratio=0.6, low=NAN, high=NAN, p_worse=NAN,
+                   p_better=NAN),
+    ),
+    worst=(EntityLoss(entity=HOSTILE, family="cpu", challenger=1.7, champion=NAN),),
+)  # fmt: skip
+MOVED = Drift(
+    of=DriftOf.INPUT, name="host_cpu_busy_pct", kind="host", before=20.0, now=60.0, psi=0.6, distance=0.5, p=0.001,
+    entities=9, drifted=True,
+)  # fmt: skip
+
+
+def content(facts: ModelFacts = FACTS, *checks: CardCheck) -> CardContent:
+    made = night()
+    return CardContent(record=made.models[0], facts=facts, skills=made.skills, checks=checks, metrics=made.metrics)
+
+
+def check(*, passed: bool) -> CardCheck:
+    return CardCheck(
+        title="MASE", of="host_cpu_busy_pct", champion=0.7, challenger=0.9, passed=passed, why="0.9, worse"
+    )
+
+
+FULL = replace(
+    FACTS,
+    comparison=COMPARISON,
+    drift=(MOVED,),
+    changes=(Change(what="train days", before="30", now="60"),),
+    smoke=(SmokeCheck(title="loads from its files", passed=True, why="3 panels"),),
+)
+
+
+def test_everything_that_a_reviewer_signs_by_is_there() -> None:
+    page = card_page(content(FULL, check(passed=False), check(passed=True)))
+    for words in (
+        "1 of 2 criteria failed: a person decides", "0.9, worse", "it is older than 7 days", "2026-03-06 00:00 UTC",
+        "ab" * 32, "34,567 values", "120 s of processors", "90 % of it: 0.850 to 0.950, 12 entities", "&lt; 0.001",
+        "train days", "loads from its files", "Brier score", "0.600", "brownout review approve forecaster",
+        "Host CPU", "of 1</small>",
+    ):  # fmt: skip
+        assert words in page, words
+    assert page.index("0.9, worse") < page.index("criteria hold")  # what failed stands first
+
+
+def test_the_largest_loss_stands_first_and_what_lost_is_marked() -> None:
+    rows = content(FULL).backtest
+    assert [row.crps for row in rows] == [0.6, 0.9, 0.5]
+    assert [row.worse for row in rows] == [False, True, False]
+
+
+def test_names_are_text_and_nothing_is_loaded_or_run() -> None:
+    page = card_page(content(FULL, check(passed=True)))
+    assert "<script" not in page
+    assert "script-src" not in page.replace("default-src 'none'", "")
+    assert not re.search(r'(src|href)="(?!data:|#)', page)
+    assert "&lt;script&gt;" in page
+
+
+@pytest.mark.parametrize(
+    ("facts", "checks", "urgency"),
+    [
+        (FACTS, (), "fine"),
+        (FACTS, (check(passed=True),), "fine"),
+        (FACTS, (check(passed=False),), "warn"),
+        (replace(FACTS, smoke=(SmokeCheck(title="loads", passed=False, why="damaged"),)), (check(passed=True),), "bad"),
+    ],
+)
+def test_the_state_is_the_worst_that_is_known(facts: ModelFacts, checks: tuple[CardCheck, ...], urgency: str) -> None:
+    made = content(facts, *checks)
+    assert made.state[0] == urgency
+    assert f'class="state {urgency}"' in card_page(made)
+
+
+def test_a_detector_has_a_card_without_a_backtest() -> None:
+    detector = replace(
+        content(replace(FACTS, comparison=replace(COMPARISON, challenger={"vm.seen_alarms_per_day": 0.1}, worst=()))),
+        record=replace(night().models[0], name="brownout-detector"),
+        skills=(),
+    )
+    page = card_page(detector)
+    assert "brownout review approve detector" in page
+    assert "Backtest" not in page
