@@ -1,14 +1,15 @@
 """Assemble a night: the results of all shards and incidents as one, most urgent first."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from brownout.domain.findings import Action, Diagnosis, Episode, Freshness, SuppressedEpisode
+from brownout.domain.findings import Action, Diagnosis, Episode, Freshness, Shift, SuppressedEpisode
+from brownout.domain.findings.capacity_plan import SizeAdvice
 from brownout.domain.findings.service_levels import ConsoleHistory
-from brownout.domain.forecasts import Breach, Series
+from brownout.domain.forecasts import Breach, Series, Skill
 from brownout.domain.night import Chart, ConsoleLevel, Night, Quality
 from brownout.domain.panel import Panel
 from brownout.domain.repairs import Repair, Repairs
@@ -51,11 +52,9 @@ def assemble_night(
     diagnoses = _diagnoses(incidents, silence, episodes)
     latencies = [shard.latency for shard in shards if shard.latency is not None]
     levels = tuple(sorted((one for s in shards for one in s.levels), key=lambda one: one.series))
-    actions = (*plan_breaches(context, breaches, diagnoses), *_planned(incidents, silence, diagnoses))
     moves = plan_moves(context, [part.loads for part in forecasts], diagnoses, breaches, freshness)
-    actions = (*actions, *move_actions(context, moves, actions))
-    charts = {name: charts for batch in incidents.batches for name, charts in batch.charts.items()}
-    forecaster = context.models.forecaster
+    actions = (*plan_breaches(context, breaches, diagnoses), *_planned(incidents, silence, diagnoses))
+    actions += move_actions(context, moves, actions)
     return Night(
         source=store.name,
         created=context.created,
@@ -67,12 +66,12 @@ def assemble_night(
         metrics=context.metrics,
         breaches=breaches,
         chronic=tuple(sorted(series for part in forecasts for series in part.chronic)),
-        skills=() if forecaster is None else tuple(forecaster.skills_),
+        skills=_skills(context),
         episodes=episodes,
         diagnoses=diagnoses,
         actions=with_commands(context, actions, diagnoses, breaches, levels, moves=chosen_moves(moves)),
         forecasts=_nearest(forecasts, breaches, freshness),
-        charts={d.id: charts[d.id] for d in diagnoses[:INCIDENT_CHARTS] if charts.get(d.id)},
+        charts=_incident_charts(incidents, diagnoses),
         models=context.models.records,
         quality=_quality(context, shards),
         latency=latency_chart(latencies, context.metrics.get(context.console_latency)),
@@ -81,16 +80,33 @@ def assemble_night(
         histories=_histories(latencies),
         levels=levels,
         moves=moves,
-        sizes=tuple(sorted((one for s in shards for one in s.sizes), key=lambda one: (one.guest, one.resource))),
+        sizes=_sizes(shards),
         series=sum(part.series for part in forecasts),
         suppressed=suppressed,
         verdicts=context.state.verdicts,
-        shifts=tuple(
-            sorted((s for shard in shards for s in shard.detection.shifts), key=lambda quiet: (quiet.at, quiet.series))
-        ),
+        shifts=_shifts(shards),
         freshness=replace(freshness, withdrawn=len(every) - len(breaches)),
         maintenance=context.calendar.announced(context.topology, span.window, span.end),
     )
+
+
+def _incident_charts(incidents: AlarmedIncidents, diagnoses: Sequence[Diagnosis]) -> dict[str, Mapping[Series, Chart]]:
+    charts = {name: charts for batch in incidents.batches for name, charts in batch.charts.items()}
+    return {d.id: charts[d.id] for d in diagnoses[:INCIDENT_CHARTS] if charts.get(d.id)}
+
+
+def _skills(context: NightContext) -> tuple[Skill, ...]:
+    forecaster = context.models.forecaster
+    return () if forecaster is None else tuple(forecaster.skills_)
+
+
+def _sizes(shards: Sequence[ShardResult]) -> tuple[SizeAdvice, ...]:
+    return tuple(sorted((one for s in shards for one in s.sizes), key=lambda one: (one.guest, one.resource)))
+
+
+def _shifts(shards: Sequence[ShardResult]) -> tuple[Shift, ...]:
+    found = (shift for shard in shards for shift in shard.detection.shifts)
+    return tuple(sorted(found, key=lambda quiet: (quiet.at, quiet.series)))
 
 
 def _episodes(

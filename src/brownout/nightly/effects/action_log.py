@@ -12,11 +12,11 @@ from brownout.domain.errors import DataError
 from brownout.domain.findings import Action
 from brownout.domain.findings.past_scores import DoneAction
 from brownout.domain.night import Night
+from brownout.nightly.effects.ledger import append_lines, ledger_alone
 from brownout.nightly.effects.report_archive import archive_name, archived_nights
 from brownout.planning.remedies import Remedies
 from brownout.reporting import load_night
 from brownout.reporting.anchors import anchor
-from brownout.store.ledger import append_lines, ledger_alone
 from brownout.store.plain_json import json_value
 from brownout.store.workspace import Workspace
 

@@ -13,8 +13,8 @@ from brownout.domain.errors import DataError
 from brownout.domain.findings import Episode, Shift, SuppressedEpisode, SuppressionReason
 from brownout.domain.night import Night
 from brownout.domain.verdicts import Said, Verdict
+from brownout.nightly.effects.ledger import append_lines, ledger_alone
 from brownout.store.atomic import write_text
-from brownout.store.ledger import append_lines, ledger_alone
 from brownout.store.plain_json import json_value, read_bytes, read_json
 from brownout.store.workspace import Workspace
 
