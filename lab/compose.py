@@ -25,6 +25,8 @@ BLOCK = 4
 """Quiet slots that follow each other in the run and in what is made of it."""
 SETTLED = 3
 """Slots after a fault until the run counts as quiet again."""
+EMULATED = ("domain_type",)
+"""That guests run without KVM is true of each of them all the time (VIRT-15), and no fault here."""
 RUNNING = ("host_uptime_h", "vm_uptime_h")
 
 Index = npt.NDArray[np.int64]
@@ -68,7 +70,8 @@ def composed(source: Path, target: Path, *, seed: int = 0) -> Path:
     chosen, placed = _timeline(run, random.Random(seed))
     first = int(run.slots[0]) // 86_400_000 * 86_400_000
     pq.write_table(_laid_out(run, chosen, first), target / "samples.parquet", compression="zstd")
-    shutil.copy(source / "entities.csv", target / "entities.csv")
+    entities = [{**row, **dict.fromkeys(EMULATED, "")} for row in rows_of(source / "entities.csv")]
+    _write(target / "entities.csv", entities, list(entities[0]))
     head = (source / "dataset.toml").read_text().splitlines()
     head = ["interval_s = 60" if line.startswith("interval_s") else line for line in head]
     (target / "dataset.toml").write_text("\n".join(head) + "\n")

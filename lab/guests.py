@@ -1,5 +1,6 @@
 """Guests of the lab: libvirt's own daemon, and real QEMUs whose first sector is all that runs in them."""
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +64,7 @@ class Libvirt:
 
     def start(self, folder: Path) -> None:
         """Hide the machine's own libvirt behind empty folders, and start one."""
+        remove_groups()
         for path in ("/run", "/var/lib/libvirt", "/var/log/libvirt", "/var/cache/libvirt"):
             if Path(path).is_dir():
                 ask("mount", "-t", "tmpfs", "tmpfs", path)
@@ -92,11 +94,17 @@ class Libvirt:
         return int(Path(f"/run/libvirt/qemu/{guest}.pid").read_text())
 
     def stop(self) -> None:
-        """Destroy all guests, and take away the control groups that libvirt made for them."""
+        """Destroy all guests, and take away their control groups."""
         for name in ask("virsh", "list", "--name", strict=False).split():
             ask("virsh", "destroy", name, strict=False)
         self.programs.stop("libvirtd")
-        for base in ("/sys/fs/cgroup/cpu/machine", "/sys/fs/cgroup/machine"):
-            for path, _, _ in os.walk(base, topdown=False):
-                if "libvirt-qemu" in path and not (Path(path) / "cgroup.procs").read_text().strip():
+        remove_groups()
+
+
+def remove_groups() -> None:
+    """Take away the control groups of guests that are gone: of this run, or of one that was killed."""
+    for base in ("/sys/fs/cgroup/cpu/machine", "/sys/fs/cgroup/machine"):
+        for path, _, _ in os.walk(base, topdown=False):
+            if "libvirt-qemu" in path:
+                with contextlib.suppress(OSError):  # one that holds processes stays
                     Path(path).rmdir()

@@ -1,4 +1,4 @@
-"""``python -m lab.stages DATASET``: milliseconds of each stage of a console, quiet and under each fault."""
+"""``python -m lab.stages RUN…``: milliseconds of each stage of a console, quiet and under each fault."""
 
 import sys
 from pathlib import Path
@@ -21,18 +21,9 @@ OF_ALL = ("host busy", "noisy neighbours", "disk busy", "long path", "jitter", "
 """Faults that befall every guest; others are looked at in their own guest only."""
 
 
-def stage_table(folder: Path) -> pd.DataFrame:
-    """Rows ``fault`` ("quiet" first), ``protocol`` and ``stage``: number of probes, median and 95th percentile."""
-    probes = pd.read_csv(folder / "console_probe.csv")
-    at = pd.to_datetime(probes["time_ms"], unit="ms", utc=True)
-    waits = probes[["banner_ms", "negotiate_ms"]].min(axis=1) - probes["tcp_connect_ms"]
-    probes["mainloop_ms"] = waits.clip(lower=0)
-    probes["fault"] = "quiet"
-    for row in pd.read_csv(folder / "injections.csv").fillna("").to_dict("records"):
-        start, end = pd.Timestamp(row["start"]), pd.Timestamp(row["end"])
-        probes.loc[at.between(start - BEGINNING, end + SETTLED), "fault"] = ""
-        own = at.between(start + BEGINNING, end) & at_home(probes, row["fault"], row["guest"])
-        probes.loc[own, "fault"] = row["fault"]
+def stage_table(*folders: Path) -> pd.DataFrame:
+    """Rows ``fault`` ("quiet" first), ``protocol`` and ``stage`` of all runs; number of probes, mean, median, 95 %."""
+    probes = pd.concat([_labelled(folder) for folder in folders])
     rows = [
         {"fault": fault, "protocol": protocol, "stage": stage, **_figures(part[part["mode"] == mode], column)}
         for (fault, protocol), part in probes[probes["fault"] != ""].groupby(["fault", "protocol"])
@@ -43,10 +34,26 @@ def stage_table(folder: Path) -> pd.DataFrame:
     return table.sort_values("fault", kind="stable", key=lambda names: names.where(names != "quiet", ""))
 
 
+def _labelled(folder: Path) -> pd.DataFrame:
+    """Every probe of a run with the fault that it was under; "" where that is not sure."""
+    probes = pd.read_csv(folder / "console_probe.csv")
+    at = pd.to_datetime(probes["time_ms"], unit="ms", utc=True)
+    waits = probes[["banner_ms", "negotiate_ms"]].min(axis=1) - probes["tcp_connect_ms"]
+    probes["mainloop_ms"] = waits.clip(lower=0)
+    probes["fault"] = "quiet"
+    for row in pd.read_csv(folder / "injections.csv").fillna("").to_dict("records"):
+        start, end = pd.Timestamp(row["start"]), pd.Timestamp(row["end"])
+        probes.loc[at.between(start - BEGINNING, end + SETTLED), "fault"] = ""
+        own = at.between(start + BEGINNING, end) & at_home(probes, row["fault"], row["guest"])
+        probes.loc[own, "fault"] = row["fault"]
+    return probes
+
+
 def _figures(part: pd.DataFrame, column: str) -> dict[str, float]:
-    p50, p95 = np.percentile(part[column].dropna(), [50, 95])
+    known = part[column].dropna()
+    p50, p95 = np.percentile(known, [50, 95])
     failed = 100 * float((part["result"] != "success").mean())
-    return {"probes": len(part), "failed_pct": failed, "p50": p50, "p95": p95}
+    return {"probes": len(part), "failed_pct": failed, "mean": float(known.mean()), "p50": p50, "p95": p95}
 
 
 def at_home(probes: pd.DataFrame, fault: str, guest: str) -> "pd.Series[bool]":
@@ -55,4 +62,4 @@ def at_home(probes: pd.DataFrame, fault: str, guest: str) -> "pd.Series[bool]":
 
 
 if __name__ == "__main__":
-    print(stage_table(Path(sys.argv[1])).round(1).to_string(index=False))
+    print(stage_table(*map(Path, sys.argv[1:])).round(1).to_string(index=False))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import brownout
-from brownout.cli.talk import progress_bars, say
+from brownout.cli.talk import complain, progress_bars, say
 from brownout.domain.errors import SettingsError
 from brownout.settings import Settings, load_settings
 
@@ -127,15 +127,43 @@ def train(*, out: Out, config: Config = None) -> None:
 
 
 @app.command()
-def watch(*, out: Out, config: Config = None, as_of: AsOf = None) -> None:
+def watch(
+    *,
+    out: Out,
+    config: Config = None,
+    as_of: AsOf = None,
+    every: Annotated[
+        float, typer.Option(min=0, help="Go on: bring what is new into the history and watch, every so many seconds.")
+    ] = 0.0,
+) -> None:
     """Forecast, detect, diagnose, plan and report with the models of the last training."""
+    settings = load_settings(config)
+    if not every:
+        _end(_watch_once(settings, out, as_of))
+        return
+    from brownout.operate.watching import keep_watching, stopped_by_signals
+
+    if as_of is not None:
+        raise SettingsError("--as-of is one time, --every many.", remedy="Leave one of them out.")
+
+    def one_pass() -> None:
+        for line in _watch_once(settings, out, None, fresh=True).lines():
+            say(line)
+
+    keep_watching(one_pass, every, stopped_by_signals(), complain)
+
+
+def _watch_once(settings: Settings, out: Path, as_of: datetime | None, *, fresh: bool = False) -> "SideEffects":
+    """A pass; ``fresh`` brings what is new into the history first."""
     from brownout.bootstrap import open_job
 
-    job = open_job(load_settings(config), out, as_of=moment(as_of))
+    job = open_job(settings, out, as_of=moment(as_of))
     with job.alone("brownout watch"), progress_bars() as progress:
+        if fresh:
+            job.sync(progress)
         page = job.run(progress=progress)
     _announce(page)
-    _end(job.effects)
+    return job.effects
 
 
 @app.command()

@@ -7,8 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from brownout.domain.findings import Action, Diagnosis, Episode, Freshness, Shift, SuppressedEpisode
-from brownout.domain.findings.capacity_plan import SizeAdvice
-from brownout.domain.findings.service_levels import ConsoleHistory
+from brownout.domain.findings.service_levels import ConsoleHistory, ConsoleService
 from brownout.domain.forecasts import Breach, Series, Skill
 from brownout.domain.night import Chart, ConsoleLevel, Night, Quality
 from brownout.domain.panel import Panel
@@ -52,9 +51,9 @@ def assemble_night(
     diagnoses = _diagnoses(incidents, silence, episodes)
     latencies = [shard.latency for shard in shards if shard.latency is not None]
     levels = tuple(sorted((one for s in shards for one in s.levels), key=lambda one: one.series))
-    moves = plan_moves(context, [part.loads for part in forecasts], diagnoses, breaches, freshness)
     actions = (*plan_breaches(context, breaches, diagnoses), *_planned(incidents, silence, diagnoses))
-    actions += move_actions(context, moves, actions)
+    moves = plan_moves(context, [part.loads for part in forecasts], diagnoses, breaches, freshness)
+    actions = (*actions, *move_actions(context, moves, actions))
     return Night(
         source=store.name,
         created=context.created,
@@ -71,16 +70,16 @@ def assemble_night(
         diagnoses=diagnoses,
         actions=with_commands(context, actions, diagnoses, breaches, levels, moves=chosen_moves(moves)),
         forecasts=_nearest(forecasts, breaches, freshness),
-        charts=_incident_charts(incidents, diagnoses),
+        charts=_charts(incidents, diagnoses[:INCIDENT_CHARTS]),
         models=context.models.records,
         quality=_quality(context, shards),
         latency=latency_chart(latencies, context.metrics.get(context.console_latency)),
         consoles=_consoles(shards, freshness),
-        services=tuple(sorted((c for s in shards for c in s.services), key=lambda c: c.console)),
+        services=_services(shards),
         histories=_histories(latencies),
         levels=levels,
         moves=moves,
-        sizes=_sizes(shards),
+        sizes=tuple(sorted((size for s in shards for size in s.sizes), key=lambda size: (size.guest, size.resource))),
         series=sum(part.series for part in forecasts),
         suppressed=suppressed,
         verdicts=context.state.verdicts,
@@ -88,25 +87,6 @@ def assemble_night(
         freshness=replace(freshness, withdrawn=len(every) - len(breaches)),
         maintenance=context.calendar.announced(context.topology, span.window, span.end),
     )
-
-
-def _incident_charts(incidents: AlarmedIncidents, diagnoses: Sequence[Diagnosis]) -> dict[str, Mapping[Series, Chart]]:
-    charts = {name: charts for batch in incidents.batches for name, charts in batch.charts.items()}
-    return {d.id: charts[d.id] for d in diagnoses[:INCIDENT_CHARTS] if charts.get(d.id)}
-
-
-def _skills(context: NightContext) -> tuple[Skill, ...]:
-    forecaster = context.models.forecaster
-    return () if forecaster is None else tuple(forecaster.skills_)
-
-
-def _sizes(shards: Sequence[ShardResult]) -> tuple[SizeAdvice, ...]:
-    return tuple(sorted((one for s in shards for one in s.sizes), key=lambda one: (one.guest, one.resource)))
-
-
-def _shifts(shards: Sequence[ShardResult]) -> tuple[Shift, ...]:
-    found = (shift for shard in shards for shift in shard.detection.shifts)
-    return tuple(sorted(found, key=lambda quiet: (quiet.at, quiet.series)))
 
 
 def _episodes(
@@ -139,6 +119,26 @@ def _consoles(shards: Sequence[ShardResult], freshness: Freshness) -> tuple[Cons
     silent = silent_entities(freshness)
     now = () if freshness.stale else (c for s in shards for c in s.consoles if c.series.entity not in silent)
     return tuple(sorted(now, key=lambda c: (-c.now, c.series)))
+
+
+def _skills(context: NightContext) -> tuple[Skill, ...]:
+    forecaster = context.models.forecaster
+    return () if forecaster is None else tuple(forecaster.skills_)
+
+
+def _charts(incidents: AlarmedIncidents, shown: Sequence[Diagnosis]) -> dict[str, Mapping[Series, Chart]]:
+    """Charts of the incidents that are shown, by incident."""
+    every = {name: charts for batch in incidents.batches for name, charts in batch.charts.items()}
+    return {diagnosis.id: every[diagnosis.id] for diagnosis in shown if every.get(diagnosis.id)}
+
+
+def _services(shards: Sequence[ShardResult]) -> tuple[ConsoleService, ...]:
+    return tuple(sorted((c for shard in shards for c in shard.services), key=lambda c: c.console))
+
+
+def _shifts(shards: Sequence[ShardResult]) -> tuple[Shift, ...]:
+    """Levels that are accepted as usual, in order of time."""
+    return tuple(sorted((s for shard in shards for s in shard.detection.shifts), key=lambda s: (s.at, s.series)))
 
 
 def _histories(latencies: Sequence[Panel]) -> tuple[ConsoleHistory, ...]:

@@ -26,7 +26,7 @@ def run(tmp_path: Path) -> Path:
     entities = ["a"] * 60 + ["b"] * 60
     table = pa.table({"time": times, "entity": entities, "x": values, "host_uptime_h": values})
     pq.write_table(table, folder / "samples.parquet")
-    (folder / "entities.csv").write_text("entity,kind,parent,group\na,host,,\nb,vm,a,\n")
+    (folder / "entities.csv").write_text("entity,kind,parent,group,domain_type\na,host,,,\nb,vm,a,,qemu\n")
     (folder / "dataset.toml").write_text('name = "run"\ninterval_s = 4\n')
     start, end = (np.datetime64(int(START + slot * SLOT_MS), "ms") for slot in FAULT)
     (folder / "injections.csv").write_text(f"fault,guest,entity,causes,start,end\nloss,b,l,NET-03|X,{start}Z,{end}Z\n")
@@ -55,6 +55,11 @@ def test_faults_lie_where_the_truth_says_and_nowhere_else(run: Path, tmp_path: P
     days = (start - times.min()) / np.timedelta64(1, "D")
     assert days == QUIET_DAYS
     assert (times.max() - end) / np.timedelta64(1, "h") == pytest.approx(APART_H, abs=0.1)
+
+
+def test_that_guests_are_emulated_is_no_fault_of_the_lab(run: Path, tmp_path: Path) -> None:
+    rows = rows_of(composed(run, tmp_path / "made") / "entities.csv")
+    assert [(row["entity"], row["parent"], row["domain_type"]) for row in rows] == [("a", "", ""), ("b", "a", "")]
 
 
 def test_a_seed_makes_the_same_days(run: Path, tmp_path: Path) -> None:
