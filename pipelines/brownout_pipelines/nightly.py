@@ -28,6 +28,7 @@ from brownout.domain.ports import Progress
 from brownout.nightly.context import NightContext
 from brownout.nightly.effects.publish import publish
 from brownout.nightly.effects.side_effects import is_transient
+from brownout.nightly.effects.track_record import with_past_scores
 from brownout.nightly.effects.trained_models import load_models, train_detector, train_forecaster
 from brownout.nightly.run import NightResult, run
 from brownout.operate.night_job import NightJob
@@ -91,6 +92,7 @@ def label_of(stage: str, number: int, item: object) -> str:
 @task(name="publish", **retried)
 def publish_night(job: NightJob, context: NightContext, result: NightResult) -> Path:
     """Write the report, then tell everything that stands beside the night."""
+    result = with_past_scores(result, context, job.workspace, job.effects)
     return publish(result, context, job.workspace, job.services, job.effects)
 
 

@@ -1,16 +1,21 @@
-"""``brownout what-if`` and ``place``: what a change of guests would do, and where the next one goes."""
+"""``brownout what-if``, ``place`` and ``actions``: before a change, and what came of it."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from brownout.cli.app import Config, Json, Out, app
+from brownout.cli.app import TIMES, Config, Json, Out, app, moment
+from brownout.domain.errors import SettingsError
 
 if TYPE_CHECKING:
     from brownout.nightly.context import NightContext
 
-__all__ = ["place", "what_if"]
+__all__ = ["log", "place", "score", "what_if"]
+
+actions = typer.Typer(no_args_is_help=True, help="Log which actions of a report were done, and see what came of them.")
+app.add_typer(actions, name="actions")
 
 
 @app.command("what-if")
@@ -61,6 +66,48 @@ def place(
     context = _last_night(out, config)
     answer = answer_placement(context, Workspace(out), vcpus=vcpus, memory_gib=memory)
     typer.echo(encode(answer, digits=4) if as_json else visible("\n".join(placement_lines(answer))))
+
+
+@actions.command()
+def log(  # noqa: PLR0913 - one option for each thing that is known of an action
+    action: Annotated[str | None, typer.Argument(help="Id of an action in the report, or the entity of one.")] = None,
+    *,
+    out: Out,
+    at: Annotated[datetime | None, typer.Option(help="When it was done (UTC); now by default.", formats=TIMES)] = None,
+    night: Annotated[str, typer.Option(help="Night that proposed it, by name or its only beginning.")] = "",
+    note: Annotated[str, typer.Option(help="Anything worth knowing.")] = "",
+    file: Annotated[
+        Path | None, typer.Option(help="CSV with the columns action, at, night, note.", exists=True, dir_okay=False)
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Log that an action of the last report, or of an earlier night, was done."""
+    from brownout.bootstrap import clock
+    from brownout.domain.encoding import visible
+    from brownout.nightly.effects.action_log import ToLog, log_actions, rows_of_file
+    from brownout.planning.remedies import Remedies
+    from brownout.settings import load_settings
+    from brownout.store.workspace import Workspace
+
+    if (action is None) == (file is None):
+        raise SettingsError("Nothing, or more than one thing, is to be logged.", remedy="Give an action, or --file.")
+    now, when = clock(), moment(at)
+    rows = rows_of_file(file, now) if file else (ToLog(action=action or "", at=when or now, night=night, note=note),)
+    for done in log_actions(Workspace(out), rows, Remedies.load(load_settings(config).knowledge)):
+        typer.echo(visible(f"{done.link}\t{done.entity}\t{done.title}\t{done.at.astype('datetime64[s]')}Z"))
+
+
+@actions.command()
+def score(*, out: Out, config: Config = None, as_json: Json = False) -> None:
+    """Say what came of logged actions, and of the warnings of the last two weeks."""
+    from brownout.cli.plan_tables import score_lines
+    from brownout.domain.encoding import encode, visible
+    from brownout.nightly.effects.track_record import past_scores
+    from brownout.store.workspace import Workspace
+
+    context = _last_night(out, config)
+    found = past_scores(context, Workspace(out))
+    typer.echo(encode(found, digits=4) if as_json else visible("\n".join(score_lines(found, context.metrics))))
 
 
 def _last_night(out: Path, config: Path | None) -> "NightContext":

@@ -2,13 +2,32 @@
 
 from collections.abc import Iterator, Mapping
 
+from brownout.domain.findings.past_scores import PastScores
 from brownout.domain.metrics import Metric
 from brownout.planning.placing.new_guest import HostRoom, PlacementAnswer
 from brownout.planning.what_if.console_effects import ConsoleEffect
 from brownout.planning.what_if.what_if_answer import AskedChange, SaturationChange, SaturationDates, WhatIf
 from brownout.reporting.numbers import clock, figure, percent
 
-__all__ = ["placement_lines", "what_if_lines"]
+__all__ = ["placement_lines", "score_lines", "what_if_lines"]
+
+
+def score_lines(past: PastScores, metrics: Mapping[str, Metric]) -> Iterator[str]:
+    """How warnings turned out, then each logged action with what was predicted and what came."""
+    warned = past.warnings
+    if warned.told:
+        came = f"{warned.came} came true ({figure(warned.expected)} expected by their chances)"
+        dates = f"{warned.inside} of {warned.dated} within their dates"
+        yield f"Warnings whose time is over: {warned.told} of {warned.nights} nights; {came}, {dates}."
+    else:
+        yield "No warning's time is over yet."
+    for one in past.advice:
+        unit = metrics[one.action.metric].unit if one.action.metric in metrics else ""
+        said = f"{figure(one.action.low)} to {figure(one.action.high, unit)} from {figure(one.action.before, unit)}"
+        told = f"; predicted {said}, came {figure(one.came, unit)}" if one.action.metric else ""
+        yield f"  {clock(one.action.at)} UTC, {one.action.entity}: {one.action.title}: {one.verdict.value}{told}"
+    if not past.advice:
+        yield "No action was logged: `brownout actions log ACTION --out DIR` does."
 
 
 def placement_lines(answer: PlacementAnswer) -> Iterator[str]:

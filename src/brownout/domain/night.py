@@ -22,6 +22,7 @@ from brownout.domain.findings import Action, Diagnosis, Episode, Freshness, Shif
 from brownout.domain.findings.capacity_plan import MovePlan, SizeAdvice
 from brownout.domain.findings.earlier_night import EarlierNight
 from brownout.domain.findings.model_drift import ModelDrift
+from brownout.domain.findings.past_scores import PastScores
 from brownout.domain.findings.service_levels import ConsoleHistory, ConsoleService, Level
 from brownout.domain.forecasts import Breach, Series, Skill
 from brownout.domain.metrics import Metric
@@ -292,6 +293,8 @@ class Night:
         What to move to another host before the coming day; null in reports of earlier releases.
     sizes
         Guests that have too much or too little CPU or memory.
+    past
+        What came of earlier nights' warnings and advice; null where that was not asked.
     before
         The night of the last report, in short; null where there was none.
     freshness
@@ -333,6 +336,7 @@ class Night:
     levels: tuple[Level, ...] = ()
     moves: MovePlan | None = None
     sizes: tuple[SizeAdvice, ...] = ()
+    past: PastScores | None = None
     before: EarlierNight | None = None
     freshness: Freshness | None = None
     waiting: tuple[ModelRecord, ...] = ()

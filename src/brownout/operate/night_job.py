@@ -16,6 +16,7 @@ from brownout.nightly.effects.model_log import log_models
 from brownout.nightly.effects.publish import LOGGING, Services, publish
 from brownout.nightly.effects.review.training_failures import log_failures
 from brownout.nightly.effects.side_effects import SideEffects
+from brownout.nightly.effects.track_record import with_past_scores
 from brownout.nightly.effects.trained_models import (
     load_models,
     train_detector,
@@ -109,6 +110,7 @@ class NightJob:
             self.train(progress, only_if_due=True)
         context = self.context().with_models(load_models(self.workspace))
         result = run(context, map=map, progress=progress)
+        result = with_past_scores(result, context, self.workspace, self.effects)
         return publish(result, context, self.workspace, self.services, self.effects)
 
     def night(self, progress: Progress = no_progress) -> Path:

@@ -50,6 +50,11 @@ class Workspace:
         return self.out / "feedback.jsonl"
 
     @property
+    def actions(self) -> Path:
+        """What was done of what reports proposed."""
+        return self.out / "actions.jsonl"
+
+    @property
     def alerts(self) -> Path:
         """Which alerts fire and who was told of which."""
         return self.out / "alerts.json"

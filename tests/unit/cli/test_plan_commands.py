@@ -98,3 +98,13 @@ def test_place_says_where_or_why_nowhere(trained: Path) -> None:
 def test_what_if_dates_come_from_the_stored_forecaster(trained: Path) -> None:
     answer = json.loads(invoke("what-if", "--out", trained, "--move", "vm001:kvm02", "--json").stdout)
     assert not any("no dates" in warning for warning in answer["warnings"])
+
+
+def test_actions_are_logged_and_scored_from_the_command_line(tmp_path: Path, out: Path) -> None:
+    copy = tmp_path / "o"
+    shutil.copytree(out, copy)
+    invoke("actions", "log", "--out", copy, expect=2)  # nothing is named
+    done = invoke("actions", "log", "a-1", "--out", copy, expect=1)  # no report was made
+    assert "report.json" in " ".join(done.stderr.split())
+    assert "No action was logged" in invoke("actions", "score", "--out", copy).stdout
+    assert json.loads(invoke("actions", "score", "--out", copy, "--json").stdout)["advice"] == []

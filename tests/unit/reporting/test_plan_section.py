@@ -3,15 +3,23 @@
 from dataclasses import replace
 
 import pytest
-from nights import HOSTILE, night
+from nights import HOSTILE, START, night
 
 from brownout.domain.encoding import decode_json, encode
 from brownout.domain.findings.capacity_plan import MovePlan, Resource, SizeAdvice
+from brownout.domain.findings.past_scores import AdviceScore, AdviceVerdict, DoneAction, PastScores, WarningScore
 from brownout.domain.night import Night
 from brownout.reporting import render_html, report_of
 from brownout.reporting.messages import Language
 
 SIZE = SizeAdvice(guest=HOSTILE, resource=Resource.CPU, size=8.0, advised=4.0, mean=0.81, upper=1.24, days=15)
+DONE = DoneAction(
+    at=START, night="n", link="a-1", entity=HOSTILE, title="t", metric="console_update_ms", before=200, low=20, high=40
+)
+PAST = PastScores(
+    warnings=WarningScore(nights=2, told=5, came=3, expected=3.2, dated=3, inside=2),
+    advice=(AdviceScore(action=DONE, came=90.0, verdict=AdviceVerdict.WORSE),),
+)
 
 
 @pytest.mark.parametrize(("language", "says"), [("en", "No move within the budget"), ("zh", "没有足够有用的迁移")])
@@ -36,7 +44,17 @@ def test_sizes_stand_in_a_table_with_their_unit(language: Language, unit: str) -
     assert 'id="sizes"' not in render_html(report_of(night(), language))
 
 
+@pytest.mark.parametrize(("language", "says"), [("en", "worse than predicted"), ("zh", "差于预测")])
+def test_what_came_of_advice_stands_beside_what_was_predicted(language: Language, says: str) -> None:
+    table = render_html(report_of(replace(night(), past=PAST), language)).split('id="past"')[1].split("</section>")[0]
+    assert says in table
+    assert "20 – 40 ms" in table
+    assert "90 ms" in table
+    assert {"en": "3 of 5", "zh": "5 条预警中有 3 条"}[language] in table
+    assert 'id="past"' not in render_html(report_of(night(), language))
+
+
 def test_the_plan_is_stored_whole() -> None:
-    planned = replace(night(), sizes=(SIZE,), moves=MovePlan(busy=("kvm1",)))
+    planned = replace(night(), sizes=(SIZE,), moves=MovePlan(busy=("kvm1",)), past=PAST)
     again = decode_json(Night, encode(planned))
-    assert (again.sizes, again.moves) == (planned.sizes, planned.moves)
+    assert (again.sizes, again.moves, again.past) == (planned.sizes, planned.moves, planned.past)

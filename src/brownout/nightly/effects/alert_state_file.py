@@ -1,9 +1,7 @@
 """The state file: episodes of the last night and what people said about them, kept in the output folder."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +13,7 @@ from brownout.domain.errors import DataError
 from brownout.domain.findings import Episode, Shift, SuppressedEpisode, SuppressionReason
 from brownout.domain.night import Night
 from brownout.domain.verdicts import Said, Verdict
+from brownout.nightly.effects.ledger import append_lines, ledger_alone
 from brownout.store.atomic import write_text
 from brownout.store.plain_json import json_value, read_bytes, read_json
 from brownout.store.workspace import Workspace
@@ -104,25 +103,26 @@ def give_feedback(workspace: Workspace, name: str, said: Said, at: np.datetime64
 
     Raises DataError where nothing of that name is known.
     """
-    with _ledger_alone(workspace.ledger):
+    with ledger_alone(workspace.ledger):
         state = read_alert_state(workspace)
         episodes = _named(state, name)
         standing = {verdict.episode.id: verdict.said for verdict in state.verdicts}
-        lines = [LedgerLine(at=at, said=said, episode=e) for e in episodes if standing.get(e.id) is not said]
-        _append(workspace.ledger, lines)
+        new = [LedgerLine(at=at, said=said, episode=e) for e in episodes if standing.get(e.id) is not said]
+        append_lines(workspace.ledger, [encode(line, indent=None) for line in new])
     return episodes
 
 
 def take_back(workspace: Workspace, name: str, at: np.datetime64) -> tuple[Episode, ...]:
     """Take back what was said about an episode or an incident; raises DataError where nothing was."""
-    with _ledger_alone(workspace.ledger):
+    with ledger_alone(workspace.ledger):
         state = read_alert_state(workspace)
         names = state.incidents.get(name, (name,))
         judged = tuple(verdict.episode for verdict in state.verdicts if verdict.episode.id in names)
         if not judged:
             msg = f"Nothing has been said about episode {name!r}."
             raise DataError(msg, remedy="See `brownout feedback --list` for what has been.")
-        _append(workspace.ledger, [LedgerLine(at=at, said=UNDO, episode=episode) for episode in judged])
+        lines = [LedgerLine(at=at, said=UNDO, episode=episode) for episode in judged]
+        append_lines(workspace.ledger, [encode(line, indent=None) for line in lines])
     return judged
 
 
@@ -161,26 +161,6 @@ def _read_ledger(path: Path) -> Iterator[LedgerLine]:
         except (ValueError, KeyError, TypeError, AttributeError, DataError) as error:
             msg = f"Line {number} of {path} cannot be read: {error}."
             raise DataError(msg, remedy="Remove that line.") from error
-
-
-@contextmanager
-def _ledger_alone(path: Path) -> Iterator[None]:
-    """Wait until no other process adds to the ledger: each reads it, adds and replaces it as a whole.
-
-    The lock lies in a file beside it, since the ledger itself is replaced. The system lets go of it when its holder
-    ends, however that ends.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with (path.parent / f".{path.name}.lock").open("ab") as lock:
-        with suppress(OSError):  # a file system without locks
-            flock(lock, LOCK_EX)
-        yield
-
-
-def _append(path: Path, lines: Iterable[LedgerLine]) -> None:
-    """Add lines; the file is replaced as a whole, so that a kill leaves either the old or the new one."""
-    before = path.read_text(encoding="utf-8") if path.exists() else ""
-    write_text(path, before + "".join(encode(line, indent=None) + "\n" for line in lines))
 
 
 def _upgraded(table: Mapping[str, Any]) -> dict[str, Any]:
