@@ -4,8 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OUT ?= demo
+LAB_OUT ?= lab-run
+LAB_MINUTES ?= 4.5
+LAB_SEED ?= 1
 
-.PHONY: help setup demo test coverage lint docs bench clean
+.PHONY: help setup demo lab test coverage lint docs bench clean
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
@@ -19,6 +22,10 @@ $(STAMP): constraints.txt pyproject.toml
 
 demo: $(STAMP)  ## simulate a small fleet, run the nightly flow on it, show where the report is
 	$(BIN)/brownout demo --out $(OUT)
+
+lab: $(STAMP)  ## as root: slow real consoles down on purpose for LAB_MINUTES, and say what was told of it (lab/README.md)
+	$(BIN)/python -m lab --out $(LAB_OUT) --minutes $(LAB_MINUTES) --seed $(LAB_SEED)
+	OMP_NUM_THREADS=1 $(BIN)/python -m lab.judge $(LAB_OUT)/dataset --out $(LAB_OUT)/judged
 
 test: $(STAMP)  ## run the tests on two processes, a file or a group that shares a fixture on each at a time
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
@@ -41,4 +48,4 @@ bench: $(STAMP)  ## reading from InfluxDB beside its own clients; the other benc
 	.bench/bin/python benchmarks/influxdb/run.py
 
 clean:  ## remove what the targets above made
-	rm -rf $(VENV) .bench $(OUT) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis site
+	rm -rf $(VENV) .bench $(OUT) $(LAB_OUT) $(LAB_OUT) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis site

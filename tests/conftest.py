@@ -21,7 +21,7 @@ from hypothesis import settings
 
 from brownout.cli import main
 from brownout.detection.detector_settings import DetectorSettings
-from brownout.nightly import train
+from brownout.nightly.training import train
 
 # A busy machine is no failure, and a test that fails here must fail everywhere.
 settings.register_profile("brownout", deadline=None, derandomize=True)

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from brownout.adapters.tracking import MlflowTracker
-from brownout.nightly.train import train_forecaster
+from brownout.nightly.training.train import train_forecaster
 from brownout.settings import Settings
 from brownout.store.dataset import Dataset
 

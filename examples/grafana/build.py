@@ -141,6 +141,14 @@ EPISODES = Findings(
     fields=("severity", "moved", "end_ms", "open", "alarm", "reason"),
 )
 
+CONSOLES = Findings(
+    title="Consoles: experience of the last day, and where its milliseconds go",
+    measurement="brownout_console",
+    tags=("entity",),
+    fields=("score", "band", "task", "network_ms", "hypervisor_ms", "guest_ms", "encoder_ms"),
+    since="26h",
+)
+
 
 class InfluxQl:
     """Targets for InfluxDB 1.x."""
@@ -418,6 +426,7 @@ def fleet(language: InfluxQl | Flux) -> list[dict[str, Any]]:
         table(language, CAUSES, (12, 0, 12)),
         scores(language, "", (0, 8, 12)),
         table(language, EPISODES, (12, 8, 12)),
+        table(language, CONSOLES, (0, 16, 24)),
     ]
 
 

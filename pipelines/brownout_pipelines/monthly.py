@@ -6,7 +6,7 @@ from pathlib import Path
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
-from brownout.operate.monthly_report import write_month
+from brownout.operate.night_archive.monthly_report import write_month
 from brownout.store.workspace import Workspace
 
 __all__ = ["monthly"]

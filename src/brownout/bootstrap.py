@@ -17,7 +17,7 @@ from brownout.domain.errors import BrownoutError, SettingsError
 
 if TYPE_CHECKING:
     from brownout.domain.metrics import Catalogue
-    from brownout.domain.ports import AlertReceiver, NoticeChannel, Tracker
+    from brownout.domain.ports import AlertReceiver, NoticeChannel, Progress, Tracker
     from brownout.ingest.line_protocol import Points
     from brownout.ingest.raw import TelemetryDatabase
     from brownout.nightly.effects.alerting import Alerting
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from brownout.operate.doctor import Surroundings
     from brownout.operate.night_job import NightJob
     from brownout.operate.sources import DatabaseSource, Source
+    from brownout.operate.sync import SyncResult
     from brownout.operate.telemetry_coverage import Output
     from brownout.settings import AlertSettings, InfluxSettings, MaintenanceSettings, Settings
+    from brownout.site_knowledge import Definitions
     from brownout.store.workspace import Workspace
 
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     "open_source",
     "open_tracker",
     "source_of",
+    "sync_history",
     "telegraf_output",
 ]
 
@@ -73,6 +76,14 @@ def open_job(settings: "Settings", out: Path, *, as_of: np.datetime64 | None = N
             alerting=None if as_of is not None else open_alerting(settings.alerts),
         ),
     )
+
+
+def sync_history(settings: "Settings", out: Path, progress: "Progress") -> "SyncResult":
+    """Bring what is new into the history, without the libraries of the models: they take 300 MB and seconds."""
+    from brownout.operate.sync import sync_kept
+    from brownout.store.workspace import Workspace
+
+    return sync_kept(open_source(settings, clock()), Workspace(out).history, settings.history, progress)
 
 
 def open_alerting(settings: "AlertSettings") -> "Alerting":
@@ -190,11 +201,20 @@ def model_folder(model: str, out: Path, settings: "Settings") -> Path:
 
 def doctor_surroundings() -> "Surroundings":
     """What the doctor examines."""
-    from brownout.adapters.influx.connect import SECRETS, secret
+    from brownout.adapters.influx.connect import FEW_ATTEMPTS, SECRETS, connect, secret
     from brownout.operate.doctor import Surroundings
 
+    def definitions(site: Path | None) -> "Definitions":
+        from brownout.site_knowledge import load_definitions
+
+        return load_definitions(site)
+
     return Surroundings(
-        connect=open_database, calendar=open_calendar, has_secret=lambda influx: bool(secret(influx)), secrets=SECRETS
+        connect=lambda influx: connect(influx, attempts=FEW_ATTEMPTS),
+        definitions=definitions,
+        calendar=open_calendar,
+        has_secret=lambda influx: bool(secret(influx)),
+        secrets=SECRETS,
     )
 
 

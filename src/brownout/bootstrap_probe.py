@@ -1,4 +1,4 @@
-"""Builds the console probe: sources of consoles and the writer, as the command line and the settings say."""
+"""Builds the console probe and the host agent: as the command line and the settings say."""
 
 import os
 import shlex
@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 from brownout.domain.errors import BrownoutError, SettingsError
 
 if TYPE_CHECKING:
+    from brownout.adapters.agent.host_agent import HostAgent
     from brownout.probe.console_list import Source
     from brownout.probe.probe_run import Run
     from brownout.probe.probe_settings import ProbeSettings
     from brownout.probe.target import Target
 
-__all__ = ["PASSWORD", "ProbeRequest", "influx_writer", "probe_run"]
+__all__ = ["PASSWORD", "ProbeRequest", "influx_writer", "local_agent", "probe_run"]
 
 PASSWORD = "BROWNOUT_VNC_PASSWORD"  # noqa: S105 - the name of a variable
 LIBVIRT = ("qemu:", "qemu+", "test:", "xen:", "xen+")
@@ -59,6 +60,16 @@ def probe_run(settings: "ProbeSettings", request: ProbeRequest, complain: Callab
         trust=trust,
         deliver=lambda _: None,
     )
+
+
+def local_agent(host: str, connect: str, announcement: Path, complain: Callable[[BrownoutError], None]) -> "HostAgent":
+    """The agent of this hypervisor; ``connect`` is the URI of its libvirt, "" for virsh's own default."""
+    from brownout.adapters.agent.host_agent import host_agent
+    from brownout.adapters.hypervisor.kernel import Kernel
+    from brownout.adapters.hypervisor.virsh import Virsh
+
+    name = host or socket.gethostname()
+    return host_agent(host=name, kernel=Kernel(), virsh=Virsh(connect), announcement=announcement, complain=complain)
 
 
 def influx_writer(config: Path) -> Callable[[Sequence[str]], None]:

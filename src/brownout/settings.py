@@ -25,6 +25,7 @@ __all__ = [
     "HistorySettings",
     "InfluxSettings",
     "MaintenanceSettings",
+    "PlacementSettings",
     "ReportSettings",
     "ReviewSettings",
     "Settings",
@@ -115,6 +116,19 @@ class ReportSettings(Section):
     archive_days: Positive = 400
     language: Literal["en", "zh"] = "en"
     """English or Chinese."""
+
+
+class PlacementSettings(Section):
+    """What is asked of moves; guests are named by their ids."""
+
+    moves: Annotated[int, Field(ge=0)] = 3
+    """Moves that a night proposes at most."""
+    together: tuple[tuple[str, ...], ...] = ()
+    """Groups of guests that stay on one host."""
+    apart: tuple[tuple[str, ...], ...] = ()
+    """Groups of guests of which no two go to one host."""
+    fixed: tuple[str, ...] = ()
+    """Patterns of guests that are never moved."""
 
 
 class InfluxSettings(Section):
@@ -312,6 +326,7 @@ class Settings(BaseSettings):
     review: ReviewSettings = ReviewSettings()
     tracking: TrackingSettings = TrackingSettings()
     alerts: AlertSettings = AlertSettings()
+    placement: PlacementSettings = PlacementSettings()
     maintenance: tuple[MaintenanceSettings, ...] = ()
 
     @model_validator(mode="after")

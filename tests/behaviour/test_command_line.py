@@ -25,6 +25,16 @@ def test_help_names_every_command_and_is_quick_to_import() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_sync_does_without_the_libraries_of_the_models() -> None:
+    """They take 300 MB, on machines that only gather."""
+    script = (
+        "import brownout.operate.sync, brownout.adapters.influx.connect, brownout.bootstrap, sys; "
+        "print([m for m in ('torch', 'prefect', 'mlflow', 'sklearn') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_version() -> None:
     assert re.fullmatch(r"brownout \d+\.\d+\.\d+\n", invoke("--version").stdout)
 

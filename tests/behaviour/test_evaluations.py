@@ -299,8 +299,5 @@ def test_detect_judges_a_fleet_by_what_its_nights_alarm(judged: tuple[dict[str, 
     assert strict(tmp_path / "out" / "scores.json")["alarms"] == alarms
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a busy healthy console is told as HW-06, 0.61 sure: see Whole nights in benchmarks"
-)
 def test_detect_invents_no_incident(judged: tuple[dict[str, Any], Fleet, Path]) -> None:
     assert judged[0]["false_incidents"] == 0

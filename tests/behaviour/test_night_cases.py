@@ -10,7 +10,7 @@ from brownout.domain.night import Night
 from brownout.evaluate.replay import context_at, end_of
 from brownout.nightly.context import NightModels
 from brownout.nightly.run import run
-from brownout.nightly.train import fit_detector
+from brownout.nightly.training.train import fit_detector
 from brownout.settings import Settings
 from brownout.store.dataset import Dataset
 

@@ -10,12 +10,19 @@ import numpy as np
 import pytest
 from influx import Influx
 
+from brownout.adapters.agent.host_agent import host_agent
+from brownout.adapters.hypervisor.kernel import Kernel
+from brownout.adapters.hypervisor.virsh import Virsh
+from brownout.domain.errors import BrownoutError
 from brownout.domain.repairs import Repair
 from brownout.ingest.canonical import Canonical, Canonicaliser
 from brownout.ingest.mapping import TelegrafMapping
 
 DATA = Path(__file__).parents[1] / "data"
 SLOT_S = 10
+STILL = {"host_retrans_pct", "vm_system_share_pct"}
+FACTS = {"host_rt_cpu_pct", "host_vm_starts_per_min", "host_maintenance", "vm_migrating", "vm_block_job"}
+"""Metrics of ``brownout facts``, whose guests are listed apart."""
 
 
 @dataclass(frozen=True)
@@ -177,3 +184,55 @@ def test_disks_of_old_agents_have_a_latency_from_counters(influx: Influx) -> Non
     own = values(found, "kvm1/vda", "disk_await_ms")
     assert len(own) == len(new) - 1
     np.testing.assert_allclose(own, new[1:], rtol=0.02)
+
+
+def test_the_agents_lines_become_what_telegrafs_do(influx: Influx, tmp_path: Path) -> None:
+    """Rounds over a recorded /proc: the same metrics, of the same kinds of entity, as Telegraf's lines give."""
+    root = tmp_path / "root"
+    complaints: list[BrownoutError] = []
+    virsh = tmp_path / "virsh"
+    virsh.write_text(f'#!/bin/sh\n[ "$1" = domstats ] && cat {DATA}/agent/domstats.txt; true\n')
+    virsh.chmod(0o755)
+    root.symlink_to(DATA / "agent/first")
+    agent = host_agent(
+        host="kvm1",
+        kernel=Kernel(root, 100),
+        virsh=Virsh(program=str(virsh)),
+        announcement=tmp_path / "none",
+        complain=complaints.append,
+    )
+    agent.begin(0.0)
+    start = 1_795_852_080_000
+    lines = agent.round(1.0, start)
+    root.unlink()
+    root.symlink_to(DATA / "agent/second")
+    for place in (1, 2):
+        lines += agent.round(1.0 + 10.0 * place, start + 10_000 * place)
+    assert complaints == []
+    database = influx.database("agent")
+    database.write(["\n".join(lines) + "\n"])
+    at = np.datetime64(start // 3_600_000 * 3_600_000, "ms")
+    found = Canonicaliser(database, TelegrafMapping.load(), SLOT_S).read(
+        at, at + np.timedelta64(1, "h"), database.schemas()
+    )
+    assert Repair.NO_ENTITY not in {repair for repair, _ in found.repairs.counts}
+    assert guests(found) == {("vm1", "kvm1")}  # the other is shut off
+    telegraf = canonical(influx, "collectors/telegraf.lp")
+    measured, like = (
+        {
+            (entity, metric)
+            for entity, kind in (("kvm1", "host"), ("vm1", "vm"), ("kvm1/vda", "disk"), ("kvm1/eth0", "interface"))
+            for metric in TelegrafMapping.load().catalogue.metrics
+            if kind and values(of, entity, metric)
+        }
+        for of in (found, telegraf)
+    )
+    gone = {metric for _, metric in like - measured}
+    # the guest has no balloon driver; its domstats and the host's TCP stand still: nothing to divide by
+    assert (
+        gone
+        <= {"vm_memory_usable_pct", "vm_swap_kbs", "vm_majfault_per_s", "vm_disk_await_ms", "vm_flush_ms"}
+        | STILL
+        | FACTS
+    )
+    assert {"vm_qemu_cpu_pct", "vm_uptime_h", "vm_throttled_pct"} <= {metric for _, metric in measured}

@@ -57,6 +57,23 @@ def test_a_collector_far_from_the_hypervisors_is_asked_about(examined) -> None: 
     assert rows["kvm1"] == ("0", "0")
 
 
+def test_several_collectors_far_from_the_hypervisors_are_told_by_whose_cpus_run_guests(examined) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001
+    def using(name: str, guests: int) -> str:
+        return f"{host(name)},usage_guest={guests}"
+
+    hosts = [*(using(name, 30) for name in ("kvm1", "kvm2")), *(using(name, 0) for name in ("mon1", "mon2"))]
+    (found,) = about(examined("collectors", *hosts, guest("web01", "mon1"), guest("db01", "mon2")), "hosts")
+    assert "are mon1, mon2 collectors" in found.found
+    storage = [using("kvm1", 30), using("kvm2", 30), using("stor1", 0), guest("web02", "kvm1"), guest("db02", "kvm2")]
+    assert about(examined("storage", *storage), "hosts") == []
+
+
+def test_agents_inside_guests_are_no_hosts_of_the_table_however_they_write_their_names(examined) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001
+    points = [host("kvm1"), host("WEB01"), host("db01.example.org"), guest("web01", "kvm1"), guest("db01", "kvm1")]
+    (fleet,) = about(examined("capitals", *points), "fleet")
+    assert [row[0] for row in fleet.table[1:]] == ["kvm1"]
+
+
 def test_points_without_a_host_are_told(examined) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001
     checks = examined("untagged", "cpu,cpu=cpu-total usage_idle=60,usage_iowait=1")
     (found,) = about(checks, "tags")
@@ -74,7 +91,7 @@ def test_names_that_mean_two_things_are_told(examined) -> None:  # type: ignore[
         (State.GOOD, "agents inside guests are left out: web01"),
         (
             State.WARNING,
-            "one name on several hosts or for a host and a guest, told apart: kvm1/db01, kvm2/db01",
+            "one name for several guests, or for a host and a guest, told apart: kvm1/db01, kvm2/db01",
         ),
     }
 

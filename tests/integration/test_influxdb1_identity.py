@@ -22,6 +22,8 @@ OVERLAYS = (
     *("ovs-system", "br-int", "br-tun", "br-0123456789ab", "vxlan_sys_4789", "genev_sys_6081", "cali12ab", "flannel.1"),
     *("cni0", "lxcbr0", "macvtap3", "dummy0", "kube-ipvs0", "lxdbr0", "podman0", "cilium_host", "weave", "ovn-k8s-mp0"),
     *("tun0", "wg0", "tailscale0", "sg-1a2b", "fg-1a2b", "rfp-1a2b", "ovs-netdev"),
+    *("docker_gwbridge", "o-hm0", "antrea-gw0", "vhu02f3c9a1-7b", "vif1.0", "incusbr0", "azv1a2b", "eni12ab34cd56"),
+    *("ha-02f3c9a1-7b", "int-br-ex", "phy-br-ex", "patch-int", "ve-web", "macvlan0", "ipvlan1", "wg-mesh", "ppp0"),
 )
 
 

@@ -375,3 +375,25 @@ def test_a_database_that_is_away_is_no_success(tmp_path: Path) -> None:
     config.write_text(f'[influxdb]\nurl = "http://127.0.0.1:{free_port()}"\nversion = 1\nbudget_s = 1\n')
     _, said = probe("vnc://127.0.0.1:1", "--count", "1", "--config", str(config), expect=1)
     assert "1 points were not written" in said
+
+
+def test_sessions_of_a_real_console_are_raised_step_by_step(tmp_path: Path) -> None:
+    command = [
+        *COMMAND[:-1],
+        "lab",
+        "stress",
+        "--mine",
+        "--sessions",
+        "5",
+        "--seconds",
+        "1",
+        "--limit",
+        "1900",
+        "--json",
+    ]
+    with qemu(tmp_path) as port:
+        done = subprocess.run([*command, f"vnc://127.0.0.1:{port}"], capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    assert [step["sessions"] for step in found["steps"]] == [1, 2, 5]
+    assert all(step["connections"] >= step["sessions"] and step["p50_ms"] > 0 for step in found["steps"])
+    assert "5 at once: median" in done.stderr

@@ -20,7 +20,7 @@ from brownout.ingest.named_samples import NamedSamples
 from brownout.nightly.context import NightContext, NightModels
 from brownout.nightly.effects.trained_models import load_models
 from brownout.nightly.run import NightResult, run
-from brownout.nightly.train import fit_detector, fit_forecaster
+from brownout.nightly.training.train import fit_detector, fit_forecaster
 from brownout.settings import Settings, load_settings
 from brownout.store.as_of import StoreAsOf
 from brownout.store.dataset import Dataset

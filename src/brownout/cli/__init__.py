@@ -3,10 +3,13 @@
 import sys
 
 from brownout.cli import (
+    agent_commands,
     alert_commands,
     evaluate_commands,
     facts_commands,
     feedback_commands,
+    lab_commands,
+    plan_commands,
     probe_commands,
     report_commands,
     review_commands,
@@ -16,12 +19,15 @@ from brownout.cli.talk import complain
 from brownout.domain.errors import BrownoutError, SettingsError
 
 __all__ = [
+    "agent_commands",
     "alert_commands",
     "app",
     "evaluate_commands",
     "facts_commands",
     "feedback_commands",
+    "lab_commands",
     "main",
+    "plan_commands",
     "probe_commands",
     "report_commands",
     "review_commands",

@@ -103,10 +103,10 @@ def nightly_command(*, out: Out, config: Config = None, dataset: DatasetFolder =
 @app.command()
 def sync(*, out: Out, config: Config = None, dataset: DatasetFolder = None, as_json: Json = False) -> None:
     """Bring what is new into the history."""
-    from brownout.bootstrap import open_job
+    from brownout.bootstrap import sync_history
 
     with progress_bars() as progress:
-        result = open_job(_settings(config, dataset), out).sync(progress)
+        result = sync_history(_settings(config, dataset), out, progress)
     if as_json:
         typer.echo(json.dumps({"slices": result.slices, "rows": result.rows, "watermark": str(result.watermark)}))
     else:

@@ -13,12 +13,16 @@ from brownout.operate.checks import Check, State
 
 __all__ = ["show_checks"]
 
+PAGE = 160
+"""Signs of a line where no terminal says how many it has."""
 SIGNS = {State.GOOD: "[green]✔[/]", State.WARNING: "[yellow]![/]", State.BAD: "[bold red]✘[/]"}
 
 
 def show_checks(checks: Iterable[Check]) -> None:
     """Findings on stdout, a line each with the first line of what to do, tables below theirs."""
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=PAGE)  # a file or a pipe has no edge at which to break lines
     for check in _once(checks):
         first = check.do.partition("\n")[0]
         console.print(
@@ -32,7 +36,10 @@ def show_checks(checks: Iterable[Check]) -> None:
             table = Table(*map(_shown, headings), box=None, pad_edge=False, padding=(0, 2, 0, 0))
             for row in rows:
                 table.add_row(*map(_shown, row))
-            console.print(table, highlight=False)
+            with console.capture() as captured:
+                console.print(table, highlight=False)
+            for line in captured.get().splitlines():
+                console.file.write(f"{line.rstrip()}\n")
 
 
 def _shown(text: str) -> str:

@@ -67,6 +67,9 @@ def probe(  # noqa: PLR0913 - each setting of a probe is an option of the comman
     anonymous_tls: Anonymous = False,
     config: InfluxConfig = None,
     execd: Execd = None,
+    every_round: Annotated[
+        bool, typer.Option("--every-round", help="All modes in each round, not each at its own pace.")
+    ] = False,
     baseline: HalfAnHour = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the baseline as JSON.")] = False,
 ) -> None:
@@ -87,7 +90,7 @@ def probe(  # noqa: PLR0913 - each setting of a probe is an option of the comman
         inject=frozenset(inject or ()),
         vantage=vantage,
         anonymous_tls=anonymous_tls,
-        every_round=baseline,
+        every_round=baseline or every_round,
     )
     request = ProbeRequest(targets=tuple(targets or ()), command=command, password_file=password_file, ca_file=ca_file)
     destination = Destination(

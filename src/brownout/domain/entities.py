@@ -126,12 +126,20 @@ class Topology:
 
     def at(self, time: np.datetime64) -> "Topology":
         """The topology at a time; an entity that moved since then has the group of the parent that it had."""
+        return self._then(time, past=False)
+
+    def as_of(self, time: np.datetime64) -> "Topology":
+        """What was known by a time: the topology then, with where each entity had been before."""
+        return self._then(time, past=True)
+
+    def _then(self, time: np.datetime64, *, past: bool) -> "Topology":
         if not self._movers:
             return self
         table = dict(self.entities)
         for mover in self._movers:
             parent = mover.parent_at(time)
-            table[mover.id] = replace(mover, parent=parent, former=())
+            former = tuple((until, before) for until, before in mover.former if past and until <= time)
+            table[mover.id] = replace(mover, parent=parent, former=former)
             if parent != mover.parent:
                 own = (mover.id, *self.descendants(mover.id))
                 table |= {name: replace(table[name], group=self[parent].group) for name in own}

@@ -19,6 +19,7 @@ from brownout.domain.encoding import (
 )
 from brownout.domain.entities import Entity, Topology
 from brownout.domain.findings import Action, Diagnosis, Episode, Freshness, Shift, SuppressedEpisode
+from brownout.domain.findings.capacity_plan import MovePlan, SizeAdvice
 from brownout.domain.findings.earlier_night import EarlierNight
 from brownout.domain.findings.model_drift import ModelDrift
 from brownout.domain.findings.service_levels import ConsoleHistory, ConsoleService, Level
@@ -287,6 +288,10 @@ class Night:
         Latency of each console in the window.
     levels
         How much of each resource was in use.
+    moves
+        What to move to another host before the coming day; null in reports of earlier releases.
+    sizes
+        Guests that have too much or too little CPU or memory.
     before
         The night of the last report, in short; null where there was none.
     freshness
@@ -326,6 +331,8 @@ class Night:
     services: tuple[ConsoleService, ...] = ()
     histories: tuple[ConsoleHistory, ...] = ()
     levels: tuple[Level, ...] = ()
+    moves: MovePlan | None = None
+    sizes: tuple[SizeAdvice, ...] = ()
     before: EarlierNight | None = None
     freshness: Freshness | None = None
     waiting: tuple[ModelRecord, ...] = ()

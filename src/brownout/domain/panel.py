@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -33,7 +34,7 @@ def slots_per_day(interval_s: int) -> int:
     return max(round(DAY_S / interval_s), 1)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Panel:
     """A dense block of measurements.
 
@@ -86,12 +87,12 @@ class Panel:
         end: np.datetime64 = self.start + self.values.shape[1] * self.step
         return end
 
-    @property
+    @cached_property
     def entity_ids(self) -> tuple[str, ...]:
         """Ids in the order of the first axis."""
         return tuple(entity.id for entity in self.entities)
 
-    @property
+    @cached_property
     def metric_names(self) -> tuple[str, ...]:
         """Names in the order of the last axis."""
         return tuple(metric.name for metric in self.metrics)

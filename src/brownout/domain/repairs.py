@@ -25,7 +25,7 @@ class Repair(StrEnum):
     IN_GUEST = "samples of an agent inside a guest, whose host is the guest itself: left out"
     NOT_OWN = "samples of interfaces and disks that are guests' or no real ones (named here: their source): left out"
     OTHER_NAME = "samples under another name of the same host or guest (named here): told as one"
-    TOLD_APART = "samples of guests of one name on several hosts: told as one guest a host"
+    TOLD_APART = "samples of guests of one name: told apart by host or number"
     ELSEWHERE = "samples of a guest from a host that it was not on: left out"
     DAMAGED = "files of the history that are damaged on disk: left out until the next sync brings their time again"
     LATE = "rows that arrived after their time had been read: added"

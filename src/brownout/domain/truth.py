@@ -20,7 +20,8 @@ class Anomaly:
 class Incident:
     """A fault with its cause: a cause id of the knowledge, or one of its families where labels are coarser.
 
-    A diagnosis sees only samples of entities of ``group``; "" for all.
+    A diagnosis sees only samples of entities of ``group``; "" for all. ``start`` is when it can be seen, ``onset`` when
+    it began to act; None where that is not known.
     """
 
     id: str
@@ -29,6 +30,7 @@ class Incident:
     end: np.datetime64
     entity: str
     cause: str
+    onset: np.datetime64 | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -179,6 +179,7 @@ def _labelled(fault: Mapping[str, Any], roots: Mapping[str, str]) -> Labelled:
             id=fault["id"], group="", start=as_time(fault["start"]), end=as_time(fault["end"]),
             entity=fault["entity"], cause=fault["cause"],
         ),
+        seen_from=as_time(fault["observable_from"] or fault["start"]),
         roots=frozenset({roots.get(entity, entity) for entity in hosts} | {fault["host"]}),
         family=fault["family"],
         entities=frozenset(hosts),

@@ -20,7 +20,7 @@ from brownout.nightly.effects.alert_state_file import read_alert_state, write_al
 from brownout.nightly.effects.trained_models import load_models, train_detector, train_forecaster
 from brownout.nightly.night_span import LEARNED_SHARE, NightSpan
 from brownout.nightly.run import NightResult, run
-from brownout.nightly.train import fit_detector
+from brownout.nightly.training.train import fit_detector
 from brownout.numerics.slots import days
 from brownout.settings import Settings
 from brownout.store.as_of import StoreAsOf

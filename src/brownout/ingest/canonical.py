@@ -211,8 +211,8 @@ class Canonicaliser:
         unnamed = sum(rows.get(place, 0) for place, own in enumerate(taken) if own and not plain[place])
         reading.count(Repair.NO_ENTITY, source.measurement, unnamed)
         for place in (place for place, own in enumerate(taken) if own and place in rows):
-            for name in reading.identity.other_names(captured[place], tags[place]):
-                reading.count(Repair.OTHER_NAME, name, rows[place])
+            for repair, name in reading.identity.repaired(source, captured[place], tags[place]):
+                reading.count(repair, name, rows[place])
         return captured, reading.chains(plain, rows)
 
     def _its_own(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from brownout.domain.entities import Entity, EntityKind
+from brownout.domain.repairs import Repair
 from brownout.ingest.entity_registry import Sighting
 from brownout.ingest.mapping import MeasurementSource
 from brownout.ingest.other_names import NAMES, TITLE, GuestName, OtherNames, short_name
@@ -75,14 +76,23 @@ class Identity:
             key = (source.key, tags[source.key])
             name = GuestName(key=key, name=guest, measurement=source.measurement, title=title, owner=owner)
             self.others.see_guest(name, span)
+        elif guest:
+            self.others.see_keyless(guest)
 
     def renamed(
         self, source: MeasurementSource, tags: Mapping[str, str], host_tags: frozenset[str]
     ) -> Mapping[str, str]:
         """Tags with one name for each host and guest."""
-        if not self.others.guests and not self.others.hosts:
+        if not self.others.guests and not self.others.hosts and not self.others.apart:
             return tags
         guest_tags = source.naming(EntityKind.VM)
+        own = self._apart_by_key(source, tags)
+        if own:
+            guests = guest_tags - {source.key} or guest_tags
+            return {
+                tag: own if tag in guests else self.others.hosts.get(value, value) if tag in host_tags else value
+                for tag, value in tags.items()
+            }
         return {
             tag: self.others.guests.get(value, value)
             if tag in guest_tags
@@ -92,9 +102,20 @@ class Identity:
             for tag, value in tags.items()
         }
 
-    def other_names(self, written: Mapping[str, str], named: Mapping[str, str]) -> Iterator[str]:
-        """Names that stand for another one, but for those that owners give their guests."""
-        yield from (name for tag, name in written.items() if named[tag] != name and name not in self.others.titled)
+    def repaired(
+        self, source: MeasurementSource, written: Mapping[str, str], named: Mapping[str, str]
+    ) -> Iterator[tuple[Repair, str]]:
+        """What is counted of a series whose names stand for others; names given by owners are no repair."""
+        own = self._apart_by_key(source, written)
+        changed = {tag: name for tag, name in written.items() if named[tag] != name}
+        if own:
+            yield Repair.TOLD_APART, own
+            changed = {tag: name for tag, name in changed.items() if named[tag] != own}
+        yield from ((Repair.OTHER_NAME, name) for name in changed.values() if name not in self.others.titled)
+
+    def _apart_by_key(self, source: MeasurementSource, tags: Mapping[str, str]) -> str:
+        """Id of a guest whose name others have too, by what tells it from them; "" where nothing of this holds."""
+        return self.others.apart.get((source.key, tags.get(source.key, "")), "")
 
     def learn(self) -> bool:
         """Take in what was seen; whether names mean something else now than they did."""

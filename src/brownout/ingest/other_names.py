@@ -60,11 +60,15 @@ class OtherNames:
         Id of a guest by each other name of it.
     titled
         Names of guests that go by what their owners call them, and numbers: no repair.
+    apart
+        Id of a guest by its key, where several have one name.
     """
 
     hosts: dict[str, str] = field(default_factory=dict)
     guests: dict[str, str] = field(default_factory=dict)
     titled: set[str] = field(default_factory=set)
+    apart: dict[Key, str] = field(default_factory=dict)
+    _unkeyed: set[str] = field(default_factory=set)
     _recalled: dict[str, str] = field(default_factory=dict)
     _known_hosts: set[str] = field(default_factory=set)
     _known_guests: dict[str, set[Key]] = field(default_factory=dict)
@@ -104,12 +108,16 @@ class OtherNames:
         seen = self._guest_spans[name.key]
         seen[name] = _wider(seen.get(name), span)
 
+    def see_keyless(self, name: str) -> None:
+        """A guest's name in a series that says nothing else about it."""
+        self._unkeyed.add(name)
+
     def learn(self, hypervisors: AbstractSet[str] = frozenset()) -> bool:
         """Decide which names are others of which entities; whether anything is new."""
-        before = dict(self.hosts), dict(self.guests)
+        before = dict(self.hosts), dict(self.guests), dict(self.apart)
         self._learn_hosts()
         self._learn_guests(hypervisors | self._known_hosts)
-        return (self.hosts, self.guests) != before
+        return (self.hosts, self.guests, self.apart) != before
 
     def also_called(self) -> dict[str, str]:
         """Other names by host that has any."""
@@ -147,10 +155,17 @@ class OtherNames:
     def _learn_guests(self, hosts: AbstractSet[str]) -> None:
         self.guests = dict(self._recalled)
         ids = dict(self._ids)
+        shared = self._shared_names()
+        self.apart = {}
         wanted = Counter(title for seen in self._guest_spans.values() for title in {one.title for one in seen})
         for key, seen in sorted(self._guest_spans.items(), key=lambda item: min(item[1].values())):
             if _renamed_at_once(key, seen):
                 continue  # a number that two clusters use, a UUID that was copied: no identity
+            same = {one.name for one in seen} & shared
+            if same:
+                if not same & self._unkeyed:  # else only the host tells them apart, or nothing
+                    self.apart[key] = ids.setdefault(key, f"{min(same)} ({key[1][:SHOWN_OF_KEY]})")
+                continue
             latest = max(seen, key=lambda one: (bool(one.title), seen[one]))
             names = {one.name: seen[one] for one in sorted(seen, key=seen.__getitem__, reverse=True)}
             own = ids.get(key) or self._chosen(key, latest, names, wanted, {*ids.values(), *hosts})
@@ -159,6 +174,12 @@ class OtherNames:
             if self.guests.get(own, own) != own:
                 del self.guests[own]  # it has its old name again
             self.titled |= set(names) if own in latest.titles else {key[1]}
+
+    def _shared_names(self) -> set[str]:
+        """Names that several guests have or had, which their keys tell apart."""
+        telling = {key: seen for key, seen in self._guest_spans.items() if not _renamed_at_once(key, seen)}
+        holders = Counter(name for key, seen in telling.items() for name in {one.name for one in seen} - {key[1]})
+        return {name for name, number in holders.items() if number > 1}
 
     def _chosen(
         self, key: Key, latest: GuestName, names: Mapping[str, Span], wanted: Counter[str], taken: set[str]

@@ -12,6 +12,7 @@ from brownout.domain.forecasts import Breach, Series
 from brownout.domain.night import Chart, ConsoleLevel, Night, Quality
 from brownout.domain.panel import Panel
 from brownout.domain.repairs import Repair, Repairs
+from brownout.nightly.capacity.planned_moves import chosen_moves, move_actions, plan_moves
 from brownout.nightly.context import NightContext
 from brownout.nightly.false_alarms import AlarmedIncidents
 from brownout.nightly.forecast import ShardForecast
@@ -51,6 +52,8 @@ def assemble_night(
     latencies = [shard.latency for shard in shards if shard.latency is not None]
     levels = tuple(sorted((one for s in shards for one in s.levels), key=lambda one: one.series))
     actions = (*plan_breaches(context, breaches, diagnoses), *_planned(incidents, silence, diagnoses))
+    moves = plan_moves(context, [part.loads for part in forecasts], diagnoses, breaches, freshness)
+    actions = (*actions, *move_actions(context, moves, actions))
     charts = {name: charts for batch in incidents.batches for name, charts in batch.charts.items()}
     forecaster = context.models.forecaster
     return Night(
@@ -67,7 +70,7 @@ def assemble_night(
         skills=() if forecaster is None else tuple(forecaster.skills_),
         episodes=episodes,
         diagnoses=diagnoses,
-        actions=with_commands(context, actions, diagnoses, breaches, levels),
+        actions=with_commands(context, actions, diagnoses, breaches, levels, moves=chosen_moves(moves)),
         forecasts=_nearest(forecasts, breaches, freshness),
         charts={d.id: charts[d.id] for d in diagnoses[:INCIDENT_CHARTS] if charts.get(d.id)},
         models=context.models.records,
@@ -77,6 +80,8 @@ def assemble_night(
         services=tuple(sorted((c for s in shards for c in s.services), key=lambda c: c.console)),
         histories=_histories(latencies),
         levels=levels,
+        moves=moves,
+        sizes=tuple(sorted((one for s in shards for one in s.sizes), key=lambda one: (one.guest, one.resource))),
         series=sum(part.series for part in forecasts),
         suppressed=suppressed,
         verdicts=context.state.verdicts,

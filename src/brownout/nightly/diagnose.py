@@ -1,6 +1,6 @@
 """Diagnosis of a night: from episodes to incidents, their causes, what to do about them, and charts that show them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -13,6 +13,7 @@ from brownout.diagnosis.incidents.grouping import group_episodes
 from brownout.diagnosis.incidents.incident_core import LEAST_SLOTS, diagnose_phases
 from brownout.diagnosis.incidents.recurrence import Told, joined, without_followers
 from brownout.diagnosis.incidents.separation import Sifted, sift
+from brownout.diagnosis.incidents.shared_faults import one_for_all
 from brownout.domain.findings import Action, Diagnosis, Episode, EvidenceState, SuppressedEpisode
 from brownout.domain.forecasts import Series
 from brownout.domain.night import Chart
@@ -23,7 +24,7 @@ from brownout.planning.actions import plan_diagnosis
 from brownout.reporting.charts import incident_charts, slowed_console
 from brownout.store.shards import plan_shards, read_shard
 
-__all__ = ["BatchDiagnosis", "diagnose_batch", "group_incidents"]
+__all__ = ["BatchDiagnosis", "diagnose_batch", "group_incidents", "with_shared_faults_once", "without_diagnoses"]
 
 ENTITIES_A_BATCH = 128
 CHARTS_AN_INCIDENT = 4
@@ -82,7 +83,7 @@ def diagnose_batch(context: NightContext, batch: Sequence[IncidentWindow]) -> Ba
             (part, with_own_end(diagnosis, part, own))
             for part, diagnosis in zip(sifted.windows, sifted.diagnoses, strict=True)
         ]
-    incidents = without_followers(joined(told), context.topology)
+    incidents = without_followers(joined(told), context.topology, context.diagnoser.knowledge)
     named = with_known_ids([diagnosis for _, diagnosis in incidents], context.state.incidents)
     for (window, _), diagnosis in zip(incidents, named, strict=True):
         own = [_of(panel, window, past) for panel in panels]
@@ -92,6 +93,26 @@ def diagnose_batch(context: NightContext, batch: Sequence[IncidentWindow]) -> Ba
         found.actions += plan_diagnosis(diagnosis, until, context.topology, context.remedies)
         found.charts[diagnosis.id] = incident_charts(diagnosis, panels, context.metrics, shown)
     return found
+
+
+def with_shared_faults_once(context: NightContext, batches: Sequence[BatchDiagnosis]) -> list[BatchDiagnosis]:
+    """Batches in which a fault of what several hosts share is told once, with all that it concerns."""
+    shared = {rule.id for rule in context.diagnoser.knowledge.causes.values() if rule.shared}
+    every = [diagnosis for batch in batches for diagnosis in batch.diagnoses]
+    once = one_for_all(every, shared, context.state.incidents)
+    gone = {diagnosis.id for diagnosis in every} - {diagnosis.id for diagnosis in once.values()}
+    left = (without_diagnoses(batch, gone) for batch in batches)
+    return [replace(batch, diagnoses=[once[diagnosis.id] for diagnosis in batch.diagnoses]) for batch in left]
+
+
+def without_diagnoses(batch: BatchDiagnosis, left_out: Collection[str]) -> BatchDiagnosis:
+    """A batch without some diagnoses, their actions and charts."""
+    return replace(
+        batch,
+        diagnoses=[d for d in batch.diagnoses if d.id not in left_out],
+        actions=[action for action in batch.actions if action.about not in left_out],
+        charts={name: charts for name, charts in batch.charts.items() if name not in left_out},
+    )
 
 
 def _panels(context: NightContext, batch: Sequence[IncidentWindow], past: np.timedelta64) -> list[Panel]:

@@ -1,17 +1,18 @@
 """Expected false alarms: what nothing explains, and has no evidence or is seen often, is kept but not alarmed."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from brownout.detection.alert_state import AlertState
 from brownout.detection.episodes.threshold_rules import RuleSeverity
+from brownout.diagnosis.evidence.symptoms import resource_of
 from brownout.domain.entities import EntityKind
 from brownout.domain.findings import UNKNOWN, Cause, Episode, Shape, SuppressedEpisode, SuppressionReason
 from brownout.domain.metrics import Metric, Worse
 from brownout.nightly.context import NightContext
-from brownout.nightly.diagnose import BatchDiagnosis
+from brownout.nightly.diagnose import BatchDiagnosis, without_diagnoses
 
 __all__ = ["AlarmedIncidents", "Expectation", "expected_by_chance", "suppress_expected"]
 
@@ -77,15 +78,18 @@ def expected_by_chance(context: NightContext, episodes: Sequence[Episode]) -> Ex
 
 
 def _tells(episode: Episode, about: Mapping[str, Collection[str]], metrics: Mapping[str, Metric]) -> bool:
-    """Whether a rule is raised on a metric that moved, or the metric that moved most goes to its limit."""
+    """Whether a rule is raised on a metric that moved, or what moved most goes to its limit, in whatever unit."""
     moved = {mover.series.metric for mover in episode.movers}
     if any(moved & set(about.get(rule, ())) for rule in episode.rules):
         return True
-    metric = metrics.get(episode.lead)
-    if episode.shape is not Shape.RAMP or metric is None or not metric.is_limited:
+    lead = metrics.get(episode.lead)
+    if episode.shape is not Shape.RAMP or lead is None:
         return False
-    up = metric.worse is Worse.UP
-    return any(m.series.metric == metric.name and (m.deviation > 0) is up for m in episode.movers)
+    ways = [(metrics[m.series.metric], m.deviation) for m in episode.movers if m.series.metric in metrics]
+    return any(
+        metric.is_limited and resource_of(metric) == resource_of(lead) and _is_worse(metric, deviation)
+        for metric, deviation in ways
+    )
 
 
 def suppress_expected(
@@ -129,7 +133,7 @@ def suppress_expected(
                 continue
             suppressed += [SuppressedEpisode(episode=e, why=why, reason=reason, because=e.lead) for e in members]
             chance.add(diagnosis.id)
-        kept.append(_without(batch, chance))
+        kept.append(without_diagnoses(batch, chance))
     return AlarmedIncidents(batches=tuple(kept), suppressed=tuple(suppressed))
 
 
@@ -174,13 +178,4 @@ def _is_alarmed(
         or any(_same_movement(episode, other) for other in caused)
         or episode.id in state.alarmed
         for episode in odd
-    )
-
-
-def _without(batch: BatchDiagnosis, left_out: set[str]) -> BatchDiagnosis:
-    return replace(
-        batch,
-        diagnoses=[d for d in batch.diagnoses if d.id not in left_out],
-        actions=[action for action in batch.actions if action.about not in left_out],
-        charts={name: charts for name, charts in batch.charts.items() if name not in left_out},
     )

@@ -24,6 +24,7 @@ from brownout.nightly.one_off_spans import one_offs, usual_forecast_panel
 from brownout.nightly.panels import forecast_panel, with_limits
 from brownout.nightly.siblings import sibling_panel
 from brownout.numerics.slots import days, slots_per_day
+from brownout.planning.placing.fleet_ahead import LOAD_METRICS
 from brownout.planning.saturation import breaches, exceedance
 from brownout.reporting.charts import forecast_chart
 from brownout.store.shards import ShardPlan, plan_shards
@@ -53,6 +54,8 @@ class ShardForecast:
         Chance of each charted forecast to be beyond its limit, by series: orders charts over shards.
     by_peers
         Entities that are forecast by their siblings too.
+    loads
+        Of the metrics that say what fits where.
     """
 
     series: int
@@ -62,6 +65,7 @@ class ShardForecast:
     charts: Mapping[Series, Chart]
     closeness: Mapping[Series, float]
     by_peers: tuple[str, ...]
+    loads: Forecasts
 
 
 def forecast(
@@ -107,6 +111,7 @@ def forecast(
         charts={**charts, **(later.charts if later else {})},
         closeness={series: closeness[series] for series in charts},
         by_peers=forecast_by_peers(forecasts),
+        loads=every.rows([row for row, series in enumerate(every.series) if series.metric in LOAD_METRICS]),
     )
 
 

@@ -8,7 +8,7 @@ from brownout.domain.forecasts import Breach
 from brownout.nightly.context import NightContext
 from brownout.planning.actions import merged, plan_breach
 from brownout.planning.commands import Site, completed
-from brownout.planning.headroom import Headroom
+from brownout.planning.headroom import Headroom, Move
 from brownout.planning.platform_operations import Platform
 
 __all__ = ["plan_breaches", "with_commands"]
@@ -33,27 +33,32 @@ def plan_breaches(
     return tuple(merged(actions))
 
 
-def with_commands(
+def with_commands(  # noqa: PLR0913 - each says where guests may go
     context: NightContext,
     actions: Sequence[Action],
     diagnoses: Sequence[Diagnosis],
     breaches: Sequence[Breach],
     levels: Sequence[Level],
+    *,
+    moves: Sequence[Move] = (),
 ) -> tuple[Action, ...]:
     """Actions with the commands of the site's platform; no host in trouble, or forecast to be, takes a guest in.
 
-    Those for open incidents choose their guests and targets first, then those for what is forecast.
+    The ``moves`` of the night's plan are made first; then actions for open incidents choose their guests and targets,
+    then those for what is forecast.
     """
     topology = context.topology
     avoid = {topology.root(entity) for diagnosis in diagnoses if diagnosis.open for entity in diagnosis.entities[:1]}
     avoid |= {topology.root(breach.series.entity) for breach in breaches if topology[breach.series.entity].kind != "vm"}
     open_ones = {diagnosis.id for diagnosis in diagnoses if diagnosis.open}
     order = sorted(range(len(actions)), key=lambda place: actions[place].about not in open_ones)
+    headroom = Headroom.of(topology, levels, avoid)
+    headroom.chosen.extend(moves)
     site = Site(
         platform=Platform(context.settings.platform),
         operations=context.remedies.operations,
         topology=topology,
-        headroom=Headroom.of(topology, levels, avoid),
+        headroom=headroom,
     )
     made = completed([actions[place] for place in order], site, context.remedies)
     at = dict(zip(order, made, strict=True))

@@ -9,7 +9,7 @@ from brownout.domain.night import Night
 from brownout.domain.ports import Progress, no_progress
 from brownout.nightly.assemble import assemble_night
 from brownout.nightly.context import NightContext
-from brownout.nightly.diagnose import BatchDiagnosis, diagnose_batch, group_incidents
+from brownout.nightly.diagnose import BatchDiagnosis, diagnose_batch, group_incidents, with_shared_faults_once
 from brownout.nightly.false_alarms import expected_by_chance, suppress_expected
 from brownout.nightly.freshness import freshness_of
 from brownout.nightly.model_review.drift_search import model_drift
@@ -53,7 +53,8 @@ def run(context: NightContext, *, map: Map = serial_map, progress: Progress = no
     shards = map("watch", partial(_bounded, score_shard, context), plan_night(context), progress)
     episodes = [episode for shard in shards for episode in shard.detection.episodes]
     groups = group_incidents(context, episodes)
-    batches = map("investigate", partial(_bounded, diagnose_batch, context), groups, progress)
+    found = map("investigate", partial(_bounded, diagnose_batch, context), groups, progress)
+    batches = with_shared_faults_once(context, found)
     incidents = suppress_expected(
         batches, episodes, expected=expected_by_chance(context, episodes), state=context.state
     )

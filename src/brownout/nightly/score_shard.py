@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from brownout.domain.entities import EntityKind
+from brownout.domain.findings.capacity_plan import SizeAdvice
 from brownout.domain.findings.service_levels import ConsoleService, Level
 from brownout.domain.night import ConsoleLevel
 from brownout.domain.panel import Panel
@@ -16,6 +18,7 @@ from brownout.nightly.freshness.silent_series import FellSilent, fell_silent
 from brownout.nightly.panels import forecast_panel
 from brownout.numerics.slots import days
 from brownout.planning.levels import levels_of
+from brownout.planning.right_sizing import HALF_HOUR_S, right_sizes
 from brownout.reporting.charts import console_levels
 from brownout.reporting.console_service import console_services
 from brownout.store.shards import ShardPlan, plan_shards, read_shard
@@ -42,6 +45,8 @@ class ShardResult:
         How well each console of the shard answered.
     levels
         How much of each resource was in use.
+    sizes
+        Guests of the shard that have the wrong size.
     forecast
         None where nothing was to be forecast.
     silent
@@ -56,6 +61,7 @@ class ShardResult:
     repairs: Repairs
     services: tuple[ConsoleService, ...] = ()
     levels: tuple[Level, ...] = ()
+    sizes: tuple[SizeAdvice, ...] = ()
     silent: FellSilent = field(default_factory=FellSilent)
 
 
@@ -89,6 +95,7 @@ def score_shard(context: NightContext, plan: ShardPlan) -> ShardResult:
         repairs=shard.repairs,
         services=console_services(window, context.console_latency, span.end),
         levels=levels_of(window, context.metrics, span.end),
+        sizes=right_sizes(whole.coarsen(max(HALF_HOUR_S // whole.interval_s, 1))) if plan.kind == EntityKind.VM else (),
         silent=fell_silent(shard.panel, context.at),
     )
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.calendar import Calendar
 from brownout.domain.errors import BrownoutError
 from brownout.ingest.canonical import Canonicaliser
@@ -24,8 +24,11 @@ from brownout.operate.telemetry_coverage import (
     whole_cost,
 )
 from brownout.settings import InfluxSettings, Settings
-from brownout.site_knowledge import load_definitions
 from brownout.store.dataset import Dataset
+
+if TYPE_CHECKING:
+    from brownout.diagnosis.knowledge.knowledge_base import Knowledge
+    from brownout.site_knowledge import Definitions
 
 __all__ = ["Check", "State", "Surroundings", "examine"]
 
@@ -46,6 +49,7 @@ ADVICE = {
 """Where the first line of the advice is not the one that is missing."""
 LISTED = 5
 """Names that a line has room for."""
+WRITTEN_BACK = "brownout_"
 AHEAD = np.timedelta64(2 * 60_000, "ms")
 """Further in the future than this a clock is wrong."""
 
@@ -55,10 +59,12 @@ class Surroundings:
     """What is examined besides the settings.
 
     ``connect`` raises a BrownoutError where no database can be reached, ``calendar`` where a calendar file cannot be
-    read; ``secrets`` are the environment variables that hold a password or token.
+    read; ``definitions`` reads what ships and a site's folder over it, once a server answers; ``secrets`` are the
+    environment variables that hold a password or token.
     """
 
     connect: Callable[[InfluxSettings], TelemetryDatabase]
+    definitions: "Callable[[Path | None], Definitions]"
     calendar: Callable[[Settings], Calendar]
     has_secret: Callable[[InfluxSettings], bool]
     secrets: tuple[str, ...]
@@ -134,19 +140,19 @@ def _influxdb(
     if settings.write_back:
         yield _may_write(database)
     if schemas:
-        yield from _telemetry(settings, site, database, schemas, now)
+        yield from _telemetry(settings, lambda: surroundings.definitions(site), database, schemas, now)
 
 
 def _telemetry(
     settings: InfluxSettings,
-    site: Path | None,
+    load: "Callable[[], Definitions]",
     database: TelemetryDatabase,
     schemas: Mapping[str, MeasurementSchema],
     now: np.datetime64,
 ) -> Iterator[Check]:
     names = Names(ids=settings.ids, aliases=settings.aliases, hosts=settings.hosts)
     try:
-        definitions = load_definitions(site)
+        definitions = load()
         mapping = TelegrafMapping.load(settings.mapping, names=names, catalogue=definitions.catalogue)
     except BrownoutError as error:
         yield Check(state=State.BAD, about="definitions", found=error.what, do=error.remedy)
@@ -175,7 +181,8 @@ def _foreign(mapping: TelegrafMapping, schemas: Mapping[str, MeasurementSchema])
         found = "nothing here can be used: " + "; ".join(f"{what} lacks {gone}" for what, gone in known[:LISTED])
         do = "Write these too; or map what is there in a file, influxdb.mapping: models/collectors/ has examples."
     else:
-        names = ", ".join(sorted(schemas)[:LISTED]) + (f" and {len(schemas) - LISTED} more" * (len(schemas) > LISTED))
+        others = sorted(name for name in schemas if not name.startswith(WRITTEN_BACK))
+        names = some(others) or "nothing but what brownout wrote back"
         found = f"no collector that is known writes here: found {names}"
         do = "Describe its measurements in a file, influxdb.mapping: models/collectors/ has examples."
     return Check(state=State.BAD, about="collectors", found=f"{found}; no cause can be named", do=do)
@@ -255,7 +262,7 @@ def _measurement(
     return check
 
 
-def _causes(mapping: TelegrafMapping, schemas: Mapping[str, MeasurementSchema], knowledge: Knowledge) -> Check:
+def _causes(mapping: TelegrafMapping, schemas: Mapping[str, MeasurementSchema], knowledge: "Knowledge") -> Check:
     number, blind = whole_cost(mapping, schemas, knowledge)
     if not blind:
         return Check(state=State.GOOD, about="causes", found=f"{number} can be named")

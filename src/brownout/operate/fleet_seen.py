@@ -2,7 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -11,7 +13,7 @@ from brownout.domain.entities import Entity, EntityKind
 from brownout.domain.repairs import Repair
 from brownout.ingest.canonical import Canonical, Canonicaliser
 from brownout.ingest.mapping import MeasurementSource, TelegrafMapping
-from brownout.ingest.other_names import ALSO_CALLED
+from brownout.ingest.other_names import ALSO_CALLED, NAMES, TITLE, short_name
 from brownout.ingest.raw import MeasurementSchema
 from brownout.operate.checks import Check, State
 from brownout.operate.sources_seen import HostSources, Sampled, odd_values, sampled
@@ -24,6 +26,8 @@ SEEN = np.timedelta64(20 * 60_000, "ms")
 """How much of the last time is looked at."""
 STALE_S = 900
 PROCESSES = "procstat"
+GUEST_USAGE, RUNS_GUESTS_PCT = "usage_guest", 0.1
+"""Field of a host's CPU that only guests make use of, and from which percentage on there are some."""
 MANY_HOSTS = 15
 """More hosts than this are shown together where they are alike."""
 MANY_PARTS = 12
@@ -41,10 +45,10 @@ def fleet_checks(reader: Canonicaliser, schemas: Schemas, now: np.datetime64, kn
     yield _there(fleet, sources, causes, now)
     yield from _unnamed(found)
     yield from _clashes(fleet)
-    yield from _collector(fleet)
+    samples = list(sampled(reader, schemas, now - SEEN, now))
+    yield from _collector(fleet, samples)
     yield from _addresses(fleet)
     yield from _parts(found)
-    samples = list(sampled(reader, schemas, now - SEEN, now))
     yield from _rhythm(samples, reader.interval_s)
     yield from odd_values(samples)
 
@@ -72,6 +76,19 @@ class _Fleet:
         labels = ((host.id, host.labels.get(ALSO_CALLED, "")) for host in self.of(EntityKind.HOST))
         return {name: host for host, names in labels for name in names.split(", ") if name}
 
+    def is_inside(self, host: str) -> bool:
+        """Whether what calls itself a host is an agent inside a guest: by a name of one, in any case and length."""
+        return short_name(host).casefold() in self._guest_names and host not in {e.parent for e in self.guests}
+
+    @cached_property
+    def _guest_names(self) -> set[str]:
+        inside = {name for repair, name in self.found.repairs.counts if repair is Repair.IN_GUEST}
+        agents = [guest for guest in self.guests if guest.id in inside]
+        names = {
+            name for guest in agents for name in (guest.id, *(guest.labels.get(tag, "") for tag in (*NAMES, TITLE)))
+        }
+        return {short_name(name).casefold() for name in names if name}
+
 
 @dataclass(frozen=True)
 class _Causes:
@@ -95,11 +112,10 @@ def _there(fleet: _Fleet, sources: HostSources, causes: _Causes, now: np.datetim
     if not fleet.found.entities:
         do = "See that Telegraf runs and that its points carry the tag host."
         return Check(state=State.BAD, about="fleet", found="nothing was written in the last 20 min", do=do)
-    inside = {name for repair, name in fleet.found.repairs.counts if repair is Repair.IN_GUEST}
     homes = {guest.id: guest.parent for guest in fleet.guests}
     running = Counter(homes.values())
     consoles = Counter(homes.get(entity.parent, "") for entity in fleet.of(EntityKind.CONSOLE))
-    hosts = sources.hosts - inside - set(homes)
+    hosts = {host for host in sources.hosts if not fleet.is_inside(host)}
     rows = []
     troubled = False
     for name in sorted({*hosts, *running}):
@@ -114,7 +130,7 @@ def _there(fleet: _Fleet, sources: HostSources, causes: _Causes, now: np.datetim
     shown = len((hosts | set(running)) - {""})
     said = f"{shown} hosts, {numbers['vm']} guests, {numbers['console']} consoles in the last 20 min"
     return Check(
-        state=State.WARNING if troubled else State.GOOD,
+        state=State.WARNING if troubled or not shown else State.GOOD,
         about="fleet",
         found=said,
         do="See why the sources named below are silent: Telegraf's log on that host says it." if troubled else "",
@@ -160,7 +176,7 @@ def _unnamed(found: Canonical) -> Iterator[Check]:
     if homeless:
         said = f"nothing says which host {some(homeless)} run on: their hosts and neighbours cannot be causes"
         do = "omit_hostname = false in Telegraf, HostnameFormat hostname and PluginInstanceFormat name in collectd."
-        yield Check(state=State.WARNING, about="tags", found=said, do=do)
+        yield Check(state=State.WARNING, about="tags", found=said, do="As above." if unnamed else do)
 
 
 def _clashes(fleet: _Fleet) -> Iterator[Check]:
@@ -173,8 +189,10 @@ def _clashes(fleet: _Fleet) -> Iterator[Check]:
         yield Check(state=State.GOOD, about="names", found=said, do=do)
     apart = sorted({entity.id for entity in fleet.guests} & set(told[Repair.TOLD_APART]))
     if apart:
-        said = f"one name on several hosts or for a host and a guest, told apart: {some(apart)}"
-        do = 'Rename one of them, or set [influxdb.ids] vm = "{host}/{domain_name}".'
+        said = f"one name for several guests, or for a host and a guest, told apart: {some(apart)}"
+        do = "Rename one of them, so that reports are understood."
+        if any("/" in name for name in apart):
+            do = 'Rename one of them, or set [influxdb.ids] vm = "{host}/{domain_name}".'
         yield Check(state=State.WARNING, about="names", found=said, do=do)
     also = [f"{host} is {name} too" for name, host in sorted(fleet.names.items())]
     also += [f"{name} is another name of a guest" for name in told[Repair.OTHER_NAME] if name not in fleet.names]
@@ -182,20 +200,34 @@ def _clashes(fleet: _Fleet) -> Iterator[Check]:
         yield Check(state=State.GOOD, about="names", found=f"told as one: {some(also)}")
 
 
-def _collector(fleet: _Fleet) -> Iterator[Check]:
-    """Guests below one host and none below others, or below what nobody measures: the tag may be a collector's."""
+def _collector(fleet: _Fleet, samples: Sequence[Sampled]) -> Iterator[Check]:
+    """Guests below one host and none below others, below what nobody measures, or below hosts that run none."""
     homes = {guest.parent for guest in fleet.guests}
     hosts = {host.id for host in fleet.of(EntityKind.HOST) if not host.parent} & fleet.measured
     others = sorted(hosts - homes)
     alone = len(homes) == 1 and "" not in homes and len(others) > 1 and len(fleet.guests) > 1
-    unmeasured = sorted(homes - hosts - {""}) if others else []
-    if alone or unmeasured:
-        home = some(unmeasured or sorted(homes))
-        verb = "is" if len(unmeasured) < 2 else "are"
-        what = "a collector" if len(unmeasured) < 2 else "collectors"
+    suspects = sorted(homes - hosts - {""}) if others else []
+    suspects = suspects or _running_none(samples, homes, others) or (sorted(homes) if alone else [])
+    if suspects:
+        home = some(suspects)
+        verb, what = ("is", "a collector") if len(suspects) < 2 else ("are", "collectors")
         said = f"guests are on {home}, none on {some(others)}: {verb} {home} {what} far from the hypervisors?"
         do = '[[inputs.libvirt]] once for each hypervisor, each with [inputs.libvirt.tags] host = "HYPERVISOR".'
         yield Check(state=State.WARNING, about="hosts", found=said, do=do)
+
+
+def _running_none(samples: Sequence[Sampled], homes: AbstractSet[str], others: Sequence[str]) -> list[str]:
+    """Hosts said to have guests whose CPUs run none, where those of others, said to have none, do."""
+    usage: dict[str, float] = {}
+    for one in samples:
+        values = one.values(GUEST_USAGE) if one.measurement == "cpu" else np.empty(0)
+        for place, tags in enumerate(one.raw.tags if len(values) else ()):
+            own = values[one.raw.series == place]
+            if np.isfinite(own).any():
+                host = tags.get("host", "")
+                usage[host] = max(usage.get(host, 0.0), float(np.nanmean(own)))
+    busy = any(usage.get(host, 0.0) > RUNS_GUESTS_PCT for host in others)
+    return sorted(host for host in homes if host in usage and not usage[host]) if busy else []
 
 
 def _addresses(fleet: _Fleet) -> Iterator[Check]:

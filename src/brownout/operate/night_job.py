@@ -24,15 +24,14 @@ from brownout.nightly.effects.trained_models import (
     unreadable_models,
 )
 from brownout.nightly.run import Map, run, serial_map
-from brownout.operate.missed_nights import missed_nights
+from brownout.operate.night_archive.missed_nights import missed_nights
 from brownout.operate.sources import Source
-from brownout.operate.sync import SyncResult, sync
+from brownout.operate.sync import SyncResult, sync_kept
 from brownout.settings import Settings
 from brownout.store.as_of import StoreAsOf
 from brownout.store.leftovers import remove_leftovers
 from brownout.store.memory import release_memory
 from brownout.store.night_lock import night_lock
-from brownout.store.retention import Keep
 from brownout.store.workspace import Workspace
 
 __all__ = ["NightJob"]
@@ -66,11 +65,7 @@ class NightJob:
 
     def sync(self, progress: Progress = no_progress) -> SyncResult:
         """Bring what is new from the data set or database of the settings into the history."""
-        history = self.settings.history
-        keep = Keep(days=history.keep_days, thin_after_days=history.thin_after_days)
-        result = sync(self.open_source(), self.workspace.history, keep=keep, progress=progress)
-        release_memory()
-        return result
+        return sync_kept(self.open_source(), self.workspace.history, self.settings.history, progress)
 
     def missed(self, most: int) -> tuple[np.datetime64, ...]:
         """Times of the nights that were missed since the last one, as far as the history reaches; at most so many."""

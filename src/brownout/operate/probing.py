@@ -13,8 +13,9 @@ from brownout.probe.execd import Signals
 from brownout.probe.outbox import Outbox
 from brownout.probe.points import Point, line
 from brownout.probe.probe_run import Run
+from brownout.probe.stress import Step, StressSettings
 
-__all__ = ["Destination", "probe_consoles", "room_for"]
+__all__ = ["Destination", "probe_consoles", "room_for", "stress_consoles"]
 
 FILES_BESIDE = 64
 """File descriptors for everything that is no connection."""
@@ -56,6 +57,11 @@ def probe_consoles(run: Run, to: Destination, complain: Callable[[BrownoutError]
         lost = outbox.close()
     if lost and to.write and run.settings.count:
         raise BrownoutError(f"{lost} points were not written.", remedy="See that the database answers and takes them.")
+
+
+def stress_consoles(run: Run, settings: StressSettings, tell: Callable[[Step], None]) -> list[Step]:
+    """More and more sessions at once of the consoles of a run; each step is told as it ends."""
+    return asyncio.run(run.stress(settings, tell))
 
 
 def room_for(connections: int) -> int:

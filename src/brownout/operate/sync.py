@@ -16,6 +16,7 @@ from brownout.domain.repairs import Repairs
 from brownout.ingest.entity_registry import merged
 from brownout.operate.slices import SliceWriter
 from brownout.operate.sources import Source
+from brownout.settings import HistorySettings
 from brownout.store.atomic import write_text
 from brownout.store.history import (
     HOURS,
@@ -32,9 +33,10 @@ from brownout.store.history import (
 from brownout.store.integrity import damaged_slices, forget_damage, read_description, set_aside, tried_in_vain
 from brownout.store.integrity.history_description import FILE
 from brownout.store.leftovers import remove_parts
+from brownout.store.memory import release_memory
 from brownout.store.retention import Keep, maintain
 
-__all__ = ["SyncResult", "sync"]
+__all__ = ["SyncResult", "sync", "sync_kept"]
 
 LONGEST_SILENCE = np.timedelta64(7, "D")
 """Where most entities have been silent for longer, the clock is not believed."""
@@ -48,6 +50,14 @@ class SyncResult:
     rows: int
     watermark: np.datetime64 | None
     repairs: Repairs
+
+
+def sync_kept(source: Source, folder: Path, history: HistorySettings, progress: Progress = no_progress) -> SyncResult:
+    """``sync``, with what the settings say about the age of samples; memory goes back afterwards."""
+    keep = Keep(days=history.keep_days, thin_after_days=history.thin_after_days)
+    result = sync(source, folder, keep=keep, progress=progress)
+    release_memory()
+    return result
 
 
 def sync(source: Source, folder: Path, *, keep: Keep | None = None, progress: Progress = no_progress) -> SyncResult:

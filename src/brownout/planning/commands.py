@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 from brownout.domain.entities import EntityKind, Topology
 from brownout.domain.findings import Action, Find, Risk
 from brownout.planning.ansible import playbook
+from brownout.planning.entity_names import name_of
 from brownout.planning.headroom import Headroom
 from brownout.planning.platform_operations import PLACEHOLDER, Operation, Operations, Platform, expanded
 from brownout.planning.remedies import Remedies, Remedy
 
 __all__ = ["Site", "Values", "completed", "fill", "protocol_of"]
 
-NAME_LABELS = ("hostname", "domain_name", "name")
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -95,8 +95,7 @@ class Values:
 
 
 def _name(values: Values, guest: str) -> str:
-    labels = values.site.topology[guest or values.entity].labels
-    return next((labels[label] for label in NAME_LABELS if labels.get(label)), guest or values.entity)
+    return name_of(values.site.topology, guest or values.entity)
 
 
 def _device(entity: str) -> str:

@@ -7,6 +7,7 @@ from brownout.domain.entities import Entity, EntityKind, Topology
 from brownout.domain.findings.service_levels import Level
 from brownout.domain.forecasts import Series
 from brownout.domain.metrics import Family
+from brownout.planning.sizes import cpus_of, memory_gib_of
 
 __all__ = ["Headroom", "Move", "Room"]
 
@@ -14,9 +15,6 @@ MOST_CPU_PCT = 80.0
 """A host that takes a guest in stays below this when both are busy."""
 LEAST_MEMORY = 0.15
 """And keeps this share of its memory available: the limit of the metric."""
-GIB = 1024.0**2
-MEMORY_LABELS = (("memory_gib", 1.0), ("mem_kib", GIB), ("maximum_memory_kib", GIB))
-CPU_LABELS = ("cores", "cpus", "n_cpus", "vcpus")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +86,8 @@ class Headroom:
 
     def room(self, host: str) -> Room | None:
         """What a host can still take in when it is busy; None where CPU or memory is not known."""
-        cpus = _number(self.topology[host], CPU_LABELS)
-        total = _memory(self.topology[host])
+        cpus = cpus_of(self.topology[host])
+        total = memory_gib_of(self.topology[host])
         busy = self._busy(host, "host_cpu_busy_pct")
         free_pct = self._busy(host, "host_memory_available_pct")
         free_gib = self._busy(host, "host_memory_available_gib")
@@ -107,7 +105,7 @@ class Headroom:
 
     def need(self, guest: str) -> Room | None:
         """What a guest takes: its CPUs when it is busy, and all of its memory; None where that is not known."""
-        vcpus, memory = _number(self.topology[guest], CPU_LABELS), _memory(self.topology[guest])
+        vcpus, memory = cpus_of(self.topology[guest]), memory_gib_of(self.topology[guest])
         busy = self._busy(guest, "vm_cpu_pct")
         if vcpus is None or memory is None or busy is None:
             return None
@@ -134,21 +132,3 @@ def _why(guest: str, need: Room, target: str, room: Room) -> str:
         f"{guest} takes {need.memory_gib:.3g} GiB and {need.cpus:.2g} CPUs when busy, "
         f"and {target} has room for {room.memory_gib:.3g} GiB and {room.cpus:.2g} CPUs"
     )
-
-
-def _number(entity: Entity, labels: Sequence[str]) -> float | None:
-    for label in labels:
-        try:
-            return float(entity.labels[label])
-        except (KeyError, ValueError):
-            continue
-    return None
-
-
-def _memory(entity: Entity) -> float | None:
-    """Memory of a host or guest in GiB."""
-    for label, unit in MEMORY_LABELS:
-        value = _number(entity, (label,))
-        if value is not None:
-            return value / unit
-    return None

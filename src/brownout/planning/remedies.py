@@ -16,6 +16,8 @@ __all__ = ["Remedies", "Remedy"]
 
 UNLIMITED = ("", "-1", "0")
 """Values of a limit's label that mean none."""
+PLANNED = ("rebalance",)
+"""Remedies of no cause: what the plan of a night does."""
 RISKS = {risk.name.lower(): risk for risk in Risk if risk is not Risk.NONE}
 REACHES = ("own", "host")
 NAMED = re.compile(r"(?:^|;)\s*@([\w-]+)")
@@ -122,7 +124,7 @@ class Remedies:
         """Raise KnowledgeError for a remedy that is of no cause, no family and no breach."""
         breaches = {name for breach in self.breaches.values() for name in (breach.remedy, breach.limited)}
         others = {name for remedy in self.table.values() for name in (remedy.prevention, remedy.otherwise)}
-        known = {*causes, *Family, *breaches, *others, UNKNOWN}
+        known = {*causes, *Family, *breaches, *others, *PLANNED, UNKNOWN}
         for name in self.table:
             if name not in known:
                 what = f"remedies.toml, [remedies.{name}]: {name!r} is no cause."

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from brownout.probe.points import Point
 
-__all__ = ["LIMIT_MS", "Baseline", "Verdict"]
+__all__ = ["LIMIT_MS", "Baseline", "Verdict", "latency_of"]
 
 LIMIT_MS = 150.0
 """Mean below which a baseline is accepted: crisp response (Tolia, Andersen, Satyanarayanan, Computer 39(3), 2006)."""
@@ -55,7 +55,9 @@ class Baseline:
     def _verdict(self, console: str) -> Verdict:
         modes = self._points[console]
         stage = "update" if modes["update"] else "open"
-        values = [value for point in modes["update" if modes["update"] else "handshake"] if (value := _latency(point))]
+        values = [
+            value for point in modes["update" if modes["update"] else "handshake"] if (value := latency_of(point))
+        ]
         return Verdict(
             console=console,
             stage=stage,
@@ -65,7 +67,7 @@ class Baseline:
         )
 
 
-def _latency(point: Point) -> float | None:
+def latency_of(point: Point) -> float | None:
     """Milliseconds of a success."""
     if point.result != "success":
         return None

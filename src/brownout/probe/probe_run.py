@@ -16,6 +16,7 @@ from brownout.probe.points import Point
 from brownout.probe.probe_settings import ProbeSettings
 from brownout.probe.prober import Prober
 from brownout.probe.rounds import Rounds
+from brownout.probe.stress import Step, StressSettings, stress
 
 __all__ = ["Run"]
 
@@ -40,6 +41,18 @@ class Run:
     trust: ssl.SSLContext
     deliver: Callable[[list[Point]], None]
     begin: Callable[[], Awaitable[bool]] | None = None
+
+    async def stress(self, settings: StressSettings, tell: Callable[[Step], None]) -> list[Step]:
+        """Open more and more sessions of the consoles that there are now."""
+        await self.consoles.refresh(strict=True)
+        targets = self.consoles.now()
+        if not targets:
+            raise SettingsError("No console is there that could be opened.", remedy="Give vnc://HOST:PORT or a file.")
+        connector = Connector(trust=self.trust, resolver=Resolver(), seconds=self.settings.timeout_s)
+        try:
+            return await stress(Prober(self.settings, connector, self.complain).probe, targets, settings, tell)
+        finally:
+            connector.resolver.close()
 
     async def until(self, stop: asyncio.Event) -> None:
         """Run the rounds, or until ``stop`` is set."""

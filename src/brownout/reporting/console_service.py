@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from brownout.domain.findings.experience import EXPERIENCE_METRICS, experience_of
 from brownout.domain.findings.service_levels import BURN_WINDOWS_S, ConsoleHistory, ConsoleService
 from brownout.domain.panel import Float, Panel
 from brownout.numerics.order_statistics import median
@@ -11,7 +12,7 @@ __all__ = ["ANNOYING_MS", "CRISP_MS", "console_histories", "console_services"]
 
 CRISP_MS, ANNOYING_MS = 150.0, 1000.0
 """An answer within 150 ms feels immediate, from 1 s on it annoys (Tolia, Andersen, Satyanarayanan, Computer, 2006)."""
-FRAMES, FAILED = "console_fps", "console_failed_pct"
+FRAMES, FAILED, UPDATE = "console_fps", "console_failed_pct", "console_update_ms"
 
 
 def console_services(panel: Panel, latency: str, end: np.datetime64) -> tuple[ConsoleService, ...]:
@@ -27,6 +28,8 @@ def console_services(panel: Panel, latency: str, end: np.datetime64) -> tuple[Co
     annoying = np.where(known, values >= ANNOYING_MS, False).sum(axis=1) / count
     rate = median(frames, axis=1)
     counted = set(np.flatnonzero(np.isfinite(_column(panel, FAILED)).any(axis=1)).tolist())
+    felt = {name: _column(day, name) for name in EXPERIENCE_METRICS if name in panel.metric_names}
+    felt[UPDATE] = values  # whatever a site's latency is called
     failed = [_failed(panel, end, seconds) for seconds in BURN_WINDOWS_S]
     return tuple(
         ConsoleService(
@@ -36,6 +39,7 @@ def console_services(panel: Panel, latency: str, end: np.datetime64) -> tuple[Co
             annoying=float(annoying[row]),
             frames_per_s=float(rate[row]),
             failed=tuple(float(part[row]) for part in failed) if row in counted else (),
+            experience=experience_of({name: column[row] for name, column in felt.items()}),
         )
         for row in np.flatnonzero(known.any(axis=1)).tolist()
     )

@@ -5,8 +5,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from brownout.domain.findings.experience import band_of
 from brownout.reporting.anchors import anchor
 from brownout.reporting.messages import Messages
+from brownout.reporting.owners_names import owners_names
 
 __all__ = ["page_data", "safe_json"]
 
@@ -17,7 +19,8 @@ SCRIPT_WORDS = (
     "rows", "of", "Search", "Filter", "All", "Back", "Console latency", "Levels", "Limits", "Incidents", "What to do",
     "Belongs to", "Below it", "Resource", "Probability", "Earliest", "Latest", "Nothing is known about it.", "local",
     "Table", "Kind", "Status", "Name", "What", "When", "Latency", "probability", "Nothing found.", "host", "vm",
-    "console", "disk", "path", "interface", "link", "entity", *STATUS,
+    "Experience", "Score", "typing", "scrolling", "video", "network", "hypervisor", "guest", "picture", "good", "fair",
+    "poor", "console", "disk", "path", "interface", "link", "entity", *STATUS,
 )  # fmt: skip
 """Texts of the script, which finds them in the data of the page."""
 PLAIN = {"vm": "guest", "path": "file system", "link": "network path", "slow": "too slow", "exceeded": "beyond limit"}
@@ -37,6 +40,7 @@ def page_data(data: Mapping[str, Any], say: Messages) -> dict[str, Any]:
         "words": {word: say(word) if say.table else PLAIN.get(word, word) for word in SCRIPT_WORDS},
         "metrics": metrics,
         "entities": _entities(data, place, say),
+        "called": {place[name]: title for name, title in owners_names(data["topology"]).items()},
         "levels": _by_place(place, data["levels"], ("metric", "now", "usual", "busy", "limit")),
         "breaches": _by_place(
             place, data["breaches"], ("metric", "now", "limit", "probability", "earliest", "latest", "outlook", "link")
@@ -50,6 +54,11 @@ def page_data(data: Mapping[str, Any], say: Messages) -> dict[str, Any]:
             place[history["console"]]: [history["start"], history["step_s"], history["values"]]
             for history in data["histories"]
             if history["console"] in place
+        },
+        "experiences": {
+            place[service["console"]]: _experience(service["experience"])
+            for service in data["services"]
+            if service["console"] in place and service["experience"]["score"] is not None
         },
         "latencyLimit": (data["latency"] or {}).get("limit"),
         "charts": {chart["id"]: chart for chart in _charts(data)},
@@ -78,6 +87,12 @@ def _incident(incident: Mapping[str, Any], place: Mapping[str, int], say: Messag
     touched = sorted({place[name] for name in _touched(incident) if name in place})
     times = incident["start"], incident["end"]
     return [incident["id"], say(top["title"]), incident["open"], *times, top["probability"], touched]
+
+
+def _experience(felt: Mapping[str, Any]) -> list[Any]:
+    """Score and band, the scores of the tasks, and the milliseconds of each part of the way."""
+    parts = ("typing", "scrolling", "video", "network_ms", "hypervisor_ms", "guest_ms", "encoder_ms")
+    return [felt["score"], band_of(felt["score"]), *(felt[name] for name in parts)]
 
 
 def safe_json(value: object) -> str:

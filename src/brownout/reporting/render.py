@@ -23,6 +23,7 @@ from brownout.reporting.glossary import Glossary
 from brownout.reporting.markdown import escape_markdown, inline_code
 from brownout.reporting.messages import Language, Messages
 from brownout.reporting.numbers import clock, figure, iso, percent, span
+from brownout.reporting.owners_names import named, owners_names
 from brownout.reporting.page_data import page_data, safe_json
 from brownout.reporting.report import Report
 from brownout.store.atomic import atomic_path
@@ -93,7 +94,9 @@ def _environment(data: Mapping[str, Any], *, html: bool) -> Environment:
         lstrip_blocks=True,
         finalize=_visible if html else escape_markdown,
     )
-    environment.globals |= {"glossary": glossary, "_": say, "days": _days}
+    called = owners_names(data["topology"])
+    environment.globals |= {"glossary": glossary, "_": say, "days": _days, "called": called}
+    environment.filters |= {"called": lambda name: called.get(name, name), "named": partial(named, called)}
     environment.filters |= {"figure": figure, "percent": percent, "code": inline_code, "seconds": _seconds}
     environment.filters |= {
         "clock": partial(clock, language=say.language),

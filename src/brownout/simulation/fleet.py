@@ -10,6 +10,7 @@ from brownout.domain.entities import Topology
 from brownout.domain.panel import Panel
 from brownout.domain.truth import Anomaly, Event, Incident
 from brownout.simulation.events.injection import Injection, apply, truth
+from brownout.simulation.events.interventions import Intervention, apply_interventions, moved_layout
 from brownout.simulation.events.operations import CLUSTER, Background, apply_background, draw_background, events_of
 from brownout.simulation.events.placement import Placement
 from brownout.simulation.fleet_settings import FleetSettings
@@ -24,7 +25,7 @@ from brownout.simulation.physics.drivers import Drivers
 from brownout.simulation.physics.hosts import simulate_hosts
 from brownout.simulation.simulation_definitions import SimulationDefinitions
 
-__all__ = ["Fleet", "Plan", "plan_fleet", "simulate", "stream"]
+__all__ = ["Fleet", "Plan", "plan_fleet", "run_plan", "simulate", "stream"]
 
 
 STRETCH = 44_640
@@ -55,6 +56,12 @@ class Plan:
     background: Background
     injections: tuple[Injection, ...]
     seeds: tuple[np.random.SeedSequence, ...]
+    interventions: tuple[Intervention, ...] = ()
+
+    def intervened(self, *interventions: Intervention) -> "Plan":
+        """The same fleet, with the same random numbers, in which guests are moved or resized at some moment."""
+        layout = moved_layout(self.layout, interventions, self.settings.start, self.settings.interval_s)
+        return replace(self, layout=layout, interventions=(*self.interventions, *interventions))
 
     @property
     def steps(self) -> int:
@@ -80,12 +87,16 @@ class Plan:
 
 def simulate(settings: FleetSettings, definitions: SimulationDefinitions | None = None) -> Fleet:
     """Simulate a fleet; the same settings and definitions, by default those that ship, give the same bytes."""
-    plan = plan_fleet(settings, definitions)
+    return run_plan(plan_fleet(settings, definitions))
+
+
+def run_plan(plan: Plan) -> Fleet:
+    """Simulate a fleet that was planned, all of it in memory."""
     parts = [_joined(list(stretches)) for _, stretches in groupby(stream(plan), key=_names)]
     panels = {kind: _concatenated([part[kind] for part in parts]) for kind in parts[0]}
     incidents, anomalies = plan.truth
     return Fleet(
-        settings=settings,
+        settings=plan.settings,
         panels=panels,
         topology=plan.topology,
         incidents=incidents,
@@ -149,6 +160,7 @@ def _run(plan: Plan, hosts: Indices, begin: int, streams: Sequence[Draws]) -> di
             local = replace(injection, host=host, vm=vm, first=first, last=last)
             apply(local, plan.definitions.faults[injection.cause], layout, drivers)
     apply_background(plan.background.part(hosts, guests, begin), layout, drivers)
+    apply_interventions(plan.interventions, begin, layout, drivers)
     step = np.timedelta64(settings.interval_s * 1000, "ms")
     times = settings.start + (begin + np.arange(slots)) * step
     demand = draw_demand(layout, drivers, times, streams[0])

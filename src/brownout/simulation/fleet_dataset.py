@@ -78,8 +78,11 @@ def _write(folder: Path, name: str, facts: _Facts, parts: Iterable[Panels]) -> N
     )
     _write_csv(
         part / "incidents.csv",
-        ("incident", "group", "start", "end", "entity", "cause"),
-        ((i.id, i.group, _iso(i.start), _iso(i.end), i.entity, i.cause) for i in facts.incidents),
+        ("incident", "group", "start", "end", "entity", "cause", "onset"),
+        (
+            (i.id, i.group, _iso(i.start), _iso(i.end), i.entity, i.cause, "" if i.onset is None else _iso(i.onset))
+            for i in facts.incidents
+        ),
     )
     if facts.events:
         _write_background(part, facts)

@@ -26,6 +26,10 @@ OF_HOSTS = ("host", "disk", "path", "interface", "vm")
 PINGS_A_MINUTE = 30
 UPDATES_A_MINUTE = 2
 TIMEOUT_MS = 5000.0
+UNREACHABLE = "unreachable"
+PROBED = ("console_connect_ms", "console_mainloop_ms", "console_update_ms", "console_echo_ms", "console_fps",
+          "console_fps_stddev")  # fmt: skip
+"""What is measured of a console from where it is opened, through the path to its host."""
 
 
 def measure(state: MeasuredState, times: Times, definitions: SimulationDefinitions) -> dict[str, Panel]:
@@ -67,6 +71,8 @@ def _columns(state: MeasuredState, times: Times, definitions: SimulationDefiniti
     if "console" in kinds_measured(settings):
         kinds["link"] = _link(layout, drivers, hosts, noise)
         kinds["console"] = _console(state.demand, drivers, state.consoles, noise)
+        if UNREACHABLE in drivers.extra:
+            _without_a_path(kinds["link"], kinds["console"], drivers, layout)
     measured = [formula for formula in definitions.formulas if formula.always or settings.signatures]
     for kind, columns in evaluate(measured, state).items():
         if kind in kinds:
@@ -201,10 +207,20 @@ def _link(layout: Layout, drivers: Drivers, hosts: Hosts, noise: _Noise) -> dict
     }
 
 
+def _without_a_path(link: dict[str, Array], console: dict[str, Array], drivers: Drivers, layout: Layout) -> None:
+    """Nothing is measured through a path that is gone; every packet on it is lost."""
+    gone = drivers.more(UNREACHABLE) > 0
+    link |= {name: np.where(gone, np.nan, link[name]) for name in ("link_rtt_ms", "link_jitter_ms")}
+    link["link_loss_pct"] = np.where(gone, 100, link["link_loss_pct"])
+    behind = drivers.on_guests(UNREACHABLE, layout) > 0
+    console |= {name: np.where(behind, np.nan, console[name]) for name in PROBED}
+
+
 def _vm(state: MeasuredState, noise: _Noise) -> dict[str, Array]:
     layout, demand, drivers = state.layout, state.demand, state.drivers
     hosts, guests = state.hosts, state.guests
     kbs = guests.iops * 18
+    vcpus = layout.vcpus[:, None] * drivers.more("guest_vcpus")
     return {
         "vm_cpu_pct": noise.relative(guests.cpu, 0.04),
         "vm_ready_pct": noise.relative(guests.ready, 0.15),
@@ -218,7 +234,8 @@ def _vm(state: MeasuredState, noise: _Noise) -> dict[str, Array]:
         "vm_net_rx_kbs": noise.relative(demand.net_rx, 0.1),
         "vm_net_tx_kbs": noise.relative(demand.net_tx, 0.1),
         "vm_qemu_cpu_pct": noise.relative(
-            guests.cpu * layout.vcpus[:, None] + 1.5 + drivers.more("guest_qemu_cpu"), 0.04
+            guests.cpu * vcpus + 1.5 + drivers.more("guest_qemu_cpu"),
+            0.04,
         ),
         "vm_qemu_swap_mib": 60 * layout.felt(hosts.pressure) * layout.guest_memory_gib[:, None],
     }

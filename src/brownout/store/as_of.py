@@ -24,7 +24,8 @@ ONE_MS = np.timedelta64(1, "ms")
 class StoreAsOf:
     """Everything that a store had measured before ``time``.
 
-    Entities are where they were then; one that was first measured later is not there at all.
+    Entities are where they were then, with where they had been before; one that was first measured later is not there
+    at all.
     """
 
     store: SampleStore
@@ -47,8 +48,8 @@ class StoreAsOf:
 
     @cached_property
     def topology(self) -> Topology:
-        """Entities that had been measured, or that contain one that had, where they were at the time."""
-        then = self.store.topology.at(self.time)
+        """Entities that had been measured, or that contain one that had, where they were at the time and before."""
+        then = self.store.topology.as_of(self.time)
         seen = self._spans
         later = {name for name in self.store.spans() if name not in seen}
         return Topology.of(entity for entity in then if entity.id not in later)

@@ -96,6 +96,7 @@ class Dataset:
                 end=as_time(row["end"]),
                 entity=row["entity"],
                 cause=row["cause"],
+                onset=as_time(row["onset"]) if row.get("onset") else None,
             )
             for row in _rows(self.folder / "incidents.csv", needed)
         )

@@ -16,6 +16,10 @@ from brownout.domain.errors import BrownoutError
 
 TICKS = 100
 VIRSH = """#!/bin/sh
+case "$*" in *"; echo "*)
+  set -f; IFS=';'; set -- $1; unset IFS
+  for command; do case $command in *"echo "*) echo "${command##*echo }";; *) sh "$0" $command;; esac; done; exit 0;;
+esac
 case "$*" in
   "list --uuid") printf 'u-1\\nu-2\\nu-3\\n\\n';;
   "dumpxml u-1") cat <<'END'

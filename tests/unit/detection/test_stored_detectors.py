@@ -161,3 +161,11 @@ def test_a_changed_digit_is_damage(folder: Path) -> None:
     assert path.read_text() != text
     with pytest.raises(ModelError, match="checksum"):
         IsolationForestDetector.load(folder)
+
+
+def test_a_detector_that_waits_for_a_longer_history_is_stored_and_read(tmp_path: Path) -> None:
+    """The first nights of a fleet store one without a forest: reading it again is no damage."""
+    IsolationForestDetector().wait().save(tmp_path)
+    found = IsolationForestDetector.load(tmp_path)
+    assert found.waits_
+    assert np.isnan(found.score(waves()).scores).all()

@@ -11,7 +11,16 @@ from brownout.diagnosis.incidents.separation import Sifted, sift
 from brownout.diagnosis.inference.cause_ranking import Diagnoser
 from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.entities import Entity, Topology
-from brownout.domain.findings import Cause, Diagnosis, Episode, Mover, SuppressionReason
+from brownout.domain.findings import (
+    Cause,
+    Diagnosis,
+    Episode,
+    Evidence,
+    EvidenceRole,
+    EvidenceState,
+    Mover,
+    SuppressionReason,
+)
 from brownout.domain.forecasts import Series
 from brownout.domain.metrics import Catalogue
 from brownout.domain.panel import Panel
@@ -90,6 +99,39 @@ def test_what_happens_beside_an_artefact_stays_an_alarm() -> None:
     assert [quiet.episode.id for quiet in found.suppressed] == ["vm1"]
     assert [diagnosis.episodes for diagnosis in found.diagnoses] == [("vm2",)]
     assert not found.diagnoses[0].top.artefact
+
+
+def test_what_begins_hours_after_an_artefact_is_asked_about_by_itself() -> None:
+    """A restart of the morning does not keep a full uplink of the evening quiet."""
+
+    def part(entity: str, hours: tuple[float, float], metric: str) -> Episode:
+        start, end = (START + np.timedelta64(round(h * 60), "m") for h in hours)
+        mover = Mover(series=Series(entity, metric), usual=1, peak=9, deviation=9, onset=start, share=1.0)
+        return Episode(id=entity, entity=entity, start=start, end=end, open=False, severity=2.0, movers=(mover,))
+
+    def diagnose(window: IncidentWindow) -> Diagnosis:
+        restart = any(e.entity == "kvm1" for e in window.episodes)
+        seen = Evidence(
+            symptom="host_restarted", role=EvidenceRole.NECESSARY, state=EvidenceState.PRESENT, strength=1,
+            series=Series("kvm1", "host_uptime_h"), statement="",
+        )  # fmt: skip
+        top = Cause(
+            id="ART-09" if restart else "NET-03", title="", family="", entity="kvm1" if restart else "path",
+            probability=0.9, artefact=restart, evidence=(seen,) if restart else (),
+        )  # fmt: skip
+        return Diagnosis(
+            id=window.id, start=window.start, end=window.end, open=False, entities=window.entities,
+            episodes=tuple(e.id for e in window.episodes), causes=(top,),
+        )  # fmt: skip
+
+    found = [
+        part("kvm1", (1, 14), "host_uptime_h"), part("vm1/console", (1.2, 2), "console_failed_pct"),
+        part("path", (11, 13), "link_loss_pct"),
+    ]  # fmt: skip
+    (window,) = group_episodes(found, TOPOLOGY)
+    sorted_out = sift(window, diagnose, Knowledge.load(), TOPOLOGY)
+    assert {quiet.episode.id for quiet in sorted_out.suppressed} == {"kvm1", "vm1/console"}
+    assert [(d.top.id, d.episodes) for d in sorted_out.diagnoses] == [("NET-03", ("path",))]
 
 
 def test_an_artefact_elsewhere_explains_nothing_here() -> None:

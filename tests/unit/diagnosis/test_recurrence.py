@@ -7,10 +7,13 @@ import pytest
 
 from brownout.diagnosis.evidence.observation import IncidentWindow
 from brownout.diagnosis.incidents.recurrence import Told, joined, without_followers
+from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.entities import Entity, Topology
-from brownout.domain.findings import UNKNOWN, Cause, Diagnosis, Episode
+from brownout.domain.findings import UNKNOWN, Cause, Diagnosis, Episode, Evidence, EvidenceRole, EvidenceState
+from brownout.domain.forecasts import Series
 
 START = np.datetime64("2026-03-02T00:00", "ms")
+KNOWLEDGE = Knowledge.load()
 
 
 def told(begin_h: float, end_h: float, cause: str = "CONT-04", entity: str = "kvm1", probability: float = 0.9) -> Told:
@@ -65,7 +68,7 @@ def test_what_the_console_of_a_broken_guest_shows_meanwhile_is_no_second_fault()
         ]
     )
     fault, console = told(0, 5, cause="CONT-05", entity="vm"), told(3, 4, cause=UNKNOWN, entity="vm/console")
-    ((window, diagnosis),) = without_followers([fault, console], topology)
+    ((window, diagnosis),) = without_followers([fault, console], topology, KNOWLEDGE)
     assert {e.entity for e in window.episodes} == {"vm", "vm/console"}
     assert (window.start, window.end, len(diagnosis.episodes)) == (fault[0].start, fault[0].end, 2)
     for apart in (
@@ -74,4 +77,34 @@ def test_what_the_console_of_a_broken_guest_shows_meanwhile_is_no_second_fault()
         told(7, 8, cause=UNKNOWN, entity="vm/console"),
         told(3, 4, cause="SW-01", entity="vm/console"),
     ):
-        assert len(without_followers([fault, apart], topology)) == 2
+        assert len(without_followers([fault, apart], topology, KNOWLEDGE)) == 2
+
+
+def test_what_a_surer_fault_of_the_time_speaks_against_is_no_second_one() -> None:
+    """Packets that a broken cable drops are not lost on the path as well; a loss before the cable broke was."""
+    topology = Topology.of(
+        [
+            Entity(id="kvm1", kind="host"),
+            Entity(id="kvm1/eth0", kind="interface", parent="kvm1"),
+            Entity(id="path", kind="link", parent="kvm1"),
+            Entity(id="kvm2", kind="host"),
+            Entity(id="path2", kind="link", parent="kvm2"),
+        ]
+    )
+    window, diagnosis = told(0, 8, cause="MAINT-01", entity="kvm1/eth0")
+    errors = Evidence(
+        symptom="nic_errors", role=EvidenceRole.NECESSARY, state=EvidenceState.PRESENT, strength=1, statement="",
+        series=Series("kvm1/eth0", "net_err_per_s"),
+    )  # fmt: skip
+    cable = window, replace(diagnosis, causes=(replace(diagnosis.top, evidence=(errors,)),))
+    loss = told(2, 3, cause="NET-03", entity="path", probability=0.6)
+    ((_, whole),) = without_followers([cable, loss], topology, KNOWLEDGE)
+    assert whole.top.id == "MAINT-01"
+    assert len(whole.episodes) == 2
+    for apart in (
+        told(2, 3, cause="NET-03", entity="path", probability=0.95),
+        told(2, 12, cause="NET-03", entity="path", probability=0.6),
+        told(2, 3, cause="NET-03", entity="path2", probability=0.6),
+        told(2, 3, cause="CONT-04", entity="kvm1", probability=0.6),
+    ):
+        assert len(without_followers([cable, apart], topology, KNOWLEDGE)) == 2

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from brownout.diagnosis.evidence.observation import IncidentWindow
+from brownout.diagnosis.incidents.coverage import covered_by
 from brownout.diagnosis.incidents.going_on import with_own_end
 from brownout.diagnosis.incidents.grouping import group_episodes
 from brownout.diagnosis.incidents.separation import Sifted, sift
@@ -165,3 +166,20 @@ def test_an_incident_is_open_only_while_its_own_evidence_holds() -> None:
 def test_what_comes_and_goes_is_open_between_two_bursts() -> None:
     burst = np.concatenate([np.full(12, 60.0), np.full(24, 1.0)])
     assert state(np.concatenate([np.full(156, 1.0), burst, burst, np.full(6, 60.0), np.full(18, 1.0)])).open
+
+
+def test_one_strange_entity_does_not_say_when_a_fault_began() -> None:
+    """The onset is where most begin; what a fault moves within hours of its first sign still belongs to it."""
+    early = episode("vm1/console", "console_proxied_ms", (0, 30))
+    late = [episode(name, "console_proxied_ms", (24, 30)) for name in ("vm2/console", "vm2", "vm1")]
+    resources = frozenset((e.entity, "console") for e in (early, *late))
+    span, metrics = (START + 24 * HOUR, START + 30 * HOUR), Catalogue.load().metrics
+
+    def onset(*found: Episode) -> np.datetime64:
+        window = IncidentWindow(id="w", start=START, end=START + 30 * HOUR, entities=(), episodes=found)
+        reach = frozenset(e.entity for e in found)
+        return covered_by(window, span, resources, reach=reach, metrics=metrics).onset
+
+    assert onset(early, *late) == START + 24 * HOUR
+    assert onset(episode("vm1/console", "console_proxied_ms", (21, 30)), *late) == START + 21 * HOUR
+    assert onset(early) == START

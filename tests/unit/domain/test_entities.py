@@ -98,3 +98,18 @@ def test_a_move_is_felt_by_the_mover_and_by_both_hosts_and_their_parts(moved: To
     topology = Topology.of([*moved, *parts])
     both = {NOON: "vm1", NOON + HOUR: "vm1"}
     assert topology.moves == dict.fromkeys(("vm1", "vm1/console", "kvm1", "kvm2", "sda"), both)
+
+
+def test_what_was_known_by_a_time_includes_where_everything_had_been(moved: Topology) -> None:
+    """A night that is replayed knows of the migrations before it, and of none that came later."""
+    movers = [entity for entity in moved if entity.former]
+    assert movers
+    for mover in movers:
+        for until, _ in mover.former:
+            known = moved.as_of(until)
+            assert known[mover.id].parent == mover.parent_at(until)
+            assert all(time <= until for entity in known for time, _ in entity.former)
+            for time in (until - np.timedelta64(1, "ms"), until):
+                assert known.root(mover.id, time) == moved.root(mover.id, time)
+            before = moved.as_of(until - np.timedelta64(1, "ms"))
+            assert until not in [time for time, _ in before[mover.id].former]

@@ -83,3 +83,21 @@ def test_a_quiet_day_that_ends_is_no_trend() -> None:
     values = 8 + busy * days.repeat(DAY, axis=1) + rng.normal(0, 0.5, (20, 10 * DAY))
     evening = values[:, : -DAY // 8].astype(np.float32)
     assert runs_of(evening, DAY).found.mean() < 0.1
+
+
+@pytest.mark.parametrize("weekend", [True, False], ids=["a week of unlike days", "all days alike"])
+def test_a_leak_of_a_friday_is_carried_on_by_the_saturday_of_the_week_before(*, weekend: bool) -> None:
+    """A dip of every weekday is none of the next day, which is a Saturday; where all days are alike, it is."""
+    slots = np.arange(15 * DAY + DAY)
+    dips = 8 * np.clip(np.sin(2 * np.pi * (slots % DAY - 12) / DAY), 0, 1)
+    weekday = (slots // DAY + 4) % 7 < 5  # the past ends with a Thursday and a Friday, then comes a Saturday
+    assert weekday[-2 * DAY - 1]
+    assert not weekday[-1]
+    noise = np.random.default_rng(6).normal(0, 0.3, (SERIES, len(slots)))
+    ramp = -0.65 * np.maximum(slots - (15 * DAY - 40), 0)
+    values = (52 - np.where(weekday | (not weekend), dips, 0) + ramp + noise).astype(np.float32)
+    runs = runs_of(values[:, : 15 * DAY], DAY)
+    assert runs.found.mean() > 0.95
+    ahead = runs.paths(np.arange(1, DAY + 1, dtype=np.float32))[runs.found, :, 4]
+    missed = np.abs(ahead - values[runs.found, 15 * DAY :]).mean(axis=0)
+    assert missed.max() < 3.5, "the dip is 8"

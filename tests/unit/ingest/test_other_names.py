@@ -220,3 +220,43 @@ def test_a_collector_that_knows_uuids_only_tells_of_the_guest_of_that_name() -> 
     found = read(virt_value=value, vm_config=known_as(uuid, "web01", EARLY))
     assert {e for e in kinds(found) if e[0] == "vm"} == {("vm", "web01", "kvm1")}
     assert any("vm_cpu_pct" in table.column_names for table in found.tables)
+
+
+def numbered(name: str, vmid: str, node: str, minutes: list[int] = EARLY) -> Raw:
+    tags = {"object": "qemu", "host": name, "vmid": vmid, "nodename": node}
+    return raw([tags], minutes, cpu=[0.2] * len(minutes), uptime=[3600.0] * len(minutes))
+
+
+def test_guests_of_one_name_are_told_apart_by_their_numbers() -> None:
+    """Names need not be unique in Proxmox: what clones are called by default is the name of their template."""
+    parts = [numbered("clone", "105", "pve1"), numbered("clone", "106", "pve1"), numbered("clone", "107", "pve2")]
+    found = read(system=joined(*parts))
+    assert kinds(found) == {
+        ("vm", "clone (105)", "pve1"), ("vm", "clone (106)", "pve1"), ("vm", "clone (107)", "pve2"),
+        ("host", "pve1", ""), ("host", "pve2", ""),
+    }  # fmt: skip
+    assert rows(found, "clone (106)") == len(EARLY)
+    assert kinds(read(known=found.entities, system=joined(*parts))) == kinds(found)
+    alone = read(known=found.entities, system=numbered("clone", "106", "pve2"))
+    assert kinds(alone) == {("vm", "clone (106)", "pve2"), ("host", "pve2", "")}
+    assert set(found.repairs.counts) == {(Repair.TOLD_APART, f"clone ({vmid})") for vmid in (105, 106, 107)}
+
+
+def test_a_guest_made_anew_under_its_name_is_another_one_where_its_number_says_so() -> None:
+    found = read(system=joined(numbered("web", "105", "pve1"), numbered("web", "106", "pve1", LATE)))
+    assert {entity for _, entity, _ in kinds(found)} == {"web (105)", "web (106)", "pve1"}
+
+
+def test_the_guest_that_the_history_has_keeps_its_name_when_another_takes_it_too() -> None:
+    known = (Entity(id="clone", kind="vm", parent="pve1", labels={"vmid": "105"}),)
+    found = read(known=known, system=joined(numbered("clone", "105", "pve1"), numbered("clone", "106", "pve1")))
+    assert {entity for _, entity, _ in kinds(found)} == {"clone", "clone (106)", "pve1"}
+
+
+def test_guests_of_one_name_whose_uuids_not_all_inputs_write_are_told_apart_by_host() -> None:
+    facts = [
+        raw([{"host": host, "domain_name": "web", "uuid": uuid * 36}], EARLY, known=[1.0] * len(EARLY))
+        for host, uuid in (("kvm1", "1"), ("kvm2", "2"))
+    ]
+    found = read(vm_config=joined(*facts), **guests(("kvm1", "web"), ("kvm2", "web"), minutes=EARLY))
+    assert {entity for kind, entity, _ in kinds(found) if kind == "vm"} == {"kvm1/web", "kvm2/web"}

@@ -25,7 +25,8 @@ from brownout.nightly.context import NightContext
 from brownout.nightly.diagnose import BatchDiagnosis
 from brownout.nightly.false_alarms import AlarmedIncidents, Expectation, expected_by_chance, suppress_expected
 from brownout.nightly.freshness import SilentIncidents
-from brownout.nightly.train import ENTITIES_A_KIND, _evenly, fit_detector
+from brownout.nightly.training.train import ENTITIES_A_KIND, fit_detector
+from brownout.nightly.training.training_sample import evenly_by_kind
 from brownout.settings import Settings
 from brownout.simulation import FleetSettings, simulate
 from brownout.simulation.fleet_dataset import write_dataset
@@ -192,7 +193,7 @@ def test_a_detector_learns_from_every_kind_a_few_entities_of_each(tmp_path: Path
     dataset = Dataset.open(tmp_path / "fleet")
     seen: dict[str, int] = {}
     fitted = fit_detector(NightContext.build(dataset, Settings(), created=START))
-    for plan in _evenly(plan_shards(dataset, size=64)):
+    for plan in evenly_by_kind(plan_shards(dataset, size=64), ENTITIES_A_KIND):
         seen[plan.kind] = seen.get(plan.kind, 0) + len(plan.entities)
     assert set(fitted.forests_) == {entity.kind for entity in dataset.topology}
     assert (seen["vm"], seen["host"]) == (ENTITIES_A_KIND, 2)

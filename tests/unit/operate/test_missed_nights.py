@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from brownout.operate.missed_nights import MOST_MISSED, missed_nights
+from brownout.operate.night_archive.missed_nights import MOST_MISSED, missed_nights
 
 NOW = np.datetime64("2026-03-20T02:15", "ms")
 

@@ -6,7 +6,7 @@ import pytest
 from nights import HOSTILE, night
 
 from brownout.domain.errors import HistoryError
-from brownout.operate.monthly_report import month_of, write_month
+from brownout.operate.night_archive.monthly_report import month_of, write_month
 from brownout.reporting import render
 from brownout.store.workspace import Workspace
 

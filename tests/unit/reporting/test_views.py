@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from nights import driven, hours, night
 
 from brownout.domain.entities import Entity, Topology
+from brownout.domain.findings.experience import Experience, experience_of
 from brownout.domain.findings.service_levels import ConsoleService, Level
 from brownout.domain.forecasts import Series
 from brownout.domain.metrics import Catalogue
@@ -26,7 +27,13 @@ METRICS = Catalogue.load().metrics
 
 def service(console: str, mean: float, *failed: float) -> ConsoleService:
     return ConsoleService(
-        console=console, mean_ms=mean, crisp=0.9, annoying=0.02, frames_per_s=math.nan, failed=tuple(failed)
+        console=console,
+        mean_ms=mean,
+        crisp=0.9,
+        annoying=0.02,
+        frames_per_s=math.nan,
+        failed=tuple(failed),
+        experience=Experience(score=80.0 if mean < 100 else 60.0, task="typing"),
     )
 
 
@@ -106,7 +113,8 @@ def test_objectives_count_consoles_and_name_the_furthest() -> None:
     assert available.value == pytest.approx(1 - 0.0005 / 2)
     assert (available.met, available.kept) == (2, True)
     assert by_name["frame_rate"].kept is None
-    assert by_name["experience"].value == pytest.approx(100 * (0.9 + 0.04))
+    felt = by_name["experience"]
+    assert (felt.value, felt.worst, felt.met, felt.kept) == (70.0, "b", 1, False)
     baseline = by_name["baseline"]
     assert (baseline.target, baseline.met, baseline.worst_value) == (150.0, 0, 182.4)
 
@@ -168,6 +176,7 @@ def test_services_are_what_a_loop_counts(samples: list[float]) -> None:
     assert one.crisp == pytest.approx(sum(value < 150 for value in known) / len(known))
     assert one.annoying == pytest.approx(sum(value >= 1000 for value in known) / len(known))
     assert one.failed == ()
+    assert repr(one.experience) == repr(experience_of({"console_update_ms": np.array(samples, np.float32)}))
 
 
 def test_failed_attempts_are_counted_over_their_windows() -> None:

@@ -110,4 +110,7 @@ def test_json_keeps_names_as_they_are() -> None:
 
 def test_visible_escapes_each_control_character_and_nothing_else() -> None:
     assert visible(CONTROL) == SHOWN
+    assert visible("soft\xadhyphen tag\U000e0041 filler\u3164 mark\ufff9") == (
+        r"soft\xadhyphen tag\U000e0041 filler\u3164 mark\ufff9"
+    )
     assert visible("line\nnext\ttab – ü 漢字 🙂") == "line\nnext\ttab – ü 漢字 🙂"

@@ -109,6 +109,31 @@ def test_a_fault_moves_its_metric_at_its_place_and_time(cause: str) -> None:
     assert sign * (within - before) > 0.05 * abs(before) + 1e-3, (within, before)
 
 
+def test_through_a_path_that_is_gone_nothing_is_measured_but_what_the_host_says_itself() -> None:
+    fleet = simulate(replace(QUIET, faults=1, only_causes=("NET-12",), signatures=True))
+    incident = fleet.incidents[0]
+    links, consoles = fleet.panels["link"], fleet.panels["console"]
+    host = fleet.topology[incident.entity].parent
+    span = slice(links.slot(incident.start), links.slot(incident.end))
+    own = links.entity_ids.index(incident.entity)
+    gone = column(links, "link_unreachable_pct")
+    assert np.nanmin(gone[own, span]) == 100
+    assert np.nanmax(np.delete(gone[own], span)) == 0
+    assert np.isnan(column(links, "link_rtt_ms")[own, span]).all()
+    behind = [
+        row for row, name in enumerate(consoles.entity_ids) if fleet.topology.root(fleet.topology[name].parent) == host
+    ]
+    assert np.isnan(column(consoles, "console_update_ms")[behind, span]).all()
+    assert np.nanmin(column(consoles, "console_failed_pct")[behind, span]) > 50
+    assert np.isfinite(column(fleet.panels["host"], "host_cpu_busy_pct")[:, span]).mean() > 0.9
+
+
+def test_the_mix_of_earlier_seeds_has_no_fault_that_is_drawn_by_name_only() -> None:
+    faults = SimulationDefinitions.load().faults
+    assert {name for name, fault in faults.items() if fault.weight == 0} == {"NET-12"}
+    assert "NET-12" not in {one.cause for one in simulate(replace(QUIET, faults=12, signatures=True)).incidents}
+
+
 def test_ongoing_faults_still_grow_at_the_end() -> None:
     fleet = simulate(replace(QUIET, days=8, ongoing=2, only_causes=("LEAK-01",)))
     assert all(incident.end == fleet.panels["vm"].end for incident in fleet.incidents)

@@ -49,7 +49,7 @@ class Kernel:
 
     def displays(self) -> Iterator[Thread]:
         """Threads that encode the screens of guests, numbered where a guest has several of one name."""
-        for guest, process in self._guests():
+        for guest, process in self.guests():
             counts: Counter[str] = Counter()
             for thread in sorted(process.glob("task/[0-9]*"), key=lambda path: int(path.name)):
                 name, figures = _stat(thread)
@@ -60,7 +60,7 @@ class Kernel:
     def guests_started(self) -> int:
         """Guests that started within the last minute."""
         uptime = float(_text(self.root / "proc/uptime").split()[0] or 0)
-        figures = [_stat(process)[1] for _, process in self._guests()]
+        figures = [_stat(process)[1] for _, process in self.guests()]
         return sum(uptime - int(fields[START]) / self.ticks < JUST_S for fields in figures if fields)
 
     def governor(self) -> str:
@@ -93,14 +93,15 @@ class Kernel:
         """Block devices by name, and whether each holds data of the host that can be written and stays in it."""
         return {path.name: _holds_data(path) for path in sorted(self.root.glob("sys/block/*"))}
 
-    def _siblings(self, pattern: str) -> set[str]:
-        return {_text(cpu / "topology/thread_siblings_list") for cpu in self.root.glob(pattern)} - {""}
-
-    def _guests(self) -> Iterator[tuple[str, Path]]:
-        for process in self.root.glob("proc/[0-9]*"):
+    def guests(self) -> Iterator[tuple[str, Path]]:
+        """Name of each guest, and its process below /proc."""
+        for process in (path for path in (self.root / "proc").iterdir() if path.name[0].isdigit()):
             name_option = GUEST.search(_text(process / "cmdline"))
             if name_option:
                 yield name_option[1].replace(",,", ","), process
+
+    def _siblings(self, pattern: str) -> set[str]:
+        return {_text(cpu / "topology/thread_siblings_list") for cpu in self.root.glob(pattern)} - {""}
 
     def _seconds(self, figures: list[str]) -> float:
         return (int(figures[UTIME]) + int(figures[STIME])) / self.ticks
@@ -115,7 +116,8 @@ def _stat(process: Path) -> tuple[str, list[str]]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="replace").strip()
+        with path.open("rb", buffering=0) as file:
+            return file.read().decode(errors="replace").strip()
     except OSError:
         return ""
 

@@ -1,8 +1,10 @@
 """virsh: the guests of a host, their configuration, and the jobs that run on them."""
 
 import os
+import re
+import secrets
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from brownout.adapters.hypervisor.domain_xml import parse_domain, read_domain, vcpus_of
@@ -11,6 +13,9 @@ from brownout.domain.errors import BrownoutError
 __all__ = ["Guest", "Virsh"]
 
 TIMEOUT_S = 15.0
+AT_ONCE = 200
+"""Commands of one call: the kernel takes 128 KiB of them."""
+TARGET = re.compile(r"[A-Za-z0-9_.:-]+")
 NO_JOB = "No current block job"
 AGENT = "com.redhat.spice.0"
 """Channel of the SPICE guest agent."""
@@ -32,6 +37,16 @@ class Guest:
     agent: bool | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What virsh printed of a guest; None where it refused."""
+
+    uuid: str
+    xml: str
+    job: str | None
+    block_jobs: tuple[str | None, ...]
+
+
 @dataclass(frozen=True)
 class Virsh:
     """Calls virsh; ``uri`` is the connection, "" for virsh's own default."""
@@ -41,11 +56,11 @@ class Virsh:
 
     def guests(self, complain: Callable[[BrownoutError], None]) -> Iterator[Guest]:
         """All guests that run or are paused; one that cannot be read is complained about and left out."""
-        for uuid in self._say("list", "--uuid").split():
+        for told in self._told(self._say("list", "--uuid").split(), complain):
             try:
-                yield self._guest(uuid)
+                yield _guest(told)
             except BrownoutError as error:
-                complain(BrownoutError(f"Guest {uuid}: {error.what}", remedy=error.remedy))
+                complain(BrownoutError(f"Guest {told.uuid}: {error.what}", remedy=error.remedy))
 
     def running(self) -> Iterator[str]:
         """The domain XML of each guest that runs or is paused; one that went meanwhile is left out."""
@@ -54,32 +69,48 @@ class Virsh:
             if xml is not None:
                 yield xml
 
+    def statistics(self, groups: Sequence[str]) -> str:
+        """What ``domstats`` prints of all domains; what a busy one would not say at once is left out."""
+        return self._say("domstats", "--nowait", *groups)
+
     def host_name(self) -> str:
         """The hypervisor's own name, which its Telegraf writes as the tag host."""
         return self._say("hostname").strip()
 
-    def _guest(self, uuid: str) -> Guest:
-        xml = self._say("dumpxml", uuid)
-        root = parse_domain(xml)
-        name, labels = read_domain(xml)
-        job = self._asked("domjobinfo", uuid)
-        operation = next((line for line in (job or "").splitlines() if line.startswith("Operation:")), "")
-        targets = [target.get("dev", "") for target in root.findall("devices/disk/target")]
-        jobs = [self._block_job(uuid, target) for target in targets if target]
-        agent = [t.get("state") for t in root.findall("devices/channel/target") if t.get("name") == AGENT]
-        vcpus = vcpus_of(root)
-        return Guest(
-            name=name,
-            labels=labels,
-            vcpus=int(vcpus) if vcpus.isdecimal() else 0,
-            migrating=None if job is None else "migration" in operation,
-            block_job=None if job is None and None in jobs else any(jobs) or "Backup" in operation,
-            agent=agent[0] == "connected" if agent else None,
-        )
+    def _told(self, uuids: Sequence[str], complain: Callable[[BrownoutError], None]) -> Iterator["_Told"]:
+        """What libvirt says of guests: in two calls for all of them, the second of which a stuck guest may spoil."""
+        found: dict[str, tuple[str, list[str]]] = {}
+        for uuid, said in zip(uuids, self._together([f"dumpxml {uuid}" for uuid in uuids]), strict=True):
+            try:
+                xml = said or self._say("dumpxml", uuid)  # once more alone, for the reason
+            except BrownoutError as error:
+                complain(BrownoutError(f"Guest {uuid}: {error.what}", remedy=error.remedy))
+                continue
+            found[uuid] = xml, _targets(xml)
+        asked = [f"domjobinfo {uuid}" for uuid in found]
+        asked += [f"blockjob {uuid} {name} --info" for uuid, (_, names) in found.items() for name in names]
+        try:
+            answers = dict(zip(asked, self._together(asked), strict=True))
+        except BrownoutError as error:
+            complain(error)
+            answers = {}
+        for uuid, (xml, names) in found.items():
+            jobs = tuple(answers.get(f"blockjob {uuid} {name} --info") for name in names)
+            yield _Told(uuid, xml, answers.get(f"domjobinfo {uuid}"), jobs)
 
-    def _block_job(self, uuid: str, target: str) -> bool | None:
-        said = self._asked("blockjob", uuid, target, "--info")
-        return None if said is None else bool(said.strip()) and not said.startswith(NO_JOB)
+    def _together(self, commands: Sequence[str]) -> list[str | None]:
+        """What one virsh says to each of many commands; None to one that it refuses, such as for an empty CD drive."""
+        mark = f"end-{secrets.token_hex(8)}"  # that no guest can write into its description
+        said: list[str | None] = []
+        for start in range(0, len(commands), AT_ONCE):
+            some = commands[start : start + AT_ONCE]
+            done = self._run("; ".join(f"{command}; echo {mark}" for command in some), what=some[0].split()[0])
+            parts = done.stdout.split(f"{mark}\n")[:-1]
+            if len(parts) != len(some):
+                msg = f"virsh stopped after {len(parts)} of {len(some)} commands: {done.stderr.strip()}."
+                raise BrownoutError(msg, remedy="See that libvirtd answers.")
+            said += [part if part.strip() else None for part in parts]
+        return said
 
     def _asked(self, *words: str) -> str | None:
         """What virsh says; None where it refuses, as for an empty CD drive or without the permission to look."""
@@ -89,10 +120,17 @@ class Virsh:
             return None
 
     def _say(self, *words: str) -> str:
+        done = self._run(*words, what=words[0])
+        if done.returncode:
+            msg = f"virsh {words[0]}: {done.stderr.strip() or done.returncode}."
+            raise BrownoutError(msg, remedy="Let the user be a member of the group libvirt, or check --connect.")
+        return done.stdout
+
+    def _run(self, *words: str, what: str) -> "subprocess.CompletedProcess[str]":
         command = [self.program, *(("--connect", self.uri) if self.uri else ()), *words]
         environment = {**os.environ, "LC_ALL": "C"}
         try:
-            done = subprocess.run(  # noqa: S603 - a list of words, no shell
+            return subprocess.run(  # noqa: S603 - a list of words, no shell
                 command,
                 capture_output=True,
                 text=True,
@@ -102,9 +140,32 @@ class Virsh:
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
-            msg = f"virsh {words[0]} did not answer: {error}."
+            reason = f"nothing within {TIMEOUT_S:g} s" if isinstance(error, subprocess.TimeoutExpired) else error
+            msg = f"virsh {what} did not answer: {reason}."
             raise BrownoutError(msg, remedy="Install libvirt's clients here; see that libvirtd answers.") from error
-        if done.returncode:
-            msg = f"virsh {words[0]}: {done.stderr.strip() or done.returncode}."
-            raise BrownoutError(msg, remedy="Let the user be a member of the group libvirt, or check --connect.")
-        return done.stdout
+
+
+def _targets(xml: str) -> list[str]:
+    """Disks by the names that virsh knows them by; names that are none to it are left out."""
+    try:
+        found = parse_domain(xml).findall("devices/disk/target")
+    except BrownoutError:  # told when the guest is read
+        return []
+    return [name for target in found if TARGET.fullmatch(name := target.get("dev", ""))]
+
+
+def _guest(told: "_Told") -> Guest:
+    root = parse_domain(told.xml)
+    name, labels = read_domain(told.xml)
+    operation = next((line for line in (told.job or "").splitlines() if line.startswith("Operation:")), "")
+    jobs = [None if text is None else not text.startswith(NO_JOB) for text in told.block_jobs]
+    agent = [t.get("state") for t in root.findall("devices/channel/target") if t.get("name") == AGENT]
+    vcpus = vcpus_of(root)
+    return Guest(
+        name=name,
+        labels=labels,
+        vcpus=int(vcpus) if vcpus.isdecimal() else 0,
+        migrating=None if told.job is None else "migration" in operation,
+        block_job=None if told.job is None and None in jobs else any(jobs) or "Backup" in operation,
+        agent=agent[0] == "connected" if agent else None,
+    )

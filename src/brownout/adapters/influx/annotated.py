@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from brownout.adapters.influx.equal_rows import equal_rows
 from brownout.adapters.influx.rows import Gathered, Limit, converted, pieces_of, plausible, row_blocks, whole_numbers
 from brownout.adapters.influx.series_assembly import Runs
 from brownout.ingest.raw import Raw
@@ -101,40 +102,38 @@ class Reader:
             self._note(table, block)
             return
         keyed = table.keyed and b'"' not in block
+        equal = equal_rows(block, table.unique, table.number) if keyed else None
+        if equal is not None:
+            self._add(equal.times, equal.values)
+            self._by_table(table, block, equal.tables, equal.ends)
+        elif not self._convert(table, block, keyed=keyed):
+            return
+        self.limit.take(SERIES_BYTES * (len(self._codes) - self.runs.series))
+        self.runs.series, self.runs.rows = len(self._codes), len(self.times)
+
+    def _convert(self, table: Table, block: bytes, *, keyed: bool) -> bool:
+        """Rows of any form; whether there are any."""
         kinds: dict[str, pa.DataType] = {"_time": pa.timestamp("ns", "UTC"), "_value": table.number}
         kinds |= {"table": pa.int64()} if keyed else dict.fromkeys(table.texts, CODED)
-        if keyed and self._goes_on(table, block):
-            del kinds["table"]
         batch = converted(block, table.unique, kinds)
         if batch is None:
-            return
-        start, rows = len(self.times), batch.num_rows
-        self._add(batch)
-        if "table" in kinds:
-            self._by_table(table, block, batch.column("table").to_numpy(), start)
-        elif not keyed:
-            self._by_tags(table, batch, start)
-        self.limit.take(SERIES_BYTES * (len(self._codes) - self.runs.series))
-        self.runs.series, self.runs.rows = len(self._codes), start + rows
-
-    def _goes_on(self, table: Table, block: bytes) -> bool:
-        """Whether all rows are of the table that the last row was of: numbers of tables only grow."""
-        if self._last is None or self._last[0] is not table:
             return False
-        last = block.rfind(b"\n", 0, len(block) - 1)
-        place, number = table.names.index("table"), str(self._last[1])
-        rows = [_cells(line) for line in (block[: block.find(b"\n")], block[last + 1 :])]
-        return all(len(cells) > place and cells[place] == number for cells in rows)
+        self._add(batch.column("_time"), batch.column("_value"))
+        if keyed:
+            ends = np.flatnonzero(np.frombuffer(block, np.uint8) == NEW_LINE)
+            self._by_table(table, block, batch.column("table").to_numpy(), ends)
+        else:
+            self._by_tags(table, batch, len(self.times) - batch.num_rows)
+        return True
 
-    def _add(self, batch: pa.RecordBatch) -> None:
-        times, values = batch.column("_time"), batch.column("_value")
+    def _add(self, times: pa.Array, values: pa.Array) -> None:
         if times.null_count:
             raise ValueError("the answer is malformed: a row has no time")
         start = len(self.times)
-        moments = self.times.room(batch.num_rows)
+        moments = self.times.room(len(times))
         np.floor_divide(times.cast(pa.int64()).to_numpy(), 1_000_000, out=moments)
         plausible(moments)
-        room = self.values.room(batch.num_rows)
+        room = self.values.room(len(times))
         if not pa.types.is_integer(values.type):
             room[:] = values.to_numpy(zero_copy_only=False)  # null becomes NaN
             return
@@ -143,7 +142,9 @@ class Reader:
             self.limit.take(low.nbytes)
             self.low.append((start, low))
 
-    def _by_table(self, table: Table, block: bytes, numbers: npt.NDArray[np.int64], start: int) -> None:
+    def _by_table(
+        self, table: Table, block: bytes, numbers: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]
+    ) -> None:
         """Runs where the number of the table changes; the tags stand in the first row of each."""
         first = np.flatnonzero(np.concatenate(([True], numbers[1:] != numbers[:-1])))
         if self._last is not None and self._last[0] is table and self._last[1] == numbers[0]:
@@ -152,9 +153,9 @@ class Reader:
         if not len(first):
             return
         self.limit.take(RUN_BYTES * len(first))
-        ends = np.flatnonzero(np.frombuffer(block, np.uint8) == NEW_LINE)
         if len(ends) < len(numbers) or block[ends[len(numbers) - 1] :].strip():
             raise ValueError("the answer is malformed: an empty line between rows")
+        start = len(self.times) - len(numbers)
         for row in first.tolist():
             line = block[ends[row - 1] + 1 if row else 0 : ends[row]]
             self._begin(start + row, dict(zip(table.unique, _cells(line), strict=True)), table)

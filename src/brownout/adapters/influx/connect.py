@@ -13,11 +13,13 @@ from brownout.domain.errors import DatabaseError, SettingsError
 from brownout.ingest.raw import TelemetryDatabase
 from brownout.settings import InfluxSettings
 
-__all__ = ["SECRETS", "Server", "connect", "identify", "secret"]
+__all__ = ["FEW_ATTEMPTS", "SECRETS", "Server", "connect", "identify", "secret"]
 
 SECRETS = ("BROWNOUT_INFLUXDB_TOKEN", "BROWNOUT_INFLUXDB_PASSWORD")
 """Where the token or password stands in the environment; one will do."""
 LONGEST_SECRET = 1 << 16
+ATTEMPTS, FEW_ATTEMPTS = 6, 2
+"""Tries of a request, and those of one for a person who waits: a server that is away is said at once."""
 GENERATION = re.compile(r"v?([1-9][0-9]{0,2})(?:\.|$)")
 
 
@@ -34,9 +36,9 @@ class Server:
         return int(found[1]) if found else 0
 
 
-def connect(settings: InfluxSettings) -> TelemetryDatabase:
+def connect(settings: InfluxSettings, *, attempts: int = ATTEMPTS) -> TelemetryDatabase:
     """A connection to the server of the settings; raises DatabaseError where it does not answer."""
-    connection = connection_of(settings)
+    connection = replace(connection_of(settings), attempts=attempts)
     server = Server(version=str(settings.version)) if settings.version else identify(settings)
     if server.generation == 1:
         return InfluxQlDatabase(
@@ -70,7 +72,7 @@ def identify(settings: InfluxSettings) -> Server:
     password = secret(settings)
     bearer = "Bearer" if password.isascii() and password.isprintable() and " " not in password else ""
     credentials = Credentials("Basic" if settings.user else bearer, settings.user, password)
-    server = HttpServer(replace(connection_of(settings), attempts=2), credentials)  # one that is away is said at once
+    server = HttpServer(replace(connection_of(settings), attempts=FEW_ATTEMPTS), credentials)
     answer = server.text(Ask(doing="asking for its version", path="/ping", method="GET"))
     version = answer.headers.get("x-influxdb-version", "")
     if not version and "json" in answer.headers.get("content-type", ""):

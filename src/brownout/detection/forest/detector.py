@@ -283,7 +283,7 @@ class IsolationForestDetector:
 
     @classmethod
     def _of_card(cls, card: Mapping[str, Any], blobs: Mapping[str, bytes], folder: Path) -> Self:
-        if not blobs:
+        if not blobs and not card["waits"]:
             msg = "it names no forest"
             raise ValueError(msg)
         for kind, data in blobs.items():

@@ -32,6 +32,8 @@ KIND_AT = {
     "other_guest": "vm",
 }
 """Kind of the entities that a place means, among those of the host."""
+HOST_PLACES = frozenset({"host", "disks", "interfaces", "links", "paths", "guests", "any_guest"})
+"""Places that are the same seen from any entity of a host."""
 MAJORITY_PLACES = ("guests", "others", "consoles", "other_consoles")
 """Places where a symptom counts when most of the entities show it; elsewhere the strongest one counts."""
 
@@ -65,6 +67,8 @@ class EvidenceLookup:
     _at_place: dict[tuple[str, str, str], SymptomMatch | None] = field(default_factory=dict)
     _by_surge: dict[str, list[tuple[float, SymptomMatch]]] = field(default_factory=dict)
     _below: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _roots: dict[str, str] = field(default_factory=dict)
+    _members: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
     def find(self, rule: EvidenceRule, symptoms: Mapping[str, Symptom], entity: str) -> SymptomMatch | None:
         """The strongest of the rule's alternatives, seen from a suspected entity; None where nothing was measured."""
@@ -73,7 +77,7 @@ class EvidenceLookup:
 
     def _at(self, where: str, symptom: Symptom, entity: str) -> SymptomMatch | None:
         """The symptom at a place, seen from a suspected entity; None where nothing was measured."""
-        key = (symptom.id, where, entity)
+        key = (symptom.id, where, self._root(entity) if where in HOST_PLACES else entity)
         if key not in self._at_place:
             if where in {"anywhere", "elsewhere"}:
                 match = self._over_all(symptom, entity, contrast=where == "elsewhere")
@@ -98,7 +102,13 @@ class EvidenceLookup:
         """Entities that a place means, seen from a suspected entity."""
         if where == "self":
             return [entity]
-        root = self.topology.root(entity)
+        key = (where, entity)
+        if key not in self._members:
+            self._members[key] = self._entities_at(where, entity)
+        return self._members[key]
+
+    def _entities_at(self, where: str, entity: str) -> list[str]:
+        root = self._root(entity)
         if where == "host":
             return [root]
         below = self._descendants(root)
@@ -108,6 +118,11 @@ class EvidenceLookup:
         related = self._descendants(entity) if self.topology[entity].kind == EntityKind.VM else below
         consoles = [name for name in below if self.topology[name].kind == EntityKind.CONSOLE]
         return [name for name in consoles if (name in related) == (where == "consoles")]
+
+    def _root(self, entity: str) -> str:
+        if entity not in self._roots:
+            self._roots[entity] = self.topology.root(entity)
+        return self._roots[entity]
 
     def _descendants(self, entity: str) -> tuple[str, ...]:
         if entity not in self._below:
@@ -252,4 +267,4 @@ def saturated(surge: float, scale: float) -> float:
 
 def between(value: float, low: float, high: float) -> float:
     """0 up to ``low``, 1 from ``high`` on, straight between."""
-    return float(np.clip((value - low) / max(high - low, 1e-9), 0, 1))
+    return float(min(max((value - low) / max(high - low, 1e-9), 0.0), 1.0))

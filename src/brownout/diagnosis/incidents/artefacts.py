@@ -10,11 +10,12 @@ from brownout.domain.findings import (
     Episode,
     EvidenceRole,
     EvidenceState,
+    Mover,
     SuppressedEpisode,
     SuppressionReason,
 )
 
-__all__ = ["by_nature", "explained_by_artefact", "is_artefact"]
+__all__ = ["by_nature", "explained_by_artefact", "is_artefact", "movers_of"]
 
 SURE = 0.8
 """Probability that the artefacts among the causes must have together for anything to be left unalarmed."""
@@ -51,6 +52,12 @@ def is_artefact(diagnosis: Diagnosis, reach: frozenset[str]) -> bool:
     if not diagnosis.top.artefact or any(not cause.artefact and cause.entity in reach for cause in diagnosis.told):
         return False
     return sum(cause.probability for cause in diagnosis.causes if cause.artefact and not cause.contributing) >= SURE
+
+
+def movers_of(cause: Cause, episodes: Sequence[Episode]) -> list[Mover]:
+    """The movers of some episodes that speak for an artefact."""
+    telling = {e.series for e in cause.evidence if e.state is EvidenceState.PRESENT and e.role in TELLING_ROLES}
+    return [mover for episode in episodes for mover in episode.movers if mover.series in telling]
 
 
 def explained_by_artefact(episode: Episode, cause: Cause) -> SuppressedEpisode:

@@ -1,6 +1,6 @@
 """Coverage: which episodes a cause accounts for, and what of them is left to be asked about."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,13 +12,15 @@ from brownout.domain.entities import Topology
 from brownout.domain.findings import Cause, Episode, EvidenceRole, EvidenceState, Mover
 from brownout.domain.metrics import Metric
 
-__all__ = ["Coverage", "Resource", "covered_by", "explained_by", "reach_of"]
+__all__ = ["APART", "Coverage", "Resource", "covered_by", "explained_by", "reach_of"]
 
 Resource = tuple[str, str]
 """An entity, and a resource of it that a cause accounts for."""
 
 APART = np.timedelta64(3_600_000, "ms")
 """What begins so long before or after a cause does is not its work, unless its evidence says so."""
+PAUSE = np.timedelta64(4 * 3_600_000, "ms")
+"""What a cause moves follows within so long; what moved earlier did so by something else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +82,7 @@ def covered_by(
 
     onsets = [max(m.onset, e.start) for e in window.episodes for m in e.movers if explains(m) and m.onset < span[1]]
     begun = [episode.start for episode in window.episodes if episode.movers]
-    onset = min(onsets or begun or [span[0]])
+    onset = _first_together(onsets or begun or [span[0]])
     covered, left = list[Episode](), list[Episode]()
     for episode in window.episodes:
         others = [mover for mover in episode.movers if not explains(mover)]
@@ -94,3 +96,12 @@ def covered_by(
             start = min(max(mover.onset, episode.start) for mover in apart)
             left.append(replace(episode, start=start, movers=apart, rules=()))
     return Coverage(covered=tuple(covered), left=tuple(left), onset=onset)
+
+
+def _first_together(onsets: Sequence[np.datetime64]) -> np.datetime64:
+    """The first onset from which on most follow without a long pause: one strange entity is not where a fault began."""
+    ordered = sorted(onsets)
+    first = len(ordered) // 2
+    while first and ordered[first] - ordered[first - 1] <= PAUSE:
+        first -= 1
+    return ordered[first]

@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from brownout.diagnosis.evidence.observation import IncidentWindow
+from brownout.diagnosis.evidence.observation import IncidentWindow, Observations
+from brownout.diagnosis.evidence.symptoms import EvidenceLookup
+from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.entities import Topology
-from brownout.domain.findings import UNKNOWN, Diagnosis, Episode
+from brownout.domain.findings import UNKNOWN, Cause, Diagnosis, Episode, EvidenceRole, EvidenceState
 
 __all__ = ["Told", "joined", "without_followers"]
 
@@ -37,13 +39,20 @@ def joined(found: Iterable[Told]) -> list[Told]:
     return kept
 
 
-def without_followers(incidents: Sequence[Told], topology: Topology) -> list[Told]:
-    """Incidents without those of unknown cause that go on at, or below, the culprit of another one meanwhile.
+def without_followers(incidents: Sequence[Told], topology: Topology, knowledge: Knowledge) -> list[Told]:
+    """Incidents without those that another one of the time explains; their episodes are the other incident's then.
 
-    Their episodes are the other incident's then: whatever else a broken guest and its console show is no second fault.
+    Whatever else a broken guest and its console show is no second fault, nor is a less sure cause that what another one
+    shows speaks against: packets that a broken cable drops are not lost on the path as well.
     """
     kept = [told for told in incidents if told[1].top.id == UNKNOWN or told[1].top.artefact]
     known = [told for told in incidents if not any(told is other for other in kept)]
+    for told in sorted(known, key=lambda told: told[1].top.probability):
+        rest = [other for other in known if other is not told]
+        host = next((place for place, other in enumerate(rest) if _overruled(told, other, topology, knowledge)), None)
+        if host is not None:
+            rest[host] = _with_episodes(rest[host], told[0].episodes)
+            known = rest
     alone = []
     for window, diagnosis in kept:
         entities = {episode.entity for episode in window.episodes}
@@ -60,6 +69,33 @@ def _suffers(entities: set[str], window: IncidentWindow, told: Told, topology: T
     other, diagnosis = told
     reach = {diagnosis.top.entity, *topology.descendants(diagnosis.top.entity)}
     return entities <= reach and bool(other.start - AROUND <= window.start <= other.end + AROUND)
+
+
+def _overruled(told: Told, other: Told, topology: Topology, knowledge: Knowledge) -> bool:
+    """Whether another, surer incident of the whole time shows what speaks against the cause of an incident."""
+    (window, diagnosis), (around, surer) = told, other
+    meanwhile = around.start - AROUND <= window.start and window.end <= around.end + AROUND
+    if not meanwhile or surer.top.probability <= diagnosis.top.probability:
+        return False
+    lookup, seen = EvidenceLookup(Observations(), topology), _shown(surer.top)
+    return any(
+        (symptom, entity) in seen
+        for rule in knowledge.causes[diagnosis.top.id].evidence
+        if rule.role is EvidenceRole.EXCLUDING and diagnosis.top.entity
+        for symptom, where in rule.parts
+        for entity in lookup.entities_at(where, diagnosis.top.entity)
+    )
+
+
+def _shown(cause: Cause) -> set[tuple[str, str]]:
+    """Necessary symptoms of a cause that are present, with the entity that shows each."""
+    return {
+        (evidence.symptom, evidence.series.entity)
+        for evidence in cause.evidence
+        if evidence.role is EvidenceRole.NECESSARY
+        and evidence.state is EvidenceState.PRESENT
+        and evidence.series is not None
+    }
 
 
 def _with_episodes(told: Told, more: Sequence[Episode]) -> Told:

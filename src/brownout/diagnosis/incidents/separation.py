@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from brownout.diagnosis.evidence.observation import IncidentWindow
-from brownout.diagnosis.incidents.artefacts import by_nature, explained_by_artefact, is_artefact
-from brownout.diagnosis.incidents.coverage import covered_by, explained_by, reach_of
+from brownout.diagnosis.incidents.artefacts import by_nature, explained_by_artefact, is_artefact, movers_of
+from brownout.diagnosis.incidents.coverage import APART, covered_by, explained_by, reach_of
 from brownout.diagnosis.incidents.grouping import group_episodes, overlapping, parts_by_onset, window_of
 from brownout.diagnosis.inference.explanation import summarise
 from brownout.diagnosis.knowledge.knowledge_base import Knowledge
@@ -68,13 +68,20 @@ class _Separation:
             return self._unknown(current, diagnosis)
         reach = reach_of(diagnosis.top, self.knowledge, self.topology)
         if is_artefact(diagnosis, reach):
-            self.artefacts.append(diagnosis)
-            within = [episode for episode in current.episodes if episode.entity in reach]
-            self.suppressed += [explained_by_artefact(episode, diagnosis.top) for episode in within]
-            rest = tuple(episode for episode in current.episodes if episode.entity not in reach)
-            entities = tuple(entity for entity in current.entities if entity not in reach)
-            return self._next(rest, replace(current, entities=entities))
+            return self._set_apart(current, diagnosis, reach)
         return self._tell(current, diagnosis)
+
+    def _set_apart(self, current: IncidentWindow, diagnosis: Diagnosis, reach: frozenset[str]) -> list[IncidentWindow]:
+        """Keep quiet what an artefact explains; what began long after it did is asked about by itself."""
+        self.artefacts.append(diagnosis)
+        within = [episode for episode in current.episodes if episode.entity in reach]
+        rest = tuple(episode for episode in current.episodes if episode.entity not in reach)
+        entities = tuple(entity for entity in current.entities if entity not in reach)
+        begun = [mover.onset for mover in movers_of(diagnosis.top, within)]
+        last = max([min(begun, default=current.end), min((e.start for e in within), default=current.end)]) + APART
+        later = tuple(episode for episode in within if episode.start > last)
+        self.suppressed += [explained_by_artefact(e, diagnosis.top) for e in within if e not in later]
+        return self._next(rest, replace(current, entities=entities)) + self._next(later, current)
 
     def _unknown(self, current: IncidentWindow, diagnosis: Diagnosis) -> list[IncidentWindow]:
         natural = by_nature(current, self.knowledge)

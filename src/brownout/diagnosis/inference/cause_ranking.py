@@ -1,11 +1,11 @@
 """Inference: from evidence to the probability of each (cause, entity), ``unknown`` among them.
 
 The odds of a candidate are its prior times a factor for each piece of evidence, by its strength: a log-linear model.
-Necessary evidence that is absent all but rules a candidate out; strong and supporting evidence speak for it as far as
-they are present, excluding evidence against it; what is missing speaks neither way, except that a cause whose necessary
-evidence is missing cannot be told from unknown. A weight that was learned from labelled incidents takes the place of
-the weight of a role. The candidates and ``unknown``, which stands for everything that is not in the knowledge, share
-the probability.
+Necessary evidence that a report calls absent all but rules a candidate out; strong and supporting evidence speak for it
+as far as they are present, excluding evidence against it; what is missing speaks neither way, except that a cause whose
+necessary evidence is missing cannot be told from unknown. A weight that was learned from labelled incidents takes the
+place of the weight of a role. The candidates and ``unknown``, which stands for everything that is not in the knowledge,
+share the probability.
 
 Several causes can be at work at once. What the first one accounts for is then taken away: a further cause is named
 when what is left speaks for it more clearly than for ``unknown``, by a margin for how seldom two incidents meet.
@@ -13,11 +13,12 @@ when what is left speaks for it more clearly than for ``unknown``, by a margin f
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from math import log
 
 import numpy as np
 
 from brownout.diagnosis.evidence.observation import IncidentWindow, Observations, observe
-from brownout.diagnosis.evidence.statements import explain
+from brownout.diagnosis.evidence.statements import PRESENT, explain
 from brownout.diagnosis.evidence.symptoms import EvidenceLookup, SymptomMatch
 from brownout.diagnosis.inference.explanation import counter_evidence, decider, summarise
 from brownout.diagnosis.knowledge.evidence_rules import CauseRule, EvidenceRule
@@ -179,11 +180,14 @@ class Diagnoser:
     def candidates(self, entities: Iterable[str], lookup: EvidenceLookup) -> list[Candidate]:
         """All causes at all entities that carry them and that measured anything, most likely first."""
         whole = EvidenceLookup(lookup.observed, lookup.topology) if lookup.explained else None
+        by_kind: dict[str, list[CauseRule]] = {}
+        for rule in self.knowledge.causes.values():
+            by_kind.setdefault(rule.kind, []).append(rule)
         candidates = [
             Candidate(rule, entity, self._odds(rule, entity, lookup, excluding=whole))
             for entity in entities
-            for rule in self.knowledge.causes.values()
-            if _can_be_culprit(rule, entity, lookup)
+            for kind in _kinds_of_causes(entity, lookup)
+            for rule in by_kind.get(kind, ())
         ]
         return sorted(candidates, key=lambda candidate: (-candidate.odds, candidate.cause.id, candidate.entity))
 
@@ -191,7 +195,7 @@ class Diagnoser:
         self, cause: CauseRule, entity: str, lookup: EvidenceLookup, *, excluding: EvidenceLookup | None = None
     ) -> float:
         """Log-odds of a cause at an entity; excluding evidence can be looked up in other observations."""
-        total = float(np.log(cause.prior))
+        total = log(cause.prior)
         for rule in cause.evidence:
             source = excluding if excluding is not None and rule.role is EvidenceRole.EXCLUDING else lookup
             total += self._weigh(rule, source.find(rule, self.knowledge.symptoms, entity))
@@ -202,12 +206,14 @@ class Diagnoser:
     def _weigh(self, rule: EvidenceRule, match: SymptomMatch | None) -> float:
         """Log-odds that a piece of evidence adds."""
         if match is None:
-            return self.weights.missing_necessary if rule.role is EvidenceRole.NECESSARY else 0.0
+            unmet = rule.role is EvidenceRole.NECESSARY and not rule.if_measured
+            return self.weights.missing_necessary if unmet else 0.0
         if rule.weight is not None:
             return rule.weight * match.strength
         present, absent = self.weights.of(rule.role)
-        absent = 0.0 if rule.later else absent
-        return absent + (present - absent) * min(match.strength / CLEAR, 1.0)
+        present, absent = 0.0 if rule.if_measured else present, 0.0 if rule.later else absent
+        faint = rule.role is EvidenceRole.NECESSARY and match.strength < PRESENT
+        return absent if faint else absent + (present - absent) * min(match.strength / CLEAR, 1.0)
 
     def _evidence(self, candidate: Candidate, lookup: EvidenceLookup) -> tuple[Evidence, ...]:
         symptoms = self.knowledge.symptoms
@@ -216,8 +222,9 @@ class Diagnoser:
         )
 
 
-def _can_be_culprit(rule: CauseRule, entity: str, lookup: EvidenceLookup) -> bool:
-    """Whether an entity is of the cause's kind, or, for a cause of any kind, has metrics known by their role only."""
-    if rule.kind:
-        return lookup.topology[entity].kind == rule.kind
-    return entity in lookup.observed.metrics and lookup.observed.generic(entity)
+def _kinds_of_causes(entity: str, lookup: EvidenceLookup) -> tuple[str, ...]:
+    """Kinds of the causes that an entity can carry: its own, and "" for any if it has metrics known by role only."""
+    kinds = {lookup.topology[entity].kind} - {""}
+    if entity in lookup.observed.metrics and lookup.observed.generic(entity):
+        kinds.add("")
+    return tuple(kinds)

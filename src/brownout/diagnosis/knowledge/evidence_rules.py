@@ -86,6 +86,9 @@ class EvidenceRule:
         The log-odds at full strength that replaces the weight of the role; without the symptom it counts 0.
     later
         The consequence of a resource that is used up: as long as it is absent, it says nothing.
+    if_measured
+        A consequence without which there is no fault: where it is measured, its absence rules the cause out. Its
+        presence is no news of this cause, and where nobody measures it, that says nothing.
     alternatives
         Further symptoms, each at a place, that show the same: the strongest of those that were measured counts.
     """
@@ -95,6 +98,7 @@ class EvidenceRule:
     role: EvidenceRole
     weight: float | None = None
     later: bool = False
+    if_measured: bool = False
     alternatives: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -122,6 +126,9 @@ class CauseRule:
         Causes that no evidence tells from it, and the measurement that would.
     artefact
         True for what looks like a fault and is none.
+    shared
+        True for a fault of what several hosts share and no entity stands for: where it begins at several at once, it
+        is one.
     alone
         Metrics that an artefact moves by its nature: an episode that they alone made, and that no cause explains, is
         this artefact.
@@ -136,4 +143,5 @@ class CauseRule:
     alike: tuple[str, ...] = ()
     decider: str = ""
     artefact: bool = False
+    shared: bool = False
     alone: tuple[str, ...] = ()

@@ -27,7 +27,7 @@ Choice = TypeVar("Choice", bound=StrEnum)
 SYMPTOM_KEYS = tuple(key for key in Symptom.__dataclass_fields__ if key not in {"id", "described"})
 CAUSE_KEYS = tuple(key for key in CauseRule.__dataclass_fields__ if key != "id")
 CAUSE_REQUIRED = ("title", "family", "kind", "prior", "evidence")
-RULE_KEYS = ("symptom", "where", "role", "weight", "later", "or")
+RULE_KEYS = ("symptom", "where", "role", "weight", "later", "if_measured", "or")
 ALTERNATIVE_KEYS = ("symptom", "where")
 
 
@@ -141,6 +141,7 @@ def _cause(definition: Definition, symptoms: Definitions, catalogue: Catalogue) 
         alike=tuple(table.get("alike", ())),
         decider=str(table.get("decider", "")),
         artefact=bool(table.get("artefact", False)),
+        shared=bool(table.get("shared", False)),
         alone=tuple(table.get("alone", ())),
     )
 
@@ -164,6 +165,7 @@ def _rule(definition: Definition, table: Mapping[str, Any], symptoms: Definition
         role=role,
         weight=weight,
         later=bool(table.get("later", False)),
+        if_measured=bool(table.get("if_measured", False)),
         alternatives=tuple(alternatives),
     )
 

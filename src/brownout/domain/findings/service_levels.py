@@ -1,8 +1,9 @@
 """Service levels: how well each console answered, and how much of each resource was in use."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from brownout.domain.encoding import Instant, MetricResult, Number, Number32
+from brownout.domain.findings.experience import Experience
 from brownout.domain.forecasts import Series
 
 __all__ = ["BURN_WINDOWS_S", "ConsoleHistory", "ConsoleService", "Level"]
@@ -30,6 +31,8 @@ class ConsoleService:
     failed
         Share of attempts to open it that failed, in the last 5 minutes, 30 minutes, hour, 6 hours and 3 days; null
         where none was made. Empty where the attempts are not counted.
+    experience
+        How it was to work at it on that day.
     """
 
     console: str
@@ -38,6 +41,7 @@ class ConsoleService:
     annoying: Number
     frames_per_s: Number
     failed: tuple[Number, ...] = ()
+    experience: Experience = field(default_factory=Experience)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ class Labelled:
 
     ``entities`` and ``causes`` name it as well as its own (a disk and its host, a leak and the swapping it leads to),
     ``roots`` are the hosts that it is of, ``family`` is its cause's; ``ongoing`` where it had not ended with the data.
+    ``seen_from`` is when it can be seen, where that is later than it begins.
     ``shows`` are the (entity, metric) that the fault moves; empty where that is not known.
     """
 
@@ -27,7 +28,19 @@ class Labelled:
     entities: frozenset[str] = frozenset()
     causes: frozenset[str] = frozenset()
     ongoing: bool = False
+    seen_from: np.datetime64 | None = None
     shows: frozenset[tuple[str, str]] = frozenset()
+
+    @property
+    def onset(self) -> np.datetime64:
+        """When it began to act, as far as that is known."""
+        return self.incident.start if self.incident.onset is None else self.incident.onset
+
+    def start_error_s(self, start: np.datetime64) -> float:
+        """Seconds from a start that was told to the time between its onset and when it can be seen; 0 within."""
+        seen = self.incident.start if self.seen_from is None else max(self.seen_from, self.incident.start)
+        early, late = self.onset - start, start - seen
+        return float(max(early, late, np.timedelta64(0, "ms")) / np.timedelta64(1000, "ms"))
 
     def names(self, entity: str) -> bool:
         """Whether an entity is right."""

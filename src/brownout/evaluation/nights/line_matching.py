@@ -92,7 +92,7 @@ def matched(
         own = label.incident
         for column, (entity, cause) in enumerate(names):
             there = truth.root(entity) in label.roots or label.names(entity)
-            if there and limits.within(starts[column], own.start, own.end):
+            if there and limits.within(starts[column], label.onset, own.end):
                 off = abs(seconds_between(own.start, starts[column])) / 3600
                 named = ENTITY * label.names(entity) + CAUSE * label.explains(cause)
                 worth[row, column] = 1 + named + NEAR / (1 + off)

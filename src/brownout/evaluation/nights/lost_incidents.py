@@ -106,7 +106,7 @@ def _beside(own: Lost, causes: pd.DataFrame, judged: JudgedNights) -> Lost | Non
     """The fate of an incident that is named right among the causes of a line that answers for another one."""
     label = own.label
     for row in causes.to_dict("records"):
-        near = judged.limits.within(np.datetime64(row["start"], "ms"), label.incident.start, label.incident.end)
+        near = judged.limits.within(np.datetime64(row["start"], "ms"), label.onset, label.incident.end)
         if near and label.names(row["entity"]) and label.explains(row["cause"]):
             said = f"{row['cause']} at {row['entity']} ({row['probability']:.2f}) since {row['start']:%m-%d %H:%M}"
             return Lost(label=label, fate=Fate.BESIDE, night=own.night, said=said)

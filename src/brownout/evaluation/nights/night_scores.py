@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from brownout.evaluation.nights.labelled_truth import Labelled, NightTruth
-from brownout.evaluation.nights.line_matching import Pair, Tolerance, Verdict, matched, seconds_between
+from brownout.evaluation.nights.line_matching import Pair, Tolerance, Verdict, matched
 
 __all__ = ["JudgedNights", "judge_nights", "night_scores"]
 
@@ -82,7 +82,7 @@ def _alone(line: "pd.Series[Any]", truth: NightTruth, limits: Tolerance) -> Verd
     """The verdict of a line that answers for no incident."""
     start, root = np.datetime64(str(line["start"]), "ms"), truth.root(str(line["entity"]))
     for label in truth.labels:
-        if root in label.roots and limits.within(start, label.incident.start, label.incident.end):
+        if root in label.roots and limits.within(start, label.onset, label.incident.end):
             return Verdict.EXTRA
     for event in truth.harmless:
         near = event.root == root and limits.within(start, event.start, event.end)
@@ -169,7 +169,7 @@ def _states(judged: JudgedNights) -> dict[str, Score]:
         if over is not None:
             states.append(bool(told["open"]) != over)
         start = _array(judged.lines["start"])[int(line)]
-        errors.setdefault(name, abs(seconds_between(label.incident.start, start)))
+        errors.setdefault(name, label.start_error_s(start))
     off_by = list(errors.values())
     return {
         "state_right": round(float(np.mean(states)), 4) if states else None,

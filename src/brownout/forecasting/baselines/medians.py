@@ -56,14 +56,17 @@ class MedianLevel(Classical):
         return paths
 
 
-def median_day(past: Float, season: int) -> Float:
-    """Median of each phase less that of them all, phase 0 at the first slot: ``[row, phase]``; 0 where unknown."""
+def median_day(past: Float, season: int, *, days: int = 1) -> Float:
+    """Median of each phase less that of them all, phase 0 at the first slot: ``[row, phase]``; 0 where unknown.
+
+    A season may be of several ``days``: each is smoothed as one.
+    """
     rows, slots = past.shape
     padded = np.full((rows, -(-slots // season) * season), np.nan, np.float32)
     padded[:, :slots] = past
     day = median(padded.reshape(rows, -1, season).transpose(0, 2, 1).reshape(rows * season, -1)).reshape(rows, season)
     day = np.nan_to_num(day - median(day)[:, None])
-    reach = season // NEIGHBOURS
+    reach = season // (days * NEIGHBOURS)
     wrapped = np.concatenate([day[:, season - reach :], day, day[:, :reach]], axis=1)
     smooth: Float = sliding_window_view(wrapped, 2 * reach + 1, axis=1).mean(axis=2, dtype=np.float32)
     return smooth

@@ -30,6 +30,12 @@ SLOTS_A_DAY = 48
 """Runs are looked for on slots of half an hour, where those of the series are shorter."""
 LEAST_DAYS = 3
 """Whole seasons from which on a median day is taken off: the trend itself would make that of fewer."""
+WEEK = 7
+"""Days after which the days of a week return."""
+BEGUN = 2
+"""Days at the end of a past that say nothing of the week where an earlier week does: the trend may be in them."""
+WEEKLY = 0.8
+"""The same slot of last week misses by less than this share of what the median day does where weekdays differ."""
 NOISE, ORDINARY = 6.0, 1.5
 """A run moves by more than so many robust standard deviations, and so many times as far as the series often moved."""
 ALONE = 10.0
@@ -64,7 +70,8 @@ class Runs:
     spread, slope_spread
         Standard deviation of values around the line, and of the slope.
     day
-        Median day with phase 0 at the first slot after the past: ``[row, phase]``.
+        Seven days with phase 0 at the first slot after the past, each the median day, or the days of a week:
+        ``[row, phase]``.
     """
 
     found: Marks
@@ -102,12 +109,12 @@ def runs_of(past: Float, season: int) -> Runs:
     coarse, wide = _means(past, factor), max(season // factor, 1)
     rows, slots = coarse.shape
     day = (
-        median_day(coarse - _level_of_days(coarse, wide), wide)
+        _days_of_a_week(coarse - _level_of_days(coarse, wide), wide)
         if slots >= LEAST_DAYS * wide
-        else np.zeros((rows, wide), np.float32)
+        else np.zeros((rows, WEEK * wide), np.float32)
     )
-    flat = filled(coarse - day[:, np.arange(slots) % wide]).astype(np.float64)
-    ahead = np.roll(day, -(slots % wide), axis=1)
+    flat = filled(coarse - day[:, np.arange(slots) % day.shape[1]]).astype(np.float64)
+    ahead = np.roll(day, -(slots % day.shape[1]), axis=1)
     runs = _no_runs(rows, np.repeat(ahead, factor, axis=1))
     least = np.full(rows, np.inf)
     for hours in LENGTHS_H:
@@ -121,6 +128,21 @@ def runs_of(past: Float, season: int) -> Runs:
         least = np.where(better, cost, least)
     measured = np.asarray(np.isfinite(coarse[:, -3:]).any(axis=1))
     return _either(measured, runs, _no_runs(rows, runs.day))
+
+
+def _days_of_a_week(swing: Float, wide: int) -> Float:
+    """What each slot of seven days adds to their level: the median day, or the week where its days differ."""
+    days, slots = np.tile(median_day(swing, wide), (1, WEEK)), swing.shape[1]
+    week = WEEK * wide
+    if slots < week + LEAST_DAYS * wide:
+        return days
+    known = swing.copy()
+    known[:, max(slots - BEGUN * wide, week) :] = np.nan
+    missed = np.abs(swing[:, week:] - days[:, np.arange(week, slots) % week])
+    by_week = np.abs(swing[:, week:] - swing[:, : slots - week])
+    both = np.isfinite(missed) & np.isfinite(by_week)
+    own, other = (np.where(both, part, 0).sum(axis=1) for part in (by_week, missed))
+    return np.where((own < WEEKLY * other)[:, None], median_day(known, week, days=WEEK), days).astype(np.float32)
 
 
 def line_after(flat: Doubles) -> tuple[Doubles, Doubles]:

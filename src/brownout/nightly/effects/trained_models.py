@@ -32,7 +32,13 @@ from brownout.nightly.effects.review.training_failures import kept_if_failed
 from brownout.nightly.effects.review.training_review import Training, review_detector, review_forecaster
 from brownout.nightly.model_review.drift_reference import DriftReference
 from brownout.nightly.model_review.training_cost import CostMeter
-from brownout.nightly.train import detector_window, fit_detector, fit_forecaster, forecaster_window, lstm_settings
+from brownout.nightly.training.train import (
+    detector_window,
+    fit_detector,
+    fit_forecaster,
+    forecaster_window,
+    lstm_settings,
+)
 from brownout.store.folders import finish_replacement, replaced_folder
 from brownout.store.version_hashes import environment_hash, lock_hash
 from brownout.store.workspace import Workspace

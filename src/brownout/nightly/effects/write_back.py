@@ -11,6 +11,8 @@ import numpy as np
 from brownout.domain.encoding import PointColumns, point_columns
 from brownout.domain.entities import Topology
 from brownout.domain.findings import AnomalyScores, Cause, Diagnosis, Episode
+from brownout.domain.findings.experience import Experience
+from brownout.domain.findings.service_levels import ConsoleService
 from brownout.domain.forecasts import Breach, Forecasts
 from brownout.domain.metrics import Metric
 from brownout.domain.night import Night
@@ -28,7 +30,7 @@ SCORE_SLOT_S = 300
 
 
 def write_back(result: NightResult, metrics: Mapping[str, Metric], sink: Sink) -> int:
-    """Write forecasts, scores, breaches, episodes and causes of a night; returns the number of lines written."""
+    """Write forecasts, scores, breaches, episodes, causes and consoles; returns the number of lines."""
     return sink(_all_points(result, metrics))
 
 
@@ -85,13 +87,15 @@ def score_points(scores: AnomalyScores, topology: Topology) -> Points:
 
 
 def night_points(night: Night) -> Iterator[Points]:
-    """Breaches, episodes and causes: their fields are those of the results, see ``point_columns``."""
+    """Breaches, episodes, causes and consoles: their fields are those of the results, see ``point_columns``."""
     if night.breaches:
         yield _breaches(night)
     if night.episodes or night.suppressed:
         yield _episodes(night)
     if night.diagnoses:
         yield _causes(night)
+    if night.services:
+        yield _consoles(night)
 
 
 def _episodes(night: Night) -> Points:
@@ -127,6 +131,16 @@ def _causes(night: Night) -> Points:
     )
     tags = [_tags(night.topology, d.entities[0]) | {"rank": str(rank)} for d, rank, _ in ranked]
     return _points("brownout_cause", tags, _ms([diagnosis.start for diagnosis in diagnoses]), columns)
+
+
+def _consoles(night: Night) -> Points:
+    """How it was to work at each console on the last day."""
+    columns = point_columns(ConsoleService, night.services, leave_out=("console", "experience", "failed"))
+    columns |= point_columns(Experience, [service.experience for service in night.services])
+    columns |= PointColumns({}, {"band": [service.experience.band for service in night.services]})
+    tags = [_tags(night.topology, service.console) for service in night.services]
+    times = _ms([night.end.astype("datetime64[s]")] * len(night.services))
+    return _points("brownout_console", tags, times, columns)
 
 
 def _points(measurement: str, tags: Sequence[Mapping[str, str]], times: Index, columns: PointColumns) -> Points:

@@ -11,7 +11,7 @@ from brownout.ingest.raw import MeasurementSchema, Raw, Request
 
 __all__ = ["Sampled", "sampled"]
 
-BESIDE = {"libvirt_balloon": ("last_update",)}
+BESIDE = {"libvirt_balloon": ("last_update",), "cpu": ("usage_guest",)}
 """Fields that no metric needs and that say what others mean."""
 
 Schemas = Mapping[str, MeasurementSchema]

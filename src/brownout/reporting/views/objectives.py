@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from brownout.domain.encoding import Number
+from brownout.domain.findings.experience import GOOD
 from brownout.domain.findings.service_levels import BURN_WINDOWS_S, ConsoleService
 from brownout.domain.night import Night
 
@@ -15,8 +16,6 @@ __all__ = ["BurnRate", "Objective", "objectives_of"]
 
 MEAN_MS, AVAILABLE, FRAMES = 100.0, 0.999, 25.0
 """Targets: mean latency, share of attempts that open a console within five seconds, frames a second."""
-HALF = 0.5
-"""What an answer between 150 ms and one second counts: noticed, not annoying."""
 Name = Literal["mean", "baseline", "availability", "frame_rate", "experience"]
 
 
@@ -56,7 +55,7 @@ class Objective:
     ----------
     name
         mean: of the latency over a day; baseline: of the last half hour; availability: attempts that opened a console;
-        frame_rate: median over a day; experience: 100 when each answer of the day feels immediate.
+        frame_rate: median over a day; experience: the score of each console over a day.
     target
         What was promised; null where nothing is.
     unit
@@ -99,13 +98,12 @@ def objectives_of(night: Night) -> tuple[Objective, ...]:
     baseline = {console: level for console, (level, _) in now.items()}
     tried = [service for service in services if service.failed]
     available = {service.console: 1 - service.failed[-1] for service in tried}
-    experience = {s.console: 100 * (s.crisp + HALF * (1 - s.crisp - s.annoying)) for s in services}
     return (
         _objective("mean", {s.console: s.mean_ms for s in services}, MEAN_MS, "ms"),
         _objective("baseline", baseline, limit, "ms"),
         _objective("availability", available, AVAILABLE, "", above=True, burn_rates=_burn_rates(tried)),
         _objective("frame_rate", {s.console: s.frames_per_s for s in services}, FRAMES, "1/s", above=True),
-        _objective("experience", experience, None, "", above=True),
+        _objective("experience", {s.console: s.experience.score for s in services}, GOOD, "", above=True),
     )
 
 

@@ -92,6 +92,7 @@ def truth(
                 end=end,
                 entity=entity,
                 cause=injection.cause,
+                onset=settings.start + max(injection.first, 0) * step,
             )
         )
         anomalies.append(Anomaly(entity=entity, start=start, end=end))

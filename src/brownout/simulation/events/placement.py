@@ -139,6 +139,7 @@ class Placement:
         """Draw a fault; an ongoing one has 60 to 75 % of its way behind it when the data ends."""
         rng, settings = self.rng, self.settings
         weights = np.array([self.faults[name].weight for name in candidates])
+        weights = weights if weights.any() else np.ones(len(candidates))
         cause = candidates[rng.choice(len(candidates), p=weights / weights.sum())]
         template = self.faults[cause]
         slots = int(np.exp(rng.uniform(*np.log(template.minutes))) * 60 / settings.interval_s)

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from brownout.numerics.queues import mathis_kbs, response_ratio
 from brownout.simulation.layout.fleet_layout import Layout
 from brownout.simulation.physics.demand import Demand
 from brownout.simulation.physics.draws import Draws
 from brownout.simulation.physics.drivers import Drivers
 from brownout.simulation.physics.hosts import Hosts
 from brownout.simulation.physics.load import Array, ar1
-from brownout.simulation.physics.queues import mathis_kbs, response_ratio
 
 __all__ = ["Consoles", "Guests", "simulate_consoles", "simulate_guests"]
 
@@ -57,7 +57,8 @@ def simulate_guests(layout: Layout, demand: Demand, drivers: Drivers, hosts: Hos
     share = 1 - ready / 100
     throttled = np.clip(100 * (1 - drivers.quota) * (demand.cpu >= drivers.quota - 1e-9), 0, 95)
     spread = rng.lognormal(0, 0.35, demand.cpu.shape)
-    usable = 100 * (1 - layout.leanness[:, None] - 0.12 * np.minimum(demand.activity, 1.3)) - drivers.leak
+    used = layout.leanness[:, None] + 0.12 * np.minimum(demand.activity, 1.3)
+    usable = 100 * (1 - used / drivers.more("guest_memory")) - drivers.leak
     usable = usable - 100 * drivers.balloon + 1.5 * ar1(rng, usable.shape, steps=30)
     shortage = np.clip((THIN - usable) / THIN, 0, 1)
     swap_iops = 150 * shortage

@@ -46,7 +46,7 @@ def draw_demand(
     jobs = _nightly_jobs(times, rng, shape[0])
     peaks = 0.05 * np.minimum(bursts(rng, shape, rate=interval / 1800, steps=90 / interval), 6)
     cpu = np.clip(0.04 + 0.42 * activity + peaks + 0.12 * jobs, 0.01, 0.93)
-    cpu = np.minimum(np.clip(cpu + drivers.cpu, 0, 1), drivers.quota)
+    cpu = np.minimum(np.clip((cpu + drivers.cpu) / drivers.more("guest_vcpus"), 0, 1), drivers.quota)
     disk_bursts = bursts(rng, shape, rate=interval / 900, steps=60 / interval)
     iops = (6 + 25 * activity + 8 * disk_bursts + 60 * jobs) * drivers.io + drivers.more("guest_iops")
     net = 30 + 260 * activity + 120 * bursts(rng, shape, rate=interval / 1200, steps=60 / interval)

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from brownout.numerics.queues import response_ratio
 from brownout.simulation.layout.fleet_layout import MEDIA, Layout
 from brownout.simulation.physics.demand import Demand
 from brownout.simulation.physics.draws import Draws
 from brownout.simulation.physics.drivers import Drivers
 from brownout.simulation.physics.load import Array, ar1
-from brownout.simulation.physics.queues import response_ratio
 
 __all__ = ["Hosts", "simulate_hosts"]
 
@@ -52,7 +52,8 @@ class Hosts:
 def simulate_hosts(layout: Layout, demand: Demand, drivers: Drivers, rng: Draws, *, interval_s: int) -> Hosts:
     """Solve the queues of all hosts."""
     cores = layout.cores[:, None]
-    want = layout.per_host(demand.cpu * layout.vcpus[:, None]) + 0.03 * cores + drivers.host_cpu
+    vcpus = layout.vcpus[:, None] * drivers.more("guest_vcpus")
+    want = layout.per_host(demand.cpu * vcpus) + 0.03 * cores + drivers.host_cpu
     # An aggressor's own demand is capped by its vCPUs; its threads in QEMU and vhost take what is left of the host.
     use = np.maximum(want / (cores * drivers.clock), drivers.more("host_filled"))
     available, pressure = _memory(layout, demand, drivers, rng, interval_s)

@@ -97,6 +97,12 @@ def links(writer: Writer) -> Iterator[Points]:
             "standard_deviation_ms": writer["link_jitter_ms"],
             "percent_packet_loss": writer["link_loss_pct"],
             "ttl": whole(np.where(np.isfinite(writer["link_rtt_ms"]), TTL, np.nan)),
-            "result_code": whole(np.where(np.isfinite(writer["link_loss_pct"]), 0, np.nan)),
+            "result_code": _result_code(writer),
         },
     )
+
+
+def _result_code(writer: Writer) -> Integers:
+    """1 where nothing answers: what the input writes of a host that it cannot reach."""
+    gone = writer["link_unreachable_pct"] > 0 if "link_unreachable_pct" in writer else False
+    return whole(np.where(np.isfinite(writer["link_loss_pct"]), np.where(gone, 1, 0), np.nan))

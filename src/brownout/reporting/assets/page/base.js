@@ -5,6 +5,8 @@ const page = (() => {
   const word = (text) => data.words[text] ?? text;
   const places = new Map(data.entities.map((entity, place) => [entity[1], place]));
 
+  const name = (place) => data.entities[place][1] + (data.called[place] ? ` (${data.called[place]})` : "");
+
   // Names come from telemetry: they are only ever set as text.
   function el(tag, properties, ...children) {
     const node = document.createElement(tag);
@@ -18,8 +20,11 @@ const page = (() => {
   }
 
   // As Python's visible(): control characters of names are shown, not sent.
-  const visible = (text) => String(text).replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g,
-    (c) => (c.charCodeAt(0) < 256 ? "\\x" + c.charCodeAt(0).toString(16).padStart(2, "0") : "\\u" + c.charCodeAt(0).toString(16).padStart(4, "0")));
+  const hex = (code, size) => code.toString(16).padStart(size, "0");
+  const visible = (text) => String(text).replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\u{e0000}-\u{e0fff}]/gu, (sign) => {
+    const code = sign.codePointAt(0);
+    return code < 256 ? `\\x${hex(code, 2)}` : code < 65536 ? `\\u${hex(code, 4)}` : `\\U${hex(code, 8)}`;
+  });
 
   const pad = (number) => String(number).padStart(2, "0");
   const moment = (seconds) => new Date(seconds * 1e3).toISOString().slice(5, 16).replace("T", " ");
@@ -58,5 +63,5 @@ const page = (() => {
     if (share === 0 || share === 1) return `${100 * share} %`;
     return share < 0.01 ? "< 1 %" : share > 0.99 ? "> 99 %" : `${Math.round(100 * share)} %`;
   }
-  return { data, word, el, visible, clock, time, moment, localise, figure, percent, placeOf: (name) => places.get(name) ?? -1 };
+  return { data, word, el, name, visible, clock, time, moment, localise, figure, percent, placeOf: (name) => places.get(name) ?? -1 };
 })();

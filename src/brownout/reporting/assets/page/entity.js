@@ -1,14 +1,14 @@
 "use strict";
 // A page about any entity, made on demand when its anchor is asked for; and the search that leads there.
 (() => {
-  const { data, word, el, visible, time, figure, percent } = page;
+  const { data, word, el, name, visible, time, figure, percent } = page;
   const section = document.getElementById("entity");
   const byAnchor = new Map(data.entities.map((entity, place) => [entity[0], place]));
   const below = new Map();
   data.entities.forEach((entity, place) => {
     if (entity[3] >= 0) below.set(entity[3], [...(below.get(entity[3]) ?? []), place]);
   });
-  const link = (place) => el("a", { href: `#${data.entities[place][0]}` }, visible(data.entities[place][1]));
+  const link = (place) => el("a", { href: `#${data.entities[place][0]}` }, visible(name(place)));
   const list = (nodes) => el("ul", {}, ...nodes.map((node) => el("li", {}, ...[node].flat())));
   const heading = (text) => el("h3", {}, word(text));
   const num = (text, name) => el("td", { className: "num", dataset: { label: word(name) } }, text);
@@ -54,6 +54,17 @@
     charts.start(figure, chart);
     return [heading("Console latency"), el("div", { className: "card" }, figure)];
   }
+  function experience(place) {
+    const own = data.entities[place][2] === "console" ? place : (below.get(place) ?? []).find((child) => data.experiences[child]);
+    if (!data.experiences[own]) return null;
+    const [score, band, ...parts] = data.experiences[own];
+    const names = ["typing", "scrolling", "video", "network", "hypervisor", "guest", "picture"];
+    const shown = parts.map((value, i) => [names[i], value, i < 3 ? "" : "ms"]).filter(([, value]) => value !== null);
+    return el("div", { className: "card scroll" }, el("table", { className: "narrow", id: "experience" },
+      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, word("Score")), ...shown.map(([name]) => el("th", { scope: "col", className: "num" }, word(name))))),
+      el("tbody", {}, el("tr", {}, el("td", {}, figure(score, ""), " ", el("span", { className: `state ${{ good: "fine", fair: "warn", poor: "bad" }[band]}` }, word(band))),
+        ...shown.map(([name, value, unit]) => num(figure(value, unit), name))))));
+  }
   function incidents(place) {
     const own = data.incidents.filter((one) => one[6].includes(place));
     if (!own.length) return null;
@@ -71,12 +82,12 @@
     const parents = [];
     for (let up = entity[3]; up >= 0 && !parents.includes(up); up = data.entities[up][3]) parents.push(up);
     const found = [
-      ...latency(place), ...part("Incidents", incidents(place)), ...part("What to do", actions(place)),
+      ...part("Experience", experience(place)), ...latency(place), ...part("Incidents", incidents(place)), ...part("What to do", actions(place)),
       ...part("Limits", breaches(place)), ...part("Levels", levels(place)),
     ];
     section.querySelectorAll(".chart").forEach(charts.stop);
     section.replaceChildren(
-      el("h2", { tabIndex: -1 }, visible(entity[1]), " ", el("span", { className: "dim" }, word(entity[2])), " ",
+      el("h2", { tabIndex: -1 }, visible(name(place)), " ", el("span", { className: "dim" }, word(entity[2])), " ",
         el("span", { className: `state ${entity[4] === "fine" ? "fine" : ["incident", "slow", "exceeded"].includes(entity[4]) ? "bad" : ""}` }, word(entity[4]))),
       el("p", {}, el("a", { href: "#fleet" }, `← ${word("Back")}`)),
       ...(parents.length ? [el("p", {}, `${word("Belongs to")}: `, ...parents.flatMap((up, i) => [i ? " › " : "", link(up)]))] : []),
@@ -108,9 +119,10 @@
     const wanted = field.value.trim().toLowerCase();
     const of = (name) => name.toLowerCase();
     const rank = (name) => (of(name) === wanted ? 0 : of(name).startsWith(wanted) ? 1 : 2);
-    const found = wanted ? data.entities.filter((entity) => of(entity[1]).includes(wanted)) : [];
-    found.sort((a, b) => rank(a[1]) - rank(b[1]) || a[1].length - b[1].length);
-    hits.replaceChildren(...found.slice(0, 12).map((entity) => el("li", {}, el("a", { href: `#${entity[0]}` }, visible(entity[1]), " ", el("span", { className: "dim" }, word(entity[2]))))));
+    const found = wanted ? [...data.entities.keys()].filter((place) => of(name(place)).includes(wanted)) : [];
+    const id = (place) => data.entities[place][1];
+    found.sort((a, b) => rank(id(a)) - rank(id(b)) || id(a).length - id(b).length);
+    hits.replaceChildren(...found.slice(0, 12).map((place) => el("li", {}, link(place), " ", el("span", { className: "dim" }, word(data.entities[place][2])))));
     if (wanted && !found.length) hits.append(el("li", {}, word("Nothing found.")));
     hits.hidden = !wanted;
   }

@@ -2,6 +2,7 @@
 // Tables: sorted by their heads, filtered by what is typed; the fleet is made from the data, some rows at a time.
 (() => {
   const { data, word, el, visible, time, figure, percent } = page;
+  const name = (row) => page.name(page.placeOf(row[1]));
   const STEP = 50;
   const WORST = ["incident", "slow", "exceeded", "probable", "silent", "over", "possible", "later", "fine"];
   const COLORS = { incident: "bad", slow: "bad", exceeded: "bad", probable: "warn", silent: "warn", fine: "fine" };
@@ -69,7 +70,7 @@
       const state = el("span", { className: `state ${COLORS[row[4]] ?? ""}` }, word(row[4]));
       const when = row[7] ? [time(row[7]), row[8] ? " – " : "", row[8] ? time(row[8]) : ""] : [""];
       return el("tr", {},
-        el("th", { scope: "row" }, el("a", { href: `#${row[0]}` }, visible(row[1]))),
+        el("th", { scope: "row" }, el("a", { href: `#${row[0]}` }, visible(name(row)))),
         cell("Kind", word(row[2])), cell("Status", state), cell("What", visible(row[5])),
         cell("Probability", row[6] === null ? "" : percent(row[6])), cell("When", ...when),
         el("td", { className: "num", dataset: { label: word("Latency") } }, row[9] === null ? "" : figure(row[9], "ms")));
@@ -78,7 +79,7 @@
       const wanted = field.value.toLowerCase();
       const rows = data.entities.filter((row) => (!kinds.value || row[2] === kinds.value)
         && (!states.value || row[4] === states.value)
-        && (!wanted || row[1].toLowerCase().includes(wanted) || row[5].toLowerCase().includes(wanted)));
+        && (!wanted || name(row).toLowerCase().includes(wanted) || row[5].toLowerCase().includes(wanted)));
       const [of, sign] = order;
       rows.sort((a, b) => sign * compare(of(a), of(b)) || compare(a[1], b[1]));
       body.replaceChildren(...rows.slice(0, most).map(line));

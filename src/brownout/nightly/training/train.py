@@ -1,7 +1,7 @@
 """Training of a night: the forecaster with its outlook, and the detector, each from the history before the night."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,10 +17,11 @@ from brownout.nightly.context import NightContext
 from brownout.nightly.night_span import JUDGED_FROM
 from brownout.nightly.one_off_spans import left_out_share, one_offs, usual_forecast_panel
 from brownout.nightly.panels import forecast_panel, outlook_panel, outlook_steps
+from brownout.nightly.training.training_sample import evenly_by_kind, families
 from brownout.numerics.slots import days
 from brownout.settings import ForecastSettings
 from brownout.store.memory import release_memory
-from brownout.store.shards import ShardPlan, plan_shards, read_shard
+from brownout.store.shards import plan_shards, read_shard
 
 __all__ = [
     "FittedForecaster",
@@ -33,6 +34,8 @@ __all__ = [
 
 ENTITIES_A_KIND = 64
 """A forest sees at most 40,000 rows and boundaries 200,000: so many entities, evenly chosen, have more than enough."""
+ENTITIES_FORECAST = 512
+"""Entities that a forecaster learns from: their series have the windows that it trains on and is chosen by."""
 
 Window = tuple[np.datetime64, np.datetime64]
 Observer = Callable[[Panel], object]
@@ -104,7 +107,9 @@ def _usual_panels(context: NightContext, parts: ForecastParts) -> tuple[list[Pan
     """What the forecaster learns from, and the share of the measured values that is left out of it."""
     start, end = forecaster_window(context)
     once, panels, counts = one_offs(context), list[Panel](), np.zeros(2)
-    for plan in plan_shards(context.store, size=context.settings.shard_size, start=start, end=end):
+    measured = (name for name, span in context.store.spans().items() if span.last >= start and span.first < end)
+    chosen = families(context.topology, measured, ENTITIES_FORECAST)
+    for plan in plan_shards(context.store, size=context.settings.shard_size, start=start, end=end, entities=chosen):
         whole = read_shard(context.store, plan).panel
         usual = usual_forecast_panel(context, context.calendar.without(whole, context.topology), parts, once)
         if usual.values.shape[1] > 1 and len(usual.metrics):
@@ -126,7 +131,8 @@ def fit_detector(
     settings = DetectorSettings(seed=context.settings.seed)
     if context.span.end - context.span.first < JUDGED_FROM:
         return IsolationForestDetector(settings).wait()
-    plans = _evenly(plan_shards(context.store, size=context.settings.shard_size, start=start, end=end))
+    every = plan_shards(context.store, size=context.settings.shard_size, start=start, end=end)
+    plans = evenly_by_kind(every, ENTITIES_A_KIND)
 
     def panels() -> Iterator[Panel]:
         for done, plan in enumerate(plans):
@@ -142,18 +148,3 @@ def fit_detector(
     for episode in known:
         incidents.setdefault(episode.entity, []).append((episode.start, episode.end))
     return IsolationForestDetector(settings).fit(panels(), incidents)
-
-
-def _evenly(plans: Sequence[ShardPlan]) -> list[ShardPlan]:
-    """Plans of evenly chosen entities of each kind and interval, no more than are needed."""
-    kinds: dict[tuple[str, int], list[ShardPlan]] = {}
-    for plan in plans:
-        kinds.setdefault((plan.kind, plan.interval_s), []).append(plan)
-    chosen = []
-    for members in kinds.values():
-        names = [name for plan in members for name in plan.entities]
-        indices = np.linspace(0, len(names) - 1, min(ENTITIES_A_KIND, len(names))).astype(int).tolist()
-        wanted = {names[index] for index in indices}
-        with_wanted = (tuple(name for name in plan.entities if name in wanted) for plan in members)
-        chosen += [replace(plan, entities=own) for plan, own in zip(members, with_wanted, strict=True) if own]
-    return chosen

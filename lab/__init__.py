@@ -1,0 +1,1 @@
+"""The lab: real guests of QEMU whose consoles are slowed down on purpose, measured as at a site."""

@@ -1,0 +1,102 @@
+"""Guests of the lab: libvirt's own daemon, and real QEMUs whose first sector is all that runs in them."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.programs import Programs, ask, wait_for
+
+__all__ = ["Guest", "Libvirt"]
+
+LIVELY = bytes.fromhex(
+    "31c0 8ed8 8ed0 bc007c fb"  # no segments, a stack, interrupts on
+    "f4 b800b8 8ec0 26fe060000"  # wait for the clock (18 a second), count up the first letter of the screen
+    "31c0 8ec0 bb007e b80102 b90200 ba8000 cd13 ebe1"  # read a sector of the disk, again
+)
+"""A guest that shows something and reads its disk, as one at work does."""
+BUSY = bytes.fromhex("ebfe")
+"""A guest whose processor never rests."""
+SECTOR = 512
+QEMU_CONF = """user = "root"
+group = "root"
+security_driver = "none"
+stdio_handler = "file"
+cgroup_controllers = [ "cpu", "cpuacct" ]
+"""
+LIBVIRTD_CONF = """listen_tls = 0
+auth_unix_rw = "none"
+log_outputs = "3:stderr"
+"""
+DOMAIN = """<domain type='qemu'><name>{name}</name><uuid>{uuid}</uuid><memory unit='MiB'>32</memory><vcpu>1</vcpu>
+<os><type arch='x86_64' machine='pc'>hvm</type></os>
+<devices><emulator>/usr/bin/qemu-system-x86_64</emulator>
+<disk type='file' device='disk'><driver name='qemu' type='raw' cache='none'/><source file='{disk}'/>
+<target dev='vda' bus='virtio'/></disk>
+<graphics type='{protocol}' port='{port}' autoport='no' listen='{address}'/>
+<video><model type='vga'/></video><memballoon model='virtio'><stats period='2'/></memballoon></devices></domain>
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guest:
+    """A guest; one without a port is not looked at."""
+
+    name: str
+    protocol: str = "vnc"
+    port: int = 5999
+    busy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Libvirt:
+    """A libvirt daemon whose folders lie in the lab's own mount namespace.
+
+    Attributes
+    ----------
+    address
+        Where consoles listen.
+    """
+
+    programs: Programs
+    store: Path
+    address: str
+
+    def start(self, folder: Path) -> None:
+        """Hide the machine's own libvirt behind empty folders, and start one."""
+        for path in ("/run", "/var/lib/libvirt", "/var/log/libvirt", "/var/cache/libvirt"):
+            if Path(path).is_dir():
+                ask("mount", "-t", "tmpfs", "tmpfs", path)
+        (folder / "qemu.conf").write_text(QEMU_CONF)
+        (folder / "libvirtd.conf").write_text(LIBVIRTD_CONF)
+        ask("mount", "--bind", str(folder / "qemu.conf"), "/etc/libvirt/qemu.conf")
+        self.programs.start("libvirtd", "libvirtd", "-f", str(folder / "libvirtd.conf"))
+        wait_for(Path("/run/libvirt/libvirt-sock").exists, "libvirtd")
+
+    def boot(self, guest: Guest, number: int) -> None:
+        """Create a guest, and wait for its console."""
+        code = BUSY if guest.busy else LIVELY
+        disk = self.store / f"{guest.name}.raw"
+        disk.write_bytes(code.ljust(SECTOR - 2, b"\0") + b"\x55\xaa" + bytes(255 * SECTOR))
+        description = self.store / f"{guest.name}.xml"
+        uuid = f"00000000-0000-4000-8000-{number:012d}"
+        description.write_text(
+            DOMAIN.format(
+                name=guest.name, uuid=uuid, disk=disk, protocol=guest.protocol, port=guest.port, address=self.address
+            )
+        )
+        ask("virsh", "create", str(description))
+
+    @staticmethod
+    def process(guest: str) -> int:
+        """The process of a guest's QEMU."""
+        return int(Path(f"/run/libvirt/qemu/{guest}.pid").read_text())
+
+    def stop(self) -> None:
+        """Destroy all guests, and take away the control groups that libvirt made for them."""
+        for name in ask("virsh", "list", "--name", strict=False).split():
+            ask("virsh", "destroy", name, strict=False)
+        self.programs.stop("libvirtd")
+        for base in ("/sys/fs/cgroup/cpu/machine", "/sys/fs/cgroup/machine"):
+            for path, _, _ in os.walk(base, topdown=False):
+                if "libvirt-qemu" in path and not (Path(path) / "cgroup.procs").read_text().strip():
+                    Path(path).rmdir()

@@ -1,0 +1,95 @@
+"""The plan of a night: moves that keep hosts from being too busy, and guests of the wrong size."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from brownout.domain.encoding import Number
+
+__all__ = ["MovePlan", "PlannedMove", "Resource", "SizeAdvice"]
+
+
+class Resource(StrEnum):
+    """What a guest has too much or too little of."""
+
+    CPU = "vcpus"
+    MEMORY = "memory"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedMove:
+    """A guest that goes to another host, and how busy both hosts will be at most in the coming day.
+
+    Busy is percent of the CPU that nine times out of ten is not exceeded; after all moves of the plan together.
+
+    Attributes
+    ----------
+    guest
+        Id of the guest.
+    source
+        Host that it leaves.
+    target
+        Host that takes it in.
+    source_before
+        Peak of the host that it leaves, as things are.
+    source_after
+        The same after the moves.
+    target_before
+        Peak of the host that takes it in, as things are.
+    target_after
+        The same after the moves.
+    """
+
+    guest: str
+    source: str
+    target: str
+    source_before: Number
+    source_after: Number
+    target_before: Number
+    target_after: Number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MovePlan:
+    """Moves for the coming day; none is an answer too.
+
+    Attributes
+    ----------
+    busy
+        Hosts that will be beyond 80 % of their CPU, or below 15 % of their memory, without a move.
+    moves
+        What to move, the largest first; empty where no move helps enough.
+    """
+
+    busy: tuple[str, ...] = ()
+    moves: tuple[PlannedMove, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SizeAdvice:
+    """A guest that has too much or too little of something.
+
+    Attributes
+    ----------
+    guest
+        Id of the guest.
+    resource
+        vcpus, or memory in GiB.
+    size
+        What it has.
+    advised
+        What it should have.
+    mean
+        What it takes at the busiest half hour of a usual day, in the unit of the size.
+    upper
+        What it stays below in the next 30 days with a chance of 98 %, as far as its days say.
+    days
+        How many days that rests on.
+    """
+
+    guest: str
+    resource: Resource
+    size: Number
+    advised: Number
+    mean: Number
+    upper: Number
+    days: int

@@ -1,0 +1,68 @@
+"""Moves of a night's plan: hosts that take nothing in, and why."""
+
+from dataclasses import replace
+
+import numpy as np
+from nights import night
+
+from brownout.domain.calendar import Calendar, Maintenance
+from brownout.domain.entities import Entity, Topology
+from brownout.domain.findings import Freshness, Silence
+from brownout.domain.findings.capacity_plan import MovePlan, PlannedMove
+from brownout.domain.forecasts import Breach, Series
+from brownout.domain.metrics import Catalogue
+from brownout.nightly.capacity.closed_hosts import closed_hosts, unseen_hosts
+from brownout.nightly.capacity.planned_moves import chosen_moves
+
+END = np.datetime64("2026-03-16T00:00", "ms")
+METRICS = Catalogue.load().metrics
+TOPOLOGY = Topology.of(
+    [*(Entity(id=name, kind="host") for name in ("a", "b", "c")), Entity(id="g", kind="vm", parent="a")]
+)
+
+
+def breach(entity: str, metric: str, probability: float) -> Breach:
+    return Breach(
+        series=Series(entity, metric), limit=90.0, probability=probability, earliest=END, likely=END, latest=END,
+        duration_s=60.0, horizon_s=3600.0, now=50.0, maker="lstm",
+    )  # fmt: skip
+
+
+def test_a_host_that_will_be_full_is_closed_and_one_with_a_full_guest_is_not() -> None:
+    found = [
+        breach("b", "host_cpu_busy_pct", 0.8),
+        breach("c", "host_cpu_busy_pct", 0.3),
+        breach("g", "vm_cpu_pct", 0.9),
+    ]
+    closed = closed_hosts(TOPOLOGY, (), found, METRICS)
+    assert closed == {"b": "Host CPU busy will probably be beyond 90 %"}
+
+
+def test_an_open_incident_closes_its_host() -> None:
+    known = night()
+    diagnoses = [replace(diagnosis, open=True) for diagnosis in known.diagnoses]
+    closed = closed_hosts(known.topology, diagnoses, (), known.metrics)
+    assert any("open incident" in reason for reason in closed.values())
+    over = [replace(diagnosis, open=False) for diagnosis in known.diagnoses]
+    assert closed_hosts(known.topology, over, (), known.metrics) == {}
+
+
+def test_maintenance_within_a_day_closes_a_host() -> None:
+    hour = np.timedelta64(3_600_000, "ms")
+    for begin, expected in ((2, {"b"}), (30, set())):
+        window = Maintenance(name="w", entities=("b",), once=(END + begin * hour, END + (begin + 1) * hour))
+        assert set(unseen_hosts(TOPOLOGY, None, Calendar((window,)), END)) == expected
+
+
+def test_a_silent_host_takes_nothing() -> None:
+    silence = Silence(entity="c", whole=True, since=END, families=(), expected="", below=())
+    freshness = Freshness(at=END, newest=END, age_s=0.0, stale=False, silences=(silence,))
+    assert "any more" in unseen_hosts(TOPOLOGY, freshness, Calendar(), END)["c"]
+
+
+def test_a_move_says_what_it_does_to_both_hosts() -> None:
+    move = PlannedMove(
+        guest="g", source="a", target="b", source_before=93.2, source_after=70.1, target_before=40.4, target_after=61.0
+    )
+    reason = chosen_moves(MovePlan(busy=("a",), moves=(move,)))[0].reason
+    assert reason == "a will be up to 93 % busy in the coming day, 70 % after the move, and b 61 % instead of 40 %"
