@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from brownout.domain.findings import Action, Diagnosis, Episode, Freshness, SuppressedEpisode
-from brownout.domain.findings.service_levels import ConsoleHistory
+from brownout.domain.findings import Action, Diagnosis, Episode, Freshness, Shift, SuppressedEpisode
+from brownout.domain.findings.service_levels import ConsoleHistory, ConsoleService
 from brownout.domain.forecasts import Breach, Series
 from brownout.domain.night import Chart, ConsoleLevel, Night, Quality
 from brownout.domain.panel import Panel
@@ -77,7 +77,7 @@ def assemble_night(
         quality=_quality(context, shards),
         latency=latency_chart(latencies, context.metrics.get(context.console_latency)),
         consoles=_consoles(shards, freshness),
-        services=tuple(sorted((c for s in shards for c in s.services), key=lambda c: c.console)),
+        services=_services(shards),
         histories=_histories(latencies),
         levels=levels,
         moves=moves,
@@ -85,9 +85,7 @@ def assemble_night(
         series=sum(part.series for part in forecasts),
         suppressed=suppressed,
         verdicts=context.state.verdicts,
-        shifts=tuple(
-            sorted((s for shard in shards for s in shard.detection.shifts), key=lambda quiet: (quiet.at, quiet.series))
-        ),
+        shifts=_shifts(shards),
         freshness=replace(freshness, withdrawn=len(every) - len(breaches)),
         maintenance=context.calendar.announced(context.topology, span.window, span.end),
     )
@@ -123,6 +121,15 @@ def _consoles(shards: Sequence[ShardResult], freshness: Freshness) -> tuple[Cons
     silent = silent_entities(freshness)
     now = () if freshness.stale else (c for s in shards for c in s.consoles if c.series.entity not in silent)
     return tuple(sorted(now, key=lambda c: (-c.now, c.series)))
+
+
+def _services(shards: Sequence[ShardResult]) -> tuple[ConsoleService, ...]:
+    return tuple(sorted((c for shard in shards for c in shard.services), key=lambda c: c.console))
+
+
+def _shifts(shards: Sequence[ShardResult]) -> tuple[Shift, ...]:
+    """Levels that are accepted as usual, in order of time."""
+    return tuple(sorted((s for shard in shards for s in shard.detection.shifts), key=lambda s: (s.at, s.series)))
 
 
 def _histories(latencies: Sequence[Panel]) -> tuple[ConsoleHistory, ...]:
