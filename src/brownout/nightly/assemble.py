@@ -1,14 +1,14 @@
 """Assemble a night: the results of all shards and incidents as one, most urgent first."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from brownout.domain.findings import Action, Diagnosis, Episode, Freshness, Shift, SuppressedEpisode
 from brownout.domain.findings.service_levels import ConsoleHistory, ConsoleService
-from brownout.domain.forecasts import Breach, Series
+from brownout.domain.forecasts import Breach, Series, Skill
 from brownout.domain.night import Chart, ConsoleLevel, Night, Quality
 from brownout.domain.panel import Panel
 from brownout.domain.repairs import Repair, Repairs
@@ -54,8 +54,6 @@ def assemble_night(
     actions = (*plan_breaches(context, breaches, diagnoses), *_planned(incidents, silence, diagnoses))
     moves = plan_moves(context, [part.loads for part in forecasts], diagnoses, breaches, freshness)
     actions = (*actions, *move_actions(context, moves, actions))
-    charts = {name: charts for batch in incidents.batches for name, charts in batch.charts.items()}
-    forecaster = context.models.forecaster
     return Night(
         source=store.name,
         created=context.created,
@@ -67,12 +65,12 @@ def assemble_night(
         metrics=context.metrics,
         breaches=breaches,
         chronic=tuple(sorted(series for part in forecasts for series in part.chronic)),
-        skills=() if forecaster is None else tuple(forecaster.skills_),
+        skills=_skills(context),
         episodes=episodes,
         diagnoses=diagnoses,
         actions=with_commands(context, actions, diagnoses, breaches, levels, moves=chosen_moves(moves)),
         forecasts=_nearest(forecasts, breaches, freshness),
-        charts={d.id: charts[d.id] for d in diagnoses[:INCIDENT_CHARTS] if charts.get(d.id)},
+        charts=_charts(incidents, diagnoses[:INCIDENT_CHARTS]),
         models=context.models.records,
         quality=_quality(context, shards),
         latency=latency_chart(latencies, context.metrics.get(context.console_latency)),
@@ -81,7 +79,7 @@ def assemble_night(
         histories=_histories(latencies),
         levels=levels,
         moves=moves,
-        sizes=tuple(sorted((one for s in shards for one in s.sizes), key=lambda one: (one.guest, one.resource))),
+        sizes=tuple(sorted((size for s in shards for size in s.sizes), key=lambda size: (size.guest, size.resource))),
         series=sum(part.series for part in forecasts),
         suppressed=suppressed,
         verdicts=context.state.verdicts,
@@ -121,6 +119,17 @@ def _consoles(shards: Sequence[ShardResult], freshness: Freshness) -> tuple[Cons
     silent = silent_entities(freshness)
     now = () if freshness.stale else (c for s in shards for c in s.consoles if c.series.entity not in silent)
     return tuple(sorted(now, key=lambda c: (-c.now, c.series)))
+
+
+def _skills(context: NightContext) -> tuple[Skill, ...]:
+    forecaster = context.models.forecaster
+    return () if forecaster is None else tuple(forecaster.skills_)
+
+
+def _charts(incidents: AlarmedIncidents, shown: Sequence[Diagnosis]) -> dict[str, Mapping[Series, Chart]]:
+    """Charts of the incidents that are shown, by incident."""
+    every = {name: charts for batch in incidents.batches for name, charts in batch.charts.items()}
+    return {diagnosis.id: every[diagnosis.id] for diagnosis in shown if every.get(diagnosis.id)}
 
 
 def _services(shards: Sequence[ShardResult]) -> tuple[ConsoleService, ...]:
