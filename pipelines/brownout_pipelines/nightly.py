@@ -33,7 +33,7 @@ from brownout.nightly.effects.trained_models import load_models, train_detector,
 from brownout.nightly.run import NightResult, run
 from brownout.operate.night_job import NightJob
 from brownout.operate.sync import SyncResult
-from brownout.settings import load_settings
+from brownout.settings import Settings, load_settings
 from brownout.store.shards import ShardPlan
 
 __all__ = ["nightly"]
@@ -98,11 +98,38 @@ def publish_night(job: NightJob, context: NightContext, result: NightResult) -> 
 
 @flow(name="brownout-nightly", task_runner=RUNNER)
 def nightly(
-    out: Path, config: Path | None = None, dataset: Path | None = None, as_of: datetime | None = None
+    out: Path,
+    config: Path | None = None,
+    dataset: Path | None = None,
+    as_of: datetime | None = None,
+    catch_up: int = 0,
 ) -> tuple[str, tuple[str, ...], int]:
-    """From history to report; returns the path of ``index.html``, what the night's end says, and the exit code."""
+    """From history to report; returns the path of ``index.html``, what the night's end says, and the exit code.
+
+    Up to ``catch_up`` nights that were missed since the last one are made first, each as of its own time and without
+    alerts. A night is known by the end of its data: the same night again replaces its report.
+    """
     settings = load_settings(config, **({} if dataset is None else {"dataset": dataset}))
-    job = open_job(settings, out, as_of=None if as_of is None else np.datetime64(as_of.replace(tzinfo=None), "ms"))
+    time = None if as_of is None else np.datetime64(as_of.replace(tzinfo=None), "ms")
+    said: tuple[str, ...] = ()
+    for earlier in missed_before(settings, out, catch_up) if time is None and catch_up else ():
+        _, lines, _ = one_night(settings, out, earlier)
+        said += (f"caught up with the night of {earlier} UTC", *lines)
+    page, lines, code = one_night(settings, out, time)
+    return page, (*said, *lines), code
+
+
+def missed_before(settings: Settings, out: Path, most: int) -> tuple[np.datetime64, ...]:
+    """Nights that were missed, as far as the synced history reaches."""
+    job = open_job(settings, out)
+    with job.alone("brownout nightly"):
+        sync_history(as_it_is(job))
+        return job.missed(most)
+
+
+def one_night(settings: Settings, out: Path, as_of: np.datetime64 | None) -> tuple[str, tuple[str, ...], int]:
+    """The night of a time, or of now; as the flow returns it."""
+    job = open_job(settings, out, as_of=as_of)
     with job.alone("brownout nightly"):
         synced = sync_history(as_it_is(job))
         get_run_logger().info("%d rows in %d slices synced, up to %s", synced.rows, synced.slices, synced.watermark)

@@ -10,7 +10,7 @@ import typer
 from brownout.cli import app
 
 ROOT = Path(__file__).parents[2]
-GENERATED = {ROOT / "docs" / "causes.md"}
+GENERATED = {ROOT / "docs" / f"{name}.md" for name in ("causes", "settings", "cli", "glossary")}
 """Pages that MkDocs' hook makes when the docs are built."""
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 COMMAND: Any = typer.main.get_command(app)

@@ -75,13 +75,19 @@ def test_arithmetic_that_failed_is_not_tried_again(without_delay: Any) -> None:
     assert flaky.calls == 1
 
 
-def test_the_deployment_points_at_the_flow_and_runs_every_night() -> None:
+def test_deployments_point_at_flows_that_take_their_parameters() -> None:
     from prefect.flows import load_flow_from_entrypoint
 
     table = yaml.safe_load((ROOT / "prefect.yaml").read_text())
-    deployment = table["deployments"][0]
-    path, name = deployment["entrypoint"].split(":")
-    flow = load_flow_from_entrypoint(f"{ROOT / path}:{name}")
-    assert flow.name == "brownout-nightly"
-    assert set(deployment["parameters"]) <= set(flow.parameters.properties)
-    assert deployment["schedules"][0]["cron"] == "15 2 * * *"
+    names = {}
+    for deployment in table["deployments"]:
+        path, name = deployment["entrypoint"].split(":")
+        flow = load_flow_from_entrypoint(f"{ROOT / path}:{name}")
+        assert set(deployment["parameters"]) <= set(flow.parameters.properties)
+        names[flow.name] = deployment["schedules"][0]["cron"]
+    assert names == {
+        "brownout-nightly": "15 2 * * *",
+        "brownout-watch": "*/5 * * * *",
+        "brownout-retrain": "30 4 * * 0",
+        "brownout-monthly": "0 6 1 * *",
+    }

@@ -12,10 +12,14 @@ NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 
 
 SAID = {
+    "capacity-next-quarter": ("trends have a sure direction", "if it goes on: "),
+    "judge-on-your-own-labels": ("found ", "have no truth"),
     "load-and-latency-of-a-guest": ("ms now", "closest: "),
+    "review-a-challenger": ("all metrics together: CRPS 0.", "brownout-forecaster-"),
     "which-forecaster-to-trust": ("all metrics together: CRPS 0.", "bands hold between"),
     "why-did-this-console-lag": ("present", "confirm:"),
     "will-it-breach-and-how-sure": ("may be crossed within the horizon", "the band of 80 % held"),
+    "your-own-rule-and-cause": ("raised ", "that the night told"),
 }
 """What each notebook says on the demo, in words that only its answer has."""
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from brownout.domain.entities import Topology
 from brownout.domain.forecasts import Series
 from brownout.domain.metrics import Metric
 from brownout.domain.night import Night
@@ -14,13 +15,13 @@ __all__ = [
     "action_frame",
     "breach_frame",
     "console_frame",
-    "entity_frame",
     "episode_frame",
     "evidence_frame",
     "forecast_frame",
     "incident_frame",
     "model_frame",
     "skill_frame",
+    "topology_frame",
 ]
 
 
@@ -154,12 +155,9 @@ def console_frame(night: Night) -> pd.DataFrame:
     return _frame(rows, ("entity", "metric", "title", "unit", "now", "limit", "exceeded"))
 
 
-def entity_frame(night: Night) -> pd.DataFrame:
+def topology_frame(topology: Topology) -> pd.DataFrame:
     """Everything that is measured, by its id, with what it runs on."""
-    rows = [
-        (entity.id, entity.kind, entity.parent, night.topology.root(entity.id), entity.site)
-        for entity in night.topology
-    ]
+    rows = [(entity.id, entity.kind, entity.parent, topology.root(entity.id), entity.site) for entity in topology]
     return _frame(rows, ("entity", "kind", "parent", "host", "site")).set_index("entity")
 
 

@@ -7,18 +7,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from brownout.api import night_frames
+from brownout.api.measured_frames import measured_frame, utc
 from brownout.domain.errors import BrownoutError, DataError
 from brownout.domain.forecasts import Series
 from brownout.domain.night import Night
-from brownout.domain.panel import Panel
 from brownout.numerics.slots import days
 from brownout.reporting import load_night
 from brownout.store.history import History
-from brownout.store.shards import plan_shards, read_shard
 from brownout.store.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -159,7 +157,7 @@ class StoredNight:
 
         By ``entity``: kind, parent, host, site.
         """
-        return night_frames.entity_frame(self.night)
+        return night_frames.topology_frame(self.night.topology)
 
     @cached_property
     def models(self) -> pd.DataFrame:
@@ -191,30 +189,10 @@ class StoredNight:
         By default the three days before the end of the night. Raises DataError where the night does not know the
         entity or a metric of it.
         """
-        panel = self._panel(entity, start, end)
-        frame = pd.DataFrame(
-            panel.values[0], index=pd.DatetimeIndex(panel.times, tz="UTC", name="time"), columns=panel.metric_names
-        )
-        unknown = sorted(set(metrics or ()) - set(frame.columns))
-        if unknown:
-            msg = f"{entity} has no values of {unknown} there."
-            raise DataError(msg, remedy=f"Name some of {sorted(frame.columns)}.")
-        return frame if metrics is None else frame[list(metrics)]
-
-    def _panel(self, entity: str, start: pd.Timestamp | str | None, end: pd.Timestamp | str | None) -> Panel:
+        until = self.night.end if end is None else utc(end)
+        since = until - days(SHOWN_DAYS) if start is None else utc(start)
         history = History.open(self.workspace.history)
-        if entity not in history.spans():
-            near = [name for name in history.spans() if entity.lower() in name.lower()][:5]
-            hint = f"Did you mean one of {near}?" if near else "See the index of `entities`."
-            raise DataError(f"Nothing was measured of {entity!r}.", remedy=hint)
-        until = self.night.end if end is None else _utc(end)
-        since = until - days(SHOWN_DAYS) if start is None else _utc(start)
-        plans = plan_shards(history, start=since, end=until, entities=[entity])
-        if not plans:
-            raise DataError(
-                f"Nothing was measured of {entity!r} from {since} to {until}.", remedy="Ask for another time."
-            )
-        return read_shard(history, plans[0]).panel
+        return measured_frame(history, entity, metrics=metrics, start=pd.Timestamp(since), end=pd.Timestamp(until))
 
     def plot(
         self, entity: str | None = None, metric: str | None = None, *, start: pd.Timestamp | str | None = None
@@ -246,10 +224,3 @@ class StoredNight:
             if series.entity == entity:
                 return series
         raise DataError(f"Which metric of {entity!r}?", remedy=f"Name one of {list(self.measured(entity).columns)}.")
-
-
-def _utc(time: pd.Timestamp | str) -> np.datetime64:
-    """A time of pandas or a text as numpy has it; one without a zone is UTC."""
-    stamp = pd.Timestamp(time)
-    stamp = stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
-    return np.datetime64(stamp.tz_localize(None), "ms")

@@ -14,6 +14,7 @@ from brownout.nightly.context import NightContext
 from brownout.nightly.effects.alert_state_file import read_alert_state
 from brownout.nightly.effects.model_log import log_models
 from brownout.nightly.effects.publish import LOGGING, Services, publish
+from brownout.nightly.effects.report_archive import archived_nights
 from brownout.nightly.effects.review.training_failures import log_failures
 from brownout.nightly.effects.side_effects import SideEffects
 from brownout.nightly.effects.track_record import with_past_scores
@@ -24,6 +25,7 @@ from brownout.nightly.effects.trained_models import (
     unreadable_models,
 )
 from brownout.nightly.run import Map, run, serial_map
+from brownout.operate.night_archive.missed_nights import missed_nights
 from brownout.operate.sources import Source
 from brownout.operate.sync import SyncResult, sync_kept
 from brownout.settings import Settings
@@ -65,6 +67,14 @@ class NightJob:
     def sync(self, progress: Progress = no_progress) -> SyncResult:
         """Bring what is new from the data set or database of the settings into the history."""
         return sync_kept(self.open_source(), self.workspace.history, self.settings.history, progress)
+
+    def missed(self, most: int) -> tuple[np.datetime64, ...]:
+        """Times of the nights that were missed since the last one, as far as the history reaches; at most so many."""
+        archived = archived_nights(self.workspace)
+        if not archived or not most or self.as_of is not None:
+            return ()
+        last = max(span.last for span in self.workspace.open_history().spans().values())
+        return missed_nights(archived, self.now, until=last, most=most)
 
     def context(self) -> NightContext:
         """Everything that the stages read, without models."""

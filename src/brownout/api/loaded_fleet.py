@@ -1,0 +1,232 @@
+"""A fleet's telemetry, and what the stages of a night say of it: nothing is written, told or alarmed anywhere."""
+
+import os
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from brownout.api import night_frames
+from brownout.api.measured_frames import measured_frame, utc
+from brownout.api.result_frames import quantile_frame, score_frame
+from brownout.bootstrap import clock, open_calendar
+from brownout.domain.errors import DataError
+from brownout.domain.metrics import Catalogue
+from brownout.domain.night import Night
+from brownout.domain.ports import Progress, SampleStore, no_progress
+from brownout.ingest.named_samples import NamedSamples
+from brownout.nightly.context import NightContext, NightModels
+from brownout.nightly.effects.trained_models import load_models
+from brownout.nightly.run import NightResult, run
+from brownout.nightly.training.train import fit_detector, fit_forecaster
+from brownout.settings import Settings, load_settings
+from brownout.store.as_of import StoreAsOf
+from brownout.store.dataset import Dataset
+from brownout.store.workspace import Workspace
+
+__all__ = ["Fleet", "load"]
+
+DESCRIPTION = "dataset.toml"
+"""The file by which a dataset folder is known."""
+
+
+def load(
+    source: str | os.PathLike[str],
+    *,
+    as_of: pd.Timestamp | str | None = None,
+    settings: Settings | str | os.PathLike[str] | None = None,
+    progress: Progress = no_progress,
+) -> "Fleet":
+    """Telemetry of a dataset folder, or of the history in an output folder of ``brownout nightly``.
+
+    Parameters
+    ----------
+    source
+        A folder with a ``dataset.toml``, or what ``--out`` of ``brownout nightly`` was.
+    as_of
+        Looks from this time (UTC), blind to what was measured later.
+    settings
+        A settings file, or settings; what they say of the source does not count.
+    progress
+        Called with a stage and the share done, 0 to 1.
+
+    Raises
+    ------
+    DataError
+        There is neither a data set nor a history.
+    SettingsError
+        The settings cannot be used.
+
+    Examples
+    --------
+    >>> import brownout
+    >>> fleet = brownout.load("my-fleet")
+    >>> fleet
+    <fleet my-fleet: 9 entities, 2026-03-02 00:00 to 2026-03-06 23:45 UTC>
+    >>> sorted(fleet.entities["kind"].unique())
+    ['console', 'disk', 'host', 'interface', 'link', 'path', 'vm']
+    """
+    folder = Path(source)
+    known = settings if isinstance(settings, Settings) else load_settings(Path(settings) if settings else None)
+    workspace: Workspace | None = None
+    store: SampleStore | None = None
+    if (folder / DESCRIPTION).is_file():
+        store = NamedSamples(Dataset.open(folder, catalogue=Catalogue.load(known.knowledge)))
+    elif Workspace(folder).history.is_dir():
+        workspace = Workspace(folder)
+        store = workspace.open_history()
+    if store is None:
+        msg = f"{folder} holds neither a data set ({DESCRIPTION}) nor a history."
+        raise DataError(msg, remedy="Give a dataset folder, or the folder that `brownout nightly --out` wrote into.")
+    seen: SampleStore = store if as_of is None else StoreAsOf(store, utc(as_of))
+    return Fleet(store=seen, settings=known, workspace=workspace, progress=progress)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Fleet:
+    """Telemetry of a fleet. Each question is answered by the stages that a night has; times are UTC.
+
+    Models are those of the output folder where it has any; else they are trained in memory when they are first needed,
+    which takes minutes on a large fleet. Answers are kept. In the examples, ``fleet`` is what :func:`load` returned.
+    """
+
+    store: SampleStore
+    settings: Settings
+    workspace: Workspace | None = None
+    progress: Progress = field(default=no_progress, repr=False)
+
+    def __repr__(self) -> str:
+        """One line that says what there is."""
+        spans = self.store.spans().values()
+        first, last = min(span.first for span in spans), max(span.last for span in spans)
+        shown = (str(time.astype("datetime64[m]")).replace("T", " ") for time in (first, last))
+        return f"<fleet {self.store.name}: {len(spans)} entities, {' to '.join(shown)} UTC>"
+
+    @cached_property
+    def entities(self) -> pd.DataFrame:
+        """Everything that is measured, by ``entity``: kind, parent, host, site."""
+        return night_frames.topology_frame(self.store.topology)
+
+    def measured(
+        self,
+        entity: str,
+        *,
+        metrics: Collection[str] | None = None,
+        start: pd.Timestamp | str | None = None,
+        end: pd.Timestamp | str | None = None,
+    ) -> pd.DataFrame:
+        """What was measured of an entity: a column a metric, a row a slot; NaN = not measured. By default, all of it.
+
+        Raises DataError where nothing was measured of the entity, or not the metrics.
+
+        Examples
+        --------
+        >>> frame = fleet.measured("kvm01", metrics=["host_cpu_busy_pct"])
+        >>> frame.index.name, list(frame.columns)
+        ('time', ['host_cpu_busy_pct'])
+        """
+        return measured_frame(self.store, entity, metrics=metrics, start=start, end=end)
+
+    def forecast(self) -> pd.DataFrame:
+        """Forecasts of every metric with a limit, from the end of the data on.
+
+        Columns: entity, metric, unit, limit, time, q10 to q90, maker.
+
+        Examples
+        --------
+        >>> made = fleet.forecast()
+        >>> bool((made["q10"] <= made["q90"]).all())
+        True
+        """
+        return quantile_frame([shard.forecast for shard in self._night.shards], self._context.metrics)
+
+    def breaches(self) -> pd.DataFrame:
+        """Limits that will probably be crossed, or are exceeded already; columns as of a stored night."""
+        return night_frames.breach_frame(self._night.night)
+
+    def detect(self) -> pd.DataFrame:
+        """Spans in which an entity was abnormal, by ``episode``; columns as of a stored night.
+
+        Examples
+        --------
+        >>> episodes = fleet.detect()
+        >>> list(episodes.columns[:5])
+        ['entity', 'start', 'end', 'open', 'severity']
+        """
+        return night_frames.episode_frame(self._detected.night)
+
+    def scores(self) -> pd.DataFrame:
+        """How abnormal each entity was in each slot that was searched.
+
+        Columns: entity, time, score (1 is the alarm boundary), alarm.
+        """
+        return score_frame([shard.detection.scores for shard in self._detected.shards])
+
+    def diagnose(self) -> pd.DataFrame:
+        """Incidents with their most probable cause, by ``incident``; columns as of a stored night.
+
+        Examples
+        --------
+        >>> incidents = fleet.diagnose()
+        >>> "cause" in incidents and "probability" in incidents
+        True
+        """
+        return night_frames.incident_frame(self._detected.night)
+
+    def evidence(self) -> pd.DataFrame:
+        """What speaks for and against each candidate cause of each incident; columns as of a stored night."""
+        return night_frames.evidence_frame(self._detected.night)
+
+    def plan(self) -> pd.DataFrame:
+        """What to do about incidents and breaches, most urgent first; columns as of a stored night.
+
+        Examples
+        --------
+        >>> plan = fleet.plan()
+        >>> list(plan.columns[:3])
+        ['about', 'entity', 'title']
+        """
+        return night_frames.action_frame(self._night.night)
+
+    def skills(self) -> pd.DataFrame:
+        """Backtest of the forecaster by metric; columns as of a stored night."""
+        return night_frames.skill_frame(self._night.night)
+
+    @property
+    def night(self) -> Night:
+        """All results, as a report has them."""
+        return self._night.night
+
+    @cached_property
+    def _context(self) -> NightContext:
+        return NightContext.build(
+            self.store, self.settings, created=clock(), calendar=open_calendar(self.settings), keep_points=True
+        )
+
+    @cached_property
+    def _models(self) -> NightModels | None:
+        """The models of the output folder; None where it has none."""
+        has_models = self.workspace is not None and self.workspace.forecaster.is_dir()
+        return load_models(self.workspace) if has_models and self.workspace is not None else None
+
+    @cached_property
+    def _detected(self) -> NightResult:
+        """A night that forecasts nothing: what only asks for detection need not wait for a forecaster."""
+        if "_night" in vars(self):
+            return self._night
+        if self._models is not None:
+            return self._run(self._models)
+        return self._run(NightModels(detector=fit_detector(self._context, self.progress)))
+
+    @cached_property
+    def _night(self) -> NightResult:
+        if self._models is not None:
+            return self._run(self._models)
+        made = fit_forecaster(self._context, progress=self.progress)
+        detector = fit_detector(self._context, self.progress)
+        return self._run(NightModels(detector=detector, forecaster=made.forecaster, outlook=made.outlook))
+
+    def _run(self, models: NightModels) -> NightResult:
+        return run(self._context.with_models(models), progress=self.progress)
