@@ -80,9 +80,10 @@ class Output:
 
 
 def lost_at(mapping: TelegrafMapping, schemas: Schemas, measurement: str) -> tuple[str, ...]:
-    """Metrics and labels that a measurement should bring and does not."""
+    """Metrics and labels that a measurement should bring and does not: none that it brings in any of its forms."""
     sources = mapping.measurements.get(measurement, ())
-    return tuple(name for source in sources for name in _lost(source, schemas))
+    made = {metric for source in sources for metric in source.makes(schemas)}
+    return tuple(dict.fromkeys(name for source in sources for name in _lost(source, schemas) if name not in made))
 
 
 def _lost(source: MeasurementSource, schemas: Schemas) -> Iterator[str]:

@@ -34,7 +34,7 @@ __all__ = [
 
 ENTITIES_A_KIND = 64
 """A forest sees at most 40,000 rows and boundaries 200,000: so many entities, evenly chosen, have more than enough."""
-ENTITIES_FORECAST = 512
+ENTITIES_FORECAST = 320
 """Entities that a forecaster learns from: their series have the windows that it trains on and is chosen by."""
 
 Window = tuple[np.datetime64, np.datetime64]
