@@ -12,9 +12,8 @@ from brownout.domain.metrics import Metric
 from brownout.domain.panel import Panel
 from brownout.planning.remedies import Remedies, Remedy
 
-__all__ = ["merged", "plan_breach", "plan_diagnosis", "predict_effect"]
+__all__ = ["action_of", "merged", "plan_breach", "plan_diagnosis", "predict_effect"]
 
-"""The console latency that every probe measures: from a request to the first update."""
 MOSTLY = 0.5
 """Share of a rise from which one load is what to act on."""
 RIVAL = 0.25
@@ -40,7 +39,7 @@ def plan_diagnosis(
         remedy = remedies.of(cause.id, cause.family)
         effect = None if cause.id == UNKNOWN else predict_effect(diagnosis, entity, remedy, panels, topology)
         reason = "" if cause in answer else "if the confirm command of the first action speaks against it"
-        actions.append(_action(diagnosis.id, cause.id, entity, remedy, effect=effect, reason=reason))
+        actions.append(action_of(diagnosis.id, cause.id, entity, remedy, effect=effect, reason=reason))
     return tuple(actions)
 
 
@@ -51,7 +50,9 @@ def _prevention(diagnosis: Diagnosis, remedies: Remedies) -> tuple[Action, ...]:
         remedy = remedies.of(cause.id, cause.family)
         if cause.id != UNKNOWN and cause.entity and remedy.prevention:
             chosen = remedies.table[remedy.prevention]
-            found.append(_action(diagnosis.id, cause.id, cause.entity, chosen, effect=None, reason="", prevention=True))
+            found.append(
+                action_of(diagnosis.id, cause.id, cause.entity, chosen, effect=None, reason="", prevention=True)
+            )
     return tuple(found)
 
 
@@ -69,7 +70,7 @@ def plan_breach(breach: Breach, metrics: Mapping[str, Metric], topology: Topolog
         reason = f"{reason}, driven by {metric.label} of {entity}"
     remedy = remedies.of_metric(metric.name, metric.family.value, topology[entity].labels)
     target = topology.root(entity) if remedy.of_host else entity
-    return _action(about, remedy.id, target, remedy, effect=None, reason=reason)
+    return action_of(about, remedy.id, target, remedy, effect=None, reason=reason)
 
 
 def merged(actions: Sequence[Action]) -> tuple[Action, ...]:
@@ -129,7 +130,7 @@ def _latency_columns(panel: Panel) -> list[int]:
     return [i for i, m in enumerate(panel.metrics) if m.is_console_latency]
 
 
-def _action(  # noqa: PLR0913 - what an action is about, and what it is made of
+def action_of(  # noqa: PLR0913 - what an action is about, and what it is made of
     about: str, cause: str, entity: str, remedy: Remedy, *, effect: Effect | None, reason: str, prevention: bool = False
 ) -> Action:
     """An action without commands: those are made when all are known, since moves share the room that hosts have."""

@@ -56,6 +56,20 @@ def test_the_loss_of_a_measurement_or_a_field_is_that_of_its_metrics_and_labels(
     assert "disk_bus" in lost_at(MAPPING, {}, "vm_config")
 
 
+def test_what_one_exporter_brings_is_not_lost_because_another_one_is_away() -> None:
+    of: dict[str, set[str]] = {}
+    pve = [source for source in MAPPING.measurements["prometheus"] if source.collector == "pve_exporter_v2"]
+    for source in MAPPING.measurements["prometheus"]:
+        of.setdefault(source.collector, set()).update(source.metrics)
+    assert "vm_cpu_pct" in of["pve_exporter_v2"] & of["libvirt_exporter_v2"]
+    fields = tuple(field for source in pve for field in source.needs)
+    only = {"prometheus": MeasurementSchema(tags=(), fields=fields)}
+    lost = lost_at(MAPPING, only, "prometheus")
+    assert not {"vm_cpu_pct", "host_memory_available_gib"} & set(lost)
+    assert lost
+    assert len(lost) == len(set(lost))
+
+
 def test_every_symptom_is_something_that_the_mapping_makes() -> None:
     made = {metric.name for metric in MAPPING.metrics} | {name for s in MAPPING.sources for name in s.labels}
     asked = {symptom.about for symptom in KNOWLEDGE.symptoms.values() if not symptom.role}

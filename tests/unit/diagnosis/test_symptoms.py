@@ -1,13 +1,17 @@
 """The lookup: how clearly a symptom is seen, by lines, by the usual, and beside another metric."""
 
+from dataclasses import replace
+
 import pytest
 
 from brownout.diagnosis.evidence.observation import Observation, Observations
 from brownout.diagnosis.evidence.symptoms import EvidenceLookup, level_strength
+from brownout.diagnosis.inference.cause_ranking import Diagnoser
 from brownout.diagnosis.knowledge.evidence_rules import EvidenceRule, Symptom
+from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.entities import Entity, Topology
 from brownout.domain.findings import EvidenceRole
-from brownout.domain.metrics import Catalogue
+from brownout.domain.metrics import Catalogue, Metric, Role
 
 CATALOGUE = Catalogue.load().metrics
 TOPOLOGY = Topology.of([Entity(id="h", kind="host"), Entity(id="v", kind="vm", parent="h")])
@@ -83,3 +87,46 @@ def test_beside_a_metric_that_is_not_measured_or_explained_nothing_is_seen() -> 
     alone = Observations({("v", "vm_net_rx_kbs"): own}, ("v",))
     assert EvidenceLookup(alone, TOPOLOGY).find(RULE, {ASKED.id: ASKED}, "v") is None
     assert EvidenceLookup(both, TOPOLOGY, frozenset({("v", "cpu")})).find(RULE, {ASKED.id: ASKED}, "v") is None
+
+
+HOST = Topology.of(
+    [
+        Entity(id="h", kind="host"),
+        *(Entity(id=name, kind="vm", parent="h") for name in ("a", "b")),
+        *(Entity(id=f"{name}/console", kind="console", parent=name) for name in ("a", "b")),
+        Entity(id="far", kind="host"),
+        Entity(id="c", kind="vm", parent="far"),
+    ]
+)
+PLACES = {
+    "self": {"a": "a", "b": "b"},
+    "any_guest": {"a": "a", "b": "a", "c": "c"},
+    "other_guest": {"a": "b", "b": "a", "c": None},
+    "consoles": {"a": "a/console", "b": "b/console"},
+    "other_consoles": {"a": "b/console", "b": "a/console"},
+}
+"""By place and suspect: the entity that shows most there."""
+
+
+@pytest.mark.parametrize("where", PLACES)
+def test_each_suspect_sees_its_own_surroundings_whoever_was_asked_about_before(where: str) -> None:
+    busy = Symptom(id="busy", metric="vm_cpu_pct", direction="up", low=70, high=90, says="", source="")
+    levels = {"a": 95.0, "b": 80.0, "c": 75.0, "a/console": 95.0, "b/console": 80.0}
+    found = {(name, "vm_cpu_pct"): seen("vm_cpu_pct", usual=10, spread=2, high=high) for name, high in levels.items()}
+    rule = EvidenceRule(symptom="busy", where=where, role=EvidenceRole.STRONG)
+    lookup = EvidenceLookup(Observations(found, tuple(levels)), HOST)
+    for suspect, shown in [*PLACES[where].items()] * 2:
+        match = lookup.find(rule, {"busy": busy}, suspect)
+        assert (match.entity if match else None) == shown, suspect
+
+
+def test_causes_of_any_kind_are_looked_for_where_metrics_are_known_by_their_role_only() -> None:
+    generic = Metric(name="load", role=Role.CPU)
+    both = {
+        ("v", "vm_cpu_pct"): seen("vm_cpu_pct", usual=10, spread=2, high=20),
+        ("svc", "load"): replace(seen("vm_cpu_pct", usual=10, spread=2, high=20), metric=generic),
+    }
+    lookup = EvidenceLookup(Observations(both, ("v", "svc")), TOPOLOGY)
+    found = Diagnoser(Knowledge.load()).candidates(["v", "svc"], lookup)
+    kinds = {name: {c.cause.kind for c in found if c.entity == name} for name in ("v", "svc")}
+    assert kinds == {"v": {"vm"}, "svc": {""}}

@@ -1,6 +1,7 @@
 """Moves of a night's plan: hosts that take nothing in, and why."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 from nights import night
@@ -12,7 +13,9 @@ from brownout.domain.findings.capacity_plan import MovePlan, PlannedMove
 from brownout.domain.forecasts import Breach, Series
 from brownout.domain.metrics import Catalogue
 from brownout.nightly.capacity.closed_hosts import closed_hosts, unseen_hosts
-from brownout.nightly.capacity.planned_moves import chosen_moves
+from brownout.nightly.capacity.planned_moves import chosen_moves, move_actions
+from brownout.nightly.context import NightContext
+from brownout.planning.remedies import Remedies
 
 END = np.datetime64("2026-03-16T00:00", "ms")
 METRICS = Catalogue.load().metrics
@@ -60,9 +63,36 @@ def test_a_silent_host_takes_nothing() -> None:
     assert "any more" in unseen_hosts(TOPOLOGY, freshness, Calendar(), END)["c"]
 
 
+@dataclass(frozen=True)
+class Site:
+    """The part of a night's context that turns moves into actions."""
+
+    remedies: Remedies
+    topology: Topology = TOPOLOGY
+
+
+def test_a_planned_move_is_no_second_action_beside_one_that_empties_the_same_host() -> None:
+    site = cast("NightContext", Site(Remedies.load()))
+    move = PlannedMove(
+        guest="g", source="a", target="b", source_before=93.2, source_after=70.1, target_before=40.4, target_after=61.0
+    )
+    (action,) = move_actions(site, MovePlan(busy=("a",), moves=(move,)), ())
+    assert (action.entity, action.remedy, action.prevention) == ("g", "rebalance", False)
+    off = next(
+        remedy for remedy in site.remedies.table.values() if remedy.command == "@migrate" and remedy.id != "rebalance"
+    )
+    same = replace(action, entity="a", remedy=off.id)
+    assert move_actions(site, MovePlan(busy=("a",), moves=(move,)), (same,)) == ()
+    for other in (replace(same, entity="b"), replace(same, prevention=True)):
+        assert len(move_actions(site, MovePlan(busy=("a",), moves=(move,)), (other,))) == 1
+
+
 def test_a_move_says_what_it_does_to_both_hosts() -> None:
     move = PlannedMove(
         guest="g", source="a", target="b", source_before=93.2, source_after=70.1, target_before=40.4, target_after=61.0
     )
     reason = chosen_moves(MovePlan(busy=("a",), moves=(move,)))[0].reason
     assert reason == "a will be up to 93 % busy in the coming day, 70 % after the move, and b 61 % instead of 40 %"
+    roomy = replace(move, source_before=53.1, source_after=45.1)
+    reason = chosen_moves(MovePlan(busy=("a",), moves=(roomy,)))[0].reason
+    assert reason.startswith("a will be short of memory in the coming day; its CPU goes from 53 % to 45 %")

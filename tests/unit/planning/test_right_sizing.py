@@ -57,6 +57,11 @@ def test_a_guest_whose_days_differ_is_left_alone() -> None:
     assert right_sizes(panel(days([2.0] * 14 + [40.0]))) == ()
 
 
+def test_one_day_far_above_the_others_keeps_a_guest_its_size_though_half_would_hold_the_projection() -> None:
+    assert [advice.resource.value for advice in right_sizes(panel(days([3.0] * 14 + [8.0])))] == ["vcpus"]
+    assert right_sizes(panel(days([3.0] * 14 + [14.0]))) == ()
+
+
 def test_a_guest_that_its_usual_day_fills_gets_more() -> None:
     found = right_sizes(panel(days([96.0] * 15), np.full(720, 4.0)))
     assert [(a.resource.value, a.advised) for a in found] == [("vcpus", 10), ("memory", 19.5)]

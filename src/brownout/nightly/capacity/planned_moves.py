@@ -10,7 +10,8 @@ from brownout.domain.forecasts import Breach, Forecasts
 from brownout.nightly.capacity.closed_hosts import closed_hosts, unseen_hosts
 from brownout.nightly.context import NightContext
 from brownout.numerics.slots import days
-from brownout.planning.headroom import Move
+from brownout.planning.actions import action_of
+from brownout.planning.headroom import MOST_CPU_PCT, Move
 from brownout.planning.placing import FleetAhead, Rules, rebalance
 
 __all__ = ["chosen_moves", "move_actions", "plan_moves"]
@@ -59,24 +60,17 @@ def _moves_off(context: NightContext, action: Action) -> bool:
 
 
 def _action(context: NightContext, move: PlannedMove) -> Action:
-    remedy = context.remedies.table[REMEDY]
-    return Action(
-        about=f"{move.source} host_cpu_busy_pct",
-        cause=REMEDY,
-        entity=move.guest,
-        title=remedy.title,
-        command="",
-        confirm="",
-        verify=remedy.verify,
-        verify_title=remedy.verify_title,
-        risk=remedy.risk,
-        rollback="",
-        effect=None,
-        remedy=remedy.id,
-    )
+    about, remedy = f"{move.source} host_cpu_busy_pct", context.remedies.table[REMEDY]
+    return action_of(about, REMEDY, move.guest, remedy, effect=None, reason="")
 
 
 def _why(move: PlannedMove) -> str:
+    if move.source_before <= MOST_CPU_PCT:
+        return (
+            f"{move.source} will be short of memory in the coming day; its CPU goes from {move.source_before:.0f} % to "
+            f"{move.source_after:.0f} % busy at most, that of {move.target} from {move.target_before:.0f} % to "
+            f"{move.target_after:.0f} %"
+        )
     return (
         f"{move.source} will be up to {move.source_before:.0f} % busy in the coming day, "
         f"{move.source_after:.0f} % after the move, and {move.target} {move.target_after:.0f} % "
