@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol, TypeVar
 
+from brownout.detection.episodes.rule_precedents import pooled_precedents
 from brownout.domain.night import Night
 from brownout.domain.ports import Progress, no_progress
 from brownout.nightly.assemble import assemble_night
@@ -55,9 +56,9 @@ def run(context: NightContext, *, map: Map = serial_map, progress: Progress = no
     groups = group_incidents(context, episodes)
     found = map("investigate", partial(_bounded, diagnose_batch, context), groups, progress)
     batches = with_shared_faults_once(context, found)
-    incidents = suppress_expected(
-        batches, episodes, expected=expected_by_chance(context, episodes), state=context.state
-    )
+    precedents = pooled_precedents([shard.detection.precedents for shard in shards])
+    expected = expected_by_chance(context, episodes, precedents)
+    incidents = suppress_expected(batches, episodes, expected=expected, state=context.state)
     freshness = freshness_of(context, [shard.silent for shard in shards])
     night = assemble_night(context, shards, incidents, freshness)
     night = replace(night, drift=model_drift(context), waiting=context.models.waiting)

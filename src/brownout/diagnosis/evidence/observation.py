@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
-from brownout.diagnosis.evidence.daily_habit import daily_extremes
+from brownout.diagnosis.evidence.daily_habit import DailyExtremes, daily_extremes
 from brownout.diagnosis.evidence.surge import Surge, surges
 from brownout.domain.findings import Episode
 from brownout.domain.metrics import Metric, Role, shipped_catalogue
@@ -36,6 +37,11 @@ JUMP = (0.35, 0.5)
 """Share of its range that a metric moves in one hour up to which it moves gradually, and from which it jumps."""
 SAME_HOURS_DAYS = 3.0
 """Days of baseline from which on only the same hours of the day are compared."""
+
+
+class _Habit(TypedDict):
+    habit: tuple[float, float] | None
+    habit_spread: tuple[float, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +79,8 @@ class Observation:
     habit
         Level that it reaches for as long as ``high`` at these hours on most days, and the same for ``low``: what recurs
         daily is usual. Both are ``usual`` where there are too few days, or the span is most of a day.
+    habit_spread
+        How far both differ from day to day.
     """
 
     metric: Metric
@@ -84,6 +92,17 @@ class Observation:
     surge: Surge | None = None
     apart: tuple[float, float] = (0.0, 0.0)
     habit: tuple[float, float] | None = None
+    habit_spread: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def rise(self) -> float:
+        """Usual spreads that the high lies above what is usual for it; negative where it lies below."""
+        return (self.high - self.usual_high) / max(self.spread, self.habit_spread[0])
+
+    @property
+    def fall(self) -> float:
+        """Usual spreads that the low lies below what is usual for it; negative where it lies above."""
+        return (self.usual_low - self.low) / max(self.spread, self.habit_spread[1])
 
     @property
     def usual_high(self) -> float:
@@ -157,9 +176,19 @@ def observe(panels: Sequence[Panel], start: np.datetime64, end: np.datetime64) -
                 trend=float(trend[row, column]),
                 surge=surge.get((panel.entity_ids[row], metric.name)),
                 apart=(float(above[row, column]), float(below[row, column])),
-                habit=None if habits is None else (float(habits[0][row, column]), float(habits[1][row, column])),
+                **_habit_of(habits, row, column),
             )
     return Observations(table, tuple(entity for panel in panels for entity in panel.entity_ids), silence)
+
+
+def _habit_of(habits: DailyExtremes | None, row: int, column: int) -> _Habit:
+    """What an observation says of the habits of its metric."""
+    if habits is None or not np.isfinite(habits.top[row, column]):
+        return {"habit": None, "habit_spread": (0.0, 0.0)}
+    return {
+        "habit": (float(habits.top[row, column]), float(habits.bottom[row, column])),
+        "habit_spread": (float(habits.top_spread[row, column]), float(habits.bottom_spread[row, column])),
+    }
 
 
 def _apart(before: Panel, within: Panel, span: tuple[np.datetime64, np.datetime64]) -> tuple[Float, Float]:
@@ -170,7 +199,12 @@ def _apart(before: Panel, within: Panel, span: tuple[np.datetime64, np.datetime6
     usually, now = (replace(part, values=part.values - _middle(part.values)) for part in (before, within))
     usual, spread, known = _baseline(usually, *span)
     high, low = quantiles(now.values, (UPPER, LOWER))
-    return np.where(known, (high - usual) / spread, 0), np.where(known, (low - usual) / spread, 0)
+    habits = daily_extremes(usually, *span, share=1 - UPPER)
+    if habits is None:
+        return np.where(known, (high - usual) / spread, 0), np.where(known, (low - usual) / spread, 0)
+    rise = (high - np.fmax(usual, habits.top)) / np.fmax(spread, habits.top_spread)
+    fall = (low - np.fmin(usual, habits.bottom)) / np.fmax(spread, habits.bottom_spread)
+    return np.where(known, rise, 0), np.where(known, fall, 0)
 
 
 def _middle(values: Float) -> Float:
