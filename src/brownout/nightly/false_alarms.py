@@ -11,7 +11,16 @@ from brownout.detection.episodes.threshold_rules import RuleSeverity
 from brownout.diagnosis.evidence.symptoms import resource_of
 from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.entities import EntityKind
-from brownout.domain.findings import UNKNOWN, Cause, Episode, EvidenceRole, Shape, SuppressedEpisode, SuppressionReason
+from brownout.domain.findings import (
+    UNKNOWN,
+    Cause,
+    Episode,
+    EvidenceRole,
+    Mover,
+    Shape,
+    SuppressedEpisode,
+    SuppressionReason,
+)
 from brownout.domain.metrics import Family, Metric, Role, Worse
 from brownout.nightly.context import NightContext
 from brownout.nightly.diagnose import BatchDiagnosis, without_diagnoses
@@ -20,7 +29,10 @@ __all__ = ["AlarmedIncidents", "Expectation", "expected_by_chance", "suppress_ex
 
 TOGETHER = 3
 """Guests and consoles of one host that deviate at one time: so many are not expected, however little each one does."""
-PEOPLES = (EntityKind.VM, EntityKind.CONSOLE)
+SELDOM = 0.1
+"""A rule is seldom raised so long where that is seen at most so often, as a share of what may be alarmed."""
+HALFWAY = 0.5
+"""Share of the way to its limit from which a ramp that is over was on its way there."""
 NEAR = np.timedelta64(4 * 3_600_000, "ms")
 """Longest pause between movements that belong together."""
 SURE = 0.5
@@ -52,7 +64,7 @@ class Expectation:
     filling
         Ids of the episodes that go on and in which a store is on its way to its limit, however severe they are by now.
     suffering
-        Ids of the episodes of guests and consoles, which people work with.
+        Ids of the episodes that people notice.
     harmful
         Ids of the episodes in which something got worse, or a rule was raised.
     uses
@@ -78,7 +90,7 @@ def expected_by_chance(
     signs = _Signs(
         rules={r.id: {test.metric for test in r.tests} for r in context.rules if r.severity is RuleSeverity.CRIT},
         precedents=precedents or RulePrecedents(),
-        allowed=allowed,
+        seldom=SELDOM * allowed,
         loads={symptom.metric for symptom in context.diagnoser.knowledge.symptoms.values() if symptom.load},
         metrics=context.metrics,
     )
@@ -88,7 +100,7 @@ def expected_by_chance(
         telling=frozenset(e.id for e in episodes if signs.tells(e)),
         filling=frozenset(e.id for e in episodes if signs.fills(e)),
         harmful=frozenset(e.id for e in episodes if e.rules or signs.harms(e)),
-        suffering=frozenset(e.id for e in episodes if topology[e.entity].kind in PEOPLES),
+        suffering=frozenset(e.id for e in episodes if signs.suffers(e, topology[e.entity].kind)),
         uses=_causes_by_use(context.diagnoser.knowledge),
     )
 
@@ -116,22 +128,22 @@ class _Signs:
 
     rules: Mapping[str, Collection[str]]
     precedents: RulePrecedents
-    allowed: float
+    seldom: float
     loads: Collection[str]
     metrics: Mapping[str, Metric]
 
     def tells(self, episode: Episode) -> bool:
         """Whether a critical rule is raised on what moved, for seldom so long, or what leads goes to its limit."""
         moved = {mover.series.metric for mover in episode.movers}
-        raised = [rule for rule in episode.rules if moved & set(self.rules.get(rule, ()))]
-        if any(self.precedents.per_day(episode.id, rule) <= self.allowed for rule in raised):
+        if self._is_seldom(episode, [rule for rule in episode.rules if moved & set(self.rules.get(rule, ()))]):
             return True
         lead = self.metrics.get(episode.lead)
         if episode.shape is not Shape.RAMP or lead is None:
             return False
         return any(
-            metric.is_limited and not self._is_use(metric) and resource_of(metric) == resource_of(lead)
-            for metric in self._worse(episode)
+            resource_of(metric) == resource_of(lead) and (episode.open or _share_of_way(metric, mover) >= HALFWAY)
+            for metric, mover in self._worse(episode)
+            if metric.is_limited and not self._is_use(metric)
         )
 
     def fills(self, episode: Episode) -> bool:
@@ -140,25 +152,41 @@ class _Signs:
             return False
         return any(
             metric.is_limited and not self._is_use(metric) and metric.role not in {Role.ERRORS, Role.LATENCY}
-            for metric in self._worse(episode)
+            for metric, _ in self._worse(episode)
         )
+
+    def suffers(self, episode: Episode, kind: str) -> bool:
+        """Whether people notice: at consoles, and at guests where any rule is raised, for seldom so long.
+
+        That all guests of a host wait a little for a CPU at one time is how a CPU is shared.
+        """
+        return kind == EntityKind.CONSOLE or (kind == EntityKind.VM and self._is_seldom(episode, episode.rules))
+
+    def _is_seldom(self, episode: Episode, rules: Sequence[str]) -> bool:
+        return any(self.precedents.per_day(episode.id, rule) <= self.seldom for rule in rules)
 
     def harms(self, episode: Episode) -> bool:
         """Whether a metric went to its worse side by more than its usual spread, other than load."""
-        return any(metric.name not in self.loads for metric in self._worse(episode))
+        return any(metric.name not in self.loads for metric, _ in self._worse(episode))
 
     def _is_use(self, metric: Metric) -> bool:
         """Whether a metric follows what is asked at the time, so that a rise has no way to go on."""
         return metric.name in self.loads or metric.family in {Family.CPU, Family.CONSOLE, Family.DISPLAY}
 
-    def _worse(self, episode: Episode) -> Iterator[Metric]:
+    def _worse(self, episode: Episode) -> Iterator[tuple[Metric, Mover]]:
         """Metrics that moved for the worse; of one that is known by its role only nobody can say that it did not."""
         for mover in episode.movers:
             metric = self.metrics.get(mover.series.metric)
             if metric is None or (metric.worse is Worse.NONE and metric.entity_kinds):
                 continue
             if metric.worse is Worse.NONE or (mover.deviation > 0) is (metric.worse is Worse.UP):
-                yield metric
+                yield metric, mover
+
+
+def _share_of_way(metric: Metric, mover: Mover) -> float:
+    """How far a metric came from its usual level towards its limit: 0 not at all, 1 to the limit."""
+    room = (metric.limit or 0.0) - mover.usual
+    return (mover.peak - mover.usual) / room if room else 1.0
 
 
 def suppress_expected(

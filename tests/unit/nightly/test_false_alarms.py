@@ -154,12 +154,12 @@ def test_a_fleet_shows_what_each_of_its_entities_shows() -> None:
     expected = expected_by_chance(context, [episode("a"), episode("b", "kvm", severity=2.0)])
     assert expected.per_day == {"a": pytest.approx(1.0), "b": pytest.approx(0.02)}
     assert expected.allowed == Settings().detect.unknown_a_guest_day
-    assert expected.suffering == {"a"}
+    assert expected.suffering == frozenset()
 
 
 def reading() -> NightContext:
     """What expectations are made from, of a fleet in which everything is often that odd."""
-    topology = Topology.of([Entity(id="vm", kind="vm")])
+    topology = Topology.of([Entity(id="vm", kind="vm"), Entity(id="console", kind="console")])
     store = cast("SampleStore", SimpleNamespace(spans=lambda: {"vm": None}, topology=topology))
     return cast(
         "NightContext",
@@ -182,6 +182,33 @@ def test_a_raised_rule_tells_only_where_it_was_seldom_raised_for_as_long(before_
         days_back={"a": (0, 0)},
     )
     assert bool(expected_by_chance(reading(), [one], before).telling) == telling
+
+
+def test_people_notice_at_consoles_and_where_a_rule_is_seldom_raised_for_as_long() -> None:
+    """That every guest of a host waits a little for a CPU at one time is how a CPU is shared."""
+    often = {"R-READY-WARN": np.full((1, 10), 3600.0)}
+    before = RulePrecedents(
+        held={("a", "R-READY-WARN"): 3600.0},
+        peaks=often,
+        weights={"R-READY-WARN": np.ones(1)},
+        days_back={"a": (0, 0), "b": (0, 0)},
+    )
+    every = [
+        replace(episode("a"), rules=("R-READY-WARN",)),
+        replace(episode("b"), rules=("R-READY",)),
+        episode("c"),
+        episode("d", "console"),
+    ]
+    assert expected_by_chance(reading(), every, before).suffering == {"b", "d"}
+
+
+@pytest.mark.parametrize(("peak", "telling"), [(47, False), (30, True)])
+def test_a_ramp_that_is_over_went_at_least_half_of_its_way_to_the_limit(peak: float, telling: int) -> None:
+    """Usable memory from 63 % towards 10 %."""
+    mover = Mover(series=Series("vm", "vm_memory_usable_pct"), usual=63, peak=peak, deviation=-8, onset=START)
+    one = replace(episode("a"), movers=(mover,), shape=Shape.RAMP)
+    assert bool(expected_by_chance(reading(), [one]).telling) == telling
+    assert expected_by_chance(reading(), [replace(one, open=True)]).telling
 
 
 @pytest.mark.parametrize(
@@ -245,7 +272,8 @@ def test_a_cause_by_use_alone_has_to_be_surer_than_chance(
 def test_a_critical_rule_on_what_moved_and_a_way_to_the_limit_tell_and_load_alone_harms_nobody(  # noqa: PLR0913, PLR0917
     metric: str, deviation: float, shape: Shape | None, rules: tuple[str, ...], telling: int, harmful: int
 ) -> None:
-    mover = Mover(series=Series("vm", metric), usual=1, peak=9, deviation=deviation, onset=START)
+    usual, peak = (60, 9) if deviation < 0 else (1, 9)
+    mover = Mover(series=Series("vm", metric), usual=usual, peak=peak, deviation=deviation, onset=START)
     one = replace(episode("a"), movers=(mover,), shape=shape, rules=rules)
     expected = expected_by_chance(reading(), [one])
     assert (bool(expected.telling), bool(expected.harmful)) == (telling, harmful)
