@@ -1,7 +1,7 @@
 """Observations: what each metric of each entity did in a span, against its own baseline before it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -138,13 +138,14 @@ def observe(panels: Sequence[Panel], start: np.datetime64, end: np.datetime64) -
         if not within.values.size or before.values.shape[1] < LEAST_BASELINE:
             continue
         silence |= _silence(before, within)
-        usual, spread, known = _baseline(before, start, end)
+        past = _same_hours(before, start, end)
+        usual, spread, known = _baseline(past, panel.metrics)
         high, low = quantiles(within.values, (UPPER, LOWER))
         covered = np.isfinite(within.values).mean(axis=1) >= LEAST_COVERAGE
         # A leak that was stopped within the incident climbed before it: both views count.
         trends = _trend(panel, start + (end - start) // 4), _trend(panel, end)
         trend = np.where(np.abs(trends[0]) > np.abs(trends[1]), *trends)
-        above, below = _apart(before, within, (start, end))
+        above, below = _apart(past, within)
         habits = daily_extremes(before, start, end, share=1 - UPPER)
         for row, column in zip(*np.nonzero(known & covered), strict=True):
             metric = panel.metrics[column]
@@ -162,14 +163,13 @@ def observe(panels: Sequence[Panel], start: np.datetime64, end: np.datetime64) -
     return Observations(table, tuple(entity for panel in panels for entity in panel.entity_ids), silence)
 
 
-def _apart(before: Panel, within: Panel, span: tuple[np.datetime64, np.datetime64]) -> tuple[Float, Float]:
+def _apart(past: Float, within: Panel) -> tuple[Float, Float]:
     """Deviations of the high and the low from the median of the peers, in usual spreads of that difference."""
-    shape = (len(before.entities), len(before.metrics))
-    if len(before.entities) < LEAST_PEERS:
+    shape = (len(within.entities), len(within.metrics))
+    if len(within.entities) < LEAST_PEERS:
         return np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-    usually, now = (replace(part, values=part.values - _middle(part.values)) for part in (before, within))
-    usual, spread, known = _baseline(usually, *span)
-    high, low = quantiles(now.values, (UPPER, LOWER))
+    usual, spread, known = _baseline(past - _middle(past), within.metrics)
+    high, low = quantiles(within.values - _middle(within.values), (UPPER, LOWER))
     return np.where(known, (high - usual) / spread, 0), np.where(known, (low - usual) / spread, 0)
 
 
@@ -190,24 +190,24 @@ def _silence(before: Panel, within: Panel) -> dict[tuple[str, str], float]:
     }
 
 
-def _baseline(before: Panel, start: np.datetime64, end: np.datetime64) -> tuple[Float, Float, Marks]:
-    """Median and spread before a span ``[entity, metric]``, and where enough was measured.
-
-    Where there are days of it, only the same hours of the day count.
-    """
-    values = before.values
-    days = values.shape[1] * before.interval_s / DAY_S
+def _same_hours(before: Panel, start: np.datetime64, end: np.datetime64) -> Float:
+    """What was measured before a span ``[entity, time, metric]``, where there are days of it at the same hours only."""
+    days = before.values.shape[1] * before.interval_s / DAY_S
     span_h = float((end - start) / np.timedelta64(3_600_000, "ms"))
-    if days >= SAME_HOURS_DAYS and span_h < 12:
-        hour = second_of_day(before.times) / HOUR_S
-        first = float(second_of_day(np.array([start]))[0]) / HOUR_S
-        near = (hour - first + 1) % 24 <= span_h + 2
-        values = values[:, near]
-    known = np.isfinite(values).sum(axis=1) >= LEAST_BASELINE
-    low, usual, high = quantiles(values, (0.15, 0.5, 0.85))
-    spread = 1.4826 * quantile(np.abs(values - usual[:, None]), 0.5)
+    if days < SAME_HOURS_DAYS or span_h >= 12:
+        return before.values
+    hour = second_of_day(before.times) / HOUR_S
+    first = float(second_of_day(np.array([start]))[0]) / HOUR_S
+    return before.values[:, (hour - first + 1) % 24 <= span_h + 2]
+
+
+def _baseline(past: Float, metrics: Sequence[Metric]) -> tuple[Float, Float, Marks]:
+    """Median and spread of a past ``[entity, metric]``, and where enough was measured."""
+    known = np.isfinite(past).sum(axis=1) >= LEAST_BASELINE
+    low, usual, high = quantiles(past, (0.15, 0.5, 0.85))
+    spread = 1.4826 * quantile(np.abs(past - usual[:, None]), 0.5)
     wide = (high - low) / 2.07
-    floors = np.array([shipped_catalogue().diagnosis_floor(metric) for metric in before.metrics], np.float32)
+    floors = np.array([shipped_catalogue().diagnosis_floor(metric) for metric in metrics], np.float32)
     spread = np.maximum(np.maximum(spread, 0.5 * wide), np.maximum(FLOOR * np.abs(usual), floors))
     return usual, np.maximum(spread, 1e-6), known
 
