@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 from brownout.domain.night import Night
 from brownout.domain.ports import Progress, no_progress
 from brownout.nightly.assemble import assemble_night
+from brownout.nightly.capacity.hardware_outlook import hardware_outlook
 from brownout.nightly.context import NightContext
 from brownout.nightly.diagnose import BatchDiagnosis, diagnose_batch, group_incidents, with_shared_faults_once
 from brownout.nightly.false_alarms import expected_by_chance, suppress_expected
@@ -60,7 +61,8 @@ def run(context: NightContext, *, map: Map = serial_map, progress: Progress = no
     )
     freshness = freshness_of(context, [shard.silent for shard in shards])
     night = assemble_night(context, shards, incidents, freshness)
-    night = replace(night, drift=model_drift(context), waiting=context.models.waiting)
+    drift, roadmap = model_drift(context), hardware_outlook(context)
+    night = replace(night, drift=drift, waiting=context.models.waiting, roadmap=roadmap)
     release_memory()
     return NightResult(night=night, shards=tuple(shards), batches=tuple(batches))
 
