@@ -11,7 +11,7 @@ LAB_SEED ?= 1
 PROCESSES ?= $(shell $(PYTHON) -c 'import os; print(min(os.cpu_count() or 1, 7) + 1)')
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadgroup --no-loadscope-reorder
 
-.PHONY: help setup demo lab test coverage lint docs bench clean
+.PHONY: help setup demo lab notebook test coverage lint docs bench clean
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
@@ -25,6 +25,11 @@ $(STAMP): constraints.txt pyproject.toml
 
 demo: $(STAMP)  ## simulate a small fleet, run the nightly flow on it, show where the report is
 	$(BIN)/brownout demo --out $(OUT)
+
+notebook: $(STAMP)  ## open the notebooks in JupyterLab, on the output folder OUT (the demo's, made where it is not there)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[jupyter]'
+	test -e $(OUT)/report/report.json || $(BIN)/brownout demo --out $(OUT)
+	BROWNOUT_OUT=$(abspath $(OUT)) $(BIN)/jupyter lab --notebook-dir notebooks
 
 lab: $(STAMP)  ## as root: slow real consoles down on purpose for LAB_MINUTES, and say what was told of it (lab/README.md)
 	$(BIN)/python -m lab --out $(LAB_OUT) --minutes $(LAB_MINUTES) --seed $(LAB_SEED)
