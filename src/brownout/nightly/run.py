@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar, cast
 
+from brownout.detection.episodes.rule_precedents import pooled_precedents
 from brownout.diagnosis.evidence.observation import IncidentWindow
 from brownout.domain.night import Night
 from brownout.domain.ports import Lost, Map, Progress, no_progress
@@ -65,9 +66,9 @@ def run(
     found, lost_groups = _parted(map("investigate", partial(_bounded, diagnose_batch, there), groups, progress))
     lost = (*lost, *lost_groups)
     batches = with_shared_faults_once(context, found)
-    incidents = suppress_expected(
-        batches, episodes, expected=expected_by_chance(context, episodes), state=context.state
-    )
+    precedents = pooled_precedents([shard.detection.precedents for shard in shards])
+    expected = expected_by_chance(context, episodes, precedents)
+    incidents = suppress_expected(batches, episodes, expected=expected, state=context.state)
     freshness = freshness_of(context, [shard.silent for shard in shards])
     night = assemble_night(context, shards, incidents, freshness)
     quality = replace(night.quality, waiting=(*night.quality.waiting, *lost_sentences(lost)))
