@@ -157,7 +157,7 @@ def observe(panels: Sequence[Panel], start: np.datetime64, end: np.datetime64) -
         if not within.values.size or before.values.shape[1] < LEAST_BASELINE:
             continue
         silence |= _silence(before, within)
-        usual, spread, known = _baseline(before, start, end)
+        usual, spread, known = _baseline(before.values[:, _same_hours(before, start, end)], panel.metrics)
         high, low = quantiles(within.values, (UPPER, LOWER))
         covered = np.isfinite(within.values).mean(axis=1) >= LEAST_COVERAGE
         # A leak that was stopped within the incident climbed before it: both views count.
@@ -196,10 +196,12 @@ def _apart(before: Panel, within: Panel, span: tuple[np.datetime64, np.datetime6
     shape = (len(before.entities), len(before.metrics))
     if len(before.entities) < LEAST_PEERS:
         return np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-    usually, now = (replace(part, values=part.values - _middle(part.values)) for part in (before, within))
-    usual, spread, known = _baseline(usually, *span)
-    high, low = quantiles(now.values, (UPPER, LOWER))
-    habits = daily_extremes(usually, *span, share=1 - UPPER)
+    near = _same_hours(before, *span)  # medians over peers are costly: only of the hours that are compared
+    usually = np.full_like(before.values, np.nan)
+    usually[:, near] = before.values[:, near] - _middle(before.values[:, near])
+    usual, spread, known = _baseline(usually[:, near], before.metrics)
+    high, low = quantiles(within.values - _middle(within.values), (UPPER, LOWER))
+    habits = daily_extremes(replace(before, values=usually), *span, share=1 - UPPER)
     if habits is None:
         return np.where(known, (high - usual) / spread, 0), np.where(known, (low - usual) / spread, 0)
     rise = (high - np.fmax(usual, habits.top)) / np.fmax(spread, habits.top_spread)
@@ -224,24 +226,24 @@ def _silence(before: Panel, within: Panel) -> dict[tuple[str, str], float]:
     }
 
 
-def _baseline(before: Panel, start: np.datetime64, end: np.datetime64) -> tuple[Float, Float, Marks]:
-    """Median and spread before a span ``[entity, metric]``, and where enough was measured.
-
-    Where there are days of it, only the same hours of the day count.
-    """
-    values = before.values
-    days = values.shape[1] * before.interval_s / DAY_S
+def _same_hours(before: Panel, start: np.datetime64, end: np.datetime64) -> Marks:
+    """Slots before a span that it is compared with: where there are days of them, those of the same hours, else all."""
+    slots = before.values.shape[1]
     span_h = float((end - start) / np.timedelta64(3_600_000, "ms"))
-    if days >= SAME_HOURS_DAYS and span_h < 12:
-        hour = second_of_day(before.times) / HOUR_S
-        first = float(second_of_day(np.array([start]))[0]) / HOUR_S
-        near = (hour - first + 1) % 24 <= span_h + 2
-        values = values[:, near]
-    known = np.isfinite(values).sum(axis=1) >= LEAST_BASELINE
-    low, usual, high = quantiles(values, (0.15, 0.5, 0.85))
-    spread = 1.4826 * quantile(np.abs(values - usual[:, None]), 0.5)
+    if slots * before.interval_s / DAY_S < SAME_HOURS_DAYS or span_h >= 12:
+        return np.ones(slots, bool)
+    hour = second_of_day(before.times) / HOUR_S
+    first = float(second_of_day(np.array([start]))[0]) / HOUR_S
+    return np.asarray((hour - first + 1) % 24 <= span_h + 2)
+
+
+def _baseline(past: Float, metrics: Sequence[Metric]) -> tuple[Float, Float, Marks]:
+    """Median and spread of a past ``[entity, metric]``, and where enough was measured."""
+    known = np.isfinite(past).sum(axis=1) >= LEAST_BASELINE
+    low, usual, high = quantiles(past, (0.15, 0.5, 0.85))
+    spread = 1.4826 * quantile(np.abs(past - usual[:, None]), 0.5)
     wide = (high - low) / 2.07
-    floors = np.array([shipped_catalogue().diagnosis_floor(metric) for metric in before.metrics], np.float32)
+    floors = np.array([shipped_catalogue().diagnosis_floor(metric) for metric in metrics], np.float32)
     spread = np.maximum(np.maximum(spread, 0.5 * wide), np.maximum(FLOOR * np.abs(usual), floors))
     return usual, np.maximum(spread, 1e-6), known
 
