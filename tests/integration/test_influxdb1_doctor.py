@@ -114,6 +114,8 @@ def test_each_collector_is_recognised(examined) -> None:  # type: ignore[no-unty
     (fleet,) = about(checks, "fleet")
     assert [row[:3] for row in fleet.table[1:]] == [("pve1", "1", "0")]
     assert not about(checks, "system")
+    (containers,) = about(checks, "containers")
+    assert "(system)" in containers.found
 
 
 def test_a_database_of_something_else_is_no_success(examined) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001

@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar, cast
 
+from brownout.detection.episodes.rule_precedents import pooled_precedents
 from brownout.diagnosis.evidence.observation import IncidentWindow
 from brownout.domain.night import Night
 from brownout.domain.ports import Lost, Map, Progress, no_progress
 from brownout.nightly.assemble import assemble_night
+from brownout.nightly.capacity.hardware_outlook import hardware_outlook
 from brownout.nightly.context import NightContext
 from brownout.nightly.diagnose import BatchDiagnosis, diagnose_batch, group_incidents, with_shared_faults_once
 from brownout.nightly.false_alarms import expected_by_chance, suppress_expected
@@ -64,13 +66,14 @@ def run(
     found, lost_groups = _parted(map("investigate", partial(_bounded, diagnose_batch, there), groups, progress))
     lost = (*lost, *lost_groups)
     batches = with_shared_faults_once(context, found)
-    incidents = suppress_expected(
-        batches, episodes, expected=expected_by_chance(context, episodes), state=context.state
-    )
+    precedents = pooled_precedents([shard.detection.precedents for shard in shards])
+    expected = expected_by_chance(context, episodes, precedents)
+    incidents = suppress_expected(batches, episodes, expected=expected, state=context.state)
     freshness = freshness_of(context, [shard.silent for shard in shards])
     night = assemble_night(context, shards, incidents, freshness)
     quality = replace(night.quality, waiting=(*night.quality.waiting, *lost_sentences(lost)))
-    night = replace(night, quality=quality, drift=model_drift(context), waiting=context.models.waiting)
+    drift, roadmap = model_drift(context), hardware_outlook(context)
+    night = replace(night, quality=quality, drift=drift, waiting=context.models.waiting, roadmap=roadmap)
     release_memory()
     return NightResult(night=night, shards=tuple(shards), batches=tuple(batches), lost=lost)
 

@@ -38,7 +38,8 @@ def breaches(
     limits = np.array([metric.limit for metric in kinds], np.float32)
     upwards = np.array([metric.worse is Worse.UP for metric in kinds])
     chance = exceedance(chosen, limits, upwards=upwards)
-    possible = np.flatnonzero(chance.max(axis=1) >= min_probability / chosen.horizon)
+    known = np.array([one.miss_rate for one in chosen.odds]) if chosen.odds is not None else np.zeros(len(chance))
+    possible = np.flatnonzero((chance.max(axis=1) >= min_probability / chosen.horizon) | (known >= min_probability))
     crossings = []
     for row in possible.tolist():
         beyond = crossed(chance[row], model or _model_of(chosen, row))
