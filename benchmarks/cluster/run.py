@@ -1,9 +1,9 @@
 """A night on a Dask cluster of this machine: cost by the number of guests, time by the number of workers.
 
-    python benchmarks/cluster/run.py FOLDER [--guests 50,100,200] [--workers 1,2,4]
+    python benchmarks/cluster/run.py FOLDER [--guests 50,100,200] [--workers 1,2,4] [--models OUT/models]
 
-Fleets are simulated below FOLDER (8 days at 5 minutes) and synced; the models are those of the smallest fleet, trained
-once. Scheduler and workers (one thread each) are processes of their own; workers read a copy of the history as from
+Fleets are simulated below FOLDER (8 days at 5 minutes) and synced; the models are those given, or of the smallest fleet,
+trained once. Scheduler and workers (one thread each) are processes of their own; workers read a copy of the history as from
 object storage. Measured are the stages that run on the cluster: processor time and largest memory of the workers, and
 wall time. The exponent is that of processor time over guests, by least squares in the logarithms; the processor time of
 a worker that waits (imports, heartbeats) is measured before and left out.
@@ -110,10 +110,12 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--guests", default="50,100,200")
     parser.add_argument("--workers", default="1,2,4")
+    parser.add_argument("--models", type=Path)
     options = parser.parse_args()
     sizes, pools = ([int(part) for part in text.split(",")] for text in (options.guests, options.workers))
     for size in sizes:
-        prepared(options.folder, size, None if size == sizes[0] else options.folder / f"out-{sizes[0]}" / "models")
+        trained = None if size == sizes[0] else options.folder / f"out-{sizes[0]}" / "models"
+        prepared(options.folder, size, options.models or trained)
     measured = []
     for size in sizes:
         for workers in pools if size == sizes[len(sizes) // 2] else (2,):

@@ -141,7 +141,7 @@ def one_night(settings: Settings, out: Path, as_of: np.datetime64 | None) -> tup
         context = context.with_models(load_models(job.workspace))
         result = job.result(context, map=prefect_map, progress=ProgressArtifact())
         page = publish_night(as_it_is(job), as_it_is(context), as_it_is(result))
-    tell_prefect(result.night, page)
+    tell_prefect(result.night, link=settings.alerts.report_url or page.resolve().as_uri())
     return str(page), job.effects.lines(), job.effects.exit_code
 
 
@@ -182,9 +182,9 @@ class ProgressArtifact:
             self._ids[stage] = cast("UUID", create_progress_artifact(100 * share, key=stage))
 
 
-def tell_prefect(night: Night, page: Path) -> None:
+def tell_prefect(night: Night, *, link: str) -> None:
     """A link to the report and a table of the findings, in Prefect's own pages."""
-    create_link_artifact(page.resolve().as_uri(), link_text=f"Report of {night.source}", key="report")
+    create_link_artifact(link, link_text=f"Report of {night.source}", key="report")
     rows = [
         {
             "what": diagnosis.top.title,

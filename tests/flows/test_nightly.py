@@ -13,6 +13,7 @@ from brownout.nightly.effects import trained_models
 
 ROOT = Path(__file__).parents[2]
 NAB = ROOT / "tests" / "data" / "nab-aws"
+PAGE = "https://reports.example.org/index.html"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -110,13 +111,20 @@ def night(out: Path) -> Any:
     from brownout_pipelines.nightly import nightly
 
     config = out.parent / "settings.toml"
-    config.write_text("[forecast]\ntrain_steps = 20\n")
+    config.write_text(f'[forecast]\ntrain_steps = 20\n\n[alerts]\nreport_url = "{PAGE}"\n')
     return nightly(out=out, config=config, dataset=NAB)
 
 
 @pytest.mark.usefixtures("small_forests")
-def test_the_same_data_never_train_again(registry: MemoryTracker, tmp_path: Path) -> None:
+def test_the_same_data_never_train_again(
+    registry: MemoryTracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from brownout_pipelines import nightly as flow
+
+    links: list[str] = []
+    monkeypatch.setattr(flow, "create_link_artifact", lambda link, **_given: links.append(link))
     night(tmp_path / "out")
+    assert links == [PAGE]
     first = dict(registry.runs)
     assert set(first) == {"brownout-forecaster", "brownout-detector"}
     for name, run in first.items():
