@@ -28,6 +28,7 @@ from brownout.reporting.report import (
     Window,
     extended,
 )
+from brownout.reporting.views.breach_incident import in_agreement, incident_of
 from brownout.reporting.views.capacity import capacity_of
 from brownout.reporting.views.changes import changes_of
 from brownout.reporting.views.first_actions import first_actions
@@ -131,13 +132,13 @@ def _as_night(stored: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_present(night: Night) -> Night:
-    """The night in which breaches of console latency have the level of now that the consoles have."""
+    """The night whose breaches have the level of now of their consoles, and drivers that agree with its incidents."""
     levels = {level.series: level for level in night.consoles}
     present = tuple(
         replace(breach, now=level.now, exceeded=level.exceeded) if (level := levels.get(breach.series)) else breach
         for breach in night.breaches
     )
-    return replace(night, breaches=present)
+    return replace(night, breaches=tuple(in_agreement(breach, night) for breach in present))
 
 
 def _named(charts: Mapping[Series, Chart], prefix: str) -> dict[Series, Chart]:
@@ -165,7 +166,9 @@ def _action(action: Action, state: str) -> ActionView:
 
 def _breach(breach: Breach, night: Night) -> BreachView:
     link = anchor("b", f"{breach.series.entity} {breach.series.metric}")
-    return extended(BreachView, breach, outlook=outlook_of(breach, night.horizon_s), link=link)
+    incident = incident_of(breach, night)
+    known = "" if incident is None else incident.id
+    return extended(BreachView, breach, outlook=outlook_of(breach, night.horizon_s), link=link, incident=known)
 
 
 def _verdict(verdict: Verdict, night: Night) -> VerdictView:
