@@ -121,6 +121,20 @@ def test_what_is_no_report_of_this_version_is_refused_by_name(tmp_path: Path, te
         load_night(path)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"incidents": 5}, {"incidents": [{}]}, {"window": [1]}, {"actions": {"x": 1}}, {"latency": {"metric": "cpu"}},
+        {"histories": {"end": 10**400}}, {"breaches": [{"metric": "cpu_pct"}]},
+    ],
+)  # fmt: skip
+def test_a_damaged_report_is_told_by_name(tmp_path: Path, change: dict[str, object]) -> None:
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps(written(night()) | change))
+    with pytest.raises(DataError):
+        load_night(path)
+
+
 def test_a_report_that_cannot_be_finished_leaves_the_last_one_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
