@@ -29,7 +29,14 @@ from brownout.forecasting.lstm_settings import LstmSettings
 from brownout.forecasting.model_files import damage_is_told, read_card, write_card
 from brownout.forecasting.network.lstm import LstmForecaster
 from brownout.forecasting.parts import ALL_PARTS, ForecastParts, Part
-from brownout.forecasting.present import Trending, joined_weights, mixed_with_trends, trends_of, with_first_step
+from brownout.forecasting.present import (
+    Trending,
+    joined_weights,
+    mixed_with_trends,
+    present_shift,
+    trends_of,
+    with_first_step,
+)
 from brownout.forecasting.selection.calibration import BANDS, Calibration, bands_of, beyond, outer_of
 from brownout.forecasting.selection.held_out import (
     Candidates,
@@ -45,6 +52,8 @@ from brownout.numerics.arrays import Doubles
 
 __all__ = ["SelectedForecaster"]
 
+COPIES = {SeasonalNaive.name: 1, WeeklyNaive.name: 7}
+"""Rivals that repeat what was so many seasons ago, at whatever level it was."""
 NOTHING = Skill(
     metric="",
     maker="none",
@@ -250,7 +259,7 @@ class SelectedForecaster:
             raise NotFittedError("The forecaster has not been trained.", remedy="Call fit first, or load one.")
         direct = self.lstm_.predict(request)
         rows = rows_of(request.panel, request.origins)
-        values, outer, by_step = self._chosen(direct, request)
+        values, outer, by_step = self._chosen(direct, request, rows)
         return direct, replace(
             direct,
             values=clip_to_bounds(values, rows),
@@ -259,7 +268,9 @@ class SelectedForecaster:
             persistence=tuple(self.chances_.autocorrelation(series.metric) for series in direct.series),
         )
 
-    def _chosen(self, direct: Forecasts, request: ForecastRequest) -> tuple[Float, Float, npt.NDArray[np.str_]]:
+    def _chosen(
+        self, direct: Forecasts, request: ForecastRequest, rows: Rows
+    ) -> tuple[Float, Float, npt.NDArray[np.str_]]:
         """Values and outer quantiles by the forecasters chosen, and the name of each step's: ``[row, step]``."""
         horizon = request.horizon
         made = {LstmForecaster.name: (self.calibration_.apply(direct), self.calibration_.outer(direct))}
@@ -270,6 +281,10 @@ class SelectedForecaster:
             if (by_step == rival.name).any():
                 theirs = rival.predict(request)
                 made[rival.name] = theirs.values, outer_of(theirs)
+                if rival.name in COPIES and self.parts.has(Part.LOCAL_TREND):
+                    lag = COPIES[rival.name] * (self.settings.season or request.panel.slots_per_day)
+                    moved = present_shift(rows, lag, horizon)[..., None]
+                    made[rival.name] = theirs.values + moved, outer_of(theirs) + moved
         covariates = ConsoleCovariates.of(request) if (by_step == LoadModel.name).any() else None
         if covariates is not None and covariates.ahead:
             made[LoadModel.name] = self.loads_.blended(direct, made[LstmForecaster.name], covariates)

@@ -33,9 +33,10 @@ def forecast_panel(panel: Panel, settings: ForecastSettings) -> Panel:
 
 
 def worst_panel(panel: Panel, settings: ForecastSettings) -> Panel:
-    """The panel of the forecast with the worst mean of five minutes in each slot, as limits are crossed by those.
+    """The panel of the forecast with the second worst mean of five minutes in each slot, as limits are crossed by it.
 
-    A metric without a direction keeps its means.
+    One that is beyond alone, as a ping that was lost, is none that anybody must be warned of. A slot with one mean has
+    that, a metric without a direction keeps its means.
     """
     coarse = forecast_panel(panel, settings)
     fine = panel.coarsen(max(FINE_S // panel.interval_s, 1))
@@ -50,7 +51,9 @@ def worst_panel(panel: Panel, settings: ForecastSettings) -> Panel:
     for column, metric in enumerate(coarse.metrics):
         if metric.worse is not Worse.NONE:
             side = 1 if metric.worse is Worse.UP else -1
-            worst = np.where(np.isfinite(blocks[..., column]), side * blocks[..., column], -np.inf).max(axis=2)
+            means = np.sort(np.where(np.isfinite(blocks[..., column]), side * blocks[..., column], -np.inf), axis=2)
+            second = means[..., max(factor - 2, 0)]
+            worst = np.where(np.isfinite(second), second, means[..., -1])
             values[..., column] = np.where(np.isfinite(worst), side * worst, np.nan)
     return replace(coarse, values=values)
 

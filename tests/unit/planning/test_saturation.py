@@ -154,7 +154,8 @@ def test_corrected_odds_move_the_chance_the_dates_and_the_time_beyond() -> None:
 def test_a_series_that_often_crosses_is_told_though_its_forecast_shows_nothing() -> None:
     quiet = forecasts([1, 1, 1], 0.1)
     often = replace(quiet, odds=(Odds(miss_rate=0.6, false_alarm_rate=0.4),))
-    assert breaches(quiet, UP, {}, min_probability=0.2) == ()
+    other = replace(quiet, odds=(Odds(miss_rate=0.6, false_alarm_rate=0.4, limit=12.0),))
+    assert breaches(quiet, UP, {}, min_probability=0.2) == breaches(other, UP, {}, min_probability=0.2) == ()
     (found,) = breaches(often, UP, {}, min_probability=0.2)
     assert found.probability == pytest.approx(0.6, abs=0.01)
     assert found.earliest is not None

@@ -259,8 +259,8 @@ def _surge(symptom: Symptom, observation: Observation) -> float:
 
 
 def saturated(surge: float, scale: float) -> float:
-    """0 for no surge, 0.63 for one of ``scale``, towards 1."""
-    return float(1 - np.exp(-max(surge, 0.0) / scale))
+    """0 for no surge, 0.63 for one of ``scale``, towards 1; what is small counts for little."""
+    return float(1 - np.exp(-((max(surge, 0.0) / scale) ** 2)))
 
 
 def between(value: float, low: float, high: float) -> float:

@@ -54,12 +54,9 @@ class Chances:
         return self.odds.get(metric, Odds())
 
     def rate(self, metric: str, crossed: float, windows: float) -> float:
-        """Known share of the windows of a metric that cross its limit, with so many of so many windows lately.
-
-        Half a crossing and one window are added (Krichevsky and Trofimov): what never was is not impossible.
-        """
+        """Known share of the windows of a metric that cross its limit, with so many of so many windows lately."""
         habit = self.habits[metric]
-        return min((crossed + 0.5 + TRAINED * habit.rate) / (windows + 1 + TRAINED), MOST_KNOWN)
+        return min((crossed + TRAINED * habit.rate) / (windows + TRAINED), MOST_KNOWN)
 
     def told(self, metric: str, rate: float, crossed: float, windows: float) -> Odds:
         """Odds of a series as they are told: by the known rate of its metric, and its own windows with a crossing."""

@@ -7,7 +7,6 @@ from typing import TypeVar
 import numpy as np
 
 from brownout.domain.forecasts import Forecasts, Odds, Series
-from brownout.domain.metrics import Family, Metric, Role
 from brownout.domain.panel import Doubles, Float, Index, Marks, Panel
 from brownout.forecasting.baselines.classical import pasts
 from brownout.forecasting.baselines.smoothing import filled
@@ -47,7 +46,7 @@ def trends_of(rows: Rows, horizon: int, chosen_at: Medians) -> Trending:
     """Trends of rows, each tested against the chosen forecaster on the last third of its run."""
     panel, season = rows.panel, rows.panel.slots_per_day
     places, runs, weights = [], [], []
-    fills = np.array([_fills_up(metric) for metric in panel.metrics], bool)
+    fills = np.array([metric.fills_up for metric in panel.metrics], bool)
     for part, whole in pasts(rows, MEMORY * season):
         filling = np.flatnonzero(fills[rows.metrics[part]])
         if not len(filling):
@@ -75,11 +74,6 @@ def trends_of(rows: Rows, horizon: int, chosen_at: Medians) -> Trending:
         return Trending(np.zeros(0, np.int64), nothing, np.zeros(0, np.float32))
     joined = {name: np.concatenate([getattr(one, name) for one in runs]) for name in Runs.__dataclass_fields__}
     return Trending(np.concatenate(places), Runs(**joined), np.concatenate(weights))
-
-
-def _fills_up(metric: Metric) -> bool:
-    """Whether a rise may go on: stores and tables fill up; use of CPU and latencies follow what is asked of them."""
-    return metric.family not in {Family.CPU, Family.CONSOLE, Family.DISPLAY} and metric.role is not Role.LATENCY
 
 
 def _goes_on(past: Float, since: Index, runs: Runs) -> Marks:
