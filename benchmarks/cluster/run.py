@@ -2,11 +2,11 @@
 
     python benchmarks/cluster/run.py FOLDER [--guests 50,100,200] [--workers 1,2,4] [--models OUT/models]
 
-Fleets are simulated below FOLDER (8 days at 5 minutes) and synced; the models are those given, or of the smallest fleet,
-trained once. Scheduler and workers (one thread each) are processes of their own; workers read a copy of the history as from
-object storage. Measured are the stages that run on the cluster: processor time and largest memory of the workers, and
-wall time. The exponent is that of processor time over guests, by least squares in the logarithms; the processor time of
-a worker that waits (imports, heartbeats) is measured before and left out.
+Fleets are simulated below FOLDER (8 days at 5 minutes) and synced; the models are those given, or of the smallest
+fleet, trained once. Scheduler and workers (one thread each) are processes of their own; workers read a copy of the
+history as from object storage. Measured are the stages that run on the cluster: processor time and largest memory of
+the workers, and wall time. The exponent is that of processor time over guests, by least squares in the logarithms; the
+processor time of a worker that waits (imports, heartbeats) is measured before and left out.
 """
 
 import argparse

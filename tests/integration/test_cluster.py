@@ -17,7 +17,7 @@ from servers import free_port
 from brownout.adapters.cluster import dask_map
 from brownout.adapters.cluster.dask_map import DaskMap, dask_cluster
 from brownout.bootstrap import open_job
-from brownout.domain.errors import OrchestrationError
+from brownout.domain.errors import HistoryError, OrchestrationError
 from brownout.domain.night import Night
 from brownout.domain.ports import Lost, Progress, no_progress
 from brownout.nightly.effects.side_effects import is_transient
@@ -150,7 +150,7 @@ def test_a_night_on_a_cluster_says_what_one_machine_says_though_a_worker_is_kill
 
 def halved(number: int) -> float:
     if number < 0:
-        raise ValueError(f"{number} is below 0")
+        raise HistoryError(f"{number} is below 0.", remedy="Count on.")
     return number / 2
 
 
@@ -161,7 +161,7 @@ def test_what_fails_on_a_worker_costs_its_item_alone(scheduler: str) -> None:
         assert on_workers("halve", halved, []) == []
     assert (found[0], found[2]) == (4.0, 2.0)
     assert isinstance(found[1], Lost)
-    assert (found[1].item, str(found[1].error)) == (-1, "-1 is below 0")
+    assert (found[1].item, type(found[1].error), str(found[1].error)) == (-1, HistoryError, "-1 is below 0. Count on.")
     assert shown == [1 / 3, 2 / 3, 1]
 
 

@@ -1,5 +1,8 @@
 """Errors that say what happened, with the value seen, and what to do about it."""
 
+from collections.abc import Mapping
+from typing import Any
+
 __all__ = [
     "AlertError",
     "BrownoutError",
@@ -34,6 +37,16 @@ class BrownoutError(Exception):
 
     def __str__(self) -> str:
         return f"{self.what} {self.remedy}".strip()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Errors travel whole from a worker of a cluster, whatever their constructors take."""
+        return _restored, (type(self), self.args, vars(self))
+
+
+def _restored(kind: type[BrownoutError], arguments: tuple[Any, ...], state: Mapping[str, Any]) -> BrownoutError:
+    error = kind.__new__(kind, *arguments)
+    vars(error).update(state)
+    return error
 
 
 class SettingsError(BrownoutError):

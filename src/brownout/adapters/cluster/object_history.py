@@ -141,6 +141,6 @@ def _layout(url: str, file: ObjectFile) -> Layout:
             msg = f"{file.path} is not the file that was copied there."
             raise HistoryError(msg, remedy="Give each output folder a `cluster.history` of its own; run again.")
         return Layout.of(pq.read_metadata(pa.BufferReader(b"PAR1" + footer)))
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, *_storage_errors()) as error:
         msg = f"{file.path} cannot be read: {type(error).__name__} {error}."
         raise HistoryError(msg, remedy="Check the storage and the keys in the environment of the workers.") from error

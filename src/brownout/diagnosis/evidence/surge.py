@@ -73,7 +73,8 @@ class _Course:
     def onsets(self) -> Float:
         """Slots ``[entity, metric]`` of the change points: from there on the series is most above half of its surge."""
         above = np.nan_to_num(self.surge - ONSET_SHARE * self.whole[:, None])
-        return self.first + above[:, ::-1].cumsum(axis=1)[:, ::-1].argmax(axis=1)
+        onsets: Float = self.first + above[:, ::-1].cumsum(axis=1)[:, ::-1].argmax(axis=1)
+        return onsets
 
     def time(self, slot: int) -> np.datetime64:
         """Time of a slot."""
