@@ -69,7 +69,7 @@ def forest(scenes: list[tuple[Incident, Observations]]) -> Iterator[Ranking]:
     culprit = [i.entity.rpartition("/")[2] for i, _ in scenes]
     for place, (_, names, _) in enumerate(tables):
         seen = [k for k in range(len(scenes)) if culprit[k] != culprit[place]]
-        model = RandomForestClassifier(200, class_weight="balanced", random_state=0)
+        model = RandomForestClassifier(100, class_weight="balanced", random_state=0)
         model.fit(np.vstack([blocks[k] for k in seen]), [t for k in seen for t in truths[k]])
         shares = model.predict_proba(blocks[place])
         scored = [
@@ -81,11 +81,11 @@ def forest(scenes: list[tuple[Incident, Observations]]) -> Iterator[Ranking]:
         yield [(entity, name) for _, entity, name in sorted(scored, reverse=True)]
 
 
-def ours(dataset: Dataset, panels: GroupPanels, incident: Incident, delay: float) -> Ranking:
+def ours(dataset: Dataset, diagnoser: Diagnoser, panels: list[Panel], incident: Incident, delay: float) -> Ranking:
     """(entity, family) of the diagnosis as it ships; an abstention takes its place."""
     window = window_of(incident, dataset, delay)
-    past = [panel.between(window.start - BASELINE, window.end) for panel in panels[incident.group]]
-    causes = Diagnoser(Knowledge.load()).diagnose(window, past, dataset.topology).causes
+    past = [panel.between(window.start - BASELINE, window.end) for panel in panels]
+    causes = diagnoser.diagnose(window, past, dataset.topology).causes
     return [(cause.entity, cause.family) for cause in causes]
 
 
@@ -97,7 +97,7 @@ def main() -> None:
     arguments = parser.parse_args()
     dataset, delay = Dataset.open(arguments.dataset), arguments.delay
     assert {i.cause for i in dataset.incidents} <= {family.value for family in Family}
-    panels = GroupPanels(dataset)
+    panels, diagnoser = GroupPanels(dataset), Diagnoser(Knowledge.load())
     scenes = []
     for incident in dataset.incidents:
         window = window_of(incident, dataset, delay)
@@ -108,7 +108,7 @@ def main() -> None:
             baro([p.between(p.start, i.end) for p in panels[i.group]], i, delay) for i, _ in scenes
         ],
         "random forest, held out": list(forest(scenes)),
-        "brownout as shipped": [ours(dataset, panels, i, delay) for i, _ in scenes],
+        "brownout as shipped": [ours(dataset, diagnoser, panels[i.group], i, delay) for i, _ in scenes],
     }
     for title, found in rankings.items():
         truths = [(incident.entity, incident.cause) for incident, _ in scenes]

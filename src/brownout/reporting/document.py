@@ -1,6 +1,5 @@
 """From a night to its report, to the text of ``report.json``, and back."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -39,6 +38,7 @@ from brownout.reporting.views.incident_order import abnormal_entities, episodes_
 from brownout.reporting.views.judgement import judgement_of
 from brownout.reporting.views.objectives import objectives_of
 from brownout.reporting.views.summary import outlook_of, summary_of
+from brownout.store.plain_json import read_json
 
 __all__ = ["load_night", "report_json", "report_of", "report_schema"]
 
@@ -102,7 +102,7 @@ def report_schema() -> dict[str, Any]:
 def load_night(path: Path) -> Night:
     """The night of a stored ``report.json``; raises DataError where it is missing, damaged or of another version."""
     try:
-        stored: Any = json.loads(path.read_text(encoding="utf-8"))
+        stored: Any = read_json(path)
     except (OSError, ValueError) as error:
         msg = f"{path} cannot be read: {error}."
         raise DataError(msg, remedy="Give the report.json of a night that brownout wrote.") from error

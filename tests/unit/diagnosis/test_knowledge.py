@@ -143,7 +143,7 @@ def test_evidence_that_a_site_wrote_has_no_learned_weights(tmp_path: Path) -> No
 
 
 def test_learned_weights_of_other_evidence_are_refused(tmp_path: Path) -> None:
-    shipped = shipped_copy(tmp_path, "knowledge/learned.toml", '"role_disk_early self" = 3.378\n', "")
+    shipped = shipped_copy(tmp_path, "knowledge/learned.toml", '"role_disk_early self" = 4.912\n', "")
     with pytest.raises(KnowledgeError, match=r"learned\.disk"):
         Knowledge.load(shipped=shipped)
 

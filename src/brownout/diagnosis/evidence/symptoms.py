@@ -237,9 +237,7 @@ def level_strength(symptom: Symptom, observation: Observation) -> float:
 
 def _moved(symptom: Symptom, observation: Observation) -> float:
     """Usual spreads that a metric went in the symptom's direction."""
-    up = symptom.direction == "up"
-    rise = observation.high - observation.usual_high if up else observation.usual_low - observation.low
-    return rise / observation.spread
+    return observation.rise if symptom.direction == "up" else observation.fall
 
 
 def along_strength(symptom: Symptom, follower: Observation, leader: Observation) -> float:
@@ -261,8 +259,8 @@ def _surge(symptom: Symptom, observation: Observation) -> float:
 
 
 def saturated(surge: float, scale: float) -> float:
-    """0 for no surge, 0.63 for one of ``scale``, towards 1."""
-    return float(1 - np.exp(-max(surge, 0.0) / scale))
+    """0 for no surge, 0.63 for one of ``scale``, towards 1; what is small counts for little."""
+    return float(1 - np.exp(-((max(surge, 0.0) / scale) ** 2)))
 
 
 def between(value: float, low: float, high: float) -> float:

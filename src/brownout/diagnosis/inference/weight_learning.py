@@ -23,7 +23,7 @@ __all__ = ["Example", "Learned", "learn", "make_example"]
 Array = npt.NDArray[np.float64]
 PRIOR_WEIGHT = 4.0
 RIDGE = 3.0
-HEALTHY = 0.05
+HEALTHY = 0.5
 """How much a healthy span counts beside an incident: who asks for a cause mostly has an incident."""
 
 
