@@ -34,6 +34,7 @@ from brownout.forecasting.present import (
     joined_weights,
     mixed_with_trends,
     present_shift,
+    relief,
     trends_of,
     with_first_step,
 )
@@ -211,6 +212,8 @@ class SelectedForecaster:
         rows = rows_of(request.panel, request.origins if chosen.series else ())
         chosen = replace(chosen, odds=told_odds(self.chances_, rows, request, self.settings.horizon))
         if self.parts.has(Part.LOCAL_TREND):
+            better = relief(chosen.values[:, 0, QUANTILES.index(0.5)], rows)[:, None, None]
+            chosen = replace(chosen, values=chosen.values + better, outer=outer_of(chosen) + better)
             chosen = mixed_with_trends(chosen, self.trends(request))
         if self.cold_.shares:
             chosen = self._with_newcomers(request, rows, direct, chosen)

@@ -1,5 +1,7 @@
 """What grew before a pool was made larger and grows on after it is one trend; what was mended or stopped is none."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from brownout.domain.metrics import Family, Metric, Worse
 from brownout.domain.panel import Float, Panel
 from brownout.forecasting.baselines.naive import WeeklyNaive
 from brownout.forecasting.present import Trending, trends_of
-from brownout.forecasting.present.level_steps import without_step
+from brownout.forecasting.present.level_steps import relief, without_step
 from brownout.forecasting.series_rows import rows_of
 
 DAY, DAYS, SERIES = 48, 15, 8
@@ -68,3 +70,26 @@ def test_saw_teeth_noise_and_what_has_just_come_are_left_as_they_are() -> None:
         levelled, since = without_step(values, DAY)
         np.testing.assert_array_equal(levelled, values)
         assert not since.any()
+
+
+def relieved(values: Float, metric: Metric = DISK) -> Float:
+    """What a median level of the last four hours is moved by, ``[row]``."""
+    entities = tuple(Entity(id=f"pool{row}", kind="path") for row in range(len(values)))
+    panel = Panel(values[..., None], np.datetime64("2026-03-02", "ms"), 1800, entities, (metric,))
+    middle = np.median(values[:, -8:], axis=1).astype(np.float32)
+    return middle + relief(middle, rows_of(panel, (values.shape[1] - 1,)))
+
+
+@pytest.mark.parametrize("ago", [0.5, 1, 2])
+def test_a_pool_cleaned_an_hour_ago_is_where_it_is_now(ago: float) -> None:
+    """It grew for days to 95 % and is at 80 % now: the median of the last hours is still beyond 90 %."""
+    assert np.abs(relieved(growth(1.5, {ago: -15})) - 80).max() < 1
+
+
+def test_what_got_worse_wanders_or_follows_demand_is_not_relieved() -> None:
+    grew = growth(1.5, {1: 15})
+    assert (relieved(grew) == np.median(grew[:, -8:], axis=1)).all(), "a jump upwards may be over in a moment"
+    cleaned, cpu = growth(1.5, {1: -15}), replace(DISK, family=Family.CPU)
+    assert (relieved(cleaned, cpu) == np.median(cleaned[:, -8:], axis=1)).all()
+    often = growth(1.5, {1: -15, 60: -15})
+    assert (relieved(often) == np.median(often[:, -8:], axis=1)).all()

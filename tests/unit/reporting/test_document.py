@@ -74,7 +74,8 @@ def test_what_is_about_a_metric_carries_its_title_and_unit() -> None:
     labelled = [*document["breaches"], *document["breaches"][2]["drivers"], *document["chronic"], *document["shifts"],
                 document["latency"], incident["first"], *incident["charts"]]  # fmt: skip
     metrics = document["metrics"]
-    assert len(labelled) == 10  # of two drivers the one at the place that the open incident blames
+    assert len(document["breaches"][2]["drivers"]) == 1, "the one at the host that the incident blames"
+    assert len(labelled) == 10
     for part in labelled:
         assert (part["title"], part["unit"]) == (metrics[part["metric"]]["title"], metrics[part["metric"]]["unit"])
 

@@ -1,6 +1,7 @@
 """What a series does now: trends that have run for hours, the last value, incidents that are over."""
 
 from brownout.forecasting.present.continuity import joined_weights, with_first_step
+from brownout.forecasting.present.level_steps import relief
 from brownout.forecasting.present.local_trend import LOCAL_TREND, Runs, runs_of
 from brownout.forecasting.present.lone_bursts import without_lone_bursts
 from brownout.forecasting.present.one_offs import Spans, without_one_offs
@@ -17,6 +18,7 @@ __all__ = [
     "joined_weights",
     "mixed_with_trends",
     "present_shift",
+    "relief",
     "runs_of",
     "trends_of",
     "with_first_step",

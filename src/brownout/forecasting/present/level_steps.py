@@ -6,12 +6,20 @@ resets of a saw-tooth are none.
 
 import numpy as np
 
-from brownout.domain.panel import Doubles, Float, Index
+from brownout.domain.metrics import Worse
+from brownout.domain.panel import Doubles, Float, Index, Marks
+from brownout.forecasting.baselines.classical import pasts
 from brownout.forecasting.baselines.smoothing import filled
 from brownout.forecasting.present.local_trend import line_after
+from brownout.forecasting.series_rows import Rows
 from brownout.numerics.order_statistics import median
 
-__all__ = ["without_step"]
+__all__ = ["relief", "without_step"]
+
+LACKS = 0.25
+"""Share of a change for the better that a forecast lacks, from which on it is moved."""
+MEMORY = 15
+"""Seasons of the past that are read."""
 
 BESIDE = 6
 """The level beside a step is read from this part of a season: four hours of a day."""
@@ -35,11 +43,7 @@ def without_step(past: Float, season: int) -> tuple[Float, Index]:
     if slots < 4 * beside + 2:
         return past, since
     whole = filled(past).astype(np.float64)
-    change = np.abs(whole[:, 2:] - whole[:, :-2])
-    place = change.argmax(axis=1)
-    largest = change.max(axis=1)
-    other = np.where(np.abs(np.arange(change.shape[1]) - place[:, None]) <= beside, 0, change).max(axis=1)
-    sudden = (largest > FAR * 1.4826 * median(change)) & (other < ONCE * largest)
+    place, largest, sudden = _largest_change(whole, beside)
     known = (place >= beside) & (place + 2 + max(season // 3, beside) <= slots)
     levelled = past.copy()
     for row in np.flatnonzero(sudden & known).tolist():
@@ -54,6 +58,39 @@ def without_step(past: Float, season: int) -> tuple[Float, Index]:
         levelled[row, first] = np.nan
         since[row] = slots - first - 1
     return levelled, since
+
+
+def relief(middle: Float, rows: Rows) -> Float:
+    """What is added to forecasts of stores and memory whose level has just become better, ``[row]``; else 0.
+
+    ``middle [row]`` are medians of the first step. A pool that was cleaned within the last hours, or a guest that was
+    restarted, is where it is now, while medians of these hours are still where it was.
+    """
+    season = rows.panel.slots_per_day
+    beside, shift = max(season // BESIDE, 3), np.zeros(len(rows), np.float32)
+    better = np.array(
+        [{Worse.UP: -1, Worse.DOWN: 1}.get(metric.worse, 0) * metric.fills_up for metric in rows.panel.metrics]
+    )
+    for part, past in pasts(rows, MEMORY * season):
+        chosen = np.flatnonzero((better[rows.metrics[part]] != 0) & np.isfinite(past[:, -1]))
+        if not len(chosen) or past.shape[1] < 4 * beside + 2:
+            continue
+        whole = filled(past[chosen]).astype(np.float64)
+        place, largest, sudden = _largest_change(whole, beside)
+        at = np.arange(part.start, part.stop)[chosen]
+        apart = whole[:, -1] - middle[at]
+        recent = sudden & (place >= whole.shape[1] - 2 - 2 * beside)
+        moved = recent & (apart * better[rows.metrics[at]] > LACKS * largest)
+        shift[at[moved]] = apart[moved]
+    return shift
+
+
+def _largest_change(whole: Doubles, beside: int) -> tuple[Index, Doubles, Marks]:
+    """Where each row changes most within two slots, by how much, and whether it does only there."""
+    change = np.abs(whole[:, 2:] - whole[:, :-2])
+    place, largest = change.argmax(axis=1), change.max(axis=1)
+    other = np.where(np.abs(np.arange(change.shape[1]) - place[:, None]) <= beside, 0, change).max(axis=1)
+    return place, largest, (largest > FAR * 1.4826 * median(change)) & (other < ONCE * largest)
 
 
 def _end_of(window: Doubles) -> tuple[float, float]:
