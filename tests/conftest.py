@@ -70,7 +70,15 @@ def write_dataset(tmp_path: Path) -> Write:
     return write
 
 
-HEAVY = ("demo", "tests/integration/test_influxdb1_night.py", "tests/behaviour/test_night.py")
+HEAVY = (
+    "tests/integration/test_lab.py",
+    "tests/integration/test_deployment.py",
+    "demo",
+    "tests/integration/test_influxdb1_night.py",
+    "tests/behaviour/test_night.py",
+    "tests/integration/test_probe_consoles.py",
+    "tests/unit/adapters/test_tracking_store.py",
+)
 """Groups that take longest: they go first, so that no process waits for another one at the end."""
 
 

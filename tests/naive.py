@@ -26,14 +26,28 @@ def rates(rows: list[Row]) -> dict[tuple[str, int], float]:
     found = {}
     for entity, samples in series.items():
         previous: tuple[int, float] | None = None
-        for time in sorted(samples):
-            value = samples[time]
-            if math.isnan(value):
-                continue
+        known = [time for time in sorted(samples) if not math.isnan(samples[time])]
+        for time, value in sound_totals([(time, samples[time]) for time in known]):
             if previous is not None and value >= previous[1]:
                 found[entity, time] = (value - previous[1]) / (time - previous[0]) * 1000
             previous = (time, value)
     return found
+
+
+def sound_totals(samples: list[tuple[int, float]]) -> list[tuple[int, float]]:
+    """Samples of one counter without those that say nothing, while those around them go on as if without them."""
+    sound = []
+    for place, (time, value) in enumerate(samples):
+        around = [samples[at][1] for at in (place - 1, place + 1) if 0 <= at < len(samples)]
+        if len(around) == 2 and around[1] >= around[0]:
+            if value <= 0 and around[0] > 0:
+                continue
+            if value < 0 and value < around[0]:
+                continue
+            if value in {2.0**31 - 1, 2.0**32 - 1, 2.0**63, 2.0**64} and value > around[1]:
+                continue
+        sound.append((time, value))
+    return sound
 
 
 def quantile_loss(quantiles: list[float], levels: list[float], actual: float) -> float:

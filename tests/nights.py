@@ -231,10 +231,10 @@ def driven(made: Night) -> Night:
         series=Series(console, "console_update_ms"), limit=150.0, probability=0.25, earliest=hours(34), likely=None,
         latest=None, duration_s=600, horizon_s=86_400, now=44.0, maker="lstm with loads",
         drivers=(
-            Driver(entity="kvm1", resource="cpu", metric="host_cpu_busy_pct", share=0.62, forecast=93.0, usual=61.0,
-                   daily=False),
-            Driver(entity=guest, resource="memory", metric="vm_memory_usable_pct", share=0.2, forecast=9.0, usual=30.0,
-                   daily=True),
+            Driver(entity="kvm1", resource="cpu", metric="host_cpu_busy_pct", share=0.62, added=74.0, forecast=93.0,
+                   usual=61.0, daily=False),
+            Driver(entity=guest, resource="memory", metric="vm_memory_usable_pct", share=0.2, added=24.0, forecast=9.0,
+                   usual=30.0, daily=True),
         ),
     )  # fmt: skip
     lonely = replace(coming, series=Series(console, "console_echo_ms"), limit=300.0, drivers=())

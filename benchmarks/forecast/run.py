@@ -42,7 +42,7 @@ from brownout.store.shards import shards
 HERE = Path(__file__).parent
 HORIZON = 48
 TEST_SHARE = 0.2
-PEERS = ("LSTM", "DeepAR", "NHITS", "PatchTST", "AutoETS", "LightGBM")
+PEERS = ("LSTM", "DeepAR", "NHITS", "PatchTST", "AutoETS", "LightGBM", "fracast")
 OURS = "brownout"
 
 

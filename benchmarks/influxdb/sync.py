@@ -41,6 +41,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--vms", type=int, default=23)
     parser.add_argument("--days", type=float, default=14)
     parser.add_argument("--interval", type=int, default=60)
+    parser.add_argument("--rounds", type=int, default=3)
     return parser.parse_args()
 
 
@@ -139,7 +140,7 @@ def main() -> None:
         own, asks = queries(settings, folder / "warm")
         print("| run | s | processor s | influxd's processor s | peak MiB |\n|---|---|---|---|---|", flush=True)
         ratios = []
-        for number in range(3):
+        for number in range(asked.rounds):
             before = processor_s()
             sync = synced(settings, folder / f"out{number}")
             between = processor_s()

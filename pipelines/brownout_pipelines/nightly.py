@@ -24,13 +24,13 @@ from prefect.utilities.annotations import quote
 
 from brownout.bootstrap import open_job
 from brownout.domain.night import ModelRecord, Night
-from brownout.domain.ports import Progress
+from brownout.domain.ports import Lost, Progress, no_progress
 from brownout.nightly.context import NightContext
 from brownout.nightly.effects.publish import publish
 from brownout.nightly.effects.side_effects import is_transient
 from brownout.nightly.effects.track_record import with_past_scores
 from brownout.nightly.effects.trained_models import load_models, train_detector, train_forecaster
-from brownout.nightly.run import NightResult, run
+from brownout.nightly.run import NightResult
 from brownout.operate.night_job import NightJob
 from brownout.operate.sync import SyncResult
 from brownout.settings import Settings, load_settings
@@ -139,9 +139,9 @@ def one_night(settings: Settings, out: Path, as_of: np.datetime64 | None) -> tup
             for training in trainings:
                 training.result()
         context = context.with_models(load_models(job.workspace))
-        result = run(context, map=prefect_map)
+        result = job.result(context, map=prefect_map, progress=ProgressArtifact())
         page = publish_night(as_it_is(job), as_it_is(context), as_it_is(result))
-    tell_prefect(result.night, page)
+    tell_prefect(result.night, link=settings.alerts.report_url or page.resolve().as_uri())
     return str(page), job.effects.lines(), job.effects.exit_code
 
 
@@ -150,24 +150,41 @@ def as_it_is(value: T) -> T:
     return cast("T", quote(value))
 
 
-def prefect_map(stage: str, work: Callable[[T], R], items: Sequence[T], progress: Progress) -> list[R]:
-    """A task for each item, with a progress artifact; results in the order of the items."""
-    if not items:
-        return []
+def prefect_map(
+    stage: str, work: Callable[[T], R], items: Sequence[T], progress: Progress = no_progress
+) -> list[R | Lost]:
+    """A task for each item; results in the order of the items, and what kept failing in the place of its own."""
     named = work_on.with_options(name=stage)
     labels = [label_of(stage, number, item) for number, item in enumerate(items, 1)]
-    futures = named.map([as_it_is(item) for item in items], labels, unmapped(as_it_is(work)))
-    artifact = cast("UUID", create_progress_artifact(0.0, key=stage, description=f"{len(items)} batches"))
-    for done, future in enumerate(as_completed(list(futures)), 1):
-        future.result()
-        update_progress(artifact, 100 * done / len(items))
+    futures = list(named.map([as_it_is(item) for item in items], labels, unmapped(as_it_is(work)))) if items else []
+    for done, _ in enumerate(as_completed(futures), 1):
         progress(stage, done / len(items))
-    return [future.result() for future in futures]
+    return [outcome(future, item) for future, item in zip(futures, items, strict=True)]
 
 
-def tell_prefect(night: Night, page: Path) -> None:
+def outcome(future: PrefectFuture[R], item: object) -> R | Lost:
+    """What a task came to, its retries included."""
+    found = future.result(raise_on_failure=False)
+    return Lost(item=item, error=found) if isinstance(found, BaseException) else found
+
+
+class ProgressArtifact:
+    """How far each stage is, in Prefect's own pages, wherever it is worked on."""
+
+    def __init__(self) -> None:
+        self._ids: dict[str, UUID] = {}
+
+    def __call__(self, stage: str, share: float) -> None:
+        """Create the artifact of a stage, or move it on."""
+        if stage in self._ids:
+            update_progress(self._ids[stage], 100 * share)
+        else:
+            self._ids[stage] = cast("UUID", create_progress_artifact(100 * share, key=stage))
+
+
+def tell_prefect(night: Night, *, link: str) -> None:
     """A link to the report and a table of the findings, in Prefect's own pages."""
-    create_link_artifact(page.resolve().as_uri(), link_text=f"Report of {night.source}", key="report")
+    create_link_artifact(link, link_text=f"Report of {night.source}", key="report")
     rows = [
         {
             "what": diagnosis.top.title,

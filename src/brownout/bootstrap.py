@@ -4,8 +4,10 @@ Each function imports what it builds when it is called, so that a command waits 
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,13 +15,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brownout.domain.calendar import Calendar, Maintenance
-from brownout.domain.errors import BrownoutError, SettingsError
+from brownout.domain.errors import BrownoutError, OrchestrationError, SettingsError
 
 if TYPE_CHECKING:
     from brownout.domain.metrics import Catalogue
-    from brownout.domain.ports import AlertReceiver, NoticeChannel, Progress, Tracker
+    from brownout.domain.ports import AlertReceiver, Map, NoticeChannel, Progress, SampleStore, Tracker
     from brownout.ingest.line_protocol import Points
     from brownout.ingest.raw import TelemetryDatabase
+    from brownout.nightly.context import NightContext
     from brownout.nightly.effects.alerting import Alerting
     from brownout.nightly.effects.write_back import Sink
     from brownout.operate.doctor import Surroundings
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
     from brownout.operate.sources import DatabaseSource, Source
     from brownout.operate.sync import SyncResult
     from brownout.operate.telemetry_coverage import Output
-    from brownout.settings import AlertSettings, InfluxSettings, MaintenanceSettings, Settings
+    from brownout.settings import AlertSettings, ClusterSettings, InfluxSettings, MaintenanceSettings, Settings
     from brownout.site_knowledge import Definitions
     from brownout.store.workspace import Workspace
 
@@ -39,6 +42,7 @@ __all__ = [
     "model_folder",
     "open_alerting",
     "open_calendar",
+    "open_cluster",
     "open_database",
     "open_job",
     "open_source",
@@ -70,12 +74,39 @@ def open_job(settings: "Settings", out: Path, *, as_of: np.datetime64 | None = N
         as_of=as_of,
         calendar=open_calendar(settings),
         open_source=lambda: open_source(settings, now),
+        open_cluster=partial(open_cluster, settings.cluster, workspace) if settings.cluster.scheduler else None,
         services=Services(
             open_sink=sink,
             open_tracker=lambda: open_tracker(settings, workspace),
             alerting=None if as_of is not None else open_alerting(settings.alerts),
         ),
     )
+
+
+@contextmanager
+def open_cluster(
+    settings: "ClusterSettings", workspace: "Workspace", context: "NightContext"
+) -> "Iterator[tuple[Map, NightContext]]":
+    """A map on the Dask cluster of the settings, and the context as its workers have it.
+
+    Raises OrchestrationError where the scheduler cannot be reached, HistoryError where the history cannot be copied.
+    """
+    try:
+        from brownout.adapters.cluster.dask_map import dask_cluster
+        from brownout.adapters.cluster.object_history import copy_history
+    except ImportError as error:
+        remedy = "Install it with `pip install brownout[cluster]`, or take `cluster.scheduler` out of the settings."
+        raise OrchestrationError(f"The settings name a cluster, and {error.name} is missing.", remedy=remedy) from error
+    from brownout.nightly.effects.side_effects import is_transient
+    from brownout.store.as_of import StoreAsOf
+    from brownout.store.history import History
+
+    with dask_cluster(settings.scheduler, is_transient=is_transient, patience_s=settings.patience_s) as on_workers:
+        history = History.open(workspace.history.resolve())
+        store: SampleStore = copy_history(history, settings.history) if settings.history else history
+        if isinstance(context.store, StoreAsOf):
+            store = replace(context.store, store=store)
+        yield on_workers, replace(context, store=store)
 
 
 def sync_history(settings: "Settings", out: Path, progress: "Progress") -> "SyncResult":

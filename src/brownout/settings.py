@@ -19,6 +19,7 @@ from brownout.domain.errors import SettingsError
 
 __all__ = [
     "AlertSettings",
+    "ClusterSettings",
     "DetectSettings",
     "DiagnoseSettings",
     "ForecastSettings",
@@ -236,6 +237,26 @@ class AlertSettings(Section):
         return _plain_url(url, "http://alertmanager.example.org:9093").rstrip("/") if url else url
 
 
+class ClusterSettings(Section):
+    """A Dask cluster whose workers judge the shards of a night; without ``scheduler`` this machine does."""
+
+    scheduler: str = ""
+    """Address of its scheduler, as tcp://10.0.0.5:8786, or tls://… with Dask's own settings for certificates."""
+    history: str = ""
+    """Folder that the history is copied to and workers read, as s3://bucket/brownout; empty = they see it as here."""
+    patience_s: Positive = 300
+    """How long a night waits for a cluster that has no worker."""
+
+    @field_validator("scheduler", "history")
+    @classmethod
+    def _without_secrets(cls, url: str) -> str:
+        if url and "://" not in url:
+            raise ValueError("give an address like tcp://10.0.0.5:8786 or s3://bucket/brownout")
+        if "@" in url or "?" in url:
+            raise ValueError("keep user, password and keys out of the address: they come from the environment")
+        return url.rstrip("/")
+
+
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -326,6 +347,7 @@ class Settings(BaseSettings):
     review: ReviewSettings = ReviewSettings()
     tracking: TrackingSettings = TrackingSettings()
     alerts: AlertSettings = AlertSettings()
+    cluster: ClusterSettings = ClusterSettings()
     placement: PlacementSettings = PlacementSettings()
     maintenance: tuple[MaintenanceSettings, ...] = ()
 

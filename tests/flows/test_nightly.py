@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from fakes import MemoryTracker
@@ -12,6 +13,7 @@ from brownout.nightly.effects import trained_models
 
 ROOT = Path(__file__).parents[2]
 NAB = ROOT / "tests" / "data" / "nab-aws"
+PAGE = "https://reports.example.org/index.html"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -109,13 +111,20 @@ def night(out: Path) -> Any:
     from brownout_pipelines.nightly import nightly
 
     config = out.parent / "settings.toml"
-    config.write_text("[forecast]\ntrain_steps = 20\n")
+    config.write_text(f'[forecast]\ntrain_steps = 20\n\n[alerts]\nreport_url = "{PAGE}"\n')
     return nightly(out=out, config=config, dataset=NAB)
 
 
 @pytest.mark.usefixtures("small_forests")
-def test_the_same_data_never_train_again(registry: MemoryTracker, tmp_path: Path) -> None:
+def test_the_same_data_never_train_again(
+    registry: MemoryTracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from brownout_pipelines import nightly as flow
+
+    links: list[str] = []
+    monkeypatch.setattr(flow, "create_link_artifact", lambda link, **_given: links.append(link))
     night(tmp_path / "out")
+    assert links == [PAGE]
     first = dict(registry.runs)
     assert set(first) == {"brownout-forecaster", "brownout-detector"}
     for name, run in first.items():
@@ -145,3 +154,50 @@ def test_a_training_that_fails_leaves_a_failed_run_that_says_why(
     assert [run["failed"] for run in failed] == ["ValueError: the forest does not grow"]
     assert failed[0]["reason"] == "there was none"
     assert not list((tmp_path / "out" / "models").glob("*-failures.json"))  # told once
+
+
+def test_missed_nights_are_made_first_each_as_of_its_own_time(
+    registry: MemoryTracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from brownout_pipelines import nightly as flow
+
+    out, made = tmp_path / "out", list[str]()
+    now = np.datetime64("2014-04-24T02:15", "ms")  # the data end at 00:39
+    monkeypatch.setattr(bootstrap, "clock", lambda: now)
+    last = out / "archive" / "2014-04-20T0215Z"
+    last.mkdir(parents=True)
+    (last / "report.json").touch()
+
+    def one_night(_settings: object, _out: Path, as_of: np.datetime64 | None) -> tuple[str, tuple[str, ...], int]:
+        made.append("now" if as_of is None else str(as_of))
+        return f"page of {made[-1]}", (f"night {len(made)}",), 0
+
+    monkeypatch.setattr(flow, "one_night", one_night)
+    page, said, code = flow.nightly(out=out, dataset=NAB, catch_up=2)
+    earlier = ["2014-04-22T02:15:00", "2014-04-23T02:15:00"]
+    assert made == [*earlier, "now"]
+    assert (page, code) == ("page of now", 0)
+    assert said[:2] == (f"caught up with the night of {earlier[0]} UTC", "night 1")
+    assert said[-1] == "night 3"
+    assert registry.runs == []
+
+
+def test_a_shard_that_keeps_failing_stops_no_other(without_delay: Any) -> None:
+    from prefect import flow
+
+    shown: list[float] = []
+
+    def work(number: int) -> float:
+        return 12 / number
+
+    @flow(task_runner=without_delay.RUNNER)
+    def three() -> list[Any]:
+        found: list[Any] = without_delay.prefect_map(
+            "divide", work, [3, 0, 4], lambda _stage, share: shown.append(share)
+        )
+        return found
+
+    first, lost, last = three()
+    assert (first, last) == (4, 3)
+    assert (lost.item, type(lost.error)) == (0, ZeroDivisionError)
+    assert shown == [1 / 3, 2 / 3, 1]

@@ -110,19 +110,19 @@ def rules(generation: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_alert_rules_ask_the_provisioned_source_for_what_is_written_back(generation: str) -> None:
     names = [rule["title"] for rule in rules(generation)]
-    assert names == ["brownout incident", "brownout has written nothing for a day"]
+    assert names == ["brownout incident", "brownout forecast breach", "brownout has written nothing for a day"]
     for rule in rules(generation):
         query, *expressions = rule["data"]
         assert query["datasourceUid"] == f"brownout-{generation}"
         assert [part["model"]["type"] for part in expressions] == ["reduce", "threshold"]
         assert rule["condition"] == expressions[-1]["refId"]
-        assert re.findall(r"brownout_(?:cause|anomaly)", query["model"]["query"])
+        assert re.findall(r"brownout_(?:cause|breach|anomaly)", query["model"]["query"])
 
 
 @compiled
 def test_the_real_compiler_accepts_the_queries_of_alert_rules() -> None:
     queries = [V + rule["data"][0]["model"]["query"] for rule in rules("influxdb2")]
-    assert [answer.valid for answer in node.check_flux(queries)] == [True, True]
+    assert [answer.valid for answer in node.check_flux(queries)] == [True, True, True]
 
 
 def test_a_real_server_answers_the_queries_of_alert_rules(influx: Influx) -> None:
@@ -132,9 +132,11 @@ def test_a_real_server_answers_the_queries_of_alert_rules(influx: Influx) -> Non
         "brownout_cause,entity=k1,rank=2 open=1i 1773619200000",
         "brownout_cause,entity=k2,rank=1 open=0i 1773619200000",
         "brownout_anomaly,entity=k1 score=0.5 1773619200000",
+        "brownout_breach,entity=k1,metric=host_cpu_busy_pct alert_probability=0.7,probability=0.7 1773619200000",
+        "brownout_breach,entity=k2,metric=host_cpu_busy_pct alert_probability=0,probability=0.9 1773619200000",
     ]
     assert database.write(iter(["\n".join(lines)])) is not None
-    open_now, written = (
+    open_now, breaches, written = (
         influx.ask(
             rule["data"][0]["model"]["query"]
             .replace("$timeFilter", "time > 1773619100000ms")
@@ -144,4 +146,6 @@ def test_a_real_server_answers_the_queries_of_alert_rules(influx: Influx) -> Non
     )
     series = open_now["results"][0]["series"]  # type: ignore[index]
     assert {s["tags"]["entity"]: s["values"][0][1] for s in series} == {"k1": 1, "k2": 0}
+    chances = breaches["results"][0]["series"]  # type: ignore[index]
+    assert {s["tags"]["entity"]: s["values"][0][1] for s in chances} == {"k1": 0.7, "k2": 0}
     assert written["results"][0]["series"][0]["values"][0][1] == 1  # type: ignore[index]

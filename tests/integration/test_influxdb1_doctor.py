@@ -1,5 +1,7 @@
 """What the doctor says of fleets that are not what they seem, on a real InfluxDB 1.x."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +13,18 @@ from brownout.bootstrap import clock, doctor_surroundings
 from brownout.operate.checks import Check, State
 from brownout.operate.doctor import examine
 from brownout.settings import Settings
+from brownout.site_knowledge import Definitions
+
+
+@pytest.fixture(scope="module")
+def definitions() -> Callable[[Path | None], Definitions]:
+    """What ships, read once."""
+    shipped = doctor_surroundings().definitions(None)
+    return lambda _: shipped
 
 
 @pytest.fixture
-def examined(influx: Influx, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def] # noqa: ANN201 - a closure
+def examined(influx: Influx, monkeypatch: pytest.MonkeyPatch, definitions: Callable[[Path | None], Definitions]):  # type: ignore[no-untyped-def] # noqa: ANN201 - a closure
     monkeypatch.setenv("BROWNOUT_INFLUXDB_PASSWORD", PASSWORD)
     now = clock()
 
@@ -27,7 +37,8 @@ def examined(influx: Influx, monkeypatch: pytest.MonkeyPatch):  # type: ignore[n
         lines = [f"{point} {time}\n" for point in series for time in times]
         influx.database(name).write([*lines, *(f"{point} {time}\n" for point in stopped for time in before)])
         own = {"url": influx.url, "database": name, "user": "admin"}
-        return list(examine(Settings(influxdb=own), doctor_surroundings(), now))  # type: ignore[arg-type]
+        surroundings = replace(doctor_surroundings(), definitions=definitions)
+        return list(examine(Settings(influxdb=own), surroundings, now))  # type: ignore[arg-type]
 
     return examine_points
 
@@ -114,6 +125,8 @@ def test_each_collector_is_recognised(examined) -> None:  # type: ignore[no-unty
     (fleet,) = about(checks, "fleet")
     assert [row[:3] for row in fleet.table[1:]] == [("pve1", "1", "0")]
     assert not about(checks, "system")
+    (containers,) = about(checks, "containers")
+    assert "(system)" in containers.found
 
 
 def test_a_database_of_something_else_is_no_success(examined) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001
@@ -237,7 +250,7 @@ RECORDED = Path(__file__).parents[1] / "data" / "collectors"
 
 
 @pytest.fixture
-def recorded(influx: Influx, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def] # noqa: ANN201 - a closure
+def recorded(influx: Influx, monkeypatch: pytest.MonkeyPatch, definitions: Callable[[Path | None], Definitions]):  # type: ignore[no-untyped-def] # noqa: ANN201 - a closure
     monkeypatch.setenv("BROWNOUT_INFLUXDB_PASSWORD", PASSWORD)
 
     def examine_recording(name: str) -> list[Check]:
@@ -246,7 +259,8 @@ def recorded(influx: Influx, monkeypatch: pytest.MonkeyPatch):  # type: ignore[n
         shift = int(clock().astype(np.int64)) - 30_000 - max(int(time) // 1_000_000 for _, time in pairs)
         influx.database(name).write([f"{series} {int(time) // 1_000_000 + shift}\n" for series, time in pairs])
         own = {"url": influx.url, "database": name, "user": "admin"}
-        return list(examine(Settings(influxdb=own), doctor_surroundings(), clock()))  # type: ignore[arg-type]
+        surroundings = replace(doctor_surroundings(), definitions=definitions)
+        return list(examine(Settings(influxdb=own), surroundings, clock()))  # type: ignore[arg-type]
 
     return examine_recording
 

@@ -35,7 +35,9 @@ def test_proxmox_exporter(influx: Influx, version: int) -> None:
     assert only(found, "win01", "vm_net_rx_kbs") == 1.0
     assert only(found, "win01", "vm_disk_kbs") == 4.0
     assert only(found, "pve1", "host_memory_available_pct") == 75.0
-    assert not found.repairs.counts
+    (((repair, source), number),) = found.repairs.counts.items()
+    assert (repair, source) == (Repair.LEFT_OUT, "pve_up" if version == 1 else "prometheus")
+    assert number == 10  # of lxc/101 in ten minutes
 
 
 @pytest.mark.parametrize("version", [1, 2])

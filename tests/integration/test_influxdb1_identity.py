@@ -153,6 +153,7 @@ def test_what_proxmox_writes_is_read_and_containers_are_no_hosts(influx: Influx,
     assert set(table["vm_balloon_ratio"].drop_null().to_pylist()) == {0.5}
     assert set(table["vm_disk_await_ms"].drop_null().to_pylist()) == {1.0}
     assert found.topology["web01"].labels["vmid"] == "100"
+    assert found.repairs().counts[Repair.LEFT_OUT, "system"] == MINUTES
     assert set(found.read(("pve1",))["host_memory_available_pct"].drop_null().to_pylist()) == {60.0}
 
 

@@ -12,6 +12,7 @@ from hostile import MODES, Handler, hostile
 from scripted import Answer, Script, scripted
 
 from brownout.adapters.influx.connect import connect, identify
+from brownout.adapters.influx.flux import FluxDatabase
 from brownout.adapters.influx.http import Connection
 from brownout.adapters.influx.influxql import InfluxQlDatabase
 from brownout.adapters.influx.sql import SqlDatabase
@@ -92,6 +93,26 @@ def test_whatever_a_server_sends_it_costs_its_deadline_and_a_bounded_memory(mode
     assert seconds < BUDGET_S + 2
     assert mib < MIB
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [
+        ("rows_without_end", "samples of the answer take more than 0.125 MiB, the limit"),
+        ("flux_without_end", "samples of the answer take more than 0.125 MiB, the limit"),
+        ("row_without_end", "a row is longer than 1 MiB, the limit"),
+        ("bomb", "samples of the answer take more than 0.125 MiB, the limit"),
+        ("bomb_of_nothing", "the answer is longer than 4 MiB of text, the limit"),
+    ],
+)
+def test_where_there_is_time_it_is_the_size_that_ends_an_answer(mode: str, said: str) -> None:
+    with hostile(MODES[mode]) as server:
+        connection = Connection(url=server.url, timeout_s=300.0, budget_s=300.0, attempts=2, answer_mib=0.125)
+        found = InfluxQlDatabase(connection, database="d")
+        if mode == "flux_without_end":
+            found = FluxDatabase(connection, bucket="b", org="o", token="t")  # type: ignore[assignment] # noqa: S106
+        with pytest.raises(DatabaseError, match=said):
+            found.read(ASKED)
 
 
 @pytest.mark.parametrize("header", ["nan", "-5", "inf", "1e999", "Wed, 99 Foo", "86400", "99999999999999999999"])

@@ -12,6 +12,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 OURS = {"brownout", "brownout_pipelines"}
+OPTIONAL = {"dask", "distributed", "fsspec", "matplotlib"}
+"""Of an extra: plots and clusters say so where it is not installed."""
 
 
 def test_the_wheel_carries_definitions_flows_templates_and_the_lock(wheel: Path) -> None:
@@ -43,9 +45,14 @@ def test_whatever_the_product_imports_is_a_dependency_of_the_wheel(wheel: Path) 
     needed = {Requirement(line.removeprefix("Requires-Dist: ")) for line in lines if line.startswith("Requires-Dist: ")}
     declared = {canonicalize_name(item.name) for item in needed if "extra" not in str(item.marker or "")}
     providers = packages_distributions()
-    optional = {canonicalize_name(item.name) for item in needed if 'extra == "notebook"' in str(item.marker)}
-    assert "matplotlib" in optional  # plots say so where it is not installed
-    third_party = modules - OURS - set(sys.stdlib_module_names) - {"matplotlib"}
+    optional = {
+        canonicalize_name(item.name)
+        for extra in ("notebook", "cluster")
+        for item in needed
+        if f'extra == "{extra}"' in str(item.marker)
+    }
+    assert optional >= OPTIONAL
+    third_party = modules - OURS - set(sys.stdlib_module_names) - OPTIONAL
     assert {"torch", "prefect", "mlflow", "numpy"} <= third_party
     assert "pytest" not in declared
     missing = {name for name in third_party if not {canonicalize_name(found) for found in providers[name]} & declared}

@@ -27,7 +27,7 @@ EVERYWHERE = frozenset({"", "0.0.0.0", "[::]", "::"})  # noqa: S104 - what a gue
 def proxmox_source(address: str, ca_file: Path | None = None) -> Source:
     """Lists the guests that run in the cluster at ``proxmox://HOST[:PORT]``.
 
-    The token (``USER@REALM!NAME=SECRET``, from the environment) needs VM.Audit, and VM.Console for the proxy.
+    The token (``USER@REALM!NAME=SECRET``, from the environment) needs Sys.Audit and VM.Audit; VM.Console for the proxy.
     """
     parts = urlsplit(address)
     token = os.environ.get(TOKEN, "")

@@ -80,7 +80,7 @@ class TrackingError(BrownoutError):
 
 
 class OrchestrationError(BrownoutError):
-    """The server that keeps the runs of the flow (Prefect) cannot be started or reached."""
+    """What runs are kept by (Prefect) or worked on by (a cluster) cannot be started, reached or relied on."""
 
 
 class AlertError(BrownoutError):

@@ -44,6 +44,8 @@ class ForecastRequest:
         What is measured and forecast beside the panel; a forecaster that has no use for it ignores it.
     siblings
         Panels of similar entities, which stand in for the short past of new ones.
+    measured
+        The panel with the one-offs that it is without, by which chances know how often limits are crossed; None = it.
     """
 
     panel: Panel
@@ -51,6 +53,7 @@ class ForecastRequest:
     horizon: int
     covariates: tuple[Covariate, ...] = ()
     siblings: tuple[Panel, ...] = ()
+    measured: Panel | None = None
 
     def __post_init__(self) -> None:
         slots = self.panel.values.shape[1]

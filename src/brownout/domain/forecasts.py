@@ -188,6 +188,8 @@ class Driver(MetricResult):
         The metric of the resource that adds most.
     share
         How much of the rise of the latency it makes, 0 … 1; what the shares of a breach leave to 1 no load explains.
+    added
+        That share in the unit of the limit, which is ms: how much slower the console is by it; NaN where unknown.
     forecast
         Level of the metric when the breach is likely.
     usual
@@ -200,6 +202,7 @@ class Driver(MetricResult):
     resource: str
     metric: str
     share: Number
+    added: Number = float("nan")
     forecast: Number
     usual: Number
     daily: bool

@@ -136,6 +136,11 @@ class Metric:
         return self.limit is not None and self.worse is not Worse.NONE
 
     @property
+    def fills_up(self) -> bool:
+        """Whether a rise may go on: stores and tables fill up, CPU use and latencies follow what is asked of them."""
+        return self.family not in {Family.CPU, Family.CONSOLE, Family.DISPLAY} and self.role is not Role.LATENCY
+
+    @property
     def is_console_latency(self) -> bool:
         """Whether the metric is how long a person at a console waits."""
         return self.family is Family.CONSOLE and self.role is Role.LATENCY

@@ -19,7 +19,7 @@ from brownout.domain.encoding import (
 )
 from brownout.domain.entities import Entity, Topology
 from brownout.domain.findings import Action, Diagnosis, Episode, Freshness, Shift, SuppressedEpisode
-from brownout.domain.findings.capacity_plan import MovePlan, SizeAdvice
+from brownout.domain.findings.capacity_plan import HardwareOutlook, MovePlan, SizeAdvice
 from brownout.domain.findings.earlier_night import EarlierNight
 from brownout.domain.findings.model_drift import ModelDrift
 from brownout.domain.findings.past_scores import PastScores
@@ -293,6 +293,8 @@ class Night:
         What to move to another host before the coming day; null in reports of earlier releases.
     sizes
         Guests that have too much or too little CPU or memory.
+    roadmap
+        When hosts of each size run out, the soonest first; empty before four weeks are measured.
     past
         What came of earlier nights' warnings and advice; null where that was not asked.
     before
@@ -336,6 +338,7 @@ class Night:
     levels: tuple[Level, ...] = ()
     moves: MovePlan | None = None
     sizes: tuple[SizeAdvice, ...] = ()
+    roadmap: tuple[HardwareOutlook, ...] = ()
     past: PastScores | None = None
     before: EarlierNight | None = None
     freshness: Freshness | None = None

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +21,8 @@ __all__ = [
     "AlertReceiver",
     "Detector",
     "Forecaster",
+    "Lost",
+    "Map",
     "NoticeChannel",
     "Progress",
     "Run",
@@ -29,6 +31,9 @@ __all__ = [
     "Tracker",
     "no_progress",
 ]
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 Progress = Callable[[str, float], None]
 """Called with a stage and the share done, 0 … 1."""
@@ -51,6 +56,24 @@ class Span:
     interval_s: int
     rows: int
     stray: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Lost:
+    """An item of a stage whose work failed for good, after its further tries, and the error of the last one."""
+
+    item: object
+    error: BaseException
+
+
+class Map(Protocol):
+    """Applies the work of a stage to its items, here or elsewhere, and returns the results in the items' order."""
+
+    def __call__(
+        self, stage: str, work: Callable[[T], R], items: Sequence[T], progress: Progress = no_progress
+    ) -> list[R | Lost]:
+        """Results of a stage, which is named for people; ``Lost`` in the place of one that could not be had."""
+        ...
 
 
 class SampleStore(Protocol):

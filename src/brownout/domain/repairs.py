@@ -23,6 +23,7 @@ class Repair(StrEnum):
     NO_TIME = "rows without a time or an entity: dropped"
     NO_ENTITY = "samples whose tags name no entity (named here: their source): dropped"
     IN_GUEST = "samples of an agent inside a guest, whose host is the guest itself: left out"
+    LEFT_OUT = "samples of containers, which share their host's kernel (named here: their source): left out"
     NOT_OWN = "samples of interfaces and disks that are guests' or no real ones (named here: their source): left out"
     OTHER_NAME = "samples under another name of the same host or guest (named here): told as one"
     TOLD_APART = "samples of guests of one name: told apart by host or number"

@@ -31,6 +31,8 @@ from brownout.store.workspace import Workspace
 
 __all__ = ["evaluate_warnings", "judged_warnings"]
 
+EVERY_CHANCE = 1e-4
+"""Least chance that is written: what a night does not show as too improbable is judged too, by its Brier score."""
 EVERY_H = 6.0
 """Hours from one origin to the next where nobody says."""
 ORIGINS = pa.schema([("origin", TIME), *list(WARNINGS)[1:]])
@@ -52,11 +54,12 @@ def evaluate_warnings(  # noqa: PLR0913 - the protocol has this many knobs
 ) -> dict[str, object]:
     """Write ``warnings.parquet``, ``peers.parquet`` and ``scores.json``; returns the scores.
 
+    Chances of all series are written, a probability of one half or more is a warning.
     Models are trained at the times of the nights, where these would train them, and warn every ``every_h`` hours of the
     day after. Peers see the same samples at the same origins.
     """
     started = time.monotonic()
-    settings = settings or Settings()
+    settings = _every_chance(settings or Settings())
     truth = FolderTruth.of(store, Knowledge.load(settings.knowledge))
     times = night_times(store, number=nights, first=first)
     tables = _Warned()
@@ -69,6 +72,12 @@ def evaluate_warnings(  # noqa: PLR0913 - the protocol has this many knobs
     result["seconds"] = round(time.monotonic() - started, 1)
     write_json(out / "scores.json", result)
     return result
+
+
+def _every_chance(settings: Settings) -> Settings:
+    """Settings that show all chances."""
+    shown = settings.forecast.model_copy(update={"min_probability": EVERY_CHANCE})
+    return settings.model_copy(update={"forecast": shown})
 
 
 def _origins(

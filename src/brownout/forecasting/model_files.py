@@ -13,11 +13,13 @@ from torch import Tensor
 
 from brownout.domain.errors import BrownoutError, ModelError
 from brownout.store.atomic import atomic_path, write_text
-from brownout.store.plain_json import checked, read_json, with_checksum
+from brownout.store.plain_json import checked, read_bytes, read_json, with_checksum
 
 __all__ = ["damage_is_told", "read_card", "read_weights", "write_card", "write_weights"]
 
 M = TypeVar("M")
+OF_CONTENT = (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError, RuntimeError)
+"""What a card of any content may raise."""
 FORMAT = 3
 CARD = "forecaster.json"
 WEIGHTS = "weights.safetensors"
@@ -35,12 +37,12 @@ def read_weights(folder: Path, digest: str) -> dict[str, Tensor]:
     """Read tensors and check their hash."""
     path = folder / WEIGHTS
     try:
-        data = path.read_bytes()
+        data = read_bytes(path)
         if hashlib.sha256(data).hexdigest() != digest:
             msg = f"{path} is not the file that its card describes: the hashes differ."
             raise ModelError(msg, remedy="The model was changed or mixed up: train again or fetch it again.")
         weights: dict[str, Tensor] = load(data)
-    except (OSError, SafetensorError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         msg = f"{path} cannot be read: {error}."
         raise ModelError(msg, remedy="Train again or fetch the model again.") from error
     return weights
@@ -60,7 +62,16 @@ def damage_is_told(load: Callable[[type[M], Path], M]) -> Callable[[type[M], Pat
             return load(kind, folder)
         except ModelError:
             raise
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError, BrownoutError) as error:
+        except (
+            KeyError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            IndexError,
+            ArithmeticError,
+            RuntimeError,
+            BrownoutError,
+        ) as error:
             msg = f"The card of the model in {folder} is damaged: {type(error).__name__} {error}."
             raise ModelError(msg, remedy="Train again, or fetch the whole model again.") from error
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -23,11 +23,20 @@ from brownout.forecasting.covariates.load_choice import with_loads
 from brownout.forecasting.covariates.load_model import LoadModel
 from brownout.forecasting.exceedance.breach_skill import odds_of, persistence_of, with_brier
 from brownout.forecasting.exceedance.chance_correction import Chances
+from brownout.forecasting.exceedance.habits import without_gaps_of
+from brownout.forecasting.exceedance.told_odds import told_odds
 from brownout.forecasting.lstm_settings import LstmSettings
 from brownout.forecasting.model_files import damage_is_told, read_card, write_card
 from brownout.forecasting.network.lstm import LstmForecaster
 from brownout.forecasting.parts import ALL_PARTS, ForecastParts, Part
-from brownout.forecasting.present import Trending, joined_weights, mixed_with_trends, trends_of, with_first_step
+from brownout.forecasting.present import (
+    Trending,
+    joined_weights,
+    mixed_with_trends,
+    present_shift,
+    trends_of,
+    with_first_step,
+)
 from brownout.forecasting.selection.calibration import BANDS, Calibration, bands_of, beyond, outer_of
 from brownout.forecasting.selection.held_out import (
     Candidates,
@@ -43,6 +52,8 @@ from brownout.numerics.arrays import Doubles
 
 __all__ = ["SelectedForecaster"]
 
+COPIES = {SeasonalNaive.name: 1, WeeklyNaive.name: 7}
+"""Rivals that repeat what was so many seasons ago, at whatever level it was."""
 NOTHING = Skill(
     metric="",
     maker="none",
@@ -53,6 +64,14 @@ NOTHING = Skill(
     note="nothing was measured before the held-out windows, so nothing is forecast",
 )
 """Skill of a forecaster that learned nothing."""
+
+
+class _History(NamedTuple):
+    """What a forecaster learns from: what it trains on, the same as measured, and habits of held-out panels."""
+
+    early: Sequence[Panel]
+    measured: Sequence[Panel]
+    own: Sequence[Panel]
 
 
 @dataclass
@@ -110,42 +129,56 @@ class SelectedForecaster:
         rivals = (SeasonalNaive(season), Naive(), WeeklyNaive(season), Smoothing(season), MedianLevel(season))
         return tuple(rival for rival in rivals if self.parts.named(rival.name))
 
-    def fit(self, panels: Sequence[Panel], progress: Progress = no_progress, *, champion: Self | None = None) -> Self:
+    def fit(
+        self,
+        panels: Sequence[Panel],
+        progress: Progress = no_progress,
+        *,
+        champion: Self | None = None,
+        measured: Sequence[Panel] | None = None,
+    ) -> Self:
         """Train, calibrate and choose; the LSTM starts from that of a ``champion`` of the same shape.
 
+        ``measured`` are the same panels with their one-offs, by which chances to cross limits are judged.
         Where nothing was measured before the held-out windows the forecaster predicts nothing, and its skill says so.
         """
-        early = [panel.between(panel.start, panel.start + cut * panel.step) for panel, cut in self._cuts(panels)]
+        early = self._early(panels)
         if not any(np.isfinite(panel.values).any() for panel in early):
             nothing = type(self)(self.settings, self.validation_share, self.parts)
             vars(self).update(vars(nothing), learned_nothing_=True, skills_=(NOTHING,))
             return self
         lstm = LstmForecaster(self.settings).fit(early, progress, champion=champion.lstm_ if champion else None)
-        self.fit_choice(lstm, panels)
+        self.fit_choice(lstm, panels, measured=measured)
         progress("train the forecaster", 1.0)
         return self
 
-    def fit_choice(self, lstm: LstmForecaster, panels: Sequence[Panel]) -> Self:
+    def fit_choice(
+        self, lstm: LstmForecaster, panels: Sequence[Panel], *, measured: Sequence[Panel] | None = None
+    ) -> Self:
         """Calibrate and choose with an LSTM that has learned what is not held out of the same panels."""
         candidates = Candidates(lstm, self.rivals, self.settings.horizon, self.settings.season)
-        origins, held_out = origins_for(panels), []
-        for panel, cut in self._cuts(panels):
-            table = forecast_held_out(panel, candidates, first=cut, origins=origins)
+        origins, held_out, own = origins_for(panels), [], []
+        for (panel, cut), whole in zip(self._cuts(panels), measured or panels, strict=True):
+            table = forecast_held_out(panel, candidates, first=cut, origins=origins, measured=whole)
             if table is not None:
                 held_out.append((panel, table))
-        early = [panel.between(panel.start, panel.start + cut * panel.step) for panel, cut in self._cuts(panels)]
-        self._learn(lstm, early, held_out)
+                own.append(without_gaps_of(whole, panel))
+        self._learn(lstm, _History(self._early(panels), self._early(measured or panels), own), held_out)
         self.lstm_, self.learned_nothing_ = lstm, False
         return self
+
+    def _early(self, panels: Sequence[Panel]) -> list[Panel]:
+        """What is not held out of panels."""
+        return [panel.between(panel.start, panel.start + cut * panel.step) for panel, cut in self._cuts(panels)]
 
     def _cuts(self, panels: Sequence[Panel]) -> list[tuple[Panel, int]]:
         """Each panel with its first slot that is held out of the training."""
         share, horizon = self.validation_share, self.settings.horizon
         return [(panel, first_held_out(panel.values.shape[1], share=share, horizon=horizon)) for panel in panels]
 
-    def _learn(self, lstm: LstmForecaster, early: Sequence[Panel], held_out: Sequence[tuple[Panel, HeldOut]]) -> None:
-        """Everything that held-out windows say of a trained LSTM; ``early`` is what it was trained on."""
-        horizon, on = self.settings.horizon, self.parts.has
+    def _learn(self, lstm: LstmForecaster, history: _History, held_out: Sequence[tuple[Panel, HeldOut]]) -> None:
+        """Everything that held-out windows say of a trained LSTM."""
+        early, horizon, on = history.early, self.settings.horizon, self.parts.has
         self.calibration_ = calibration_of([t for _, t in held_out] if on(Part.CALIBRATION) else [], horizon)
         loads = LoadModel.learn(early) if on(Part.COVARIATES) else LoadModel()
         self.loads_, tables = with_loads(loads, held_out, self.calibration_, _stored_forecasts(lstm, held_out))
@@ -154,10 +187,10 @@ class SelectedForecaster:
         self.bands_ = choice.makers
         odds = odds_of(held_out, early, self.calibration_, persistence) if on(Part.EXCEEDANCE_CORRECTION) else {}
         chances = Chances(persistence, odds)
-        judged = list(zip((panel for panel, _ in held_out), tables, strict=True))
+        judged = list(zip(history.own, tables, strict=True))
         self.skills_, self.chances_ = choice.skills, chances
         if on(Part.EXCEEDANCE_CORRECTION):
-            self.skills_, self.chances_ = with_brier(choice, judged, early, self.calibration_, chances)
+            self.skills_, self.chances_ = with_brier(choice, judged, history.measured, self.calibration_, chances)
         if not on(Part.SIBLINGS):
             return
         trained = replace(self, lstm_=lstm)
@@ -176,6 +209,7 @@ class SelectedForecaster:
         """
         direct, chosen = self.direct_and_chosen(request)
         rows = rows_of(request.panel, request.origins if chosen.series else ())
+        chosen = replace(chosen, odds=told_odds(self.chances_, rows, request, self.settings.horizon))
         if self.parts.has(Part.LOCAL_TREND):
             chosen = mixed_with_trends(chosen, self.trends(request))
         if self.cold_.shares:
@@ -225,17 +259,18 @@ class SelectedForecaster:
             raise NotFittedError("The forecaster has not been trained.", remedy="Call fit first, or load one.")
         direct = self.lstm_.predict(request)
         rows = rows_of(request.panel, request.origins)
-        values, outer, by_step = self._chosen(direct, request)
+        values, outer, by_step = self._chosen(direct, request, rows)
         return direct, replace(
             direct,
             values=clip_to_bounds(values, rows),
             outer=clip_to_bounds(beyond(outer, values), rows),
             makers=tuple("+".join(dict.fromkeys(names)) for names in by_step.tolist()),
             persistence=tuple(self.chances_.autocorrelation(series.metric) for series in direct.series),
-            odds=tuple(self.chances_.correction(series.metric) for series in direct.series),
         )
 
-    def _chosen(self, direct: Forecasts, request: ForecastRequest) -> tuple[Float, Float, npt.NDArray[np.str_]]:
+    def _chosen(
+        self, direct: Forecasts, request: ForecastRequest, rows: Rows
+    ) -> tuple[Float, Float, npt.NDArray[np.str_]]:
         """Values and outer quantiles by the forecasters chosen, and the name of each step's: ``[row, step]``."""
         horizon = request.horizon
         made = {LstmForecaster.name: (self.calibration_.apply(direct), self.calibration_.outer(direct))}
@@ -246,6 +281,10 @@ class SelectedForecaster:
             if (by_step == rival.name).any():
                 theirs = rival.predict(request)
                 made[rival.name] = theirs.values, outer_of(theirs)
+                if rival.name in COPIES and self.parts.has(Part.LOCAL_TREND):
+                    lag = COPIES[rival.name] * (self.settings.season or request.panel.slots_per_day)
+                    moved = present_shift(rows, lag, horizon)[..., None]
+                    made[rival.name] = theirs.values + moved, outer_of(theirs) + moved
         covariates = ConsoleCovariates.of(request) if (by_step == LoadModel.name).any() else None
         if covariates is not None and covariates.ahead:
             made[LoadModel.name] = self.loads_.blended(direct, made[LstmForecaster.name], covariates)

@@ -103,6 +103,9 @@ class Canonicaliser:
         for sources, raw in zip(wanted.values(), answers, strict=True):
             reading.repairs += Repairs(rows=int((raw.times >= epoch_ms(start)).sum()))
             for source in sources:
+                if source.left_out:
+                    reading.leave_out(source, raw, _measured(source, raw))
+                    continue
                 for name, _ in source.foreign:
                     if name in schemas and name not in reading.foreign:
                         reading.foreign[name] = self._fetch_foreign(name, schemas, (lead, end))

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from brownout.domain.metrics import Metric, MetricKind
 from brownout.domain.panel import Float, Marks
 from brownout.domain.repairs import Repair, Repairs
-from brownout.ingest.counters import rates
+from brownout.ingest.counters import misread, rates
 from brownout.ingest.spans import column_ms, entity_codes
 from brownout.numerics.arrays import Doubles, Index
 from brownout.numerics.slots import epoch_ms
@@ -153,9 +153,13 @@ def _column(table: pa.Table, metric: Metric, kept: Index | slice, codes: Index) 
 def _counted_anew(column: pa.ChunkedArray, kept: Index | slice, codes: Index) -> Doubles:
     """A counter of 64 bits, counted from 0 at each entity's first row on; at a reset it falls by one.
 
-    Each rise is taken in whole numbers, so that none of the digits is lost that float64 cannot hold.
+    Each rise is taken in whole numbers, so that none of the digits is lost that float64 cannot hold. A row that says
+    nothing about it is infinite: it is repaired with all others.
     """
     known = np.asarray(pc.is_valid(column).to_numpy()[kept], bool)
+    plain = np.where(known, pc.fill_null(column, pa.scalar(0, column.type)).to_numpy()[kept].astype(np.float64), np.nan)
+    unreal = misread(plain, codes)
+    known &= ~unreal
     exact = pc.fill_null(column, pa.scalar(0, column.type)).to_numpy()[kept][known]
     rises = np.zeros(len(exact))
     risen = (exact[1:].view(np.uint64) - exact[:-1].view(np.uint64)).astype(np.float64)
@@ -163,6 +167,7 @@ def _counted_anew(column: pa.ChunkedArray, kept: Index | slice, codes: Index) ->
     rises[1:] = np.where(same, np.where(exact[1:] >= exact[:-1], risen, -1.0), 0.0)
     result = np.full(len(codes), np.nan)
     result[known] = np.cumsum(rises)
+    result[unreal] = -np.inf
     return result
 
 

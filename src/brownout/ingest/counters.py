@@ -2,12 +2,14 @@
 
 import numpy as np
 
-from brownout.numerics.arrays import Doubles, Index
+from brownout.numerics.arrays import Doubles, Index, Marks
 
-__all__ = ["LONGEST_GAP_MS", "growth", "rates"]
+__all__ = ["LONGEST_GAP_MS", "growth", "misread", "rates"]
 
 LONGEST_GAP_MS = 3_600_000
 """Longest time that a rate is computed over; a slice is read from so long before its start on."""
+UNKNOWN = (2.0**31 - 1, 2.0**32 - 1, 2.0**63, 2.0**64)
+"""What libraries write for a total that they do not know, beside 0 and what is negative."""
 
 
 def rates(values: Doubles, times: Index, groups: Index, low: Doubles | None = None) -> tuple[Doubles, Index]:
@@ -29,10 +31,11 @@ def rates(values: Doubles, times: Index, groups: Index, low: Doubles | None = No
     rates
         float64 ``[row]``; NaN for a series' first sample, across a reset, and across a gap of over an hour.
     resets
-        Rows at which a counter fell.
+        Rows at which a counter fell, or that say nothing about it.
     """
     result = np.full(len(values), np.nan)
-    present = np.flatnonzero(~np.isnan(values))
+    unreal = misread(values, groups)
+    present = np.flatnonzero(~np.isnan(values) & ~unreal)
     if not len(present):
         return result, present
     rises = _rises(values[present], None if low is None else low[present])
@@ -41,7 +44,22 @@ def rates(values: Doubles, times: Index, groups: Index, low: Doubles | None = No
     reset = same & (rises < 0)
     good = same & ~reset
     result[present[1:][good]] = rises[good] / (elapsed[good] / 1000)
-    return result, present[1:][reset]
+    return result, np.sort(np.concatenate((present[1:][reset], np.flatnonzero(unreal))))
+
+
+def misread(values: Doubles, groups: Index) -> Marks:
+    """Rows that say nothing about a counter: alone between two others, which go on as if it was not there.
+
+    It is 0, negative, or a number that stands for "unknown". Taken for a reset, the next row would be a rise of all
+    that was ever counted. Shapes are those of ``rates``.
+    """
+    found = np.zeros(len(values), bool)
+    present = np.flatnonzero(~np.isnan(values))
+    before, own, after = values[present[:-2]], values[present[1:-1]], values[present[2:]]
+    fell = (own <= 0) & (before > np.maximum(own, 0))
+    odd = (fell | (np.isin(own, UNKNOWN) & (own > after))) & (after >= before)
+    found[present[1:-1][odd & (groups[present[:-2]] == groups[present[2:]])]] = True
+    return found
 
 
 def growth(values: Doubles, times: Index, groups: Index, low: Doubles | None = None) -> tuple[Doubles, Index]:
@@ -51,7 +69,8 @@ def growth(values: Doubles, times: Index, groups: Index, low: Doubles | None = N
     another one in the hour before it.
     """
     result = np.full(len(values), np.nan)
-    present = np.flatnonzero(~np.isnan(values))
+    unreal = misread(values, groups)
+    present = np.flatnonzero(~np.isnan(values) & ~unreal)
     if not len(present):
         return result, present
     rises = np.concatenate(([0.0], _rises(values[present], None if low is None else low[present])))
@@ -63,7 +82,7 @@ def growth(values: Doubles, times: Index, groups: Index, low: Doubles | None = N
     first = np.searchsorted(keys, np.maximum(keys - LONGEST_GAP_MS, groups[present] * width))
     earlier = first < np.arange(len(present))
     result[present[earlier]] = (total - total[first])[earlier]
-    return result, present[same & (rises < 0)]
+    return result, np.sort(np.concatenate((present[same & (rises < 0)], np.flatnonzero(unreal))))
 
 
 def _rises(values: Doubles, low: Doubles | None) -> Doubles:

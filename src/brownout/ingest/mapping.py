@@ -19,7 +19,7 @@ __all__ = ["Capture", "EntityRule", "MeasurementSource", "Names", "Need", "Teleg
 
 ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
 LABELLED = "known"
-"""Field of measurements whose tags are labels: a series needs one to be there."""
+"""Field of measurements whose tags are labels, or that are left out: a series needs one to be there."""
 PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 
 
@@ -108,13 +108,14 @@ class MeasurementSource:
     key: str = ""
     title: tuple[str, ...] = ()
     hold_s: int = 0
+    left_out: bool = False
     collector: str = "telegraf"
 
     @property
     def needs(self) -> tuple[str, ...]:
         """Fields as the database names them."""
         named = [name for expression in self.metrics.values() for name in expression.fields]
-        named += [LABELLED] if self.labels else []
+        named += [LABELLED] if self.labels or self.left_out else []
         return tuple(dict.fromkeys(self.fields.get(name, name) for name in named))
 
     @property
@@ -147,8 +148,11 @@ class MeasurementSource:
     def in_use(self, schemas: Mapping[str, MeasurementSchema]) -> bool:
         """Whether a database holds anything for it."""
         own = schemas.get(self.measurement)
-        known = self.fields.get(LABELLED, LABELLED)
-        return bool(self.makes(schemas)) or bool(self.labels and own and known in own.fields)
+        if self.makes(schemas):
+            return True
+        if own is None or not (self.labels or self.left_out) or set(self.where) - set(own.tags):
+            return False
+        return self.fields.get(LABELLED, LABELLED) in own.fields
 
     @property
     def averages(self) -> bool:
@@ -248,7 +252,7 @@ class TelegrafMapping:
         own = _read(site) if site is not None else ()
         taken = {name for source in own for name in source.metrics}
         kept = [_without(source, taken) for source in shipped]
-        sources = (*(source for source in kept if source.metrics or source.labels), *own)
+        sources = (*(source for source in kept if source.metrics or source.labels or source.left_out), *own)
         ids = names.ids if names else {}
         return cls(tuple(_renamed(source, ids) for source in sources), catalogue or Catalogue.load())
 
@@ -295,7 +299,7 @@ def _source(table: Mapping[str, Any], path: Path) -> MeasurementSource:
         set(table) - ((set(MeasurementSource.__dataclass_fields__) | {"needs"}) - {"collector", "needs_there"})
     )
     missing = sorted({"measurement", "entity"} - set(table)) + (
-        [] if {"metrics", "labels"} & set(table) else ["metrics"]
+        [] if {"metrics", "labels", "left_out"} & set(table) else ["metrics"]
     )
     if unknown or missing:
         msg = f"{where} has unknown keys {unknown} and lacks {missing}."
@@ -325,6 +329,7 @@ def _source(table: Mapping[str, Any], path: Path) -> MeasurementSource:
             title=tuple(table.get("title", ())),
             collector=path.stem,
             hold_s=int(table.get("hold_s", 0)),
+            left_out=bool(table.get("left_out", False)),
         )
     except (KeyError, TypeError, ValueError, AttributeError, re.error) as error:
         msg = f"{where} cannot be read: {error}."

@@ -14,7 +14,7 @@ from brownout.ingest.entity_registry import Registry, Sighting
 from brownout.ingest.identity import LONGEST_MIGRATION_MS, Identity, overlap_ms
 from brownout.ingest.mapping import MeasurementSource
 from brownout.ingest.raw import Raw
-from brownout.numerics.arrays import Index
+from brownout.numerics.arrays import Index, Marks
 
 __all__ = ["Reading", "Runs", "ahead", "runs_of", "sightings_of"]
 
@@ -39,6 +39,12 @@ class Reading:
         """Count rows, if there are any."""
         if number:
             self.repairs += Repairs({(repair, name): int(number)})
+
+    def leave_out(self, source: MeasurementSource, raw: Raw, measured: Marks) -> None:
+        """Count the rows, of those measured, that are of what is known and not told of."""
+        rows = self.rows(raw, np.flatnonzero(measured))
+        number = sum(count for place, count in rows.items() if source.takes(raw.tags[place]))
+        self.count(Repair.LEFT_OUT, source.measurement, number)
 
     def rows(self, raw: Raw, some: Index) -> dict[int, int]:
         """How many of some rows lie in the slice, by series."""

@@ -1,7 +1,7 @@
 """Detection of a night: the episodes of one shard, from scores, rules, known levels and what people said."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -17,6 +17,7 @@ from brownout.detection.episodes.line_episodes import Line, line_episodes
 from brownout.detection.episodes.metric_shares import with_metric_shares
 from brownout.detection.episodes.outliers import single_sample_episodes
 from brownout.detection.episodes.relocation import relocation_episodes
+from brownout.detection.episodes.rule_precedents import RulePrecedents, rule_precedents
 from brownout.detection.episodes.segmentation import find_episodes
 from brownout.detection.episodes.threshold_rules import with_rules
 from brownout.detection.forest.detector import IsolationForestDetector
@@ -36,13 +37,15 @@ class ShardDetection:
     """What was detected in a shard.
 
     ``episodes`` are to be diagnosed, ``suppressed`` ones raise no alarm; ``shifts`` are all levels that are accepted as
-    usual, lately or in earlier nights. ``scores`` are None where the context keeps no points.
+    usual, lately or in earlier nights. ``scores`` are None where the context keeps no points. ``precedents`` say how
+    often rules were raised before.
     """
 
     scores: AnomalyScores | None
     episodes: tuple[Episode, ...]
     suppressed: tuple[SuppressedEpisode, ...]
     shifts: tuple[Shift, ...]
+    precedents: RulePrecedents = field(default_factory=RulePrecedents)
 
 
 def detect(context: NightContext, panel: Panel, first: int) -> ShardDetection:
@@ -66,11 +69,13 @@ def detect(context: NightContext, panel: Panel, first: int) -> ShardDetection:
         partial(relocation_episodes, panel=panel, moves=context.topology.moves),
     ):
         suppressed += explain(_without(ruled, suppressed))
+    alarmed = _without(ruled, suppressed)
     return ShardDetection(
         scores=_without_deviations(scores) if context.keep_points else None,
-        episodes=_without(ruled, suppressed),
+        episodes=alarmed,
         suppressed=(*settled.suppressed, *suppressed),
         shifts=shifts,
+        precedents=rule_precedents(alarmed, panel, context.rules),
     )
 
 

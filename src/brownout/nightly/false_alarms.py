@@ -1,16 +1,27 @@
 """Expected false alarms: what nothing explains, and has no evidence or is seen often, is kept but not alarmed."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from brownout.detection.alert_state import AlertState
+from brownout.detection.episodes.rule_precedents import RulePrecedents
 from brownout.detection.episodes.threshold_rules import RuleSeverity
 from brownout.diagnosis.evidence.symptoms import resource_of
+from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.entities import EntityKind
-from brownout.domain.findings import UNKNOWN, Cause, Episode, Shape, SuppressedEpisode, SuppressionReason
-from brownout.domain.metrics import Metric, Worse
+from brownout.domain.findings import (
+    UNKNOWN,
+    Cause,
+    Episode,
+    EvidenceRole,
+    Mover,
+    Shape,
+    SuppressedEpisode,
+    SuppressionReason,
+)
+from brownout.domain.metrics import Family, Metric, Role, Worse
 from brownout.nightly.context import NightContext
 from brownout.nightly.diagnose import BatchDiagnosis, without_diagnoses
 
@@ -18,11 +29,15 @@ __all__ = ["AlarmedIncidents", "Expectation", "expected_by_chance", "suppress_ex
 
 TOGETHER = 3
 """Guests and consoles of one host that deviate at one time: so many are not expected, however little each one does."""
-PEOPLES = (EntityKind.VM, EntityKind.CONSOLE)
+SELDOM = 0.1
+"""A rule is seldom raised so long where that is seen at most so often, as a share of what may be alarmed."""
+HALFWAY = 0.5
+"""Share of the way to its limit from which a ramp that is over was on its way there."""
 NEAR = np.timedelta64(4 * 3_600_000, "ms")
 """Longest pause between movements that belong together."""
 SURE = 0.5
 """A first cause that is less likely than all others together is as good as none."""
+LASTING = np.timedelta64(1_800_000, "ms")
 NO_EVIDENCE = "no cause is known, no metric is worse than its usual range by itself, and no rule is raised"
 
 
@@ -46,50 +61,132 @@ class Expectation:
         So often a day an incident without a cause may be alarmed.
     telling
         Ids of the episodes that nobody would call chance.
+    filling
+        Ids of the episodes that go on and in which a store is on its way to its limit, however severe they are by now.
     suffering
-        Ids of the episodes of guests and consoles, which people work with.
+        Ids of the episodes that people notice.
     harmful
         Ids of the episodes in which something got worse, or a rule was raised.
+    uses
+        Ids of the causes that rest on the use of a resource alone, as a busy guest: healthy ones are busy at times.
     """
 
     per_day: Mapping[str, float]
     allowed: float
     telling: frozenset[str] = frozenset()
+    filling: frozenset[str] = frozenset()
     suffering: frozenset[str] = frozenset()
     harmful: frozenset[str] = frozenset()
+    uses: frozenset[str] = frozenset()
 
 
-def expected_by_chance(context: NightContext, episodes: Sequence[Episode]) -> Expectation:
-    """What the normal periods that the detector has learned from let expect, as if all entities were of one kind.
-
-    Telling is an episode with a critical rule raised on a metric that moved, or that leads a metric to its limit.
-    """
+def expected_by_chance(
+    context: NightContext, episodes: Sequence[Episode], precedents: RulePrecedents | None = None
+) -> Expectation:
+    """What the normal periods that the detector has learned from let expect, as if all entities were of one kind."""
     topology, spans = context.topology, context.store.spans()
     fleet, guests = len(spans), sum(entity.kind == EntityKind.VM for entity in topology)
-    critical = [rule for rule in context.rules if rule.severity is RuleSeverity.CRIT]
-    about = {rule.id: {test.metric for test in rule.tests} for rule in critical}
+    allowed = context.settings.detect.unknown_a_guest_day * (guests or fleet)
+    signs = _Signs(
+        rules={r.id: {test.metric for test in r.tests} for r in context.rules if r.severity is RuleSeverity.CRIT},
+        precedents=precedents or RulePrecedents(),
+        seldom=SELDOM * allowed,
+        loads={symptom.metric for symptom in context.diagnoser.knowledge.symptoms.values() if symptom.load},
+        metrics=context.metrics,
+    )
     return Expectation(
         per_day={e.id: fleet * context.detector.per_day(topology[e.entity].kind, e.severity) for e in episodes},
-        allowed=context.settings.detect.unknown_a_guest_day * (guests or fleet),
-        telling=frozenset(e.id for e in episodes if _tells(e, about, context.metrics)),
-        harmful=frozenset(e.id for e in episodes if e.rules or _harms(e, context)),
-        suffering=frozenset(e.id for e in episodes if topology[e.entity].kind in PEOPLES),
+        allowed=allowed,
+        telling=frozenset(e.id for e in episodes if signs.tells(e)),
+        filling=frozenset(e.id for e in episodes if signs.fills(e)),
+        harmful=frozenset(e.id for e in episodes if e.rules or signs.harms(e)),
+        suffering=frozenset(e.id for e in episodes if signs.suffers(e, topology[e.entity].kind)),
+        uses=_causes_by_use(context.diagnoser.knowledge),
     )
 
 
-def _tells(episode: Episode, about: Mapping[str, Collection[str]], metrics: Mapping[str, Metric]) -> bool:
-    """Whether a rule is raised on a metric that moved, or what moved most goes to its limit, in whatever unit."""
-    moved = {mover.series.metric for mover in episode.movers}
-    if any(moved & set(about.get(rule, ())) for rule in episode.rules):
-        return True
-    lead = metrics.get(episode.lead)
-    if episode.shape is not Shape.RAMP or lead is None:
-        return False
-    ways = [(metrics[m.series.metric], m.deviation) for m in episode.movers if m.series.metric in metrics]
-    return any(
-        metric.is_limited and resource_of(metric) == resource_of(lead) and _is_worse(metric, deviation)
-        for metric, deviation in ways
+def _causes_by_use(knowledge: Knowledge) -> frozenset[str]:
+    """Causes of which all that must be seen is that a resource is in use."""
+    necessary = {
+        cause.id: [rule for rule in cause.evidence if rule.role is EvidenceRole.NECESSARY and not rule.if_measured]
+        for cause in knowledge.causes.values()
+        if not cause.artefact
+    }
+    return frozenset(
+        name
+        for name, rules in necessary.items()
+        if rules and all(knowledge.symptoms[symptom].load for rule in rules for symptom, _ in rule.parts)
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Signs:
+    """What in an episode says that it is no chance.
+
+    ``rules`` are the metrics of each critical rule, ``loads`` metrics of resources in use: more of them harms nobody.
+    """
+
+    rules: Mapping[str, Collection[str]]
+    precedents: RulePrecedents
+    seldom: float
+    loads: Collection[str]
+    metrics: Mapping[str, Metric]
+
+    def tells(self, episode: Episode) -> bool:
+        """Whether a critical rule is raised on what moved, for seldom so long, or what leads goes to its limit."""
+        moved = {mover.series.metric for mover in episode.movers}
+        if self._is_seldom(episode, [rule for rule in episode.rules if moved & set(self.rules.get(rule, ()))]):
+            return True
+        lead = self.metrics.get(episode.lead)
+        if episode.shape is not Shape.RAMP or lead is None:
+            return False
+        return any(
+            resource_of(metric) == resource_of(lead) and (episode.open or _share_of_way(metric, mover) >= HALFWAY)
+            for metric, mover in self._worse(episode)
+            if metric.is_limited and not self._is_use(metric)
+        )
+
+    def fills(self, episode: Episode) -> bool:
+        """Whether memory, space or a table has been on its way to its limit for half an hour, and still is."""
+        if not episode.open or episode.end - episode.start < LASTING:
+            return False
+        return any(
+            metric.is_limited and not self._is_use(metric) and metric.role not in {Role.ERRORS, Role.LATENCY}
+            for metric, _ in self._worse(episode)
+        )
+
+    def suffers(self, episode: Episode, kind: str) -> bool:
+        """Whether people notice: at consoles, and at guests where any rule is raised, for seldom so long.
+
+        That all guests of a host wait a little for a CPU at one time is how a CPU is shared.
+        """
+        return kind == EntityKind.CONSOLE or (kind == EntityKind.VM and self._is_seldom(episode, episode.rules))
+
+    def _is_seldom(self, episode: Episode, rules: Sequence[str]) -> bool:
+        return any(self.precedents.per_day(episode.id, rule) <= self.seldom for rule in rules)
+
+    def harms(self, episode: Episode) -> bool:
+        """Whether a metric went to its worse side by more than its usual spread, other than load."""
+        return any(metric.name not in self.loads for metric, _ in self._worse(episode))
+
+    def _is_use(self, metric: Metric) -> bool:
+        """Whether a metric follows what is asked at the time, so that a rise has no way to go on."""
+        return metric.name in self.loads or metric.family in {Family.CPU, Family.CONSOLE, Family.DISPLAY}
+
+    def _worse(self, episode: Episode) -> Iterator[tuple[Metric, Mover]]:
+        """Metrics that moved for the worse; of one that is known by its role only nobody can say that it did not."""
+        for mover in episode.movers:
+            metric = self.metrics.get(mover.series.metric)
+            if metric is None or (metric.worse is Worse.NONE and metric.entity_kinds):
+                continue
+            if metric.worse is Worse.NONE or (mover.deviation > 0) is (metric.worse is Worse.UP):
+                yield metric, mover
+
+
+def _share_of_way(metric: Metric, mover: Mover) -> float:
+    """How far a metric came from its usual level towards its limit: 0 not at all, 1 to the limit."""
+    room = (metric.limit or 0.0) - mover.usual
+    return (mover.peak - mover.usual) / room if room else 1.0
 
 
 def suppress_expected(
@@ -99,19 +196,21 @@ def suppress_expected(
     expected: Expectation,
     state: AlertState,
 ) -> AlarmedIncidents:
-    """Leave out incidents without a cause: those without evidence, and those that the fleet shows often.
+    """Leave out incidents without a sure cause: those without evidence, and those that the fleet shows often.
 
     Without evidence nobody can act: no metric is worse than its usual range by its own spread, and no rule is raised.
     Often is more than ``expected.allowed`` times a day; an incident counts by its rarest episode. Kept are incidents
     with a cause, those of several guests, telling ones, what was alarmed the night before, what people called true, and
     what moved most at an entity where the same is told with a cause at that time.
+
+    A cause that rests on the use of a resource alone has to be the surer, the more often the fleet shows its like.
     """
     known = {episode.id: episode for episode in episodes}
     caused = [
         known[name]
         for batch in batches
         for diagnosis in batch.diagnoses
-        if _is_known(diagnosis.top)
+        if _is_sure(diagnosis.top, [known[name] for name in diagnosis.episodes], expected)
         for name in diagnosis.episodes
     ]
     suppressed: list[SuppressedEpisode] = []
@@ -120,7 +219,7 @@ def suppress_expected(
         chance: set[str] = set()
         for diagnosis in batch.diagnoses:
             members = [known[name] for name in diagnosis.episodes]
-            if _is_known(diagnosis.top) or any(state.vouched(episode) for episode in members):
+            if _is_sure(diagnosis.top, members, expected) or any(state.vouched(episode) for episode in members):
                 continue
             rarest = min(expected.per_day[episode.id] for episode in members)
             if not any(episode.id in expected.harmful for episode in members):
@@ -128,30 +227,14 @@ def suppress_expected(
             elif rarest > expected.allowed and not _is_alarmed(members, expected, state, caused):
                 why = SuppressionReason.CHANCE
                 often = f"{rarest:.0f}" if rarest >= 1 else f"{rarest:.2f}"
-                reason = f"no cause is known, and something as odd is seen {often} times a day in this fleet"
+                cause = "no cause is sure" if _is_known(diagnosis.top) else "no cause is known"
+                reason = f"{cause}, and something as odd is seen {often} times a day in this fleet"
             else:
                 continue
             suppressed += [SuppressedEpisode(episode=e, why=why, reason=reason, because=e.lead) for e in members]
             chance.add(diagnosis.id)
         kept.append(without_diagnoses(batch, chance))
     return AlarmedIncidents(batches=tuple(kept), suppressed=tuple(suppressed))
-
-
-def _harms(episode: Episode, context: NightContext) -> bool:
-    """Whether a metric went to its worse side by more than its usual spread: more load alone harms nobody."""
-    loads = {symptom.metric for symptom in context.diagnoser.knowledge.symptoms.values() if symptom.load}
-    moved = ((context.metrics.get(mover.series.metric), mover) for mover in episode.movers)
-    return any(
-        metric is not None and metric.name not in loads and _is_worse(metric, mover.deviation)
-        for metric, mover in moved
-    )
-
-
-def _is_worse(metric: Metric, deviation: float) -> bool:
-    """Whether a deviation is for the worse; of a metric known by its role only, nobody can say that it is not."""
-    if metric.worse is Worse.NONE:
-        return not metric.entity_kinds
-    return (deviation > 0) is (metric.worse is Worse.UP)
 
 
 def _same_movement(episode: Episode, other: Episode) -> bool:
@@ -165,6 +248,16 @@ def _is_known(cause: Cause) -> bool:
     return cause.id != UNKNOWN and not cause.artefact and cause.probability >= SURE
 
 
+def _is_sure(cause: Cause, episodes: Sequence[Episode], expected: Expectation) -> bool:
+    """Whether a cause is known, and where it rests on use alone, surer than that it is chance."""
+    if not _is_known(cause) or cause.id not in expected.uses:
+        return _is_known(cause)
+    if any(episode.id in expected.telling for episode in episodes):
+        return True
+    rarest = min(expected.per_day[episode.id] for episode in episodes)
+    return cause.probability * expected.allowed >= (1 - cause.probability) * rarest
+
+
 def _is_alarmed(
     episodes: Sequence[Episode], expected: Expectation, state: AlertState, caused: Sequence[Episode]
 ) -> bool:
@@ -173,6 +266,8 @@ def _is_alarmed(
     Where nothing got worse, or one metric did and the entity as a whole is as usual, a cause must say that it matters.
     """
     odd = [episode for episode in episodes if episode.severity >= 1 and episode.id in expected.harmful]
+    if any(episode.id in expected.filling for episode in episodes):
+        return True
     return len({episode.entity for episode in odd if episode.id in expected.suffering}) >= TOGETHER or any(
         episode.id in expected.telling
         or any(_same_movement(episode, other) for other in caused)

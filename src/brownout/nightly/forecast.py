@@ -21,7 +21,7 @@ from brownout.nightly.context import NightContext
 from brownout.nightly.detect import ShardDetection
 from brownout.nightly.long_horizon import forecast_long_horizon
 from brownout.nightly.one_off_spans import one_offs, usual_forecast_panel
-from brownout.nightly.panels import forecast_panel, with_limits
+from brownout.nightly.panels import forecast_panel, with_limits, worst_panel
 from brownout.nightly.siblings import sibling_panel
 from brownout.numerics.slots import days, slots_per_day
 from brownout.planning.placing.fleet_ahead import LOAD_METRICS
@@ -82,7 +82,9 @@ def forecast(
     measured, coarse = forecast_panel(panel, settings), usual_forecast_panel(context, panel, forecaster.parts, once)
     metrics = with_limits({metric.name: metric for metric in panel.metrics}, settings)
     request = _request(context, forecaster, coarse, _neighbours(context, plan, coarse, once))
-    every = forecaster.predict(replace(request, siblings=_siblings(context, panel)))
+    every = forecaster.predict(
+        replace(request, siblings=_siblings(context, panel), measured=worst_panel(panel, settings))
+    )
     naive = SeasonalNaive().predict(request)
     chronic = _chronic(measured.between(context.span.window, coarse.end), metrics)
     forecasts, naive = (_without(chronic, one) for one in (every, naive))

@@ -3,11 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from brownout.domain.metrics import Metric
+import numpy as np
+
+from brownout.domain.metrics import Metric, Worse
 from brownout.domain.panel import Panel
 from brownout.settings import ForecastSettings
 
-__all__ = ["forecast_panel", "outlook_panel", "outlook_steps", "with_limits"]
+__all__ = ["forecast_panel", "outlook_panel", "outlook_steps", "with_limits", "worst_panel"]
+
+FINE_S = 300
+"""A limit is crossed where the mean of so many seconds is beyond it."""
 
 
 def with_limits(metrics: Mapping[str, Metric], settings: ForecastSettings) -> dict[str, Metric]:
@@ -25,6 +30,32 @@ def forecast_panel(panel: Panel, settings: ForecastSettings) -> Panel:
     limited = [i for i, metric in enumerate(metrics) if metric.limit is not None]
     coarse = replace(coarse, metrics=metrics)
     return coarse.select(metrics=limited) if limited else coarse
+
+
+def worst_panel(panel: Panel, settings: ForecastSettings) -> Panel:
+    """The panel of the forecast with the second worst mean of five minutes in each slot, as limits are crossed by it.
+
+    One that is beyond alone, as a ping that was lost, is none that anybody must be warned of. A slot with one mean has
+    that, a metric without a direction keeps its means.
+    """
+    coarse = forecast_panel(panel, settings)
+    fine = panel.coarsen(max(FINE_S // panel.interval_s, 1))
+    factor = coarse.interval_s // fine.interval_s
+    columns = [fine.metric_names.index(name) for name in coarse.metric_names]
+    offset = int((fine.start - coarse.start) / fine.step)
+    padded = np.full((len(fine.entities), coarse.values.shape[1] * factor, len(columns)), np.nan, np.float32)
+    known = fine.values[:, : padded.shape[1] - offset, columns]
+    padded[:, offset : offset + known.shape[1]] = known
+    blocks = padded.reshape(len(padded), -1, factor, len(columns))
+    values = coarse.values.copy()
+    for column, metric in enumerate(coarse.metrics):
+        if metric.worse is not Worse.NONE:
+            side = 1 if metric.worse is Worse.UP else -1
+            means = np.sort(np.where(np.isfinite(blocks[..., column]), side * blocks[..., column], -np.inf), axis=2)
+            second = means[..., max(factor - 2, 0)]
+            worst = np.where(np.isfinite(second), second, means[..., -1])
+            values[..., column] = np.where(np.isfinite(worst), side * worst, np.nan)
+    return replace(coarse, values=values)
 
 
 def outlook_panel(panel: Panel, settings: ForecastSettings) -> Panel:

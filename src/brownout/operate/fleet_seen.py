@@ -48,6 +48,7 @@ def fleet_checks(reader: Canonicaliser, schemas: Schemas, now: np.datetime64, kn
     samples = list(sampled(reader, schemas, now - SEEN, now))
     yield from _collector(fleet, samples)
     yield from _addresses(fleet)
+    yield from _containers(found)
     yield from _parts(found)
     yield from _rhythm(samples, reader.interval_s)
     yield from odd_values(samples)
@@ -237,6 +238,14 @@ def _addresses(fleet: _Fleet) -> Iterator[Check]:
         said = f"goes to {some(sorted(far))}, which is no host here"
         do = '[influxdb.aliases.url] "ADDRESS" = "HOST" says which host an address is.'
         yield Check(state=State.WARNING, about="ping", found=said, do=do)
+
+
+def _containers(found: Canonical) -> Iterator[Check]:
+    """What is left out since it is no guest with a kernel of its own."""
+    sources = sorted(name for repair, name in found.repairs.counts if repair is Repair.LEFT_OUT)
+    if sources:
+        said = f"containers are left out: they share their host's kernel and have no console ({', '.join(sources)})"
+        yield Check(state=State.GOOD, about="containers", found=said)
 
 
 def _parts(found: Canonical) -> Iterator[Check]:

@@ -1,15 +1,16 @@
 """A night as a job in an output folder: sync, train, run, publish. The flow and the command line call these steps."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from brownout.domain.calendar import Calendar
+from brownout.domain.errors import HistoryError, OrchestrationError
 from brownout.domain.night import ModelRecord
-from brownout.domain.ports import Progress, SampleStore, no_progress
+from brownout.domain.ports import Map, Progress, SampleStore, no_progress
 from brownout.nightly.context import NightContext
 from brownout.nightly.effects.alert_state_file import read_alert_state
 from brownout.nightly.effects.model_log import log_models
@@ -24,7 +25,7 @@ from brownout.nightly.effects.trained_models import (
     train_forecaster,
     unreadable_models,
 )
-from brownout.nightly.run import Map, run, serial_map
+from brownout.nightly.run import NightResult, run, serial_map
 from brownout.operate.night_archive.missed_nights import missed_nights
 from brownout.operate.sources import Source
 from brownout.operate.sync import SyncResult, sync_kept
@@ -38,12 +39,16 @@ from brownout.store.workspace import Workspace
 __all__ = ["NightJob"]
 
 
+OpenCluster = Callable[[NightContext], AbstractContextManager[tuple[Map, NightContext]]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NightJob:
     """A night in an output folder.
 
     ``as_of`` makes the night of that time (UTC), blind to what was measured later; None is the end of the data.
-    ``effects`` keeps what became of the services beside the night.
+    ``effects`` keeps what became of the services beside the night. ``open_cluster`` gives a map on other machines, and
+    the context as these have it.
     """
 
     settings: Settings
@@ -52,6 +57,7 @@ class NightJob:
     calendar: Calendar
     open_source: Callable[[], Source]
     services: Services
+    open_cluster: OpenCluster | None = None
     as_of: np.datetime64 | None = None
     effects: SideEffects = field(default_factory=SideEffects)
 
@@ -119,9 +125,28 @@ class NightJob:
         if unreadable_models(self.workspace):
             self.train(progress, only_if_due=True)
         context = self.context().with_models(load_models(self.workspace))
-        result = run(context, map=map, progress=progress)
+        result = self.result(context, map=map, progress=progress)
         result = with_past_scores(result, context, self.workspace, self.effects)
         return publish(result, context, self.workspace, self.services, self.effects)
+
+    def result(
+        self,
+        context: NightContext,
+        *,
+        map: Map = serial_map,  # noqa: A002 - what it is
+        progress: Progress = no_progress,
+    ) -> NightResult:
+        """The stages of the night, on the cluster of the settings where there is one, else by the map given.
+
+        A cluster that is away, or ends on the way, is told at the end: the night is then made here.
+        """
+        if self.open_cluster is not None:
+            try:
+                with self.open_cluster(context) as (cluster_map, there):
+                    return run(context, map=cluster_map, progress=progress, there=there)
+            except (OrchestrationError, HistoryError) as error:
+                self.effects.fail("work on the cluster", error)
+        return run(context, map=map, progress=progress)
 
     def night(self, progress: Progress = no_progress) -> Path:
         """The whole night without Prefect: what its flow does, in the same order; returns the path of the page."""

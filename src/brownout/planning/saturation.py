@@ -38,7 +38,8 @@ def breaches(
     limits = np.array([metric.limit for metric in kinds], np.float32)
     upwards = np.array([metric.worse is Worse.UP for metric in kinds])
     chance = exceedance(chosen, limits, upwards=upwards)
-    possible = np.flatnonzero(chance.max(axis=1) >= min_probability / chosen.horizon)
+    often = np.array([_without_forecast(chosen, row, limit) for row, limit in enumerate(limits.tolist())])
+    possible = np.flatnonzero((chance.max(axis=1) >= min_probability / chosen.horizon) | (often >= min_probability))
     crossings = []
     for row in possible.tolist():
         beyond = crossed(chance[row], model or _model_of(chosen, row))
@@ -49,6 +50,12 @@ def breaches(
             exceeded = last > limits[row] if upwards[row] else last < limits[row]
             crossings.append(replace(breach, exceeded=bool(exceeded)))
     return tuple(sorted(crossings, key=lambda breach: (-breach.probability, breach.series)))
+
+
+def _without_forecast(forecasts: Forecasts, row: int, limit: float) -> float:
+    """Chance of a row to cross its limit where no forecast shows it."""
+    odds = None if forecasts.odds is None else forecasts.odds[row]
+    return odds.miss_rate if odds is not None and odds.speaks_of(limit) else 0.0
 
 
 def _model_of(forecasts: Forecasts, row: int) -> PathModel:

@@ -1,6 +1,5 @@
 """From a night to its report, to the text of ``report.json``, and back."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -29,6 +28,7 @@ from brownout.reporting.report import (
     Window,
     extended,
 )
+from brownout.reporting.views.breach_incident import in_agreement, incident_of
 from brownout.reporting.views.capacity import capacity_of
 from brownout.reporting.views.changes import changes_of
 from brownout.reporting.views.first_actions import first_actions
@@ -38,6 +38,7 @@ from brownout.reporting.views.incident_order import abnormal_entities, episodes_
 from brownout.reporting.views.judgement import judgement_of
 from brownout.reporting.views.objectives import objectives_of
 from brownout.reporting.views.summary import outlook_of, summary_of
+from brownout.store.plain_json import read_json
 
 __all__ = ["load_night", "report_json", "report_of", "report_schema"]
 
@@ -101,7 +102,7 @@ def report_schema() -> dict[str, Any]:
 def load_night(path: Path) -> Night:
     """The night of a stored ``report.json``; raises DataError where it is missing, damaged or of another version."""
     try:
-        stored: Any = json.loads(path.read_text(encoding="utf-8"))
+        stored: Any = read_json(path)
     except (OSError, ValueError) as error:
         msg = f"{path} cannot be read: {error}."
         raise DataError(msg, remedy="Give the report.json of a night that brownout wrote.") from error
@@ -127,13 +128,13 @@ def _as_night(stored: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_present(night: Night) -> Night:
-    """The night in which breaches of console latency have the level of now that the consoles have."""
+    """The night whose breaches have the level of now of their consoles, and drivers that agree with its incidents."""
     levels = {level.series: level for level in night.consoles}
     present = tuple(
         replace(breach, now=level.now, exceeded=level.exceeded) if (level := levels.get(breach.series)) else breach
         for breach in night.breaches
     )
-    return replace(night, breaches=present)
+    return replace(night, breaches=tuple(in_agreement(breach, night) for breach in present))
 
 
 def _named(charts: Mapping[Series, Chart], prefix: str) -> dict[Series, Chart]:
@@ -161,7 +162,9 @@ def _action(action: Action, state: str) -> ActionView:
 
 def _breach(breach: Breach, night: Night) -> BreachView:
     link = anchor("b", f"{breach.series.entity} {breach.series.metric}")
-    return extended(BreachView, breach, outlook=outlook_of(breach, night.horizon_s), link=link)
+    incident = incident_of(breach, night)
+    known = "" if incident is None else incident.id
+    return extended(BreachView, breach, outlook=outlook_of(breach, night.horizon_s), link=link, incident=known)
 
 
 def _verdict(verdict: Verdict, night: Night) -> VerdictView:

@@ -7,7 +7,7 @@ import numpy as np
 
 from brownout.reporting.messages import Language
 
-__all__ = ["clock", "figure", "iso", "percent", "span"]
+__all__ = ["clock", "date", "figure", "iso", "percent", "span"]
 
 NOTHING = "–"
 WEEKDAYS = "一二三四五六日"
@@ -26,6 +26,14 @@ def clock(time: str | np.datetime64 | None, language: Language = "en") -> str:
     if language == "zh":
         return f"{moment.month}月{moment.day}日 周{WEEKDAYS[moment.weekday()]} {moment:%H:%M}"
     return f"{moment:%a} {moment.day} {moment:%b %H:%M}"
+
+
+def date(time: str | None, language: Language = "en") -> str:
+    """A day for people, with its year: ``12 Feb 2027``."""
+    if time is None:
+        return NOTHING
+    moment = datetime.fromisoformat(iso(time)).astimezone(UTC)
+    return f"{moment.year}年{moment.month}月{moment.day}日" if language == "zh" else f"{moment.day} {moment:%b %Y}"
 
 
 def figure(value: float | None, unit: str = "") -> str:

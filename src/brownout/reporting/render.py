@@ -22,7 +22,7 @@ from brownout.reporting.document import report_json, report_of
 from brownout.reporting.glossary import Glossary
 from brownout.reporting.markdown import escape_markdown, inline_code
 from brownout.reporting.messages import Language, Messages
-from brownout.reporting.numbers import clock, figure, iso, percent, span
+from brownout.reporting.numbers import clock, date, figure, iso, percent, span
 from brownout.reporting.owners_names import named, owners_names
 from brownout.reporting.page_data import page_data, safe_json
 from brownout.reporting.report import Report
@@ -100,6 +100,7 @@ def _environment(data: Mapping[str, Any], *, html: bool) -> Environment:
     environment.filters |= {"figure": figure, "percent": percent, "code": inline_code, "seconds": _seconds}
     environment.filters |= {
         "clock": partial(clock, language=say.language),
+        "date": partial(date, language=say.language),
         "span": partial(span, language=say.language),
     }
     environment.filters |= {"anchor": partial(anchor, "e"), "when": partial(_when, say=say), "shorten": _shorten}

@@ -81,10 +81,13 @@ class BreachView(Breach):
     outlook
         exceeded: beyond the limit now; probable: at least an even chance within the horizon of the night; possible: a
         lower chance; later: in the weeks after.
+    incident
+        Id of the open incident that it is part of; empty where there is none with a known cause.
     """
 
     outlook: Literal["exceeded", "probable", "possible", "later"]
     link: str = ""
+    incident: str = ""
 
 
 @dataclass(frozen=True, slots=True)

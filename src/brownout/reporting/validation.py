@@ -1,6 +1,5 @@
 """Whether a file is a report.json that keeps to the published schema."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ from jsonschema import Draft202012Validator
 from brownout.domain.errors import DataError
 from brownout.reporting.document import report_schema
 from brownout.reporting.report import SCHEMA_ID
+from brownout.store.plain_json import read_json
 
 __all__ = ["report_problems"]
 
@@ -22,7 +22,7 @@ def report_problems(path: Path) -> tuple[str, ...]:
     Raises DataError for a file that cannot be read as JSON.
     """
     try:
-        document: Any = json.loads(path.read_text(encoding="utf-8"))
+        document: Any = read_json(path)
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read: {error}.", remedy="Give a report.json.") from error
     named = document.get("$schema") if isinstance(document, dict) else None

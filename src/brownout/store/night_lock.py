@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from brownout.domain.errors import LockedError
+from brownout.store.plain_json import read_json
 
 __all__ = ["LOCK_FILE", "Holder", "lock_holder", "night_lock"]
 
@@ -72,7 +73,7 @@ def lock_holder(out: Path) -> Holder | None:
     What a killed process wrote stays: only an attempt to lock tells whether it still holds.
     """
     try:
-        return Holder(**json.loads((out / LOCK_FILE).read_text(encoding="utf-8")))
+        return Holder(**read_json(out / LOCK_FILE))
     except (OSError, ValueError, TypeError):
         return None
 

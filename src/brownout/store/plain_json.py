@@ -5,11 +5,15 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
+from brownout.domain.encoding import decode_json
+from brownout.domain.errors import DataError
 from brownout.store.atomic import write_text
+
+T = TypeVar("T")
 
 __all__ = [
     "LARGEST",
@@ -18,6 +22,7 @@ __all__ = [
     "json_value",
     "read_bytes",
     "read_json",
+    "read_result",
     "with_checksum",
     "write_json",
 ]
@@ -41,7 +46,7 @@ def read_bytes(path: Path, *, most: int = LARGEST) -> bytes:
 def json_value(text: str | bytes, *, finite: bool = False) -> Any:
     """The value of a JSON text; raises ValueError where it is none, is nested without end, or has NaN and may not."""
     try:
-        return json.loads(text, parse_constant=_refused if finite else None)
+        return json.loads(text, **(FINITE if finite else {}))
     except RecursionError as error:
         msg = "it is nested too deeply"
         raise ValueError(msg) from error
@@ -50,6 +55,15 @@ def json_value(text: str | bytes, *, finite: bool = False) -> Any:
 def read_json(path: Path, *, finite: bool = False) -> Any:
     """The value of a JSON file; raises OSError or ValueError, whatever it holds."""
     return json_value(read_bytes(path), finite=finite)
+
+
+def read_result(kind: type[T], path: Path) -> T:
+    """A result that a file holds as JSON; raises DataError that names the file, whatever is in its place."""
+    try:
+        return decode_json(kind, read_bytes(path).decode(errors="replace"))
+    except (OSError, ValueError, DataError) as error:
+        msg = f"{path} cannot be read: {error}."
+        raise DataError(msg, remedy="Restore the file from a copy, or remove it and make it again.") from error
 
 
 def with_checksum(table: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,9 +91,21 @@ def _checksum(table: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _refused(name: str) -> None:
+def _refused(name: str) -> NoReturn:
     msg = f"it holds {name} in place of a number"
     raise ValueError(msg)
+
+
+def _finite_number(text: str) -> float:
+    return float(text) if math.isfinite(float(text)) else _refused(text[:20])
+
+
+def _moderate(text: str) -> int:
+    return int(text) if math.isfinite(float(text)) else _refused(f"{text[:20]}...")
+
+
+FINITE: Mapping[str, Any] = {"parse_constant": _refused, "parse_float": _finite_number, "parse_int": _moderate}
+"""How numbers are read where each must be one that arithmetic can do with."""
 
 
 def json_text(value: object) -> str:

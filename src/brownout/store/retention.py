@@ -1,5 +1,6 @@
 """Retention: files of hours are joined into weeks, old weeks are thinned, very old ones are removed."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 
+from brownout.domain.entities import Entity
 from brownout.domain.repairs import Repairs
 from brownout.ingest.clean import Rows, clean
 from brownout.numerics.slots import days
@@ -29,12 +31,12 @@ from brownout.store.history import (
 )
 from brownout.store.integrity.checksums import DamagedFileError, check_file
 from brownout.store.integrity.damaged_files import set_aside
-from brownout.store.row_groups import checked_layout
+from brownout.store.row_groups import files_holding
 
 __all__ = ["Keep", "join", "maintain", "thinned"]
 
-ENTITIES_AT_A_TIME = 256
-"""Entities whose rows of a week are sorted in memory."""
+CELLS = 2**22
+"""Values of a week that are sorted in memory at a time: each takes about 24 bytes on the way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,19 +115,39 @@ def join(
     columns = {name for path in files for name in pq.read_schema(path).names}
     metrics = [metric for metric in description.metrics if metric.name in columns]
     schema = samples_schema(metrics)
-    samples = pads.dataset([str(path) for path in files], schema=schema, format=checked_layout())
-    names = [entity.id for entity in description.entities]
 
     def parts() -> Iterator[tuple[pa.Table, Repairs]]:
         repairs = sum((repairs_of(part) for part in slices.values()), Repairs())
-        for first in range(0, len(names), ENTITIES_AT_A_TIME):
-            some = names[first : first + ENTITIES_AT_A_TIME]
-            rows, _ = clean(samples.to_table(filter=pads.field("entity").isin(some)), some, metrics)
+        for some in _batches(files, description.entities, schema):
+            samples = files_holding(files, some, schema)
+            own = [metric for metric in metrics if metric.name in samples.schema.names]
+            rows, _ = clean(samples.to_table(filter=pads.field("entity").isin(some)), some, own)
             if len(rows.times):
                 yield (rows if coarse_s is None else thinned(rows, coarse_s)).to_table(), repairs
                 repairs = Repairs()
 
     return write_samples(target, schema, parts(), coarse_s=coarse_s, slices=slices)[0]
+
+
+def _batches(files: Sequence[Path], entities: Sequence[Entity], schema: pa.Schema) -> Iterator[list[str]]:
+    """Names of entities of one kind, of which at most ``CELLS`` values are in the files, or of one that has more."""
+    numbers = Counter[str]()
+    for path in files:
+        numbers.update({name: span[3] for name, span in note_of(path)["spans"].items()})
+    for kind in dict.fromkeys(entity.kind for entity in entities):
+        names = [entity.id for entity in entities if entity.kind == kind and numbers[entity.id]]
+        columns = len(files_holding(files, names, schema).schema)
+        batch: list[str] = []
+        cells = 0
+        for name in names:
+            own = numbers[name] * columns
+            if batch and cells + own > CELLS:
+                yield batch
+                batch, cells = [], 0
+            batch.append(name)
+            cells += own
+        if batch:
+            yield batch
 
 
 def thinned(rows: Rows, interval_s: int) -> Rows:

@@ -22,7 +22,7 @@ from brownout.ingest.spans import entity_codes
 from brownout.numerics.arrays import Index
 from brownout.store.integrity.checksums import DamagedFileError, check_file, check_footer
 
-__all__ = ["RowGroups", "checked_layout", "files_holding", "places_note", "places_of"]
+__all__ = ["Layout", "RowGroups", "checked_layout", "chosen_groups", "files_holding", "places_note", "places_of"]
 
 KEYS = ("time", "entity")
 PLACES = b"brownout.places"
@@ -44,7 +44,7 @@ class _RowGroup:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Layout:
+class Layout:
     """The row groups of a file, the row after the last one of each, and what the file itself says of its places."""
 
     groups: tuple[_RowGroup, ...]
@@ -97,25 +97,38 @@ def files_holding(
     whose checksums, of the footer and of these row groups, are not those of what was written; it is left out. Without
     it such a file is an error.
     """
-    layout = checked_layout()
-    local = pyarrow.fs.LocalFileSystem()
     parts = []
-    columns: set[str] = set()
     for path in files:
         try:
             check_footer(path)
             described = _layout(path)
-            numbers, measured = described.holding(entities, described.places)
+            numbers, _ = described.holding(entities, described.places)
             check_file(path, numbers)
         except DamagedFileError as error:
             if on_damage is None:
                 raise
             on_damage(error)
             continue
+        parts.append((str(path), described))
+    return chosen_groups(parts, entities, schema, pyarrow.fs.LocalFileSystem())
+
+
+def chosen_groups(
+    files: Iterable[tuple[str, Layout]], entities: Sequence[str], schema: pa.Schema, system: pyarrow.fs.FileSystem
+) -> pads.Dataset:
+    """A data set of the row groups that can hold rows of the entities, of files whose layout is known.
+
+    It has those columns of the schema in which any of these row groups has a value.
+    """
+    layout = checked_layout()
+    parts = []
+    columns: set[str] = set()
+    for path, described in files:
+        numbers, measured = described.holding(entities, described.places)
         if numbers:
-            parts.append(layout.make_fragment(str(path), local, row_groups=numbers))
+            parts.append(layout.make_fragment(path, system, row_groups=numbers))
             columns |= measured
-    return pads.FileSystemDataset(parts, _with_columns(schema, columns), layout, local)
+    return pads.FileSystemDataset(parts, _with_columns(schema, columns), layout, system)
 
 
 def checked_layout() -> pads.ParquetFileFormat:
@@ -134,16 +147,16 @@ def _with_columns(schema: pa.Schema, columns: Collection[str]) -> pa.Schema:
     return pa.schema([field for field in schema if field.name in KEYS or field.name in columns])
 
 
-def _layout(path: Path) -> _Layout:
+def _layout(path: Path) -> Layout:
     """The row groups of a file; files are replaced whole, so a file of that age has not changed."""
     state = path.stat()
     return _layout_of(path, state.st_mtime_ns, state.st_ino)
 
 
 @lru_cache(maxsize=4096)
-def _layout_of(path: Path, _age: int, _inode: int) -> _Layout:
+def _layout_of(path: Path, _age: int, _inode: int) -> Layout:
     try:
-        return _Layout.of(pq.read_metadata(path))
+        return Layout.of(pq.read_metadata(path))
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DamagedFileError(path, error) from error
 
@@ -184,7 +197,7 @@ class RowGroups:
     def __init__(self, path: Path) -> None:
         (self._whole,) = pads.dataset(path, format=checked_layout()).get_fragments()
         self._whole.ensure_complete_metadata()
-        self._layout = _Layout.of(self._whole.metadata)
+        self._layout = Layout.of(self._whole.metadata)
 
     def holding(self, places: Places) -> pads.Dataset:
         """A data set of those that can hold rows of the entities, each known to lie between a first and a last row.

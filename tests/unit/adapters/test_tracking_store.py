@@ -251,53 +251,72 @@ def test_a_run_that_a_kill_left_running_is_marked_as_killed(out: Path) -> None:
     database.close()
 
 
-KILLED = """
-import os, sys, signal, random, threading, time
+FORKED = """
+import os, signal, sys, threading, time
 from pathlib import Path
 from brownout.adapters.mlflow_errors import import_mlflow
 from brownout.adapters.tracking import MlflowTracker
 from brownout.domain.errors import TrackingError
-import_mlflow()
-out, delay = Path(sys.argv[1]), float(sys.argv[2])
-print("ready", flush=True)
-if delay:
-    threading.Timer(delay, lambda: os.kill(os.getpid(), signal.SIGKILL)).start()
-(out / "models").mkdir(parents=True, exist_ok=True)
-(out / "models" / "x.json").write_text("{}")
-for number in range(3):
-    for attempt in range(20):
-        try:
-            with MlflowTracker.in_folder(out, "brownout").run("r") as run:
-                run.register("m", out / "models", alias="champion", tags={})
-            break
-        except TrackingError as error:
-            if not error.transient:
-                raise
-            time.sleep(0.2)
+import_mlflow()  # once, which takes seconds: the processes that work are copies of this one
+def work(out):
+    (out / "models").mkdir(parents=True, exist_ok=True)
+    (out / "models" / "x.json").write_text("{}")
+    for number in range(3):
+        for attempt in range(20):
+            try:
+                with MlflowTracker.in_folder(out, "brownout").run("r") as run:
+                    run.register("m", out / "models", alias="champion", tags={})
+                break
+            except TrackingError as error:
+                if not error.transient:
+                    raise
+                time.sleep(0.2)
+def started(out, delay):
+    child = os.fork()
+    if child:
+        return child
+    if delay:
+        threading.Timer(delay, lambda: os.kill(os.getpid(), signal.SIGKILL)).start()
+    code = 1
+    try:
+        work(out)
+        code = 0
+    finally:
+        os._exit(code)
+def ended(child):
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+jobs = [(Path(out), float(delay)) for out, delay in zip(sys.argv[2::2], sys.argv[3::2])]
+if sys.argv[1] == "together":
+    for child in [started(*job) for job in jobs]:
+        ended(child)
+else:
+    for job in jobs:
+        ended(started(*job))
 """
+
+
+def forked(how: str, *jobs: tuple[Path, float]) -> list[int]:
+    """Exit codes of processes that log three trainings each, killed after so many seconds (0 = never)."""
+    code = [sys.executable, "-c", FORKED, how, *(str(part) for job in jobs for part in job)]
+    done = subprocess.run(code, capture_output=True, text=True, check=True)
+    return [int(line) for line in done.stdout.split()]
 
 
 def test_killed_while_the_store_is_made_it_is_whole_or_not_there(tmp_path: Path) -> None:
     draw = random.Random(3)
-    states = set()
-    for turn in range(5):
-        out = tmp_path / str(turn)
-        code = [sys.executable, "-c", KILLED, out, str(draw.uniform(0.1, 2.0))]
-        killed = subprocess.run(code, capture_output=True, text=True, check=False)
-        exists = (out / "mlflow.db").exists()
-        assert not exists or is_whole(out / "mlflow.db")
-        states.add((killed.returncode, exists))
-    assert (-signal.SIGKILL, False) in states  # some were killed before the store was in place
+    jobs = [(tmp_path / str(turn), draw.uniform(0.1, 2.0)) for turn in range(5)]
+    codes = forked("in turn", *jobs)
+    exists = [(out / "mlflow.db").exists() for out, _ in jobs]
+    assert all(is_whole(out / "mlflow.db") for (out, _), there in zip(jobs, exists, strict=True) if there)
+    # Some were killed before the store was in place.
+    assert (-signal.SIGKILL, False) in set(zip(codes, exists, strict=True))
     assert log(tmp_path / "0", "card")[1] == ()
     remove_leftovers(tmp_path / "0")
     assert not list((tmp_path / "0").glob(".*"))
 
 
 def test_two_trainings_at_once_in_a_fresh_folder_both_arrive(tmp_path: Path) -> None:
-    code = [sys.executable, "-c", KILLED, tmp_path / "out", "0"]
-    both = [subprocess.Popen(code, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    said = [process.communicate()[1] for process in both]
-    assert [process.returncode for process in both] == [0, 0], said
+    assert forked("together", (tmp_path / "out", 0), (tmp_path / "out", 0)) == [0, 0]
     with sqlite3.connect(tmp_path / "out" / "mlflow.db") as database:
         assert database.execute("select count(*) from runs where status = 'FINISHED'").fetchone() == (6,)
     database.close()

@@ -1,9 +1,13 @@
 """A detector on disk that was damaged or tampered with is refused in words; none hangs, crashes or reads beyond."""
 
+import gc
 import hashlib
 import json
 import shutil
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -169,3 +173,33 @@ def test_a_detector_that_waits_for_a_longer_history_is_stored_and_read(tmp_path:
     found = IsolationForestDetector.load(tmp_path)
     assert found.waits_
     assert np.isnan(found.score(waves()).scores).all()
+
+
+@dataclass(eq=False)
+class LetsOthersIn:
+    """As what is collected while a file or a socket closes: another thread runs meanwhile."""
+
+    itself: "LetsOthersIn | None" = None
+
+    def __del__(self) -> None:
+        time.sleep(0)
+
+
+def test_two_threads_may_load_at_once(folder: Path) -> None:
+    """CPython before 3.11.8 fails by chance where two threads parse at once and rubbish is collected meanwhile."""
+
+    def collected(phase: str, _info: object) -> None:
+        if phase == "stop":
+            rubbish = LetsOthersIn()
+            rubbish.itself = rubbish
+
+    gc.callbacks.append(collected)
+    before = gc.get_threshold()
+    gc.set_threshold(50, 1000, 1000)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            loaded = list(pool.map(IsolationForestDetector.load, [folder] * 24))
+    finally:
+        gc.callbacks.remove(collected)
+        gc.set_threshold(*before)
+    assert len(loaded) == 24

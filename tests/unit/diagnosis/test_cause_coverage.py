@@ -34,7 +34,7 @@ def test_a_cause_without_necessary_evidence_says_what_it_is_taken_for() -> None:
     found = {loss.cause.id: loss for loss in losses(KNOWLEDGE, ["disk_degraded"])}
     assert set(found) == {"MAINT-03"}
     assert not found["MAINT-03"].named
-    assert "HW-05" in [cause.id for cause in found["MAINT-03"].taken_for]
+    assert "HW-05" in [cause.id for cause in found["MAINT-03"].taken_for(KNOWLEDGE)]
 
 
 def test_a_cause_without_strong_evidence_is_told_less_surely() -> None:
@@ -47,7 +47,7 @@ def test_the_loss_of_a_measurement_or_a_field_is_that_of_its_metrics_and_labels(
     assert lost_at(MAPPING, poor, "mdstat") == ("disk_degraded",)
     (loss,) = losses(KNOWLEDGE, lost_at(MAPPING, poor, "mdstat"))
     assert loss.cause.title == "Array degraded or rebuilding"
-    assert loss.taken_for
+    assert loss.taken_for(KNOWLEDGE)
     assert whole_cost(MAPPING, poor, KNOWLEDGE) == (NAMED - 1, ("Array degraded or rebuilding",))
     aliased = {**WHOLE, "cgroup": MeasurementSchema(tags=(), fields=("cpu.stat.nr_periods",))}
     assert lost_at(MAPPING, aliased, "cgroup") == ("vm_throttled_pct",)

@@ -52,7 +52,7 @@ def test_levels_are_those_of_a_loop_over_the_days() -> None:
             part = values[row, max(first, 0) : first + 60, 0]
             if np.isfinite(part).mean() >= 0.5:
                 tops.append(np.sort(part[np.isfinite(part)])[-9])
-        assert found[0][row, 0] == pytest.approx(np.median(tops), rel=1e-6)
+        assert found.top[row, 0] == pytest.approx(np.median(tops), rel=1e-6)
 
 
 def test_two_days_are_no_habit_and_half_a_day_has_no_hours() -> None:

@@ -80,6 +80,29 @@ def test_what_the_console_of_a_broken_guest_shows_meanwhile_is_no_second_fault()
         assert len(without_followers([fault, apart], topology, KNOWLEDGE)) == 2
 
 
+@pytest.mark.parametrize(
+    ("begin_h", "end_h", "entity", "alone"),
+    [
+        (1.2, 2.9, "vm2", False),
+        (1.0, 3.2, "kvm1", False),
+        (1.2, 5, "vm2", True),
+        (1.5, 2.5, "vm2", True),
+        (0.2, 2.5, "vm2", True),
+        (1.2, 2.9, "kvm2", True),
+    ],
+    ids=["within", "all of it", "lasts on", "begins later", "began before", "another host"],
+)
+def test_what_begins_and_ends_with_a_fault_of_its_host_and_has_no_cause_is_part_of_it(
+    begin_h: float, end_h: float, entity: str, *, alone: bool
+) -> None:
+    names = (("kvm1", "host", ""), ("kvm2", "host", ""), ("vm1", "vm", "kvm1"), ("vm2", "vm", "kvm1"))
+    topology = Topology.of([Entity(id=name, kind=kind, parent=parent) for name, kind, parent in names])
+    fault, other = told(1, 3, cause="CONT-02", entity="vm1"), told(begin_h, end_h, cause=UNKNOWN, entity=entity)
+    left = without_followers([fault, other], topology, KNOWLEDGE)
+    assert len(left) == 1 + alone
+    assert {name for _, diagnosis in left for name in diagnosis.episodes} == {fault[1].id, other[1].id}
+
+
 def test_what_a_surer_fault_of_the_time_speaks_against_is_no_second_one() -> None:
     """Packets that a broken cable drops are not lost on the path as well; a loss before the cable broke was."""
     topology = Topology.of(

@@ -205,6 +205,20 @@ def test_a_driver_says_whose_load_it_is_and_how_far_from_usual() -> None:
     assert driver.usual == pytest.approx(50, abs=4)
 
 
+def test_shares_are_told_in_ms_too() -> None:
+    panels = fleet()
+    made = breach_rows(panels, 2.0)
+    chance = np.ones((len(made.series), STEPS))
+    found = drivers_of(LoadModel.learn(panels), made, chance, around(panels, host_cpu=95.0))
+    for row, drivers in enumerate(found):
+        console, day = panels[0], panels[0].slots_per_day
+        past = console.values[console.entity_ids.index(made.series[row].entity), :, console.metric_names.index("echo")]
+        usual = np.nanmedian(past[-(len(past) // day) * day :].reshape(-1, day), axis=0)[np.arange(STEPS) % day]
+        for driver in drivers or ():
+            assert not driver.daily
+            assert driver.added == pytest.approx(driver.share * (made.values[row, :, -1] - usual).mean(), rel=0.05)
+
+
 def test_paths_follow_what_the_loads_will_do() -> None:
     panels = fleet()
     model = LoadModel.learn(panels)

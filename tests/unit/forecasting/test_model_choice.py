@@ -264,7 +264,7 @@ def test_a_metric_without_forecast_skill_says_so() -> None:
     skills, chances = with_brier(choose([table], PLAIN), [(LIMITED, table)], [LIMITED], PLAIN, Chances())
     assert "no forecast skill" in skills[1].note
     assert skills[1].brier == pytest.approx(skills[1].brier_base, abs=1e-3)
-    assert corrected(np.array([1.0]), [chances.odds["cpu_pct"]])[0] < 0.1
+    assert corrected(np.array([1.0]), [chances.told("cpu_pct", chances.habits["cpu_pct"].rate, 0, 0)])[0] < 0.1
 
 
 @pytest.mark.parametrize(("entities", "origins"), [(4, 24), (2500, 12), (60_000, 8)])

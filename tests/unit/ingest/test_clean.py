@@ -122,3 +122,13 @@ def test_a_gauge_of_64_bits_is_read() -> None:
     )
     rows, _ = clean(table, ["a"], [Metric(name="size")])
     assert rows.values[0, 0] == np.float32(2**63)
+
+
+@pytest.mark.parametrize("unreal", [0, 2**63, 2**64 - 1])
+def test_a_sample_of_64_bits_that_says_nothing_is_counted_and_makes_no_rise(unreal: int) -> None:
+    """Counted by 60 a minute around it: one a second, whatever stands between."""
+    values = pa.array([2**60, 2**60 + 60, unreal, 2**60 + 180, 2**60 + 240], pa.uint64())
+    table = table_of([(60 * n, "a", 0) for n in range(5)], "bytes").set_column(2, "bytes", values)
+    rows, repairs = clean(table, ["a"], [COUNTER])
+    np.testing.assert_allclose(rows.values[:, 0], [np.nan, 1, np.nan, 1, 1])
+    assert sum(repairs.by_kind().values()) == 1

@@ -118,6 +118,22 @@ def test_rates_are_those_of_a_loop_and_fall_across_resets_and_long_gaps() -> Non
     assert resets.tolist() == fell
 
 
+@pytest.mark.parametrize("unreal", [0.0, -1.0, -(2.0**31), 2.0**31 - 1, 2.0**32 - 1, 2.0**63, 2.0**64])
+def test_a_sample_that_says_nothing_is_no_reset_and_makes_no_rise_of_all_that_was_ever_counted(unreal: float) -> None:
+    times, groups = np.arange(8) * 60_000, np.array([0, 0, 0, 0, 0, 1, 1, 1])
+    values = np.array([1e9, 1.06e9, unreal, 1.18e9, 1.24e9, 5e8, unreal, 6.2e8])
+    found, resets = rates(values, times, groups)
+    np.testing.assert_allclose(found, [np.nan, 1e6, np.nan, 1e6, 1e6, np.nan, np.nan, 1e6])
+    assert resets.tolist() == [2, 6]
+    np.testing.assert_allclose(growth(values, times, groups)[0][[4, 7]], [2.4e8, 1.2e8])
+
+
+def test_a_restart_is_a_reset_however_its_first_sample_reads() -> None:
+    found, resets = rates(np.array([1e9, 1.1e9, 0.0, 6e7]), np.arange(4) * 60_000, np.zeros(4, int))
+    np.testing.assert_allclose(found, [np.nan, 1e8 / 60, np.nan, 1e6])
+    assert resets.tolist() == [2]
+
+
 def test_the_latest_value_before_is_that_of_a_loop() -> None:
     rng = np.random.default_rng(5)
     groups, times = rng.integers(0, 4, 60), rng.integers(0, 100, 60)

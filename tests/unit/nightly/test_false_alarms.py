@@ -10,6 +10,7 @@ import pytest
 from panels import waves
 
 from brownout.detection.alert_state import AlertState
+from brownout.detection.episodes.rule_precedents import RulePrecedents
 from brownout.detection.episodes.threshold_rules import load_rules
 from brownout.detection.forest.detector import IsolationForestDetector
 from brownout.diagnosis.inference.cause_ranking import Diagnoser
@@ -142,7 +143,7 @@ def test_a_fleet_shows_what_each_of_its_entities_shows() -> None:
     store = cast("SampleStore", SimpleNamespace(spans=lambda: {"vm": None, "kvm": None}, topology=topology))
     rates = {("vm", 1.4): 0.5, ("host", 2.0): 0.01}
     detector = cast("IsolationForestDetector", SimpleNamespace(per_day=lambda kind, severity: rates[kind, severity]))
-    knowledge = SimpleNamespace(symptoms={})
+    knowledge = SimpleNamespace(symptoms={}, causes={})
     context = cast(
         "NightContext",
         SimpleNamespace(
@@ -153,7 +154,105 @@ def test_a_fleet_shows_what_each_of_its_entities_shows() -> None:
     expected = expected_by_chance(context, [episode("a"), episode("b", "kvm", severity=2.0)])
     assert expected.per_day == {"a": pytest.approx(1.0), "b": pytest.approx(0.02)}
     assert expected.allowed == Settings().detect.unknown_a_guest_day
-    assert expected.suffering == {"a"}
+    assert expected.suffering == frozenset()
+
+
+def reading() -> NightContext:
+    """What expectations are made from, of a fleet in which everything is often that odd."""
+    topology = Topology.of([Entity(id="vm", kind="vm"), Entity(id="console", kind="console")])
+    store = cast("SampleStore", SimpleNamespace(spans=lambda: {"vm": None}, topology=topology))
+    return cast(
+        "NightContext",
+        SimpleNamespace(
+            store=store, topology=topology, detector=SimpleNamespace(per_day=lambda *_: 1.0), rules=load_rules(),
+            settings=Settings(), metrics=shipped_catalogue().metrics, diagnoser=Diagnoser(Knowledge.load(None)),
+        ),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("before_s", "telling"), [(1800, True), (3600, False)])
+def test_a_raised_rule_tells_only_where_it_was_seldom_raised_for_as_long(before_s: float, telling: int) -> None:
+    """Raised for an hour, and on each of nine other days for half an hour, or an hour."""
+    mover = Mover(series=Series("vm", "vm_ready_pct"), usual=1, peak=9, deviation=8, onset=START)
+    one = replace(episode("a"), movers=(mover,), rules=("R-READY",))
+    before = RulePrecedents(
+        held={("a", "R-READY"): 3600.0},
+        peaks={"R-READY": np.array([[before_s] * 9 + [3600.0]])},
+        weights={"R-READY": np.ones(1)},
+        days_back={"a": (0, 0)},
+    )
+    assert bool(expected_by_chance(reading(), [one], before).telling) == telling
+
+
+def test_people_notice_at_consoles_and_where_a_rule_is_seldom_raised_for_as_long() -> None:
+    """That every guest of a host waits a little for a CPU at one time is how a CPU is shared."""
+    often = {"R-READY-WARN": np.full((1, 10), 3600.0)}
+    before = RulePrecedents(
+        held={("a", "R-READY-WARN"): 3600.0},
+        peaks=often,
+        weights={"R-READY-WARN": np.ones(1)},
+        days_back={"a": (0, 0), "b": (0, 0)},
+    )
+    every = [
+        replace(episode("a"), rules=("R-READY-WARN",)),
+        replace(episode("b"), rules=("R-READY",)),
+        episode("c"),
+        episode("d", "console"),
+    ]
+    assert expected_by_chance(reading(), every, before).suffering == {"b", "d"}
+
+
+@pytest.mark.parametrize(("peak", "telling"), [(47, False), (30, True)])
+def test_a_ramp_that_is_over_went_at_least_half_of_its_way_to_the_limit(peak: float, telling: int) -> None:
+    """Usable memory from 63 % towards 10 %."""
+    mover = Mover(series=Series("vm", "vm_memory_usable_pct"), usual=63, peak=peak, deviation=-8, onset=START)
+    one = replace(episode("a"), movers=(mover,), shape=Shape.RAMP)
+    assert bool(expected_by_chance(reading(), [one]).telling) == telling
+    assert expected_by_chance(reading(), [replace(one, open=True)]).telling
+
+
+@pytest.mark.parametrize(
+    ("metric", "deviation", "minutes", "is_open", "fills"),
+    [
+        ("host_memory_available_pct", -5, 65, True, True),
+        ("disk_used_pct", 5, 65, True, True),
+        ("host_memory_available_pct", 5, 65, True, False),
+        ("host_memory_available_pct", -5, 65, False, False),
+        ("host_memory_available_pct", -5, 25, True, False),
+        ("vm_cpu_pct", 5, 65, True, False),
+        ("net_util_pct", 5, 65, True, False),
+        ("link_rtt_ms", 5, 65, True, False),
+    ],
+)
+def test_a_store_that_goes_on_to_be_used_up_is_no_chance(
+    metric: str, deviation: float, minutes: int, *, is_open: bool, fills: bool
+) -> None:
+    mover = Mover(series=Series("vm", metric), usual=50, peak=30, deviation=deviation, onset=START)
+    end = START + np.timedelta64(minutes, "m")
+    one = replace(episode("a", severity=0.6), movers=(mover,), open=is_open, end=end)
+    expected = replace(expected_by_chance(reading(), [one]), per_day={"a": 40.0})
+    assert bool(expected.filling) == fills
+    kept = suppress_expected([investigation((UNKNOWN, ("a",)))], [one], expected=expected, state=AlertState())
+    assert bool(kept.batches[0].diagnoses) == fills
+
+
+@pytest.mark.parametrize(
+    ("cause", "often", "telling", "told"),
+    [("SW-05", 40, (), 0), ("SW-05", 5, (), 1), ("SW-05", 40, ("a",), 1), ("LEAK-01", 40, (), 1)],
+)
+def test_a_cause_by_use_alone_has_to_be_surer_than_chance(
+    cause: str, often: float, telling: tuple[str, ...], told: int
+) -> None:
+    """0.7 sure, where as odd an episode comes ``often`` times a day, and three of them may be alarmed."""
+    every = frozenset({"a"})
+    uses = expected_by_chance(reading(), []).uses
+    assert uses == {"HW-01", "HW-06", "NET-02", "SW-05"}
+    expected = Expectation(
+        per_day={"a": often}, allowed=3, telling=frozenset(telling), suffering=every, harmful=every, uses=uses
+    )
+    kept = suppress_expected([investigation((cause, ("a",)))], [episode("a")], expected=expected, state=AlertState())
+    assert len(kept.batches[0].diagnoses) == told
+    assert all("no cause is sure" in one.reason for one in kept.suppressed)
 
 
 @pytest.mark.parametrize(
@@ -162,6 +261,7 @@ def test_a_fleet_shows_what_each_of_its_entities_shows() -> None:
         ("vm_ready_pct", 8, None, ("R-READY",), True, True),
         ("vm_ready_pct", 8, None, ("R-READY-WARN",), False, True),
         ("vm_cpu_pct", 8, None, ("R-READY",), False, True),
+        ("vm_cpu_pct", 8, Shape.RAMP, (), False, False),
         ("vm_memory_usable_pct", -8, Shape.RAMP, (), True, True),
         ("vm_memory_usable_pct", 8, Shape.RAMP, (), False, False),
         ("vm_block_job", 8, Shape.STEP, (), False, False),
@@ -172,18 +272,10 @@ def test_a_fleet_shows_what_each_of_its_entities_shows() -> None:
 def test_a_critical_rule_on_what_moved_and_a_way_to_the_limit_tell_and_load_alone_harms_nobody(  # noqa: PLR0913, PLR0917
     metric: str, deviation: float, shape: Shape | None, rules: tuple[str, ...], telling: int, harmful: int
 ) -> None:
-    topology = Topology.of([Entity(id="vm", kind="vm")])
-    store = cast("SampleStore", SimpleNamespace(spans=lambda: {"vm": None}, topology=topology))
-    context = cast(
-        "NightContext",
-        SimpleNamespace(
-            store=store, topology=topology, detector=SimpleNamespace(per_day=lambda *_: 1.0), rules=load_rules(),
-            settings=Settings(), metrics=shipped_catalogue().metrics, diagnoser=Diagnoser(Knowledge.load(None)),
-        ),
-    )  # fmt: skip
-    mover = Mover(series=Series("vm", metric), usual=1, peak=9, deviation=deviation, onset=START)
+    usual, peak = (60, 9) if deviation < 0 else (1, 9)
+    mover = Mover(series=Series("vm", metric), usual=usual, peak=peak, deviation=deviation, onset=START)
     one = replace(episode("a"), movers=(mover,), shape=shape, rules=rules)
-    expected = expected_by_chance(context, [one])
+    expected = expected_by_chance(reading(), [one])
     assert (bool(expected.telling), bool(expected.harmful)) == (telling, harmful)
 
 

@@ -1,6 +1,7 @@
 """Moves of a night's plan: hosts that take nothing in, and why."""
 
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import cast
 
 import numpy as np
@@ -10,12 +11,13 @@ from brownout.domain.calendar import Calendar, Maintenance
 from brownout.domain.entities import Entity, Topology
 from brownout.domain.findings import Freshness, Silence
 from brownout.domain.findings.capacity_plan import MovePlan, PlannedMove
-from brownout.domain.forecasts import Breach, Series
+from brownout.domain.forecasts import QUANTILES, Breach, Forecasts, Series
 from brownout.domain.metrics import Catalogue
 from brownout.nightly.capacity.closed_hosts import closed_hosts, unseen_hosts
-from brownout.nightly.capacity.planned_moves import chosen_moves, move_actions
+from brownout.nightly.capacity.planned_moves import chosen_moves, move_actions, plan_moves
 from brownout.nightly.context import NightContext
 from brownout.planning.remedies import Remedies
+from brownout.settings import Settings
 
 END = np.datetime64("2026-03-16T00:00", "ms")
 METRICS = Catalogue.load().metrics
@@ -96,3 +98,33 @@ def test_a_move_says_what_it_does_to_both_hosts() -> None:
     roomy = replace(move, source_before=53.1, source_after=45.1)
     reason = chosen_moves(MovePlan(busy=("a",), moves=(roomy,)))[0].reason
     assert reason.startswith("a will be short of memory in the coming day; its CPU goes from 53 % to 45 %")
+
+
+def test_a_host_that_was_busy_with_a_guest_that_left_is_relieved_of_no_other() -> None:
+    """Its own past, from which it is forecast, is that of the guest that moved on; a move of last month counts."""
+    labels = {"cores": "10", "memory_gib": "100"}
+    hosts = [Entity(id=name, kind="host", labels=labels) for name in ("a", "b")]
+    small = {"vcpus": "4", "memory_gib": "4"}
+    stayed = Entity(id="stayed", kind="vm", parent="a", labels=small)
+    levels = {"a": 97.0, "b": 20.0, "stayed": 50.0, "left": 50.0}
+    metrics = {"a": "host_cpu_busy_pct", "b": "host_cpu_busy_pct", "stayed": "vm_cpu_pct", "left": "vm_cpu_pct"}
+    series = [Series(name, metric) for name, metric in metrics.items()]
+    series += [Series(name, "host_memory_available_pct") for name in ("a", "b")]
+    rows = [np.full((24, len(QUANTILES)), levels.get(s.entity, 80) if "cpu" in s.metric else 80) for s in series]
+    values = np.array(rows, np.float32)
+    loads = Forecasts(tuple(series), np.full(len(series), END), 3600, values, ("lstm",) * len(series))
+    fresh = Freshness(at=END, newest=END, age_s=0.0, stale=False, silences=())
+    planned = {}
+    for days_ago in (1, 30):
+        since = END - np.timedelta64(days_ago, "D")
+        left = Entity(id="left", kind="vm", parent="b", labels=small, former=((since, "a"),))
+        context = SimpleNamespace(
+            topology=Topology.of([*hosts, stayed, left]),
+            settings=Settings(),
+            metrics=METRICS,
+            calendar=Calendar(),
+            span=SimpleNamespace(end=END),
+        )
+        planned[days_ago] = plan_moves(cast("NightContext", context), [loads], (), (), fresh)
+    assert planned[1] == MovePlan(busy=(), moves=())
+    assert [(move.guest, move.target) for move in planned[30].moves] == [("stayed", "b")]

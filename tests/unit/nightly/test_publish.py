@@ -55,7 +55,7 @@ def test_alerts_come_after_the_write_back_and_before_the_log_and_take_nothing_fr
         settings=settings, calendar=Calendar(), metrics=found.metrics, created=found.created, store=None
     )
     effects = SideEffects()
-    publish(SimpleNamespace(night=found, shards=()), context, workspace, services, effects)  # type: ignore[arg-type]
+    publish(SimpleNamespace(night=found, shards=(), lost=()), context, workspace, services, effects)  # type: ignore[arg-type]
     assert done == ["write back", "alerts", "log"]
     assert [outcome.effect for outcome in effects.failures] == ["send the alerts"]
     assert effects.exit_code == 1
@@ -73,7 +73,7 @@ def test_telemetry_that_stopped_lets_cron_notice(tmp_path: Path, stale: bool) ->
     found = night()
     freshness = Freshness(at=found.end + days(20), newest=found.end, age_s=20 * 86400.0, stale=stale)
     context: Any = SimpleNamespace(settings=Settings(), created=found.created, store=None)
-    effects, told = SideEffects(), SimpleNamespace(night=replace(found, freshness=freshness), shards=())
+    effects, told = SideEffects(), SimpleNamespace(night=replace(found, freshness=freshness), shards=(), lost=())
     publish(told, context, Workspace(tmp_path), Services(), effects)  # type: ignore[arg-type]
     assert effects.exit_code == int(stale)
     assert any("20 d ago" in line for line in effects.lines()) is stale

@@ -39,7 +39,16 @@ def test_where_nothing_says_what_names_an_entity_all_labels_are_tags() -> None:
 
 
 FIELDS = {
-    "brownout_breach": {"probability", "limit", "earliest_ms", "likely_ms", "latest_ms", "duration_s", "model"},
+    "brownout_breach": {
+        "probability",
+        "limit",
+        "earliest_ms",
+        "likely_ms",
+        "latest_ms",
+        "duration_s",
+        "model",
+        "alert_probability",
+    },
     "brownout_episode": {"severity", "end_ms", "open", "alarm", "moved", "reason", "episode", "incident"},
     "brownout_console": {"score", "band", "task", "network_ms", "hypervisor_ms", "guest_ms", "encoder_ms", "mean_ms"},
     "brownout_cause": {"probability", "cause", "title", "family", "culprit", "open", "incident"},

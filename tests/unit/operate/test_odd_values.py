@@ -13,7 +13,12 @@ LIMIT = 2**32
     ("values", "said"),
     [
         ([LIMIT - 9e8, LIMIT - 1e6, 5e7], "bytes_recv begins anew at 2^32 (1 times in 20 min)"),
+        ([2e9, 2.1e9, -2.1e9], "bytes_recv begins anew at 2^31 (1 times in 20 min)"),
+        ([9.1e18, 9.2e18, -9.2e18], "bytes_recv begins anew at 2^63 (1 times in 20 min)"),
+        ([1.8e19, 1.84e19, 1e9], "bytes_recv begins anew at 2^64 (1 times in 20 min)"),
+        ([2e9, -1.0, 2.1e9], None),  # what some write for "unknown"
         ([4e8, 5e8, 100.0], None),  # a restart
+        ([2e9, 2.1e9, 100.0], None),
         ([5e12, 6e12, 100.0], None),
         ([1.0, 2.0, 3.0], None),
     ],

@@ -149,3 +149,15 @@ def test_corrected_odds_move_the_chance_the_dates_and_the_time_beyond() -> None:
     own, foreign = (replace(f, odds=(Odds(miss_rate=0.3, intercept=0.5, limit=limit),)) for limit in (found.limit, 11))
     assert breaches(own, UP, now)[0] == found
     assert breaches(foreign, UP, now)[0] == plain  # what was learned about another limit says nothing about this one
+
+
+def test_a_series_that_often_crosses_is_told_though_its_forecast_shows_nothing() -> None:
+    quiet = forecasts([1, 1, 1], 0.1)
+    often = replace(quiet, odds=(Odds(miss_rate=0.6, false_alarm_rate=0.4),))
+    other = replace(quiet, odds=(Odds(miss_rate=0.6, false_alarm_rate=0.4, limit=12.0),))
+    assert breaches(quiet, UP, {}, min_probability=0.2) == breaches(other, UP, {}, min_probability=0.2) == ()
+    (found,) = breaches(often, UP, {}, min_probability=0.2)
+    assert found.probability == pytest.approx(0.6, abs=0.01)
+    assert found.earliest is not None
+    assert found.latest is not None
+    assert found.earliest < found.latest

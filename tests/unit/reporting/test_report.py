@@ -171,14 +171,27 @@ def test_times_for_people() -> None:
 
 
 def test_what_drives_a_breach_is_named_with_its_share_and_what_is_usual() -> None:
-    report = report_of(driven(night()))
+    report = report_of(replace(driven(night()), diagnoses=()))
     page = render_html(report)
+    assert "74 ms (62 %)" in page
     assert "Host CPU busy of kvm1: 93 %, usually 61 %" in page
     assert "9 % as every day at that time, usually 30 %" in page
-    assert "none of its loads explains it" in page
+    assert page.count("None of its loads explains a slow console here") == 1
     assert [breach.drivers is None for breach in report.breaches] == [True, True, False, False]
     console = [sentence for sentence in report.summary.sentences if sentence.startswith("Console latency")]
-    assert [line.endswith("driven by Host CPU busy of kvm1 (62 % of the rise).") for line in console] == [True]
+    assert [line.endswith("driven by Host CPU busy of kvm1 (74 ms, 62 % of the rise).") for line in console] == [True]
+
+
+def test_a_breach_that_is_part_of_an_incident_has_no_other_reason() -> None:
+    made = driven(night())
+    report = report_of(made)
+    assert made.diagnoses[0].top.entity == "kvm1"
+    console, lonely = (breach for breach in report.breaches if breach.drivers is not None)
+    assert console.incident == lonely.incident == made.diagnoses[0].id
+    assert [driver.entity for driver in console.drivers or ()] == ["kvm1"]
+    page = render_html(report)
+    assert page.count(f'href="#incident-{console.incident}">part of an incident') >= 2
+    assert "None of its loads" not in page
 
 
 def test_chances_worse_than_climatology_and_intervals_off_by_more_than_three_points_are_said_to_be() -> None:

@@ -57,11 +57,11 @@ def rows(folder: Path) -> pa.Table:
     return named.sort_by([("entity", "ascending"), ("time", "ascending")]).combine_chunks()
 
 
-@pytest.mark.parametrize("at_a_time", [1, 256])
+@pytest.mark.parametrize("at_a_time", [1, 2**22])
 def test_a_closed_week_becomes_one_file_with_the_same_rows_and_repairs(
     history: tuple[Path, Description], at_a_time: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("brownout.store.retention.ENTITIES_AT_A_TIME", at_a_time)
+    monkeypatch.setattr("brownout.store.retention.CELLS", at_a_time)
     folder, description = history
     before, spans = rows(folder), History.open(folder).spans()
     maintain(folder, description, Keep(), closed=MONDAY + 34 * HOURS)

@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from zipfile import BadZipFile
 
@@ -14,12 +15,14 @@ from brownout.domain.errors import ModelError, SettingsError
 
 __all__ = ["READ_ERRORS", "forest_bytes", "forest_fault", "read_forest"]
 
-READ_ERRORS = (OSError, ValueError, KeyError, TypeError, AttributeError, SettingsError)
+READ_ERRORS = (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, SettingsError)
 """What reading a card of any content may raise."""
 LARGEST = 256 * 2**20
 TRUSTED = ["sklearn.tree._tree.Tree"]
 """The only type beyond skops' own list that may be loaded; its indices are checked before use."""
 
+ONE_AT_A_TIME = Lock()
+"""Headers of arrays are parsed as Python, which fails by chance in two threads at once before CPython 3.11.8."""
 LEAF = -1
 BY_TREE: dict[str, type[Any]] = {
     "estimators_": list,
@@ -42,7 +45,8 @@ def forest_bytes(folder: Path, name: object) -> bytes:
 def read_forest(data: bytes, folder: Path, *, features: int, trees: int) -> IsolationForest:
     """The forest of a file, whose trees point only to nodes and features that there are; else a ModelError."""
     try:
-        forest = skops.io.loads(data, trusted=TRUSTED)
+        with ONE_AT_A_TIME:
+            forest = skops.io.loads(data, trusted=TRUSTED)
     except (*READ_ERRORS, BadZipFile, EOFError, IndexError, ImportError, RuntimeError) as error:
         msg = f"A forest in {folder} cannot be read: {error}."
         raise ModelError(msg, remedy="Train again, or fetch the whole model again.") from error

@@ -1,4 +1,6 @@
-"""What recurs every day at the same hours is usual: how far a metric goes at these hours on most days."""
+"""What recurs daily is usual: how far a metric goes at the same hours of other days, and how much days differ."""
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -6,7 +8,7 @@ from brownout.domain.panel import Float, Panel
 from brownout.numerics.order_statistics import median_of_layers
 from brownout.numerics.slots import days
 
-__all__ = ["daily_extremes"]
+__all__ = ["DailyExtremes", "daily_extremes"]
 
 AROUND = np.timedelta64(3_600_000, "ms")
 """What recurs may come so much earlier or later."""
@@ -16,16 +18,28 @@ LEAST_DAYS = 3
 """Days that make a habit."""
 LEAST_COVERAGE = 0.5
 """Share of the hours of a day that must be measured for the day to count."""
+MAD = 1.4826
 
 
-def daily_extremes(
-    before: Panel, start: np.datetime64, end: np.datetime64, *, share: float
-) -> tuple[Float, Float] | None:
-    """Levels that each metric reaches on most days, upwards and downwards, around the hours of a span.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DailyExtremes:
+    """Levels that metrics reach at some hours, ``[entity, metric]``; NaN where too few days were measured.
+
+    ``top`` and ``bottom`` are medians over the days, ``top_spread`` and ``bottom_spread`` how far days lie from them:
+    the median of the distances, times 1.4826.
+    """
+
+    top: Float
+    bottom: Float
+    top_spread: Float
+    bottom_spread: Float
+
+
+def daily_extremes(before: Panel, start: np.datetime64, end: np.datetime64, *, share: float) -> DailyExtremes | None:
+    """Levels that each metric reaches on the days before a span, upwards and downwards, around its hours.
 
     A level is reached where the metric is there for ``share`` of the length of the span, within an hour around its
-    hours. Both are ``[entity, metric]``, medians over the days of the panel ``before`` the span, NaN where too few days
-    were measured; None where the span is half a day or longer, or too few days are there.
+    hours. None where the span is half a day or longer, or too few days are there.
     """
     if end - start >= LONGEST:
         return None
@@ -41,8 +55,15 @@ def daily_extremes(
     if len(tops) < LEAST_DAYS:
         return None
     known = np.isfinite(np.stack(tops)).sum(axis=0) >= LEAST_DAYS
-    up, down = median_of_layers(tops), median_of_layers(bottoms)
-    return np.where(known, up, np.nan).astype(np.float32), np.where(known, down, np.nan).astype(np.float32)
+    found = (*_middle_and_spread(tops), *_middle_and_spread(bottoms))
+    top, top_spread, bottom, bottom_spread = (np.where(known, one, np.nan).astype(np.float32) for one in found)
+    return DailyExtremes(top=top, bottom=bottom, top_spread=top_spread, bottom_spread=bottom_spread)
+
+
+def _middle_and_spread(layers: list[Float]) -> tuple[Float, Float]:
+    """Median over days, and how far days lie from it."""
+    middle = median_of_layers(layers)
+    return middle, MAD * median_of_layers([np.abs(layer - middle) for layer in layers])
 
 
 def _reached(values: Float, needed: int) -> tuple[Float, Float]:

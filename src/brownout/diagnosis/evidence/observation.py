@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
-from brownout.diagnosis.evidence.daily_habit import daily_extremes
+from brownout.diagnosis.evidence.daily_habit import DailyExtremes, daily_extremes
 from brownout.diagnosis.evidence.surge import Surge, surges
 from brownout.domain.findings import Episode
 from brownout.domain.metrics import Metric, Role, shipped_catalogue
@@ -36,6 +37,11 @@ JUMP = (0.35, 0.5)
 """Share of its range that a metric moves in one hour up to which it moves gradually, and from which it jumps."""
 SAME_HOURS_DAYS = 3.0
 """Days of baseline from which on only the same hours of the day are compared."""
+
+
+class _Habit(TypedDict):
+    habit: tuple[float, float] | None
+    habit_spread: tuple[float, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +79,8 @@ class Observation:
     habit
         Level that it reaches for as long as ``high`` at these hours on most days, and the same for ``low``: what recurs
         daily is usual. Both are ``usual`` where there are too few days, or the span is most of a day.
+    habit_spread
+        How far both differ from day to day.
     """
 
     metric: Metric
@@ -84,6 +92,17 @@ class Observation:
     surge: Surge | None = None
     apart: tuple[float, float] = (0.0, 0.0)
     habit: tuple[float, float] | None = None
+    habit_spread: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def rise(self) -> float:
+        """Usual spreads that the high lies above what is usual for it; negative where it lies below."""
+        return (self.high - self.usual_high) / max(self.spread, self.habit_spread[0])
+
+    @property
+    def fall(self) -> float:
+        """Usual spreads that the low lies below what is usual for it; negative where it lies above."""
+        return (self.usual_low - self.low) / max(self.spread, self.habit_spread[1])
 
     @property
     def usual_high(self) -> float:
@@ -138,7 +157,7 @@ def observe(panels: Sequence[Panel], start: np.datetime64, end: np.datetime64) -
         if not within.values.size or before.values.shape[1] < LEAST_BASELINE:
             continue
         silence |= _silence(before, within)
-        usual, spread, known = _baseline(before, start, end)
+        usual, spread, known = _baseline(before.values[:, _same_hours(before, start, end)], panel.metrics)
         high, low = quantiles(within.values, (UPPER, LOWER))
         covered = np.isfinite(within.values).mean(axis=1) >= LEAST_COVERAGE
         # A leak that was stopped within the incident climbed before it: both views count.
@@ -157,9 +176,19 @@ def observe(panels: Sequence[Panel], start: np.datetime64, end: np.datetime64) -
                 trend=float(trend[row, column]),
                 surge=surge.get((panel.entity_ids[row], metric.name)),
                 apart=(float(above[row, column]), float(below[row, column])),
-                habit=None if habits is None else (float(habits[0][row, column]), float(habits[1][row, column])),
+                **_habit_of(habits, row, column),
             )
     return Observations(table, tuple(entity for panel in panels for entity in panel.entity_ids), silence)
+
+
+def _habit_of(habits: DailyExtremes | None, row: int, column: int) -> _Habit:
+    """What an observation says of the habits of its metric."""
+    if habits is None or not np.isfinite(habits.top[row, column]):
+        return {"habit": None, "habit_spread": (0.0, 0.0)}
+    return {
+        "habit": (float(habits.top[row, column]), float(habits.bottom[row, column])),
+        "habit_spread": (float(habits.top_spread[row, column]), float(habits.bottom_spread[row, column])),
+    }
 
 
 def _apart(before: Panel, within: Panel, span: tuple[np.datetime64, np.datetime64]) -> tuple[Float, Float]:
@@ -167,10 +196,17 @@ def _apart(before: Panel, within: Panel, span: tuple[np.datetime64, np.datetime6
     shape = (len(before.entities), len(before.metrics))
     if len(before.entities) < LEAST_PEERS:
         return np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-    usually, now = (replace(part, values=part.values - _middle(part.values)) for part in (before, within))
-    usual, spread, known = _baseline(usually, *span)
-    high, low = quantiles(now.values, (UPPER, LOWER))
-    return np.where(known, (high - usual) / spread, 0), np.where(known, (low - usual) / spread, 0)
+    near = _same_hours(before, *span)  # medians over peers are costly: only of the hours that are compared
+    usually = np.full_like(before.values, np.nan)
+    usually[:, near] = before.values[:, near] - _middle(before.values[:, near])
+    usual, spread, known = _baseline(usually[:, near], before.metrics)
+    high, low = quantiles(within.values - _middle(within.values), (UPPER, LOWER))
+    habits = daily_extremes(replace(before, values=usually), *span, share=1 - UPPER)
+    if habits is None:
+        return np.where(known, (high - usual) / spread, 0), np.where(known, (low - usual) / spread, 0)
+    rise = (high - np.fmax(usual, habits.top)) / np.fmax(spread, habits.top_spread)
+    fall = (low - np.fmin(usual, habits.bottom)) / np.fmax(spread, habits.bottom_spread)
+    return np.where(known, rise, 0), np.where(known, fall, 0)
 
 
 def _middle(values: Float) -> Float:
@@ -190,24 +226,24 @@ def _silence(before: Panel, within: Panel) -> dict[tuple[str, str], float]:
     }
 
 
-def _baseline(before: Panel, start: np.datetime64, end: np.datetime64) -> tuple[Float, Float, Marks]:
-    """Median and spread before a span ``[entity, metric]``, and where enough was measured.
-
-    Where there are days of it, only the same hours of the day count.
-    """
-    values = before.values
-    days = values.shape[1] * before.interval_s / DAY_S
+def _same_hours(before: Panel, start: np.datetime64, end: np.datetime64) -> Marks:
+    """Slots before a span that it is compared with: where there are days of them, those of the same hours, else all."""
+    slots = before.values.shape[1]
     span_h = float((end - start) / np.timedelta64(3_600_000, "ms"))
-    if days >= SAME_HOURS_DAYS and span_h < 12:
-        hour = second_of_day(before.times) / HOUR_S
-        first = float(second_of_day(np.array([start]))[0]) / HOUR_S
-        near = (hour - first + 1) % 24 <= span_h + 2
-        values = values[:, near]
-    known = np.isfinite(values).sum(axis=1) >= LEAST_BASELINE
-    low, usual, high = quantiles(values, (0.15, 0.5, 0.85))
-    spread = 1.4826 * quantile(np.abs(values - usual[:, None]), 0.5)
+    if slots * before.interval_s / DAY_S < SAME_HOURS_DAYS or span_h >= 12:
+        return np.ones(slots, bool)
+    hour = second_of_day(before.times) / HOUR_S
+    first = float(second_of_day(np.array([start]))[0]) / HOUR_S
+    return np.asarray((hour - first + 1) % 24 <= span_h + 2)
+
+
+def _baseline(past: Float, metrics: Sequence[Metric]) -> tuple[Float, Float, Marks]:
+    """Median and spread of a past ``[entity, metric]``, and where enough was measured."""
+    known = np.isfinite(past).sum(axis=1) >= LEAST_BASELINE
+    low, usual, high = quantiles(past, (0.15, 0.5, 0.85))
+    spread = 1.4826 * quantile(np.abs(past - usual[:, None]), 0.5)
     wide = (high - low) / 2.07
-    floors = np.array([shipped_catalogue().diagnosis_floor(metric) for metric in before.metrics], np.float32)
+    floors = np.array([shipped_catalogue().diagnosis_floor(metric) for metric in metrics], np.float32)
     spread = np.maximum(np.maximum(spread, 0.5 * wide), np.maximum(FLOOR * np.abs(usual), floors))
     return usual, np.maximum(spread, 1e-6), known
 

@@ -237,9 +237,7 @@ def level_strength(symptom: Symptom, observation: Observation) -> float:
 
 def _moved(symptom: Symptom, observation: Observation) -> float:
     """Usual spreads that a metric went in the symptom's direction."""
-    up = symptom.direction == "up"
-    rise = observation.high - observation.usual_high if up else observation.usual_low - observation.low
-    return rise / observation.spread
+    return observation.rise if symptom.direction == "up" else observation.fall
 
 
 def along_strength(symptom: Symptom, follower: Observation, leader: Observation) -> float:

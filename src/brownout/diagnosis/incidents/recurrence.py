@@ -42,8 +42,9 @@ def joined(found: Iterable[Told]) -> list[Told]:
 def without_followers(incidents: Sequence[Told], topology: Topology, knowledge: Knowledge) -> list[Told]:
     """Incidents without those that another one of the time explains; their episodes are the other incident's then.
 
-    Whatever else a broken guest and its console show is no second fault, nor is a less sure cause that what another one
-    shows speaks against: packets that a broken cable drops are not lost on the path as well.
+    Whatever else a broken guest and its console show is no second fault, nor is what nothing explains on a host and
+    begins and ends with a fault of that host, nor is a less sure cause that what another one shows speaks against:
+    packets that a broken cable drops are not lost on the path as well.
     """
     kept = [told for told in incidents if told[1].top.id == UNKNOWN or told[1].top.artefact]
     known = [told for told in incidents if not any(told is other for other in kept)]
@@ -65,10 +66,16 @@ def without_followers(incidents: Sequence[Told], topology: Topology, knowledge: 
 
 
 def _suffers(entities: set[str], window: IncidentWindow, told: Told, topology: Topology) -> bool:
-    """Whether all of some entities are, or hang on, the culprit of an incident that goes on as they begin to suffer."""
+    """Whether all of some entities hang on the culprit of an incident that goes on as they begin to suffer.
+
+    On the whole host of a culprit they suffer from it where they begin with it and end with it, or before.
+    """
     other, diagnosis = told
-    reach = {diagnosis.top.entity, *topology.descendants(diagnosis.top.entity)}
-    return entities <= reach and bool(other.start - AROUND <= window.start <= other.end + AROUND)
+    culprit = diagnosis.top.entity
+    if entities <= {culprit, *topology.descendants(culprit)}:
+        return bool(other.start - AROUND <= window.start <= other.end + AROUND)
+    beside = {topology.root(entity) for entity in entities} == {topology.root(culprit)}
+    return beside and bool(abs(window.start - other.start) <= AROUND and window.end <= other.end + AROUND)
 
 
 def _overruled(told: Told, other: Told, topology: Topology, knowledge: Knowledge) -> bool:

@@ -14,14 +14,18 @@ FOR = (EvidenceRole.NECESSARY, EvidenceRole.STRONG, EvidenceRole.SUPPORTING)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loss:
-    """A cause that lacks evidence: it cannot be named where some of it is necessary, else it is told less surely.
+    """A cause that lacks evidence, of what is ``lost``: it cannot be named where some of it is necessary.
 
-    ``taken_for`` are causes that the rest of its evidence speaks for as well.
+    Else it is told less surely.
     """
 
     cause: CauseRule
     named: bool
-    taken_for: tuple[CauseRule, ...]
+    lost: Collection[str]
+
+    def taken_for(self, knowledge: Knowledge) -> tuple[CauseRule, ...]:
+        """Causes that the rest of its evidence speaks for as well."""
+        return tuple(_alike(self.cause, knowledge, self.lost))
 
 
 def losses(knowledge: Knowledge, lost: Collection[str]) -> Iterator[Loss]:
@@ -36,7 +40,7 @@ def losses(knowledge: Knowledge, lost: Collection[str]) -> Iterator[Loss]:
         }
         if gone:
             named = EvidenceRole.NECESSARY not in gone
-            yield Loss(cause=cause, named=named, taken_for=tuple(_alike(cause, knowledge, lost)))
+            yield Loss(cause=cause, named=named, lost=lost)
 
 
 def _alike(cause: CauseRule, knowledge: Knowledge, lost: Collection[str]) -> Iterator[CauseRule]:

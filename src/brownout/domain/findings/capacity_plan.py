@@ -1,15 +1,15 @@
-"""The plan of a night: moves that keep hosts from being too busy, and guests of the wrong size."""
+"""The plan of a night: moves that keep hosts from being too busy, guests of the wrong size, and hosts to buy."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
-from brownout.domain.encoding import Number
+from brownout.domain.encoding import Instant, Number
 
-__all__ = ["MovePlan", "PlannedMove", "Resource", "SizeAdvice"]
+__all__ = ["HardwareOutlook", "MovePlan", "PlannedMove", "Resource", "SizeAdvice"]
 
 
 class Resource(StrEnum):
-    """What a guest has too much or too little of."""
+    """What a guest or a host has too much or too little of."""
 
     CPU = "vcpus"
     MEMORY = "memory"
@@ -93,3 +93,53 @@ class SizeAdvice:
     mean: Number
     upper: Number
     days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HardwareOutlook:
+    """When hosts of one size and site run out of a resource, by the trend of their weeks.
+
+    Attributes
+    ----------
+    site
+        Site that the hosts are of; empty where there is one only.
+    hosts
+        Ids of the hosts.
+    cpus
+        CPUs of each.
+    memory_gib
+        Memory of each in GiB.
+    resource
+        vcpus for CPUs, or memory in GiB.
+    demand
+        What all of them use together on the second busiest day of the last week, by the trend.
+    usable
+        What they hold with one of them out: 80 % of the CPUs, or 85 % of the memory, of the others.
+    growth
+        How much the demand grows a week.
+    earliest
+        When the demand is beyond what is usable at the earliest, 90 % sure that it is not before; null where that is
+        not before ``until``, as the next two.
+    likely
+        When it is so by the trend.
+    latest
+        When it is so at the latest, 90 % sure.
+    until
+        How far the trend is carried on: four times as long as was measured, a year at most.
+    weeks
+        Weeks that it rests on.
+    """
+
+    site: str
+    hosts: tuple[str, ...]
+    cpus: Number
+    memory_gib: Number
+    resource: Resource
+    demand: Number
+    usable: Number
+    growth: Number
+    earliest: Instant | None
+    likely: Instant | None
+    latest: Instant | None
+    until: Instant
+    weeks: int

@@ -9,7 +9,7 @@ from brownout.domain.forecasts import Driver, Forecasts
 from brownout.domain.panel import Float
 from brownout.forecasting.covariates.console_covariates import ConsoleCovariates, Load
 from brownout.forecasting.covariates.load_model import LoadModel, Row
-from brownout.forecasting.covariates.load_paths import Contributions, follow, groups_of, log_latency
+from brownout.forecasting.covariates.load_paths import Contributions, follow, groups_of, latency_of, log_latency
 from brownout.numerics.arrays import Doubles, Marks
 
 __all__ = ["drivers_of"]
@@ -26,12 +26,13 @@ HIGHEST = -1
 class _Rise:
     """Rise of log latency over what is usual, averaged over the steps of a breach, weighted by their chance.
 
-    ``parts [row, load]`` is what each load adds, ``total [row]`` the rise of the forecast; ``daily [row]`` marks rows
-    that are compared with all hours of the day, the others with the same hour.
+    ``parts [row, load]`` is what each load adds, ``total [row]`` the rise of the forecast, ``rise_ms [row]`` the same
+    in ms; ``daily [row]`` marks rows that are compared with all hours of the day, the others with the same hour.
     """
 
     parts: Doubles
     total: Doubles
+    rise_ms: Doubles
     daily: Marks
 
 
@@ -88,12 +89,16 @@ def _rise(given: Contributions, gains: Float, likely: tuple[Doubles, Float], day
         _over((given.future - usual) * gains[:, None], weights)
         for usual in (_usual(given.past, steps, day), np.nanmedian(given.past, axis=1)[:, None])
     )
-    hour, ever = (
-        _over((high - usual)[..., None], weights)[:, 0]
-        for usual in (_usual(given.latency[..., None], steps, day)[..., 0], np.nanmedian(given.latency, 1)[:, None])
-    )
+    usually = _usual(given.latency[..., None], steps, day)[..., 0], np.nanmedian(given.latency, 1)[:, None]
+    hour, ever = (_over((high - usual)[..., None], weights)[:, 0] for usual in usually)
+    hour_ms, ever_ms = (_over((latency_of(high) - latency_of(usual))[..., None], weights)[:, 0] for usual in usually)
     daily = np.maximum(at_hour, 0).sum(axis=1) < DAILY * np.maximum(always, 0).sum(axis=1)
-    return _Rise(np.where(daily[:, None], always, at_hour), np.where(daily, ever, hour), daily)
+    return _Rise(
+        parts=np.where(daily[:, None], always, at_hour),
+        total=np.where(daily, ever, hour),
+        rise_ms=np.maximum(np.where(daily, ever_ms, hour_ms), 0),
+        daily=daily,
+    )
 
 
 def _usual(past: Float, steps: int, day: int) -> Float:
@@ -133,6 +138,7 @@ def _named(
                     resource=names[g][1],
                     metric=loads[load].metric,
                     share=float(shares[g]),
+                    added=float(shares[g] * rise.rise_ms[row]),
                     forecast=float(forecast[load]),
                     usual=float((ever if daily else hour)[load]),
                     daily=daily,

@@ -17,12 +17,12 @@ from brownout.forecasting.exceedance.chance_correction import (
     learn_odds,
     missed,
     pool_share,
-    pooled,
 )
+from brownout.forecasting.exceedance.habits import Habit, Windows, learn_trust
 from brownout.forecasting.selection.calibration import Calibration
 from brownout.forecasting.selection.held_out import HeldOut
 from brownout.forecasting.selection.model_choice import Choice, chosen_values
-from brownout.numerics.arrays import Marks
+from brownout.numerics.arrays import Doubles, Marks
 from brownout.numerics.losses import brier, reliability
 
 __all__ = ["learn_persistence", "odds_of", "persistence_of", "with_brier"]
@@ -122,37 +122,48 @@ def with_brier(
     """Skills with the Brier score of the chances at the metric's limit, and the chances as they are told.
 
     A correction that makes the Brier score of its metric worse on the windows that choose is dropped. What is told is
-    pooled with the known climatology, the share of windows of the ``history`` that crossed, by what it showed there:
-    a metric without forecast skill has that share alone.
+    pooled with what is known without a forecast, by the skill that it showed there: a metric without forecast skill
+    has that alone. Known are the share of all windows of the ``history`` that crossed, and the habits of a series.
     """
-    horizon, limits = calibration.horizon, _limits(history)
-    base = base_rates(history, horizon)
-    plain = _judging(choice, held_out, calibration, Chances(chances.persistence))
-    corrected = _judging(choice, held_out, calibration, chances)
+    limits, base = _limits(history), base_rates(history, calibration.horizon)
+    counts = [Windows.of(panel, calibration.horizon) for panel, _ in held_out]
+    trust = learn_trust([(panel, windows) for (panel, _), windows in zip(held_out, counts, strict=True)])
+    plain = _judging(choice, held_out, calibration, Chances(chances.persistence), counts)
+    corrected = _judging(choice, held_out, calibration, chances, counts)
     told: dict[str, Odds] = {}
+    habits: dict[str, Habit] = {}
     skills: dict[str, list[Events]] = {}
     for metric, limit in limits.items():
         own = plain.get(metric, [])
-        odds, rate = Odds(limit=limit), base[metric]
+        odds, habit = Odds(limit=limit), Habit(0.0, base[metric], trust.get(metric, 0.0))
         if own and _brier(corrected[metric]) <= _brier(own):
             odds, own = replace(chances.correction(metric), limit=limit), corrected[metric]
-        share = pool_share(own, rate) if own else 0.0
-        told[metric] = pooled(odds, share, rate)
-        skills[metric] = [replace(part, likely=share * part.likely + (1 - share) * rate) for part in own]
+        known = [habit.known(*part.windows) for part in own]
+        habit = replace(habit, share=pool_share(own, np.concatenate(known)) if own else 0.0)
+        told[metric], habits[metric] = odds, habit
+        skills[metric] = [
+            replace(part, likely=habit.share * part.likely + (1 - habit.share) * rate)
+            for part, rate in zip(own, known, strict=True)
+        ]
     return (
-        tuple(_judged(s, skills.get(s.metric, []), base.get(s.metric, 0.0), told.get(s.metric)) for s in choice.skills),
-        Chances(chances.persistence, told),
+        tuple(_judged(s, skills.get(s.metric, []), habits.get(s.metric)) for s in choice.skills),
+        Chances(chances.persistence, told, habits),
     )
 
 
 def _judging(
-    choice: Choice, held_out: Sequence[tuple[Panel, HeldOut]], calibration: Calibration, given: Chances
+    choice: Choice,
+    held_out: Sequence[tuple[Panel, HeldOut]],
+    calibration: Calibration,
+    given: Chances,
+    counts: Sequence[Windows],
 ) -> dict[str, list[Events]]:
     """Windows that choose, by metric, with the chances that the chosen forecasters give."""
     found: dict[str, list[Events]] = {}
-    for (_, table), share in zip(held_out, independent_shares([panel for panel, _ in held_out]), strict=True):
+    shares = independent_shares([panel for panel, _ in held_out])
+    for (panel, table), share, windows in zip(held_out, shares, counts, strict=True):
         values = chosen_values(table, calibration, choice.makers)
-        for metric, events in _events(table, ~table.calibrates, values, given).items():
+        for metric, events in _events(table, ~table.calibrates, values, given, (panel, windows)).items():
             found.setdefault(metric, []).append(replace(events, weight=events.weight * share))
     return found
 
@@ -166,17 +177,21 @@ def _brier(parts: Sequence[Events]) -> float:
     return brier(np.concatenate([one.likely for one in parts]), np.concatenate([one.happened for one in parts]))
 
 
-def _events(table: HeldOut, chosen: Marks, values: Float, chances: Chances) -> dict[str, Events]:
+def _events(
+    table: HeldOut, chosen: Marks, values: Float, chances: Chances, past: tuple[Panel, Windows] | None = None
+) -> dict[str, Events]:
     """Chance of the ``chosen`` windows to cross the limit, and whether they did, by metric.
 
-    Windows that begin beyond the limit do not count.
+    Windows that begin beyond the limit do not count. With the ``past``, own earlier windows of each series are added,
+    and one-offs happen too.
     """
     by_metric = {}
     weight = _independent(table.lstm, chosen)
+    now, actual = (table.now, table.actual) if past is None else table.seen
     for metric, (limit, upwards) in table.limits.items():
         side = 1 if upwards else -1
-        beyond = side * table.now > side * limit
-        known = chosen & ~beyond & np.isfinite(table.actual).any(axis=1)
+        beyond = side * now > side * limit
+        known = chosen & ~beyond & np.isfinite(actual).any(axis=1)
         rows = np.flatnonzero(known & (table.metrics == metric))
         if not len(rows):
             continue
@@ -187,9 +202,21 @@ def _events(table: HeldOut, chosen: Marks, values: Float, chances: Chances) -> d
             odds=(chances.correction(metric),) * len(rows),
         )
         likely = likelihood(forecasts, np.full(len(rows), limit, np.float32), upwards=np.full(len(rows), upwards))
-        happened = np.asarray((side * table.actual[rows] > side * limit).any(axis=1), np.bool_)
+        happened = np.asarray((side * actual[rows] > side * limit).any(axis=1), np.bool_)
         by_metric[metric] = Events(likely, happened, weight)
+        if past is not None:
+            by_metric[metric] = replace(by_metric[metric], windows=_own_windows(*past, forecasts))
     return by_metric
+
+
+def _own_windows(panel: Panel, windows: Windows, forecasts: Forecasts) -> Doubles:
+    """Windows of each row's series that were over by its origin, with a crossing and all: ``[2, row]``."""
+    entities = {name: place for place, name in enumerate(panel.entity_ids)}
+    metrics = {name: place for place, name in enumerate(panel.metric_names)}
+    slots = (forecasts.origins - panel.start) // panel.step
+    rows = np.array([entities[series.entity] for series in forecasts.series], np.int64)
+    columns = np.array([metrics[series.metric] for series in forecasts.series], np.int64)
+    return np.stack(windows.until(slots.astype(np.int64), rows, columns))
 
 
 def _independent(forecasts: Forecasts, chosen: Marks) -> float:
@@ -201,13 +228,13 @@ def _independent(forecasts: Forecasts, chosen: Marks) -> float:
     return min((1 + span) / len(origins), 1.0)
 
 
-def _judged(skill: Skill, events: Sequence[Events], base: float, odds: Odds | None) -> Skill:
-    if not events:
+def _judged(skill: Skill, events: Sequence[Events], habit: Habit | None) -> Skill:
+    if not events or habit is None:
         return skill
     likely = np.concatenate([part.likely for part in events])
     happened = np.concatenate([part.happened for part in events])
-    known = brier(np.full(len(happened), base), happened)
+    known = brier(np.full(len(happened), habit.rate), happened)
     told = brier(likely, happened)
-    unskilled = odds is not None and odds.miss_rate + odds.false_alarm_rate > 1 - LEAST_SHARE
+    unskilled = habit.share < LEAST_SHARE and not habit.trust
     note = "; ".join(part for part in (skill.note, NO_SKILL if unskilled else "") if part)
     return replace(skill, brier=told, brier_base=known, bins=reliability(likely, happened), note=note)

@@ -13,6 +13,7 @@ from brownout.domain.entities import Topology
 from brownout.domain.exceedance import PathModel, corrected
 from brownout.domain.forecasts import Odds
 from brownout.domain.panel import Panel
+from brownout.forecasting.exceedance.habits import LEAST, Habit, Windows
 from brownout.numerics.arrays import Doubles
 
 __all__ = ["Chances", "Events", "base_rates", "independent_shares", "learn_odds", "missed", "pool_share", "pooled"]
@@ -22,44 +23,63 @@ PRIOR_DEVIATIONS = np.array([1.0, 1.0, 1.0, 0.5])
 """Standard deviations of the prior of the log-odds of miss rate and false-alarm rate, of intercept and of slope."""
 RARE = (1, 100)
 """Misses, or false alarms, and windows to expect where nothing else is known: one in a hundred."""
-EXPECTED = (0.1, 2.0)
+EXPECTED = LEAST
 """Crossings and windows that a base rate starts from: one in twenty."""
+TRAINED = 10.0
+"""Windows that the rate of a training counts for, beside those of the last days."""
+MOST_KNOWN = 0.15
+"""Largest share that is told of a series by what all of its metric did: that is no reason to name one of them."""
 UNPROVEN = 0.1
 """Independent windows in which a certain forecast must have been right before it counts half: skill has to be shown."""
-PARTS = 12
-"""Origins a horizon that a base rate is counted from."""
 
 
 @dataclass(frozen=True)
 class Chances:
     """What is learned about chances to cross a limit, by metric.
 
-    ``persistence`` is the autocorrelation of neighbouring steps, 0 … 1; ``odds`` the correction.
+    ``persistence`` is the autocorrelation of neighbouring steps, 0 … 1; ``odds`` the correction; ``habits`` what is
+    known without a forecast, and how much that counts.
     """
 
     persistence: Mapping[str, float] = field(default_factory=dict)
     odds: Mapping[str, Odds] = field(default_factory=dict)
+    habits: Mapping[str, Habit] = field(default_factory=dict)
 
     def autocorrelation(self, metric: str) -> float:
         """Autocorrelation of neighbouring steps of a metric's paths."""
         return self.persistence.get(metric, PathModel().persistence)
 
     def correction(self, metric: str) -> Odds:
-        """Odds of a metric."""
+        """Odds of a metric's forecasts alone."""
         return self.odds.get(metric, Odds())
+
+    def rate(self, metric: str, crossed: float, windows: float) -> float:
+        """Known share of the windows of a metric that cross its limit, with so many of so many windows lately."""
+        habit = self.habits[metric]
+        return min((crossed + TRAINED * habit.rate) / (windows + TRAINED), MOST_KNOWN)
+
+    def told(self, metric: str, rate: float, crossed: float, windows: float) -> Odds:
+        """Odds of a series as they are told: by the known rate of its metric, and its own windows with a crossing."""
+        habit = self.habits.get(metric)
+        if habit is None:
+            return self.correction(metric)
+        return pooled(self.correction(metric), habit.share, float(replace(habit, rate=rate).known(crossed, windows)))
 
     def facts(self) -> dict[str, Any]:
         """As JSON."""
         return {
             "persistence": dict(self.persistence),
             "odds": {metric: asdict(odds) for metric, odds in self.odds.items()},
+            "habits": {metric: asdict(habit) for metric, habit in self.habits.items()},
         }
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> Self:
         """From JSON, in which there may be more."""
         return cls(
-            facts["persistence"], {metric: Odds.from_table(odds) for metric, odds in facts.get("odds", {}).items()}
+            facts["persistence"],
+            {metric: Odds.from_table(odds) for metric, odds in facts.get("odds", {}).items()},
+            {metric: Habit(**habit) for metric, habit in facts.get("habits", {}).items()},
         )
 
 
@@ -68,12 +88,14 @@ class Events:
     """Windows that could cross a limit.
 
     ``likely`` is the chance that was given, ``happened`` whether they did, both ``[row]``. ``weight`` is how much a
-    row counts, 0 … 1: windows that overlap, and entities of one host, are no independent observations.
+    row counts, 0 … 1: windows that overlap, and entities of one host, are no independent observations. ``windows`` are
+    the own ones of each row's series before it, with a crossing and all: ``[2, row]``, empty where they were not asked.
     """
 
     likely: Doubles
     happened: npt.NDArray[np.bool_]
     weight: float
+    windows: Doubles = field(default_factory=lambda: np.zeros((2, 0)))
 
 
 def independent_shares(panels: Sequence[Panel]) -> list[float]:
@@ -92,18 +114,13 @@ def base_rates(panels: Sequence[Panel], horizon: int) -> Mapping[str, float]:
     """
     counts: dict[str, Doubles] = {}
     for panel, share in zip(panels, independent_shares(panels), strict=True):
-        slots = panel.values.shape[1]
-        origins = np.arange(0, max(slots - horizon, 0), max(horizon // PARTS, 1))
-        weight = share * min(max(horizon // PARTS, 1) / horizon, 1.0)
+        windows = Windows.of(panel, horizon)
         for column, metric in enumerate(panel.metrics):
-            if not metric.is_limited:
-                continue
-            values = panel.values[..., column]
-            beyond, measured = metric.exceeds(values), np.isfinite(values)
-            happened, known = (_any_after(marks, origins, horizon) for marks in (beyond, measured))
-            counted = measured[:, origins] & ~beyond[:, origins] & known
-            before = counts.get(metric.name, np.zeros(2))
-            counts[metric.name] = before + weight * np.array([(happened & counted).sum(), counted.sum()])
+            if metric.is_limited:
+                own = np.array(
+                    [part[:, -1, column].sum(dtype=np.float64) for part in (windows.crossed, windows.counted)]
+                )
+                counts[metric.name] = counts.get(metric.name, np.zeros(2)) + share * windows.weight * own
     return {
         name: float((crossed + EXPECTED[0]) / (windows + EXPECTED[1])) for name, (crossed, windows) in counts.items()
     }
@@ -129,10 +146,11 @@ def missed(panel: Panel, horizon: int) -> Mapping[str, tuple[int, int]]:
     return counts
 
 
-def pool_share(parts: Sequence[Events], base: float) -> float:
-    """Share, 0 … 1, of given chances in the pool with a base rate that has the least Brier score on these windows.
+def pool_share(parts: Sequence[Events], base: Doubles | float) -> float:
+    """Share, 0 … 1, of given chances in the pool with base rates that has the least Brier score on these windows.
 
-    0 where no window has shown that the chances know more than the base rate does; see ``UNPROVEN``.
+    ``base`` is that of all rows, or ``[row]``. 0 where no window has shown that the chances know more than the base
+    rate does; see ``UNPROVEN``.
     """
     told = np.concatenate([part.likely for part in parts]) - base
     came = np.concatenate([part.happened for part in parts]) - base
@@ -180,10 +198,3 @@ def _odds(point: Doubles) -> Odds:
     """Odds at a point of the search; they keep the order of chances: slope >= 0, and rates that add up to at most 1."""
     miss_rate, false_alarm_rate, intercept, slope = point.tolist()
     return Odds(min(float(expit(miss_rate)), 0.5), min(float(expit(false_alarm_rate)), 0.5), intercept, max(slope, 0.0))
-
-
-def _any_after(marks: npt.NDArray[np.bool_], origins: npt.NDArray[np.int64], horizon: int) -> npt.NDArray[np.bool_]:
-    """Whether any of the ``horizon`` slots after each origin is marked: ``[series, origin]``."""
-    counted = np.cumsum(np.pad(marks, ((0, 0), (1, 0))), axis=1)
-    marked: npt.NDArray[np.bool_] = counted[:, origins + 1 + horizon] > counted[:, origins + 1]
-    return marked

@@ -4,6 +4,7 @@ from brownout.forecasting.present.continuity import joined_weights, with_first_s
 from brownout.forecasting.present.local_trend import LOCAL_TREND, Runs, runs_of
 from brownout.forecasting.present.lone_bursts import without_lone_bursts
 from brownout.forecasting.present.one_offs import Spans, without_one_offs
+from brownout.forecasting.present.present_level import present_shift
 from brownout.forecasting.present.trend_gate import MAKES, PERSISTENCE, Trending, mixed_with_trends, trends_of
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Trending",
     "joined_weights",
     "mixed_with_trends",
+    "present_shift",
     "runs_of",
     "trends_of",
     "with_first_step",

@@ -7,10 +7,10 @@ from typing import TypeVar
 import numpy as np
 
 from brownout.domain.forecasts import Forecasts, Odds, Series
-from brownout.domain.metrics import Family, Metric, Role
-from brownout.domain.panel import Doubles, Float, Index, Panel
+from brownout.domain.panel import Doubles, Float, Index, Marks, Panel
 from brownout.forecasting.baselines.classical import pasts
 from brownout.forecasting.baselines.smoothing import filled
+from brownout.forecasting.present.level_steps import without_step
 from brownout.forecasting.present.local_trend import LOCAL_TREND, MEMORY, Runs, line_after, runs_of
 from brownout.forecasting.selection.calibration import outer_of
 from brownout.forecasting.series_rows import Rows
@@ -23,6 +23,8 @@ WORSE, BETTER = 0.9, 0.5
 """Error of the trend as a share of the other's from which on it counts nothing, and up to which it alone counts."""
 MAKES = 0.5
 """Weight from which on a trend is named as the maker, and its own chances hold."""
+LEAST_PACE = 0.5
+"""Share of its pace that a trend keeps since the step of its level."""
 PERSISTENCE = 0.95
 """Autocorrelation of neighbouring steps of a trend: what its pace gets wrong stays wrong."""
 
@@ -44,14 +46,18 @@ def trends_of(rows: Rows, horizon: int, chosen_at: Medians) -> Trending:
     """Trends of rows, each tested against the chosen forecaster on the last third of its run."""
     panel, season = rows.panel, rows.panel.slots_per_day
     places, runs, weights = [], [], []
-    fills = np.array([_fills_up(metric) for metric in panel.metrics], bool)
-    for part, past in pasts(rows, MEMORY * season):
+    fills = np.array([metric.fills_up for metric in panel.metrics], bool)
+    for part, whole in pasts(rows, MEMORY * season):
+        filling = np.flatnonzero(fills[rows.metrics[part]])
+        if not len(filling):
+            continue
+        past, since = without_step(whole[filling], season)
         found = runs_of(past, season)
-        own = np.flatnonzero(found.found & fills[rows.metrics[part]])
+        own = np.flatnonzero(found.found & _goes_on(past, since, found))
         if not len(own):
             continue
         chosen = found.rows(own)
-        at = np.arange(part.start, part.stop)[own]
+        at = np.arange(part.start, part.stop)[filling[own]]
         origin = int(rows.origins[part.start])
         tested = np.clip(chosen.slots // TESTED, 3, horizon)
         weight = np.zeros(len(own), np.float32)
@@ -70,9 +76,15 @@ def trends_of(rows: Rows, horizon: int, chosen_at: Medians) -> Trending:
     return Trending(np.concatenate(places), Runs(**joined), np.concatenate(weights))
 
 
-def _fills_up(metric: Metric) -> bool:
-    """Whether a rise may go on: stores and tables fill up; use of CPU and latencies follow what is asked of them."""
-    return metric.family not in {Family.CPU, Family.CONSOLE, Family.DISPLAY} and metric.role is not Role.LATENCY
+def _goes_on(past: Float, since: Index, runs: Runs) -> Marks:
+    """Whether the trend of each row goes on after the step of its level, at half of its pace at least."""
+    goes_on = np.ones(len(past), bool)
+    for row in np.flatnonzero(runs.found & (since > 0) & (since < runs.slots)).tolist():
+        slots = int(since[row])
+        day = runs.day[row, np.arange(-slots, 0) % runs.day.shape[1]]
+        own = line_after(filled(past[row : row + 1, -slots:] - day).astype(np.float64))[1][0]
+        goes_on[row] = own * np.sign(runs.slope[row]) > LEAST_PACE * abs(runs.slope[row])
+    return goes_on
 
 
 def mixed_with_trends(made: Forecasts, trends: Trending) -> Forecasts:

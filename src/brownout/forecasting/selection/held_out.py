@@ -57,6 +57,8 @@ class HeldOut:
         By metric the limit, and whether crossing it is upwards.
     outer
         5 % and 95 % quantiles of the rivals that have them, float32 ``[row that chooses, step, 2]``.
+    whole
+        ``now`` and ``actual`` with the one-offs that they are without, float32 ``[row, 1 + step]``; None = the same.
     """
 
     calibrates: Marks
@@ -68,6 +70,12 @@ class HeldOut:
     rivals: Mapping[str, Forecasts]
     limits: Mapping[str, tuple[float, bool]]
     outer: Mapping[str, Float] = field(default_factory=dict)
+    whole: Float | None = None
+
+    @property
+    def seen(self) -> tuple[Float, Float]:
+        """Value of the slot of the origin and what came after it, as measured: with one-offs, where they are known."""
+        return (self.now, self.actual) if self.whole is None else (self.whole[:, 0], self.whole[:, 1:])
 
 
 def first_held_out(slots: int, *, share: float, horizon: int) -> int:
@@ -82,10 +90,13 @@ def origins_for(panels: Sequence[Panel]) -> int:
     return min(max(WINDOWS // max(series, 1), MIN_ORIGINS), MAX_ORIGINS)
 
 
-def forecast_held_out(panel: Panel, candidates: Candidates, *, first: int, origins: int) -> HeldOut | None:
+def forecast_held_out(
+    panel: Panel, candidates: Candidates, *, first: int, origins: int, measured: Panel | None = None
+) -> HeldOut | None:
     """Forecasts by all candidates of the slots from ``first`` on, from so many origins.
 
-    Every other origin calibrates; None where no horizon fits behind the slots that were trained on.
+    Every other origin calibrates; ``measured`` is the panel with its one-offs. None where no horizon fits behind the
+    slots that were trained on.
     """
     horizon = candidates.horizon
     last = panel.values.shape[1] - horizon - 1
@@ -96,15 +107,18 @@ def forecast_held_out(panel: Panel, candidates: Candidates, *, first: int, origi
     rows = rows_of(panel, chosen)
     steps = np.arange(1, horizon + 1)
     scale = seasonal_scale(panel, candidates.season or panel.slots_per_day, end=first)
+    after = rows.entities[:, None], rows.origins[:, None] + steps, rows.metrics[:, None]
+    at = rows.entities[:, None], rows.origins[:, None] + np.arange(horizon + 1), rows.metrics[:, None]
     return HeldOut(
         calibrates=~np.isin(rows.origins, choosing),
         metrics=np.array(panel.metric_names)[rows.metrics],
         now=panel.values[rows.entities, rows.origins, rows.metrics],
-        actual=panel.values[rows.entities[:, None], rows.origins[:, None] + steps, rows.metrics[:, None]],
+        actual=panel.values[after],
         scale=scale[rows.entities, rows.metrics].astype(np.float64),
         lstm=candidates.lstm.predict(ForecastRequest(panel, chosen, horizon)),
         limits=_limits(panel.metrics),
         rivals={rival.name: rival.predict(ForecastRequest(panel, choosing, horizon)) for rival in candidates.rivals},
+        whole=None if measured is None or measured is panel else measured.values[at],
     )
 
 

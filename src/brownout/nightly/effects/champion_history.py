@@ -8,10 +8,11 @@ from typing import Self
 
 import numpy as np
 
-from brownout.domain.encoding import Instant, decode_json, encode
+from brownout.domain.encoding import Instant, encode
 from brownout.domain.errors import DataError
 from brownout.domain.night import ModelRecord
 from brownout.store.atomic import write_text
+from brownout.store.plain_json import read_result
 
 __all__ = ["Decision", "Outcome", "Signature", "append_decision", "last_decision", "name_version", "read_decisions"]
 
@@ -93,7 +94,7 @@ def read_decisions(champion: Path) -> tuple[Decision, ...]:
     path = _path(champion)
     if not path.exists():
         return ()
-    return decode_json(DecisionFile, path.read_text(encoding="utf-8", errors="replace")).decisions
+    return read_result(DecisionFile, path).decisions
 
 
 def append_decision(champion: Path, decision: Decision) -> None:

@@ -18,7 +18,7 @@ from brownout.nightly.effects.review.drift_file import keep_drift
 from brownout.nightly.effects.review.shadow_runs import shadow_challenger
 from brownout.nightly.effects.side_effects import SideEffects
 from brownout.nightly.effects.write_back import Sink, write_back
-from brownout.nightly.run import NightResult
+from brownout.nightly.run import NightResult, lost_sentences
 from brownout.reporting.numbers import clock, span
 from brownout.store.as_of import StoreAsOf
 from brownout.store.history import History
@@ -59,6 +59,8 @@ def publish(
     if context.settings.review.shadow_nights:
         effects.run("try the forecaster that waits", lambda note: shadow_challenger(context, workspace, note))
     _tell_if_stale(result.night, effects)
+    for sentence in lost_sentences(result.lost):
+        effects.fail("judge everything", DataError(sentence, remedy="The next night tries again; its cause is above."))
     _set_damage_aside(context.store, effects)
     if services.open_sink is not None:
         open_sink = services.open_sink

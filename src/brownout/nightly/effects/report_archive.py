@@ -1,8 +1,14 @@
-"""Reports of earlier nights: each night's ``report.json`` under the time at which its data end."""
+"""Reports of earlier nights: each night's ``report.json`` under the time at which its data end.
 
+``archive/index.json`` lists them: any web server that serves the folder makes of it a read-only JSON API.
+"""
+
+import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +26,9 @@ from brownout.store.workspace import Workspace
 
 __all__ = ["archive_name", "archived_nights", "rerender", "write_night_report"]
 
+INDEX = "index.json"
+INDEX_FIELDS = ("headline", "incidents_open", "incidents_over", "exceeded", "probable", "consoles", "consoles_too_slow")
+"""What the index repeats of the summary of a night."""
 KEPT_CARDS = 60
 """Cards that stay beside the report: a year of weekly trainings."""
 
@@ -45,6 +54,7 @@ def write_night_report(night: Night, workspace: Workspace, *, keep_days: float, 
         shutil.copyfile(workspace.report / "report.json", part)
     _copy_cards(night, workspace)
     _prune(workspace.archive, archive_name(night.end - days(keep_days)))
+    _write_index(workspace, name)
     return workspace.report / "index.html"
 
 
@@ -100,3 +110,36 @@ def _prune(archive: Path, oldest: str) -> None:
     for folder in archive.iterdir():
         if folder.is_dir() and (folder / "report.json").is_file() and folder.name < oldest:
             shutil.rmtree(folder)
+
+
+def _write_index(workspace: Workspace, written: str) -> None:
+    """List the nights of the archive, the newest first; what an index said of another night stays."""
+    known = {entry["night"]: entry for entry in _indexed(workspace.archive / INDEX) if entry["night"] != written}
+    entries = [
+        known[name] if name in known else _entry(workspace.archive, name)
+        for name in reversed(archived_nights(workspace))
+    ]
+    with atomic_path(workspace.archive / INDEX) as part:
+        part.write_text(json.dumps({"nights": entries}, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def _indexed(path: Path) -> list[Mapping[str, Any]]:
+    """Entries of an index that is there and whole; none of one that is not: it is written anew."""
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))["nights"]
+        return [entry for entry in entries if isinstance(entry["night"], str) and isinstance(entry["report"], str)]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def _entry(archive: Path, name: str) -> Mapping[str, Any]:
+    """A night as the index lists it; one that cannot be read is listed by its name."""
+    entry: dict[str, Any] = {"night": name, "report": f"{name}/report.json"}
+    try:
+        document = json.loads((archive / name / "report.json").read_text(encoding="utf-8"))
+        summary = document["summary"]
+        entry |= {"source": document["source"], "created": document["created"], "end": document["window"]["end"]}
+        entry |= {field: summary[field] for field in INDEX_FIELDS if field in summary}
+    except (OSError, ValueError, KeyError, TypeError):
+        entry["error"] = "report.json is damaged"
+    return entry

@@ -1,6 +1,5 @@
 """The record of earlier nights: their warnings and their advice beside what was measured since."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -19,6 +18,7 @@ from brownout.nightly.effects.side_effects import SideEffects
 from brownout.nightly.questions.last_night import panels_on_one_grid
 from brownout.nightly.run import NightResult
 from brownout.numerics.slots import days
+from brownout.store.plain_json import read_json
 from brownout.store.workspace import Workspace
 
 __all__ = ["past_scores", "with_past_scores"]
@@ -78,7 +78,7 @@ def _warnings(workspace: Workspace, since: np.datetime64, end: np.datetime64) ->
         if not archive_name(since) <= name < archive_name(end):
             continue
         try:
-            stored = json.loads((workspace.archive / name / "report.json").read_text(encoding="utf-8"))
+            stored = read_json(workspace.archive / name / "report.json")
             start = as_time(stored["window"]["end"])
             over = [one for one in _of_night(stored["breaches"], start) if one.end <= end]
         except (OSError, ValueError, KeyError, TypeError):

@@ -17,6 +17,7 @@ from brownout.domain.forecasts import Breach, Forecasts
 from brownout.domain.metrics import Metric
 from brownout.domain.night import Night
 from brownout.ingest.line_protocol import Points
+from brownout.nightly.effects.alerting.night_alerts import alert_probabilities
 from brownout.nightly.run import NightResult
 from brownout.numerics.arrays import Index, Times
 
@@ -119,7 +120,9 @@ def _episodes(night: Night) -> Points:
 def _breaches(night: Night) -> Points:
     tags = [_tags(night.topology, breach.series.entity) | {"metric": breach.series.metric} for breach in night.breaches]
     times = _ms([night.end.astype("datetime64[s]")] * len(night.breaches))
-    return _points("brownout_breach", tags, times, point_columns(Breach, night.breaches, names={"maker": "model"}))
+    columns = point_columns(Breach, night.breaches, names={"maker": "model"})
+    derived = PointColumns({"alert_probability": np.array(alert_probabilities(night), float)}, {})
+    return _points("brownout_breach", tags, times, columns | derived)
 
 
 def _causes(night: Night) -> Points:

@@ -16,7 +16,7 @@ from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.nightly.context import NightContext
 from brownout.nightly.night_span import JUDGED_FROM
 from brownout.nightly.one_off_spans import left_out_share, one_offs, usual_forecast_panel
-from brownout.nightly.panels import forecast_panel, outlook_panel, outlook_steps
+from brownout.nightly.panels import forecast_panel, outlook_panel, outlook_steps, worst_panel
 from brownout.nightly.training.training_sample import evenly_by_kind, families
 from brownout.numerics.slots import days
 from brownout.settings import ForecastSettings
@@ -93,31 +93,36 @@ def fit_forecaster(
     """
     settings = context.settings.forecast
     parts = ForecastParts.without(settings.without)
-    panels, left_out = _usual_panels(context, parts)
+    panels, measured, left_out = _usual_panels(context, parts)
     for panel in panels:
         observe(panel)
     shape = lstm_settings(settings, context.settings.seed)
-    forecaster = SelectedForecaster(shape, parts=parts).fit(panels, progress, champion=champion)
+    forecaster = SelectedForecaster(shape, parts=parts).fit(panels, progress, champion=champion, measured=measured)
     outlook = Outlook(outlook_steps(settings), parts)
     outlook = outlook.fit([outlook_panel(panel, settings) for panel in panels], progress)
     return FittedForecaster(forecaster=forecaster, outlook=outlook, left_out=left_out)
 
 
-def _usual_panels(context: NightContext, parts: ForecastParts) -> tuple[list[Panel], float]:
-    """What the forecaster learns from, and the share of the measured values that is left out of it."""
+def _usual_panels(context: NightContext, parts: ForecastParts) -> tuple[list[Panel], list[Panel], float]:
+    """What the forecaster learns from, the same with its one-offs, and the share of the measured that is left out.
+
+    Maintenance is in neither; of the second the worst five minutes of each slot count, as limits are crossed by those.
+    """
     start, end = forecaster_window(context)
-    once, panels, counts = one_offs(context), list[Panel](), np.zeros(2)
-    measured = (name for name, span in context.store.spans().items() if span.last >= start and span.first < end)
-    chosen = families(context.topology, measured, ENTITIES_FORECAST)
+    once, panels, measured, counts = one_offs(context), list[Panel](), list[Panel](), np.zeros(2)
+    lately = (name for name, span in context.store.spans().items() if span.last >= start and span.first < end)
+    chosen = families(context.topology, lately, ENTITIES_FORECAST)
     for plan in plan_shards(context.store, size=context.settings.shard_size, start=start, end=end, entities=chosen):
         whole = read_shard(context.store, plan).panel
-        usual = usual_forecast_panel(context, context.calendar.without(whole, context.topology), parts, once)
+        outside = context.calendar.without(whole, context.topology)
+        usual = usual_forecast_panel(context, outside, parts, once)
         if usual.values.shape[1] > 1 and len(usual.metrics):
             panels.append(usual)
+            measured.append(worst_panel(outside, context.settings.forecast))
             counts += left_out_share(forecast_panel(whole, context.settings.forecast), usual)
-        del whole
+        del whole, outside
         release_memory()
-    return panels, float(counts[0] / max(counts[1], 1))
+    return panels, measured, float(counts[0] / max(counts[1], 1))
 
 
 def fit_detector(

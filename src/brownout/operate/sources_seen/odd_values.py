@@ -16,10 +16,10 @@ SENTINELS = {
     float(2**64): "2^64 - 1",
 }
 """What libraries write for "unknown", as floats."""
-WRAPS = {32: 2.0**32}
-"""Counters of so many bits begin anew at a value that traffic reaches."""
-NEARLY = 0.5
-"""A counter that falls from beyond this share of its range has wrapped, not been reset."""
+WRAPS = {"2^32": (0.0, 2.0**32), "2^31": (-(2.0**31), 2.0**31), "2^63": (-(2.0**63), 2.0**63), "2^64": (0.0, 2.0**64)}
+"""Where counters of 32 and 64 bits begin anew, without and with a sign, and from where to where they count."""
+NEARLY = 0.25
+"""A counter that falls from the last part of its range, so large, into the first one has wrapped, not been reset."""
 LISTED = 5
 """Names that a line has room for."""
 POLLED_DO = (
@@ -62,11 +62,13 @@ def _wraps(sampled: Sampled) -> Iterator[Check]:
     for field in sorted(counters & set(sampled.raw.fields)):
         values = sampled.values(field)
         fell = same & (np.diff(values) < 0)
-        for bits, limit in WRAPS.items():
-            wrapped = fell & (values[:-1] > NEARLY * limit) & (values[:-1] < limit) & (values[1:] < NEARLY * limit)
+        for said, (first, end) in WRAPS.items():
+            near = NEARLY * (end - first)
+            ended = (values[:-1] > end - near) & (values[:-1] <= end)
+            wrapped = fell & ended & (values[1:] >= first) & (values[1:] < first + near)
             number = int(wrapped.sum())
             if number:
-                found = f"{field} begins anew at 2^{bits} ({number} times in 20 min): the rates across are left out"
+                found = f"{field} begins anew at {said} ({number} times in 20 min): the rates across are left out"
                 do = "Count in 64 bits: a newer driver or exporter; or gather more often."
                 yield Check(state=State.WARNING, about=sampled.measurement, found=found, do=do)
 

@@ -232,9 +232,10 @@ def _about_breach(breach: Breach, night: Night, say: Messages) -> str:
     if breach.drivers:
         driver = breach.drivers[0]
         driven = say(
-            ", driven by {metric} of {entity} ({share} of the rise)",
+            ", driven by {metric} of {entity} ({added}, {share} of the rise)",
             metric=say(night.metrics[driver.metric].label),
             entity=driver.entity,
+            added=figure(driver.added, metric.unit),
             share=percent(driver.share),
         )
     return say(

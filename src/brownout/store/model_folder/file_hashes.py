@@ -6,6 +6,7 @@ from pathlib import Path
 
 from brownout.domain.errors import ModelError
 from brownout.store.atomic import write_text
+from brownout.store.plain_json import json_value, read_bytes
 
 __all__ = ["HASHES", "check_hashes", "write_hashes"]
 
@@ -28,11 +29,11 @@ def check_hashes(folder: Path, expected: str = "") -> None:
     """
     path = folder / HASHES
     try:
-        text = path.read_text(encoding="utf-8")
-        table: dict[str, str] = dict(json.loads(text))
+        text = read_bytes(path)
+        table: dict[str, str] = dict(json_value(text))
     except (OSError, ValueError, TypeError) as error:
         raise ModelError(f"{path} cannot be read: {error}.", remedy=REMEDY) from error
-    if expected and hashlib.sha256(text.encode()).hexdigest() != expected:
+    if expected and hashlib.sha256(text).hexdigest() != expected:
         raise ModelError(f"{path} is not the list that was logged with the model.", remedy=REMEDY)
     found = _names(folder)
     for name in sorted({*found, *table}):

@@ -7,10 +7,11 @@ from typing import Annotated
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from brownout.domain.encoding import OmitDefaults, decode_json, encode
+from brownout.domain.encoding import OmitDefaults, encode
 from brownout.domain.errors import DataError, ModelError
 from brownout.domain.metrics import Metric
 from brownout.store.atomic import atomic_path, write_text
+from brownout.store.plain_json import read_result
 
 __all__ = ["ModelInterface", "read_interface", "write_interface"]
 
@@ -52,7 +53,7 @@ def read_interface(folder: Path) -> tuple[ModelInterface, pa.Table] | None:
     if not (folder / INTERFACE).exists():
         return None
     try:
-        interface = decode_json(ModelInterface, (folder / INTERFACE).read_text(encoding="utf-8"))
+        interface = read_result(ModelInterface, folder / INTERFACE)
         return interface, pq.read_table(folder / EXAMPLE)
     except (OSError, DataError, pa.ArrowException) as error:
         msg = f"{folder} does not say how its model is called: {error}."

@@ -5,7 +5,7 @@ from dataclasses import replace
 from nights import HOSTILE, hours, night
 
 from brownout.domain.findings import Severity
-from brownout.nightly.effects.alerting.night_alerts import alerts_of
+from brownout.nightly.effects.alerting.night_alerts import alert_probabilities, alerts_of
 
 
 def test_one_alert_an_open_incident_and_one_a_breach_with_skill() -> None:
@@ -43,6 +43,19 @@ def test_what_is_over_exceeded_or_unlikely_begins_nothing() -> None:
         False
     ]
     assert [a.begins for a in alerts_of(replace(made, diagnoses=over), min_probability=0.95)] == [False]
+
+
+def test_what_is_written_back_for_grafana_is_the_chance_of_what_alerts() -> None:
+    made = night()
+    alerted = [alert.entity for alert in alerts_of(made, min_probability=0.5) if "dates" in alert.annotations]
+    chances = dict(zip(made.breaches, alert_probabilities(made), strict=True))
+    assert [breach.series.entity for breach, chance in chances.items() if chance] == alerted == ["vm1"]
+    assert {chance for breach, chance in chances.items() if chance} == {made.breaches[0].probability}
+    exceeded = tuple(replace(breach, exceeded=True) for breach in made.breaches)
+    far = tuple(replace(breach, horizon_s=made.horizon_s * 2) for breach in made.breaches)
+    spoilt = tuple(replace(skill, brier=skill.brier_base) for skill in made.skills)
+    for silent in (replace(made, breaches=exceeded), replace(made, breaches=far), replace(made, skills=spoilt)):
+        assert set(alert_probabilities(silent)) == {0.0}
 
 
 def test_labels_stay_while_values_change() -> None:

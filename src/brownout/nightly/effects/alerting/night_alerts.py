@@ -14,7 +14,7 @@ from brownout.forecasting.present import LOCAL_TREND
 from brownout.nightly.effects.alerting.alert_texts import about_breach, about_drift, about_incident
 from brownout.reporting.views.incident_order import episodes_of, first_mover
 
-__all__ = ["alerts_of", "has_skill"]
+__all__ = ["alert_probabilities", "alerts_of", "has_skill"]
 
 INCIDENT, FORECAST, DRIFT = "BrownoutIncident", "BrownoutForecast", "BrownoutModelDrift"
 LONGEST_LABEL = 200
@@ -38,6 +38,20 @@ def alerts_of(night: Night, *, min_probability: float, report_url: str = "") -> 
         if breach.horizon_s <= night.horizon_s and has_skill(skills, breach)
     )
     return _each_once((*incidents, *breaches, *_drift(night, report_url)))
+
+
+def alert_probabilities(night: Night) -> tuple[float, ...]:
+    """The chance of each breach of a night where it is one that may begin an alert, else 0.
+
+    That is one with skill, within the horizon of the night, of a limit that is not exceeded yet.
+    """
+    skills = {skill.metric: skill for skill in night.skills if skill.metric}
+    return tuple(
+        breach.probability
+        if not breach.exceeded and breach.horizon_s <= night.horizon_s and has_skill(skills, breach)
+        else 0.0
+        for breach in night.breaches
+    )
 
 
 def has_skill(skills: Mapping[str, Skill], breach: Breach) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from brownout.domain.encoding import decode_json, encode
+from brownout.domain.encoding import encode
 from brownout.domain.errors import DataError, ModelError
 from brownout.domain.findings.model_cards import ModelFacts
 from brownout.domain.forecasts import Skill
@@ -12,6 +12,7 @@ from brownout.domain.night import ModelRecord
 from brownout.evaluation.review_rules import Verdict
 from brownout.reporting.model_card import CARD_PAGE, CardCheck, CardContent, card_page
 from brownout.store.atomic import write_text
+from brownout.store.plain_json import read_result
 
 __all__ = ["CARD_FACTS", "CARD_PAGE", "read_facts", "write_card_page", "write_facts"]
 
@@ -32,10 +33,10 @@ def read_facts(folder: Path) -> ModelFacts | None:
     if not path.is_file():
         return None
     try:
-        return decode_json(ModelFacts, path.read_text(encoding="utf-8", errors="replace"))
-    except (OSError, DataError) as error:
-        msg = f"{path} cannot be read: {error}."
-        raise ModelError(msg, remedy="Train again; without it a challenger is judged by its record alone.") from error
+        return read_result(ModelFacts, path)
+    except DataError as error:
+        remedy = "Train again; without it a challenger is judged by its record alone."
+        raise ModelError(error.what, remedy=remedy) from error
 
 
 def write_card_page(

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from brownout.domain.encoding import Instant, decode_json, encode
+from brownout.domain.encoding import Instant, encode
 from brownout.domain.errors import DataError
 from brownout.domain.findings.model_drift import Drift, DriftOf, ModelDrift
 from brownout.domain.night import ModelRecord
 from brownout.reporting.numbers import figure
 from brownout.store.atomic import write_text
+from brownout.store.plain_json import read_result
 
 __all__ = ["KeptDrift", "drift_reason", "keep_drift", "read_drift"]
 
@@ -29,7 +30,7 @@ def read_drift(champion: Path) -> KeptDrift | None:
     if not path.is_file():
         return None
     try:
-        return decode_json(KeptDrift, path.read_text(encoding="utf-8", errors="replace"))
+        return read_result(KeptDrift, path)
     except DataError:
         return None
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from brownout.domain.encoding import Instant, Number, decode_json, encode
+from brownout.domain.encoding import Instant, Number, encode
 from brownout.domain.errors import DataError
 from brownout.domain.findings.model_cards import Comparison
 from brownout.domain.night import ModelRecord
@@ -24,6 +24,7 @@ from brownout.nightly.model_review.sampled_panels import sampled_forecast_panels
 from brownout.nightly.model_review.window_losses import WindowLosses, joined_losses, window_losses
 from brownout.numerics.slots import days
 from brownout.store.atomic import write_text
+from brownout.store.plain_json import read_result
 from brownout.store.workspace import Workspace
 
 __all__ = ["ShadowNight", "read_shadow", "shadow_challenger"]
@@ -85,7 +86,7 @@ def read_shadow(champion: Path, new: ModelRecord, old: ModelRecord) -> tuple[Sha
     if not path.is_file():
         return ()
     try:
-        known = decode_json(ShadowFile, path.read_text(encoding="utf-8", errors="replace"))
+        known = read_result(ShadowFile, path)
     except DataError:
         return ()
     same = (known.challenger_trained_to, known.champion_trained_to) == (new.trained_to, old.trained_to)

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from brownout.domain.encoding import Instant, Seconds, decode_json, encode
+from brownout.domain.encoding import Instant, Seconds, encode
 from brownout.domain.errors import BrownoutError, DataError
 from brownout.domain.findings.model_cards import TrainingCost
 from brownout.domain.ports import Tracker
 from brownout.nightly.effects.review.training_review import Training
 from brownout.store.atomic import write_text
+from brownout.store.plain_json import read_result
 from brownout.store.workspace import Workspace
 
 __all__ = ["FailedTraining", "kept_if_failed", "log_failures", "read_failures"]
@@ -69,7 +70,7 @@ def read_failures(champion: Path) -> tuple[FailedTraining, ...]:
     if not path.is_file():
         return ()
     try:
-        return decode_json(FailureFile, path.read_text(encoding="utf-8", errors="replace")).failures
+        return read_result(FailureFile, path).failures
     except DataError:
         return ()
 

@@ -1,0 +1,36 @@
+"""Limits are crossed by means of five minutes, which half hours hide."""
+
+from dataclasses import replace
+
+import numpy as np
+from panels import waves
+
+from brownout.nightly.panels import forecast_panel, worst_panel
+from brownout.settings import ForecastSettings
+
+SETTINGS = ForecastSettings()
+
+
+def test_the_second_worst_five_minutes_of_each_half_hour_count_as_a_loop_finds_them() -> None:
+    panel = waves(entities=3, days=1, interval_s=60)
+    values = np.random.default_rng(2).uniform(0, 100, panel.values.shape).astype(np.float32)
+    values[1, 100:190] = np.nan
+    panel = replace(panel, values=values, start=np.datetime64("2026-03-02T00:07", "ms"))
+    found, coarse = worst_panel(panel, SETTINGS), forecast_panel(panel, SETTINGS)
+    assert (found.start, found.interval_s, found.metrics) == (coarse.start, coarse.interval_s, coarse.metrics)
+    assert found.values.shape == coarse.values.shape
+    fine = panel.coarsen(5)
+    times = fine.start + np.arange(fine.values.shape[1]) * fine.step
+    for slot in range(found.values.shape[1]):
+        begin = found.start + slot * found.step
+        inside = fine.values[:, (times >= begin) & (times < begin + found.step)]
+        for entity in range(3):
+            known = inside[entity][np.isfinite(inside[entity]).all(axis=1)]
+            second = min(len(known), 2)
+            worst = (sorted(known[:, 0])[-second], sorted(known[:, 1])[second - 1]) if second else (np.nan, np.nan)
+            np.testing.assert_allclose(found.values[entity, slot], worst)
+
+
+def test_on_half_hours_nothing_changes() -> None:
+    panel = waves(entities=2, days=2, interval_s=1800)
+    np.testing.assert_array_equal(worst_panel(panel, SETTINGS).values, forecast_panel(panel, SETTINGS).values)
