@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
-from brownout.domain.panel import DAY_S, Doubles, Float, Panel
+from brownout.domain.panel import DAY_S, Doubles, Float, Index, Marks, Panel
 from brownout.numerics.slots import whole_slots
 
 __all__ = ["LEAST_METRICS", "low_rank_residuals"]
@@ -28,14 +27,11 @@ GROWTH = 1.25
 """Components are learned anew each time that history has grown by this factor."""
 FIRST_S = 2 * DAY_S
 """History that components are first learned from."""
-ROWS = 500
+ROWS = 1000
 """Most slots that they are learned from, evenly over the history, an odd number of slots apart."""
 FLOOR = 0.02
 """Least spread of a mean as a share of its level."""
 CAP = 10.0
-
-
-Index = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +50,7 @@ class _Means:
         """A gap holds the last value, or the first one where there is none before."""
         seen = np.isfinite(values)
         begin = np.where(seen.any(axis=0), seen.argmax(axis=0), len(values))
-        known = np.where(seen, np.arange(len(values))[:, None], np.minimum(begin, len(values) - 1))
-        filled = np.nan_to_num(np.take_along_axis(values, np.maximum.accumulate(known, axis=0), axis=0))
+        filled = values if seen.all() else _without_gaps(values, seen, begin)
         spans = tuple(
             (max(int(near // interval_s), least), max(int(far // interval_s), most))
             for (near, far), (least, most) in zip(SPANS_S, SPANS_SLOTS, strict=True)
@@ -63,7 +58,7 @@ class _Means:
         zero = np.zeros((1, values.shape[1]))
         return cls(np.concatenate([zero, np.cumsum(filled, axis=0, dtype=np.float64)]), begin, spans)
 
-    def at(self, slots: Index, metrics: npt.NDArray[np.bool_]) -> Doubles:
+    def at(self, slots: Index, metrics: Marks) -> Doubles:
         """Descriptions ``[slot, span and metric]`` of some metrics."""
         sums, parts = self.sums[:, metrics], []
         for near, far in self.spans:
@@ -71,6 +66,12 @@ class _Means:
             first = np.clip(slots - far + 1, 0, last - 1)
             parts.append((sums[last] - sums[first]) / (last - first)[:, None])
         return np.concatenate(parts, axis=1)
+
+
+def _without_gaps(values: Float, seen: Marks, begin: Index) -> Float:
+    known = np.where(seen, np.arange(len(values))[:, None], np.minimum(begin, len(values) - 1))
+    filled: Float = np.nan_to_num(np.take_along_axis(values, np.maximum.accumulate(known, axis=0), axis=0))
+    return filled
 
 
 def low_rank_residuals(panel: Panel, start: int = 0) -> Float:
