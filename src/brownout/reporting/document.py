@@ -111,7 +111,11 @@ def load_night(path: Path) -> Night:
         readable = " and ".join(map(str, READABLE_VERSIONS))
         msg = f"{path} has schema_version {version!r}, and this release reads {readable}."
         raise DataError(msg, remedy="Make the night again with `brownout watch --as-of`, or use the release of then.")
-    return decode(Night, _as_night(stored))
+    try:
+        return decode(Night, _as_night(stored))
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        msg = f"{path} is damaged: {type(error).__name__} {error}."
+        raise DataError(msg, remedy="Give the report.json of a night that brownout wrote.") from error
 
 
 def _as_night(stored: Mapping[str, Any]) -> dict[str, Any]:

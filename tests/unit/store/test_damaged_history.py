@@ -115,6 +115,8 @@ DESCRIPTIONS = [
     b'{"format": 2, "source": "made", "interval_s": 60, "watermark": null, "metrics": [], "entities": []}',
     b'{"format": 2, "source": "made", "interval_s": 60, "watermark": null, "metrics": {"m": 3}, "entities": []}',
     b'{"format": 2, "source": "made", "interval_s": 60, "watermark": null, "metrics": {}, "entities": [{"id": 3}]}',
+    b'{"format": 2, "source": "made", "interval_s": 60, "watermark": null, "metrics": {"m": {"limit": 1%s}}, '
+    b'"entities": []}' % (b"0" * 400),
 ]  # fmt: skip
 
 

@@ -12,6 +12,9 @@ from brownout.domain.errors import DataError
 __all__ = ["adapter_of", "decode", "decode_json", "encode"]
 
 T = TypeVar("T")
+REMEDY = "Restore the file from a copy, or remove it and make it again."
+MALFORMED = (KeyError, TypeError, AttributeError, ArithmeticError)
+"""What converting a value of another form may raise that pydantic passes on."""
 
 
 def adapter_of(kind: Any) -> TypeAdapter[Any]:
@@ -40,6 +43,8 @@ def decode(kind: type[T], data: object) -> T:
         value: T = adapter_of(kind).validate_python(data)
     except ValidationError as error:
         raise _refused(kind, error) from error
+    except MALFORMED as error:
+        raise _malformed(kind, error) from error
     return value
 
 
@@ -49,6 +54,8 @@ def decode_json(kind: type[T], text: str) -> T:
         value: T = adapter_of(kind).validate_json(text)
     except ValidationError as error:
         raise _refused(kind, error) from error
+    except MALFORMED as error:
+        raise _malformed(kind, error) from error
     return value
 
 
@@ -62,4 +69,9 @@ def _refused(kind: type[object], error: ValidationError) -> DataError:
     field = ".".join(map(str, first["loc"])) or "the document"
     value = str(first["input"])[:60]
     msg = f"{field} of a {kind.__name__} cannot be read: {first['msg']} (seen: {value!r})."
-    return DataError(msg, remedy="Restore the file from a copy, or remove it and make it again.")
+    return DataError(msg, remedy=REMEDY)
+
+
+def _malformed(kind: type[object], error: Exception) -> DataError:
+    msg = f"A {kind.__name__} cannot be read: {type(error).__name__} {str(error)[:60]}."
+    return DataError(msg, remedy=REMEDY)

@@ -150,6 +150,6 @@ def _parsed(path: Path) -> Description:
         raise
     except HistoryError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, BrownoutError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, BrownoutError) as error:
         msg = f"{path} is damaged: {type(error).__name__} {error}."
         raise _DamagedError(msg) from error
