@@ -3,14 +3,16 @@
 ``python benchmarks/detection/peers.py ../shared/data/asd-dev`` prints a Markdown table. Needs a ``test_start``. Every
 peer learns each entity from what lies before it: a robust z-score (median and deviation of the training part),
 scikit-learn's isolation forest on windows of 10, a PCA reconstruction of windows of 32 (the idea of TSB-AD's Sub-PCA),
-pyod's IForest on the same windows as the plain forest, and stumpy's left matrix profile, averaged over metrics; the
-last two where they are installed.
+the distance of windows of 32 to the nearest of twenty centres (KMeansAD), pyod's IForest on the same windows as the
+plain forest, and stumpy's left matrix profile, averaged over metrics; the last two where they are installed. brownout
+stands there as it ships, without the residuals of the low-rank model, and learned from the other half of the entities
+only. AP is the mean over entities as well as over all points together.
 """
 
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,9 +20,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 from numpy.lib.stride_tricks import sliding_window_view
+from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
+from sklearn.metrics import average_precision_score
 
+from brownout.detection.features.feature_table import FEATURES, Features, entity_features
+from brownout.detection.forest.deduplication import deduplicated
+from brownout.detection.forest.detector import IsolationForestDetector
+from brownout.detection.forest.training_set import TrainingSet
 from brownout.domain.panel import Panel
 from brownout.evaluate.evaluate_detect import evaluate_detect
 from brownout.evaluation.detection_scores import point_scores
@@ -29,6 +37,8 @@ from brownout.store.dataset import Dataset
 from brownout.store.shards import plan_shards, read_shard
 
 Values = npt.NDArray[np.float64]
+WARM = 576
+"""First slots, whose past is too short to learn from."""
 
 
 def windows(values: Values, width: int) -> Values:
@@ -68,6 +78,13 @@ def sub_pca(values: Values, split: int) -> Values:
     return (rest**2).mean(axis=1)
 
 
+def kmeans_ad(values: Values, split: int) -> Values:
+    """Distance to the nearest of the centres of earlier windows."""
+    rows = windows(values, 32)
+    model = KMeans(20, n_init=3, random_state=0).fit(rows[:split])
+    return model.transform(rows).min(axis=1)
+
+
 def matrix_profile(values: Values, _split: int) -> Values:
     """Distance to the nearest earlier window of the same shape, averaged over metrics."""
     import stumpy  # noqa: PLC0415 - a peer that need not be installed
@@ -90,6 +107,7 @@ PEERS: dict[str, tuple[str, Callable[[Values, int], Values]]] = {
     "isolation forest, windows of 10": ("sklearn", plain_forest),
     "pyod IForest, windows of 10": ("pyod", pyod_forest),
     "PCA reconstruction, windows of 32": ("sklearn", sub_pca),
+    "KMeansAD, 20 centres, windows of 32": ("sklearn", kmeans_ad),
     "left matrix profile, windows of 32": ("stumpy", matrix_profile),
 }
 
@@ -103,6 +121,33 @@ def standardised(panel: Panel, row: int, split: int) -> Values:
     return result
 
 
+def novelties(panel: Panel, features: Features, split: int, learned: Sequence[int]) -> Values:
+    """Scores of all entities by a detector that learned some of them before the split."""
+    detector = IsolationForestDetector()
+    known = Features(features.rows[list(learned), WARM:split], features.deviations[list(learned), WARM:split])
+    detector.learn({"": [TrainingSet(features=known, interval_s=panel.interval_s, monitored=WARM)]})
+    found = detector.assess(features.between(split, features.rows.shape[1]), "", panel.interval_s)
+    scores: Values = np.nan_to_num(deduplicated(found.novelties, split)).astype(np.float64)
+    return scores
+
+
+def without_low_rank(panel: Panel, features: Features, split: int) -> Values:
+    """What the residuals are worth: the same with none."""
+    rows = features.rows.copy()
+    rows[..., FEATURES.index("low_rank")] *= 0
+    return novelties(panel, Features(rows, features.deviations), split, range(len(panel.entities)))
+
+
+def from_the_other_half(panel: Panel, features: Features, split: int) -> Values:
+    """Every second entity by what the others taught, and the other way round."""
+    entities = len(panel.entities)
+    halves = range(0, entities, 2), range(1, entities, 2)
+    scores = np.zeros((entities, features.rows.shape[1] - split))
+    for learned, judged in (halves, halves[::-1]):
+        scores[list(judged)] = novelties(panel, features, split, learned)[list(judged)]
+    return scores
+
+
 def main() -> None:
     """Print the table."""
     dataset = Dataset.open(Path(sys.argv[1]))
@@ -114,7 +159,7 @@ def main() -> None:
     for anomaly in dataset.anomalies:
         labels[panel.entity_ids.index(anomaly.entity), panel.slot(anomaly.start) : panel.slot(anomaly.end)] = True
     truth = labels[:, split:]
-    print("| detector | average precision | ROC-AUC | VUS-PR | seconds |\n|---|---|---|---|---|")
+    print("| detector | AP | AP by entity | ROC-AUC | VUS-PR | seconds |\n|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as out:
         started = time.perf_counter()
         evaluate_detect(dataset, Path(out))
@@ -122,6 +167,9 @@ def main() -> None:
         table = pq.read_table(Path(out) / "scores.parquet").to_pandas()
     own = np.stack([rows["score"].to_numpy() for _, rows in table.groupby("entity", observed=True)])
     show("brownout", own, truth, seconds)
+    features = entity_features(panel)
+    show("brownout, without the low-rank model", without_low_rank(panel, features, split), truth, 0)
+    show("brownout, learned from the other half", from_the_other_half(panel, features, split), truth, 0)
     for name, (module, peer) in PEERS.items():
         if find_spec(module) is None:
             continue
@@ -134,7 +182,8 @@ def show(name: str, scores: Values, truth: npt.NDArray[np.bool_], seconds: float
     """Print a row of the table; scores and truth are ``[entity, time]``, VUS-PR the mean over entities."""
     found = point_scores(scores.ravel().astype(np.float32), truth.ravel())
     volume = np.nanmean([volume_under_pr(row, labels) for row, labels in zip(scores, truth, strict=True)])
-    figures = f"{found['average_precision']:.3f} | {found['roc_auc']:.3f} | {volume:.3f}"
+    mean = np.nanmean([average_precision_score(t, row) for row, t in zip(scores, truth, strict=True) if t.any()])
+    figures = f"{found['average_precision']:.3f} | {mean:.3f} | {found['roc_auc']:.3f} | {volume:.3f}"
     print(f"| {name} | {figures} | {seconds:.1f} |", flush=True)
 
 

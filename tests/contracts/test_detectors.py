@@ -166,13 +166,14 @@ def test_a_level_counts_a_deviation_from_its_second_slot_on() -> None:
 
 
 def test_a_level_adds_a_tenth_of_how_far_one_metric_and_all_together_are_to_the_forest() -> None:
-    from brownout.detection.forest.detector import FEATURES, _raw_scores
+    from brownout.detection.forest.detector import FEATURES, FOREST_FEATURES, _raw_scores
 
     panel = waves(interval_s=INTERVAL)
     forest = MAKE["isolation-forest"]().fit([panel]).forests_["vm"]  # type: ignore[attr-defined]
     rows = np.random.default_rng(0).uniform(0, 3, (2, 5, len(FEATURES))).astype(np.float32)
     added = sum(0.1 * rows[..., FEATURES.index(name)] for name in ("sample_largest", "hour_largest", "level_power"))
-    expected = added - forest.score_samples(rows.reshape(10, -1)).reshape(2, 5)
+    seen = rows.reshape(10, -1)[:, : len(FOREST_FEATURES)]
+    expected = added - forest.score_samples(seen).reshape(2, 5)
     np.testing.assert_allclose(_raw_scores(forest, rows)[0], expected, rtol=1e-4)
 
 

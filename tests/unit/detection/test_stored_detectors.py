@@ -20,7 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.tree._tree import Tree
 
 from brownout.detection.detector_settings import DetectorSettings
-from brownout.detection.features.feature_table import FEATURES
+from brownout.detection.features.feature_table import FOREST_FEATURES
 from brownout.detection.forest.detector import IsolationForestDetector
 from brownout.detection.forest.forest_check import forest_fault
 from brownout.domain.errors import ModelError
@@ -85,7 +85,7 @@ def far_feature(nodes: Any) -> None:
 
 
 def next_feature(nodes: Any) -> None:
-    nodes["feature"][0] = len(FEATURES)
+    nodes["feature"][0] = len(FOREST_FEATURES)
 
 
 def no_threshold(nodes: Any) -> None:
@@ -93,7 +93,7 @@ def no_threshold(nodes: Any) -> None:
 
 
 def far_columns(forest: Any) -> None:
-    forest.estimators_features_ = [np.full(len(FEATURES), 10**6) for _ in forest.estimators_]
+    forest.estimators_features_ = [np.full(len(FOREST_FEATURES), 10**6) for _ in forest.estimators_]
 
 
 def empty(forest: Any) -> None:

@@ -7,17 +7,21 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from brownout.detection.features.low_rank import low_rank_residuals
 from brownout.detection.features.views import VIEWS, views
 from brownout.domain.panel import Float, Panel
 
-__all__ = ["FEATURES", "Features", "entity_features", "features_without"]
+__all__ = ["FEATURES", "FOREST_FEATURES", "Features", "entity_features", "features_without"]
 
 SHARES = (0.75, 0.5)
 REDUCTIONS = ("largest", "third", "quarter", "half", "power")
 """Reductions over the metrics of an entity: the largest deviation, the third largest, the deviations that a quarter and
 half of the metrics reach, and the mean square of deviations capped at ten spreads."""
-FEATURES = (*(f"{view}_{reduction}" for view in VIEWS for reduction in REDUCTIONS), "missing")
+FOREST_FEATURES = (*(f"{view}_{reduction}" for view in VIEWS for reduction in REDUCTIONS), "missing")
 """Columns of the forest, e.g. ``level_largest``; ``missing`` is the share of its metrics that are not measured."""
+FEATURES = (*FOREST_FEATURES, "low_rank")
+"""All columns; ``low_rank`` (see ``low_rank.py``) says how new a slot is, and nothing that a forest would not see."""
+MISSING, LOW_RANK = FEATURES.index("missing"), FEATURES.index("low_rank")
 CELLS = 4_000_000
 """Values of a panel that are worked on together: a view of them is 16 MB, and a dozen such arrays are alive."""
 MEAN_CAP = 10.0
@@ -74,7 +78,8 @@ def _features(panel: Panel, start: int) -> Features:
         if view == SHOWN:
             deviations[..., measured] = signed
     present = known[:, start:].sum(axis=-1)
-    rows[..., -1] = 1 - present / np.maximum(np.maximum.accumulate(known.sum(axis=-1), axis=1)[:, start:], 1)
+    rows[..., LOW_RANK] = low_rank_residuals(part, start)
+    rows[..., MISSING] = 1 - present / np.maximum(np.maximum.accumulate(known.sum(axis=-1), axis=1)[:, start:], 1)
     rows[present == 0] = np.nan
     return Features(rows, deviations)
 
@@ -83,7 +88,7 @@ def features_without(panel: Panel, rows: Sequence[int], slots: Sequence[int]) ->
     """Features at some slots of some rows of a panel, as they are and with each metric in turn set to its usual value.
 
     ``rows`` of the result is ``[point, 1 + metric, feature]``, the points being the pairs of ``rows`` and ``slots``;
-    its ``deviations`` repeat those of each point.
+    its ``deviations`` repeat those of each point. ``low_rank`` is left at 0: no level is made of it.
     """
     known = np.isfinite(panel.values)
     count = len(panel.metrics)
@@ -104,7 +109,7 @@ def features_without(panel: Panel, rows: Sequence[int], slots: Sequence[int]) ->
         if view == SHOWN:
             deviations[:] = here[:, None]
     most = np.maximum.accumulate(known.sum(axis=-1), axis=1)[rows, slots]
-    table[..., -1] = (1 - known[rows, slots].sum(axis=-1) / np.maximum(most, 1))[:, None]
+    table[..., MISSING] = (1 - known[rows, slots].sum(axis=-1) / np.maximum(most, 1))[:, None]
     return Features(table, deviations)
 
 

@@ -18,7 +18,7 @@ from sklearn.ensemble import IsolationForest
 
 from brownout.detection.baseline.normal_periods import block_peaks, sustained, unusual
 from brownout.detection.detector_settings import DetectorSettings
-from brownout.detection.features.feature_table import FEATURES, Features, entity_features
+from brownout.detection.features.feature_table import FEATURES, FOREST_FEATURES, Features, entity_features
 from brownout.detection.forest.alarm_threshold import Threshold, fit_threshold, robust_line
 from brownout.detection.forest.deduplication import deduplicated, new_alarms
 from brownout.detection.forest.forest_check import READ_ERRORS, forest_bytes, read_forest
@@ -34,12 +34,13 @@ from brownout.store.plain_json import checked, read_json, with_checksum
 
 __all__ = ["Assessment", "Boundaries", "IsolationForestDetector"]
 
-FORMAT = 8
+FORMAT = 9
 BATCH = 200_000
 LEVEL_WEIGHTS = {"sample_largest": 0.1, "hour_largest": 0.1, "level_power": 0.1}
 NOVELTY_WEIGHTS = {
     **dict.fromkeys(("novelty_half", "novelty_3h_half", "volatility_novelty_half", "record_half"), 0.1),
     **dict.fromkeys(("volatility_half", "volatility_3h_half"), 0.05),
+    "low_rank": 0.2,
 }
 """Weights of features that are added to the score of the forest, which cannot tell far from farther (features are
 logarithms of deviations): one set of weights gives the level, the other one the novelty."""
@@ -145,7 +146,7 @@ class IsolationForestDetector:
             n_estimators=self.settings.trees,
             max_samples=min(self.settings.samples, len(rows)),
             random_state=self.settings.seed,
-        ).fit(rows)
+        ).fit(rows[:, : len(FOREST_FEATURES)])
         boundaries = self._boundaries(forest, members)
         return None if boundaries is None else (forest, boundaries)
 
@@ -294,7 +295,7 @@ class IsolationForestDetector:
         return cls(
             settings=settings,
             forests_={
-                kind: read_forest(data, folder, features=len(FEATURES), trees=settings.trees)
+                kind: read_forest(data, folder, features=len(FOREST_FEATURES), trees=settings.trees)
                 for kind, data in blobs.items()
             },
             thresholds_={kind: _boundaries(facts["boundaries"]) for kind, facts in card["kinds"].items()},
@@ -379,6 +380,6 @@ def _raw_scores(forest: IsolationForest, rows: Float) -> tuple[Float, Float]:
     scores = np.full((2, len(flat)), np.nan, np.float32)
     for first in range(0, len(known), BATCH):
         chosen = known[first : first + BATCH]
-        scores[:, chosen] = WEIGHTS @ flat[chosen].T - forest.score_samples(flat[chosen])
+        scores[:, chosen] = WEIGHTS @ flat[chosen].T - forest.score_samples(flat[chosen, : len(FOREST_FEATURES)])
     levels, novelties = scores.reshape(2, *rows.shape[:2])
     return levels, novelties

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from brownout.domain.panel import Float, Panel
+from brownout.domain.panel import Float, Index, Marks, Panel
 from brownout.numerics.order_statistics import median, quantile, quantiles
 from brownout.numerics.slots import nearest_slots, whole_slots
 
@@ -62,23 +62,25 @@ class _Course:
     first: int
     surge: Float
     peak: Float
-    seen: Float
+    seen: Marks
 
     @property
     def whole(self) -> Float:
         """Largest surge ``[entity, metric]``."""
-        return np.maximum(np.nan_to_num(quantile(self.surge, 1.0, method="lower")), 0)
+        largest: Float = np.maximum(np.nan_to_num(quantile(self.surge, 1.0, method="lower")), 0)
+        return largest
 
     @property
-    def onsets(self) -> Float:
+    def onsets(self) -> Index:
         """Slots ``[entity, metric]`` of the change points: from there on the series is most above half of its surge."""
         above = np.nan_to_num(self.surge - ONSET_SHARE * self.whole[:, None])
-        onsets: Float = self.first + above[:, ::-1].cumsum(axis=1)[:, ::-1].argmax(axis=1)
+        onsets: Index = self.first + above[:, ::-1].cumsum(axis=1)[:, ::-1].argmax(axis=1)
         return onsets
 
     def time(self, slot: int) -> np.datetime64:
         """Time of a slot."""
-        return self.panel.start + slot * self.panel.step
+        time: np.datetime64 = self.panel.start + slot * self.panel.step
+        return time
 
 
 def surges(panels: Sequence[Panel], start: np.datetime64, end: np.datetime64) -> Mapping[tuple[str, str], Surge]:
