@@ -91,3 +91,15 @@ def test_a_sample_stands_for_all_of_a_shard_and_shards_add_up() -> None:
     both = pooled_precedents([one, quiet])
     assert both.per_day(last.id, "R") == pytest.approx(320)
     assert both.per_day("other", "R") == pytest.approx(320)
+
+
+def test_an_episode_of_no_length_or_at_the_end_and_one_that_was_not_measured_end_nothing() -> None:
+    panel = fleet([(3, 9, 600, 60)])
+    values = panel.values.copy()
+    values[4, 9 * 288 + 120 : 9 * 288 + 132] = np.nan
+    panel = replace(panel, values=values)
+    unmeasured, empty, late = episode(4, 9, 600, 60), episode(3, 9, 630, 0), episode(3, 10, 0, 0)
+    held = rule_precedents([unmeasured, empty, late], panel, [RULE]).held
+    assert held[unmeasured.id, "R"] == 0
+    assert held[empty.id, "R"] == 35 * 60
+    assert held[late.id, "R"] == 0

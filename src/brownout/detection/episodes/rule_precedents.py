@@ -86,8 +86,9 @@ def rule_precedents(episodes: Sequence[Episode], panel: Panel, rules: Sequence[R
         if seconds is None:
             continue
         for episode in own:
-            first, last = (min(max(panel.slot(t), 0), seconds.shape[1]) for t in (episode.start, episode.end))
-            held[episode.id, rule.id] = float(np.nanmax(seconds[chosen.index(rows[episode.entity]), first:last]))
+            first, last = (min(max(panel.slot(t), 0), seconds.shape[1] - 1) for t in (episode.start, episode.end))
+            span = seconds[chosen.index(rows[episode.entity]), first : max(last, first + 1)]
+            held[episode.id, rule.id] = float(np.max(span, where=np.isfinite(span), initial=0.0))
         of_days = _by_day(seconds[[chosen.index(row) for row in sampled.tolist()]], panel)
         peaks[rule.id] = of_days[np.isfinite(of_days).any(axis=1)]
     weight = len(rows) / max(len(sampled), 1)
