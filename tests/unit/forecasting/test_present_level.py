@@ -54,3 +54,9 @@ def test_a_short_past_and_gaps_move_nothing() -> None:
     panel.values[0, 3, 0] = 50
     for origin in (10, 59):
         assert not present_shift(rows_of(panel, (origin,)), DAY, DAY).any()
+
+
+def test_slots_of_a_day_are_enough() -> None:
+    values = np.linspace(20, 60, 90, dtype=np.float32)[None, :, None]
+    panel = Panel(values, np.datetime64("2026-03-02", "ms"), 86_400, (Entity(id="e", kind="path"),), (DISK,))
+    assert np.isfinite(present_shift(rows_of(panel, (89,)), 1, 7)).all()

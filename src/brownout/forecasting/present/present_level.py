@@ -35,7 +35,7 @@ def present_shift(rows: Rows, lag: int, horizon: int) -> Float:
             continue
         missed = past[chosen, lag:] - past[chosen, :-lag]
         now = np.nan_to_num(median(missed[:, -NOW:]))
-        kept = np.maximum(_persistence(missed, season // 2), _unheard(now, missed[:, :-NOW]))
+        kept = np.maximum(_persistence(missed, max(season // 2, 1)), _unheard(now, missed[:, :-NOW]))
         copied = missed.shape[1] - lag + np.arange(horizon) % lag
         earlier = np.where(copied >= 0, missed[:, np.maximum(copied, 0)], 0)
         there = np.nan_to_num(np.divide(earlier, now[:, None], out=np.zeros_like(earlier), where=now[:, None] != 0))
