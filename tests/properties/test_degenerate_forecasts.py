@@ -1,6 +1,5 @@
 """Every forecaster on panels with hardly anything in them: a clear result or a clear error, never a traceback."""
 
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from panels import waves
+from strict_warnings import warnings_are_errors
 
 from brownout.domain.errors import DataError
 from brownout.domain.forecast_request import ForecastRequest
@@ -98,8 +98,7 @@ def check(forecaster: Forecaster, panel: Panel) -> None:
 @pytest.mark.parametrize("name", sorted(MAKE))
 @pytest.mark.parametrize("panel", sorted(PANELS))
 def test_a_trained_forecaster_meets_a_degenerate_panel(name: str, panel: str) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with warnings_are_errors():
         check(trained(name), PANELS[panel]())
 
 
@@ -107,8 +106,7 @@ def test_a_trained_forecaster_meets_a_degenerate_panel(name: str, panel: str) ->
 @pytest.mark.parametrize("panel", ["no panel", *sorted(PANELS)])
 def test_what_was_fitted_to_a_degenerate_panel_forecasts_or_says_why_not(name: str, panel: str) -> None:
     panels = [PANELS[panel]()] if panel in PANELS else []
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with warnings_are_errors():
         forecaster = MAKE[name]()
         if name == "lstm" and not any(np.isfinite(given.values).any() for given in panels):
             with pytest.raises(DataError, match="no measured series"):

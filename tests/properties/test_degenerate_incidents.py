@@ -1,11 +1,11 @@
 """Diagnosis and planning on inputs with next to nothing in them: a clear answer, never a traceback or a warning."""
 
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from strict_warnings import warnings_are_errors
 
 from brownout.diagnosis.evidence.observation import IncidentWindow, observe
 from brownout.diagnosis.incidents.grouping import group_episodes
@@ -84,8 +84,7 @@ SPANS = {
 
 @pytest.fixture(autouse=True)
 def _warnings_are_errors() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with warnings_are_errors():
         yield
 
 

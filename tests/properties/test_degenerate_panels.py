@@ -3,7 +3,6 @@
 Warnings of NumPy are errors here: a mean of nothing is a figure that nobody thought about.
 """
 
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
@@ -11,6 +10,7 @@ from functools import cache
 import numpy as np
 import pytest
 from panels import METRICS, waves
+from strict_warnings import warnings_are_errors
 
 from brownout.detection.baseline.level_shifts import (
     lasting_shifts,
@@ -48,9 +48,8 @@ DAY = 86_400 // INTERVAL
 
 
 @pytest.fixture(autouse=True)
-def warnings_are_errors() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+def _warnings_are_errors() -> Iterator[None]:
+    with warnings_are_errors():
         yield
 
 

@@ -1,12 +1,12 @@
 """Cleaning, spans, shards and histories of samples that hold hardly anything: a result, or an error with a remedy."""
 
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from strict_warnings import warnings_are_errors
 
 from brownout.domain.entities import Entity
 from brownout.domain.errors import BrownoutError
@@ -50,9 +50,8 @@ SAMPLES: dict[str, list[Row]] = {
 
 
 @pytest.fixture(autouse=True)
-def warnings_are_errors() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+def _warnings_are_errors() -> Iterator[None]:
+    with warnings_are_errors():
         yield
 
 

@@ -33,20 +33,22 @@ def forecast_panel(panel: Panel, settings: ForecastSettings) -> Panel:
 
 
 def worst_panel(panel: Panel, settings: ForecastSettings) -> Panel:
-    """The panel of the forecast with the second worst mean of five minutes in each slot, as limits are crossed by it.
+    """The panel of the forecast with the second worst mean of five minutes, or less, in each slot: limits are crossed by it.
 
     One that is beyond alone, as a ping that was lost, is none that anybody must be warned of. A slot with one mean has
     that, a metric without a direction keeps its means.
     """
     coarse = forecast_panel(panel, settings)
-    fine = panel.coarsen(max(FINE_S // panel.interval_s, 1))
+    slots = coarse.interval_s // panel.interval_s
+    most = max(FINE_S // panel.interval_s, 1)
+    fine = panel.coarsen(max(n for n in range(1, min(slots, most) + 1) if slots % n == 0))
     factor = coarse.interval_s // fine.interval_s
     columns = [fine.metric_names.index(name) for name in coarse.metric_names]
     offset = int((fine.start - coarse.start) / fine.step)
     padded = np.full((len(fine.entities), coarse.values.shape[1] * factor, len(columns)), np.nan, np.float32)
     known = fine.values[:, : padded.shape[1] - offset, columns]
     padded[:, offset : offset + known.shape[1]] = known
-    blocks = padded.reshape(len(padded), -1, factor, len(columns))
+    blocks = padded.reshape(len(padded), coarse.values.shape[1], factor, len(columns))
     values = coarse.values.copy()
     for column, metric in enumerate(coarse.metrics):
         if metric.worse is not Worse.NONE:

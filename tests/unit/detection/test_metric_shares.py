@@ -7,7 +7,7 @@ from panels import METRICS
 from brownout.detection.detector_settings import DetectorSettings
 from brownout.detection.episodes.metric_shares import metric_shares, with_metric_shares
 from brownout.detection.episodes.segmentation import find_episodes
-from brownout.detection.features.feature_table import entity_features, features_without
+from brownout.detection.features.feature_table import FOREST_FEATURES, entity_features, features_without
 from brownout.detection.forest.detector import IsolationForestDetector
 from brownout.domain.entities import Entity
 from brownout.domain.metrics import Metric
@@ -44,7 +44,9 @@ def test_left_out_nothing_they_are_the_features_of_the_slot() -> None:
     whole = panel(1)
     variants = features_without(whole, [2, 0], [8 * DAY, 9 * DAY])
     rows = entity_features(whole).rows
-    np.testing.assert_allclose(variants.rows[:, 0], rows[[2, 0], [8 * DAY, 9 * DAY]], rtol=1e-5, atol=1e-6)
+    own = slice(len(FOREST_FEATURES))  # what no level is made of is left at 0
+    np.testing.assert_allclose(variants.rows[:, 0, own], rows[[2, 0], [8 * DAY, 9 * DAY], own], rtol=1e-5, atol=1e-6)
+    assert not variants.rows[..., len(FOREST_FEATURES) :].any()
 
 
 def test_an_episode_names_its_metric_first_with_shape_and_onset(detector: IsolationForestDetector) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from panels import waves
 
 from brownout.nightly.panels import forecast_panel, worst_panel
@@ -11,15 +12,20 @@ from brownout.settings import ForecastSettings
 SETTINGS = ForecastSettings()
 
 
-def test_the_second_worst_five_minutes_of_each_half_hour_count_as_a_loop_finds_them() -> None:
-    panel = waves(entities=3, days=1, interval_s=60)
+@pytest.mark.parametrize(("interval_s", "slots"), [(60, 5), (90, 2), (120, 1), (300, 1), (360, 1), (20, 15)])
+def test_the_second_worst_five_minutes_of_each_half_hour_count_as_a_loop_finds_them(
+    interval_s: int, slots: int
+) -> None:
+    """Of two minutes each where they do not divide half an hour otherwise."""
+    panel = waves(entities=3, days=1, interval_s=interval_s)
     values = np.random.default_rng(2).uniform(0, 100, panel.values.shape).astype(np.float32)
     values[1, 100:190] = np.nan
-    panel = replace(panel, values=values, start=np.datetime64("2026-03-02T00:07", "ms"))
+    start = np.datetime64("2026-03-02", "ms") + 7 * np.timedelta64(interval_s, "s")
+    panel = replace(panel, values=values, start=start)
     found, coarse = worst_panel(panel, SETTINGS), forecast_panel(panel, SETTINGS)
     assert (found.start, found.interval_s, found.metrics) == (coarse.start, coarse.interval_s, coarse.metrics)
     assert found.values.shape == coarse.values.shape
-    fine = panel.coarsen(5)
+    fine = panel.coarsen(slots)
     times = fine.start + np.arange(fine.values.shape[1]) * fine.step
     for slot in range(found.values.shape[1]):
         begin = found.start + slot * found.step
@@ -34,3 +40,8 @@ def test_the_second_worst_five_minutes_of_each_half_hour_count_as_a_loop_finds_t
 def test_on_half_hours_nothing_changes() -> None:
     panel = waves(entities=2, days=2, interval_s=1800)
     np.testing.assert_array_equal(worst_panel(panel, SETTINGS).values, forecast_panel(panel, SETTINGS).values)
+
+
+def test_a_panel_without_metrics_stays_one() -> None:
+    panel = waves(entities=2, days=1, interval_s=300).select(metrics=[])
+    assert worst_panel(panel, SETTINGS).values.size == 0

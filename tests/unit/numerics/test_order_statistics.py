@@ -1,10 +1,9 @@
 """Order statistics against plain loops: gaps, ties, rows without a value, one sample, none."""
 
-import warnings
-
 import naive
 import numpy as np
 import pytest
+from strict_warnings import warnings_are_errors
 
 from brownout.numerics.order_statistics import Method, median, median_of_layers, quantiles
 
@@ -14,8 +13,7 @@ CASES = ("no gaps", "gaps", "ties", "all missing", "one sample", "no samples", "
 
 @pytest.fixture(autouse=True)
 def no_warnings() -> object:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with warnings_are_errors():
         yield
 
 
