@@ -33,10 +33,10 @@ def forecast_panel(panel: Panel, settings: ForecastSettings) -> Panel:
 
 
 def worst_panel(panel: Panel, settings: ForecastSettings) -> Panel:
-    """The panel of the forecast with the second worst mean of five minutes, or less, in each slot: limits are crossed by it.
+    """The panel of the forecast with the second worst mean of at most five minutes in each slot.
 
-    One that is beyond alone, as a ping that was lost, is none that anybody must be warned of. A slot with one mean has
-    that, a metric without a direction keeps its means.
+    Limits are crossed by it: one that is beyond alone, as a ping that was lost, is none that anybody must be warned of.
+    A slot with one mean has that, a metric without a direction keeps its means.
     """
     coarse = forecast_panel(panel, settings)
     slots = coarse.interval_s // panel.interval_s

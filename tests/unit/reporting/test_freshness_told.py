@@ -28,6 +28,7 @@ def test_telemetry_that_stopped_leads_headline_sentences_json_and_pages() -> Non
     assert (document["freshness"]["stale"], document["freshness"]["age_s"]) == (True, 20 * 86400)
     for text in (render_html(report), render_markdown(report)):
         assert "No data since Tue 17 Mar 00:00 UTC, 20 d" in text
+        assert "No limit will probably be crossed" not in text
     assert {root.status for root in report.fleet} <= {"silent", "incident"}
 
 
