@@ -136,9 +136,14 @@ class Metric:
         return self.limit is not None and self.worse is not Worse.NONE
 
     @property
+    def follows_demand(self) -> bool:
+        """Whether the metric is what is asked of a CPU or a screen at the time."""
+        return self.family in {Family.CPU, Family.CONSOLE, Family.DISPLAY}
+
+    @property
     def fills_up(self) -> bool:
         """Whether a rise may go on: stores and tables fill up, CPU use and latencies follow what is asked of them."""
-        return self.family not in {Family.CPU, Family.CONSOLE, Family.DISPLAY} and self.role is not Role.LATENCY
+        return not self.follows_demand and self.role is not Role.LATENCY
 
     @property
     def is_console_latency(self) -> bool:

@@ -21,7 +21,7 @@ from brownout.domain.findings import (
     SuppressedEpisode,
     SuppressionReason,
 )
-from brownout.domain.metrics import Family, Metric, Role, Worse
+from brownout.domain.metrics import Metric, Role, Worse
 from brownout.nightly.context import NightContext
 from brownout.nightly.diagnose import BatchDiagnosis, without_diagnoses
 
@@ -151,7 +151,7 @@ class _Signs:
         if not episode.open or episode.end - episode.start < LASTING:
             return False
         return any(
-            metric.is_limited and not self._is_use(metric) and metric.role not in {Role.ERRORS, Role.LATENCY}
+            metric.is_limited and metric.fills_up and metric.name not in self.loads and metric.role is not Role.ERRORS
             for metric, _ in self._worse(episode)
         )
 
@@ -171,7 +171,7 @@ class _Signs:
 
     def _is_use(self, metric: Metric) -> bool:
         """Whether a metric follows what is asked at the time, so that a rise has no way to go on."""
-        return metric.name in self.loads or metric.family in {Family.CPU, Family.CONSOLE, Family.DISPLAY}
+        return metric.name in self.loads or metric.follows_demand
 
     def _worse(self, episode: Episode) -> Iterator[tuple[Metric, Mover]]:
         """Metrics that moved for the worse; of one that is known by its role only nobody can say that it did not."""

@@ -43,6 +43,7 @@ from brownout.store.row_groups import files_holding, places_note, places_of
 __all__ = [
     "HOURS",
     "WEEK",
+    "DescribedStore",
     "Description",
     "History",
     "SlicePart",
@@ -93,21 +94,10 @@ def slice_start(path: Path) -> np.datetime64:
     return np.datetime64(path.stem, "ms")
 
 
-@dataclass(frozen=True)
-class History:
-    """A history folder, read. A sample store."""
+class DescribedStore:
+    """What a description says of a sample store, wherever the samples are."""
 
-    folder: Path
     description: Description
-    files: tuple[Path, ...] = field(default=())
-    damaged: dict[Path, DamagedFileError] = field(default_factory=dict, init=False, compare=False, repr=False)
-    """Files that could not be read so far; they are left out."""
-
-    @classmethod
-    def open(cls, folder: Path) -> Self:
-        """Open an existing history; raises HistoryError where there is none or it is damaged."""
-        description, _ = read_description(folder)
-        return cls(folder, description, current_files(folder))
 
     @property
     def name(self) -> str:
@@ -128,6 +118,23 @@ class History:
     def interval_s(self) -> int | None:
         """Seconds between samples where the source states one."""
         return self.description.interval_s
+
+
+@dataclass(frozen=True)
+class History(DescribedStore):
+    """A history folder, read. A sample store."""
+
+    folder: Path
+    description: Description
+    files: tuple[Path, ...] = field(default=())
+    damaged: dict[Path, DamagedFileError] = field(default_factory=dict, init=False, compare=False, repr=False)
+    """Files that could not be read so far; they are left out."""
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Open an existing history; raises HistoryError where there is none or it is damaged."""
+        description, _ = read_description(folder)
+        return cls(folder, description, current_files(folder))
 
     def _existing_files(self) -> tuple[Path, ...]:
         if not self.files:

@@ -4,7 +4,7 @@ import sys
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 
 import fsspec
@@ -14,17 +14,15 @@ import pyarrow.fs
 import pyarrow.parquet as pq
 from fsspec.spec import AbstractFileSystem
 
-from brownout.domain.entities import Topology
 from brownout.domain.errors import HistoryError
-from brownout.domain.metrics import Metric
 from brownout.domain.ports import Span
 from brownout.store.dataset import read_samples
-from brownout.store.history import Description, History, samples_schema
+from brownout.store.history import DescribedStore, Description, History, samples_schema
 from brownout.store.row_groups import Layout, chosen_groups
 
 __all__ = ["ObjectHistory", "copy_history"]
 
-SAMPLES = "samples"
+SAMPLES, SUFFIX = "samples", ".parquet"
 TAIL = 8
 """Bytes after the footer of a Parquet file: its length, and PAR1."""
 
@@ -39,7 +37,7 @@ class ObjectFile:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ObjectHistory:
+class ObjectHistory(DescribedStore):
     """The copy of a history as it was made. A sample store.
 
     What it holds, and when each entity was measured, travels with it: a worker asks the storage for the footers of
@@ -50,26 +48,6 @@ class ObjectHistory:
     description: Description
     files: tuple[ObjectFile, ...]
     measured: Mapping[str, Span]
-
-    @property
-    def name(self) -> str:
-        """Name of what it was read from."""
-        return self.description.source
-
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        """All metrics, as gauges."""
-        return self.description.metrics
-
-    @cached_property
-    def topology(self) -> Topology:
-        """All entities ever described or seen."""
-        return Topology.of(self.description.entities)
-
-    @property
-    def interval_s(self) -> int | None:
-        """Seconds between samples where the source states one."""
-        return self.description.interval_s
 
     def spans(self) -> Mapping[str, Span]:
         """When each entity was measured."""
@@ -103,7 +81,8 @@ def copy_history(history: History, url: str) -> ObjectHistory:
         there = {name: int(entry["size"]) for name, entry in system.find(folder, detail=True).items()}
         files = tuple(_copied(system, path, f"{folder}/{path.name}", there) for path in sound)
         for name in set(there) - {file.path for file in files}:
-            system.rm_file(name)
+            if name.endswith(SUFFIX):  # nothing that somebody else put there
+                system.rm_file(name)
     except _storage_errors() as error:
         msg = f"The history cannot be copied to {url}: {type(error).__name__} {error}."
         remedy = "Check `cluster.history`, that `brownout[cluster]` is installed, and the keys in the environment."

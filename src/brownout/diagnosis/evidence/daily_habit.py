@@ -8,7 +8,7 @@ from brownout.domain.panel import Float, Panel
 from brownout.numerics.order_statistics import median_of_layers
 from brownout.numerics.slots import days
 
-__all__ = ["DailyExtremes", "daily_extremes"]
+__all__ = ["AROUND", "DailyExtremes", "daily_extremes"]
 
 AROUND = np.timedelta64(3_600_000, "ms")
 """What recurs may come so much earlier or later."""

@@ -8,7 +8,7 @@ from typing import TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from brownout.diagnosis.evidence.daily_habit import DailyExtremes, daily_extremes
+from brownout.diagnosis.evidence.daily_habit import AROUND, DailyExtremes, daily_extremes
 from brownout.diagnosis.evidence.surge import Surge, surges
 from brownout.domain.findings import Episode
 from brownout.domain.metrics import Metric, Role, shipped_catalogue
@@ -157,13 +157,14 @@ def observe(panels: Sequence[Panel], start: np.datetime64, end: np.datetime64) -
         if not within.values.size or before.values.shape[1] < LEAST_BASELINE:
             continue
         silence |= _silence(before, within)
-        usual, spread, known = _baseline(before.values[:, _same_hours(before, start, end)], panel.metrics)
+        near = _same_hours(before, start, end)
+        usual, spread, known = _baseline(before.values[:, near], panel.metrics)
         high, low = quantiles(within.values, (UPPER, LOWER))
         covered = np.isfinite(within.values).mean(axis=1) >= LEAST_COVERAGE
         # A leak that was stopped within the incident climbed before it: both views count.
         trends = _trend(panel, start + (end - start) // 4), _trend(panel, end)
         trend = np.where(np.abs(trends[0]) > np.abs(trends[1]), *trends)
-        above, below = _apart(before, within, (start, end))
+        above, below = _apart(before, within, near, (start, end))
         habits = daily_extremes(before, start, end, share=1 - UPPER)
         for row, column in zip(*np.nonzero(known & covered), strict=True):
             metric = panel.metrics[column]
@@ -191,12 +192,14 @@ def _habit_of(habits: DailyExtremes | None, row: int, column: int) -> _Habit:
     }
 
 
-def _apart(before: Panel, within: Panel, span: tuple[np.datetime64, np.datetime64]) -> tuple[Float, Float]:
-    """Deviations of the high and the low from the median of the peers, in usual spreads of that difference."""
+def _apart(before: Panel, within: Panel, near: Marks, span: tuple[np.datetime64, np.datetime64]) -> tuple[Float, Float]:
+    """Deviations of the high and the low from the median of the peers, in usual spreads of that difference.
+
+    ``near [time]`` are the slots before that are compared: medians over peers are costly.
+    """
     shape = (len(before.entities), len(before.metrics))
     if len(before.entities) < LEAST_PEERS:
         return np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-    near = _same_hours(before, *span)  # medians over peers are costly: only of the hours that are compared
     usually = np.full_like(before.values, np.nan)
     usually[:, near] = before.values[:, near] - _middle(before.values[:, near])
     usual, spread, known = _baseline(usually[:, near], before.metrics)
@@ -227,14 +230,17 @@ def _silence(before: Panel, within: Panel) -> dict[tuple[str, str], float]:
 
 
 def _same_hours(before: Panel, start: np.datetime64, end: np.datetime64) -> Marks:
-    """Slots before a span that it is compared with: where there are days of them, those of the same hours, else all."""
-    slots = before.values.shape[1]
-    span_h = float((end - start) / np.timedelta64(3_600_000, "ms"))
+    """Slots before a span that it is compared with: where there are days of them, those of the same hours, else all.
+
+    The same hours are those that habits of the day are read from as well.
+    """
+    slots, hours = before.values.shape[1], np.timedelta64(3_600_000, "ms")
+    span_h, around_h = float((end - start) / hours), float(AROUND / hours)
     if slots * before.interval_s / DAY_S < SAME_HOURS_DAYS or span_h >= 12:
         return np.ones(slots, bool)
     hour = second_of_day(before.times) / HOUR_S
     first = float(second_of_day(np.array([start]))[0]) / HOUR_S
-    return np.asarray((hour - first + 1) % 24 <= span_h + 2)
+    return np.asarray((hour - first + around_h) % 24 <= span_h + 2 * around_h)
 
 
 def _baseline(past: Float, metrics: Sequence[Metric]) -> tuple[Float, Float, Marks]:
