@@ -36,6 +36,8 @@ MEASURED = 0.6
 """Share of a day that must be measured for it to count."""
 KNOWN_DAYS = 5
 """Days of a week that must be known for it to count."""
+SLACK = days(1 / 24)
+"""What may be missing of the last day for it to be whole: data end with their last sample."""
 CONFIDENCE = 0.8
 """Of the range of dates."""
 WEEK = 7
@@ -142,23 +144,25 @@ def _outlook(members: Sequence[HostDemand], resource: Resource, end: np.datetime
 def _by_day(members: Sequence[HostDemand], resource: Resource, end: np.datetime64) -> Doubles:
     """Demand of all hosts together on each whole day up to the end; NaN where a host was not measured in between.
 
-    Before a host was there, and after it went, it took nothing.
+    Before a host was there, and after it went, it took nothing; of a day on which none was measured nothing is known.
     """
-    whole = end.astype("datetime64[D]")  # the day after the last whole one
+    whole = (end + SLACK).astype("datetime64[D]")  # the day after the last whole one
     own = [{day: used for (day, kind), used in one.used.items() if kind is resource and day < whole} for one in members]
     every = [day for table in own for day in table]
     if not every:
         return np.array([])
     first = min(every)
     total = np.zeros(int((whole - first) / np.timedelta64(1, "D")))
+    seen = np.zeros(len(total), bool)
     for table in own:
         values = np.full(len(total), np.nan)
         places = [int((day - first) / np.timedelta64(1, "D")) for day in table]
         if places:
             values[places] = list(table.values())
+            seen[places] = True
             values[: min(places)], values[max(places) + 1 :] = 0, 0 if max(places) < len(total) - WEEK else np.nan
         total += values if places else 0
-    return total
+    return np.where(seen, total, np.nan)
 
 
 def _weeks(by_day: Doubles) -> Doubles:

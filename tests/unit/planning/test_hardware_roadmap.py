@@ -142,3 +142,12 @@ def test_neither_order_nor_the_width_of_slots_changes_it() -> None:
     expected = hardware_roadmap(demands, once.end)
     assert hardware_roadmap(demands[::-1], once.end) == expected
     assert [one.likely for one in hardware_roadmap(host_demands(other), other.end)] == [one.likely for one in expected]
+
+
+def test_a_day_of_which_little_was_measured_does_not_count() -> None:
+    panel = fleet(np.full((3, 42), 40.0))
+    values = panel.values.copy()
+    for day in range(35, 42):  # nights alone, when little goes on
+        values[:, day * 48 : day * 48 + 20] = 5.0
+        values[:, day * 48 + 20 : (day + 1) * 48] = np.nan
+    assert cpu_outlook(replace(panel, values=values)) is None

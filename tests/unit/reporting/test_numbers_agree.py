@@ -103,14 +103,14 @@ def test_breaches(document: dict[str, Any], page: Page, markdown: str) -> None:
     assert {name: summary[name] for name in counted} == counted
     assert summary["breaches"] == len(document["breaches"]) == 8
     assert page.text("tile-breaches") == (
-        "limits probably crossed within 24 h 1 3 possible; 1 in the weeks after; 3 exceeded now"
+        "limits probably crossed within 24 h 1 3 possible; 1 in the weeks after; 3 exceeded now and later"
     )
     assert {name: page.marked["data-outlook", name] for name in counted} == counted
     assert (
         "3 limits are exceeded, 1 limit will probably be crossed within 24 h, 3 more may be, 1 limit"
         in (summary["headline"])
     )
-    assert "Limits: 3 exceeded now, 1 probable, 3 possible, 1 in the weeks after." in markdown
+    assert "Limits: 3 exceeded now and later, 1 probable, 3 possible, 1 in the weeks after." in markdown
     rows = re.findall(r"\((now|probable|possible|weeks ahead)\) \|", markdown)
     words = {"exceeded": "now", "later": "weeks ahead"}
     assert rows == [words.get(b["outlook"], b["outlook"]) for b in document["breaches"][:5]]
