@@ -128,7 +128,8 @@ def _investigate(context: NightContext, window: IncidentWindow, panels: Sequence
     """What a group of episodes is about; ``panels`` hold its own entities."""
     then = context.topology.at(window.start)
     diagnose = partial(diagnose_phases, context.diagnoser, panels=panels, topology=then)
-    return sift(window, diagnose, context.diagnoser.knowledge, then, context.metrics)
+    search = partial(sift, window, diagnose, context.diagnoser.knowledge, then, context.metrics)
+    return search() if context.kept is None else context.kept.sifted(window, panels, search)
 
 
 def _of(panel: Panel, window: IncidentWindow, past: np.timedelta64) -> Panel:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -70,8 +71,9 @@ def plan_night(context: NightContext) -> tuple[ShardPlan, ...]:
     span, settings, forecasting = context.span, context.settings, context.models.forecaster is not None
     start = lately = span.window - days(DETECTOR_PAST_DAYS)
     if forecasting:
-        lately = min(span.end - days(settings.forecast.context_days), lately)
-        start = min(lately, span.end - days(settings.forecast.outlook_context_days))
+        end = span.end if span.looked_from is None else span.looked_from
+        lately = min(end - days(settings.forecast.context_days), lately)
+        start = min(lately, end - days(settings.forecast.outlook_context_days))
     entities = [name for name, measured in context.store.spans().items() if measured.last >= lately]
     return plan_shards(
         context.store, size=settings.shard_size, start=max(span.first, start), end=span.end, entities=entities
@@ -85,18 +87,33 @@ def score_shard(context: NightContext, plan: ShardPlan) -> ShardResult:
     panel = whole.between(span.window - days(DETECTOR_PAST_DAYS), whole.end)
     first = min(max(panel.slot(span.window), 1), panel.values.shape[1])
     window = shard.panel.between(span.window, span.end)
-    detection = detect(context, panel, first)
+    detection = detect(context, panel, first, None if context.kept is None else context.kept.scores_of(plan))
+    ahead, latency, sizes = context.once_a_slot(
+        (plan.kind, plan.interval_s, plan.entities), partial(_by_slot, context, plan, whole, detection)
+    )
     return ShardResult(
         detection=detection,
-        forecast=forecast(context, plan, whole, detection),
+        forecast=ahead,
         measured=_measured(window),
-        latency=_latency(context, forecast_panel(whole, context.settings.forecast).between(span.window, whole.end)),
+        latency=latency,
         consoles=console_levels(_latency(context, window), context.metrics.get(context.console_latency), span.end),
         repairs=shard.repairs,
         services=console_services(window, context.console_latency, span.end),
         levels=levels_of(window, context.metrics, span.end),
-        sizes=right_sizes(whole.coarsen(max(HALF_HOUR_S // whole.interval_s, 1))) if plan.kind == EntityKind.VM else (),
+        sizes=sizes,
         silent=fell_silent(shard.panel, context.at),
+    )
+
+
+def _by_slot(
+    context: NightContext, plan: ShardPlan, whole: Panel, detection: ShardDetection
+) -> tuple[ShardForecast | None, Panel | None, tuple[SizeAdvice, ...]]:
+    """What is made of slots of the forecast: forecasts, console latency in the window, and sizes of guests."""
+    guests = plan.kind == EntityKind.VM
+    return (
+        forecast(context, plan, whole, detection),
+        _latency(context, forecast_panel(whole, context.settings.forecast).between(context.span.window, whole.end)),
+        right_sizes(whole.coarsen(max(HALF_HOUR_S // whole.interval_s, 1))) if guests else (),
     )
 
 
