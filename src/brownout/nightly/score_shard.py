@@ -109,10 +109,11 @@ def _by_slot(
     context: NightContext, plan: ShardPlan, whole: Panel, detection: ShardDetection
 ) -> tuple[ShardForecast | None, Panel | None, tuple[SizeAdvice, ...]]:
     """What is made of slots of the forecast: forecasts, console latency in the window, and sizes of guests."""
-    guests = plan.kind == EntityKind.VM
+    consoles, guests = context.console_latency in whole.metric_names, plan.kind == EntityKind.VM
+    latency = _latency(context, forecast_panel(whole, context.settings.forecast)) if consoles else None
     return (
         forecast(context, plan, whole, detection),
-        _latency(context, forecast_panel(whole, context.settings.forecast).between(context.span.window, whole.end)),
+        None if latency is None else latency.between(context.span.window, whole.end),
         right_sizes(whole.coarsen(max(HALF_HOUR_S // whole.interval_s, 1))) if guests else (),
     )
 

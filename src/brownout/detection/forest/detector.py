@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import skops.io
 from sklearn.ensemble import IsolationForest
 
 from brownout.detection.baseline.normal_periods import block_peaks, sustained, unusual
@@ -21,7 +20,7 @@ from brownout.detection.detector_settings import DetectorSettings
 from brownout.detection.features.feature_table import FEATURES, FOREST_FEATURES, Features, entity_features
 from brownout.detection.forest.alarm_threshold import Threshold, fit_threshold, robust_line
 from brownout.detection.forest.deduplication import deduplicated, new_alarms
-from brownout.detection.forest.forest_check import READ_ERRORS, forest_bytes, read_forest
+from brownout.detection.forest.forest_check import READ_ERRORS, forest_bytes, forest_data, read_forest
 from brownout.detection.forest.forest_scores import RawScores, levels_and_novelties, raw_scores
 from brownout.detection.forest.peak_tail import Tail, fit_tail
 from brownout.detection.forest.training_set import Spans, TrainingSet, training_set_of
@@ -250,7 +249,7 @@ class IsolationForestDetector:
         kinds = {}
         for number, (kind, forest) in enumerate(self.forests_.items()):
             file = f"forest-{number}.skops"
-            data = skops.io.dumps(forest)
+            data = forest_data(forest)
             with atomic_path(folder / file) as part:
                 part.write_bytes(data)
             kinds[kind] = {
