@@ -16,7 +16,7 @@ from brownout.domain.errors import HistoryError, ModelError, SettingsError
 from brownout.domain.night import Night
 from brownout.nightly.context import NightContext
 from brownout.nightly.effects.kept_models import KeptModels
-from brownout.nightly.kept_results import KeptResults
+from brownout.nightly.passes.kept_results import KeptResults
 from brownout.operate.demo import prepare_demo
 from brownout.operate.night_job import NightJob
 from brownout.settings import Settings, load_settings

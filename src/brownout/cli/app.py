@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from brownout.nightly.effects.kept_models import KeptModels
     from brownout.nightly.effects.side_effects import SideEffects
-    from brownout.nightly.kept_results import KeptResults
+    from brownout.nightly.passes.kept_results import KeptResults
     from brownout.simulation import FleetSettings
 
 __all__ = ["app"]
@@ -150,7 +150,7 @@ def watch(
         raise SettingsError("--as-of is one time, --every many.", remedy="Leave one of them out.")
 
     from brownout.nightly.effects.kept_models import KeptModels
-    from brownout.nightly.kept_results import KeptResults
+    from brownout.nightly.passes.kept_results import KeptResults
 
     earlier = None if settings.cluster.scheduler else (KeptResults(), KeptModels())
 

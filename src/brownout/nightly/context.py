@@ -20,14 +20,14 @@ from brownout.domain.ports import SampleStore
 from brownout.evaluation.review_rules import ReviewRule
 from brownout.forecasting.outlook import Outlook
 from brownout.forecasting.selected_forecaster import SelectedForecaster
-from brownout.nightly.kept_results import KeptResults
+from brownout.nightly.passes.kept_results import KeptResults
 from brownout.nightly.model_review.drift_reference import DriftReference
 from brownout.nightly.night_span import NightSpan
 from brownout.nightly.panels import with_limits
 from brownout.planning.remedies import Remedies
 from brownout.settings import Settings
 from brownout.site_knowledge import Definitions, load_definitions
-from brownout.store.shards import ShardPlan, read_shard
+from brownout.store.shards import Shard, ShardPlan, read_shard
 
 __all__ = ["NightContext", "NightModels"]
 
@@ -139,6 +139,10 @@ class NightContext:
     def once_a_slot(self, key: Hashable, make: Callable[[], T]) -> T:
         """What passes of watch make once in each slot of the forecast; a night makes it."""
         return make() if self.kept is None else self.kept.once_a_slot(key, make)
+
+    def shard(self, plan: ShardPlan) -> Shard:
+        """A shard, read; passes of watch read what came since the last one."""
+        return read_shard(self.store, plan) if self.kept is None else self.kept.panels.read(self.store, plan)
 
     def usual_panel(self, plan: ShardPlan) -> Panel:
         """A shard without what was measured in windows of maintenance: what may be learned from."""

@@ -22,7 +22,7 @@ from brownout.planning.levels import levels_of
 from brownout.planning.right_sizing import HALF_HOUR_S, right_sizes
 from brownout.reporting.charts import console_levels
 from brownout.reporting.console_service import console_services
-from brownout.store.shards import ShardPlan, plan_shards, read_shard
+from brownout.store.shards import ShardPlan, plan_shards
 
 __all__ = ["DETECTOR_PAST_DAYS", "ShardResult", "plan_night", "score_shard"]
 
@@ -82,7 +82,7 @@ def plan_night(context: NightContext) -> tuple[ShardPlan, ...]:
 
 def score_shard(context: NightContext, plan: ShardPlan) -> ShardResult:
     """Forecast every series of a shard to its limit and merge what is abnormal in the window into episodes."""
-    shard, span = read_shard(context.store, plan), context.span
+    shard, span = context.shard(plan), context.span
     whole = context.calendar.without(shard.panel, context.topology)
     panel = whole.between(span.window - days(DETECTOR_PAST_DAYS), whole.end)
     first = min(max(panel.slot(span.window), 1), panel.values.shape[1])

@@ -25,7 +25,7 @@ from brownout.nightly.effects.trained_models import (
     train_detector,
     train_forecaster,
 )
-from brownout.nightly.kept_results import KeptResults
+from brownout.nightly.passes.kept_results import KeptResults
 from brownout.nightly.run import NightResult, run, serial_map
 from brownout.operate.night_archive.missed_nights import missed_nights
 from brownout.operate.sources import Source

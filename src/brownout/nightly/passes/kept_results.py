@@ -1,7 +1,7 @@
 """What passes of watch keep from one to the next, so that only what is new is worked out.
 
 A pass looks at the window of the first one, until that has grown by a day: then everything is worked out anew. Kept are
-scores of slots that were scored, diagnoses of incidents that are over, and, until the next slot of the forecast is
+what was read, scores of slots that were scored, diagnoses of incidents that are over, and, until the next slot of the forecast is
 over, what is made of such slots: forecasts, sizes of guests, drift, when hosts run out.
 """
 
@@ -17,6 +17,7 @@ from brownout.detection.forest.kept_scores import KeptScores
 from brownout.diagnosis.evidence.observation import IncidentWindow
 from brownout.diagnosis.incidents.separation import Sifted
 from brownout.domain.panel import Panel
+from brownout.nightly.passes.kept_panels import KeptPanels
 from brownout.numerics.slots import days
 from brownout.site_knowledge import Definitions, load_definitions
 from brownout.store.shards import ShardPlan
@@ -39,6 +40,7 @@ class KeptResults:
     first: "NightContext | None" = None
     definitions: Definitions | None = None
     slot: int = -1
+    panels: KeptPanels = field(default_factory=KeptPanels)
     scores: dict[Hashable, KeptScores] = field(default_factory=dict)
     by_slot: dict[Hashable, object] = field(default_factory=dict)
     diagnoses: dict[Hashable, Sifted] = field(default_factory=dict)
@@ -53,8 +55,10 @@ class KeptResults:
         """The context of a pass that goes on from earlier ones, or that others go on from where it cannot."""
         first = self.first
         if first is None or not _goes_on(first, context):
-            self.scores, self.by_slot, self.diagnoses, self.definitions = {}, {}, {}, None
+            self.panels, self.scores, self.by_slot, self.diagnoses = KeptPanels(), {}, {}, {}
+            self.definitions = None
             self.first = first = context
+        self.panels.renew(context.store)
         slot = int((context.span.end - np.datetime64(0, "ms")) // days(context.settings.forecast.step_minutes / 1440))
         if slot != self.slot:
             self.slot, self.by_slot = slot, {}
