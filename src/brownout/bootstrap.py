@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from brownout.nightly.effects.write_back import Sink
     from brownout.operate.doctor import Surroundings
     from brownout.operate.night_job import NightJob
+    from brownout.operate.receivers_seen.receiver_checks import Receiver
     from brownout.operate.sources import DatabaseSource, Source
     from brownout.operate.sync import SyncResult
     from brownout.operate.telemetry_coverage import Output
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from brownout.store.workspace import Workspace
 
 __all__ = [
+    "alert_receivers",
     "clock",
     "doctor_surroundings",
     "guest_labels",
@@ -138,6 +140,23 @@ def open_alerting(settings: "AlertSettings") -> "Alerting":
         open_receiver=receiver if settings.alertmanager else None,
         open_channels=channels if people else None,
     )
+
+
+def alert_receivers(settings: "AlertSettings") -> "list[Receiver]":
+    """Each receiver of the settings by itself, so that one that cannot be used hides no other."""
+    from brownout.adapters.alertmanager import Alertmanager
+    from brownout.adapters.apprise_notifier import AppriseChannel, apprise_urls
+    from brownout.adapters.pagerduty import PagerDuty
+    from brownout.operate.receivers_seen.receiver_checks import Receiver
+
+    found = []
+    if settings.alertmanager:
+        found.append(Receiver(name="Alertmanager", keeps=lambda: Alertmanager.open(settings)))
+    for number, url in enumerate(apprise_urls(settings), 1):
+        found.append(Receiver(name=f"Apprise {number}", tells=partial(AppriseChannel, number, url, settings)))
+    if settings.pagerduty:
+        found.append(Receiver(name="PagerDuty", tells=lambda: PagerDuty.open(settings)))
+    return found
 
 
 def open_calendar(settings: "Settings") -> Calendar:
@@ -246,6 +265,7 @@ def doctor_surroundings() -> "Surroundings":
         calendar=open_calendar,
         has_secret=lambda influx: bool(secret(influx)),
         secrets=SECRETS,
+        receivers=alert_receivers,
     )
 
 
