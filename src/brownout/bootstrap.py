@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from brownout.domain.calendar import Calendar, Maintenance
 from brownout.domain.errors import BrownoutError, OrchestrationError, SettingsError
 
 if TYPE_CHECKING:
+    from mcp.server import MCPServer
+
     from brownout.domain.metrics import Catalogue
     from brownout.domain.ports import AlertReceiver, Map, NoticeChannel, Progress, SampleStore, Tracker
     from brownout.ingest.line_protocol import Points
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "alert_receivers",
+    "archive_server",
     "clock",
     "doctor_surroundings",
     "guest_labels",
@@ -157,6 +160,20 @@ def alert_receivers(settings: "AlertSettings") -> "list[Receiver]":
     if settings.pagerduty:
         found.append(Receiver(name="PagerDuty", tells=lambda: PagerDuty.open(settings)))
     return found
+
+
+def archive_server(out: Path) -> "MCPServer[Any]":
+    """A server of MCP over the archive of an output folder; raises SettingsError where its package is missing."""
+    from brownout import __version__
+    from brownout.operate.night_archive.archive_reader import ArchiveReader
+    from brownout.store.workspace import Workspace
+
+    try:
+        from brownout.adapters.assistants.archive_server import archive_server as server_of
+    except ImportError as error:
+        remedy = "Install it with `pip install brownout[mcp]`."
+        raise SettingsError(f"The package {error.name} is missing.", remedy=remedy) from error
+    return server_of(ArchiveReader(Workspace(out)), __version__)
 
 
 def open_calendar(settings: "Settings") -> Calendar:
