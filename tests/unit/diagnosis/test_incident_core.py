@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from brownout.diagnosis.evidence.observation import IncidentWindow
+from brownout.diagnosis.evidence.observation import IncidentWindow, Observations, observe
 from brownout.diagnosis.incidents.incident_core import diagnose_phases, phases
 from brownout.diagnosis.inference.cause_ranking import Diagnoser, Weights
 from brownout.diagnosis.knowledge.knowledge_base import Knowledge
@@ -112,6 +113,7 @@ class Scripted(Diagnoser):
         window: IncidentWindow,
         panels: Sequence[Panel],  # noqa: ARG002
         topology: Topology,  # noqa: ARG002
+        known: object = None,  # noqa: ARG002
     ) -> Diagnosis:
         script: list[tuple[str, str]] = self.script  # type: ignore[attr-defined]
         name, entity = script.pop(0) if len(script) > 1 else script[0]
@@ -141,6 +143,24 @@ def test_an_artefact_is_the_answer_only_where_no_phase_shows_a_fault_at_the_same
     panels = [panel_of(("vm_ready_pct", 900, 950, 9.0))]
     found = diagnose_phases(Scripted(*script), window(600, 1000, "vm_ready_pct"), panels, TOPOLOGY)
     assert found.top.id == answer
+
+
+def test_times_that_are_asked_about_again_are_observed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    panels, asked = [panel_of(("vm_ready_pct", 900, 950, 9.0))], list[object]()
+
+    def counted(*span: Any) -> Observations:
+        asked.append(span)
+        return observe(*span)
+
+    monkeypatch.setattr("brownout.diagnosis.inference.cause_ranking.observe", counted)
+    known: dict[Any, Observations] = {}
+    diagnoser, incident = Diagnoser(Knowledge({}, {})), window(600, 1000, "vm_ready_pct")
+    first = diagnose_phases(diagnoser, incident, panels, TOPOLOGY, known)
+    times = len(asked)
+    assert times == len(known) == len(phases(incident, panels))
+    assert diagnose_phases(diagnoser, incident, panels, TOPOLOGY, known) == first
+    assert diagnose_phases(diagnoser, incident, panels, TOPOLOGY) == first
+    assert len(asked) == 2 * times
 
 
 def test_what_our_own_detection_found_needs_more_evidence_than_what_somebody_reports() -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from brownout.diagnosis.evidence.observation import IncidentWindow
+from brownout.diagnosis.evidence.observation import IncidentWindow, Observations
 from brownout.diagnosis.evidence.surge import smooth
 from brownout.diagnosis.inference.cause_ranking import Diagnoser
 from brownout.domain.entities import EntityKind, Topology
@@ -32,16 +32,23 @@ Times = npt.NDArray[np.datetime64]
 
 
 def diagnose_phases(
-    diagnoser: Diagnoser, window: IncidentWindow, panels: Sequence[Panel], topology: Topology
+    diagnoser: Diagnoser,
+    window: IncidentWindow,
+    panels: Sequence[Panel],
+    topology: Topology,
+    known: dict[Span, Observations] | None = None,
 ) -> Diagnosis:
     """The answer of the first phase that has one, else that of the whole incident.
+
+    ``known`` are observations of the same panels by span: parts of an incident are asked about at the same times again.
 
     An artefact is the answer only where no other phase shows a fault at the same guest: a restart that brings a bad
     configuration with it leaves the traces of both.
     """
     artefact: Diagnosis | None = None
     for phase in phases(window, panels):
-        diagnosis = diagnoser.diagnose(phase, [panel.between(panel.start, phase.end) for panel in panels], topology)
+        until = [panel.between(panel.start, phase.end) for panel in panels]
+        diagnosis = diagnoser.diagnose(phase, until, topology, known)
         top = diagnosis.top
         if top.id == UNKNOWN:
             continue

@@ -29,6 +29,7 @@ from brownout.domain.panel import Panel
 
 __all__ = ["Candidate", "Diagnoser", "Weights"]
 
+Span = tuple[np.datetime64, np.datetime64]
 CLEAR = 0.6
 """Strength from which a symptom counts in full."""
 MAX_CAUSES = 3
@@ -81,12 +82,22 @@ class Diagnoser:
     weights: Weights = field(default_factory=Weights)
     keep: int = 10
 
-    def diagnose(self, window: IncidentWindow, panels: Sequence[Panel], topology: Topology) -> Diagnosis:
+    def diagnose(
+        self,
+        window: IncidentWindow,
+        panels: Sequence[Panel],
+        topology: Topology,
+        known: dict[Span, Observations] | None = None,
+    ) -> Diagnosis:
         """Rank the causes at the window's entities; ``panels`` hold the window and the baseline before it.
 
-        Where nothing was measured, or too little to compare with, the answer is ``unknown``.
+        Where nothing was measured, or too little to compare with, the answer is ``unknown``. ``known`` are observations
+        of the same panels by span; those of the window are put beside them.
         """
-        observed = observe(panels, window.start, window.end)
+        known, span = {} if known is None else known, (window.start, window.end)
+        if span not in known:
+            known[span] = observe(panels, *span)
+        observed = known[span]
         ranked = self.rank(window.entities, observed, topology, window.explained)
         rivals = (
             cause if cause.contributing else replace(cause, counter_evidence=counter_evidence(cause))
