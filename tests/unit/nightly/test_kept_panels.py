@@ -1,5 +1,6 @@
 """Panels that are kept are those that would be read, also where rows come late, or something new is measured."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,8 @@ def test_passes_read_what_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         np.testing.assert_array_equal(found.values, expected.values)
     # A file of six hours is read again with the rows that came into it; one that is old, with all that follows.
     assert [start == START for start in read] == [True, False, False, True, False]
+    moved = replace(store, description=replace(store.description, entities=(ENTITIES[0], Entity(id="b", parent="a"))))
+    assert kept.read(moved, plan).panel.entities == read_shard(moved, plan).panel.entities
     assert read[1] <= START + 150 * np.timedelta64(STEP_S, "s") - hour
 
 

@@ -46,7 +46,8 @@ class KeptPanels:
         self.used.add(key)
         shard = _gone_on(store, plan, self.shards[key]) if key in self.shards else None
         self.shards[key] = shard = shard or read_shard(store, plan)
-        return replace(shard, panel=shard.panel.between(plan.start, plan.end))
+        entities = tuple(store.topology[name] for name in shard.panel.entity_ids)  # as they are now
+        return replace(shard, panel=replace(shard.panel.between(plan.start, plan.end), entities=entities))
 
 
 def _gone_on(store: SampleStore, plan: ShardPlan, kept: Shard) -> Shard | None:

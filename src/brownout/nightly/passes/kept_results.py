@@ -35,7 +35,10 @@ LONGEST = days(1)
 
 @dataclass(slots=True, eq=False)
 class KeptResults:
-    """Results of earlier passes of one process; not for two threads at once."""
+    """Results of earlier passes of one process; not for two threads at once.
+
+    ``diagnoses`` are those of the last pass, ``asked`` those of this one: what nobody asks about any more goes.
+    """
 
     first: "NightContext | None" = None
     definitions: Definitions | None = None
@@ -44,6 +47,7 @@ class KeptResults:
     scores: dict[Hashable, KeptScores] = field(default_factory=dict)
     by_slot: dict[Hashable, object] = field(default_factory=dict)
     diagnoses: dict[Hashable, Sifted] = field(default_factory=dict)
+    asked: dict[Hashable, Sifted] = field(default_factory=dict)
 
     def known_definitions(self, site: Path | None) -> Definitions:
         """Knowledge as it was read at the first pass, or that others go on from."""
@@ -54,10 +58,14 @@ class KeptResults:
     def going_on(self, context: "NightContext") -> "NightContext":
         """The context of a pass that goes on from earlier ones, or that others go on from where it cannot."""
         first = self.first
+        self.diagnoses, self.asked = self.asked, {}
         if first is None or not _goes_on(first, context):
             self.panels, self.scores, self.by_slot, self.diagnoses = KeptPanels(), {}, {}, {}
             self.definitions = None
             self.first = first = context
+        if first.topology != context.topology:  # a guest moved, say: what it did is scored as before
+            self.diagnoses, self.by_slot = {}, {}
+            self.first = first = replace(first, topology=context.topology)
         self.panels.renew(context.store)
         slot = int((context.span.end - np.datetime64(0, "ms")) // days(context.settings.forecast.step_minutes / 1440))
         if slot != self.slot:
@@ -79,17 +87,17 @@ class KeptResults:
     def sifted(self, window: IncidentWindow, panels: Sequence[Panel], make: Callable[[], Sifted]) -> Sifted:
         """What a group of episodes is about, as it was found of the same values; ``panels`` hold all that is read."""
         key = (window, tuple((panel.entity_ids, panel.metric_names, panel.start, _digest(panel)) for panel in panels))
-        if key not in self.diagnoses:
-            self.diagnoses[key] = make()
-        return self.diagnoses[key]
+        if key not in self.asked:
+            self.asked[key] = self.diagnoses[key] if key in self.diagnoses else make()
+        return self.asked[key]
 
 
 def _goes_on(first: "NightContext", context: "NightContext") -> bool:
-    """Whether a pass sees the same fleet with the same knowledge, a little later."""
+    """Whether a pass has the same settings and the same knowledge, a little later."""
     since = context.span.end - first.span.end
     return bool(np.timedelta64(0, "ms") <= since < LONGEST) and all(
         getattr(first, name) == getattr(context, name)
-        for name in ("settings", "metrics", "topology", "rules", "diagnoser", "remedies", "console_latency")
+        for name in ("settings", "metrics", "rules", "diagnoser", "remedies", "console_latency")
     )
 
 
