@@ -11,8 +11,12 @@ from brownout.domain.entities import Entity
 from brownout.domain.metrics import Metric
 from brownout.domain.ports import SampleStore
 from brownout.domain.repairs import Repairs
+from brownout.nightly.context import NightContext
 from brownout.nightly.passes import kept_panels
 from brownout.nightly.passes.kept_panels import KeptPanels
+from brownout.nightly.passes.kept_results import KeptResults
+from brownout.settings import Settings
+from brownout.store.as_of import StoreAsOf
 from brownout.store.history import (
     HOURS,
     Description,
@@ -93,3 +97,27 @@ def test_what_no_pass_needs_any_more_goes(tmp_path: Path) -> None:
     kept.renew(store)
     kept.renew(store)
     assert not kept.shards
+
+
+def test_a_pass_looks_at_the_window_of_the_first_one_until_a_day_is_over(tmp_path: Path) -> None:
+    """What a slot of the forecast is made of is made once; other settings and the next day begin anew."""
+    kept, values, settings = KeptResults(), np.ones((2, 7 * SLOTS, 2), np.float32), Settings()
+    store = wrote(tmp_path, values)
+
+    def context(slots: int, settings: Settings = settings) -> NightContext:
+        part = StoreAsOf(store, START + slots * np.timedelta64(STEP_S, "s"))
+        definitions = kept.known_definitions(None)
+        return kept.going_on(NightContext.build(part, settings, created=START, definitions=definitions))
+
+    first = context(2 * SLOTS)
+    made = [context(slots).once_a_slot("x", object) for slots in (2 * SLOTS + 1, 2 * SLOTS + 2, 2 * SLOTS + 7)]
+    assert made[0] is made[1]
+    assert made[1] is not made[2]
+    later = context(5 * SLOTS)
+    assert (later.span.window, later.span.looked_from) == (first.span.window, first.span.end)
+    assert later.span.end > first.span.end
+    assert context(6 * SLOTS + 1).span.window > first.span.window
+    kept.scores_of(plan_shards(store)[0])
+    assert kept.scores
+    context(6 * SLOTS + 2, settings.model_copy(update={"seed": settings.seed + 1}))
+    assert not kept.scores
