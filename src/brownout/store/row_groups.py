@@ -241,7 +241,9 @@ def spans_in(path: Path, places: Places, interval_s: int | None) -> Mapping[str,
             rows = pa.concat_tables(held)
             spans |= spans_of(rows.slice(0, until - begin), interval_s)
             held, begin = [rows.slice(until - begin)], until
-    return spans | spans_of(pa.concat_tables(held), interval_s) if held else spans
+    if held:
+        spans |= spans_of(pa.concat_tables(held), interval_s)
+    return spans
 
 
 def _complete(places: Places) -> Index:
