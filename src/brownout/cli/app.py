@@ -178,21 +178,31 @@ def doctor(
             help="Print a telegraf.conf for this hypervisor instead; with --config for the server of it.",
         ),
     ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Output folder of the nights: say what the next one would send to whom.", file_okay=False),
+    ] = None,
+    send_test: Annotated[
+        bool, typer.Option("--send-test", help="Send a test to each receiver of alerts; without it none is told.")
+    ] = False,
 ) -> None:
-    """Check settings, server, permissions, measurements and their freshness; say what to do about each finding."""
+    """Check settings, server, permissions, measurements, their freshness and alerts; say what to do about each."""
     from dataclasses import asdict
 
     from brownout.bootstrap import clock, doctor_surroundings
     from brownout.cli.doctor_table import show_checks
     from brownout.operate.checks import State
     from brownout.operate.doctor import examine
+    from brownout.store.workspace import Workspace
 
     if telegraf_conf:
         _print_telegraf_conf(config)
         return
     if config is None:
         raise SettingsError("Nothing says what to examine.", remedy="Give --config FILE, or --telegraf-conf.")
-    checks = list(examine(load_settings(config), doctor_surroundings(), clock()))
+    nights = None if out is None else Workspace(out)
+    found = examine(load_settings(config), doctor_surroundings(), clock(), nights=nights, send_test=send_test)
+    checks = list(found)
     if as_json:
         typer.echo(json.dumps([asdict(check) for check in checks], indent=1))
     else:

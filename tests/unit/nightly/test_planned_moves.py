@@ -125,6 +125,6 @@ def test_a_host_that_was_busy_with_a_guest_that_left_is_relieved_of_no_other() -
             calendar=Calendar(),
             span=SimpleNamespace(end=END),
         )
-        planned[days_ago] = plan_moves(cast("NightContext", context), [loads], (), (), fresh)
+        planned[days_ago] = plan_moves(cast("NightContext", context), [loads], (), (), (), fresh)
     assert planned[1] == MovePlan(busy=(), moves=())
     assert [(move.guest, move.target) for move in planned[30].moves] == [("stayed", "b")]
