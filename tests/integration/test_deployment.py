@@ -131,7 +131,7 @@ def test_a_run_that_fails_is_told_to_people(environment: dict[str, str], clone: 
             while not told and time.monotonic() < deadline:
                 time.sleep(0.5)
     message = json.loads(told[0][1])
-    assert message["title"].startswith("[failed] the run ")
+    assert "failed" in message["title"]  # brackets are others in a chat
     assert "none" in message["message"]
 
 

@@ -131,8 +131,8 @@ def test_residuals_and_drift_are_drawn_on_the_card_and_as_files() -> None:
     residuals, drift = (ET.fromstring(plots[name]) for name in ("residuals.svg", "drift.svg"))  # noqa: S314
     # -4 is the farthest of all: the grey box begins at the left edge, and the middle line lies at no residual.
     box, dot = residuals.findall(".//{*}g/{*}rect")[0], residuals.findall(".//{*}circle")[0]
-    assert (float(box.get("x", "")), float(box.get("width", ""))) == (200.0, 360.0)
-    assert float(dot.get("cx", "")) == 440.0
+    assert (float(box.get("x", "")), float(box.get("width", ""))) == (200.0, 300.0)
+    assert float(dot.get("cx", "")) == 400.0
     widths = [float(bar.get("width", "")) for bar in drift.findall("{*}rect")[1:]]
     assert widths == [pytest.approx(360 * 2.4 / 3), pytest.approx(360 * 0.2 / 3)]  # the largest first
     assert HOSTILE[:20] in "".join(drift.itertext())

@@ -17,7 +17,8 @@ from brownout.reporting.numbers import figure, percent, span
 __all__ = ["CARD_PAGE", "CARD_PLOTS", "card_page", "card_plots"]
 
 CARD_PAGE = "card.html"
-RESIDUALS, DRIFT = CARD_PLOTS = ("residuals.svg", "drift.svg")
+RESIDUALS, DRIFT = "residuals.svg", "drift.svg"
+CARD_PLOTS = (RESIDUALS, DRIFT)
 STYLES = ("page/page.css", "card/card.css")
 PLOT_RANGE = (0.5, 2.0)
 """Ratios that the plot of paired tests shows, on a logarithmic scale."""
