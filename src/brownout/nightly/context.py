@@ -20,10 +20,10 @@ from brownout.domain.ports import SampleStore
 from brownout.evaluation.review_rules import ReviewRule
 from brownout.forecasting.outlook import Outlook
 from brownout.forecasting.selected_forecaster import SelectedForecaster
-from brownout.nightly.passes.kept_results import KeptResults
 from brownout.nightly.model_review.drift_reference import DriftReference
 from brownout.nightly.night_span import NightSpan
 from brownout.nightly.panels import with_limits
+from brownout.nightly.passes.kept_results import KeptResults
 from brownout.planning.remedies import Remedies
 from brownout.settings import Settings
 from brownout.site_knowledge import Definitions, load_definitions

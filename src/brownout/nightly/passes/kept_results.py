@@ -1,8 +1,8 @@
 """What passes of watch keep from one to the next, so that only what is new is worked out.
 
 A pass looks at the window of the first one, until that has grown by a day: then everything is worked out anew. Kept are
-what was read, scores of slots that were scored, diagnoses of incidents that are over, and, until the next slot of the forecast is
-over, what is made of such slots: forecasts, sizes of guests, drift, when hosts run out.
+what was read, scores of slots that were scored, diagnoses of incidents that are over, and, until the next slot of the
+forecast is over, what is made of such slots: forecasts, sizes of guests, drift, when hosts run out.
 """
 
 import zlib
