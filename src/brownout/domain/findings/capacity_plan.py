@@ -20,7 +20,8 @@ class Resource(StrEnum):
 class PlannedMove:
     """A guest that goes to another host, and how busy both hosts will be at most in the coming day.
 
-    Busy is percent of the CPU that nine times out of ten is not exceeded; after all moves of the plan together.
+    Busy is percent of the CPU that nine times out of ten is not exceeded, with what guests wait for: above 100 where
+    they want more than there is. After all moves of the plan together.
 
     Attributes
     ----------

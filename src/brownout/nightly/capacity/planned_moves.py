@@ -116,8 +116,8 @@ def _why(move: PlannedMove) -> str:
             f"{move.target_after:.0f} %"
         )
     return (
-        f"{move.source} will be up to {move.source_before:.0f} % busy in the coming day, "
-        f"{move.source_after:.0f} % after the move, and {move.target} {move.target_after:.0f} % "
+        f"{move.source} will be asked for up to {move.source_before:.0f} % of its CPU in the coming day, "
+        f"{move.source_after:.0f} % after the move, and {move.target} for {move.target_after:.0f} % "
         f"instead of {move.target_before:.0f} %"
     )
 
