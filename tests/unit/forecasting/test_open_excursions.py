@@ -71,6 +71,7 @@ def test_a_console_is_slow_for_as_long_as_the_memory_of_its_host_is_gone() -> No
     assert alone.values[0, 0, 4] < 100
     assert beside.values[0, 0, 4] > 400
     assert forecast(console(), host(since=0))[1].values[0, 0, 4] < 100, "the memory of the host is as ever"
+    assert forecast(fleet((CONSOLE, ECHO), 60, 250, 6), host())[1].values[0, 0, 4] < 100, "within its limit"
     other = replace(host(), entities=(replace(HOST, id="h2"),))
     assert forecast(console(), other)[1].values[0, 0, 4] < 100, "another host"
 

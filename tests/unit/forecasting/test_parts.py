@@ -29,9 +29,20 @@ def test_without_its_optional_parts_a_forecaster_learns_none_of_them(tmp_path: P
     assert whole.chances_.persistence
     assert whole.chances_.odds
     assert whole.cold_.shares
+    assert whole.survival_.ends
+    whole.save(tmp_path / "whole")
+    assert SelectedForecaster.load(tmp_path / "whole").survival_ == whole.survival_
     bare = SelectedForecaster(TINY, parts=ForecastParts(frozenset(Part))).fit([panel])
     assert [rival.name for rival in bare.rivals] == ["seasonal-naive"]
-    assert not any((bare.calibration_.factors, bare.chances_.persistence, bare.chances_.odds, bare.cold_.shares))
+    assert not any(
+        (
+            bare.calibration_.factors,
+            bare.chances_.persistence,
+            bare.chances_.odds,
+            bare.cold_.shares,
+            bare.survival_.ends,
+        )
+    )
     assert bare.lstm_ is not None
     assert bare.lstm_.settings == TINY
     bare.save(tmp_path)

@@ -11,6 +11,7 @@ from brownout.forecasting.covariates.console_covariates import ConsoleCovariates
 from brownout.forecasting.covariates.load_model import LoadModel, Row
 from brownout.forecasting.covariates.load_paths import Contributions, follow, groups_of, latency_of, log_latency
 from brownout.numerics.arrays import Doubles, Marks
+from brownout.numerics.order_statistics import median
 
 __all__ = ["drivers_of"]
 
@@ -105,9 +106,9 @@ def _usual(past: Float, steps: int, day: int) -> Float:
     """Median of ``past [row, slot, column]`` at the time of day of each step: ``[row, step, column]``."""
     days = past.shape[1] // day
     if not days:
-        return np.repeat(np.nanmedian(past, axis=1)[:, None], steps, axis=1)
+        return np.repeat(median(past, axis=1)[:, None], steps, axis=1)
     whole = past[:, past.shape[1] - days * day :].reshape(len(past), days, day, -1)
-    usual: Float = np.nanmedian(whole, axis=1)[:, np.arange(steps) % day]
+    usual: Float = median(whole, axis=1)[:, np.arange(steps) % day]
     return usual
 
 

@@ -3,8 +3,8 @@
 Trainings leave out incidents that are over, so that no forecaster knows how long one lasts. How long says survival: of
 the excursions of a family of metrics that had lasted so long, the share that lasted so much longer. A forecast is then
 the mixture of the present level, as far as the excursion lasts, and of what is forecast without it. Consoles have it
-where the memory of their guest or host is out of the usual too, so that what slows them goes on; without such a
-mechanism most slow hours of consoles are over sooner than anything says, and the mixture made their forecasts worse.
+where they are beyond their limit and the memory of their guest or host is out of the usual too, so that what slows them
+goes on; other slow hours of consoles are over sooner, and the mixture made their forecasts worse.
 """
 
 from collections.abc import Mapping, Sequence
@@ -140,11 +140,22 @@ def _candidates(rows: Rows, trending: set[int], beside: Sequence[Panel]) -> Mark
         parents = {entity.id: entity.parent for panel in (*beside, rows.panel) for entity in panel.entities}
         for origin in np.unique(rows.origins[console]).tolist():
             out = _out_of_memory(rows.panel.start + origin * rows.panel.step, beside)
+            if not out:
+                continue
             ids = [entity.id for entity in rows.panel.entities]
             there = np.array([not out.isdisjoint(_places_of(name, parents)) for name in ids], bool)
-            chosen |= console & (rows.origins == origin) & there[rows.entities]
+            chosen |= console & (rows.origins == origin) & there[rows.entities] & _beyond(rows)
     chosen[list(trending)] = False
     return chosen
+
+
+def _beyond(rows: Rows) -> Marks:
+    """Rows whose value at the origin is beyond the limit of their metric."""
+    metrics = rows.panel.metrics
+    exceeded = [metric.is_limited and metric.exceeds(rows.panel.values[..., k]) for k, metric in enumerate(metrics)]
+    every = np.stack([np.broadcast_to(one, rows.panel.values.shape[:2]) for one in exceeded], axis=-1)
+    beyond: Marks = every[rows.entities, rows.origins, rows.metrics]
+    return beyond
 
 
 def _out_of_memory(time: np.datetime64, panels: Sequence[Panel]) -> set[str]:
