@@ -11,6 +11,7 @@ from brownout.forecasting.covariates.console_covariates import ConsoleCovariates
 from brownout.forecasting.covariates.load_model import LoadModel, Row
 from brownout.forecasting.covariates.load_paths import Contributions, follow, groups_of, latency_of, log_latency
 from brownout.numerics.arrays import Doubles, Marks
+from brownout.numerics.order_statistics import median
 
 __all__ = ["drivers_of"]
 
@@ -73,7 +74,7 @@ def _of_metric(
     levels: list[Doubles] = [
         _over(ahead, likely[0]),
         _over(usual, likely[0]),
-        np.nanmedian(past, axis=1).astype(np.float64),
+        median(past, axis=1).astype(np.float64),
     ]
     owners = [covariates.owners(load.place) for load in response.loads]
     return [
@@ -87,9 +88,9 @@ def _rise(given: Contributions, gains: Float, likely: tuple[Doubles, Float], day
     steps = high.shape[1]
     at_hour, always = (
         _over((given.future - usual) * gains[:, None], weights)
-        for usual in (_usual(given.past, steps, day), np.nanmedian(given.past, axis=1)[:, None])
+        for usual in (_usual(given.past, steps, day), median(given.past, axis=1)[:, None])
     )
-    usually = _usual(given.latency[..., None], steps, day)[..., 0], np.nanmedian(given.latency, 1)[:, None]
+    usually = _usual(given.latency[..., None], steps, day)[..., 0], median(given.latency, axis=1)[:, None]
     hour, ever = (_over((high - usual)[..., None], weights)[:, 0] for usual in usually)
     hour_ms, ever_ms = (_over((latency_of(high) - latency_of(usual))[..., None], weights)[:, 0] for usual in usually)
     daily = np.maximum(at_hour, 0).sum(axis=1) < DAILY * np.maximum(always, 0).sum(axis=1)
@@ -105,9 +106,9 @@ def _usual(past: Float, steps: int, day: int) -> Float:
     """Median of ``past [row, slot, column]`` at the time of day of each step: ``[row, step, column]``."""
     days = past.shape[1] // day
     if not days:
-        return np.repeat(np.nanmedian(past, axis=1)[:, None], steps, axis=1)
+        return np.repeat(median(past, axis=1)[:, None], steps, axis=1)
     whole = past[:, past.shape[1] - days * day :].reshape(len(past), days, day, -1)
-    usual: Float = np.nanmedian(whole, axis=1)[:, np.arange(steps) % day]
+    usual: Float = median(whole, axis=1)[:, np.arange(steps) % day]
     return usual
 
 
