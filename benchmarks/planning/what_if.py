@@ -1,4 +1,4 @@
-"""What-if beside a simulator that does it: python benchmarks/planning/what_if.py [--seeds 901 902 …] [--changes 8].
+"""What-if beside a simulator that does it: python benchmarks/planning/what_if.py [--seeds 1101 1102 …] [--changes 8].
 
 Each fleet is simulated for three weeks. From the first two a what-if is worked out; then the same fleet, with the same
 random numbers, is simulated again with the guest moved or resized, and the last week of both says what the change did.
@@ -49,7 +49,7 @@ class Case:
 def main() -> None:
     """Print a table of coverage and errors."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(901, 907)))
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(1101, 1109)))
     parser.add_argument("--changes", type=int, default=8)
     parser.add_argument("--interval", type=int, default=300)
     options = parser.parse_args()

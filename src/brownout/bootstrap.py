@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from brownout.domain.calendar import Calendar, Maintenance
 from brownout.domain.errors import BrownoutError, OrchestrationError, SettingsError
 
 if TYPE_CHECKING:
+    from mcp.server import MCPServer
+
     from brownout.domain.metrics import Catalogue
     from brownout.domain.ports import AlertReceiver, Map, NoticeChannel, Progress, SampleStore, Tracker
     from brownout.ingest.line_protocol import Points
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from brownout.nightly.effects.write_back import Sink
     from brownout.operate.doctor import Surroundings
     from brownout.operate.night_job import NightJob
+    from brownout.operate.receivers_seen.receiver_checks import Receiver
     from brownout.operate.sources import DatabaseSource, Source
     from brownout.operate.sync import SyncResult
     from brownout.operate.telemetry_coverage import Output
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
     from brownout.store.workspace import Workspace
 
 __all__ = [
+    "alert_receivers",
+    "archive_server",
     "clock",
     "doctor_surroundings",
     "guest_labels",
@@ -138,6 +143,37 @@ def open_alerting(settings: "AlertSettings") -> "Alerting":
         open_receiver=receiver if settings.alertmanager else None,
         open_channels=channels if people else None,
     )
+
+
+def alert_receivers(settings: "AlertSettings") -> "list[Receiver]":
+    """Each receiver of the settings by itself, so that one that cannot be used hides no other."""
+    from brownout.adapters.alertmanager import Alertmanager
+    from brownout.adapters.apprise_notifier import AppriseChannel, apprise_urls
+    from brownout.adapters.pagerduty import PagerDuty
+    from brownout.operate.receivers_seen.receiver_checks import Receiver
+
+    found = []
+    if settings.alertmanager:
+        found.append(Receiver(name="Alertmanager", keeps=lambda: Alertmanager.open(settings)))
+    for number, url in enumerate(apprise_urls(settings), 1):
+        found.append(Receiver(name=f"Apprise {number}", tells=partial(AppriseChannel, number, url, settings)))
+    if settings.pagerduty:
+        found.append(Receiver(name="PagerDuty", tells=lambda: PagerDuty.open(settings)))
+    return found
+
+
+def archive_server(out: Path) -> "MCPServer[Any]":
+    """A server of MCP over the archive of an output folder; raises SettingsError where its package is missing."""
+    from brownout import __version__
+    from brownout.operate.night_archive.archive_reader import ArchiveReader
+    from brownout.store.workspace import Workspace
+
+    try:
+        from brownout.adapters.assistants.archive_server import archive_server as server_of
+    except ImportError as error:
+        remedy = "Install it with `pip install brownout[mcp]`."
+        raise SettingsError(f"The package {error.name} is missing.", remedy=remedy) from error
+    return server_of(ArchiveReader(Workspace(out)), __version__)
 
 
 def open_calendar(settings: "Settings") -> Calendar:
@@ -246,6 +282,7 @@ def doctor_surroundings() -> "Surroundings":
         calendar=open_calendar,
         has_secret=lambda influx: bool(secret(influx)),
         secrets=SECRETS,
+        receivers=alert_receivers,
     )
 
 

@@ -130,6 +130,8 @@ class PlacementSettings(Section):
     """Groups of guests of which no two go to one host."""
     fixed: tuple[str, ...] = ()
     """Patterns of guests that are never moved."""
+    networks: tuple[tuple[str, ...], ...] = ()
+    """Groups of bridges that are the same network: a guest's network card may go from one to another."""
 
 
 class InfluxSettings(Section):

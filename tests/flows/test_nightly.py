@@ -91,12 +91,16 @@ def test_deployments_point_at_flows_that_take_their_parameters() -> None:
         path, name = deployment["entrypoint"].split(":")
         flow = load_flow_from_entrypoint(f"{ROOT / path}:{name}")
         assert set(deployment["parameters"]) <= set(flow.parameters.properties)
-        names[flow.name] = deployment["schedules"][0]["cron"]
+        begins = deployment.get("schedules") or deployment["triggers"]
+        names[flow.name] = begins[0].get("cron", begins[0].get("expect"))
+        given = begins[0].get("parameters", {})
+        assert set(given) <= set(flow.parameters.properties)
     assert names == {
         "brownout-nightly": "15 2 * * *",
         "brownout-watch": "*/5 * * * *",
         "brownout-retrain": "30 4 * * 0",
         "brownout-monthly": "0 6 1 * *",
+        "brownout-failure": ["prefect.flow-run.Failed", "prefect.flow-run.Crashed"],
     }
 
 

@@ -15,13 +15,17 @@ from alert_servers import HOW_TO_GET_IT, RealAlertmanager, alertmanager, answeri
 from nights import HOSTILE, night
 from servers import free_port
 
-from brownout.bootstrap import clock, open_alerting
+from brownout.bootstrap import clock, doctor_surroundings, open_alerting, sync_history
 from brownout.domain.calendar import Calendar
 from brownout.domain.errors import AlertError, SettingsError
 from brownout.domain.findings import Notice, Severity
 from brownout.domain.night import Night
+from brownout.domain.ports import no_progress
 from brownout.nightly.effects import SideEffects
 from brownout.nightly.effects.alerting import send_alerts
+from brownout.operate.checks import Check, State
+from brownout.operate.doctor import examine
+from brownout.operate.receivers_seen.receiver_checks import TEST
 from brownout.settings import AlertSettings, load_settings
 from brownout.store.workspace import Workspace
 
@@ -247,6 +251,75 @@ def test_addresses_come_from_the_environment_and_a_file(tmp_path: Path, monkeypa
     assert SECRET not in repr(settings)
     names = [channel.name for channel in open_alerting(settings.alerts).open_channels()]
     assert names == ["Apprise 1 (json)", "Apprise 2 (mailto)"]
+
+
+def checks(folder: Path | None = None, *, send_test: bool = False, **settings: object) -> dict[str, Check]:
+    alerts = AlertSettings.model_validate({"timeout_s": 2, "budget_s": 3, "report_url": "http://r.example", **settings})
+    found = examine(
+        load_settings(None, alerts=alerts),
+        doctor_surroundings(),
+        clock(),
+        nights=None if folder is None else Workspace(folder),
+        send_test=send_test,
+    )
+    return {check.about: check for check in found if check.about != "settings"}
+
+
+def test_the_doctor_sees_an_alertmanager_and_tells_it_nothing_unless_asked(server: RealAlertmanager) -> None:
+    before = len(server.alerts())
+    found = checks(alertmanager=server.url)
+    assert found["Alertmanager"].found.startswith("Alertmanager 0.")
+    assert "Alertmanager gets all that fires" in found["alerts"].found
+    assert len(server.alerts()) == before
+    assert checks(alertmanager=server.url, send_test=True)["Alertmanager"].state is State.GOOD
+    assert [alert["annotations"]["summary"] for alert in at(server, "brownout doctor")] == [TEST]
+
+
+def test_the_doctor_tries_a_mail_server_and_its_login_without_a_mail() -> None:
+    with mailbox() as box:
+        url = f"mailto://{{}}127.0.0.1:{box.port}?from=brownout@example.org&to=ops@example.org&mode=insecure"
+        found = checks(apprise=(url.format(""), url.format(f"ann:{SECRET}@")))
+        assert found["Apprise 1 (mailto)"].found == "the mail server answers; it was given no login"
+        refused = found["Apprise 2 (mailto)"]  # this one takes no passwords
+        assert box.mails == []
+        assert checks(apprise=(url.format(""),), send_test=True)["Apprise 1 (mailto)"].state is State.GOOD
+    assert [str(mail["Subject"]) for mail in box.mails] == [TEST]
+    assert refused.state is State.BAD
+    assert SECRET not in f"{found}"
+
+
+def test_the_doctor_names_each_receiver_that_cannot_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BROWNOUT_PAGERDUTY_KEY", raising=False)
+    port = free_port()
+    away = f"127.0.0.1:{port}"
+    with answering(refuse) as (url, asked):
+        found = checks(
+            alertmanager=url,
+            apprise=(f"slak://{SECRET}/x", f"json://{away}/{SECRET}", url.replace("http", "json")),
+            pagerduty=True,
+        )
+    assert [name for name, check in found.items() if check.state is State.BAD] == [
+        "Alertmanager", "Apprise 1", "Apprise 2 (json)", "PagerDuty",
+    ]  # fmt: skip
+    assert found["Apprise 3 (json)"].found.startswith("its server answers")
+    assert found["PagerDuty"].do == "Set BROWNOUT_PAGERDUTY_KEY in the environment."
+    assert asked == []  # GET is no message
+    assert SECRET not in f"{found}"
+    assert away not in found["Apprise 2 (json)"].found
+
+
+def test_the_doctor_says_what_the_next_run_sends_to_whom(tmp_path: Path, write_dataset: Callable[..., Path]) -> None:
+    folder = write_dataset({"a": [1.0]}, times=["2026-03-02T00:00"], entities=["kvm1"])
+    sync_history(load_settings(dataset=folder), tmp_path, no_progress)
+    with mailbox() as box:
+        url = f"mailto://127.0.0.1:{box.port}?from=brownout@example.org&to=ops@example.org&mode=insecure"
+        send(tonight("kvm1"), tmp_path)
+        table = checks(tmp_path, apprise=(url,))["alerts that fire"].table
+        assert [row[0] for row in table] == ["severity", "critical"]
+        assert table[1][2] == "Apprise 1"
+        send(tonight("kvm1"), tmp_path, apprise=(url,))
+    told = checks(tmp_path, apprise=(url,))["alerts that fire"]
+    assert (told.found, told.table[1][2]) == ("1, of which people were told of 1", "people were told")
 
 
 def test_what_did_not_answer_may_have_arrived() -> None:

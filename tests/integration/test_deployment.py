@@ -6,13 +6,16 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from alert_servers import answering
 from servers import free_port, served
 
 ROOT = Path(__file__).parents[2]
@@ -92,11 +95,10 @@ def test_the_documented_commands_deploy_and_run_everything(environment: dict[str
         "brownout-watch/watch",
         "brownout-monthly/monthly",
     ]
-    crons = {row["name"]: row["schedules"][0]["schedule"]["cron"] for row in listed(environment, "deployments")}
+    scheduled = [row for row in listed(environment, "deployments") if row["schedules"]]
+    crons = {row["name"]: row["schedules"][0]["schedule"]["cron"] for row in scheduled}
     assert (crons["nightly"], crons["watch"]) == ("15 2 * * *", "*/5 * * * *")
-    for row in listed(
-        environment, "deployments"
-    ):  # else a watch of the schedule may hold the folder when a night begins
+    for row in scheduled:  # else a watch of the schedule may hold the folder when a night begins
         asked(environment, "PATCH", f"deployments/{row['id']}", {"paused": True})
     with worker(environment, clone, start):
         for run in runs[:-1]:
@@ -109,6 +111,28 @@ def test_the_documented_commands_deploy_and_run_everything(environment: dict[str
     assert (clone / "nightly" / "monthly" / f"{month}.md").read_text().startswith(f"# {month}\n\n1 nights")
     ended = [run["state"]["type"] for run in listed(environment, "flow_runs")]
     assert ended == ["COMPLETED"] * len(runs)
+
+
+def test_a_run_that_fails_is_told_to_people(environment: dict[str, str], clone: Path) -> None:
+    """Deployed above, with its trigger."""
+    (start,) = documented(containing="worker start")
+
+    def take(handler: BaseHTTPRequestHandler, _body: bytes) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    with answering(take) as (url, told):
+        alerts = {"BROWNOUT_ALERTS__APPRISE": json.dumps([url.replace("http", "json")])}
+        with worker(environment | alerts, clone, start):
+            failing = ("deployment", "run", "brownout-monthly/monthly", "--param", "month=none")
+            prefect(environment, *failing, cwd=clone)
+            deadline = time.monotonic() + 300
+            while not told and time.monotonic() < deadline:
+                time.sleep(0.5)
+    message = json.loads(told[0][1])
+    assert "failed" in message["title"]  # brackets are others in a chat
+    assert "none" in message["message"]
 
 
 def asked(environment: dict[str, str], method: str, path: str, given: dict[str, Any]) -> httpx.Response:

@@ -25,18 +25,39 @@ class PostedJson:
     def post(self, path: str, content: object, *, doing: str) -> None:
         """Post a document, again where that helps; raises AlertError where no answer says that it was taken."""
         body = json.dumps(content).encode()
-        ask = Ask(doing=doing, path=path, body=body, headers={"Content-Type": "application/json"})
+        self._answer(Ask(doing=doing, path=path, body=body, headers={"Content-Type": "application/json"}))
+
+    def read(self, path: str, *, doing: str) -> object:
+        """A document of the server, None where it is no JSON; raises AlertError as ``post`` does."""
+        body = self._answer(Ask(doing=doing, path=path, method="GET"))
         try:
-            self._server.attempt(ask)
+            return json.loads(body)
+        except (ValueError, RecursionError):
+            return None
+
+    def answers(self, *, doing: str) -> None:
+        """See that a server answers, whatever it says; raises AlertError where none does."""
+        try:
+            self._server.attempt(Ask(doing=doing, path="/", method="GET"))
+        except TooLargeError:
+            return
         except RefusalError as error:
-            failure = self._failure(error, doing)
-        except TooLargeError as error:
-            failure = AlertError(
-                f"{self.name} at {self._server.connection.url}, {doing}: {error}.",
-                remedy="Check that the url is the right one.",
-            )
+            failure = self._failure(error, doing) if error.status == MAYBE_ARRIVED else None
         else:
             return
+        if failure is not None:
+            raise failure
+
+    def _answer(self, ask: Ask) -> bytes:
+        try:
+            return self._server.attempt(ask).body
+        except RefusalError as error:
+            failure = self._failure(error, ask.doing)
+        except TooLargeError as error:
+            failure = AlertError(
+                f"{self.name} at {self._server.connection.url}, {ask.doing}: {error}.",
+                remedy="Check that the url is the right one.",
+            )
         raise failure
 
     def _failure(self, error: RefusalError, doing: str) -> AlertError:

@@ -7,6 +7,8 @@ import numpy as np
 
 from brownout.adapters.alert_http import PostedJson, secret_of
 from brownout.adapters.influx.credentials import Credentials
+from brownout.domain.encoding import visible
+from brownout.domain.errors import AlertError
 from brownout.domain.findings import TimedAlert
 from brownout.settings import AlertSettings
 
@@ -14,6 +16,7 @@ __all__ = ["TOKEN", "Alertmanager"]
 
 TOKEN = "BROWNOUT_ALERTMANAGER_TOKEN"  # noqa: S105 - the name of a variable
 """A bearer token for a proxy before Alertmanager; not needed without one."""
+LONGEST_ANSWER = 80
 AT_ONCE = 200
 """Alerts in one request."""
 
@@ -36,6 +39,15 @@ class Alertmanager:
         for start in range(0, len(alerts), AT_ONCE):
             part = [_as_sent(alert) for alert in alerts[start : start + AT_ONCE]]
             self._server.post("/api/v2/alerts", part, doing="send alerts")
+
+    def check(self) -> str:
+        """Its version; raises AlertError where something else answers, or nothing."""
+        status = self._server.read("/api/v2/status", doing="ask for its state")
+        version = status.get("versionInfo") if isinstance(status, dict) else None
+        if not isinstance(version, dict):
+            what = "What answers at the address of the Alertmanager is none."
+            raise AlertError(what, remedy="Check alerts.alertmanager: the address without /api, and a path before it.")
+        return visible(f"Alertmanager {version.get('version', 'of unknown version')} answers")[:LONGEST_ANSWER]
 
 
 def _as_sent(timed: TimedAlert) -> dict[str, Any]:

@@ -11,16 +11,18 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from smtplib import SMTPException
 from urllib.parse import unquote
 
 from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
 
+from brownout.adapters.apprise_reach import reached
 from brownout.domain.encoding import visible
 from brownout.domain.errors import AlertError, SettingsError
 from brownout.domain.findings import Notice, Severity
 from brownout.settings import AlertSettings
 
-__all__ = ["AppriseChannel", "apprise_channels"]
+__all__ = ["AppriseChannel", "apprise_channels", "apprise_urls"]
 
 TYPES = {Severity.CRITICAL: NotifyType.FAILURE, Severity.WARNING: NotifyType.WARNING}
 MAIL = frozenset({"mailto", "mailtos"})
@@ -34,8 +36,8 @@ HIDEABLE = 4
 class AppriseChannel:
     """One address."""
 
-    def __init__(self, place: int, url: str, *, budget_s: float) -> None:
-        self._url, self._budget_s = url, budget_s
+    def __init__(self, place: int, url: str, settings: AlertSettings) -> None:
+        self._url, self._settings, self._budget_s = url, settings, settings.budget_s
         self._scheme = re.split(r":", url, maxsplit=1)[0].lower() if "://" in url else "?"
         self.name = f"Apprise {place} ({visible(self._scheme)[:20]})"
         asset = AppriseAsset(async_mode=False, secure_logging=True, http_redirects=False, app_id="brownout")
@@ -60,6 +62,17 @@ class AppriseChannel:
             reason = f": {said}" if said else ""
             msg = f"{self.name} did not take the message{reason.rstrip('.')}."
             raise AlertError(msg, remedy="Check the address, its secrets and the server; the next run tries again.")
+
+    def check(self) -> str:
+        """What is known of the way there; raises AlertError, without any part of the address, where it is closed."""
+        (service,) = self._apprise
+        try:
+            with _heard():
+                return reached(service, self._settings)
+        except (AlertError, OSError, SMTPException, ValueError) as error:
+            said = self._clean(f"{error}" or type(error).__name__)
+        msg = f"{self.name} cannot be reached: {said.rstrip('.')}."
+        raise AlertError(msg, remedy="Check the address, its login and the network.")
 
     def resolve(self, notice: Notice) -> None:
         """Messages have no state: nobody is told of what is over."""
@@ -92,10 +105,13 @@ class AppriseChannel:
 
 def apprise_channels(settings: AlertSettings) -> list[AppriseChannel]:
     """A channel for each address of the settings, the environment and the file."""
+    return [AppriseChannel(number, url, settings) for number, url in enumerate(apprise_urls(settings), 1)]
+
+
+def apprise_urls(settings: AlertSettings) -> list[str]:
+    """The addresses of the settings, the environment and the file, in that order; they hold secrets."""
     urls = [url.get_secret_value() for url in settings.apprise]
-    if settings.apprise_file is not None:
-        urls += _read(settings.apprise_file)
-    return [AppriseChannel(number, url, budget_s=settings.budget_s) for number, url in enumerate(urls, 1)]
+    return urls if settings.apprise_file is None else urls + _read(settings.apprise_file)
 
 
 def _read(path: Path) -> list[str]:

@@ -45,6 +45,11 @@ class PagerDuty:
         links = [{"href": notice.link, "text": "brownout's report"}] if notice.link else []
         self._post(notice, {"event_action": "trigger", "payload": payload, "links": links})
 
+    def check(self) -> str:
+        """That a key is there and the server answers; whether the key is right only an event would show."""
+        self._server.answers(doing="see that it answers")
+        return "it answers and a key is set; only an event shows whether that is the right one"
+
     def resolve(self, notice: Notice) -> None:
         """Resolve."""
         self._post(notice, {"event_action": "resolve"})

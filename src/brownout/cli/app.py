@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -17,7 +18,9 @@ from brownout.settings import Settings, load_settings
 if TYPE_CHECKING:
     import numpy as np
 
+    from brownout.nightly.effects.kept_models import KeptModels
     from brownout.nightly.effects.side_effects import SideEffects
+    from brownout.nightly.passes.kept_results import KeptResults
     from brownout.simulation import FleetSettings
 
 __all__ = ["app"]
@@ -146,18 +149,32 @@ def watch(
     if as_of is not None:
         raise SettingsError("--as-of is one time, --every many.", remedy="Leave one of them out.")
 
+    from brownout.nightly.effects.kept_models import KeptModels
+    from brownout.nightly.passes.kept_results import KeptResults
+
+    earlier = None if settings.cluster.scheduler else (KeptResults(), KeptModels())
+
     def one_pass() -> None:
-        for line in _watch_once(settings, out, None, fresh=True).lines():
+        for line in _watch_once(settings, out, None, fresh=True, earlier=earlier).lines():
             say(line)
 
     keep_watching(one_pass, every, stopped_by_signals(), complain)
 
 
-def _watch_once(settings: Settings, out: Path, as_of: datetime | None, *, fresh: bool = False) -> "SideEffects":
-    """A pass; ``fresh`` brings what is new into the history first."""
+def _watch_once(
+    settings: Settings,
+    out: Path,
+    as_of: datetime | None,
+    *,
+    fresh: bool = False,
+    earlier: "tuple[KeptResults, KeptModels] | None" = None,
+) -> "SideEffects":
+    """A pass; ``fresh`` brings what is new into the history first, ``earlier`` is what passes before it found."""
     from brownout.bootstrap import open_job
 
     job = open_job(settings, out, as_of=moment(as_of))
+    if earlier is not None:
+        job = replace(job, kept=earlier[0], models=earlier[1])
     with job.alone("brownout watch"), progress_bars() as progress:
         if fresh:
             job.sync(progress)
@@ -178,21 +195,31 @@ def doctor(
             help="Print a telegraf.conf for this hypervisor instead; with --config for the server of it.",
         ),
     ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Output folder of the nights: say what the next one would send to whom.", file_okay=False),
+    ] = None,
+    send_test: Annotated[
+        bool, typer.Option("--send-test", help="Send a test to each receiver of alerts; without it none is told.")
+    ] = False,
 ) -> None:
-    """Check settings, server, permissions, measurements and their freshness; say what to do about each finding."""
+    """Check settings, server, permissions, measurements, their freshness and alerts; say what to do about each."""
     from dataclasses import asdict
 
     from brownout.bootstrap import clock, doctor_surroundings
     from brownout.cli.doctor_table import show_checks
     from brownout.operate.checks import State
     from brownout.operate.doctor import examine
+    from brownout.store.workspace import Workspace
 
     if telegraf_conf:
         _print_telegraf_conf(config)
         return
     if config is None:
         raise SettingsError("Nothing says what to examine.", remedy="Give --config FILE, or --telegraf-conf.")
-    checks = list(examine(load_settings(config), doctor_surroundings(), clock()))
+    nights = None if out is None else Workspace(out)
+    found = examine(load_settings(config), doctor_surroundings(), clock(), nights=nights, send_test=send_test)
+    checks = list(found)
     if as_json:
         typer.echo(json.dumps([asdict(check) for check in checks], indent=1))
     else:
@@ -265,8 +292,6 @@ def simulate(  # noqa: PLR0913 - each option of a fleet is an option of the comm
 
 def _simulate(settings: "FleetSettings", folder: Path | None, to_influxdb: Path | None, knowledge: Path | None) -> None:
     """A fleet that ends now where a database is filled with it."""
-    from dataclasses import replace
-
     from brownout.bootstrap import clock, open_database
     from brownout.operate.fill import fill, start_for
     from brownout.simulation import SimulationDefinitions

@@ -11,7 +11,7 @@ from brownout.cli.app import Config, app
 from brownout.cli.talk import say
 from brownout.domain.errors import SettingsError
 
-__all__ = ["report"]
+__all__ = ["mcp", "report"]
 
 
 class ReportLanguage(StrEnum):
@@ -49,6 +49,16 @@ def report(  # noqa: PLR0913 - each option is something else that can be done wi
         typer.echo(json.dumps(report_schema(), indent=1))
     elif out is not None:
         _render(out, night, language, config, listed=listed)
+
+
+@app.command()
+def mcp(
+    *, out: Annotated[Path, typer.Option(help="Output folder of the nights.", exists=True, file_okay=False)]
+) -> None:
+    """Let an assistant read the archive of nights: a Model Context Protocol server on standard input and output."""
+    from brownout.bootstrap import archive_server
+
+    archive_server(out).run("stdio")
 
 
 def _render(out: Path, night: str, language: ReportLanguage | None, config: Path | None, *, listed: bool) -> None:

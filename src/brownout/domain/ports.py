@@ -174,6 +174,9 @@ class AlertReceiver(Protocol):
     def send(self, alerts: Sequence[TimedAlert]) -> None:
         """Send alerts; those whose end is over are resolved. Raises AlertError."""
 
+    def check(self) -> str:
+        """What answers there, in words, without sending an alert; raises AlertError where nothing does."""
+
 
 class NoticeChannel(Protocol):
     """A way to people: each notice is a message, an entry in a chat, a page."""
@@ -184,6 +187,9 @@ class NoticeChannel(Protocol):
 
     def send(self, notice: Notice) -> None:
         """Send a notice; raises AlertError."""
+
+    def check(self) -> str:
+        """What is known of the way there, in words, without telling anybody; raises AlertError where it is closed."""
 
     def resolve(self, notice: Notice) -> None:
         """Say that all that a notice was about is over, where the channel keeps a state; raises AlertError."""

@@ -15,12 +15,8 @@ from brownout.domain.findings.model_drift import Drift, DriftOf
 from brownout.evaluation.paired_tests import holm, signed_rank
 from brownout.numerics.arrays import Doubles
 
-__all__ = ["LARGE_DISTANCE", "LARGE_PSI", "corrected", "input_drift", "shift_drift", "stability_index"]
+__all__ = ["corrected", "input_drift", "shift_drift", "stability_index"]
 
-LARGE_PSI = 0.25
-"""Stability index from which on a distribution has changed much (the usual rule of credit scoring; Siddiqi 2006)."""
-LARGE_DISTANCE = 0.2
-"""Kolmogorov-Smirnov distance that goes with it: a fifth of the values lies elsewhere."""
 SURE = 0.01
 """Chance below which entities agree, after correction for the number of comparisons."""
 BINS = 10

@@ -12,7 +12,7 @@ from brownout.domain.forecasts import Breach, Series, Skill
 from brownout.domain.night import Chart, ConsoleLevel, Night, Quality
 from brownout.domain.panel import Panel
 from brownout.domain.repairs import Repair, Repairs
-from brownout.nightly.capacity.planned_moves import chosen_moves, move_actions, plan_moves
+from brownout.nightly.capacity.planned_moves import move_actions, plan_moves
 from brownout.nightly.context import NightContext
 from brownout.nightly.false_alarms import AlarmedIncidents
 from brownout.nightly.forecast import ShardForecast
@@ -52,7 +52,7 @@ def assemble_night(
     latencies = [shard.latency for shard in shards if shard.latency is not None]
     levels = tuple(sorted((one for s in shards for one in s.levels), key=lambda one: one.series))
     actions = (*plan_breaches(context, breaches, diagnoses), *_planned(incidents, silence, diagnoses))
-    moves = plan_moves(context, [part.loads for part in forecasts], diagnoses, breaches, freshness)
+    moves = plan_moves(context, [part.loads for part in forecasts], diagnoses, breaches, levels, freshness)
     actions = (*actions, *move_actions(context, moves, actions))
     return Night(
         source=store.name,
@@ -68,7 +68,7 @@ def assemble_night(
         skills=_skills(context),
         episodes=episodes,
         diagnoses=diagnoses,
-        actions=with_commands(context, actions, diagnoses, breaches, levels, moves=chosen_moves(moves)),
+        actions=with_commands(context, actions, diagnoses, breaches, levels, plan=moves),
         forecasts=_nearest(forecasts, breaches, freshness),
         charts=_charts(incidents, diagnoses[:INCIDENT_CHARTS]),
         models=context.models.records,

@@ -23,7 +23,7 @@ from brownout.nightly.context import NightContext
 from brownout.numerics.slots import days
 from brownout.planning.actions import plan_diagnosis
 from brownout.reporting.charts import incident_charts, slowed_console
-from brownout.store.shards import plan_shards, read_shard
+from brownout.store.shards import plan_shards
 
 __all__ = ["BatchDiagnosis", "diagnose_batch", "group_incidents", "with_shared_faults_once", "without_diagnoses"]
 
@@ -130,7 +130,7 @@ def _panels(context: NightContext, batch: Sequence[IncidentWindow], past: np.tim
     start, end = min(window.start for window in batch) - past, max(window.end for window in batch) + days(0.5)
     end = min(end, context.span.end)
     plans = plan_shards(context.store, size=context.settings.shard_size, start=start, end=end, entities=entities)
-    return [read_shard(context.store, plan).panel for plan in plans]
+    return [context.shard(plan).panel for plan in plans]
 
 
 def _investigate(context: NightContext, window: IncidentWindow, panels: Sequence[Panel]) -> Sifted:
@@ -138,7 +138,8 @@ def _investigate(context: NightContext, window: IncidentWindow, panels: Sequence
     then = context.topology.at(window.start)
     diagnose = partial(diagnose_phases, context.diagnoser, panels=panels, topology=then)
     span = partial(own_span, panels=panels)
-    return sift(window, diagnose, context.diagnoser.knowledge, then, context.metrics, own_span=span)
+    search = partial(sift, window, diagnose, context.diagnoser.knowledge, then, context.metrics, own_span=span)
+    return search() if context.kept is None else context.kept.sifted(window, panels, search)
 
 
 def _of(panel: Panel, window: IncidentWindow, past: np.timedelta64) -> Panel:

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 
 from brownout.domain.findings import UNKNOWN, Action, Diagnosis
+from brownout.domain.findings.capacity_plan import MovePlan
 from brownout.domain.findings.service_levels import Level
 from brownout.domain.forecasts import Breach
+from brownout.nightly.capacity.planned_moves import chosen_moves, planned_values
 from brownout.nightly.context import NightContext
 from brownout.planning.actions import merged, plan_breach
 from brownout.planning.commands import Site, completed
-from brownout.planning.headroom import Headroom, Move
+from brownout.planning.headroom import Headroom
 from brownout.planning.platform_operations import Platform
 
 __all__ = ["plan_breaches", "with_commands"]
@@ -40,11 +42,11 @@ def with_commands(  # noqa: PLR0913 - each says where guests may go
     breaches: Sequence[Breach],
     levels: Sequence[Level],
     *,
-    moves: Sequence[Move] = (),
+    plan: MovePlan,
 ) -> tuple[Action, ...]:
     """Actions with the commands of the site's platform; no host in trouble, or forecast to be, takes a guest in.
 
-    The ``moves`` of the night's plan are made first; then actions for open incidents choose their guests and targets,
+    The moves of the night's ``plan`` are made first; then actions for open incidents choose their guests and targets,
     then those for what is forecast.
     """
     topology = context.topology
@@ -53,12 +55,13 @@ def with_commands(  # noqa: PLR0913 - each says where guests may go
     open_ones = {diagnosis.id for diagnosis in diagnoses if diagnosis.open}
     order = sorted(range(len(actions)), key=lambda place: actions[place].about not in open_ones)
     headroom = Headroom.of(topology, levels, avoid)
-    headroom.chosen.extend(moves)
+    headroom.chosen.extend(chosen_moves(plan))
     site = Site(
         platform=Platform(context.settings.platform),
         operations=context.remedies.operations,
         topology=topology,
         headroom=headroom,
+        planned=planned_values(plan),
     )
     made = completed([actions[place] for place in order], site, context.remedies)
     at = dict(zip(order, made, strict=True))

@@ -1,6 +1,7 @@
 """Doctor: can a night be made of these settings, and if not, what to do about it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ from brownout.ingest.mapping import MeasurementSource, Names, TelegrafMapping
 from brownout.ingest.raw import MeasurementSchema, TelemetryDatabase
 from brownout.operate.checks import Check, State
 from brownout.operate.fleet_seen import fleet_checks
+from brownout.operate.receivers_seen.alerts_to_send import alerts_to_send
+from brownout.operate.receivers_seen.receiver_checks import Receiver, receiver_checks
 from brownout.operate.sources_seen.odd_values import some
 from brownout.operate.telemetry_coverage import (
     collectors,
@@ -23,8 +26,9 @@ from brownout.operate.telemetry_coverage import (
     usable,
     whole_cost,
 )
-from brownout.settings import InfluxSettings, Settings
+from brownout.settings import AlertSettings, InfluxSettings, Settings
 from brownout.store.dataset import Dataset
+from brownout.store.workspace import Workspace
 
 if TYPE_CHECKING:
     from brownout.diagnosis.knowledge.knowledge_base import Knowledge
@@ -60,7 +64,7 @@ class Surroundings:
 
     ``connect`` raises a BrownoutError where no database can be reached, ``calendar`` where a calendar file cannot be
     read; ``definitions`` reads what ships and a site's folder over it, once a server answers; ``secrets`` are the
-    environment variables that hold a password or token.
+    environment variables that hold a password or token; ``receivers`` gives who is told of alerts, each by itself.
     """
 
     connect: Callable[[InfluxSettings], TelemetryDatabase]
@@ -68,10 +72,22 @@ class Surroundings:
     calendar: Callable[[Settings], Calendar]
     has_secret: Callable[[InfluxSettings], bool]
     secrets: tuple[str, ...]
+    receivers: Callable[[AlertSettings], Sequence[Receiver]]
 
 
-def examine(settings: Settings, surroundings: Surroundings, now: np.datetime64) -> Iterator[Check]:
-    """Check settings, connection, permissions, measurements and freshness, in the order of a night's needs."""
+def examine(
+    settings: Settings,
+    surroundings: Surroundings,
+    now: np.datetime64,
+    *,
+    nights: Workspace | None = None,
+    send_test: bool = False,
+) -> Iterator[Check]:
+    """Check settings, connection, permissions, measurements, freshness and alerts, in the order of a night's needs.
+
+    ``nights`` is where the nights are: then what the next one would send is said too. Nothing is sent to a receiver of
+    alerts unless ``send_test`` asks for a test.
+    """
     if settings.dataset is not None:
         yield _dataset(settings)
     yield from _maintenance(settings, surroundings)
@@ -84,6 +100,10 @@ def examine(settings: Settings, surroundings: Surroundings, now: np.datetime64) 
             found="neither dataset nor [influxdb] is set",
             do="Set one of them; see examples/.",
         )
+    yield from receiver_checks(settings.alerts, surroundings.receivers, now, send_test=send_test)
+    if nights is not None:
+        with suppress(BrownoutError):  # receivers that cannot be listed are told above
+            yield alerts_to_send(nights, settings.alerts, surroundings.receivers(settings.alerts), now)
 
 
 def _dataset(settings: Settings) -> Check:

@@ -5,7 +5,7 @@ A value that is not known stands as a shell variable, and the action carries the
 
 import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from brownout.domain.entities import EntityKind, Topology
@@ -23,26 +23,35 @@ UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """What commands are made from: the platform, its operations, the topology, and the room that hosts have."""
+    """What commands are made from: the platform, its operations, the topology, and the room that hosts have.
+
+    ``planned`` has values that the night's plan has chosen, by entity and placeholder, for the remedies of the plan.
+    """
 
     platform: Platform
     operations: Operations
     topology: Topology
     headroom: Headroom
+    planned: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Values:
-    """Values for the commands about one entity; what is asked for and not known is remembered."""
+    """Values for the commands about one entity: planned ones first; what is asked for and not known is remembered."""
 
     site: Site
     entity: str
     family: str
+    planned: Mapping[str, str] = field(default_factory=dict)
     asked: dict[str, str] = field(default_factory=dict)
     reason: str = ""
 
     def of(self, name: str) -> str | None:
         """The value of a placeholder; None where it must be found."""
+        return self.planned[name] if name in self.planned else self._known(name)
+
+    def _known(self, name: str) -> str | None:
+        """What topology, facts and headroom say."""
         topology, line = self.site.topology, (self.entity, *self.site.topology.ancestors(self.entity))
         guest = next((part for part in line if topology[part].kind == EntityKind.VM), "")
         if name in KNOWN:
@@ -136,7 +145,8 @@ def _completed(action: Action, site: Site, remedies: Remedies) -> Action:
         return action
     if remedy.protocol and remedy.protocol != protocol_of(site.topology, action.entity):
         remedy = remedies.table[remedy.otherwise]
-    values = Values(site, action.entity, remedies.family(action.cause))
+    planned = site.planned.get((action.entity, action.remedy), {})
+    values = Values(site, action.entity, remedies.family(action.cause), planned)
     operation = _operation(remedy, site)
     command, rollback = fill(operation.do, values), fill(operation.undo, values)
     confirm = "; ".join(fill(part, values) for part in _parts(remedy.confirm, site))

@@ -24,6 +24,8 @@ CAPACITY_METRICS = (
     "vm_memory_usable_pct",
     "vm_ready_pct",
     "vm_disk_iops",
+    "vm_net_rx_kbs",
+    "vm_net_tx_kbs",
 )
 """Metrics that say how full something is, or which guest uses what is short."""
 LATELY = np.timedelta64(30 * 60_000, "ms")

@@ -62,6 +62,7 @@ def test_everything_that_symptoms_look_at_is_read() -> None:
         "nic_queues": "1", "vhost": "no", "nic_model": "e1000",
         "hugepages": "false", "emulator_pinned": "housekeeping", "hyperv_on": "false",
         "os": "windows", "input_tablet_bus": "none", "usb_controller": "piix3-uhci", "balloon_period": "10",
+        "disk_path": "/a", "disk_target": "hda",
     }  # fmt: skip
 
 

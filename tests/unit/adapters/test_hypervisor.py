@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from brownout.adapters.hypervisor.facts import guest_facts, host_facts
 from brownout.adapters.hypervisor.kernel import Kernel, Thread
+from brownout.adapters.hypervisor.mounts import Mount, image_of
 from brownout.adapters.hypervisor.virsh import Virsh
 from brownout.cli import app
 from brownout.domain.errors import BrownoutError
@@ -183,6 +184,44 @@ def test_facts_of_the_host(root: Path) -> None:
         "qemu_thread,domain_name=desk\\,\\ 01,thread=SPICE\\ Worker\\ 0 cpu_seconds=1",
         "qemu_thread,domain_name=desk\\,\\ 01,thread=SPICE\\ Worker\\ 1 cpu_seconds=0.5",
     ]
+
+
+def test_where_images_lie_and_how_large_they_are(root: Path, virsh: Virsh) -> None:
+    image = root / "images/web.qcow2"
+    image.parent.mkdir()
+    image.write_bytes(b"QFI\xfb" + bytes(20) + (40 * 2**30).to_bytes(8))
+    Path(virsh.program).write_text(
+        VIRSH.replace("<disk><target dev='vda'/>", "<disk><source file='/images/web.qcow2'/><target dev='vda'/>")
+    )
+    lines = [
+        line for line in guest_facts(virsh, {}, Kernel(root, TICKS), list[BrownoutError]().append) if "web" in line
+    ]
+    for label in ("disk_gib=40", "disk_filled_pct=10", "disk_path=/images/web.qcow2", "disk_target=vda"):
+        assert f",{label}," in lines[0]
+    assert image_of(root / "images") is None
+    assert image_of(root / "gone") is None
+
+
+def test_stores_and_uplinks_of_the_host(root: Path) -> None:
+    (root / "proc/self").mkdir()
+    lines = [f"/dev/sda2 {root} ext4 rw,noatime 0 0", f"/dev/sda2 {root}/bind ext4 rw 0 0", "proc /proc proc rw 0 0"]
+    (root / "proc/self/mounts").write_text("\n".join([*lines, f"/dev/mapper/vg-a {root} xfs ro 0 0"]))
+    for name, text in (("type", "1"), ("device/x", ""), ("brport/x", ""), ("speed", "10000")):
+        (root / "sys/class/net/eth0" / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / "sys/class/net/eth0" / name).write_text(text)
+    (root / "sys/class/net/eth0/master").symlink_to("../br0")
+    found = [line for line in host_facts(Kernel(root, TICKS), {}, root / "none") if "_config," in line]
+    assert "interface_config,bridge=br0,interface=eth0,speed_mbits=10000 known=1i" in found
+    (store,) = [line for line in found if line.startswith("path_config")]
+    assert store.startswith(f"path_config,device=sda,path={root},size_gib=")
+
+
+@pytest.mark.parametrize(
+    ("device", "disk"),
+    [("sda1", "sda"), ("nvme0n1p2", "nvme0n1"), ("md0", "md0"), ("vdb", "vdb"), ("mapper/vg-a", ""), ("nas:/a", "")],
+)
+def test_the_disk_below_a_file_system(device: str, disk: str) -> None:
+    assert Mount(device=device, path="/", kind="ext4", writable=True).disk == disk
 
 
 def test_without_virsh_the_command_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

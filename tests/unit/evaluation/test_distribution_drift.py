@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from brownout.domain.findings.model_drift import DriftOf
+from brownout.domain.findings.model_drift import LARGE_DISTANCE, LARGE_PSI, DriftOf
 from brownout.evaluation.distribution_drift import (
-    LARGE_DISTANCE,
-    LARGE_PSI,
     corrected,
     input_drift,
     shift_drift,

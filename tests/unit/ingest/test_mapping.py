@@ -217,7 +217,7 @@ def test_hostile_values_of_labels_stay_text() -> None:
 
 def test_the_mapping_takes_every_label_that_is_read_from_the_xml() -> None:
     (source,) = TelegrafMapping.load().measurements["vm_config"]
-    assert set(source.labels) == {*LABELS, "oversized"}
+    assert set(source.labels) == {*LABELS, "oversized", "disk_gib", "disk_filled_pct"}
 
 
 def test_a_qemu_process_is_told_by_its_scope() -> None:

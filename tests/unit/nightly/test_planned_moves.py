@@ -94,7 +94,10 @@ def test_a_move_says_what_it_does_to_both_hosts() -> None:
         guest="g", source="a", target="b", source_before=93.2, source_after=70.1, target_before=40.4, target_after=61.0
     )
     reason = chosen_moves(MovePlan(busy=("a",), moves=(move,)))[0].reason
-    assert reason == "a will be up to 93 % busy in the coming day, 70 % after the move, and b 61 % instead of 40 %"
+    assert reason == (
+        "a will be asked for up to 93 % of its CPU in the coming day, 70 % after the move, "
+        "and b for 61 % instead of 40 %"
+    )
     roomy = replace(move, source_before=53.1, source_after=45.1)
     reason = chosen_moves(MovePlan(busy=("a",), moves=(roomy,)))[0].reason
     assert reason.startswith("a will be short of memory in the coming day; its CPU goes from 53 % to 45 %")
@@ -125,6 +128,6 @@ def test_a_host_that_was_busy_with_a_guest_that_left_is_relieved_of_no_other() -
             calendar=Calendar(),
             span=SimpleNamespace(end=END),
         )
-        planned[days_ago] = plan_moves(cast("NightContext", context), [loads], (), (), fresh)
+        planned[days_ago] = plan_moves(cast("NightContext", context), [loads], (), (), (), fresh)
     assert planned[1] == MovePlan(busy=(), moves=())
     assert [(move.guest, move.target) for move in planned[30].moves] == [("stayed", "b")]

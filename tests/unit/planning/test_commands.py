@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -185,14 +186,31 @@ def test_remedies_fit_the_protocol_of_the_console(protocol: str, *, fits: bool) 
         assert bool(re.search(r"(?i)spice|streaming\.mode|image\.compression", text)) is fits, card
 
 
+def test_what_the_plan_chose_stands_in_the_commands_and_the_way_back() -> None:
+    values = {"guest": "v1", "guest_disk": "vda", "old_image": "/a/v 1.qcow2", "new_image": "/b/v 1.qcow2"}
+    card = {"new_bridge": "br1"}
+    where = replace(site(), planned={("v1", "move-image"): values, ("v1", "move-card"): card})
+    disk = made("move-image", "v1", where=where)
+    start = "virsh -c qemu+ssh://h1/system blockcopy v1 vda --dest"
+    assert disk.command == f"{start} '/b/v 1.qcow2' --wait --pivot --bandwidth 100"
+    assert disk.rollback == f"{start} '/a/v 1.qcow2' --reuse-external --wait --pivot --bandwidth 100"
+    assert disk.finds == ()
+    assert disk.risk is Risk.MAINTENANCE
+    proxmox = replace(where, platform=Platform.PROXMOX)
+    assert "s/bridge=[^,]+/bridge=br1/" in made("move-card", "v1", where=proxmox).command
+    way_back = made("move-card", "v1", where=where)
+    assert way_back.rollback.endswith(
+        'virt-xml --connect qemu+ssh://h1/system v1 --edit --network bridge="$bridge" --update'
+    )
+    assert [find.name for find in way_back.finds] == ["bridge"]
+
+
 def test_a_restart_is_not_called_live() -> None:
     for name, remedy in REMEDIES.table.items():
         if re.search(r"systemctl restart|ss -K|makestep", remedy.command):
             assert remedy.risk is Risk.INTERRUPTS, name
-        if (
-            remedy.command.startswith("@")
-            and "virt-xml" in REMEDIES.operations.on(remedy.command[1:], Platform.LIBVIRT).do
-        ):
+        do = REMEDIES.operations.on(remedy.command[1:], Platform.LIBVIRT).do if remedy.command.startswith("@") else ""
+        if "virt-xml" in do and "--update" not in do:  # that changes the running guest
             assert remedy.risk is Risk.RESTART, name
 
 

@@ -26,8 +26,9 @@ def host(name: str, used: float, *, cpus: float = 10, free: float = 60, **more: 
 def guest(name: str, on: str, usual: float, most: float | None = None, *, vcpus: float = 4) -> GuestAhead:
     top = usual * 1.1 if most is None else most
     return GuestAhead(
-        id=name, host=on, vcpus=vcpus, memory_gib=8, usual=np.full(STEPS, usual), most=np.full(STEPS, top)
-    )
+        id=name, host=on, vcpus=vcpus, memory_gib=8, usual=np.full(STEPS, usual), most=np.full(STEPS, top),
+        waits=np.zeros(STEPS),
+    )  # fmt: skip
 
 
 def fleet(hosts: list[HostAhead], guests: list[GuestAhead]) -> FleetAhead:
@@ -89,6 +90,26 @@ def test_a_fleet_is_read_from_forecasts_and_says_what_it_does_not_know() -> None
     assert "CPUs" in found.unknown["b"]
 
 
+def test_what_guests_wait_for_counts_as_what_they_would_use() -> None:
+    """A full host shows 100 % however much more its guests want: moving a little away would leave it full."""
+    entities = [
+        Entity(id="a", kind="host", labels={"cores": "10", "memory_gib": "100"}),
+        Entity(id="g", kind="vm", parent="a", labels={"vcpus": "8", "memory_gib": "8"}),
+    ]
+    paths = {
+        ("a", "host_cpu_busy_pct"): 100, ("a", "host_memory_available_pct"): 50, ("g", "vm_cpu_pct"): 60,
+        ("g", "vm_ready_pct"): 30,
+    }  # fmt: skip
+    values = np.repeat(np.array(list(paths.values()), np.float32)[:, None, None], STEPS, 1).repeat(len(QUANTILES), 2)
+    series = tuple(Series(*name) for name in paths)
+    made = Forecasts(series, np.full(4, END), 3600, values, ("lstm",) * 4)
+    found = FleetAhead.of(Topology.of(entities), [made], {})
+    np.testing.assert_allclose(found.guests[0].usual, 7.2)  # 60 % of eight vCPUs, and 30 % waiting
+    np.testing.assert_allclose(found.hosts[0].used, 12.4)
+    without = made.rows([0, 1, 2])
+    np.testing.assert_allclose(FleetAhead.of(Topology.of(entities), [without], {}).hosts[0].used, 10.0)
+
+
 def test_no_move_where_nobody_is_busy() -> None:
     found = rebalance(fleet([host("a", 7.9), host("b", 1)], [guest("g", "a", 3)]), Rules())
     assert (found.moves, found.busy) == ((), ())
@@ -112,6 +133,7 @@ def busy_fleet(seed: int) -> FleetAhead:
         GuestAhead(
             id=f"g{n}", host="a" if n < 4 else "bc"[n % 2], vcpus=4, memory_gib=float(rng.integers(4, 16)),
             usual=(path := rng.uniform(0.2, 2.5) * rng.uniform(0.6, 1, STEPS)), most=path * rng.uniform(1.0, 1.5),
+            waits=np.zeros(STEPS),
         )
         for n in range(6)
     ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from xml.etree import ElementTree as ET
 
 import pytest
 from nights import HOSTILE, hours, night
@@ -13,11 +14,12 @@ from brownout.domain.findings.model_cards import (
     EntityLoss,
     ModelFacts,
     PairedTest,
+    ResidualSpread,
     SmokeCheck,
     TrainingCost,
 )
 from brownout.domain.findings.model_drift import Drift, DriftOf
-from brownout.reporting.model_card import CardCheck, CardContent, card_page
+from brownout.reporting.model_card import CardCheck, CardContent, card_page, card_plots
 
 NAN = float("nan")
 DATA = DataFacts(source="fleet", start=hours(-240), end=hours(0), entities=12, values=34_567, sha256="ab" * 32)
@@ -115,3 +117,30 @@ def test_a_detector_has_a_card_without_a_backtest() -> None:
     page = card_page(detector)
     assert "brownout review approve detector" in page
     assert "Backtest" not in page
+
+
+def test_residuals_and_drift_are_drawn_on_the_card_and_as_files() -> None:
+    spreads = tuple(
+        ResidualSpread(family="cpu", quarter=q, values=99, q10=-2.0, q25=-1.0, middle=0.0, q75=0.5, q90=1.0,
+                       told_q10=-4.0, told_q90=2.0)
+        for q in (1, 2)
+    )  # fmt: skip
+    steady = replace(MOVED, name=HOSTILE, psi=0.05, drifted=False)
+    made = content(replace(FULL, comparison=replace(COMPARISON, residuals=spreads), drift=(steady, MOVED)))
+    plots = card_plots(made)
+    residuals, drift = (ET.fromstring(plots[name]) for name in ("residuals.svg", "drift.svg"))  # noqa: S314
+    # -4 is the farthest of all: the grey box begins at the left edge, and the middle line lies at no residual.
+    box, dot = residuals.findall(".//{*}g/{*}rect")[0], residuals.findall(".//{*}circle")[0]
+    assert (float(box.get("x", "")), float(box.get("width", ""))) == (200.0, 300.0)
+    assert float(dot.get("cx", "")) == 400.0
+    widths = [float(bar.get("width", "")) for bar in drift.findall("{*}rect")[1:]]
+    assert widths == [pytest.approx(360 * 2.4 / 3), pytest.approx(360 * 0.2 / 3)]  # the largest first
+    assert HOSTILE[:20] in "".join(drift.itertext())
+    page = card_page(made)
+    assert page.count('<svg class="plot"') == 3
+    assert "<script" not in page + "".join(plots.values())
+
+
+def test_a_training_without_a_champion_or_residuals_has_no_plots() -> None:
+    assert card_plots(content()) == {}
+    assert 'id="residuals"' not in card_page(content())

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from brownout.adapters.agent.gathered import Sample, read
+from brownout.adapters.hypervisor.mounts import mounts
 
 __all__ = ["DiskCounters", "file_systems"]
 
@@ -15,13 +16,6 @@ FIELDS = {
 }  # fmt: skip
 """Places in a line of /proc/diskstats: Documentation/admin-guide/iostats.rst. Times are milliseconds."""
 READ_SECTORS, WRITTEN_SECTORS = 5, 9
-IGNORED = {
-    "tmpfs", "devtmpfs", "devfs", "iso9660", "overlay", "aufs", "squashfs", "proc", "sysfs", "cgroup", "cgroup2",
-    "mqueue", "devpts", "debugfs", "tracefs", "securityfs", "pstore", "bpf", "configfs", "fusectl", "hugetlbfs",
-    "autofs", "binfmt_misc", "nsfs", "rpc_pipefs", "efivarfs", "ramfs", "selinuxfs",
-}  # fmt: skip
-ESCAPES = {"\\040": " ", "\\011": "\t", "\\012": "\n", "\\134": "\\"}
-"""How /proc/mounts writes what would part its columns."""
 
 
 class DiskCounters:
@@ -52,16 +46,11 @@ class DiskCounters:
 
 def file_systems(root: Path) -> Iterator[Sample]:
     """Room in each file system that holds data; one that lies on a server which is gone waits for it."""
-    seen: set[str] = set()
-    for text in read(root / "proc/self/mounts").splitlines():
-        device, path, kind, options = (_plain(word) for word in text.split()[:4])
-        if kind in IGNORED or kind.startswith("fuse.") or device in seen:
-            continue
-        seen.add(device)
-        mode = "ro" if "ro" in options.split(",") else "rw"
-        tags = {"path": path, "device": device.removeprefix("/dev/"), "fstype": kind, "mode": mode}
+    for mount in mounts(root):
+        mode = "rw" if mount.writable else "ro"
+        tags = {"path": mount.path, "device": mount.device, "fstype": mount.kind, "mode": mode}
         try:
-            room = os.statvfs(path)
+            room = os.statvfs(mount.path)
         except OSError:
             continue
         if room.f_blocks:
@@ -91,9 +80,3 @@ def _room(room: os.statvfs_result) -> dict[str, int | float]:
         "inodes_total": room.f_files, "inodes_free": room.f_ffree, "inodes_used": inodes,
         "inodes_used_percent": 100.0 * inodes / room.f_files if room.f_files else 0.0,
     }  # fmt: skip
-
-
-def _plain(word: str) -> str:
-    for escaped, sign in ESCAPES.items():
-        word = word.replace(escaped, sign)
-    return word

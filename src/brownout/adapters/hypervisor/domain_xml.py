@@ -15,7 +15,7 @@ LABELS = (
     "disk_discard", "disk_format", "backing_depth", "iothreads", "io_cap", "nic_model", "nic_queues", "vhost",
     "hugepages", "memory_source", "numatune_mode", "vcpus_pinned", "emulator_pinned", "vcpu_quota", "emulator_quota",
     "hyperv_on", "os", "input_tablet_bus", "usb_controller", "balloon_period", "uuid",
-    "display_name", "project", "flavour",
+    "display_name", "project", "flavour", "disk_path", "disk_target", "bridge",
 )  # fmt: skip
 NOVA = "http://openstack.org/xmlns/libvirt/nova/"
 """Begins the namespace of what OpenStack's nova writes about an instance; a version follows."""
@@ -123,6 +123,7 @@ def _devices(root: Element) -> dict[str, str]:
     in_qemu = _attribute(root, "devices/interface/driver", "name") == "qemu"
     return {
         "nic_model": nic,
+        "bridge": _attribute(root, "devices/interface/source", "bridge"),
         "nic_queues": _attribute(root, "devices/interface/driver", "queues") or ("1" if nic else ""),
         "vhost": "yes" if nic == "virtio" and not in_qemu else "no" if nic else "",
         "input_tablet_bus": tablets[0] if tablets else "none",
@@ -139,6 +140,8 @@ def _disk(root: Element) -> dict[str, str]:
     capped = any(int(limit.text or 0) > 0 for d in disks for limit in d.findall("iotune/*") if _is_number(limit.text))
     return {
         "disk_bus": _attribute(disk, "target", "bus"),
+        "disk_path": _attribute(disk, "source", "file"),
+        "disk_target": _attribute(disk, "target", "dev"),
         "disk_cache": _attribute(disk, "driver", "cache") or DEFAULT_CACHE,
         "disk_io": _attribute(disk, "driver", "io"),
         "disk_discard": _attribute(disk, "driver", "discard"),

@@ -3,6 +3,7 @@
 Imports nothing but what reads and writes text: it runs every minute on hosts where the rest need not be installed.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from brownout.adapters.hypervisor.interfaces import interfaces
 from brownout.adapters.hypervisor.kernel import Kernel, Thread
+from brownout.adapters.hypervisor.mounts import GIB, image_of, mounts, size_gib
 from brownout.adapters.hypervisor.virsh import Guest, Virsh
 from brownout.domain.errors import BrownoutError
 from brownout.ingest.line_protocol import Points, encode
@@ -48,6 +50,8 @@ def guest_facts(
         labels = dict(guest.labels)
         if oversize:
             labels["oversized"] = "yes" if guest.vcpus > oversize else "no"
+        if kernel:
+            labels |= _image(kernel.root, labels.get("disk_path", ""))
         own = {**tags, "domain_name": guest.name}
         yield from _line("vm_config", {**own, **labels}, {LABELLED: 1})
         if state := _state(guest, kernel):
@@ -58,7 +62,7 @@ def guest_facts(
 
 
 def host_facts(kernel: Kernel, tags: Tags, announcement: Path) -> Iterator[str]:
-    """Lines of ``host_state``, ``disk_config``, ``interface_config``, ``rt_thread`` and ``qemu_thread``.
+    """Lines of ``host_state``, ``disk_config``, ``interface_config``, ``path_config`` and the threads' two.
 
     Maintenance is announced by a file that is there.
     """
@@ -72,11 +76,30 @@ def host_facts(kernel: Kernel, tags: Tags, announcement: Path) -> Iterator[str]:
         if interface.own is not None:
             named = {**tags, "interface": name, "type": interface.kind}
             yield from _line("interface_config", named, {OWN: int(interface.own)})
+        if interface.own and interface.bridge:
+            uplink = {"interface": name, "bridge": interface.bridge, "speed_mbits": interface.speed_mbits}
+            yield from _line("interface_config", {**tags, **uplink}, {LABELLED: 1})
+    for mount in mounts(kernel.root):
+        if mount.writable and (size := size_gib(mount.path)):
+            labels = {"path": mount.path, "size_gib": str(size), "device": mount.disk}
+            yield from _line("path_config", {**tags, **labels}, {LABELLED: 1})
     for thread in kernel.real_time():
         yield from _line("rt_thread", {**tags, "thread": thread.name}, _seconds(thread))
     for thread in kernel.displays():
         own = {**tags, "domain_name": thread.guest, "thread": thread.name}
         yield from _line("qemu_thread", own, _seconds(thread))
+
+
+def _image(root: Path, path: str) -> dict[str, str]:
+    """Labels of the size of a guest's first image: GiB that it may take, and the share that it takes, to ten percent.
+
+    Rounded, because each other value begins a new series.
+    """
+    image = image_of(root / path.lstrip("/")) if path else None
+    if image is None or not image.size:
+        return {}
+    filled = min(max(math.ceil(10 * image.taken / image.size) * 10, 10), 100)
+    return {"disk_gib": str(max(math.ceil(image.size / GIB), 1)), "disk_filled_pct": str(filled)}
 
 
 def _state(guest: Guest, kernel: Kernel | None) -> dict[str, int]:

@@ -16,10 +16,15 @@ CARRIERS = frozenset({"physical", "bond", "team", "vlan"})
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """What an interface is, and whether it is the host's own; None where the kernel does not say."""
+    """What an interface is, and whether it is the host's own; None where the kernel does not say.
+
+    ``bridge`` is the bridge that it is in, and ``speed_mbits`` its speed; "" for none, or where nothing says.
+    """
 
     kind: str
     own: bool | None
+    bridge: str = ""
+    speed_mbits: str = ""
 
 
 def interfaces(root: Path = Path("/")) -> Mapping[str, Interface]:
@@ -29,7 +34,11 @@ def interfaces(root: Path = Path("/")) -> Mapping[str, Interface]:
     """
     folders = {path.name: path for path in sorted(root.glob("sys/class/net/*")) if (path / "type").exists()}
     kinds = {name: _kind(folder) for name, folder in folders.items()}
-    return {name: Interface(kind, _own(folders[name], kind, kinds)) for name, kind in kinds.items()}
+    return {
+        name: Interface(kind, _own(folder, kind, kinds), _bridge(folder), _speed(folder))
+        for name, kind in kinds.items()
+        for folder in [folders[name]]
+    }
 
 
 def _kind(folder: Path) -> str:  # noqa: PLR0911 - one way out for each kind
@@ -63,6 +72,17 @@ def _own(folder: Path, kind: str, kinds: Mapping[str, str]) -> bool | None:
         below = [kinds.get(link.name.removeprefix("lower_"), "") for link in folder.glob("lower_*")]
         return not below or any(one in CARRIERS or one == "bridge" for one in below)
     return kind in CARRIERS
+
+
+def _bridge(folder: Path) -> str:
+    """The bridge of a port; a member of a bond is none itself."""
+    return (folder / "master").resolve().name if (folder / "brport").exists() else ""
+
+
+def _speed(folder: Path) -> str:
+    """Mbit/s of the card; "" where the kernel says -1 or nothing."""
+    speed = _text(folder / "speed")
+    return speed if speed.isdecimal() and int(speed) else ""
 
 
 def _text(path: Path) -> str:

@@ -1,11 +1,12 @@
 """The plan of a night: moves that keep hosts from being too busy, guests of the wrong size, and hosts to buy."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from brownout.domain.encoding import Instant, Number
 
-__all__ = ["HardwareOutlook", "MovePlan", "PlannedMove", "Resource", "SizeAdvice"]
+__all__ = ["HardwareOutlook", "MovePlan", "Part", "PartMove", "PlannedMove", "Resource", "SizeAdvice"]
 
 
 class Resource(StrEnum):
@@ -19,7 +20,8 @@ class Resource(StrEnum):
 class PlannedMove:
     """A guest that goes to another host, and how busy both hosts will be at most in the coming day.
 
-    Busy is percent of the CPU that nine times out of ten is not exceeded; after all moves of the plan together.
+    Busy is percent of the CPU that nine times out of ten is not exceeded, with what guests wait for: above 100 where
+    they want more than there is. After all moves of the plan together.
 
     Attributes
     ----------
@@ -48,6 +50,63 @@ class PlannedMove:
     target_after: Number
 
 
+class Part(StrEnum):
+    """What of a guest goes elsewhere on its host."""
+
+    DISK = "disk"
+    """Its disk image, to another file system."""
+    UPLINK = "uplink"
+    """Its network card, to another bridge of the same network."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartMove:
+    """A guest's disk or network card that goes to another store or uplink of its host, and what that does to both.
+
+    Percent full of a store, or of the speed of an uplink when it is busy.
+
+    Attributes
+    ----------
+    guest
+        Id of the guest.
+    part
+        What goes: the disk, or the network card.
+    source
+        Id of the store or uplink that it leaves.
+    target
+        Id of the one with room.
+    source_before
+        How full the source is.
+    source_low
+        How full it is after the move, at least; eight in ten outcomes are between this and the next one.
+    source_high
+        The same at most.
+    target_before
+        How full the target is.
+    target_low
+        How full it is after the move, at least.
+    target_high
+        The same at most.
+    values
+        What the commands need, by the names of their placeholders.
+    caution
+        What is not known of the target; empty for nothing.
+    """
+
+    guest: str
+    part: Part
+    source: str
+    target: str
+    source_before: Number
+    source_low: Number
+    source_high: Number
+    target_before: Number
+    target_low: Number
+    target_high: Number
+    values: Mapping[str, str] = field(default_factory=dict)
+    caution: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MovePlan:
     """Moves for the coming day; none is an answer too.
@@ -58,10 +117,13 @@ class MovePlan:
         Hosts that will be beyond 80 % of their CPU, or below 15 % of their memory, without a move.
     moves
         What to move, the largest first; empty where no move helps enough.
+    parts
+        Disks and network cards to move to other stores and uplinks of their host, where one will be too full.
     """
 
     busy: tuple[str, ...] = ()
     moves: tuple[PlannedMove, ...] = ()
+    parts: tuple[PartMove, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

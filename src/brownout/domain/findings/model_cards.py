@@ -13,6 +13,7 @@ __all__ = [
     "EntityLoss",
     "ModelFacts",
     "PairedTest",
+    "ResidualSpread",
     "SmokeCheck",
     "TrainingCost",
 ]
@@ -76,6 +77,36 @@ class EntityLoss:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResidualSpread:
+    """How far what came lay from the median forecast, in units of seasonal-naive's in-sample error.
+
+    Attributes
+    ----------
+    family
+        The resource.
+    quarter
+        Quarter of the horizon, 1 to 4.
+    values
+        Residuals that this is of.
+    q10, q25, middle, q75, q90
+        Quantiles of what came less the median forecast.
+    told_q10, told_q90
+        Typical ends of the forecast's own 80 % interval, less its median.
+    """
+
+    family: str
+    quarter: int
+    values: int
+    q10: Number
+    q25: Number
+    middle: Number
+    q75: Number
+    q90: Number
+    told_q10: Number
+    told_q90: Number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """A newer model beside the one in use and seasonal-naive, on the same windows.
 
@@ -95,6 +126,8 @@ class Comparison:
         Paired tests over entities, by family.
     worst
         The entities that the newer model forecast worst.
+    residuals
+        Residuals of the newer model by resource and quarter of the horizon.
     """
 
     champion_trained_to: Instant | None
@@ -106,6 +139,7 @@ class Comparison:
     challenger: Mapping[str, Number]
     tests: tuple[PairedTest, ...]
     worst: tuple[EntityLoss, ...] = ()
+    residuals: tuple[ResidualSpread, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,14 @@ from enum import StrEnum
 
 from brownout.domain.encoding import Instant, Number
 
-__all__ = ["Drift", "DriftOf", "ModelDrift"]
+__all__ = ["LARGE_DISTANCE", "LARGE_PSI", "LOST_COVERAGE", "WORSE_LOSS", "Drift", "DriftOf", "ModelDrift"]
+
+LARGE_PSI = 0.25
+"""Stability index from which on a distribution has changed much (the usual rule of credit scoring; Siddiqi 2006)."""
+LARGE_DISTANCE = 0.2
+"""Kolmogorov-Smirnov distance that goes with it: a fifth of the values lies elsewhere."""
+WORSE_LOSS, LOST_COVERAGE = 1.25, 0.1
+"""From here on residuals, as a ratio to what they were, and coverage, in points, have moved much."""
 
 
 class DriftOf(StrEnum):
@@ -58,6 +65,18 @@ class Drift:
     p: Number
     entities: int
     drifted: bool
+
+    @property
+    def size(self) -> float:
+        """How far it moved, in units of what counts as much; NaN where nothing was measured.
+
+        The index of an input, how much larger a residual became, how much of a coverage was lost.
+        """
+        if self.of is DriftOf.INPUT:
+            return self.psi / LARGE_PSI
+        if self.of is DriftOf.COVERAGE:
+            return (self.before - self.now) / LOST_COVERAGE
+        return (self.now / self.before - 1) / (WORSE_LOSS - 1) if self.before > 0 else float("nan")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from brownout.domain.ports import Tracker
 from brownout.nightly.effects.champion_history import last_decision, name_version
 from brownout.nightly.effects.champions import challenger_of, facts_of, record_of, rejected_of
 from brownout.nightly.effects.model_records import read_record, write_record
-from brownout.nightly.effects.review.card_files import CARD_FACTS, CARD_PAGE
+from brownout.nightly.effects.review.card_files import CARD_ARTIFACTS
 from brownout.nightly.effects.review.training_failures import log_failures
 from brownout.store.workspace import Workspace
 
@@ -77,7 +77,7 @@ def _logged(
         if training is not None:
             run.metrics(_card_metrics(training))
             run.data(training.data)
-            run.artifacts([folder / name for name in (CARD_PAGE, CARD_FACTS) if (folder / name).is_file()])
+            run.artifacts([folder / name for name in CARD_ARTIFACTS if (folder / name).is_file()])
         return run.register(record.name, folder, alias=alias, tags=tags)
 
 

@@ -24,7 +24,7 @@ from brownout.reporting.views.changes import shortened
 from brownout.store.atomic import atomic_path
 from brownout.store.workspace import Workspace
 
-__all__ = ["archive_name", "archived_nights", "rerender", "write_night_report"]
+__all__ = ["archive_name", "archived_nights", "night_index", "rerender", "write_night_report"]
 
 INDEX = "index.json"
 INDEX_FIELDS = ("headline", "incidents_open", "incidents_over", "exceeded", "probable", "consoles", "consoles_too_slow")
@@ -112,13 +112,16 @@ def _prune(archive: Path, oldest: str) -> None:
             shutil.rmtree(folder)
 
 
+def night_index(workspace: Workspace, *, without: str = "") -> list[Mapping[str, Any]]:
+    """Nights of the archive in short, the newest first: what the index says, anew of the night ``without``."""
+    known = {entry["night"]: entry for entry in _indexed(workspace.archive / INDEX) if entry["night"] != without}
+    names = reversed(archived_nights(workspace))
+    return [known[name] if name in known else _entry(workspace.archive, name) for name in names]
+
+
 def _write_index(workspace: Workspace, written: str) -> None:
     """List the nights of the archive, the newest first; what an index said of another night stays."""
-    known = {entry["night"]: entry for entry in _indexed(workspace.archive / INDEX) if entry["night"] != written}
-    entries = [
-        known[name] if name in known else _entry(workspace.archive, name)
-        for name in reversed(archived_nights(workspace))
-    ]
+    entries = night_index(workspace, without=written)
     with atomic_path(workspace.archive / INDEX) as part:
         part.write_text(json.dumps({"nights": entries}, indent=1, ensure_ascii=False), encoding="utf-8")
 

@@ -4,9 +4,17 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from brownout.domain.findings.model_drift import Drift, DriftOf, ModelDrift
+from brownout.domain.findings.model_drift import (
+    LARGE_DISTANCE,
+    LARGE_PSI,
+    LOST_COVERAGE,
+    WORSE_LOSS,
+    Drift,
+    DriftOf,
+    ModelDrift,
+)
 from brownout.domain.panel import Panel
-from brownout.evaluation.distribution_drift import LARGE_DISTANCE, LARGE_PSI, corrected, input_drift, shift_drift
+from brownout.evaluation.distribution_drift import corrected, input_drift, shift_drift
 from brownout.evaluation.paired_tests import ALL
 from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.nightly.context import NightContext
@@ -24,8 +32,6 @@ LEAST_TRAINED = days(14)
 """What a model must have learned from for a drift to be told: of each day of the week it then saw two."""
 MOST_RECENT = 7
 """Days that are looked at: each day of the week once."""
-WORSE_LOSS, LOST_COVERAGE = 1.25, 0.1
-"""From here on residuals, as a ratio to what they were, and coverage, in points, have moved much."""
 ORIGINS = 3
 
 

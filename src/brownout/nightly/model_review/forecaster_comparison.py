@@ -69,6 +69,7 @@ def compare_losses(new: WindowLosses, old: WindowLosses | None) -> Comparison:
         challenger=_scores(new) | _paired_scores(tests) | _speed(new, old),
         tests=tests,
         worst=_worst(new, old),
+        residuals=new.residuals,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from brownout.domain.findings.model_cards import ResidualSpread
 from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.panel import Panel
@@ -15,6 +16,7 @@ from brownout.evaluation.paired_tests import ALL
 from brownout.forecasting.baselines.naive import SeasonalNaive, seasonal_scale
 from brownout.forecasting.fleet_forecaster import FleetForecaster
 from brownout.forecasting.selected_forecaster import SelectedForecaster
+from brownout.nightly.model_review.residual_spread import Residuals
 from brownout.nightly.model_review.sampled_panels import families_of
 from brownout.numerics.arrays import Doubles
 from brownout.numerics.losses import path_losses
@@ -40,6 +42,8 @@ class WindowLosses:
         MASE, CRPS and coverage by metric, as a backtest has them.
     cpu_s
         Processor time of the forecasts.
+    residuals
+        How far what came lay from the forecasts, by resource and quarter of the horizon.
     """
 
     entities: Names
@@ -50,6 +54,7 @@ class WindowLosses:
     count: Doubles
     scores: BacktestScores = field(default_factory=BacktestScores)
     cpu_s: float = 0.0
+    residuals: tuple[ResidualSpread, ...] = ()
 
     def by_entity(self, family: str = ALL) -> dict[str, tuple[float, float, float]]:
         """Of each entity: mean loss of the forecaster, that of seasonal-naive, and coverage of the 80 % interval."""
@@ -80,7 +85,7 @@ def window_losses(
     """Forecast panels from the slots that hold the origins, as far as a whole horizon fits behind them."""
     fleet, scores, cpu, parts = FleetForecaster(forecaster, panels), BacktestScores(), 0.0, list[list[Doubles]]()
     horizon, names, families = forecaster.settings.horizon, list[str](), list[str]()
-    family_of = families_of(panels)
+    family_of, residuals = families_of(panels), Residuals()
     for panel in panels:
         slots = [panel.slot(origin) for origin in origins]
         slots = sorted({slot for slot in slots if 0 < slot < panel.values.shape[1] - horizon})
@@ -98,6 +103,7 @@ def window_losses(
             continue
         actual = actual_after(panel, made)
         scores.add(made, naive, actual, scale, kind=panel.entities[0].kind)
+        residuals.add(made, actual, scale, family_of)
         parts.append(_columns(made, naive, actual, scale))
         names += [series.entity for series in made.series]
         families += [family_of[series.metric] for series in made.series]
@@ -112,6 +118,7 @@ def window_losses(
         count=count,
         scores=scores,
         cpu_s=cpu,
+        residuals=residuals.spreads(),
     )
 
 

@@ -14,7 +14,8 @@ from brownout.planning.sizes import cpus_of, memory_gib_of
 __all__ = ["LOAD_METRICS", "FleetAhead", "GuestAhead", "HostAhead", "changed_hosts"]
 
 HOST_CPU, HOST_MEMORY, GUEST_CPU = "host_cpu_busy_pct", "host_memory_available_pct", "vm_cpu_pct"
-LOAD_METRICS = (HOST_CPU, HOST_MEMORY, GUEST_CPU)
+GUEST_WAIT = "vm_ready_pct"
+LOAD_METRICS = (HOST_CPU, HOST_MEMORY, GUEST_CPU, GUEST_WAIT)
 """Metrics whose forecasts say what fits where."""
 OVERHEAD = 0.04
 """Share of its CPUs that a host takes for itself."""
@@ -31,7 +32,8 @@ class HostAhead:
     cpus, memory_gib
         Its size.
     used
-        CPUs in use, the 90 % quantile of the forecast at each step.
+        CPUs in use, the 90 % quantile of the forecast at each step, and those that its guests would use in place of
+        waiting for one: a full host holds back more work than it shows.
     free_gib
         Memory available at the worst step, the 10 % quantile of the forecast.
     refused
@@ -58,7 +60,10 @@ class GuestAhead:
     vcpus, memory_gib
         Its size.
     usual, most
-        CPUs that it takes at each step: the median and the 90 % quantile of the forecast.
+        CPUs that it takes at each step where there are enough: the median and the 90 % quantile of the forecast, and
+        the time that it usually waits for one.
+    waits
+        CPUs that it waits for at each step, the median of the forecast; 0 where that is not measured.
     """
 
     id: str
@@ -67,6 +72,7 @@ class GuestAhead:
     memory_gib: float
     usual: Doubles
     most: Doubles
+    waits: Doubles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -106,7 +112,7 @@ class FleetAhead:
                     hosts.append(host)
             elif entity.kind == EntityKind.VM:
                 guests += _guest(entity, topology, rows)
-        hosts = [_from_guests(host, guests) if host.id in changed else host for host in hosts]
+        hosts = [_from_guests(host, guests) if host.id in changed else _with_waiting(host, guests) for host in hosts]
         known = {host.id for host in hosts}
         times = next((part.times(row) for part, row in rows.values()), np.array([], "datetime64[ms]"))
         return cls(
@@ -132,6 +138,12 @@ def changed_hosts(topology: Topology, since: np.datetime64) -> set[str]:
     moved = [guest for guest in topology if guest.kind == EntityKind.VM and guest.former]
     lately = [(guest, until, parent) for guest in moved for until, parent in guest.former if until >= since]
     return {host for guest, until, parent in lately for host in (parent, guest.parent_at(until))}
+
+
+def _with_waiting(host: HostAhead, guests: Sequence[GuestAhead]) -> HostAhead:
+    """The host with what its guests wait for beside what it does."""
+    waits = sum((guest.waits for guest in guests if guest.host == host.id), np.zeros_like(host.used))
+    return replace(host, used=host.used + waits)
 
 
 def _from_guests(host: HostAhead, guests: Sequence[GuestAhead]) -> HostAhead:
@@ -167,7 +179,9 @@ def _guest(entity: Entity, topology: Topology, rows: Mapping[Series, tuple[Forec
     usual, most = (_path(rows, entity.id, GUEST_CPU, q) for q in (0.5, LIKELY_MOST))
     if vcpus is None or memory is None or usual is None or most is None:
         return ()
-    shares = [np.clip(path / 100, 0, 1) for path in (usual, most)]
+    waits = _path(rows, entity.id, GUEST_WAIT, 0.5)
+    waiting = np.zeros_like(usual) if waits is None else np.maximum(waits, 0) / 100
+    shares = [np.clip(path / 100 + waiting, 0, 1) for path in (usual, most)]
     return (
         GuestAhead(
             id=entity.id,
@@ -176,6 +190,7 @@ def _guest(entity: Entity, topology: Topology, rows: Mapping[Series, tuple[Forec
             memory_gib=memory,
             usual=vcpus * shares[0],
             most=vcpus * shares[1],
+            waits=vcpus * np.minimum(waiting, 1),
         ),
     )
 

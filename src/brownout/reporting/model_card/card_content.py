@@ -8,6 +8,7 @@ from brownout.domain.findings.model_cards import Comparison, ModelFacts
 from brownout.domain.forecasts import Skill
 from brownout.domain.metrics import Metric
 from brownout.domain.night import ModelRecord
+from brownout.reporting.model_card.card_plots import DriftBar, ResidualBar, drift_bars, residual_bars
 from brownout.reporting.views.judgement import Chances, judgement_of
 
 __all__ = ["BacktestRow", "CardCheck", "CardContent", "backtest_rows"]
@@ -91,6 +92,16 @@ class CardContent:
     def backtest(self) -> tuple[BacktestRow, ...]:
         """Both models by metric, the largest losses first, after all together."""
         return () if self.facts.comparison is None else backtest_rows(self.facts.comparison, self.metrics)
+
+    @property
+    def residuals(self) -> tuple[ResidualBar, ...]:
+        """Residuals by resource and quarter of the horizon; none of a detector."""
+        return () if self.facts.comparison is None else residual_bars(self.facts.comparison.residuals)
+
+    @property
+    def drifts(self) -> tuple[DriftBar, ...]:
+        """How far what the champion learned from has moved, the farthest first."""
+        return drift_bars(self.facts.drift)
 
     @property
     def chances(self) -> Chances | None:

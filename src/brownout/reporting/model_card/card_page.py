@@ -14,9 +14,11 @@ from brownout.reporting.messages import Messages
 from brownout.reporting.model_card.card_content import CardContent
 from brownout.reporting.numbers import figure, percent, span
 
-__all__ = ["CARD_PAGE", "card_page"]
+__all__ = ["CARD_PAGE", "CARD_PLOTS", "card_page", "card_plots"]
 
 CARD_PAGE = "card.html"
+RESIDUALS, DRIFT = "residuals.svg", "drift.svg"
+CARD_PLOTS = (RESIDUALS, DRIFT)
 STYLES = ("page/page.css", "card/card.css")
 PLOT_RANGE = (0.5, 2.0)
 """Ratios that the plot of paired tests shows, on a logarithmic scale."""
@@ -27,6 +29,26 @@ def card_page(content: CardContent) -> str:
     style = "\n".join(
         files("brownout.reporting").joinpath("assets", *name.split("/")).read_text("utf-8") for name in STYLES
     )
+    return (
+        _environment()
+        .get_template("card/card.html.j2")
+        .render(
+            card=content,
+            style=Markup(style),  # noqa: S704 - our own file
+            style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+        )
+    )
+
+
+def card_plots(content: CardContent) -> dict[str, str]:
+    """The plots of residuals and of drift as SVG files by name; only those that show anything."""
+    template = _environment().get_template("card/plot.svg.j2")
+    shown = {RESIDUALS: content.residuals, DRIFT: content.drifts}
+    made = {name: template.render(card=content, which=name.partition(".")[0]) for name, bars in shown.items() if bars}
+    return {name: text.strip() + "\n" for name, text in made.items()}
+
+
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("brownout.reporting", "assets"),
         autoescape=True,
@@ -38,11 +60,7 @@ def card_page(content: CardContent) -> str:
     environment.globals |= {"_": Messages.of("en")}
     environment.filters |= {"figure": figure, "percent": percent, "span": span, "ratio": _ratio, "place": _place}
     environment.filters |= {"moment": _moment, "chance": _chance}
-    return environment.get_template("card/card.html.j2").render(
-        card=content,
-        style=Markup(style),  # noqa: S704 - our own file
-        style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
-    )
+    return environment
 
 
 def _ratio(value: float | None) -> str:

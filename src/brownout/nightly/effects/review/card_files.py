@@ -10,13 +10,15 @@ from brownout.domain.forecasts import Skill
 from brownout.domain.metrics import Metric
 from brownout.domain.night import ModelRecord
 from brownout.evaluation.review_rules import Verdict
-from brownout.reporting.model_card import CARD_PAGE, CardCheck, CardContent, card_page
+from brownout.reporting.model_card import CARD_PAGE, CARD_PLOTS, CardCheck, CardContent, card_page, card_plots
 from brownout.store.atomic import write_text
 from brownout.store.plain_json import read_result
 
-__all__ = ["CARD_FACTS", "CARD_PAGE", "read_facts", "write_card_page", "write_facts"]
+__all__ = ["CARD_ARTIFACTS", "CARD_PAGE", "read_facts", "write_card_page", "write_facts"]
 
 CARD_FACTS = "training.json"
+CARD_ARTIFACTS = (CARD_PAGE, CARD_FACTS, *CARD_PLOTS)
+"""What a run of a training keeps beside its model."""
 
 
 def write_facts(folder: Path, facts: ModelFacts) -> None:
@@ -45,7 +47,7 @@ def write_card_page(
     verdict: Verdict | None,
     metrics: Mapping[str, Metric],
 ) -> Path:
-    """Write the page of a model's card beside it; returns its path. ``verdict`` is None where there was no champion."""
+    """Write a model's card and its plots beside it; returns the page. ``verdict`` is None without a champion."""
     record, facts, skills = training
     checks = tuple(
         CardCheck(
@@ -59,5 +61,7 @@ def write_card_page(
         for check in (verdict.checks if verdict else ())
     )
     content = CardContent(record=record, facts=facts, skills=skills, checks=checks, metrics=metrics)
+    for name, plot in card_plots(content).items():
+        write_text(folder / name, plot)
     write_text(folder / CARD_PAGE, card_page(content))
     return folder / CARD_PAGE

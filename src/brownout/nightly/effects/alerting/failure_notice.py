@@ -1,0 +1,37 @@
+"""A run that failed before it could tell anybody: one message to the people whom alerts go to."""
+
+import numpy as np
+
+from brownout.domain.encoding import visible
+from brownout.domain.findings import Notice, Severity
+from brownout.nightly.effects.alerting.send_alerts import Alerting
+from brownout.nightly.effects.side_effects import SideEffects
+
+__all__ = ["tell_failure"]
+
+LONGEST = 2000
+"""Characters of what a run said that are passed on."""
+
+
+def tell_failure(alerting: Alerting, run: str, said: str, now: np.datetime64, effects: SideEffects) -> int:
+    """Tell people by every channel that a run failed, and what it said; returns how many took it."""
+    if alerting.open_channels is None:
+        return 0
+    open_channels = alerting.open_channels
+    stamp = np.datetime_as_string(now, unit="s").replace("-", "").replace(":", "")
+    notice = Notice(
+        id=f"brownout-failure-{stamp}",
+        severity=Severity.CRITICAL,
+        title=visible(f"[failed] the run {run} of brownout"),
+        text=visible(f"{said or 'It said nothing.'}")[:LONGEST],
+        entity="brownout",
+    )
+    told = 0
+    for channel in effects.run("open the ways to people", lambda _note: open_channels()) or ():
+
+        def send(_note: object, channel: object = channel) -> bool:
+            channel.send(notice)  # type: ignore[attr-defined]
+            return True
+
+        told += bool(effects.run(f"tell people by {channel.name}", send))
+    return told
