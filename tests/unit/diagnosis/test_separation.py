@@ -187,8 +187,13 @@ def test_what_begins_after_the_evidence_of_a_cause_was_over_is_asked_about_by_it
 
 @pytest.mark.parametrize(
     ("since", "goes_on"),
-    [(np.linspace(70, 80, 24), True), (np.full(24, 70.0), False), (np.linspace(70, 60, 24), False)],
-    ids=["fills on", "has stopped", "is emptied"],
+    [
+        (np.linspace(70, 80, 24), True),
+        (np.full(24, 70.0), False),
+        (np.linspace(70, 60, 24), False),
+        (np.linspace(20, 30, 24), False),
+    ],
+    ids=["fills on", "has stopped", "is emptied", "fills again"],
 )
 def test_a_store_that_fills_on_is_open_though_nothing_is_unusual_about_it_any_more(
     since: np.ndarray, *, goes_on: bool

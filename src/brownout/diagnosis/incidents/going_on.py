@@ -68,19 +68,21 @@ def with_rise_since(diagnosis: Diagnosis, window: IncidentWindow, panels: Sequen
         return diagnosis
     for panel in panels:
         for mover in _telling(diagnosis, window, [panel]):
-            part = panel.between(window.end, panel.end)
-            row, column = part.entity_ids.index(mover.series.entity), part.metric_names.index(mover.series.metric)
-            metric, values = part.metrics[column], part.values[row, :, column]
-            sign = 1 if metric.worse is Worse.UP else -1
-            if metric.is_limited and metric.fills_up and _rises(sign * values.astype(np.float64)):
+            row, column = panel.entity_ids.index(mover.series.entity), panel.metric_names.index(mover.series.metric)
+            metric, values = panel.metrics[column], panel.values[row, :, column].astype(np.float64)
+            if not (metric.is_limited and metric.fills_up):
+                continue
+            sign, over = (1 if metric.worse is Worse.UP else -1), panel.slot(window.end)
+            reached = median(values[max(over - LEAST_SLOTS, 0) : over])
+            if _rises_from(sign * values[over:], sign * float(mover.usual + reached) / 2):
                 return replace(diagnosis, end=panel.end, open=True)
     return diagnosis
 
 
-def _rises(values: npt.NDArray[np.float64]) -> bool:
-    """Whether values rise steadily: by their correlation with time, as a symptom that is a ramp."""
+def _rises_from(values: npt.NDArray[np.float64], floor: float) -> bool:
+    """Whether values stay above a floor and rise steadily: by their correlation with time, as a ramp's."""
     measured = np.flatnonzero(np.isfinite(values))
-    if len(measured) < LEAST_SLOTS or np.ptp(values[measured]) == 0:
+    if len(measured) < LEAST_SLOTS or np.ptp(values[measured]) == 0 or values[measured].min() < floor:
         return False
     return bool(np.corrcoef(measured, values[measured])[0, 1] >= RAMP_CORRELATION)
 

@@ -74,7 +74,7 @@ def _of_metric(
     levels: list[Doubles] = [
         _over(ahead, likely[0]),
         _over(usual, likely[0]),
-        np.nanmedian(past, axis=1).astype(np.float64),
+        median(past, axis=1).astype(np.float64),
     ]
     owners = [covariates.owners(load.place) for load in response.loads]
     return [
@@ -88,9 +88,9 @@ def _rise(given: Contributions, gains: Float, likely: tuple[Doubles, Float], day
     steps = high.shape[1]
     at_hour, always = (
         _over((given.future - usual) * gains[:, None], weights)
-        for usual in (_usual(given.past, steps, day), np.nanmedian(given.past, axis=1)[:, None])
+        for usual in (_usual(given.past, steps, day), median(given.past, axis=1)[:, None])
     )
-    usually = _usual(given.latency[..., None], steps, day)[..., 0], np.nanmedian(given.latency, 1)[:, None]
+    usually = _usual(given.latency[..., None], steps, day)[..., 0], median(given.latency, axis=1)[:, None]
     hour, ever = (_over((high - usual)[..., None], weights)[:, 0] for usual in usually)
     hour_ms, ever_ms = (_over((latency_of(high) - latency_of(usual))[..., None], weights)[:, 0] for usual in usually)
     daily = np.maximum(at_hour, 0).sum(axis=1) < DAILY * np.maximum(always, 0).sum(axis=1)
