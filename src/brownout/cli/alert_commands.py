@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from brownout.cli.app import Json, Out, app
+from brownout.cli.app import NIGHT, Json, Out, app
 from brownout.domain.encoding import visible
 
 __all__ = ["alerts"]
@@ -14,7 +14,7 @@ EXIT_CODES = {"critical": 4, "warning": 3}
 """Beside 0 for nothing, 1 for a failure and 2 for bad usage."""
 
 
-@app.command()
+@app.command(rich_help_panel=NIGHT)
 def alerts(
     *,
     out: Out,
