@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from brownout.cli.app import NIGHT, Json, Out, app
+from brownout.cli.talk import say
 from brownout.domain.encoding import visible
 
 __all__ = ["alerts"]
@@ -44,5 +45,7 @@ def alerts(
         for tracked in firing:
             summary = tracked.alert.annotations.get("summary", tracked.alert.entity)
             typer.echo(visible(f"{tracked.alert.severity}\t{summary}"))
+    if not firing:
+        say("no alert fires")
     if exit_code and firing:
         raise typer.Exit(EXIT_CODES[str(firing[0].alert.severity)])
