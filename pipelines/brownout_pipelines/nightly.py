@@ -34,6 +34,7 @@ from brownout.nightly.run import NightResult
 from brownout.operate.night_job import NightJob
 from brownout.operate.sync import SyncResult
 from brownout.settings import Settings, load_settings
+from brownout.store.memory import release_memory
 from brownout.store.shards import ShardPlan
 
 __all__ = ["nightly"]
@@ -135,9 +136,9 @@ def one_night(settings: Settings, out: Path, as_of: np.datetime64 | None) -> tup
         get_run_logger().info("%d rows in %d slices synced, up to %s", synced.rows, synced.slices, synced.watermark)
         context = job.context()
         with job.telling_failures():
-            trainings = [train.submit(as_it_is(job), as_it_is(context)) for train in (train_lstm, train_forest)]
-            for training in trainings:
-                training.result()
+            for train in (train_lstm, train_forest):  # one after the other: the data of both would meet in memory
+                train(as_it_is(job), as_it_is(context))
+                release_memory()
         context = context.with_models(load_models(job.workspace))
         result = job.result(context, map=prefect_map, progress=ProgressArtifact())
         page = publish_night(as_it_is(job), as_it_is(context), as_it_is(result))

@@ -13,7 +13,12 @@ import pytest
 
 from brownout.bootstrap import open_job
 from brownout.domain.errors import HistoryError, ModelError, SettingsError
+from brownout.domain.night import Night
+from brownout.nightly.context import NightContext
+from brownout.nightly.effects.kept_models import KeptModels
+from brownout.nightly.passes.kept_results import KeptResults
 from brownout.operate.demo import prepare_demo
+from brownout.operate.night_job import NightJob
 from brownout.settings import Settings, load_settings
 from brownout.simulation import FleetSettings, simulate
 from brownout.simulation.fleet_dataset import write_dataset
@@ -53,6 +58,40 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def fleet_night(fleet: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object]]:
     out = tmp_path_factory.mktemp("night")
     return out, night(fleet, out)
+
+
+def test_passes_of_watch_find_what_one_that_looks_at_everything_finds(
+    fleet_night: tuple[Path, dict[str, object]], fleet: Path
+) -> None:
+    """Over the same window: what is kept from pass to pass is what would be worked out again."""
+    out, _ = fleet_night
+    end = open_job(Settings(), out).context().span.end
+    settings = load_settings(dataset=fleet, forecast=QUICK)
+
+    def context(kept: KeptResults, models: KeptModels, minutes: int) -> tuple[NightJob, NightContext]:
+        at = end - np.timedelta64(minutes, "m")
+        job = replace(open_job(settings, out, as_of=at), kept=kept, models=models)
+        return job, job.context().with_models(models.load(job.workspace))
+
+    passes, whole, models = KeptResults(), KeptResults(), KeptModels()
+    context(whole, models, 20)
+    found = [job.result(at) for job, at in (context(passes, models, minutes) for minutes in (20, 5))]
+    assert passes.scores
+    assert all(one.features.parts for one in passes.scores.values())
+    job, last = context(whole, models, 5)
+    expected = job.result(last).night
+    assert expected.episodes
+
+    def told(night: Night) -> object:
+        return (
+            [(e.id, e.start, e.end, e.open, [m.series for m in e.movers], e.rules) for e in night.episodes],
+            [(d.id, d.start, d.end, d.open, [(c.id, c.entity) for c in d.causes]) for d in night.diagnoses],
+            [(one.episode.id, one.reason) for one in night.suppressed],
+            [(breach.series, breach.likely) for breach in night.breaches],
+        )
+
+    assert told(found[-1].night) == told(expected)
+    assert [e.severity for e in found[-1].night.episodes] == pytest.approx([e.severity for e in expected.episodes])
 
 
 def again(night: tuple[Path, dict[str, object]], folder: Path) -> Path:

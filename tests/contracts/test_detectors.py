@@ -142,7 +142,7 @@ def test_episodes_hold_the_step_with_its_mover_first() -> None:
 
 
 def test_a_surprise_after_odd_hours_counts_for_more() -> None:
-    from brownout.detection.forest.detector import RECENT_SHARE, _with_recent_mean
+    from brownout.detection.forest.forest_scores import RECENT_SHARE, _with_recent_mean
 
     novelties = np.random.default_rng(0).random((2, 200)).astype(np.float32)
     novelties[0, 50:60] = np.nan
@@ -166,7 +166,8 @@ def test_a_level_counts_a_deviation_from_its_second_slot_on() -> None:
 
 
 def test_a_level_adds_a_tenth_of_how_far_one_metric_and_all_together_are_to_the_forest() -> None:
-    from brownout.detection.forest.detector import FEATURES, FOREST_FEATURES, _raw_scores
+    from brownout.detection.features.feature_table import FEATURES, FOREST_FEATURES
+    from brownout.detection.forest.forest_scores import raw_scores
 
     panel = waves(interval_s=INTERVAL)
     forest = MAKE["isolation-forest"]().fit([panel]).forests_["vm"]  # type: ignore[attr-defined]
@@ -174,7 +175,7 @@ def test_a_level_adds_a_tenth_of_how_far_one_metric_and_all_together_are_to_the_
     added = sum(0.1 * rows[..., FEATURES.index(name)] for name in ("sample_largest", "hour_largest", "level_power"))
     seen = rows.reshape(10, -1)[:, : len(FOREST_FEATURES)]
     expected = added - forest.score_samples(seen).reshape(2, 5)
-    np.testing.assert_allclose(_raw_scores(forest, rows)[0], expected, rtol=1e-4)
+    np.testing.assert_allclose(raw_scores(forest, rows).levels, expected, rtol=1e-4)
 
 
 def test_an_episode_at_the_end_of_the_data_is_open() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -17,7 +18,9 @@ from brownout.settings import Settings, load_settings
 if TYPE_CHECKING:
     import numpy as np
 
+    from brownout.nightly.effects.kept_models import KeptModels
     from brownout.nightly.effects.side_effects import SideEffects
+    from brownout.nightly.passes.kept_results import KeptResults
     from brownout.simulation import FleetSettings
 
 __all__ = ["DECIDE", "JUDGE", "MEASURE", "NIGHT", "START", "app"]
@@ -151,18 +154,32 @@ def watch(
     if as_of is not None:
         raise SettingsError("--as-of is one time, --every many.", remedy="Leave one of them out.")
 
+    from brownout.nightly.effects.kept_models import KeptModels
+    from brownout.nightly.passes.kept_results import KeptResults
+
+    earlier = None if settings.cluster.scheduler else (KeptResults(), KeptModels())
+
     def one_pass() -> None:
-        for line in _watch_once(settings, out, None, fresh=True).lines():
+        for line in _watch_once(settings, out, None, fresh=True, earlier=earlier).lines():
             say(line)
 
     keep_watching(one_pass, every, stopped_by_signals(), complain)
 
 
-def _watch_once(settings: Settings, out: Path, as_of: datetime | None, *, fresh: bool = False) -> "SideEffects":
-    """A pass; ``fresh`` brings what is new into the history first."""
+def _watch_once(
+    settings: Settings,
+    out: Path,
+    as_of: datetime | None,
+    *,
+    fresh: bool = False,
+    earlier: "tuple[KeptResults, KeptModels] | None" = None,
+) -> "SideEffects":
+    """A pass; ``fresh`` brings what is new into the history first, ``earlier`` is what passes before it found."""
     from brownout.bootstrap import open_job
 
     job = open_job(settings, out, as_of=moment(as_of))
+    if earlier is not None:
+        job = replace(job, kept=earlier[0], models=earlier[1])
     with job.alone("brownout watch"), progress_bars() as progress:
         if fresh:
             job.sync(progress)
@@ -280,8 +297,6 @@ def simulate(  # noqa: PLR0913 - each option of a fleet is an option of the comm
 
 def _simulate(settings: "FleetSettings", folder: Path | None, to_influxdb: Path | None, knowledge: Path | None) -> None:
     """A fleet that ends now where a database is filled with it."""
-    from dataclasses import replace
-
     from brownout.bootstrap import clock, open_database
     from brownout.operate.fill import fill, start_for
     from brownout.simulation import SimulationDefinitions

@@ -221,11 +221,11 @@ class Breach(MetricResult):
     probability
         Chance that the limit is crossed at least once within the horizon.
     earliest
-        A slot before the one by which it has been crossed in 10 % of the cases in which it is within the horizon.
+        When it has been crossed in 10 % of the cases in which it is within the horizon.
     likely
-        Middle of the slot by which it has been crossed in half of them.
+        When it has been crossed in half of them.
     latest
-        End of the slot after the one of 90 % of them; None, as the others, where it is never crossed.
+        When it has been crossed in 90 % of them; None, as the others, where it is never crossed.
     duration_s
         Expected time beyond the limit within the horizon, in seconds.
     horizon_s

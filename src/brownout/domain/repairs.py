@@ -29,6 +29,7 @@ class Repair(StrEnum):
     TOLD_APART = "samples of guests of one name: told apart by host or number"
     ELSEWHERE = "samples of a guest from a host that it was not on: left out"
     DAMAGED = "files of the history that are damaged on disk: left out until the next sync brings their time again"
+    RESTORED = "files of the history that were damaged on disk (check the disk): read again from the source"
     LATE = "rows that arrived after their time had been read: added"
     AHEAD = "rows long after everything else that is measured, from a clock that is ahead: left out"
     CLOCK_JUMP = "rows more than 60 days away from the rest of the entity's data: dropped"

@@ -29,6 +29,8 @@ class Part(StrEnum):
     NAIVE = "naive"
     ONE_OFFS = "one-offs"
     """Incidents that are over and do not return are left out of what is forecast from."""
+    OPEN_EXCURSIONS = "open-excursions"
+    """What is far worse than usual now goes on for as long as the like of it did."""
     OUTLOOK = "outlook"
     """Weeks ahead on wide slots."""
     ROLLING_CALIBRATION = "rolling-calibration"

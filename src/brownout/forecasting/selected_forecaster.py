@@ -30,6 +30,7 @@ from brownout.forecasting.model_files import damage_is_told, read_card, write_ca
 from brownout.forecasting.network.lstm import LstmForecaster
 from brownout.forecasting.parts import ALL_PARTS, ForecastParts, Part
 from brownout.forecasting.present import (
+    Survival,
     Trending,
     joined_weights,
     mixed_with_trends,
@@ -37,6 +38,7 @@ from brownout.forecasting.present import (
     relief,
     trends_of,
     with_first_step,
+    with_open_excursions,
 )
 from brownout.forecasting.selection.calibration import BANDS, Calibration, bands_of, beyond, outer_of
 from brownout.forecasting.selection.held_out import (
@@ -101,6 +103,8 @@ class SelectedForecaster:
         Autocorrelation of a metric's steps, and how its chances to cross a limit are corrected.
     cold_
         How far a series with hours of past follows its siblings.
+    survival_
+        How long excursions of a family of metrics last.
     skills_
         The backtest by metric, and one for all together with metric "".
     """
@@ -115,6 +119,7 @@ class SelectedForecaster:
     bands_: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     chances_: Chances = field(default_factory=Chances)
     cold_: ColdStart = field(default_factory=ColdStart)
+    survival_: Survival = field(default_factory=Survival)
     skills_: tuple[Skill, ...] = ()
     name: ClassVar[str] = "selected"
 
@@ -165,6 +170,8 @@ class SelectedForecaster:
                 held_out.append((panel, table))
                 own.append(without_gaps_of(whole, panel))
         self._learn(lstm, _History(self._early(panels), self._early(measured or panels), own), held_out)
+        if self.parts.has(Part.OPEN_EXCURSIONS):
+            self.survival_ = Survival.learn(measured or panels)
         self.lstm_, self.learned_nothing_ = lstm, False
         return self
 
@@ -211,10 +218,16 @@ class SelectedForecaster:
         direct, chosen = self.direct_and_chosen(request)
         rows = rows_of(request.panel, request.origins if chosen.series else ())
         chosen = replace(chosen, odds=told_odds(self.chances_, rows, request, self.settings.horizon))
+        trending = np.zeros(0, np.int64)
         if self.parts.has(Part.LOCAL_TREND):
             better = relief(chosen.values[:, 0, QUANTILES.index(0.5)], rows)[:, None, None]
             chosen = replace(chosen, values=chosen.values + better, outer=outer_of(chosen) + better)
-            chosen = mixed_with_trends(chosen, self.trends(request))
+            trends = self.trends(request)
+            trending = trends.places
+            chosen = mixed_with_trends(chosen, trends)
+        if self.parts.has(Part.OPEN_EXCURSIONS):
+            beside = [covariate.panel for covariate in request.covariates]
+            chosen = with_open_excursions(chosen, rows, self.survival_, trending, beside)
         if self.cold_.shares:
             chosen = self._with_newcomers(request, rows, direct, chosen)
         values, outer = chosen.values, outer_of(chosen)
@@ -334,6 +347,7 @@ class SelectedForecaster:
             "bands": dict(self.bands_),
             **self.chances_.facts(),
             "cold": asdict(self.cold_),
+            "survival": asdict(self.survival_),
             "loads": self.loads_.facts(),
             "skills": [asdict(skill) for skill in self.skills_],
         }
@@ -356,6 +370,7 @@ class SelectedForecaster:
             bands_={metric: tuple(makers) for metric, makers in card["bands"].items()},
             chances_=Chances.from_facts(card),
             cold_=ColdStart.of(card["cold"]) if "cold" in card else ColdStart(),
+            survival_=Survival.of(card["survival"]) if "survival" in card else Survival(),
             loads_=LoadModel.from_facts(card["loads"]) if "loads" in card else LoadModel(),
             skills_=tuple(_skill(table) for table in card["skills"]),
         )

@@ -1,8 +1,8 @@
 """The context of a night: everything that its stages read, built once before any of them runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 
@@ -23,12 +23,15 @@ from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.nightly.model_review.drift_reference import DriftReference
 from brownout.nightly.night_span import NightSpan
 from brownout.nightly.panels import with_limits
+from brownout.nightly.passes.kept_results import KeptResults
 from brownout.planning.remedies import Remedies
 from brownout.settings import Settings
-from brownout.site_knowledge import load_definitions
-from brownout.store.shards import ShardPlan, read_shard
+from brownout.site_knowledge import Definitions, load_definitions
+from brownout.store.shards import Shard, ShardPlan, read_shard
 
 __all__ = ["NightContext", "NightModels"]
+
+T = TypeVar("T")
 
 DOUBT = 1.0
 """Log-odds that episodes of our own add to ``unknown``: they are healthy more often than what somebody reports."""
@@ -70,6 +73,8 @@ class NightContext:
         When a newly trained model may take the place of the one in use.
     keep_points
         Whether forecasts and scores of every series are kept for the write-back.
+    kept
+        What earlier passes of watch found and this one goes on from; None for a night.
     late_s
         Pretends that every episode is noticed so many seconds later; only evaluation sets it.
     """
@@ -90,6 +95,7 @@ class NightContext:
     models: NightModels = field(default_factory=NightModels)
     review: Sequence[ReviewRule] = ()
     keep_points: bool = False
+    kept: KeptResults | None = None
     late_s: float = 0.0
 
     @classmethod
@@ -103,9 +109,10 @@ class NightContext:
         calendar: Calendar | None = None,
         state: AlertState | None = None,
         keep_points: bool = False,
+        definitions: Definitions | None = None,
     ) -> Self:
         """Read what the settings, the store and the definitions say; raises HistoryError where there are no samples."""
-        definitions = load_definitions(settings.knowledge)
+        definitions = definitions or load_definitions(settings.knowledge)
         span = NightSpan.of(store, settings)
         return cls(
             store=store,
@@ -128,6 +135,14 @@ class NightContext:
     def with_models(self, models: NightModels) -> Self:
         """The same context with models."""
         return replace(self, models=models)
+
+    def once_a_slot(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What passes of watch make once in each slot of the forecast; a night makes it."""
+        return make() if self.kept is None else self.kept.once_a_slot(key, make)
+
+    def shard(self, plan: ShardPlan) -> Shard:
+        """A shard, read; passes of watch read what came since the last one."""
+        return read_shard(self.store, plan) if self.kept is None else self.kept.panels.read(self.store, plan)
 
     def usual_panel(self, plan: ShardPlan) -> Panel:
         """A shard without what was measured in windows of maintenance: what may be learned from."""

@@ -21,11 +21,12 @@ from brownout.detection.episodes.rule_precedents import RulePrecedents, rule_pre
 from brownout.detection.episodes.segmentation import find_episodes
 from brownout.detection.episodes.threshold_rules import with_rules
 from brownout.detection.forest.detector import IsolationForestDetector
+from brownout.detection.forest.kept_scores import KeptScores
 from brownout.diagnosis.inference.cause_ranking import CLEAR
 from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.findings import AnomalyScores, Episode, EvidenceRole, Shift, SuppressedEpisode
 from brownout.domain.metrics import Metric, Worse
-from brownout.domain.panel import Panel
+from brownout.domain.panel import Doubles, Panel
 from brownout.nightly.context import NightContext
 from brownout.nightly.siblings import sibling_panel
 
@@ -48,16 +49,20 @@ class ShardDetection:
     precedents: RulePrecedents = field(default_factory=RulePrecedents)
 
 
-def detect(context: NightContext, panel: Panel, first: int) -> ShardDetection:
-    """Search the slots of a panel from ``first`` on; what lies before serves as history only."""
+def detect(context: NightContext, panel: Panel, first: int, kept: KeptScores | None = None) -> ShardDetection:
+    """Search the slots of a panel from ``first`` on; what lies before serves as history only.
+
+    ``kept`` are the scores of the shard that an earlier pass made.
+    """
     detector, state = context.detector, context.state
     newcomers = newcomers_in(panel)
     known = with_peer_history(panel, sibling_panel(context, panel, newcomers), newcomers)
-    scores = without_peer_slots(detector.score(known, first), known, newcomers)
+    scores = detector.score(known, first) if kept is None else kept.score(detector, known, first)
+    scores = without_peer_slots(scores, known, newcomers)
     scores = without_first_day(scores, known)
     recent = [shift for shift in state.shifts if shift.at > panel.start]
     scores, shifts = rescored_after_shifts(detector, scores, known, recent, context.settings.detect.accept_hours)
-    found = _explained(scores, known, shifts, detector)
+    found = _explained(scores, known, shifts, detector, {} if kept is None else kept.shares)
     lines = _watched_lines(context.diagnoser.knowledge, context.metrics)
     by_line = line_episodes(scores, known, lines, found)
     every = sorted((*found, *by_line), key=lambda episode: (episode.start, episode.entity))
@@ -91,13 +96,20 @@ def _without_deviations(scores: AnomalyScores) -> AnomalyScores:
 
 
 def _explained(
-    scores: AnomalyScores, panel: Panel, shifts: Sequence[Shift], detector: IsolationForestDetector
+    scores: AnomalyScores,
+    panel: Panel,
+    shifts: Sequence[Shift],
+    detector: IsolationForestDetector,
+    shares: dict[tuple[int, int], Doubles],
 ) -> tuple[Episode, ...]:
-    """Episodes with the shares of their metrics, each by the levels that were usual when it began."""
+    """Episodes with the shares of their metrics, each by the levels that were usual when it began.
+
+    ``shares`` are those on the panel as it is that were found before.
+    """
     episodes = find_episodes(scores, panel)
     at = {shift.series.entity: shift.at for shift in sorted(shifts, key=lambda one: one.at, reverse=True)}
     late = {episode.id for episode in episodes if episode.entity in at and episode.start >= at[episode.entity]}
-    before = with_metric_shares([e for e in episodes if e.id not in late], scores, panel, detector)
+    before = with_metric_shares([e for e in episodes if e.id not in late], scores, panel, detector, shares)
     if not late:
         return before
     after = with_metric_shares(

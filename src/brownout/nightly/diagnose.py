@@ -8,13 +8,14 @@ import numpy as np
 
 from brownout.detection.alert_state import with_known_ids
 from brownout.diagnosis.evidence.observation import IncidentWindow
-from brownout.diagnosis.incidents.going_on import with_own_end
+from brownout.diagnosis.incidents.consequences import without_consequences
+from brownout.diagnosis.incidents.going_on import own_span, with_own_span, with_rise_since
 from brownout.diagnosis.incidents.grouping import group_episodes
 from brownout.diagnosis.incidents.incident_core import LEAST_SLOTS, diagnose_phases
-from brownout.diagnosis.incidents.recurrence import Told, joined, without_followers
+from brownout.diagnosis.incidents.recurrence import Told, joined
 from brownout.diagnosis.incidents.separation import Sifted, sift
 from brownout.diagnosis.incidents.shared_faults import one_for_all
-from brownout.domain.findings import Action, Diagnosis, Episode, EvidenceState, SuppressedEpisode
+from brownout.domain.findings import UNKNOWN, Action, Diagnosis, Episode, EvidenceState, SuppressedEpisode
 from brownout.domain.forecasts import Series
 from brownout.domain.night import Chart
 from brownout.domain.panel import Panel
@@ -22,7 +23,7 @@ from brownout.nightly.context import NightContext
 from brownout.numerics.slots import days
 from brownout.planning.actions import plan_diagnosis
 from brownout.reporting.charts import incident_charts, slowed_console
-from brownout.store.shards import plan_shards, read_shard
+from brownout.store.shards import plan_shards
 
 __all__ = ["BatchDiagnosis", "diagnose_batch", "group_incidents", "with_shared_faults_once", "without_diagnoses"]
 
@@ -80,10 +81,18 @@ def diagnose_batch(context: NightContext, batch: Sequence[IncidentWindow]) -> Ba
         found.suppressed += sifted.suppressed
         found.artefacts += sifted.artefacts
         told += [
-            (part, with_own_end(diagnosis, part, own))
+            (part, with_own_span(diagnosis, part, own))
             for part, diagnosis in zip(sifted.windows, sifted.diagnoses, strict=True)
         ]
-    incidents = without_followers(joined(told), context.topology, context.diagnoser.knowledge)
+    faults = [one for one in told if one[1].top.id != UNKNOWN]
+    unknown = [one for one in told if one[1].top.id == UNKNOWN]
+    incidents = joined(
+        without_consequences(
+            [*joined(faults, panels), *unknown], context.topology, context.diagnoser.knowledge, context.metrics
+        )
+    )
+    if any(panel.end >= context.span.end for panel in panels):
+        incidents = [(window, with_rise_since(diagnosis, window, panels)) for window, diagnosis in incidents]
     named = with_known_ids([diagnosis for _, diagnosis in incidents], context.state.incidents)
     for (window, _), diagnosis in zip(incidents, named, strict=True):
         own = [_of(panel, window, past) for panel in panels]
@@ -121,14 +130,16 @@ def _panels(context: NightContext, batch: Sequence[IncidentWindow], past: np.tim
     start, end = min(window.start for window in batch) - past, max(window.end for window in batch) + days(0.5)
     end = min(end, context.span.end)
     plans = plan_shards(context.store, size=context.settings.shard_size, start=start, end=end, entities=entities)
-    return [read_shard(context.store, plan).panel for plan in plans]
+    return [context.shard(plan).panel for plan in plans]
 
 
 def _investigate(context: NightContext, window: IncidentWindow, panels: Sequence[Panel]) -> Sifted:
     """What a group of episodes is about; ``panels`` hold its own entities."""
     then = context.topology.at(window.start)
     diagnose = partial(diagnose_phases, context.diagnoser, panels=panels, topology=then)
-    return sift(window, diagnose, context.diagnoser.knowledge, then, context.metrics)
+    span = partial(own_span, panels=panels)
+    search = partial(sift, window, diagnose, context.diagnoser.knowledge, then, context.metrics, own_span=span)
+    return search() if context.kept is None else context.kept.sifted(window, panels, search)
 
 
 def _of(panel: Panel, window: IncidentWindow, past: np.timedelta64) -> Panel:

@@ -21,7 +21,7 @@ from brownout.domain.findings import (
     SuppressedEpisode,
     SuppressionReason,
 )
-from brownout.domain.metrics import Metric, Role, Worse
+from brownout.domain.metrics import Family, Metric, Role, Worse
 from brownout.nightly.context import NightContext
 from brownout.nightly.diagnose import BatchDiagnosis, without_diagnoses
 
@@ -158,8 +158,12 @@ class _Signs:
     def suffers(self, episode: Episode, kind: str) -> bool:
         """Whether people notice: at consoles, and at guests where any rule is raised, for seldom so long.
 
-        That all guests of a host wait a little for a CPU at one time is how a CPU is shared.
+        That all guests of a host wait a little for a CPU at one time is how a CPU is shared; that all consoles behind
+        a path connect late once is one hiccup of that path.
         """
+        if kind == EntityKind.CONSOLE and episode.end - episode.start < LASTING:
+            moved = [self.metrics[m.series.metric] for m in episode.movers if m.series.metric in self.metrics]
+            return not moved or any(metric.family is not Family.NETWORK for metric in moved)
         return kind == EntityKind.CONSOLE or (kind == EntityKind.VM and self._is_seldom(episode, episode.rules))
 
     def _is_seldom(self, episode: Episode, rules: Sequence[str]) -> bool:

@@ -36,13 +36,15 @@ CONTINUOUS = 0.5
 class NightSpan:
     """``first`` sample, start of the ``window`` searched for episodes, and ``end`` just after the last sample.
 
-    ``ahead`` counts, by entity, rows after the end: single ones, long after everything else.
+    ``ahead`` counts, by entity, rows after the end: single ones, long after everything else. ``looked_from`` is the end
+    of the pass of watch that this one goes on from: how far back forecasts look follows from it.
     """
 
     first: np.datetime64
     window: np.datetime64
     end: np.datetime64
     ahead: Mapping[str, int] = field(default_factory=dict)
+    looked_from: np.datetime64 | None = None
 
     @classmethod
     def of(cls, store: SampleStore, settings: Settings) -> Self:

@@ -7,7 +7,7 @@ from brownout.forecasting.parts import ForecastParts, Part
 from brownout.forecasting.present import Spans, without_lone_bursts, without_one_offs
 from brownout.nightly.context import NightContext
 from brownout.nightly.detect import ShardDetection
-from brownout.nightly.panels import forecast_panel
+from brownout.nightly.panels import forecast_panel, limited_panel
 
 __all__ = ["left_out_share", "one_offs", "usual_forecast_panel"]
 
@@ -17,7 +17,8 @@ def usual_forecast_panel(context: NightContext, panel: Panel, parts: ForecastPar
     settings = context.settings.forecast
     if not parts.has(Part.ONE_OFFS):
         return forecast_panel(panel, settings)
-    return without_lone_bursts(forecast_panel(without_one_offs(panel, once), settings))
+    limited = limited_panel(panel, settings)  # what happened once is told metric by metric
+    return without_lone_bursts(forecast_panel(without_one_offs(limited, once), settings))
 
 
 def one_offs(context: NightContext, detection: ShardDetection | None = None) -> Spans:

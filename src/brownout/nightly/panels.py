@@ -9,7 +9,7 @@ from brownout.domain.metrics import Metric, Worse
 from brownout.domain.panel import Panel
 from brownout.settings import ForecastSettings
 
-__all__ = ["forecast_panel", "outlook_panel", "outlook_steps", "with_limits", "worst_panel"]
+__all__ = ["forecast_panel", "limited_panel", "outlook_panel", "outlook_steps", "with_limits", "worst_panel"]
 
 FINE_S = 300
 """A limit is crossed where the mean of so many seconds is beyond it."""
@@ -25,11 +25,15 @@ def forecast_panel(panel: Panel, settings: ForecastSettings) -> Panel:
 
     Where nothing has a limit everything is kept.
     """
-    coarse = _coarse(panel, settings.step_minutes)
-    metrics = tuple(with_limits({metric.name: metric for metric in coarse.metrics}, settings).values())
+    return _coarse(limited_panel(panel, settings), settings.step_minutes)
+
+
+def limited_panel(panel: Panel, settings: ForecastSettings) -> Panel:
+    """The panel with the limits of the settings, and only what has one; where nothing has, everything is kept."""
+    metrics = tuple(with_limits({metric.name: metric for metric in panel.metrics}, settings).values())
     limited = [i for i, metric in enumerate(metrics) if metric.limit is not None]
-    coarse = replace(coarse, metrics=metrics)
-    return coarse.select(metrics=limited) if limited else coarse
+    panel = replace(panel, metrics=metrics)
+    return panel.select(metrics=limited) if 0 < len(limited) < len(metrics) else panel
 
 
 def worst_panel(panel: Panel, settings: ForecastSettings) -> Panel:
@@ -38,7 +42,8 @@ def worst_panel(panel: Panel, settings: ForecastSettings) -> Panel:
     Limits are crossed by it: one that is beyond alone, as a ping that was lost, is none that anybody must be warned of.
     A slot with one mean has that, a metric without a direction keeps its means.
     """
-    coarse = forecast_panel(panel, settings)
+    panel = limited_panel(panel, settings)
+    coarse = _coarse(panel, settings.step_minutes)
     slots = coarse.interval_s // panel.interval_s
     most = max(FINE_S // panel.interval_s, 1)
     fine = panel.coarsen(max(n for n in range(1, min(slots, most) + 1) if slots % n == 0))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from brownout.planning.levels import levels_of
 from brownout.planning.right_sizing import HALF_HOUR_S, right_sizes
 from brownout.reporting.charts import console_levels
 from brownout.reporting.console_service import console_services
-from brownout.store.shards import ShardPlan, plan_shards, read_shard
+from brownout.store.shards import ShardPlan, plan_shards
 
 __all__ = ["DETECTOR_PAST_DAYS", "ShardResult", "plan_night", "score_shard"]
 
@@ -70,8 +71,9 @@ def plan_night(context: NightContext) -> tuple[ShardPlan, ...]:
     span, settings, forecasting = context.span, context.settings, context.models.forecaster is not None
     start = lately = span.window - days(DETECTOR_PAST_DAYS)
     if forecasting:
-        lately = min(span.end - days(settings.forecast.context_days), lately)
-        start = min(lately, span.end - days(settings.forecast.outlook_context_days))
+        end = span.end if span.looked_from is None else span.looked_from
+        lately = min(end - days(settings.forecast.context_days), lately)
+        start = min(lately, end - days(settings.forecast.outlook_context_days))
     entities = [name for name, measured in context.store.spans().items() if measured.last >= lately]
     return plan_shards(
         context.store, size=settings.shard_size, start=max(span.first, start), end=span.end, entities=entities
@@ -80,23 +82,39 @@ def plan_night(context: NightContext) -> tuple[ShardPlan, ...]:
 
 def score_shard(context: NightContext, plan: ShardPlan) -> ShardResult:
     """Forecast every series of a shard to its limit and merge what is abnormal in the window into episodes."""
-    shard, span = read_shard(context.store, plan), context.span
+    shard, span = context.shard(plan), context.span
     whole = context.calendar.without(shard.panel, context.topology)
     panel = whole.between(span.window - days(DETECTOR_PAST_DAYS), whole.end)
     first = min(max(panel.slot(span.window), 1), panel.values.shape[1])
     window = shard.panel.between(span.window, span.end)
-    detection = detect(context, panel, first)
+    detection = detect(context, panel, first, None if context.kept is None else context.kept.scores_of(plan))
+    ahead, latency, sizes = context.once_a_slot(
+        (plan.kind, plan.interval_s, plan.entities), partial(_by_slot, context, plan, whole, detection)
+    )
     return ShardResult(
         detection=detection,
-        forecast=forecast(context, plan, whole, detection),
+        forecast=ahead,
         measured=_measured(window),
-        latency=_latency(context, forecast_panel(whole, context.settings.forecast).between(span.window, whole.end)),
+        latency=latency,
         consoles=console_levels(_latency(context, window), context.metrics.get(context.console_latency), span.end),
         repairs=shard.repairs,
         services=console_services(window, context.console_latency, span.end),
         levels=levels_of(window, context.metrics, span.end),
-        sizes=right_sizes(whole.coarsen(max(HALF_HOUR_S // whole.interval_s, 1))) if plan.kind == EntityKind.VM else (),
+        sizes=sizes,
         silent=fell_silent(shard.panel, context.at),
+    )
+
+
+def _by_slot(
+    context: NightContext, plan: ShardPlan, whole: Panel, detection: ShardDetection
+) -> tuple[ShardForecast | None, Panel | None, tuple[SizeAdvice, ...]]:
+    """What is made of slots of the forecast: forecasts, console latency in the window, and sizes of guests."""
+    consoles, guests = context.console_latency in whole.metric_names, plan.kind == EntityKind.VM
+    latency = _latency(context, forecast_panel(whole, context.settings.forecast)) if consoles else None
+    return (
+        forecast(context, plan, whole, detection),
+        None if latency is None else latency.between(context.span.window, whole.end),
+        right_sizes(whole.coarsen(max(HALF_HOUR_S // whole.interval_s, 1))) if guests else (),
     )
 
 

@@ -98,6 +98,24 @@ class RollingSums:
         squares = np.square(distance, dtype=np.float64)
         return cls(values, centre, counts, _running(distance, np.float64), _running(squares))
 
+    def extended(self, values: Float, keep: int) -> Self:
+        """The sums with what was measured later, without all but the last ``keep`` slots of those before.
+
+        Slots are counted from the first one kept. Figures are those of all slots at once to the last bit. Series of
+        which nothing was measured before have no centre: they stay without figures.
+        """
+        measured = np.isfinite(values)
+        distance = np.where(measured, values - self.centre, 0)
+        first = max(self.values.shape[1] - keep, 0)
+        counts = np.broadcast_to(self.counts, self.totals.shape)
+        return type(self)(
+            np.concatenate([self.values[:, first:], values], axis=1),
+            self.centre,
+            _continued(counts[:, first:], measured, np.int64),
+            _continued(self.totals[:, first:], distance),
+            _continued(self.squares[:, first:], np.square(distance, dtype=np.float64)),
+        )
+
     def mean(self, width: int, ends: Index) -> Float:
         """Means of what was measured in the ``width`` slots up to each of ``ends``; NaN where that slot is a gap."""
         if width == 1:
@@ -125,15 +143,15 @@ class RollingSums:
         variance -= (_difference(self.totals, first, last) * weight) ** 2
         return self._without_gaps(np.sqrt(np.maximum(variance, 0, out=variance).astype(np.float32)), ends)
 
-    def block_means(self, size: int) -> Float:
-        """Means of blocks of ``size`` slots from the first slot on; a block without samples is NaN."""
+    def block_means(self, size: int, first: int = 0, last: int | None = None) -> Float:
+        """Means of blocks of ``size`` slots from slot ``first`` until ``last``; a block without samples is NaN."""
+        slots = self.values.shape[1] if last is None else last
         if size == 1:
-            return self.values
-        slots = self.values.shape[1]
-        first = np.arange(0, slots, size)
-        last = np.minimum(first + size, slots)
-        count = _difference(self.counts, first, last)
-        distance = (_difference(self.totals, first, last) / np.maximum(count, 1)).astype(np.float32)
+            return self.values[:, first:slots]
+        begin = np.arange(first, slots, size)
+        end = np.minimum(begin + size, slots)
+        count = _difference(self.counts, begin, end)
+        distance = (_difference(self.totals, begin, end) / np.maximum(count, 1)).astype(np.float32)
         return np.where(count > 0, self.centre + distance, np.nan)
 
     def _without_gaps(self, statistics: Float, ends: Index) -> Float:
@@ -152,6 +170,12 @@ def _running(values: npt.NDArray[np.generic], kind: npt.DTypeLike = np.float64) 
     sums = np.zeros((len(values), values.shape[1] + 1), kind)
     np.cumsum(values, axis=1, out=sums[:, 1:])
     return sums
+
+
+def _continued(sums: npt.NDArray[Any], values: npt.NDArray[np.generic], kind: npt.DTypeLike = np.float64) -> Any:
+    """Running sums that go on over later values, added one after the other as in one go."""
+    later = np.concatenate([sums[:, -1:], values], axis=1, dtype=kind, casting="unsafe")
+    return np.concatenate([sums, np.cumsum(later, axis=1)[:, 1:]], axis=1)
 
 
 def _difference(sums: npt.NDArray[Any], first: Index, last: Index) -> npt.NDArray[Any]:

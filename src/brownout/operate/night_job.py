@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from brownout.domain.night import ModelRecord
 from brownout.domain.ports import Map, Progress, SampleStore, no_progress
 from brownout.nightly.context import NightContext
 from brownout.nightly.effects.alert_state_file import read_alert_state
+from brownout.nightly.effects.kept_models import KeptModels
 from brownout.nightly.effects.model_log import log_models
 from brownout.nightly.effects.publish import LOGGING, Services, publish
 from brownout.nightly.effects.report_archive import archived_nights
@@ -23,8 +24,8 @@ from brownout.nightly.effects.trained_models import (
     load_models,
     train_detector,
     train_forecaster,
-    unreadable_models,
 )
+from brownout.nightly.passes.kept_results import KeptResults
 from brownout.nightly.run import NightResult, run, serial_map
 from brownout.operate.night_archive.missed_nights import missed_nights
 from brownout.operate.sources import Source
@@ -47,6 +48,7 @@ class NightJob:
     """A night in an output folder.
 
     ``as_of`` makes the night of that time (UTC), blind to what was measured later; None is the end of the data.
+    ``kept`` and ``models`` are what earlier passes of watch found and read; a night has none.
     ``effects`` keeps what became of the services beside the night. ``open_cluster`` gives a map on other machines, and
     the context as these have it.
     """
@@ -59,6 +61,8 @@ class NightJob:
     services: Services
     open_cluster: OpenCluster | None = None
     as_of: np.datetime64 | None = None
+    kept: KeptResults | None = None
+    models: KeptModels = field(default_factory=KeptModels)
     effects: SideEffects = field(default_factory=SideEffects)
 
     @contextmanager
@@ -66,7 +70,7 @@ class NightJob:
         """Hold the output folder, without what killed runs left in it; raises LockedError where another run has it."""
         with night_lock(self.workspace.out, command=command, now=self.now):
             remove_leftovers(self.workspace.out)
-            for sentence in unreadable_models(self.workspace):
+            for sentence in self.models.unreadable(self.workspace):
                 self.effects.note("models", sentence)
             yield
 
@@ -86,7 +90,7 @@ class NightJob:
         """Everything that the stages read, without models."""
         store: SampleStore = self.workspace.open_history()
         live = self.settings.influxdb is not None
-        return NightContext.build(
+        context = NightContext.build(
             store if self.as_of is None else StoreAsOf(store, self.as_of),
             self.settings,
             created=self.now,
@@ -94,7 +98,9 @@ class NightJob:
             calendar=self.calendar,
             state=read_alert_state(self.workspace),
             keep_points=self.services.open_sink is not None,
+            definitions=None if self.kept is None else self.kept.known_definitions(self.settings.knowledge),
         )
+        return context if self.kept is None else self.kept.going_on(context)
 
     def train(self, progress: Progress = no_progress, *, only_if_due: bool = False) -> tuple[ModelRecord, ModelRecord]:
         """Train forecaster and detector on the history, or only what must be; they are on disk when it returns."""
@@ -122,12 +128,17 @@ class NightJob:
 
         Models that this release cannot read are trained again first.
         """
-        if unreadable_models(self.workspace):
+        if self.models.unreadable(self.workspace):
             self.train(progress, only_if_due=True)
-        context = self.context().with_models(load_models(self.workspace))
+        context = self.context().with_models(self.models.load(self.workspace))
         result = self.result(context, map=map, progress=progress)
         result = with_past_scores(result, context, self.workspace, self.effects)
-        return publish(result, context, self.workspace, self.services, self.effects)
+        return publish(result, context, self.workspace, self._needed(context), self.effects)
+
+    def _needed(self, context: NightContext) -> Services:
+        """The services that this run has something for: a pass of watch nothing for MLflow that is logged already."""
+        logged = all(record.uri for record in (*context.models.records, *context.models.waiting))
+        return self.services if self.kept is None or not logged else replace(self.services, open_tracker=None)
 
     def result(
         self,

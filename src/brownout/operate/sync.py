@@ -30,7 +30,14 @@ from brownout.store.history import (
     week_of,
     write_description,
 )
-from brownout.store.integrity import damaged_slices, forget_damage, read_description, set_aside, tried_in_vain
+from brownout.store.integrity import (
+    damaged_slices,
+    forget_damage,
+    forget_restored,
+    read_description,
+    set_aside,
+    tried_in_vain,
+)
 from brownout.store.integrity.history_description import FILE
 from brownout.store.leftovers import remove_parts
 from brownout.store.memory import release_memory
@@ -146,6 +153,7 @@ def _again(
 
 def _settle_damage(folder: Path) -> None:
     """Forget the damage of what was read again; what the source no longer has is kept aside, and told as lost."""
+    forget_restored(folder)
     files = set(current_files(folder))
     weeks = {week_of(slice_start(path)) for path in files}
     for path in damaged_slices(folder):

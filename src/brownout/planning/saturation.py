@@ -8,7 +8,7 @@ import numpy as np
 from brownout.domain.exceedance import PathModel, corrected, crossed, exceedance
 from brownout.domain.forecasts import Breach, Forecasts, Series
 from brownout.domain.metrics import Metric, Worse
-from brownout.numerics.arrays import Marks
+from brownout.numerics.arrays import Doubles, Marks
 
 __all__ = ["PathModel", "breaches", "exceedance"]
 
@@ -68,27 +68,35 @@ def _breach(forecasts: Forecasts, row: int, beyond: Marks, limit: float, now: fl
     elapsed = np.arange(1, forecasts.horizon + 1) / forecasts.horizon
     odds = None if forecasts.odds is None else forecasts.odds[row]
     by_then = corrected(drawn, [odds], elapsed) if odds is not None and odds.speaks_of(limit) else drawn
-    share = by_then / by_then[-1] if by_then[-1] > 0 else by_then
     correction = float(by_then[-1] / drawn[-1]) if drawn[-1] > 0 else 1.0
-    times = forecasts.times(row)
-
-    # Means over a slot do not say when within it, or late in the one before, a limit was crossed; nor do jobs start to
-    # the minute: a slot is added on both sides.
-    step = times[1] - times[0] if len(times) > 1 else np.timedelta64(forecasts.interval_s * 1000, "ms")
-
-    def reached(level: float, half_slots: int) -> np.datetime64 | None:
-        steps = np.flatnonzero(share >= level)
-        return max(times[steps[0]] + step * half_slots // 2, times[0]) if len(steps) else None
-
+    earliest, likely, latest = (_reached(by_then, level, forecasts, row) for level in (0.1, 0.5, 0.9))
     return Breach(
         series=forecasts.series[row],
         limit=limit,
         probability=float(by_then[-1]),
-        earliest=reached(0.1, -2),
-        likely=reached(0.5, 1),
-        latest=reached(0.9, 4),
+        earliest=earliest,
+        likely=likely,
+        latest=latest,
         duration_s=float(beyond.mean(axis=0).sum() * forecasts.interval_s) * correction,
         horizon_s=float(forecasts.horizon * forecasts.interval_s),
         now=now,
         maker=forecasts.makers[row],
     )
+
+
+def _reached(by_then: Doubles, level: float, forecasts: Forecasts, row: int) -> np.datetime64 | None:
+    """When such a share of the cases in which a limit is crossed have crossed it; None where none does.
+
+    The mean of a slot is that of its middle. Between the middles of two slots, and from the start of the first one to
+    its middle, crossings come evenly.
+    """
+    if by_then[-1] <= 0:
+        return None
+    share, times = by_then / by_then[-1], forecasts.times(row)
+    step = int(np.argmax(share >= level))
+    before = share[step - 1] if step else 0.0
+    part = float((level - before) / (share[step] - before))
+    interval_ms = forecasts.interval_s * 1000
+    start_ms, width_ms = ((step - 0.5) * interval_ms, interval_ms) if step else (0.0, interval_ms / 2)
+    date: np.datetime64 = times[0] + np.timedelta64(round(start_ms + part * width_ms), "ms")
+    return date

@@ -6,12 +6,14 @@ import json
 from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import BytecodeCache, Environment, PackageLoader, StrictUndefined
+from jinja2.bccache import Bucket
 from markupsafe import Markup
 
 from brownout.domain.encoding import visible
@@ -93,6 +95,7 @@ def _environment(data: Mapping[str, Any], *, html: bool) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=_visible if html else escape_markdown,
+        bytecode_cache=_compiled(html=html, language=say.language),
     )
     called = owners_names(data["topology"])
     environment.globals |= {"glossary": glossary, "_": say, "days": _days, "called": called}
@@ -107,6 +110,28 @@ def _environment(data: Mapping[str, Any], *, html: bool) -> Environment:
     environment.filters |= {"plain": glossary.plain, "gloss": glossary.mark if html else glossary.note}
     environment.filters["day_of"] = lambda seconds: clock(f"{_iso(seconds)}", say.language).rpartition(" ")[0]
     return environment
+
+
+class _Compiled(BytecodeCache):
+    """Templates compiled once a process: compiling them takes longer than filling them in for a small fleet."""
+
+    def __init__(self) -> None:
+        self.codes: dict[tuple[str, str], CodeType | None] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Give a template the code that its source was compiled to before."""
+        bucket.code = self.codes.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep what a template was compiled to."""
+        self.codes[bucket.key, bucket.checksum] = bucket.code
+
+
+@cache
+def _compiled(*, html: bool, language: str) -> _Compiled:
+    """Compiled templates for a format and a language: constants in them are written out when they are compiled."""
+    del html, language
+    return _Compiled()
 
 
 def _visible(value: object) -> object:

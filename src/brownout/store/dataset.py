@@ -20,9 +20,9 @@ from brownout.domain.panel import as_time
 from brownout.domain.ports import Span
 from brownout.domain.repairs import Repair, Repairs
 from brownout.domain.truth import Anomaly, Incident
-from brownout.ingest.spans import column_ms, spans_of
+from brownout.ingest.spans import column_ms
 from brownout.numerics.slots import epoch_ms
-from brownout.store.row_groups import RowGroups, places_of
+from brownout.store.row_groups import RowGroups, keys_in, places_in, spans_in
 
 __all__ = ["Dataset"]
 
@@ -105,10 +105,10 @@ class Dataset:
     def _index(self) -> tuple[Mapping[str, Span], Mapping[str, tuple[int, int]]]:
         """When each entity was measured, and where in the file its rows are."""
         try:
-            table = pads.dataset(self._samples).to_table(columns=["time", "entity"])
+            places = places_in(self._samples)
+            return spans_in(self._samples, places, self.interval_s), places
         except (pa.ArrowInvalid, OSError) as error:
             raise _damaged(error) from error
-        return spans_of(table, self.interval_s), places_of(table["entity"])
 
     @cached_property
     def _groups(self) -> RowGroups:
@@ -124,17 +124,21 @@ class Dataset:
 
     def unread(self) -> Repairs:
         """Rows that no reading of entities and times gives: without either, or far away from the rest of the entity."""
-        table = pads.dataset(self._samples).to_table(columns=["time", "entity"])
-        nameless = pc.sum(pc.or_(pc.is_null(table["time"]), pc.is_null(table["entity"]))).as_py() or 0
+        nameless = sum(
+            pc.sum(pc.or_(pc.is_null(keys["time"]), pc.is_null(keys["entity"]))).as_py() or 0
+            for keys in keys_in(self._samples)
+        )
         stray = {(Repair.CLOCK_JUMP, name): span.stray for name, span in self.spans().items() if span.stray}
         return Repairs(stray | ({(Repair.NO_TIME, ""): int(nameless)} if nameless else {}))
 
     def rows_between(self, bounds: Sequence[tuple[np.datetime64, np.datetime64]]) -> list[int]:
         """How many rows lie in each of some spans, the end of each exclusive."""
-        known = pads.field("entity").is_valid()
-        times = np.sort(column_ms(pads.dataset(self._samples).to_table(columns=["time"], filter=known)["time"]))
-        ends = np.searchsorted(times, [[epoch_ms(time) for time in pair] for pair in bounds]).reshape(-1, 2)
-        counts: list[int] = (ends[:, 1] - ends[:, 0]).tolist()
+        edges = [[epoch_ms(time) for time in pair] for pair in bounds]
+        before = np.zeros((len(edges), 2), np.int64)
+        for keys in keys_in(self._samples):
+            known = keys.filter(pc.is_valid(keys["entity"]))
+            before += np.searchsorted(np.sort(column_ms(known["time"])), edges).reshape(-1, 2)
+        counts: list[int] = (before[:, 1] - before[:, 0]).tolist()
         return counts
 
     def read(

@@ -34,7 +34,7 @@ from brownout.store.integrity.checksums import (
     check_footer,
     seal,
 )
-from brownout.store.integrity.damaged_files import LOST, damaged_slices
+from brownout.store.integrity.damaged_files import LOST, damaged_slices, restored_slices
 from brownout.store.integrity.history_description import Description, read_description, write_description
 from brownout.store.parquet import ROWS_A_GROUP, samples_writer
 from brownout.store.plain_json import json_value
@@ -188,14 +188,15 @@ class History(DescribedStore):
         return read_samples(samples, entities, start=start, end=end)
 
     def repairs(self, *, since: np.datetime64 | None = None) -> Repairs:
-        """Repairs made to the rows of all files, or of those of the week of a time and later ones."""
+        """Repairs made to the rows of all files, or of those of the week of a time and later ones, and to files."""
         total = Repairs()
         for path, note in self._notes.items():
             if since is None or slice_start(path) >= week_of(since):
                 total += repairs_in(note)
         missing = (*self.damaged, *damaged_slices(self.folder), *damaged_slices(self.folder, LOST))
         names = {path.name for path in missing if since is None or slice_start(path) >= week_of(since)}
-        return total + self.description.unread + Repairs.count(Repair.DAMAGED, names)
+        restored = Repairs.count(Repair.RESTORED, (path.name for path in restored_slices(self.folder)))
+        return total + self.description.unread + Repairs.count(Repair.DAMAGED, names) + restored
 
 
 def current_files(folder: Path) -> tuple[Path, ...]:

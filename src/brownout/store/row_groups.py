@@ -6,7 +6,7 @@ any of them has a value: most metrics of a fleet belong to other kinds of entiti
 """
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,14 +18,28 @@ import pyarrow.dataset as pads
 import pyarrow.fs
 import pyarrow.parquet as pq
 
-from brownout.ingest.spans import entity_codes
+from brownout.domain.ports import Span
+from brownout.ingest.spans import entity_codes, spans_of
 from brownout.numerics.arrays import Index
 from brownout.store.integrity.checksums import DamagedFileError, check_file, check_footer
 
-__all__ = ["Layout", "RowGroups", "checked_layout", "chosen_groups", "files_holding", "places_note", "places_of"]
+__all__ = [
+    "Layout",
+    "RowGroups",
+    "checked_layout",
+    "chosen_groups",
+    "files_holding",
+    "keys_in",
+    "places_in",
+    "places_note",
+    "places_of",
+    "spans_in",
+]
 
 KEYS = ("time", "entity")
 PLACES = b"brownout.places"
+AT_ONCE = 1 << 18
+"""Rows whose keys are read at once."""
 Places = Mapping[str, tuple[int, int]]
 """First and last row of each entity in a file."""
 
@@ -189,6 +203,55 @@ def places_of(entities: pa.ChunkedArray) -> Places:
         for code, begin, end in zip(known, first, last, strict=True)
         if code >= 0
     }
+
+
+def keys_in(path: Path, columns: Sequence[str] = KEYS) -> Iterator[pa.Table]:
+    """Times and entities of all rows of a file in their order, some rows at a time."""
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        for batch in file.iter_batches(batch_size=AT_ONCE, columns=list(columns)):
+            yield pa.Table.from_batches([batch])
+
+
+def places_in(path: Path) -> Places:
+    """First and last row of each entity of a file, as of its whole column of names."""
+    places: dict[str, tuple[int, int]] = {}
+    row = 0
+    for keys in keys_in(path, ["entity"]):
+        for name, (first, last) in places_of(keys["entity"]).items():
+            places[name] = (places[name][0] if name in places else row + first, row + last)
+        row += keys.num_rows
+    return places
+
+
+def spans_in(path: Path, places: Places, interval_s: int | None) -> Mapping[str, Span]:
+    """Spans of all entities of a file.
+
+    Rows are held until those of every entity that is among them are complete: of a file that is ordered by entity a
+    few at a time, of one that is ordered by time all of them.
+    """
+    ends = _complete(places)
+    spans: dict[str, Span] = {}
+    held: list[pa.Table] = []
+    begin, row = 0, 0
+    for keys in keys_in(path):
+        held.append(keys)
+        row += keys.num_rows
+        until = int(ends[np.searchsorted(ends, row, side="right") - 1])
+        if until - begin >= AT_ONCE:
+            rows = pa.concat_tables(held)
+            spans |= spans_of(rows.slice(0, until - begin), interval_s)
+            held, begin = [rows.slice(until - begin)], until
+    if held:
+        spans |= spans_of(pa.concat_tables(held), interval_s)
+    return spans
+
+
+def _complete(places: Places) -> Index:
+    """Numbers of rows, 0 among them, so that each entity has all of its rows among the first ones, or none."""
+    bounds = np.array(sorted(places.values()), np.int64).reshape(-1, 2)
+    last = np.maximum.accumulate(bounds[:, 1])
+    complete: Index = np.concatenate(([0], last[:-1][last[:-1] < bounds[1:, 0]] + 1))
+    return complete
 
 
 class RowGroups:

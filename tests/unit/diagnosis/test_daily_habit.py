@@ -1,10 +1,12 @@
 """What recurs at these hours is usual: levels reached on most days, against a loop over the days."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from brownout.diagnosis.evidence.daily_habit import daily_extremes
-from brownout.diagnosis.evidence.observation import observe
+from brownout.diagnosis.evidence.observation import Observation, observe
 from brownout.domain.entities import Entity
 from brownout.domain.metrics import shipped_catalogue
 from brownout.domain.panel import Panel
@@ -62,3 +64,31 @@ def test_two_days_are_no_habit_and_half_a_day_has_no_hours() -> None:
     week = nightly_job(300)
     start = START + 6 * 24 * HOUR
     assert daily_extremes(week.between(START, start), start, start + 12 * HOUR, share=0.25) is None
+
+
+def test_what_differs_from_day_to_day_is_measured_by_how_far_it_differs() -> None:
+    seen = Observation(metric=JOB, usual=2, spread=1, high=12, low=-4, trend=0, habit=(6, 0), habit_spread=(3, 2))
+    assert seen.rise == pytest.approx((12 - 6) / 3)
+    assert seen.fall == pytest.approx((0 - -4) / 2)
+    steady = replace(seen, habit_spread=(0.5, 0.5))
+    assert steady.rise == pytest.approx(12 - 6)
+    assert steady.fall == pytest.approx(4)
+
+
+def test_what_one_does_at_these_hours_and_no_peer_is_no_difference_from_the_peers() -> None:
+    alone = nightly_job(300)
+    rng = np.random.default_rng(7)
+    values = rng.normal(0, 0.02, (5, alone.values.shape[1], 1)).astype(np.float32)
+    values[:1] += alone.values
+    entities = tuple(Entity(id=f"vm{i}", kind="vm") for i in range(5))
+    panel = replace(alone, values=values, entities=entities)
+    start = START + 6 * 24 * HOUR + 2 * HOUR
+    night = observe([panel], start, start + HOUR).of("vm0", "vm_block_job")
+    noon = np.array(values)
+    first = panel.slot(start + 8 * HOUR)
+    noon[0, first : first + 12] += 1
+    day = observe([replace(panel, values=noon)], start + 8 * HOUR, start + 9 * HOUR).of("vm0", "vm_block_job")
+    assert night is not None
+    assert day is not None
+    assert abs(night.apart[0]) < 2
+    assert day.apart[0] > 10

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from brownout.diagnosis.evidence.observation import IncidentWindow
-from brownout.diagnosis.incidents.recurrence import Told, joined, without_followers
-from brownout.diagnosis.knowledge.knowledge_base import Knowledge
-from brownout.domain.entities import Entity, Topology
-from brownout.domain.findings import UNKNOWN, Cause, Diagnosis, Episode, Evidence, EvidenceRole, EvidenceState
+from brownout.diagnosis.incidents.recurrence import Told, joined
+from brownout.domain.entities import Entity
+from brownout.domain.findings import UNKNOWN, Cause, Diagnosis, Episode, Evidence, EvidenceRole, EvidenceState, Mover
 from brownout.domain.forecasts import Series
+from brownout.domain.metrics import shipped_catalogue
+from brownout.domain.panel import Panel
 
 START = np.datetime64("2026-03-02T00:00", "ms")
-KNOWLEDGE = Knowledge.load()
 
 
 def told(begin_h: float, end_h: float, cause: str = "CONT-04", entity: str = "kvm1", probability: float = 0.9) -> Told:
@@ -59,75 +59,24 @@ def test_an_open_part_leaves_the_incident_open() -> None:
     assert answer.open
 
 
-def test_what_the_console_of_a_broken_guest_shows_meanwhile_is_no_second_fault() -> None:
-    topology = Topology.of(
-        [
-            Entity(id="kvm1", kind="host"),
-            *(Entity(id=name, kind="vm", parent="kvm1") for name in ("vm", "other")),
-            Entity(id="vm/console", kind="console", parent="vm"),
-        ]
-    )
-    fault, console = told(0, 5, cause="CONT-05", entity="vm"), told(3, 4, cause=UNKNOWN, entity="vm/console")
-    ((window, diagnosis),) = without_followers([fault, console], topology, KNOWLEDGE)
-    assert {e.entity for e in window.episodes} == {"vm", "vm/console"}
-    assert (window.start, window.end, len(diagnosis.episodes)) == (fault[0].start, fault[0].end, 2)
-    for apart in (
-        told(3, 4, cause=UNKNOWN, entity="other"),
-        told(3, 4, cause=UNKNOWN, entity="kvm1"),
-        told(7, 8, cause=UNKNOWN, entity="vm/console"),
-        told(3, 4, cause="SW-01", entity="vm/console"),
-    ):
-        assert len(without_followers([fault, apart], topology, KNOWLEDGE)) == 2
-
-
-@pytest.mark.parametrize(
-    ("begin_h", "end_h", "entity", "alone"),
-    [
-        (1.2, 2.9, "vm2", False),
-        (1.0, 3.2, "kvm1", False),
-        (1.2, 5, "vm2", True),
-        (1.5, 2.5, "vm2", True),
-        (0.2, 2.5, "vm2", True),
-        (1.2, 2.9, "kvm2", True),
-    ],
-    ids=["within", "all of it", "lasts on", "begins later", "began before", "another host"],
-)
-def test_what_begins_and_ends_with_a_fault_of_its_host_and_has_no_cause_is_part_of_it(
-    begin_h: float, end_h: float, entity: str, *, alone: bool
-) -> None:
-    names = (("kvm1", "host", ""), ("kvm2", "host", ""), ("vm1", "vm", "kvm1"), ("vm2", "vm", "kvm1"))
-    topology = Topology.of([Entity(id=name, kind=kind, parent=parent) for name, kind, parent in names])
-    fault, other = told(1, 3, cause="CONT-02", entity="vm1"), told(begin_h, end_h, cause=UNKNOWN, entity=entity)
-    left = without_followers([fault, other], topology, KNOWLEDGE)
-    assert len(left) == 1 + alone
-    assert {name for _, diagnosis in left for name in diagnosis.episodes} == {fault[1].id, other[1].id}
-
-
-def test_what_a_surer_fault_of_the_time_speaks_against_is_no_second_one() -> None:
-    """Packets that a broken cable drops are not lost on the path as well; a loss before the cable broke was."""
-    topology = Topology.of(
-        [
-            Entity(id="kvm1", kind="host"),
-            Entity(id="kvm1/eth0", kind="interface", parent="kvm1"),
-            Entity(id="path", kind="link", parent="kvm1"),
-            Entity(id="kvm2", kind="host"),
-            Entity(id="path2", kind="link", parent="kvm2"),
-        ]
-    )
-    window, diagnosis = told(0, 8, cause="MAINT-01", entity="kvm1/eth0")
-    errors = Evidence(
-        symptom="nic_errors", role=EvidenceRole.NECESSARY, state=EvidenceState.PRESENT, strength=1, statement="",
-        series=Series("kvm1/eth0", "net_err_per_s"),
+def pool(begin_h: float, end_h: float, usual: float, peak: float) -> Told:
+    """An incident of a pool that fills up."""
+    window, diagnosis = told(begin_h, end_h, cause="MAINT-04", entity="pool")
+    series = Series("pool", "disk_used_pct")
+    mover = Mover(series=series, usual=usual, peak=peak, deviation=9.0, onset=window.start)
+    fills = Evidence(
+        symptom="disk_fills", role=EvidenceRole.NECESSARY, state=EvidenceState.PRESENT, strength=1, statement="",
+        series=series,
     )  # fmt: skip
-    cable = window, replace(diagnosis, causes=(replace(diagnosis.top, evidence=(errors,)),))
-    loss = told(2, 3, cause="NET-03", entity="path", probability=0.6)
-    ((_, whole),) = without_followers([cable, loss], topology, KNOWLEDGE)
-    assert whole.top.id == "MAINT-01"
-    assert len(whole.episodes) == 2
-    for apart in (
-        told(2, 3, cause="NET-03", entity="path", probability=0.95),
-        told(2, 12, cause="NET-03", entity="path", probability=0.6),
-        told(2, 3, cause="NET-03", entity="path2", probability=0.6),
-        told(2, 3, cause="CONT-04", entity="kvm1", probability=0.6),
-    ):
-        assert len(without_followers([cable, apart], topology, KNOWLEDGE)) == 2
+    window = replace(window, episodes=(replace(window.episodes[0], movers=(mover,)),))
+    return window, replace(diagnosis, causes=(replace(diagnosis.top, evidence=(fills,)),))
+
+
+@pytest.mark.parametrize(("level", "incidents"), [(80.0, 1), (60.0, 2), (np.nan, 2)], ids=["full", "emptied", "unseen"])
+def test_a_pool_that_nobody_emptied_is_one_incident_however_long_it_paused(level: float, incidents: int) -> None:
+    values = np.full((1, 40, 1), level, np.float32)
+    entity, metric = Entity(id="pool", kind="path"), shipped_catalogue().metrics["disk_used_pct"]
+    panel = Panel(values, START, 3600, (entity,), (metric,))
+    parts = [pool(0, 10, 50.0, 80.0), pool(24, 30, 80.0, 90.0)]
+    assert len(joined(parts, [panel])) == incidents
+    assert len(joined(parts)) == 2

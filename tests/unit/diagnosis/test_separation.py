@@ -1,12 +1,14 @@
 """One incident for one fault: causes cover what they move, the rest is asked again, and what ended is not open."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from brownout.diagnosis.evidence.observation import IncidentWindow
 from brownout.diagnosis.incidents.coverage import covered_by
-from brownout.diagnosis.incidents.going_on import with_own_end
+from brownout.diagnosis.incidents.going_on import with_own_span, with_rise_since
 from brownout.diagnosis.incidents.grouping import group_episodes
 from brownout.diagnosis.incidents.separation import Sifted, sift
 from brownout.diagnosis.knowledge.knowledge_base import Knowledge
@@ -72,8 +74,10 @@ def _absent() -> Evidence:
 NOTHING = Cause(id=UNKNOWN, title="", family=UNKNOWN, entity="", probability=0.9)
 
 
-def separated(episodes: list[Episode], answers: Mapping[str, tuple[Cause, ...]]) -> Sifted:
-    """Incidents where the first metric of the first episode decides about the answer."""
+def separated(
+    episodes: list[Episode], answers: Mapping[str, tuple[Cause, ...]], *, over: np.datetime64 | None = None
+) -> Sifted:
+    """Incidents where the first metric of the first episode decides about the answer; evidence is ``over`` then."""
 
     def diagnose(window: IncidentWindow) -> Diagnosis:
         causes = answers.get(window.episodes[0].lead, (NOTHING,))
@@ -88,7 +92,7 @@ def separated(episodes: list[Episode], answers: Mapping[str, tuple[Cause, ...]])
         )
 
     (window,) = group_episodes(episodes, TOPOLOGY)
-    return sift(window, diagnose, KNOWLEDGE, TOPOLOGY)
+    return sift(window, diagnose, KNOWLEDGE, TOPOLOGY, own_span=lambda d, _: (d.start, over or d.end))
 
 
 OLD = episode("vm1", "vm_throttled_pct", (0, 46))
@@ -152,7 +156,7 @@ def state(values: np.ndarray) -> Diagnosis:
     found = episode("vm1", "vm_throttled_pct", (13, len(values) / 12))
     (window,) = group_episodes([found], TOPOLOGY)
     told = separated([found], ANSWERS).diagnoses[0]
-    return with_own_end(told, window, [panel])
+    return with_own_span(told, window, [panel])
 
 
 def test_an_incident_is_open_only_while_its_own_evidence_holds() -> None:
@@ -161,6 +165,43 @@ def test_an_incident_is_open_only_while_its_own_evidence_holds() -> None:
     assert (ended.open, ended.end) == (False, START + 16 * HOUR)
     going_on = state(np.concatenate([np.full(156, 1.0), np.full(96, 60.0)]))
     assert going_on.open
+
+
+def test_an_incident_begins_with_its_own_evidence_not_with_what_was_unusual_hours_before() -> None:
+    began = state(np.concatenate([np.full(192, 1.0), np.full(60, 60.0)]))
+    assert (began.start, began.open) == (START + 16 * HOUR, True)
+    crept = state(np.concatenate([np.full(156, 1.0), np.linspace(1.0, 60.0, 96)]))
+    assert crept.start == START + 13 * HOUR
+
+
+def test_what_begins_after_the_evidence_of_a_cause_was_over_is_asked_about_by_itself() -> None:
+    """A port that fails after a bond had lost a member is no part of that, though both are of one interface."""
+    first = [episode("vm1", "vm_throttled_pct", (hour, 9)) for hour in (0, 0.5)]
+    bridge, again = episode("vm1/console", "console_update_ms", (0, 31)), episode("vm1", "vm_throttled_pct", (30, 34))
+    whole = separated([*first, bridge, again], ANSWERS)
+    assert tops(whole) == [("VIRT-04", "vm1")]
+    parted = separated([*first, bridge, again], ANSWERS, over=START + 10 * HOUR)
+    assert tops(parted) == [("VIRT-04", "vm1")] * 2
+    assert parted.diagnoses[1].episodes == (again.id,)
+
+
+@pytest.mark.parametrize(
+    ("since", "goes_on"),
+    [(np.linspace(70, 80, 24), True), (np.full(24, 70.0), False), (np.linspace(70, 60, 24), False)],
+    ids=["fills on", "has stopped", "is emptied"],
+)
+def test_a_store_that_fills_on_is_open_though_nothing_is_unusual_about_it_any_more(
+    since: np.ndarray, *, goes_on: bool
+) -> None:
+    metric = Catalogue.load().metrics["vm_memory_usable_pct"]
+    values = 100 - np.concatenate([np.full(156, 20.0), np.linspace(20, 70, 60), since])
+    panel = Panel(values[None, :, None].astype(np.float32), START, 300, (TOPOLOGY["vm1"],), (metric,))
+    found = replace(episode("vm1", "vm_memory_usable_pct", (13, 18)), open=False)
+    (window,) = group_episodes([found], TOPOLOGY)
+    leak = cause("LEAK-01", "vm1", "vm_memory_usable_pct")
+    told = separated([found], {"vm_memory_usable_pct": (leak,)}).diagnoses[0]
+    risen = with_rise_since(told, window, [panel])
+    assert (risen.open, risen.end == panel.end) == (goes_on, goes_on)
 
 
 def test_what_comes_and_goes_is_open_between_two_bursts() -> None:

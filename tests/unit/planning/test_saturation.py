@@ -59,15 +59,26 @@ def test_a_certain_climb_is_dated_where_it_crosses() -> None:
     assert len(found) == 1
     breach = found[0]
     assert breach.probability > 0.99
-    crossing = START + np.timedelta64(4, "h")
-    half = np.timedelta64(30, "m")  # within the slot nobody knows, nor how far into its neighbours
-    assert (breach.earliest, breach.likely, breach.latest) == (
-        crossing - 2 * half,
-        crossing + half,
-        crossing + 4 * half,
-    )
+    # Half way between the middles of the slots with 9 and 11; when between the two nobody knows.
+    crossing, most = START + np.timedelta64(4, "h"), np.timedelta64(24, "m")
+    assert (breach.earliest, breach.likely, breach.latest) == (crossing - most, crossing, crossing + most)
     assert breach.duration_s == pytest.approx(3 * 3600, rel=0.01)
     assert breach.now == 4.0
+
+
+def test_dates_are_of_the_middles_of_slots_and_hold_as_many_cases_as_they_say() -> None:
+    """Climbs that cross at any time, each known but for its pace: dates by hand from the normal distribution."""
+    pace = 1.0 + 0.1 * norm.ppf(QUANTILES)
+    steps = np.arange(12)[:, None] + 0.5
+    values = (4.0 + steps * pace)[None].astype(np.float32)
+    f = replace(forecasts([0.0] * 12, 1.0), values=values)
+    (breach,) = breaches(f, UP, {}, model=PathModel(persistence=0.9999, paths=20_000))
+    start = START + np.timedelta64(1, "h")
+    hours = [(date - start) / np.timedelta64(1, "h") for date in (breach.earliest, breach.likely, breach.latest)]  # type: ignore[operator]
+    # 6 above the start at a pace of 1 ± 0.128: the quickest tenth in 5.3 hours, the slowest in 6.9. Within a slot
+    # crossings are taken as even, which is right to a third of it.
+    assert hours == pytest.approx([6 / (1 + 0.128), 6.0, 6 / (1 - 0.128)], abs=0.33)
+    assert hours[1] == pytest.approx(6.0, abs=0.05)
 
 
 def test_dates_are_in_order_and_a_falling_metric_breaches_downwards() -> None:
@@ -145,7 +156,9 @@ def test_corrected_odds_move_the_chance_the_dates_and_the_time_beyond() -> None:
     expected = 0.3 + 0.7 / (1 + np.exp(-0.5 - np.log(plain.probability / (1 - plain.probability))))
     assert found.probability == pytest.approx(expected, abs=1e-6)
     assert found.duration_s == pytest.approx(plain.duration_s * found.probability / plain.probability)
-    assert found.earliest <= plain.earliest  # type: ignore[operator]
+    # Misses come evenly over the horizon, as crossings of a flat forecast do: dates move by less than half a slot.
+    for date in ("earliest", "likely", "latest"):
+        assert abs(getattr(found, date) - getattr(plain, date)) < np.timedelta64(30, "m")
     own, foreign = (replace(f, odds=(Odds(miss_rate=0.3, intercept=0.5, limit=limit),)) for limit in (found.limit, 11))
     assert breaches(own, UP, now)[0] == found
     assert breaches(foreign, UP, now)[0] == plain  # what was learned about another limit says nothing about this one

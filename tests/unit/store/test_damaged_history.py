@@ -1,6 +1,7 @@
 """A history on a disk that rots: no flipped bit changes a value unseen, and a damaged week costs that week only."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -92,7 +93,22 @@ def test_a_damaged_week_is_set_aside_and_brought_again_by_the_next_sync(dataset:
     result = sync(DatasetSource(dataset), folder)
     assert result.slices == 2
     assert {path.name: path.read_bytes() for path in (folder / "samples").iterdir()} == before
-    assert Repair.DAMAGED not in History.open(folder).repairs().by_kind()
+    told = History.open(folder).repairs().by_kind()
+    assert Repair.DAMAGED not in told
+    assert told[Repair.RESTORED] == 1
+
+
+def test_a_file_that_was_read_again_is_told_for_a_day(dataset: Dataset, folder: Path) -> None:
+    first, *_ = sorted((folder / "samples").iterdir())
+    first.write_bytes(b"")
+    sync(DatasetSource(dataset), folder)
+    sync(DatasetSource(dataset), folder)
+    assert History.open(folder).repairs().counts[Repair.RESTORED, first.name] == 1
+    mark = folder / "restored" / first.name
+    os.utime(mark, (0, 0))
+    assert Repair.RESTORED not in History.open(folder).repairs().by_kind()
+    sync(DatasetSource(dataset), folder)
+    assert not mark.exists()
 
 
 def test_a_week_that_the_source_no_longer_has_stays_told(dataset: Dataset, folder: Path) -> None:

@@ -1,9 +1,11 @@
 """Reading only the row groups that can hold an entity finds what reading everything finds."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 import pytest
@@ -12,7 +14,10 @@ from hypothesis import strategies as st
 
 from brownout.domain.errors import HistoryError
 from brownout.domain.metrics import Metric
+from brownout.domain.ports import Span
 from brownout.domain.repairs import Repairs
+from brownout.ingest.spans import spans_of
+from brownout.store import row_groups
 from brownout.store.history import samples_schema, write_samples
 from brownout.store.parquet import ROWS_A_GROUP
 from brownout.store.row_groups import RowGroups, files_holding, places_of
@@ -116,3 +121,49 @@ def test_a_written_file_says_where_its_entities_are(tmp_path: Path) -> None:
         assert [group.id for part in found.get_fragments() for group in part.row_groups] == groups
     table = files_holding([path], ["vm3", "vm4/console"], SCHEMA).to_table()
     assert table["entity"].to_pylist()[-2:] == ["vm3", "vm4/console"]
+
+
+@pytest.mark.parametrize("order", ["entity", "time", "chance", "twice"])
+@pytest.mark.parametrize("at_once", [1, 7, 64, 10_000])
+def test_keys_read_in_parts_say_what_the_whole_columns_do(
+    tmp_path: Path, order: str, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(5)
+    names = np.repeat(["d", "a", "c", "b", "e"], [60, 1, 80, 40, 30])
+    times = np.concatenate(
+        [np.arange(size) * 60_000 + start for size, start in ((60, 0), (1, 9), (80, 5), (40, 0), (30, 7))]
+    )
+    times[90] += np.timedelta64(90, "D") // np.timedelta64(1, "ms")
+    rows = {
+        "entity": np.arange(len(names)),
+        "time": np.argsort(times, kind="stable"),
+        "chance": rng.permutation(len(names)),
+        "twice": np.concatenate([np.arange(0, len(names), 2), np.arange(1, len(names), 2)]),
+    }[order]
+    entities = pa.array(names[rows].tolist()).dictionary_encode()
+    nameless = pa.array(rng.random(len(names)) < 0.05)
+    entities = pc.if_else(nameless, pa.scalar(None, entities.type), entities)
+    table = pa.table({"time": pa.array(times[rows], pa.timestamp("ms", "UTC")), "entity": entities, "m": rows * 1.0})
+    pq.write_table(table, tmp_path / "samples.parquet", row_group_size=23)
+    monkeypatch.setattr(row_groups, "AT_ONCE", at_once)
+    places = row_groups.places_in(tmp_path / "samples.parquet")
+    assert dict(places) == dict(row_groups.places_of(table["entity"]))
+    assert dict(row_groups.spans_in(tmp_path / "samples.parquet", places, None)) == dict(spans_of(table, None))
+
+
+def test_few_rows_are_held_of_a_file_that_is_ordered_by_entity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = np.repeat([f"vm{number:02}" for number in range(50)], 40)
+    times = pa.array(np.tile(np.arange(40) * 60_000, 50), pa.timestamp("ms", "UTC"))
+    table = pa.table({"time": times, "entity": pa.array(names.tolist()).dictionary_encode()})
+    pq.write_table(table, tmp_path / "samples.parquet", row_group_size=100)
+    sizes: list[int] = []
+
+    def counted(rows: pa.Table, interval_s: int | None) -> Mapping[str, Span]:
+        sizes.append(rows.num_rows)
+        return spans_of(rows, interval_s)
+
+    monkeypatch.setattr(row_groups, "AT_ONCE", 128)
+    monkeypatch.setattr(row_groups, "spans_of", counted)
+    places = row_groups.places_in(tmp_path / "samples.parquet")
+    assert len(row_groups.spans_in(tmp_path / "samples.parquet", places, 60)) == 50
+    assert max(sizes) <= 3 * 128

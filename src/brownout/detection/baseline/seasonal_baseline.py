@@ -17,8 +17,10 @@ from brownout.numerics.order_statistics import median_of_layers, quantile, quant
 __all__ = [
     "at_sampled_slots",
     "beyond_record",
+    "distance_between",
     "distance_to_nearest",
     "history_quantiles",
+    "reference_values",
     "seasonal_levels",
     "usual_at_this_time",
     "usual_spread",
@@ -30,27 +32,28 @@ RANGED = 200
 """Most earlier slots that a range is measured on, evenly chosen."""
 
 
-def seasonal_levels(blocks: Float, axis: TimeAxis) -> tuple[Float, Float, Float]:
-    """Three expectations of each block ``[series, block]``, NaN where the history is too short.
+def seasonal_levels(blocks: Float, axis: TimeAxis, first: int = 0) -> tuple[Float, Float, Float]:
+    """Three expectations of each block from ``first`` on, ``[series, block]``, NaN where the history is too short.
 
     They are the median of the same time of day on the last seven days, the value at the same time a week ago, and the
     median of the last day.
     """
-    earlier = _earlier(blocks, axis)
-    return median_of_layers(earlier), earlier[DAYS - 1], _last_day(blocks, axis.blocks_per_day, range(blocks.shape[1]))
+    earlier = _earlier(blocks, axis, first)
+    wanted = range(first, blocks.shape[1])
+    return median_of_layers(earlier), earlier[DAYS - 1], _last_day(blocks, axis.blocks_per_day, wanted)[:, first:]
 
 
-def usual_at_this_time(blocks: Float, axis: TimeAxis) -> Float:
-    """The median of the same time on the last seven days, or where there is none, the median of the last day."""
-    usual = median_of_layers(_earlier(blocks, axis))
+def usual_at_this_time(blocks: Float, axis: TimeAxis, first: int = 0) -> Float:
+    """The median of the same time on the last seven days, or where there is none of the last day, from ``first`` on."""
+    usual = median_of_layers(_earlier(blocks, axis, first))
     missing = np.isnan(usual)
-    wanted = np.flatnonzero(missing.any(axis=0))
-    return np.where(missing, _last_day(blocks, axis.blocks_per_day, wanted.tolist()), usual)
+    wanted = first + np.flatnonzero(missing.any(axis=0))
+    return np.where(missing, _last_day(blocks, axis.blocks_per_day, wanted.tolist())[:, first:], usual)
 
 
-def _earlier(blocks: Float, axis: TimeAxis) -> list[Float]:
-    """Values at the same time of day on each of the last days, the latest day first."""
-    return [_shift(blocks, axis.blocks_per_day * k) for k in range(1, DAYS + 1)]
+def _earlier(blocks: Float, axis: TimeAxis, first: int) -> list[Float]:
+    """Values at the same time of day on each of the last days, the latest day first, for blocks from ``first`` on."""
+    return [_shift(blocks, axis.blocks_per_day * k)[:, first:] for k in range(1, DAYS + 1)]
 
 
 def _last_day(blocks: Float, day: int, wanted: Iterable[int]) -> Float:
@@ -111,8 +114,14 @@ def distance_to_nearest(asked: Float, known: Float, slots: Index, axis: TimeAxis
                 ordered, count, pace = known[:, :0], 0, max(earlier // REFERENCES, 1)
             ordered = _merged(ordered, known[:, count * pace : earlier : pace])
             count = ordered.shape[1]
-            distances[:, begin:end] = _to_nearest(ordered, asked[:, begin:end])
+            distances[:, begin:end] = distance_between(ordered, asked[:, begin:end])
     return distances
+
+
+def reference_values(known: Float, slots: Index, renewal: int) -> Float:
+    """Sorted values (NaN last) that ``distance_to_nearest`` compares with between a renewal and the next one."""
+    earlier = int(np.searchsorted(slots, renewal))
+    return np.sort(known[:, : earlier : max(earlier // REFERENCES, 1)], axis=1)
 
 
 def _merged(ordered: Float, new: Float) -> Float:
@@ -122,7 +131,7 @@ def _merged(ordered: Float, new: Float) -> Float:
     return both
 
 
-def _to_nearest(known: Float, asked: Float) -> Float:
+def distance_between(known: Float, asked: Float) -> Float:
     """Signed distance of each asked value to the nearest known one; ``known [series, k]`` is sorted, NaN last."""
     width = known.shape[1]
     above = _search(known, asked)

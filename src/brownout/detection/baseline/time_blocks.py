@@ -44,6 +44,12 @@ class TimeAxis:
         return whole_slots(min(BLOCK_S, span // 96), self.interval_s)
 
     @property
+    def block_ends(self) -> Index:
+        """The last slot of each block."""
+        width = self.block_slots
+        return np.minimum(np.arange(width, self.slots + width, width), self.slots) - 1
+
+    @property
     def blocks_per_day(self) -> int:
         """Blocks of a day."""
         return slots_per_day(self.block_slots * self.interval_s)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from brownout.detection.features.feature_table import features_without
 from brownout.detection.forest.detector import IsolationForestDetector
 from brownout.domain.findings import AnomalyScores, Episode, Mover
-from brownout.domain.panel import Float, Panel
+from brownout.domain.panel import Doubles, Float, Panel
 
 __all__ = ["metric_shares", "with_metric_shares"]
 
@@ -33,21 +33,32 @@ def metric_shares(
 
 
 def with_metric_shares(
-    episodes: Sequence[Episode], scores: AnomalyScores, panel: Panel, detector: IsolationForestDetector
+    episodes: Sequence[Episode],
+    scores: AnomalyScores,
+    panel: Panel,
+    detector: IsolationForestDetector,
+    known: dict[tuple[int, int], Doubles] | None = None,
 ) -> tuple[Episode, ...]:
-    """Episodes in which each metric that moved has its share in the highest level, the largest share first."""
+    """Episodes in which each metric that moved has its share in the highest level, the largest share first.
+
+    ``known`` are shares at rows and slots of the panel that were found before; what is found now is put beside them.
+    """
     if not episodes:
         return ()
+    known = {} if known is None else known
     rows = [scores.entities.index(episode.entity) for episode in episodes]
     levels = scores.scores if scores.levels is None else scores.levels
     slots = [_peak(levels[row], scores, episode) for row, episode in zip(rows, episodes, strict=True)]
     begin = panel.slot(scores.times[0])
-    concerned = sorted(set(rows))
+    points = [(row, begin + slot) for row, slot in zip(rows, slots, strict=True)]
+    asked = [point for point in dict.fromkeys(points) if point not in known]
+    concerned = sorted({row for row, _ in asked})
     part = panel.select(entities=concerned)
-    shares = metric_shares(detector, part, [concerned.index(row) for row in rows], [begin + slot for slot in slots])
+    shares = metric_shares(detector, part, [concerned.index(row) for row, _ in asked], [slot for _, slot in asked])
+    known |= dict(zip(asked, shares, strict=True))
     return tuple(
-        replace(episode, movers=_ordered(episode.movers, share, panel.metric_names))
-        for episode, share in zip(episodes, shares, strict=True)
+        replace(episode, movers=_ordered(episode.movers, known[point], panel.metric_names))
+        for episode, point in zip(episodes, points, strict=True)
     )
 
 

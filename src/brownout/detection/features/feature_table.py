@@ -1,6 +1,6 @@
 """Features of an entity at a slot: the deviations of its metrics in each view, reduced over the metrics."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -9,9 +9,19 @@ import numpy.typing as npt
 
 from brownout.detection.features.low_rank import low_rank_residuals
 from brownout.detection.features.views import VIEWS, views
-from brownout.domain.panel import Float, Panel
+from brownout.domain.panel import Float, Index, Panel
 
-__all__ = ["FEATURES", "FOREST_FEATURES", "Features", "entity_features", "features_without"]
+__all__ = [
+    "CELLS",
+    "FEATURES",
+    "FOREST_FEATURES",
+    "LOW_RANK",
+    "MISSING",
+    "Features",
+    "entity_features",
+    "features_without",
+    "fill_rows",
+]
 
 SHARES = (0.75, 0.5)
 REDUCTIONS = ("largest", "third", "quarter", "half", "power")
@@ -72,16 +82,26 @@ def _features(panel: Panel, start: int) -> Features:
     deviations = np.full((*rows.shape[:2], len(panel.metrics)), np.nan, np.float32)
     if not part.values.size:
         return Features(np.full_like(rows, np.nan), deviations)
-    width = len(REDUCTIONS)
-    for number, (view, signed) in enumerate(views(part, start)):
-        rows[..., number * width : (number + 1) * width] = _reduce(np.abs(signed), carried)
-        if view == SHOWN:
-            deviations[..., measured] = signed
+    deviations[..., measured] = fill_rows(rows, views(part, start), carried)
     present = known[:, start:].sum(axis=-1)
     rows[..., LOW_RANK] = low_rank_residuals(part, start)
     rows[..., MISSING] = 1 - present / np.maximum(np.maximum.accumulate(known.sum(axis=-1), axis=1)[:, start:], 1)
     rows[present == 0] = np.nan
     return Features(rows, deviations)
+
+
+def fill_rows(rows: Float, found: Iterable[tuple[str, Float]], carried: Index) -> Float:
+    """Fill in the columns of views, reduced over the metrics; returns what explanations are made from.
+
+    ``found`` are names and deviations ``[entity, time, metric]`` of all views, ``carried [entity, time]`` counts the
+    metrics measured until then.
+    """
+    width, shown = len(REDUCTIONS), np.empty((*rows.shape[:2], 0), np.float32)
+    for number, (view, signed) in enumerate(found):
+        rows[..., number * width : (number + 1) * width] = _reduce(np.abs(signed), carried)
+        if view == SHOWN:
+            shown = signed
+    return shown
 
 
 def features_without(panel: Panel, rows: Sequence[int], slots: Sequence[int]) -> Features:

@@ -13,7 +13,7 @@ import numpy as np
 from brownout.domain.panel import DAY_S, Doubles, Float, Index, Marks, Panel
 from brownout.numerics.slots import whole_slots
 
-__all__ = ["LEAST_METRICS", "low_rank_residuals"]
+__all__ = ["LEAST_METRICS", "KeptResiduals", "low_rank_residuals"]
 
 LEAST_METRICS = 3
 """Metrics from which on relations between them can be learned; below, nothing is left over."""
@@ -38,12 +38,15 @@ CAP = 10.0
 class _Means:
     """Means over the spans before any slot: running sums ``[1 + time, metric]``, and the spans in slots.
 
-    ``begin`` is the slot of the first value of each metric.
+    ``begin`` is the slot of the first value of each metric, ``last`` the value that a gap at the end is filled with;
+    ``offset`` is how many slots are left out at the start.
     """
 
     sums: Doubles
     begin: Index
     spans: tuple[tuple[int, int], ...]
+    last: Float
+    offset: int = 0
 
     @classmethod
     def of(cls, values: Float, interval_s: int) -> Self:
@@ -56,7 +59,20 @@ class _Means:
             for (near, far), (least, most) in zip(SPANS_S, SPANS_SLOTS, strict=True)
         )
         zero = np.zeros((1, values.shape[1]))
-        return cls(np.concatenate([zero, np.cumsum(filled, axis=0, dtype=np.float64)]), begin, spans)
+        return cls(np.concatenate([zero, np.cumsum(filled, axis=0, dtype=np.float64)]), begin, spans, filled[-1])
+
+    @property
+    def slots(self) -> int:
+        """How many slots there are, those left out included."""
+        return self.offset + len(self.sums) - 1
+
+    def extended(self, values: Float) -> Self:
+        """With the values ``[time, metric]`` that follow, and without what no span of a later slot reaches."""
+        filled = _without_gaps(np.concatenate([self.last[None], values]), *_seen_after(values))
+        first = max(len(self.sums) - 1 - max(far for _, far in self.spans), 0)
+        later = np.cumsum(np.concatenate([self.sums[-1:], filled[1:]], dtype=np.float64), axis=0)
+        sums = np.concatenate([self.sums[first:-1], later])
+        return type(self)(sums, self.begin, self.spans, filled[-1], self.offset + first)
 
     def at(self, slots: Index, metrics: Marks) -> Doubles:
         """Descriptions ``[slot, span and metric]`` of some metrics."""
@@ -64,7 +80,7 @@ class _Means:
         for near, far in self.spans:
             last = np.maximum(slots - near + 1, 1)
             first = np.clip(slots - far + 1, 0, last - 1)
-            parts.append((sums[last] - sums[first]) / (last - first)[:, None])
+            parts.append((sums[last - self.offset] - sums[first - self.offset]) / (last - first)[:, None])
         return np.concatenate(parts, axis=1)
 
 
@@ -72,6 +88,13 @@ def _without_gaps(values: Float, seen: Marks, begin: Index) -> Float:
     known = np.where(seen, np.arange(len(values))[:, None], np.minimum(begin, len(values) - 1))
     filled: Float = np.nan_to_num(np.take_along_axis(values, np.maximum.accumulate(known, axis=0), axis=0))
     return filled
+
+
+def _seen_after(values: Float) -> tuple[Marks, Index]:
+    """Marks of values that follow a first row in which everything is known, and the slot of each first value."""
+    seen = np.isfinite(values)
+    known = np.concatenate([np.ones((1, values.shape[1]), bool), seen])
+    return known, np.zeros(values.shape[1], np.int64)
 
 
 def low_rank_residuals(panel: Panel, start: int = 0) -> Float:
@@ -85,12 +108,43 @@ def low_rank_residuals(panel: Panel, start: int = 0) -> Float:
     for row, values in enumerate(panel.values if stages else ()):
         means = _Means.of(values, panel.interval_s)
         for first, last in stages:
-            metrics = means.begin < first
-            if metrics.sum() >= LEAST_METRICS:
+            model = _Components.of(means, first)
+            if model is not None:
                 here = np.arange(max(first, start), last)
-                past = means.at(np.arange(0, first, -(-first // ROWS) | 1), metrics)
-                result[row, here - start] = np.log1p(_residuals(past, means.at(here, metrics)))
+                result[row, here - start] = np.log1p(model.residuals(means.at(here, model.metrics)))
     return result
+
+
+@dataclass(slots=True, eq=False)
+class KeptResiduals:
+    """Residuals of the slots that follow a history, of which the components and the last means are kept.
+
+    ``until`` is the slot from which on other components hold.
+    """
+
+    means: list[_Means]
+    components: list["_Components | None"]
+    until: int
+
+    @classmethod
+    def of(cls, panel: Panel, slot: int) -> Self:
+        """Of what a panel holds before a slot, at least one."""
+        learned = whole_slots(FIRST_S, panel.interval_s, least=36)
+        first, until = next(((a, b) for a, b in _stages(learned, 2 * slot + 2) if a <= slot < b), (0, learned))
+        means = [_Means.of(values[:slot], panel.interval_s) for values in panel.values]
+        components = [_Components.of(one, first) if first else None for one in means]
+        return cls([one.extended(panel.values[0, :0]) for one in means], components, until)
+
+    def residuals(self, values: Float) -> Float:
+        """Those of ``low_rank_residuals`` for the slots that follow, ``values [entity, time, metric]``; kept then."""
+        result = np.zeros(values.shape[:2], np.float32)
+        for row, model in enumerate(self.components):
+            before = self.means[row].slots
+            self.means[row] = means = self.means[row].extended(values[row])
+            if model is not None:
+                here = means.at(np.arange(before, means.slots), model.metrics)
+                result[row] = np.log1p(model.residuals(here))
+        return result
 
 
 def _stages(first: int, slots: int) -> list[tuple[int, int]]:
@@ -103,14 +157,31 @@ def _stages(first: int, slots: int) -> list[tuple[int, int]]:
     return stages
 
 
-def _residuals(past: Doubles, here: Doubles) -> Doubles:
-    """Mean squares of what the main components of the past do not rebuild."""
-    middle = past.mean(axis=0)
-    spread = np.maximum(past.std(axis=0), FLOOR * np.abs(middle) + 1e-6)
-    usual = np.clip((past - middle) / spread, -CAP, CAP)
-    power, components = np.linalg.eigh(usual.T @ usual / len(usual))
-    explained = np.cumsum(power[::-1]) / max(power.sum(), 1e-12)
-    kept = components[:, ::-1][:, : int(np.searchsorted(explained, KEPT)) + 1]
-    now = np.clip((here - middle) / spread, -CAP, CAP)
-    left: Doubles = ((now - (now @ kept) @ kept.T) ** 2).mean(axis=1)
-    return left
+@dataclass(frozen=True, slots=True, eq=False)
+class _Components:
+    """The main components of descriptions of some ``metrics``, with the middle and the spread of each mean."""
+
+    metrics: Marks
+    middle: Doubles
+    spread: Doubles
+    kept: Doubles
+
+    @classmethod
+    def of(cls, means: _Means, first: int) -> Self | None:
+        """Learned from the slots before ``first``; None where too few metrics were measured."""
+        metrics = means.begin < first
+        if metrics.sum() < LEAST_METRICS:
+            return None
+        past = means.at(np.arange(0, first, -(-first // ROWS) | 1), metrics)
+        middle = past.mean(axis=0)
+        spread = np.maximum(past.std(axis=0), FLOOR * np.abs(middle) + 1e-6)
+        usual = np.clip((past - middle) / spread, -CAP, CAP)
+        power, components = np.linalg.eigh(usual.T @ usual / len(usual))
+        explained = np.cumsum(power[::-1]) / max(power.sum(), 1e-12)
+        return cls(metrics, middle, spread, components[:, ::-1][:, : int(np.searchsorted(explained, KEPT)) + 1])
+
+    def residuals(self, here: Doubles) -> Doubles:
+        """Mean squares of what the components do not rebuild of descriptions."""
+        now = np.clip((here - self.middle) / self.spread, -CAP, CAP)
+        left: Doubles = ((now - (now @ self.kept) @ self.kept.T) ** 2).mean(axis=1)
+        return left

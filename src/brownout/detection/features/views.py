@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,19 @@ from brownout.numerics.arrays import Index
 from brownout.numerics.rolling import RollingSums
 from brownout.numerics.slots import whole_slots
 
-__all__ = ["CAP", "VIEWS", "views"]
+__all__ = [
+    "CAP",
+    "LOG_FLOOR",
+    "VIEWS",
+    "Scale",
+    "Windows",
+    "known_values",
+    "plain_residuals",
+    "residual_views",
+    "scale_of",
+    "series_of",
+    "views",
+]
 
 VIEWS = (
     "sample",
@@ -74,8 +87,24 @@ QUARTER, HALF, HOUR, THREE_HOURS = (900, 3), (1800, 6), (3600, 12), (10_800, 36)
 """Windows: seconds, and the least number of slots."""
 
 
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Widths of windows in slots: a quarter of an hour, half an hour, an hour and three hours."""
+
+    quarter: int
+    half: int
+    hour: int
+    three: int
+
+    @classmethod
+    def of(cls, interval_s: int) -> Self:
+        """At an interval; each has a least number of slots."""
+        spans = (QUARTER, HALF, HOUR, THREE_HOURS)
+        return cls(*(whole_slots(seconds, interval_s, least=least) for seconds, least in spans))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class _Scale:
+class Scale:
     """The units that residuals of series are stated in.
 
     ``floor`` and ``range [series, renewal]`` are the least spread of a value and the usual range of the series, ``up``
@@ -124,47 +153,69 @@ def views(panel: Panel, start: int = 0) -> Iterator[tuple[str, Float]]:
         yield from ((name, nothing) for name in VIEWS)
         return
     axis = TimeAxis(slots, panel.interval_s, start)
-    values = np.moveaxis(panel.values, 1, 2).reshape(len(panel.entities) * len(panel.metrics), slots)
-    scale, sums, ends = _scale_of(panel, values, axis), RollingSums.of(values), axis.sampled
-    quarter, half, hour, three = (
-        whole_slots(seconds, panel.interval_s, least=least) for seconds, least in (QUARTER, HALF, HOUR, THREE_HOURS)
-    )
-    blocks = sums.block_means(axis.block_slots)
-    expectations = [at_sampled_slots(expectation, axis) for expectation in seasonal_levels(blocks, axis)]
-    usual = np.where(np.isnan(expectations[0]), expectations[2], expectations[0])
-    sample, hourly = np.take(values, ends, axis=1), sums.trimmed_mean(hour, ends)
-    yield "sample", scale.in_spreads(sample - usual, scale.least)
-    yield "level", scale.in_spreads(sums.mean(quarter, ends) - usual, scale.least)
-    yield "hour", scale.in_spreads(_nearest(hourly, expectations), scale.least)
-    yield "change", scale.in_spreads(sample - sums.mean(quarter, ends - 1), scale.least)
-    yield "drift", scale.in_spreads(sample - sums.mean(hour, ends - 1), scale.least)
-    yield "step", scale.in_spreads(sums.mean(half, ends) - sums.mean(half, ends - half), scale.least)
-    yield "volatility", _volatility(sums, hour, scale)
-    yield "volatility_3h", _volatility(sums, three, scale)
-    every, some = np.arange(slots), np.arange(0, slots, axis.sampling_step)
-    least, log_least = NOVEL_FLOOR * scale.least, np.full_like(scale.least, NOVEL_FLOOR * LOG_FLOOR)
-    distance = distance_to_nearest(sample, values, every, axis)
-    yield "novelty", scale.in_spreads(distance, least)
-    distance = distance_to_nearest(sums.mean(three, ends), sums.mean(three, some), some, axis)
-    yield "novelty_3h", scale.in_spreads(distance, least)
-    distance = distance_to_nearest(scale.log_std(sums, hour, ends), scale.log_std(sums, hour, some), some, axis)
-    yield "volatility_novelty", scale.in_spreads(distance, log_least)
+    values = series_of(panel)
+    scale = scale_of(panel, values, axis)
+    for name, residuals, floor in residual_views(values, RollingSums.of(values), scale):
+        yield name, scale.in_spreads(residuals, floor)
     yield "record", scale.unfold(beyond_record(values, axis.at_each_slot(scale.least), start))
 
 
-def _volatility(sums: RollingSums, width: int, scale: _Scale) -> Float:
-    """How much more or less than usual at this time of day a series varies, by the logarithm.
+def series_of(panel: Panel) -> Float:
+    """Values ``[series, slot]``: all metrics of the first entity, then those of the next one."""
+    return np.moveaxis(panel.values, 1, 2).reshape(-1, panel.values.shape[1])
 
-    What is usual is taken from the windows at the ends of blocks.
+
+def residual_views(values: Float, sums: RollingSums, scale: Scale) -> Iterator[tuple[str, Float, Float]]:
+    """Name, residuals ``[series, sampled slot]`` and least spread of each view but the record, in their order."""
+    axis, least = scale.axis, scale.least
+    ends, windows = axis.sampled, Windows.of(axis.interval_s)
+    blocks = sums.block_means(axis.block_slots)
+    expectations = [at_sampled_slots(expectation, axis) for expectation in seasonal_levels(blocks, axis)]
+    yield from ((name, found, least) for name, found in plain_residuals(sums, windows, expectations, ends))
+    for name, width in (("volatility", windows.hour), ("volatility_3h", windows.three)):
+        usual = at_sampled_slots(usual_at_this_time(scale.log_std(sums, width, axis.block_ends), axis), axis)
+        yield name, scale.log_std(sums, width, ends) - usual, np.full_like(least, LOG_FLOOR)
+    sample = np.take(values, ends, axis=1)
+    for name, (known, slots) in known_values(values, sums, scale).items():
+        asked = sample if name == "novelty" else _asked(name, sums, scale, ends)
+        floor = np.full_like(least, NOVEL_FLOOR * LOG_FLOOR) if name == "volatility_novelty" else NOVEL_FLOOR * least
+        yield name, distance_to_nearest(asked, known, slots, axis), floor
+
+
+def plain_residuals(
+    sums: RollingSums, windows: Windows, expectations: Sequence[Float], ends: Index
+) -> Iterator[tuple[str, Float]]:
+    """Residuals of the views that need only sums over windows that end at ``ends``, and what is expected there.
+
+    ``expectations`` are those of ``seasonal_levels``, each ``[series, end]``.
     """
-    axis, slots = scale.axis, sums.values.shape[1]
-    ends = np.minimum(np.arange(axis.block_slots, slots + axis.block_slots, axis.block_slots), slots) - 1
-    usual = usual_at_this_time(scale.log_std(sums, width, ends), axis)
-    here = scale.log_std(sums, width, axis.sampled)
-    return scale.in_spreads(here - at_sampled_slots(usual, axis), np.full_like(scale.least, LOG_FLOOR))
+    sample = np.take(sums.values, ends, axis=1)
+    usual = np.where(np.isnan(expectations[0]), expectations[2], expectations[0])
+    yield "sample", sample - usual
+    yield "level", sums.mean(windows.quarter, ends) - usual
+    yield "hour", _nearest(sums.trimmed_mean(windows.hour, ends), expectations)
+    yield "change", sample - sums.mean(windows.quarter, ends - 1)
+    yield "drift", sample - sums.mean(windows.hour, ends - 1)
+    yield "step", sums.mean(windows.half, ends) - sums.mean(windows.half, ends - windows.half)
 
 
-def _scale_of(panel: Panel, values: Float, axis: TimeAxis) -> _Scale:
+def known_values(values: Float, sums: RollingSums, scale: Scale) -> dict[str, tuple[Float, Index]]:
+    """What each view of novelty compares with: values ``[series, k]`` and their slots, in order of time."""
+    axis, windows = scale.axis, Windows.of(scale.axis.interval_s)
+    some = np.arange(0, axis.slots, axis.sampling_step)
+    return {
+        "novelty": (values, np.arange(axis.slots)),
+        "novelty_3h": (sums.mean(windows.three, some), some),
+        "volatility_novelty": (scale.log_std(sums, windows.hour, some), some),
+    }
+
+
+def _asked(name: str, sums: RollingSums, scale: Scale, ends: Index) -> Float:
+    windows = Windows.of(scale.axis.interval_s)
+    return sums.mean(windows.three, ends) if name == "novelty_3h" else scale.log_std(sums, windows.hour, ends)
+
+
+def scale_of(panel: Panel, values: Float, axis: TimeAxis) -> Scale:
     """The scale of the series ``values`` of a panel."""
     lowest, low, middle, high, highest = history_quantiles(values, (0.01, 0.05, 0.5, 0.95, 0.99), axis)
     ranged = np.nan_to_num(np.fmax((high - low) / 3.29, (highest - lowest) / 10), nan=1.0)
@@ -173,7 +224,7 @@ def _scale_of(panel: Panel, values: Float, axis: TimeAxis) -> _Scale:
     floor = np.fmax(np.fmax(FLOOR * np.abs(np.nan_to_num(middle)), RANGE_FLOOR * ranged), stated) + 1e-6
     up = np.array([BENIGN if metric.worse is Worse.DOWN else 1.0 for metric in panel.metrics])
     down = np.array([BENIGN if metric.worse is Worse.UP else 1.0 for metric in panel.metrics])
-    return _Scale(
+    return Scale(
         axis,
         (entities, len(panel.metrics)),
         floor.astype(np.float32),

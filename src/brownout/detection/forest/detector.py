@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import skops.io
 from sklearn.ensemble import IsolationForest
 
 from brownout.detection.baseline.normal_periods import block_peaks, sustained, unusual
@@ -21,36 +20,19 @@ from brownout.detection.detector_settings import DetectorSettings
 from brownout.detection.features.feature_table import FEATURES, FOREST_FEATURES, Features, entity_features
 from brownout.detection.forest.alarm_threshold import Threshold, fit_threshold, robust_line
 from brownout.detection.forest.deduplication import deduplicated, new_alarms
-from brownout.detection.forest.forest_check import READ_ERRORS, forest_bytes, read_forest
+from brownout.detection.forest.forest_check import READ_ERRORS, forest_bytes, forest_data, read_forest
+from brownout.detection.forest.forest_scores import RawScores, levels_and_novelties, raw_scores
 from brownout.detection.forest.peak_tail import Tail, fit_tail
 from brownout.detection.forest.training_set import Spans, TrainingSet, training_set_of
 from brownout.domain.errors import DataError, ModelError, NotFittedError
 from brownout.domain.findings import AnomalyScores
 from brownout.domain.panel import DAY_S, Float, Panel
-from brownout.numerics.rolling import rolling_mean
-from brownout.numerics.slots import HOUR_S, whole_slots
 from brownout.store.atomic import atomic_path, write_text
 from brownout.store.plain_json import checked, read_json, with_checksum
 
 __all__ = ["Assessment", "Boundaries", "IsolationForestDetector"]
 
 FORMAT = 9
-BATCH = 200_000
-LEVEL_WEIGHTS = {"sample_largest": 0.1, "hour_largest": 0.1, "level_power": 0.1}
-NOVELTY_WEIGHTS = {
-    **dict.fromkeys(("novelty_half", "novelty_3h_half", "volatility_novelty_half", "record_half"), 0.1),
-    **dict.fromkeys(("volatility_half", "volatility_3h_half"), 0.05),
-    "low_rank": 0.2,
-}
-"""Weights of features that are added to the score of the forest, which cannot tell far from farther (features are
-logarithms of deviations): one set of weights gives the level, the other one the novelty."""
-WEIGHTS = np.array(
-    [[part.get(name, 0.0) for name in FEATURES] for part in (LEVEL_WEIGHTS, NOVELTY_WEIGHTS)], np.float32
-)
-SAMPLE = FEATURES.index("sample_largest")
-RECENT, RECENT_SHARE = (4 * HOUR_S, 24), 0.25
-"""A novelty after unusual hours counts for more: share in it of the mean over the last four hours, or over 24 slots
-where that is longer."""
 CALIBRATED = 200_000
 """Most slots that boundaries are set on, of evenly chosen entities."""
 FEW_DAYS, CAUTION = 2.0, 1.8
@@ -200,31 +182,46 @@ class IsolationForestDetector:
     def score(self, panel: Panel, start: int = 0) -> AnomalyScores:
         """Score the slots from ``start`` on; what lies before serves as history only."""
         features = entity_features(panel, start)
-        kind = panel.entities[0].kind if panel.entities else ""
-        assessed = self.assess(features, kind, panel.interval_s)
+        return self.judged(panel, start, self.raw_scores(features, panel), features.deviations)
+
+    def judged(self, panel: Panel, start: int, raw: RawScores, deviations: Float) -> AnomalyScores:
+        """Scores of the slots of a panel from ``start`` on, of what the forest says of each of them."""
+        assessed = self._assessed(raw, _kind_of(panel), panel.interval_s)
         return AnomalyScores(
             entities=panel.entity_ids,
             metrics=panel.metric_names,
             times=panel.times[start:],
             interval_s=panel.interval_s,
             scores=deduplicated(assessed.novelties, start),
-            deviations=features.deviations,
+            deviations=deviations,
             levels=assessed.levels,
         )
 
-    def assess(self, features: Features, kind: str, interval_s: int) -> Assessment:
-        """Level and novelty of each slot of features; NaN where nothing was measured."""
+    def raw_scores(self, features: Features, panel: Panel) -> RawScores:
+        """What the forest of a panel's kind says of features; NaN where nothing was measured, or the detector waits."""
+        return self._raw_scores(features, _kind_of(panel))
+
+    def _raw_scores(self, features: Features, kind: str) -> RawScores:
         if self.waits_:
             nothing = np.full(features.rows.shape[:2], np.nan, np.float32)
-            return Assessment(levels=nothing, novelties=nothing.copy())
-        forest, boundaries = self._of_kind(kind)
-        levels, novelties = _levels_and_novelties(forest, features.rows, interval_s)
+            return RawScores(nothing, nothing, nothing)
+        return raw_scores(self._of_kind(kind)[0], features.rows)
+
+    def assess(self, features: Features, kind: str, interval_s: int) -> Assessment:
+        """Level and novelty of each slot of features; NaN where nothing was measured."""
+        return self._assessed(self._raw_scores(features, kind), kind, interval_s)
+
+    def _assessed(self, raw: RawScores, kind: str, interval_s: int) -> Assessment:
+        if self.waits_:
+            return Assessment(levels=raw.levels, novelties=raw.novelties.copy())
+        _, boundaries = self._of_kind(kind)
+        levels, novelties = levels_and_novelties(raw, interval_s)
         return Assessment(levels=boundaries.level.apply(levels), novelties=boundaries.novelty.apply(novelties))
 
     def levels(self, features: Features, kind: str) -> Float:
         """Level of each row of features, without regard to the slots before it; NaN where nothing was measured."""
         forest, boundaries = self._of_kind(kind)
-        return boundaries.level.apply(_raw_scores(forest, features.rows)[0])
+        return boundaries.level.apply(raw_scores(forest, features.rows).levels)
 
     def per_day(self, kind: str, severity: float) -> float:
         """How often a day an entity reached a severity in the history learned from.
@@ -252,7 +249,7 @@ class IsolationForestDetector:
         kinds = {}
         for number, (kind, forest) in enumerate(self.forests_.items()):
             file = f"forest-{number}.skops"
-            data = skops.io.dumps(forest)
+            data = forest_data(forest)
             with atomic_path(folder / file) as part:
                 part.write_bytes(data)
             kinds[kind] = {
@@ -339,7 +336,7 @@ def _peaks(forest: IsolationForest, training_set: TrainingSet, slots: int) -> _P
     entities = max(min(len(whole), slots // max(whole.shape[1], 1)), 1)
     rows = whole[np.linspace(0, len(whole) - 1, entities).astype(int)]
     normal = ~unusual(np.expm1(rows[..., FARTHEST]), training_set.interval_s)
-    levels, novelties = _levels_and_novelties(forest, rows, training_set.interval_s)
+    levels, novelties = levels_and_novelties(raw_scores(forest, rows), training_set.interval_s)
     normal_levels = np.where(normal, sustained(levels), np.nan)
     alarms = new_alarms(novelties - np.nanmin(novelties, initial=np.inf), training_set.monitored)
     values = normal_levels[np.isfinite(normal_levels)], novelties[np.isfinite(novelties)]
@@ -353,33 +350,5 @@ def _peaks(forest: IsolationForest, training_set: TrainingSet, slots: int) -> _P
     )
 
 
-def _levels_and_novelties(forest: IsolationForest, rows: Float, interval_s: int) -> tuple[Float, Float]:
-    """Levels and novelties of rows ``[entity, time, feature]``, with regard to the slots before each."""
-    levels, novelties = _raw_scores(forest, rows)
-    return _without_lone_samples(levels, rows[..., SAMPLE]), _with_recent_mean(novelties, interval_s)
-
-
-def _without_lone_samples(levels: Float, sample: Float) -> Float:
-    """Levels without what a sample adds that did not deviate one slot earlier: a single sample makes no level."""
-    corrected = levels.copy()
-    corrected[:, 1:] -= LEVEL_WEIGHTS["sample_largest"] * np.fmax(sample[:, 1:] - sample[:, :-1], 0)
-    return corrected
-
-
-def _with_recent_mean(novelties: Float, interval_s: int) -> Float:
-    """Novelties averaged with their mean over the last hours, weighted by ``RECENT_SHARE``."""
-    width = whole_slots(RECENT[0], interval_s, least=RECENT[1])
-    weighted: Float = (1 - RECENT_SHARE) * novelties + RECENT_SHARE * rolling_mean(novelties, width)
-    return weighted
-
-
-def _raw_scores(forest: IsolationForest, rows: Float) -> tuple[Float, Float]:
-    """Levels and novelties of rows ``[entity, time, feature]`` in the forest's own units, higher = more abnormal."""
-    flat = rows.reshape(-1, rows.shape[-1])
-    known = np.flatnonzero(np.isfinite(flat).all(axis=1))
-    scores = np.full((2, len(flat)), np.nan, np.float32)
-    for first in range(0, len(known), BATCH):
-        chosen = known[first : first + BATCH]
-        scores[:, chosen] = WEIGHTS @ flat[chosen].T - forest.score_samples(flat[chosen, : len(FOREST_FEATURES)])
-    levels, novelties = scores.reshape(2, *rows.shape[:2])
-    return levels, novelties
+def _kind_of(panel: Panel) -> str:
+    return panel.entities[0].kind if panel.entities else ""

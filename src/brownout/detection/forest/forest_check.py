@@ -7,13 +7,12 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
-import skops.io
 from sklearn.ensemble import IsolationForest
 from sklearn.tree import ExtraTreeRegressor
 
 from brownout.domain.errors import ModelError, SettingsError
 
-__all__ = ["READ_ERRORS", "forest_bytes", "forest_fault", "read_forest"]
+__all__ = ["READ_ERRORS", "forest_bytes", "forest_data", "forest_fault", "read_forest"]
 
 READ_ERRORS = (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, SettingsError)
 """What reading a card of any content may raise."""
@@ -42,8 +41,18 @@ def forest_bytes(folder: Path, name: object) -> bytes:
     return path.read_bytes()
 
 
+def forest_data(forest: IsolationForest) -> bytes:
+    """A forest as the bytes of a file."""
+    import skops.io
+
+    data: bytes = skops.io.dumps(forest)
+    return data
+
+
 def read_forest(data: bytes, folder: Path, *, features: int, trees: int) -> IsolationForest:
     """The forest of a file, whose trees point only to nodes and features that there are; else a ModelError."""
+    import skops.io
+
     try:
         with ONE_AT_A_TIME:
             forest = skops.io.loads(data, trusted=TRUSTED)

@@ -73,8 +73,9 @@ def _reached(values: Float, needed: int) -> tuple[Float, Float]:
     if not values.shape[1] or needed > values.shape[1]:
         nothing = np.full((values.shape[0], values.shape[2]), np.nan, np.float32)
         return nothing, nothing
-    highest = np.sort(np.where(seen, values, -np.inf), axis=1)[:, -needed]
-    lowest = np.sort(np.where(seen, values, np.inf), axis=1)[:, needed - 1]
+    ordered = np.sort(values, axis=1)  # NaN sorts last
+    from_top = np.maximum(seen.sum(axis=1, keepdims=True) - needed, 0)
+    highest, lowest = np.take_along_axis(ordered, from_top, axis=1)[:, 0], ordered[:, needed - 1]
     return (
         np.where(enough, highest, np.nan).astype(np.float32),
         np.where(enough, lowest, np.nan).astype(np.float32),

@@ -11,7 +11,7 @@ from brownout.domain.entities import EntityKind, Topology
 from brownout.domain.findings import EvidenceRole
 from brownout.domain.metrics import Family, Metric
 
-__all__ = ["EvidenceLookup", "SymptomMatch", "resource_of"]
+__all__ = ["RAMP_CORRELATION", "EvidenceLookup", "SymptomMatch", "resource_of"]
 
 MAJORITY_QUANTILE = 0.6
 """A symptom of most guests is as strong as at this quantile over them."""

@@ -1,46 +1,88 @@
-"""Whether an incident is still going on: its own evidence holds at the end of the data, else it is over since then."""
+"""When an incident began and whether it is still going on, by its own evidence.
+
+Episodes begin with whatever is unusual before a fault, and end late: what is still unusual after one does not go on.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from brownout.diagnosis.evidence.observation import IncidentWindow
-from brownout.diagnosis.incidents.incident_core import activity
+from brownout.diagnosis.evidence.symptoms import RAMP_CORRELATION
+from brownout.diagnosis.incidents.incident_core import LEAST_SLOTS, activity
 from brownout.domain.findings import Diagnosis, EvidenceRole, EvidenceState, Mover
+from brownout.domain.metrics import Worse
 from brownout.domain.panel import Panel
 from brownout.numerics.order_statistics import median
 
-__all__ = ["with_own_end"]
+__all__ = ["own_span", "with_own_span", "with_rise_since"]
 
-HOLDS = 1 / 3
-"""Share of its worst that evidence must reach to hold."""
-QUIET = np.timedelta64(3_600_000, "ms")
+HOLDS, ABSENT = 1 / 3, 0.1
+"""Shares of its worst that evidence must reach to hold, and that it stays below where nothing is seen of it."""
+EARLIER = np.timedelta64(3_600_000, "ms")
+"""An incident that begins so long before there is anything of its evidence begins with that."""
+QUIET = np.timedelta64(1_800_000, "ms")
 """Evidence that has not held for so long is over, unless it paused for longer before."""
 TELLING_ROLES = (EvidenceRole.NECESSARY, EvidenceRole.STRONG)
 
 
-def with_own_end(diagnosis: Diagnosis, window: IncidentWindow, panels: Sequence[Panel]) -> Diagnosis:
-    """The diagnosis of an open incident, closed where what speaks for it ended; ``panels`` reach to the data's end.
+def with_own_span(diagnosis: Diagnosis, window: IncidentWindow, panels: Sequence[Panel]) -> Diagnosis:
+    """The diagnosis from when there was anything of its evidence on, closed where that ended before the data did.
 
-    Episodes end late: what is still unusual after a fault is no fault that goes on.
+    ``panels`` hold what was measured until the end of the incident; of an open one that is the end of the data.
     """
+    start, end = own_span(diagnosis, window, panels)
+    return replace(diagnosis, start=start, end=end, open=diagnosis.open and end == diagnosis.end)
+
+
+def own_span(
+    diagnosis: Diagnosis, window: IncidentWindow, panels: Sequence[Panel]
+) -> tuple[np.datetime64, np.datetime64]:
+    """From when to when what speaks for the first cause of an incident held; without any, what moved in it."""
     measured = [panel for panel in panels if panel.entities]
-    if not diagnosis.open or not measured:
-        return diagnosis
-    movers = _telling(diagnosis, window, measured) or [mover for e in window.episodes for mover in e.movers]
+    if not measured:
+        return diagnosis.start, diagnosis.end
+    own = _telling(diagnosis, window, measured)
     step = min(panel.step for panel in measured)
-    found = activity(window, measured, movers, step)
+    found = activity(window, measured, own or [mover for e in window.episodes for mover in e.movers], step)
     if found is None:
-        return diagnosis
+        return diagnosis.start, diagnosis.end
     grid, total = found
     holds = np.flatnonzero(total >= HOLDS * total.max())
-    pauses = max(np.diff(grid[holds]).tolist(), default=None)
-    longest = np.timedelta64(0 if pauses is None else pauses, "ms")
-    end = grid[holds[-1]] + step
-    if window.end - end <= max(QUIET, longest):
+    begun, over = grid[holds[0]], grid[holds[-1]] + step
+    absent = not np.any(total[: holds[0] - 1] > ABSENT * total.max())
+    start = begun if own and absent and begun - diagnosis.start > EARLIER else diagnosis.start
+    longest = max((pause for pause in np.diff(grid[holds])), default=step)
+    goes_on = window.end - over <= max(QUIET, longest) or not (own or diagnosis.open)
+    return start, diagnosis.end if goes_on else max(over, start + step)
+
+
+def with_rise_since(diagnosis: Diagnosis, window: IncidentWindow, panels: Sequence[Panel]) -> Diagnosis:
+    """The diagnosis, open again where what fills up has risen from its end to the end of the data, steadily.
+
+    Detection gets used to a slow rise; a store that has stopped filling does not go on, however full it is.
+    """
+    if diagnosis.open or diagnosis.top.entity == "":
         return diagnosis
-    return replace(diagnosis, end=max(end, diagnosis.start + step), open=False)
+    for panel in panels:
+        for mover in _telling(diagnosis, window, [panel]):
+            part = panel.between(window.end, panel.end)
+            row, column = part.entity_ids.index(mover.series.entity), part.metric_names.index(mover.series.metric)
+            metric, values = part.metrics[column], part.values[row, :, column]
+            sign = 1 if metric.worse is Worse.UP else -1
+            if metric.is_limited and metric.fills_up and _rises(sign * values.astype(np.float64)):
+                return replace(diagnosis, end=panel.end, open=True)
+    return diagnosis
+
+
+def _rises(values: npt.NDArray[np.float64]) -> bool:
+    """Whether values rise steadily: by their correlation with time, as a symptom that is a ramp."""
+    measured = np.flatnonzero(np.isfinite(values))
+    if len(measured) < LEAST_SLOTS or np.ptp(values[measured]) == 0:
+        return False
+    return bool(np.corrcoef(measured, values[measured])[0, 1] >= RAMP_CORRELATION)
 
 
 def _telling(diagnosis: Diagnosis, window: IncidentWindow, panels: Sequence[Panel]) -> list[Mover]:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from brownout.diagnosis.evidence.observation import IncidentWindow
 from brownout.diagnosis.incidents.artefacts import by_nature, explained_by_artefact, is_artefact, movers_of
 from brownout.diagnosis.incidents.coverage import APART, covered_by, explained_by, reach_of
@@ -16,6 +18,7 @@ from brownout.domain.metrics import Metric, shipped_catalogue
 __all__ = ["Sifted", "sift"]
 
 Diagnose = Callable[[IncidentWindow], Diagnosis]
+OwnSpan = Callable[[Diagnosis, IncidentWindow], tuple[np.datetime64, np.datetime64]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +59,7 @@ class _Separation:
     knowledge: Knowledge
     topology: Topology
     metrics: Mapping[str, Metric]
+    own_span: OwnSpan
     told: list[_Told] = field(default_factory=list)
     unknown: list[_Told] = field(default_factory=list)
     suppressed: list[SuppressedEpisode] = field(default_factory=list)
@@ -111,15 +115,14 @@ class _Separation:
             coverage = covered_by(current, span, resources, reach=reach, metrics=self.metrics)
             if coverage.covered:
                 covered, left, onset = coverage.covered, coverage.left, coverage.onset
-        window = replace(
-            current,
-            start=onset,
-            end=max(episode.end for episode in covered),
-            episodes=covered,
-            open=any(episode.open for episode in covered),
-        )
+        window = _covering(current, covered, onset)
+        over = self.own_span(_restated(diagnosis, window), window)[1] + APART
+        later = tuple(episode for episode in covered if episode.start > over)
+        if 0 < len(later) < len(covered):
+            window = _covering(current, tuple(episode for episode in covered if episode not in later), onset)
         self.told.append(_Told(window=window, diagnosis=_restated(diagnosis, window), reach=reach))
-        return self._next(left, replace(current, explained=current.explained | resources))
+        rest = self._next(left, replace(current, explained=current.explained | resources))
+        return [*rest, *self._next(later, current)] if len(later) < len(covered) else rest
 
     def _next(self, episodes: tuple[Episode, ...], like: IncidentWindow) -> list[IncidentWindow]:
         return [
@@ -142,19 +145,24 @@ class _Separation:
         self.unknown = alone
 
 
-def sift(
+def sift(  # noqa: PLR0913 - what an incident is asked about, and by whom
     window: IncidentWindow,
     diagnose: Diagnose,
     knowledge: Knowledge,
     topology: Topology,
     metrics: Mapping[str, Metric] | None = None,
+    *,
+    own_span: OwnSpan = lambda diagnosis, _: (diagnosis.start, diagnosis.end),
 ) -> Sifted:
     """Diagnose the episodes of a host, one incident for each fault, with artefacts set apart.
 
     Where an artefact is the cause, only what lies within its reach is explained by it, so that a fault beside it stays
-    an alarm. Where a fault is, it covers the episodes whose metrics it moves from its own onset on.
+    an alarm. Where a fault is, it covers the episodes whose metrics it moves from its own onset on; what begins after
+    its evidence was over, as ``own_span`` says, is asked about by itself.
     """
-    work = _Separation(diagnose, knowledge, topology, shipped_catalogue().metrics if metrics is None else metrics)
+    work = _Separation(
+        diagnose, knowledge, topology, shipped_catalogue().metrics if metrics is None else metrics, own_span
+    )
     waiting = [window]
     while waiting:
         waiting += work.step(waiting.pop(0))
@@ -166,6 +174,17 @@ def sift(
         diagnoses=tuple(_once(one.diagnosis, tops, knowledge) for one in told),
         suppressed=tuple(work.suppressed),
         artefacts=tuple(work.artefacts),
+    )
+
+
+def _covering(window: IncidentWindow, episodes: tuple[Episode, ...], onset: np.datetime64) -> IncidentWindow:
+    """A window with some of its episodes, from the onset of what they have in common."""
+    return replace(
+        window,
+        start=onset,
+        end=max(episode.end for episode in episodes),
+        episodes=episodes,
+        open=any(episode.open for episode in episodes),
     )
 
 

@@ -5,6 +5,7 @@ from brownout.forecasting.present.level_steps import relief
 from brownout.forecasting.present.local_trend import LOCAL_TREND, Runs, runs_of
 from brownout.forecasting.present.lone_bursts import without_lone_bursts
 from brownout.forecasting.present.one_offs import Spans, without_one_offs
+from brownout.forecasting.present.open_excursions import Survival, with_open_excursions
 from brownout.forecasting.present.present_level import present_shift
 from brownout.forecasting.present.trend_gate import MAKES, PERSISTENCE, Trending, mixed_with_trends, trends_of
 
@@ -14,6 +15,7 @@ __all__ = [
     "PERSISTENCE",
     "Runs",
     "Spans",
+    "Survival",
     "Trending",
     "joined_weights",
     "mixed_with_trends",
@@ -22,6 +24,7 @@ __all__ = [
     "runs_of",
     "trends_of",
     "with_first_step",
+    "with_open_excursions",
     "without_lone_bursts",
     "without_one_offs",
 ]

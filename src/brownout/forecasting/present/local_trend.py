@@ -49,7 +49,7 @@ DAMPED, STOPPED = 0.7, 0.25
 """Slope of the second half as a share of the first one's below which a run flattens, and has come to an end."""
 CARRIES = 4.0
 """A trend is carried on for so many times as long as it has run; then it stays where it is."""
-SLOPE_DOUBT = 0.12
+SLOPE_DOUBT = 0.08
 """Relative standard deviation of a slope that even a clean run has: what makes a ramp does not keep its pace."""
 
 

@@ -1,0 +1,1 @@
+"""Passes of watch: what one keeps for the next."""
