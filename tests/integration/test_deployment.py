@@ -136,9 +136,14 @@ def test_a_run_that_fails_is_told_to_people(environment: dict[str, str], clone: 
 
 
 def asked(environment: dict[str, str], method: str, path: str, given: dict[str, Any]) -> httpx.Response:
-    """An answer of the server that is no error."""
+    """An answer of the server that is no error; asked again while its database is busy, as Prefect's client does."""
     address = f"{environment['PREFECT_API_URL']}/{path}"
-    return httpx.request(method, address, json=given, timeout=60, trust_env=False).raise_for_status()
+    for _ in range(60):
+        answer = httpx.request(method, address, json=given, timeout=60, trust_env=False)
+        if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+            break
+        time.sleep(1)
+    return answer.raise_for_status()
 
 
 def listed(environment: dict[str, str], what: str) -> list[dict[str, Any]]:

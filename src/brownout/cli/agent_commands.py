@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from brownout.cli.app import app
+from brownout.cli.app import MEASURE, app
 from brownout.cli.facts_commands import ANNOUNCEMENT
 from brownout.cli.probe_commands import Execd, InfluxConfig, Signal
 from brownout.cli.talk import complain
@@ -13,7 +13,7 @@ from brownout.cli.talk import complain
 __all__ = ["agent"]
 
 
-@app.command()
+@app.command(rich_help_panel=MEASURE)
 def agent(  # noqa: PLR0913 - each setting of an agent is an option of the command
     *,
     once: Annotated[bool, typer.Option("--once", help="One round, after a second for the rates.")] = False,

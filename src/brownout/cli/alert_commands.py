@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from brownout.cli.app import Json, Out, app
+from brownout.cli.app import NIGHT, Json, Out, app
+from brownout.cli.talk import say
 from brownout.domain.encoding import visible
 
 __all__ = ["alerts"]
@@ -14,7 +15,7 @@ EXIT_CODES = {"critical": 4, "warning": 3}
 """Beside 0 for nothing, 1 for a failure and 2 for bad usage."""
 
 
-@app.command()
+@app.command(rich_help_panel=NIGHT)
 def alerts(
     *,
     out: Out,
@@ -44,5 +45,7 @@ def alerts(
         for tracked in firing:
             summary = tracked.alert.annotations.get("summary", tracked.alert.entity)
             typer.echo(visible(f"{tracked.alert.severity}\t{summary}"))
+    if not firing:
+        say("no alert fires")
     if exit_code and firing:
         raise typer.Exit(EXIT_CODES[str(firing[0].alert.severity)])

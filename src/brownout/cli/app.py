@@ -23,7 +23,11 @@ if TYPE_CHECKING:
     from brownout.nightly.passes.kept_results import KeptResults
     from brownout.simulation import FleetSettings
 
-__all__ = ["app"]
+__all__ = ["DECIDE", "JUDGE", "MEASURE", "NIGHT", "START", "app"]
+
+START, NIGHT, DECIDE = "Begin", "Every night", "Ask and decide"
+MEASURE, JUDGE = "On hypervisors and at consoles", "How good it is"
+"""Panels that the help of all commands is parted into."""
 
 app = typer.Typer(
     name="brownout",
@@ -36,7 +40,7 @@ evaluate = typer.Typer(
     no_args_is_help=True,
     help="Judge whole nights, or warnings, forecasts, detection or diagnosis, on a dataset folder.",
 )
-app.add_typer(evaluate, name="evaluate")
+app.add_typer(evaluate, name="evaluate", rich_help_panel=JUDGE)
 
 Out = Annotated[Path, typer.Option(help="Folder for everything the command writes.", file_okay=False)]
 ConfigOption = typer.Option(help="Settings file (TOML).", exists=True, dir_okay=False)
@@ -53,8 +57,9 @@ TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"
 AsOf = Annotated[
     datetime | None,
     typer.Option(
-        help="Make the night of that time (UTC), blind to what was measured later.",
+        help="Make the night of that time (UTC), blind to what was measured later; as 2026-03-16T02:15.",
         formats=TIMES,
+        metavar="TIME",
     ),
 ]
 
@@ -83,7 +88,7 @@ def options(
     """Forecast and explain degradation of KVM guests: laggy consoles, hosts that run out of a resource."""
 
 
-@app.command()
+@app.command(rich_help_panel=START)
 def demo(
     *, out: Out = Path("demo"), seed: Annotated[int, typer.Option(help="Seed of the simulated fleet.")] = 7
 ) -> None:
@@ -96,14 +101,14 @@ def demo(
     say("look first at what is going on: the incidents at the top, each with its cause and what to do")
 
 
-@app.command("nightly")
+@app.command("nightly", rich_help_panel=NIGHT)
 def nightly_command(*, out: Out, config: Config = None, dataset: DatasetFolder = None, as_of: AsOf = None) -> None:
     """Sync, train, forecast, detect, diagnose, plan and report: the main job, as a Prefect flow."""
     _settings(config, dataset)
     _run_flow(out=out, config=config, dataset=dataset, as_of=as_of)
 
 
-@app.command()
+@app.command(rich_help_panel=NIGHT)
 def sync(*, out: Out, config: Config = None, dataset: DatasetFolder = None, as_json: Json = False) -> None:
     """Bring what is new into the history."""
     from brownout.bootstrap import sync_history
@@ -116,7 +121,7 @@ def sync(*, out: Out, config: Config = None, dataset: DatasetFolder = None, as_j
         typer.echo(f"{result.rows:,} rows in {result.slices} slices, up to {result.watermark}")
 
 
-@app.command()
+@app.command(rich_help_panel=NIGHT)
 def train(*, out: Out, config: Config = None) -> None:
     """Train the models on the history and log them in MLflow."""
     from brownout.bootstrap import open_job
@@ -129,7 +134,7 @@ def train(*, out: Out, config: Config = None) -> None:
     _end(job.effects)
 
 
-@app.command()
+@app.command(rich_help_panel=NIGHT)
 def watch(
     *,
     out: Out,
@@ -183,7 +188,7 @@ def _watch_once(
     return job.effects
 
 
-@app.command()
+@app.command(rich_help_panel=START)
 def doctor(
     *,
     config: Config = None,
@@ -239,7 +244,7 @@ def _print_telegraf_conf(config: Path | None) -> None:
     typer.echo(telegraf_conf(TelegrafMapping.load(), host_has, program, output), nl=False)
 
 
-@app.command()
+@app.command(rich_help_panel=START)
 def simulate(  # noqa: PLR0913 - each option of a fleet is an option of the command
     folder: Annotated[Path | None, typer.Argument(help="Dataset folder to make.")] = None,
     *,
@@ -247,9 +252,9 @@ def simulate(  # noqa: PLR0913 - each option of a fleet is an option of the comm
         Path | None,
         typer.Option(help="Settings file with the InfluxDB to fill, up to now.", exists=True, dir_okay=False),
     ] = None,
-    hosts: Annotated[int, typer.Option(min=1)] = 4,
-    vms: Annotated[int, typer.Option(min=1)] = 24,
-    days: Annotated[float, typer.Option(min=0.1)] = 14.0,
+    hosts: Annotated[int, typer.Option(min=1, help="Hypervisors.")] = 4,
+    vms: Annotated[int, typer.Option(min=1, help="Guests, spread evenly over the hosts.")] = 24,
+    days: Annotated[float, typer.Option(min=0.1, help="Days of telemetry.")] = 14.0,
     interval: Annotated[int, typer.Option(min=1, help="Seconds between samples.")] = 60,
     seed: Annotated[int, typer.Option(help="Same seed, same fleet.")] = 0,
     faults: Annotated[int, typer.Option(min=0, help="Incidents to inject.")] = 0,

@@ -93,7 +93,11 @@ def diagnose(
 NightsOption = Annotated[int | None, typer.Option(min=1, help="Nights, a day apart; default: the last 7.")]
 First = Annotated[
     datetime | None,
-    typer.Option(help="Time of the first night (UTC); default: so that the last one ends the data.", formats=TIMES),
+    typer.Option(
+        help="Time of the first night (UTC); default: so that the last one ends the data.",
+        formats=TIMES,
+        metavar="TIME",
+    ),
 ]
 Steps = Annotated[int | None, typer.Option(min=1, help="Optimiser steps of each training, over the settings.")]
 Fleet = Annotated[Path, typer.Argument(help="Dataset folder, or a history.", exists=True, file_okay=False)]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from brownout.cli.app import app
+from brownout.cli.app import MEASURE, app
 from brownout.cli.talk import complain
 
 __all__ = ["facts", "labels"]
@@ -15,7 +15,7 @@ __all__ = ["facts", "labels"]
 ANNOUNCEMENT = Path("/var/lib/brownout/maintenance")
 
 
-@app.command()
+@app.command(rich_help_panel=MEASURE)
 def facts(
     *,
     connect: Annotated[
@@ -33,7 +33,7 @@ def facts(
         typer.echo(line)
 
 
-@app.command()
+@app.command(rich_help_panel=MEASURE)
 def labels(
     domains: Annotated[list[Path], typer.Argument(help="Files with what `virsh dumpxml` printed.", exists=True)],
 ) -> None:

@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from brownout.cli.app import Json, Out, app
+from brownout.cli.app import DECIDE, Json, Out, app
 from brownout.domain.errors import SettingsError
 
 __all__ = ["feedback"]
 
 
-@app.command()
+@app.command(rich_help_panel=DECIDE)
 def feedback(  # noqa: PLR0913 - one switch for each thing that can be said
     episode: Annotated[str | None, typer.Argument(help="Id of an episode or an incident in report.json.")] = None,
     *,

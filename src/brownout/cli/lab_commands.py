@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from brownout.cli.app import app
+from brownout.cli.app import MEASURE, app
 from brownout.cli.probe_commands import Certificates, PasswordFile
 from brownout.cli.talk import complain, say
 from brownout.domain.errors import SettingsError
@@ -18,7 +18,7 @@ __all__ = ["stress"]
 lab = typer.Typer(
     no_args_is_help=True, help="Experiments on consoles of one's own; never on those that people work at."
 )
-app.add_typer(lab, name="lab")
+app.add_typer(lab, name="lab", rich_help_panel=MEASURE)
 
 
 @lab.command()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from brownout.cli.app import TIMES, Config, Json, Out, app, moment
+from brownout.cli.app import DECIDE, TIMES, Config, Json, Out, app, moment
 from brownout.domain.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 __all__ = ["log", "place", "score", "what_if"]
 
 actions = typer.Typer(no_args_is_help=True, help="Log which actions of a report were done, and see what came of them.")
-app.add_typer(actions, name="actions")
+app.add_typer(actions, name="actions", rich_help_panel=DECIDE)
 
 
-@app.command("what-if")
+@app.command("what-if", rich_help_panel=DECIDE)
 def what_if(
     *,
     out: Out,
@@ -48,7 +48,7 @@ def what_if(
         typer.echo(visible("\n".join(what_if_lines(answer, context.metrics))))
 
 
-@app.command()
+@app.command(rich_help_panel=DECIDE)
 def place(
     *,
     out: Out,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from brownout.cli.app import app
+from brownout.cli.app import MEASURE, app
 from brownout.cli.talk import complain
 from brownout.domain.errors import SettingsError
 
@@ -51,7 +51,7 @@ HalfAnHour = Annotated[
 ]
 
 
-@app.command()
+@app.command(rich_help_panel=MEASURE)
 def probe(  # noqa: PLR0913 - each setting of a probe is an option of the command
     targets: Targets = None,
     *,

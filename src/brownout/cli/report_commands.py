@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from brownout.cli.app import Config, app
+from brownout.cli.app import DECIDE, NIGHT, Config, app
 from brownout.cli.talk import say
 from brownout.domain.errors import SettingsError
 
@@ -21,7 +21,7 @@ class ReportLanguage(StrEnum):
     ZH = "zh"
 
 
-@app.command()
+@app.command(rich_help_panel=NIGHT)
 def report(  # noqa: PLR0913 - each option is something else that can be done with a report
     *,
     out: Annotated[Path | None, typer.Option(help="Output folder of the nights.", file_okay=False)] = None,
@@ -51,7 +51,7 @@ def report(  # noqa: PLR0913 - each option is something else that can be done wi
         _render(out, night, language, config, listed=listed)
 
 
-@app.command()
+@app.command(rich_help_panel=DECIDE)
 def mcp(
     *, out: Annotated[Path, typer.Option(help="Output folder of the nights.", exists=True, file_okay=False)]
 ) -> None:

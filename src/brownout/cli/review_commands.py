@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from brownout.cli.app import Config, Json, Out, app
+from brownout.cli.app import DECIDE, Config, Json, Out, app
 from brownout.cli.talk import say
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["review"]
 
 review = typer.Typer(no_args_is_help=True, help="Look at trained models, and decide which one the nights use.")
-app.add_typer(review, name="review")
+app.add_typer(review, name="review", rich_help_panel=DECIDE)
 
 
 class Model(StrEnum):

@@ -94,9 +94,12 @@ def report_json(report: Report) -> str:
     return encode(report, digits=DIGITS, labels={"": (ALL_METRICS, ""), **labels})
 
 
-def report_schema() -> dict[str, Any]:
-    """The JSON schema of ``report.json``, with a description of every field."""
-    return json_schema(Report, identity=SCHEMA_ID)
+def report_schema(*, earlier: bool = False) -> dict[str, Any]:
+    """The JSON schema of ``report.json``, with a description of every field.
+
+    ``earlier`` is that of any release which wrote this version: keys that came later may be missing.
+    """
+    return json_schema(Report, identity=SCHEMA_ID, earlier=earlier)
 
 
 def load_night(path: Path) -> Night:

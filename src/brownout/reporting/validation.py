@@ -19,7 +19,7 @@ MOST = 20
 def report_problems(path: Path) -> tuple[str, ...]:
     """What in a file breaks the schema, each with its place; none where it keeps to it.
 
-    Raises DataError for a file that cannot be read as JSON.
+    Keys that came later within its version may be missing. Raises DataError for a file that cannot be read as JSON.
     """
     try:
         document: Any = read_json(path)
@@ -28,6 +28,6 @@ def report_problems(path: Path) -> tuple[str, ...]:
     named = document.get("$schema") if isinstance(document, dict) else None
     if named != SCHEMA_ID:
         return (f"$schema is {named!r}, and this release checks {SCHEMA_ID}",)
-    errors = Draft202012Validator(report_schema()).iter_errors(document)
+    errors = Draft202012Validator(report_schema(earlier=True)).iter_errors(document)
     found = sorted(errors, key=lambda error: [str(part) for part in error.absolute_path])
     return tuple(f"{error.json_path}: {error.message[:200]}" for error in found[:MOST])

@@ -15,9 +15,14 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 SECTION = re.compile(r"^Attributes\n-+\n", re.MULTILINE)
 
 
-def json_schema(kind: type[object], *, identity: str) -> dict[str, Any]:
-    """The schema of what is written for a type; ``identity`` is its ``$id``."""
-    schema = adapter_of(kind).json_schema(mode="serialization", schema_generator=_Generator)
+def json_schema(kind: type[object], *, identity: str, earlier: bool = False) -> dict[str, Any]:
+    """The schema of what is written for a type; ``identity`` is its ``$id``.
+
+    ``earlier`` is what earlier releases may have written of the same version: without the keys that came later.
+    """
+    schema = adapter_of(kind).json_schema(
+        mode="serialization", schema_generator=_EarlierGenerator if earlier else _Generator
+    )
     return {"$schema": DIALECT, "$id": identity, **schema}
 
 
@@ -69,3 +74,11 @@ class _Generator(GenerateJsonSchema):
     def field_is_required(self, field: Any, total: bool) -> bool:  # noqa: FBT001 - the name that pydantic calls
         del field, total
         return True
+
+
+class _EarlierGenerator(_Generator):
+    """A field that came within a version has a default, with which what has no such key is read."""
+
+    def field_is_required(self, field: Any, total: bool) -> bool:  # noqa: FBT001 - the name that pydantic calls
+        del total
+        return bool(field["schema"]["type"] != "default")
