@@ -156,7 +156,7 @@ def test_a_surprise_after_odd_hours_counts_for_more() -> None:
 
 
 def test_a_level_counts_a_deviation_from_its_second_slot_on() -> None:
-    from brownout.detection.forest.detector import LEVEL_WEIGHTS, _without_lone_samples
+    from brownout.detection.forest.forest_scores import LEVEL_WEIGHTS, _without_lone_samples
 
     weight = LEVEL_WEIGHTS["sample_largest"]
     now = np.array([[2, 0, 5, 1, 4, 4, np.nan, 3]], np.float32)

@@ -66,6 +66,7 @@ def test_mlflow_kept_what_a_reviewer_asks_for(demo: Ran) -> None:
         ".parquet",
         ".safetensors",
         ".skops",
+        ".svg",
         ".txt",
         ".yaml",
         ".yml",

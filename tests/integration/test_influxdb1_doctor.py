@@ -222,8 +222,9 @@ def test_a_server_that_is_away_is_said_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "brownout.toml"
     path.write_text('[influxdb]\nurl = "http://127.0.0.1:1"\n')
     done = ran("doctor", "--config", path, code=1)
-    assert len(done.stdout.splitlines()) == 1
-    assert done.stdout.startswith("✘ server")
+    server, alerts = done.stdout.splitlines()
+    assert server.startswith("✘ server")
+    assert alerts.startswith("✔ alerts: nobody is told")
     assert done.stderr == ""
 
 

@@ -108,7 +108,7 @@ def test_it_says_what_it_is_and_what_it_needs(store: str, out: Path) -> None:
     needs = (folder.parents[1] / "requirements.txt").read_text().split()
     assert needs[0].startswith("brownout==")
     files = {path.suffix for path in folder.parents[1].rglob("*") if path.is_file()}
-    assert files <= {"", ".txt", ".yaml", ".json", ".parquet", ".safetensors"}
+    assert files <= {"", ".txt", ".yaml", ".json", ".parquet", ".safetensors", ".svg"}
 
 
 @pytest.mark.usefixtures("store")

@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 OURS = {"brownout", "brownout_pipelines"}
-OPTIONAL = {"dask", "distributed", "fsspec", "matplotlib"}
+OPTIONAL = {"dask", "distributed", "fsspec", "matplotlib", "mcp"}
 """Of an extra: plots and clusters say so where it is not installed."""
 
 
@@ -47,7 +47,7 @@ def test_whatever_the_product_imports_is_a_dependency_of_the_wheel(wheel: Path) 
     providers = packages_distributions()
     optional = {
         canonicalize_name(item.name)
-        for extra in ("notebook", "cluster")
+        for extra in ("notebook", "cluster", "mcp")
         for item in needed
         if f'extra == "{extra}"' in str(item.marker)
     }

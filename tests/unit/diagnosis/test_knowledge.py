@@ -143,7 +143,8 @@ def test_evidence_that_a_site_wrote_has_no_learned_weights(tmp_path: Path) -> No
 
 
 def test_learned_weights_of_other_evidence_are_refused(tmp_path: Path) -> None:
-    shipped = shipped_copy(tmp_path, "knowledge/learned.toml", '"role_disk_early self" = 4.912\n', "")
+    table = (definitions_folder() / "knowledge" / "learned.toml").read_text().partition("[learned.disk.weights]\n")[2]
+    shipped = shipped_copy(tmp_path, "knowledge/learned.toml", table.splitlines(keepends=True)[0], "")
     with pytest.raises(KnowledgeError, match=r"learned\.disk"):
         Knowledge.load(shipped=shipped)
 

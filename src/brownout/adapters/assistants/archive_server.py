@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp_types import ToolAnnotations
+from mcp.types import ToolAnnotations
 
 from brownout.domain.errors import BrownoutError
 
