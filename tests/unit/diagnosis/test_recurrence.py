@@ -59,10 +59,10 @@ def test_an_open_part_leaves_the_incident_open() -> None:
     assert answer.open
 
 
-def pool(begin_h: float, end_h: float, usual: float, peak: float) -> Told:
+def pool(begin_h: float, end_h: float, usual: float, peak: float, metric: str = "disk_used_pct") -> Told:
     """An incident of a pool that fills up."""
     window, diagnosis = told(begin_h, end_h, cause="MAINT-04", entity="pool")
-    series = Series("pool", "disk_used_pct")
+    series = Series("pool", metric)
     mover = Mover(series=series, usual=usual, peak=peak, deviation=9.0, onset=window.start)
     fills = Evidence(
         symptom="disk_fills", role=EvidenceRole.NECESSARY, state=EvidenceState.PRESENT, strength=1, statement="",
@@ -80,3 +80,14 @@ def test_a_pool_that_nobody_emptied_is_one_incident_however_long_it_paused(level
     parts = [pool(0, 10, 50.0, 80.0), pool(24, 30, 80.0, 90.0)]
     assert len(joined(parts, [panel])) == incidents
     assert len(joined(parts)) == 2
+
+
+def test_a_leak_of_what_has_no_limit_is_one_incident_while_nothing_is_given_back() -> None:
+    metric = shipped_catalogue().metrics["vm_qemu_extra_mib"]
+    assert not metric.is_limited
+    parts = [pool(0, 10, 200.0, 900.0, metric.name), pool(24, 30, 900.0, 1500.0, metric.name)]
+    values = np.full((1, 40, 1), 880.0, np.float32)
+    panel = Panel(values, START, 3600, (Entity(id="pool", kind="vm"),), (metric,))
+    assert len(joined(parts, [panel])) == 1
+    values[0, 15:18] = 250.0
+    assert len(joined(parts, [panel])) == 2

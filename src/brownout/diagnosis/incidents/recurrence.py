@@ -67,7 +67,7 @@ def _held(pause: Panel, mover: Mover) -> bool:
     metric = pause.metrics[pause.metric_names.index(name)]
     values = pause.values[pause.entity_ids.index(entity), :, pause.metric_names.index(name)]
     measured = values[np.isfinite(values)]
-    if not (metric.is_limited and metric.fills_up and len(measured)):
+    if not (metric.worse is not Worse.NONE and metric.fills_up and len(measured)):
         return False
     halfway = (mover.usual + mover.peak) / 2
     return bool(measured.min() >= halfway if metric.worse is Worse.UP else measured.max() <= halfway)
