@@ -89,5 +89,7 @@ def test_a_leak_of_what_has_no_limit_is_one_incident_while_nothing_is_given_back
     values = np.full((1, 40, 1), 880.0, np.float32)
     panel = Panel(values, START, 3600, (Entity(id="pool", kind="vm"),), (metric,))
     assert len(joined(parts, [panel])) == 1
+    values[0, 15] = 250.0
+    assert len(joined(parts, [panel])) == 1
     values[0, 15:18] = 250.0
     assert len(joined(parts, [panel])) == 2

@@ -14,6 +14,8 @@ __all__ = ["Told", "joined"]
 
 PAUSE = np.timedelta64(4 * 3_600_000, "ms")
 """Longest pause of a fault that comes and goes."""
+EMPTIED = 0.1
+"""Share of a pause nearer to its usual level from which on a store was emptied; less is its noise."""
 
 Told = tuple[IncidentWindow, Diagnosis]
 """An incident and what was found out about it."""
@@ -60,7 +62,7 @@ def _stayed_full(earlier: Told, later: Told, panels: Sequence[Panel]) -> bool:
 
 
 def _held(pause: Panel, mover: Mover) -> bool:
-    """Whether a metric that can fill up stayed nearer to its peak than to its usual level."""
+    """Whether a metric that can fill up stayed nearer to its peak than to its usual level, but for its noise."""
     entity, name = mover.series.entity, mover.series.metric
     if entity not in pause.entity_ids or name not in pause.metric_names or pause.values.shape[1] == 0:
         return False
@@ -70,7 +72,8 @@ def _held(pause: Panel, mover: Mover) -> bool:
     if not (metric.worse is not Worse.NONE and metric.fills_up and len(measured)):
         return False
     halfway = (mover.usual + mover.peak) / 2
-    return bool(measured.min() >= halfway if metric.worse is Worse.UP else measured.max() <= halfway)
+    back = measured < halfway if metric.worse is Worse.UP else measured > halfway
+    return bool(back.mean() <= EMPTIED)
 
 
 def _place(window: IncidentWindow, diagnosis: Diagnosis) -> tuple[str, str]:
