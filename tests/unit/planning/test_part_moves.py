@@ -119,3 +119,28 @@ def test_a_card_goes_to_a_bridge_that_the_site_names_as_the_same_network_only() 
     # 12207 KiB/s are 100 Mbit/s: 10 to 20 points of the old uplink, 1 to 2 of the new one.
     assert (move.source_low, move.source_high) == pytest.approx((65, 75))
     assert (move.target_low, move.target_high) == pytest.approx((11, 12))
+
+
+def test_images_of_one_name_go_to_names_of_their_own() -> None:
+    one, two = (guest(name, "/images", 300, 100) for name in ("one", "two"))
+    alike = tuple(replace(e, labels=e.labels | {"disk_path": f"/images/{e.id}/disk.qcow2"}) for e in (one, two))
+    entities = (*(e for e in ENTITIES if e.id not in ("large", "thin")), *alike)
+    used = USED | {(OLD, "disk_used_pct"): (99.0, 130.0)}
+    moves = disks(fullness(breach(OLD, "disk_used_pct"), used=used, entities=entities))
+    assert [m.values["new_image"] for m in moves] == ["/fast/one-disk.qcow2", "/fast/two-disk.qcow2"]
+
+
+def test_two_full_stores_do_not_fill_one_target_twice() -> None:
+    other = Entity(id="h:/more", kind="path", parent="h", labels={"size_gib": "1000", "device": "sda"})
+    entities = (*ENTITIES, other, guest("big", "/more", 600, 100))
+    used = USED | {("h:/more", "disk_used_pct"): (92.0, 93.0)}
+    full = breach(OLD, "disk_used_pct"), breach("h:/more", "disk_used_pct")
+    (alone,) = disks(fullness(full[1], used=used, entities=entities))
+    assert (alone.guest, alone.target_high) == ("big", pytest.approx(70))
+    assert [m.guest for m in disks(fullness(*full, used=used, entities=entities))] == ["large"]
+
+
+@pytest.mark.parametrize("size", ["nan", "inf", "-1", "many"])
+def test_sizes_that_are_none_move_nothing(size: str) -> None:
+    entities = tuple(replace(e, labels=e.labels | {"size_gib": size}) if e.id == NEW else e for e in ENTITIES)
+    assert disks(fullness(breach(OLD, "disk_used_pct"), entities=entities)) == ()

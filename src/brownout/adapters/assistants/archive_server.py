@@ -22,17 +22,20 @@ READS = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_
 class Archive(Protocol):
     """The archive as it is asked; each raises BrownoutError for what is not there."""
 
-    def nights(self, first: int, rows: int) -> Mapping[str, Any]: ...  # noqa: D102 - see archive_reader
+    def nights(self, first: int, rows: int) -> Mapping[str, Any]:
+        """Nights, the newest first."""
 
-    def parts(self, night: str) -> Mapping[str, int]: ...  # noqa: D102
+    def parts(self, night: str) -> Mapping[str, int]:
+        """Parts of a night's report, with their numbers of rows."""
 
-    def part(self, night: str, name: str, first: int, rows: int) -> Mapping[str, Any]: ...  # noqa: D102
+    def part(self, night: str, name: str, first: int, rows: int) -> Mapping[str, Any]:
+        """Some rows of a part."""
 
-    def incidents(self, night: str, first: int, rows: int, *, open_only: bool) -> Mapping[str, Any]: ...  # noqa: D102
+    def incidents(self, night: str, first: int, rows: int, *, open_only: bool) -> Mapping[str, Any]:
+        """Some incidents of a night."""
 
-    def breaches(  # noqa: D102
-        self, night: str, first: int, rows: int, *, min_probability: float
-    ) -> Mapping[str, Any]: ...
+    def breaches(self, night: str, first: int, rows: int, *, min_probability: float) -> Mapping[str, Any]:
+        """Some breaches of a night."""
 
 
 def archive_server(archive: Archive, version: str) -> MCPServer[Any]:

@@ -90,7 +90,7 @@ def _part_action(context: NightContext, move: PartMove) -> Action:
     name, metric = PARTS[move.part], METRICS[move.part]
     remedy = context.remedies.table[name]
     reason = (
-        f"{move.source} is {move.source_before:.0f} % full when busy, {move.source_low:.0f} to {move.source_high:.0f} "
+        f"{move.source} is {move.source_before:.0f} % used when busy, {move.source_low:.0f} to {move.source_high:.0f} "
         f"% after the move, and {move.target} {move.target_low:.0f} to {move.target_high:.0f} % "
         f"instead of {move.target_before:.0f} %"
     )

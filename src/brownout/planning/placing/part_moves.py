@@ -5,7 +5,8 @@ file system that holds images already, with room for the whole one, or a bridge 
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import PurePosixPath
 
 from brownout.domain.entities import Entity, EntityKind, Topology
@@ -76,13 +77,17 @@ class Fullness:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Way:
-    """How one kind of part is moved: by which metric, what a guest takes of a place, and what the commands need."""
+    """How one kind of part is moved: by which metric, what a guest takes of a place, and what the commands need.
+
+    ``there`` are the levels of targets with what comes to them from any source.
+    """
 
     part: Part
     metric: str
     share: Callable[[Entity, Entity, bool], Points | None]
-    values: Callable[[Entity, Entity], Mapping[str, str]]
+    values: Callable[[Entity, Entity, Entity], Mapping[str, str]]
     caution: Callable[[Entity], str] = lambda _target: ""
+    there: dict[str, Points] = field(default_factory=dict)
 
 
 def disk_moves(full: Fullness, *, budget: int, fixed: Callable[[str], bool]) -> tuple[PartMove, ...]:
@@ -108,7 +113,7 @@ def uplink_moves(
         part=Part.UPLINK,
         metric=BUSY_LINK,
         share=lambda guest, place, _coming: _traffic_share(full, guest, place),
-        values=lambda _guest, target: {"new_bridge": target.labels["bridge"]},
+        values=lambda _guest, _source, target: {"new_bridge": target.labels["bridge"]},
     )
     found: list[PartMove] = []
     for source in full.sources(BUSY_LINK, EntityKind.INTERFACE):
@@ -126,9 +131,10 @@ def _relieved(
     full: Fullness, way: _Way, source: Entity, guests: Sequence[Entity], targets: Sequence[Entity]
 ) -> list[PartMove]:
     """Moves off a source until it is below its limit by the least that they take away; each counts those before."""
-    here = full.busy(source.id, way.metric) or 0.0
+    here, there = full.busy(source.id, way.metric) or 0.0, way.there
     low = high = here
-    there = {target.id: (full.busy(target.id, way.metric) or 0.0,) * 2 for target in targets}
+    for target in targets:
+        there.setdefault(target.id, (full.busy(target.id, way.metric) or 0.0,) * 2)
     found: list[PartMove] = []
     for guest in guests:
         if found and high < full.limit(source.id, way.metric):
@@ -158,7 +164,7 @@ def _relieved(
                 target_before=before,
                 target_low=after[chosen][0],
                 target_high=after[chosen][1],
-                values=way.values(guest, target),
+                values=way.values(guest, source, target),
                 caution=way.caution(target),
             )
         )
@@ -188,9 +194,11 @@ def _image_share(guest: Entity, store: Entity, coming: bool) -> Points | None:  
     return 100 * least / size, 100 * most / size
 
 
-def _image_values(guest: Entity, target: Entity) -> Mapping[str, str]:
+def _image_values(guest: Entity, source: Entity, target: Entity) -> Mapping[str, str]:
+    """What the commands need; folders become part of the name, as a store has an image of that name for each guest."""
     image = guest.labels["disk_path"]
-    new = str(PurePosixPath(_path(target)) / PurePosixPath(image).name)
+    parts = PurePosixPath(image).relative_to(_path(source)).parts
+    new = str(PurePosixPath(_path(target)) / "-".join(parts))
     return {"guest": guest.id, "guest_disk": guest.labels["disk_target"], "old_image": image, "new_image": new}
 
 
@@ -223,8 +231,9 @@ def _traffic_share(full: Fullness, guest: Entity, uplink: Entity) -> Points | No
 
 
 def _number(entity: Entity, label: str) -> float:
-    """A label that is a number above 0; else 0."""
+    """A label that is a finite number above 0; else 0."""
     try:
-        return max(float(entity.labels.get(label, "")), 0.0)
+        number = float(entity.labels.get(label, ""))
     except ValueError:
         return 0.0
+    return number if isfinite(number) and number > 0 else 0.0

@@ -4,6 +4,7 @@ import numpy as np
 
 from brownout.domain.encoding import visible
 from brownout.domain.findings import Notice, Severity
+from brownout.domain.ports import NoticeChannel
 from brownout.nightly.effects.alerting.send_alerts import Alerting
 from brownout.nightly.effects.side_effects import SideEffects
 
@@ -29,8 +30,8 @@ def tell_failure(alerting: Alerting, run: str, said: str, now: np.datetime64, ef
     told = 0
     for channel in effects.run("open the ways to people", lambda _note: open_channels()) or ():
 
-        def send(_note: object, channel: object = channel) -> bool:
-            channel.send(notice)  # type: ignore[attr-defined]
+        def send(_note: object, channel: NoticeChannel = channel) -> bool:
+            channel.send(notice)
             return True
 
         told += bool(effects.run(f"tell people by {channel.name}", send))
