@@ -209,6 +209,18 @@ def test_a_store_that_fills_on_is_open_though_nothing_is_unusual_about_it_any_mo
     assert (risen.open, risen.end == panel.end) == (goes_on, goes_on)
 
 
+def test_what_follows_demand_is_not_open_again_because_it_rises() -> None:
+    """A guest that is asked for more each hour does not fill up."""
+    metric = Catalogue.load().metrics["vm_cpu_pct"]
+    assert metric.is_limited
+    values = np.concatenate([np.full(156, 20.0), np.linspace(20, 70, 60), np.linspace(70, 80, 24)])
+    panel = Panel(values[None, :, None].astype(np.float32), START, 300, (TOPOLOGY["vm1"],), (metric,))
+    found = replace(episode("vm1", metric.name, (13, 18)), open=False)
+    (window,) = group_episodes([found], TOPOLOGY)
+    told = separated([found], {metric.name: (cause("SW-05", "vm1", metric.name),)}).diagnoses[0]
+    assert with_rise_since(told, window, [panel]) == told
+
+
 def test_what_comes_and_goes_is_open_between_two_bursts() -> None:
     burst = np.concatenate([np.full(12, 60.0), np.full(24, 1.0)])
     assert state(np.concatenate([np.full(156, 1.0), burst, burst, np.full(6, 60.0), np.full(18, 1.0)])).open
