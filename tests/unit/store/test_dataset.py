@@ -154,3 +154,15 @@ def test_placements_say_where_a_guest_was_in_any_order(write_dataset: Callable[.
 def test_placements_that_cannot_be_are_refused(write_dataset: Callable[..., Path], text: str, says: str) -> None:
     with pytest.raises(DataError, match=says):
         Dataset.open(placed(write_dataset, text))
+
+
+def test_rows_of_spans_are_counted_without_those_that_name_nobody(
+    write_dataset: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = [f"2026-03-02T00:0{minute}:00" for minute in (0, 2, 4, 1, 3, 5)]
+    folder = write_dataset({"cpu": [1.0] * 6}, times=times, entities=["a", "a", "a", "b", None, "b"])
+    monkeypatch.setattr("brownout.store.row_groups.AT_ONCE", 2)
+    start = np.datetime64("2026-03-02T00:00", "ms")
+    bounds = [(start + np.timedelta64(a, "m"), start + np.timedelta64(b, "m")) for a, b in ((0, 3), (2, 5), (3, 4))]
+    assert Dataset.open(folder).rows_between(bounds) == [3, 2, 0]
+    assert Dataset.open(folder).rows_between([]) == []
