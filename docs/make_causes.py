@@ -116,7 +116,8 @@ def _present(symptom: Symptom) -> str:
     if symptom.measure == "silence":
         return f"{words} for {symptom.low:.0%} to {symptom.high:.0%} of the time"
     apart = ", apart from the others" if symptom.measure == "apart" else ""
-    return f"{words}{steady} from {symptom.low:g} to {symptom.high:g}, and by {spreads}{apart}"
+    plus = f", with {symptom.plus} on top" if symptom.plus else ""
+    return f"{words}{steady}{plus} from {symptom.low:g} to {symptom.high:g}, and by {spreads}{apart}"
 
 
 def needs(knowledge: Knowledge, mapping: TelegrafMapping) -> str:

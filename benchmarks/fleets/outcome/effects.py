@@ -53,7 +53,8 @@ def accepted(layout: Layout, plan: Plan) -> list[str]:
         if plan.kind.cause == "CONT-10":
             names += [host.name, host.disk]
     elif plan.kind.target == "site":
-        names += [other.name for other in layout.hosts if other.site == host.site]
+        hosts = [other for other in layout.hosts if other.site == host.site]
+        names += [name for other in hosts for name in (other.name, other.link)]
         names += [g.console for g in layout.guests if layout.hosts[g.host].site == host.site]
         names.append(host.site)
     elif plan.kind.target == "host":

@@ -135,6 +135,19 @@ class Topology:
     def _then(self, time: np.datetime64, *, past: bool) -> "Topology":
         if not self._movers:
             return self
+        if past:
+            return self._placed(time, past=True)
+        parents = tuple(mover.parent_at(time) for mover in self._movers)
+        if parents not in self._known:
+            self._known[parents] = self._placed(time, past=False)
+        return self._known[parents]
+
+    @cached_property
+    def _known(self) -> dict[tuple[str, ...], "Topology"]:
+        """Topologies of other times by the parents of all that moved."""
+        return {}
+
+    def _placed(self, time: np.datetime64, *, past: bool) -> "Topology":
         table = dict(self.entities)
         for mover in self._movers:
             parent = mover.parent_at(time)
@@ -221,3 +234,9 @@ class Topology:
         """Ids of everything with the same topmost ancestor, which itself comes first."""
         root = self.root(entity)
         return (root, *self.descendants(root))
+
+    def related_during(self, entity: str, start: np.datetime64, end: np.datetime64) -> tuple[str, ...]:
+        """Ids of what hung on the topmost ancestor that an entity had at ``start``, at any time until ``end``."""
+        root = self.root(entity, start)
+        moved = sorted({until for mover in self._movers for until, _ in mover.former if start < until <= end})
+        return tuple(dict.fromkeys(name for time in (start, *moved) for name in self.at(time).related(root)))

@@ -142,8 +142,8 @@ class Metric:
 
     @property
     def fills_up(self) -> bool:
-        """Whether a rise may go on: stores and tables fill up, CPU use and latencies follow what is asked of them."""
-        return not self.follows_demand and self.role is not Role.LATENCY
+        """Whether a rise may go on: stores and tables fill up; CPU use, latencies and errors follow what goes on."""
+        return not self.follows_demand and self.role not in {Role.LATENCY, Role.ERRORS}
 
     @property
     def is_console_latency(self) -> bool:

@@ -16,7 +16,7 @@ from brownout.detection.baseline.newcomers import (
 from brownout.detection.episodes.line_episodes import Line, line_episodes
 from brownout.detection.episodes.metric_shares import with_metric_shares
 from brownout.detection.episodes.outliers import single_sample_episodes
-from brownout.detection.episodes.relocation import relocation_episodes
+from brownout.detection.episodes.relocation import first_starts, relocation_episodes
 from brownout.detection.episodes.rule_precedents import RulePrecedents, rule_precedents
 from brownout.detection.episodes.segmentation import find_episodes
 from brownout.detection.episodes.threshold_rules import with_rules
@@ -69,9 +69,10 @@ def detect(context: NightContext, panel: Panel, first: int, kept: KeptScores | N
     settled = state.settle(with_accepted_shifts(every, shifts))
     ruled = with_rules(settled.episodes, panel, context.rules)
     suppressed: tuple[SuppressedEpisode, ...] = ()
+    starts = first_starts(context.topology, context.store.spans())
     for explain in (
         partial(single_sample_episodes, panel=panel),
-        partial(relocation_episodes, panel=panel, moves=context.topology.moves),
+        partial(relocation_episodes, panel=panel, moves=context.topology.moves, starts=starts),
     ):
         suppressed += explain(_without(ruled, suppressed))
     alarmed = _without(ruled, suppressed)

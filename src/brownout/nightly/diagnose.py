@@ -135,10 +135,11 @@ def _panels(context: NightContext, batch: Sequence[IncidentWindow], past: np.tim
 
 def _investigate(context: NightContext, window: IncidentWindow, panels: Sequence[Panel]) -> Sifted:
     """What a group of episodes is about; ``panels`` hold its own entities."""
-    then = context.topology.at(window.start)
-    diagnose = partial(diagnose_phases, context.diagnoser, panels=panels, topology=then, known={})
+    diagnose = partial(diagnose_phases, context.diagnoser, panels=panels, topology=context.topology, known={})
     span = partial(own_span, panels=panels)
-    search = partial(sift, window, diagnose, context.diagnoser.knowledge, then, context.metrics, own_span=span)
+    search = partial(
+        sift, window, diagnose, context.diagnoser.knowledge, context.topology, context.metrics, own_span=span
+    )
     return search() if context.kept is None else context.kept.sifted(window, panels, search)
 
 

@@ -21,7 +21,7 @@ from brownout.domain.findings import (
     SuppressedEpisode,
     SuppressionReason,
 )
-from brownout.domain.metrics import Family, Metric, Role, Worse
+from brownout.domain.metrics import Family, Metric, Worse
 from brownout.nightly.context import NightContext
 from brownout.nightly.diagnose import BatchDiagnosis, without_diagnoses
 
@@ -151,7 +151,7 @@ class _Signs:
         if not episode.open or episode.end - episode.start < LASTING:
             return False
         return any(
-            metric.is_limited and metric.fills_up and metric.name not in self.loads and metric.role is not Role.ERRORS
+            metric.is_limited and metric.fills_up and metric.name not in self.loads
             for metric, _ in self._worse(episode)
         )
 

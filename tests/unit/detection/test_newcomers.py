@@ -113,3 +113,19 @@ def test_the_first_day_of_an_entity_is_judged_only_where_a_limit_is_exceeded() -
     assert expected[1, 2 * day + 3 - 5]
     np.testing.assert_array_equal(np.isfinite(judged.scores), expected)
     np.testing.assert_array_equal(np.isfinite(judged.levels), expected)
+
+
+def test_what_a_peer_did_before_a_newcomer_came_is_neither_odd_nor_beyond_a_line_of_it() -> None:
+    made = without(panel("v1", "v2"), 1, slice(0, 30))
+    shape = (2, 9 * DAY)
+    scores = AnomalyScores(
+        interval_s=3600, entities=("v1", "v2"), metrics=("cpu", "memory"), times=made.times,
+        scores=np.ones(shape, np.float32),
+        deviations=np.full((*shape, 2), 9, np.float32), levels=np.ones(shape, np.float32),
+    )  # fmt: skip
+    clean = without_peer_slots(scores, made, {1: 30})
+    assert np.isnan(clean.deviations[1, :30]).all()
+    assert np.isnan(clean.levels[1, :30]).all()
+    for kept in (clean.deviations[0], clean.deviations[1, 30:], clean.scores[0], clean.scores[1, 30:]):
+        assert np.isfinite(kept).all()
+    assert np.isfinite(scores.deviations).all()  # what was given is as it was

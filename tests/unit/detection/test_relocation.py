@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from brownout.detection.episodes.relocation import relocation_episodes
-from brownout.domain.entities import Entity
+from brownout.detection.episodes.relocation import first_starts, relocation_episodes
+from brownout.domain.entities import Entity, Topology
 from brownout.domain.findings import Episode, Mover, SuppressionReason
 from brownout.domain.forecasts import Series
 from brownout.domain.metrics import Metric, Worse
 from brownout.domain.panel import Panel
+from brownout.domain.ports import Span
 
 START = np.datetime64("2026-03-02T00:00", "ms")
 METRICS = (
@@ -74,3 +75,27 @@ def test_what_has_another_reason_or_does_harm_stays_an_alarm(found: Episode, ove
 )
 def test_what_is_only_different_is_quiet(found: Episode, over: Panel) -> None:
     assert len(relocation_episodes([found], over, MOVES)) == 1
+
+
+def test_what_a_new_guest_changes_at_its_host_is_quiet_and_says_why() -> None:
+    starts = {"vm1": {at(310): "vm9"}}
+    (quiet,) = relocation_episodes([episode()], panel(), {}, starts)
+    assert quiet.reason == "vm9 is new, and was first measured at 2026-03-02T05:10Z, and no limit is crossed"
+    assert relocation_episodes([episode()], panel(wait=51), {}, starts) == ()
+    assert relocation_episodes([episode(start=100)], panel(), {}, starts) == ()
+
+
+def test_a_guest_is_new_where_its_host_was_measured_half_a_day_before_it() -> None:
+    fleet = Topology.of(
+        [
+            Entity(id="h", kind="host"),
+            Entity(id="h/sda", kind="disk", parent="h"),
+            *(Entity(id=name, kind="vm", parent="h") for name in ("old", "new", "unseen")),
+            Entity(id="new/console", kind="console", parent="new"),
+            Entity(id="alone", kind="vm"),
+        ]
+    )
+    begun = {"h": 0, "h/sda": 0, "old": 11.9 * 60, "new": 12 * 60, "new/console": 13 * 60, "alone": 20 * 60}
+    spans = {name: Span(first=at(begin), last=at(9999), interval_s=300, rows=9) for name, begin in begun.items()}
+    assert first_starts(fleet, spans) == {key: {at(720): "new"} for key in ("new", "new/console", "h", "h/sda")}
+    assert first_starts(fleet, {}) == {}

@@ -197,3 +197,8 @@ def test_what_a_surer_fault_of_the_time_speaks_against_is_no_second_one() -> Non
         told((2, 3), "CONT-04", "kvm1", 0.6),
     ):
         assert len(left(cable, apart)) == 2
+
+
+def test_packets_that_are_lost_fill_no_store_and_keep_all_consoles_of_their_host_from_opening() -> None:
+    lost = told((0, 5), "NET-03", "path", 0.95, ("retransmits", "kvm1", "host_retrans_pct"))
+    assert tops(lost, unknown(episode("other/console", (0, 5), "console_failed_pct"))) == ["NET-03"]

@@ -92,3 +92,20 @@ def test_what_one_does_at_these_hours_and_no_peer_is_no_difference_from_the_peer
     assert day is not None
     assert abs(night.apart[0]) < 2
     assert day.apart[0] > 10
+
+
+@pytest.mark.parametrize(("born", "trend"), [(0, -1.0), (30, -1.0), (47, 0.0)])
+def test_what_was_first_measured_less_than_a_day_ago_falls_by_no_trend_that_is_known(born: int, trend: float) -> None:
+    """At the end of three days a guest's memory falls for twelve hours: of a guest of yesterday that may be any day."""
+    values = np.full((2, 72 * 12, 1), 60.0, np.float32)
+    values[:, -12 * 12 :, 0] = np.linspace(60, 30, 12 * 12)
+    values[1, : born * 12] = np.nan
+    memory = shipped_catalogue().metrics["vm_memory_usable_pct"]
+    guests = (Entity(id="old", kind="vm"), Entity(id="young", kind="vm"))
+    panel = Panel(values, START, 300, guests, (memory,))
+    seen = observe([panel], panel.end - 3 * HOUR, panel.end)
+    (old, young) = (seen.of(name, "vm_memory_usable_pct") for name in ("old", "young"))
+    assert old is not None
+    assert young is not None
+    assert old.trend == pytest.approx(-1.0, abs=0.01)
+    assert young.trend == pytest.approx(trend, abs=0.01)

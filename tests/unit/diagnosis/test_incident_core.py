@@ -172,3 +172,23 @@ def test_what_our_own_detection_found_needs_more_evidence_than_what_somebody_rep
         causes = diagnoser.diagnose(span, panels, TOPOLOGY).causes
         unknown.append(next(cause.probability for cause in causes if cause.id == UNKNOWN))
     assert unknown[0] < unknown[1]
+
+
+def test_each_phase_is_asked_about_the_guests_that_its_host_had_then() -> None:
+    """A guest that came in the middle of a long incident can be the culprit of what happens at its end."""
+    came = Entity(id="vm3", kind="vm").placed([(START, "other"), (at(900), "h")])
+    fleet = Topology.of([*TOPOLOGY, Entity(id="other", kind="host"), came])
+    asked: list[tuple[np.datetime64, tuple[str, ...]]] = []
+
+    class Listening(Scripted):
+        def diagnose(self, window: IncidentWindow, *others: Any) -> Diagnosis:
+            asked.append((window.start, window.entities))
+            return super().diagnose(window, *others)
+
+    long = replace(
+        window(600, 1000, "vm_ready_pct"), entities=fleet.related_during("vm1", at(600), at(1000)),
+    )  # fmt: skip
+    assert "vm3" in long.entities
+    diagnose_phases(Listening(("unknown", "")), long, [panel_of(("vm_ready_pct", 910, 950, 60.0))], fleet)
+    assert {"vm3" in entities for start, entities in asked if start >= at(900)} == {True}
+    assert {"vm3" in entities for start, entities in asked if start < at(900)} == {False}

@@ -28,8 +28,15 @@ def test_what_begins_at_several_hosts_at_once_is_one_fault_under_the_id_of_the_n
     assert {one.id for one in one_for_all(parts, {"NET-09"}, known=()).values()} == {"b"}
 
 
+def test_what_comes_and_goes_is_one_fault_while_any_host_shows_it() -> None:
+    parts = [told("a", 0, end=300), told("b", 190, end=240), told("d", 359, end=400)]
+    once = one_for_all(parts, {"NET-09"}, known=())
+    assert len({one.id for one in once.values()}) == 1
+    assert once["d"].end == START + 400 * MINUTE
+
+
 def test_what_begins_later_or_is_nothing_shared_stays_apart() -> None:
-    parts = [told("a", 0), told("b", 61), told("c", 5, cause="NET-01"), told("d", 6, cause="NET-01")]
+    parts = [told("a", 0, end=100), told("b", 161), told("c", 5, cause="NET-01"), told("d", 6, cause="NET-01")]
     once = one_for_all(parts, {"NET-09"}, known=())
     assert {name: one.id for name, one in once.items()} == {name: name for name in "abcd"}
     assert all(once[one.id] is one or once[one.id] == one for one in parts)

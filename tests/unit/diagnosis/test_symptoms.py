@@ -130,3 +130,38 @@ def test_causes_of_any_kind_are_looked_for_where_metrics_are_known_by_their_role
     found = Diagnoser(Knowledge.load()).candidates(["v", "svc"], lookup)
     kinds = {name: {c.cause.kind for c in found if c.entity == name} for name in ("v", "svc")}
     assert kinds == {"v": {"vm"}, "svc": {""}}
+
+
+def test_a_busy_guest_that_waits_for_a_cpu_would_use_the_time_that_it_waits() -> None:
+    jump = Knowledge.load().symptoms["guest_cpu_jump"]
+    assert jump.plus == "vm_ready_pct"
+
+    def strength(used: float, waited: float | None, usual: float = 14.0) -> float:
+        both = {("v", "vm_cpu_pct"): seen("vm_cpu_pct", usual=usual, spread=4, high=used)}
+        if waited is not None:
+            both["v", "vm_ready_pct"] = seen("vm_ready_pct", usual=0.2, spread=0.1, high=waited)
+        lookup = EvidenceLookup(Observations(both, ("v",)), TOPOLOGY)
+        match = lookup.find(EvidenceRule(symptom="j", where="self", role=EvidenceRole.NECESSARY), {"j": jump}, "v")
+        assert match is not None
+        return match.strength
+
+    assert strength(60, None) == pytest.approx((60 - 50) / 35)
+    assert strength(60, 0.2) < 0.3
+    assert strength(60, 30) == 1.0
+    assert strength(12, 60) == 0.0  # it waits, and asked for no more than usual
+    assert strength(60, 30, usual=60) == pytest.approx(0.3 * (60 - 50) / 35)
+
+
+def test_a_host_to_which_no_path_is_measured_carries_the_causes_of_paths() -> None:
+    slow = {("c", "console_connect_ms"): seen("console_connect_ms", usual=1, spread=0.1, high=170)}
+    parts = [
+        Entity(id="h", kind="host"),
+        Entity(id="v", kind="vm", parent="h"),
+        Entity(id="c", kind="console", parent="v"),
+    ]
+    lookup = EvidenceLookup(Observations(slow, ("h", "v", "c")), Topology.of(parts))
+    (top, *_) = Diagnoser(Knowledge.load()).candidates(["h", "v", "c"], lookup)
+    assert (top.cause.id, top.entity) == ("NET-01", "h")
+    measured = Topology.of([*parts, Entity(id="p>h", kind="link", parent="h")])
+    found = Diagnoser(Knowledge.load()).candidates(["h", "p>h"], EvidenceLookup(lookup.observed, measured))
+    assert {c.entity for c in found if c.cause.kind == "link"} == {"p>h"}

@@ -113,3 +113,11 @@ def test_what_was_known_by_a_time_includes_where_everything_had_been(moved: Topo
                 assert known.root(mover.id, time) == moved.root(mover.id, time)
             before = moved.as_of(until - np.timedelta64(1, "ms"))
             assert until not in [time for time, _ in before[mover.id].former]
+
+
+def test_all_that_hung_on_a_host_in_a_span_is_known_of_it(moved: Topology) -> None:
+    vm2, both = ("kvm2", "vm2"), ("kvm2", "vm2", "vm1", "vm1/console")
+    for begin, end, there in [(-2, -1, vm2), (-2, 0, both), (0.5, 0.6, both), (0.5, 2, both), (1, 2, vm2)]:
+        span = [NOON + np.timedelta64(round(hours * 3_600_000), "ms") for hours in (begin, end)]
+        assert set(moved.related_during("kvm2", *span)) == set(there), (begin, end)
+    assert moved.related_during("vm1/console", NOON - HOUR, NOON + 2 * HOUR)[0] == "kvm1"

@@ -51,15 +51,20 @@ def with_peer_history(panel: Panel, peers: Panel, newcomers: Mapping[int, int]) 
 
 
 def without_peer_slots(scores: AnomalyScores, panel: Panel, newcomers: Mapping[int, int]) -> AnomalyScores:
-    """Scores without those of slots that were filled from peers; ``panel`` is the one that was scored."""
+    """Scores and deviations without those of slots that were filled from peers: of a time before there was the entity.
+
+    ``panel`` is the one that was scored.
+    """
     if not newcomers or scores.levels is None or not len(scores.times):
         return scores
     begin = panel.slot(scores.times[0])
-    levels, novelties = scores.levels.copy(), scores.scores.copy()
-    for row, first in newcomers.items():
-        levels[row, : max(first - begin, 0)] = np.nan
-        novelties[row, : max(first - begin, 0)] = np.nan
-    return replace(scores, levels=levels, scores=novelties)
+    lent = {row: slice(first - begin) for row, first in newcomers.items() if first > begin}
+    if not lent:
+        return scores
+    levels, novelties, deviations = scores.levels.copy(), scores.scores.copy(), scores.deviations.copy()
+    for row, slots in lent.items():
+        levels[row, slots] = novelties[row, slots] = deviations[row, slots] = np.nan
+    return replace(scores, levels=levels, scores=novelties, deviations=deviations)
 
 
 def without_first_day(scores: AnomalyScores, panel: Panel) -> AnomalyScores:

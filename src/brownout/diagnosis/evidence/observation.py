@@ -163,7 +163,7 @@ def observe(panels: Sequence[Panel], start: np.datetime64, end: np.datetime64) -
         covered = np.isfinite(within.values).mean(axis=1) >= LEAST_COVERAGE
         # A leak that was stopped within the incident climbed before it: both views count.
         trends = _trend(panel, start + (end - start) // 4), _trend(panel, end)
-        trend = np.where(np.abs(trends[0]) > np.abs(trends[1]), *trends)
+        trend = np.where(np.abs(trends[0]) > np.abs(trends[1]), *trends) * _has_seen_a_day(before)[:, None]
         above, below = _apart(before, within, near, (start, end))
         habits = daily_extremes(before, start, end, share=1 - UPPER)
         for row, column in zip(*np.nonzero(known & covered), strict=True):
@@ -273,6 +273,17 @@ def _trend(panel: Panel, end: np.datetime64) -> Float:
     norm = np.sqrt((t**2).sum(axis=1) * (v**2).sum(axis=1))
     correlation = np.where(norm > 1e-9, (t * v).sum(axis=1) / np.maximum(norm, 1e-9), 0)
     return (correlation * _gradual(values)).astype(np.float32)
+
+
+def _has_seen_a_day(before: Panel) -> Marks:
+    """Which entities were measured a day and more ago: of a newer one nobody knows what it does in the course of a day.
+
+    Where the panel begins within a day nobody knows of any, and all count.
+    """
+    day_ago = before.values.shape[1] - before.slots_per_day
+    if day_ago <= 0:
+        return np.ones(len(before.entities), bool)
+    return np.asarray(np.isfinite(before.values[:, :day_ago]).any(axis=(1, 2)), bool)
 
 
 def _gradual(values: Float) -> Float:

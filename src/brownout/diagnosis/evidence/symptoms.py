@@ -156,7 +156,8 @@ class EvidenceLookup:
             observation = self._unexplained(entity, symptom.metric)
             if observation is None:
                 return None
-            return SymptomMatch(level_strength(symptom, observation), entity, observation)
+            more = self.observed.of(entity, symptom.plus) if symptom.plus else None
+            return SymptomMatch(level_strength(symptom, observation, more), entity, observation)
         matches = [
             SymptomMatch(surge_strength(symptom, observation), entity, observation)
             for observation in self.observed.by_role(entity, symptom.role)
@@ -210,11 +211,11 @@ def resource_of(metric: Metric) -> str:
     return metric.name if metric.family is Family.OTHER else metric.family.value
 
 
-def level_strength(symptom: Symptom, observation: Observation) -> float:
+def level_strength(symptom: Symptom, observation: Observation, more: Observation | None = None) -> float:
     """By lines, by deviation from the usual, or by both; by the trend too where the shape is a ramp.
 
     A value that is usually as far below its lines as they lie apart has deviated when it crosses them, however much it
-    strays.
+    strays. ``more`` counts towards the lines as far as the metric has deviated.
     """
     value = observation.high if symptom.direction == "up" else observation.low
     sign = 1 if symptom.direction == "up" else -1
@@ -222,6 +223,8 @@ def level_strength(symptom: Symptom, observation: Observation) -> float:
     if symptom.measure == "apart":
         moved = max(moved, sign * observation.apart[0 if symptom.direction == "up" else 1])
     deviation = between(moved, *symptom.spreads)
+    if more is not None:
+        value += deviation * (more.high if symptom.direction == "up" else more.low)
     line = 1.0
     if symptom.low is not None and symptom.high is not None:
         line = between(sign * value, sign * symptom.low, sign * symptom.high)

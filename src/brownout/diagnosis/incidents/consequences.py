@@ -102,8 +102,13 @@ class _Judge:
             host=self.topology.root(top.entity, window.start),
             shared=shared,
             families=frozenset(m.family for m in self._metrics_of(top, TELLING_ROLES)),
-            fills=bool(necessary) and all(m.is_limited and m.fills_up for m in necessary),
+            fills=bool(necessary) and all(m.is_limited and m.fills_up and m.name not in self.loads for m in necessary),
         )
+
+    @property
+    def loads(self) -> frozenset[str]:
+        """Metrics of resources in use, as an uplink: they follow what is asked of them."""
+        return frozenset(symptom.metric for symptom in self.knowledge.symptoms.values() if symptom.load)
 
     def _metrics_of(self, cause: Cause, roles: Collection[EvidenceRole]) -> list[Metric]:
         """Metrics of all that a cause can show, whether it does or not."""

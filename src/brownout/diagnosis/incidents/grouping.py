@@ -19,7 +19,7 @@ APART = np.timedelta64(3_600_000, "ms")
 
 
 def group_episodes(episodes: Sequence[Episode], topology: Topology) -> tuple[IncidentWindow, ...]:
-    """Incidents in order of their start; their entities are all that hung on the same root then."""
+    """Incidents in order of their start; their entities are all that hung on the same root meanwhile."""
     roots: dict[str, list[Episode]] = {}
     for episode in sorted(episodes, key=lambda e: (e.start, e.entity)):
         roots.setdefault(topology.root(episode.entity, episode.start), []).append(episode)
@@ -59,14 +59,14 @@ def overlapping(one: Episode | IncidentWindow, other: Episode | IncidentWindow) 
 
 
 def window_of(group: Sequence[Episode], topology: Topology) -> IncidentWindow:
-    """The incident of some episodes of one host; its entities are all that hung on the host then."""
+    """The incident of some episodes of one host; its entities are all that hung on the host meanwhile."""
     first = min(group, key=lambda episode: (episode.start, episode.entity))
-    start = first.start
+    start, end = first.start, max(episode.end for episode in group)
     return IncidentWindow(
         id=hashlib.sha256(f"{first.entity}\n{start}".encode()).hexdigest()[:12],
         start=start,
-        end=max(episode.end for episode in group),
-        entities=topology.at(start).related(first.entity),
+        end=end,
+        entities=topology.related_during(first.entity, start, end),
         episodes=tuple(group),
         open=any(episode.open for episode in group),
     )

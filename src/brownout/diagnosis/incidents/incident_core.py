@@ -40,15 +40,19 @@ def diagnose_phases(
 ) -> Diagnosis:
     """The answer of the first phase that has one, else that of the whole incident.
 
-    ``known`` are observations of the same panels by span: parts of an incident are asked about at the same times again.
+    Each phase is asked about the entities that hung on its host then. ``known`` are observations of the same panels by
+    span: parts of an incident are asked about at the same times again.
 
     An artefact is the answer only where no other phase shows a fault at the same guest: a restart that brings a bad
     configuration with it leaves the traces of both.
     """
     artefact: Diagnosis | None = None
+    host = topology.root(window.entities[0], window.start) if window.entities else ""
     for phase in phases(window, panels):
         until = [panel.between(panel.start, phase.end) for panel in panels]
-        diagnosis = diagnoser.diagnose(phase, until, topology, known)
+        then = topology.at(phase.start)
+        there = tuple(entity for entity in window.entities if then.root(entity) == host) or window.entities
+        diagnosis = diagnoser.diagnose(replace(phase, entities=there), until, then, known)
         top = diagnosis.top
         if top.id == UNKNOWN:
             continue
@@ -56,7 +60,7 @@ def diagnose_phases(
             return diagnosis
         if artefact is None:
             artefact = diagnosis
-        elif not top.artefact and _guests(top.entity, topology) & _guests(artefact.top.entity, topology):
+        elif not top.artefact and _guests(top.entity, then) & _guests(artefact.top.entity, then):
             return diagnosis
     return artefact or diagnosis
 

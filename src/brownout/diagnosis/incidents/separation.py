@@ -70,7 +70,7 @@ class _Separation:
         diagnosis = self.diagnose(current)
         if diagnosis.top.id == UNKNOWN:
             return self._unknown(current, diagnosis)
-        reach = reach_of(diagnosis.top, self.knowledge, self.topology)
+        reach = reach_of(diagnosis.top, self.knowledge, self.topology.at(diagnosis.start))
         if is_artefact(diagnosis, reach):
             return self._set_apart(current, diagnosis, reach)
         return self._tell(current, diagnosis)
@@ -93,7 +93,7 @@ class _Separation:
             self.suppressed += natural
             explained = {one.episode.id for one in natural}
             return self._next(tuple(e for e in current.episodes if e.id not in explained), current)
-        parts = parts_by_onset(current, self.topology)
+        parts = parts_by_onset(current, self.topology.at(current.start))
         if len(parts) > 1:
             return list(parts)
         self.unknown.append(_Told(window=current, diagnosis=diagnosis))
@@ -107,11 +107,11 @@ class _Separation:
             return []
         span, resources = (diagnosis.start, diagnosis.end), frozenset[tuple[str, str]]()
         covered, left, onset = current.episodes, tuple[Episode, ...](), diagnosis.start
-        reach = frozenset(current.entities)
+        reach, then = frozenset(current.entities), self.topology.at(diagnosis.start)
         if self.knowledge.causes[diagnosis.top.id].kind:
-            resources = explained_by(diagnosis.top, self.knowledge, self.topology, self.metrics)
+            resources = explained_by(diagnosis.top, self.knowledge, then, self.metrics)
             culprit = diagnosis.top.entity
-            reach = frozenset({culprit, *self.topology.descendants(culprit), *(entity for entity, _ in resources)})
+            reach = frozenset({culprit, *then.descendants(culprit), *(entity for entity, _ in resources)})
             coverage = covered_by(current, span, resources, reach=reach, metrics=self.metrics)
             if coverage.covered:
                 covered, left, onset = coverage.covered, coverage.left, coverage.onset

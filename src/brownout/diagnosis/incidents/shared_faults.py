@@ -10,7 +10,7 @@ from brownout.domain.findings import Diagnosis
 __all__ = ["one_for_all"]
 
 TOGETHER = np.timedelta64(3_600_000, "ms")
-"""Incidents of a shared cause that begin so close to each other at different hosts are one."""
+"""Incidents of a shared cause at different hosts are one where one begins no later than this after another's end."""
 
 
 def one_for_all(
@@ -25,8 +25,9 @@ def one_for_all(
     ordered = sorted((d for d in diagnoses if d.top.id in shared), key=lambda d: (d.top.id, d.start, d.id))
     groups: list[list[Diagnosis]] = []
     for one in ordered:
-        near = groups and groups[-1][0].top.id == one.top.id and one.start - groups[-1][-1].start <= TOGETHER
-        groups = [*groups[:-1], [*groups[-1], one]] if near else [*groups, [one]]
+        last = groups[-1] if groups else []
+        near = last and last[0].top.id == one.top.id and one.start - max(other.end for other in last) <= TOGETHER
+        groups = [*groups[:-1], [*last, one]] if near else [*groups, [one]]
     for group in groups:
         whole = _whole(group, known)
         once |= {one.id: whole for one in group}

@@ -23,7 +23,7 @@ from brownout.diagnosis.evidence.symptoms import EvidenceLookup, SymptomMatch
 from brownout.diagnosis.inference.explanation import counter_evidence, decider, summarise
 from brownout.diagnosis.knowledge.evidence_rules import CauseRule, EvidenceRule
 from brownout.diagnosis.knowledge.knowledge_base import Knowledge
-from brownout.domain.entities import Topology
+from brownout.domain.entities import EntityKind, Topology
 from brownout.domain.findings import UNKNOWN, Cause, Diagnosis, Evidence, EvidenceRole
 from brownout.domain.panel import Panel
 
@@ -234,8 +234,13 @@ class Diagnoser:
 
 
 def _kinds_of_causes(entity: str, lookup: EvidenceLookup) -> tuple[str, ...]:
-    """Kinds of the causes that an entity can carry: its own, and "" for any if it has metrics known by role only."""
+    """Kinds of the causes that an entity can carry: its own, and "" for any if it has metrics known by role only.
+
+    A host to which no path is measured carries the causes of paths itself: its consoles show them too.
+    """
     kinds = {lookup.topology[entity].kind} - {""}
+    if EntityKind.HOST in kinds and not lookup.entities_at("links", entity):
+        kinds.add(EntityKind.LINK)
     if entity in lookup.observed.metrics and lookup.observed.generic(entity):
         kinds.add("")
     return tuple(kinds)

@@ -44,6 +44,9 @@ class Symptom:
         The surge that has a strength of 0.63.
     low, high
         Values at which the symptom is not at all, and fully, present.
+    plus
+        Another metric of the entity, which counts on top of this one towards ``low`` and ``high`` as far as this one
+        moved: a guest that uses all it gets would use the time, too, that it waits for a CPU.
     spreads
         Deviations, in usual spreads, at which it is not at all, and fully, present.
     load
@@ -59,6 +62,7 @@ class Symptom:
     values: tuple[str, ...] = ()
     measure: str = "level"
     along: str = ""
+    plus: str = ""
     scale: float = 1.5
     direction: str
     low: float | None = None

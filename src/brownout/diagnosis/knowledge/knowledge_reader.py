@@ -95,7 +95,7 @@ def _symptom(definition: Definition, catalogue: Catalogue) -> Symptom:
     definition.check_keys(SYMPTOM_KEYS, required=("says", "source"))
     if sum(key in fields for key in ("metric", "role", "label")) != 1:
         raise definition.error(f"it names {sorted(fields)}.", remedy="Give it one of: a metric, roles, a label.")
-    for key in ("metric", "along"):
+    for key in ("metric", "along", "plus"):
         if key in fields and fields[key] not in catalogue.metrics:
             raise definition.unknown("metric", fields[key], catalogue.metrics)
     if (fields.get("measure") == "along") != ("along" in fields):
