@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 NEEDED = {
     "unshare": "util-linux",
@@ -38,14 +39,19 @@ def main() -> None:
     if problem := missing():
         sys.exit(problem)
     options.out.mkdir(parents=True, exist_ok=True)
+    apart("lab.inside", str(options.out.resolve()), str(options.minutes), str(options.seed))
+
+
+def apart(module: str, *arguments: str) -> NoReturn:
+    """Become a module in namespaces of processes, mounts and network of its own."""
     root = Path(__file__).parents[1]
     paths = [str(root), str(root / "src"), str(root / "pipelines"), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": ":".join(filter(None, paths)), "OMP_NUM_THREADS": "1"}
-    own = [sys.executable, "-m", "lab.inside", str(options.out.resolve()), str(options.minutes), str(options.seed)]
-    # Processes, mounts and network of its own. With the first one in there the kernel ends the rest.
-    apart = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child=SIGKILL", "--mount-proc"]
+    # With the first process in there the kernel ends the rest.
+    own = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child=SIGKILL", "--mount-proc"]
     first = ["sh", "-c", '"$@"; exit $?', "sh"]  # a first process must also bury those that lose their parents
-    os.execvpe("unshare", [*apart, *first, *own], environment)  # noqa: S606, S607 - a program of the system, no shell
+    command = [*own, *first, sys.executable, "-m", module, *arguments]
+    os.execvpe("unshare", command, environment)  # noqa: S606, S607 - a program of the system, no shell
 
 
 if __name__ == "__main__":

@@ -34,18 +34,20 @@ DOMAIN = """<domain type='qemu'><name>{name}</name><uuid>{uuid}</uuid><memory un
 <disk type='file' device='disk'><driver name='qemu' type='raw' cache='none'/><source file='{disk}'/>
 <target dev='vda' bus='virtio'/></disk>
 <graphics type='{protocol}' port='{port}' autoport='no' listen='{address}'/>
-<video><model type='vga'/></video><memballoon model='virtio'><stats period='2'/></memballoon></devices></domain>
+<video><model type='vga'/></video><memballoon model='virtio'><stats period='2'/></memballoon>{card}</devices></domain>
 """
+CARD = "<interface type='bridge'><source bridge='{bridge}'/><model type='virtio'/></interface>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guest:
-    """A guest; one without a port is not looked at."""
+    """A guest; one with a bridge has a network card, and is defined, so that it is there when it is off."""
 
     name: str
     protocol: str = "vnc"
     port: int = 5999
     busy: bool = False
+    bridge: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class Libvirt:
     def start(self, folder: Path) -> None:
         """Hide the machine's own libvirt behind empty folders, and start one."""
         remove_groups()
-        for path in ("/run", "/var/lib/libvirt", "/var/log/libvirt", "/var/cache/libvirt"):
+        for path in ("/run", "/etc/libvirt/qemu", "/var/lib/libvirt", "/var/log/libvirt", "/var/cache/libvirt"):
             if Path(path).is_dir():
                 ask("mount", "-t", "tmpfs", "tmpfs", path)
         (folder / "qemu.conf").write_text(QEMU_CONF)
@@ -80,13 +82,22 @@ class Libvirt:
         disk = self.store / f"{guest.name}.raw"
         disk.write_bytes(code.ljust(SECTOR - 2, b"\0") + b"\x55\xaa" + bytes(255 * SECTOR))
         description = self.store / f"{guest.name}.xml"
-        uuid = f"00000000-0000-4000-8000-{number:012d}"
         description.write_text(
             DOMAIN.format(
-                name=guest.name, uuid=uuid, disk=disk, protocol=guest.protocol, port=guest.port, address=self.address
+                name=guest.name,
+                uuid=f"00000000-0000-4000-8000-{number:012d}",
+                disk=disk,
+                protocol=guest.protocol,
+                port=guest.port,
+                address=self.address,
+                card=CARD.format(bridge=guest.bridge) if guest.bridge else "",
             )
         )
-        ask("virsh", "create", str(description))
+        if not guest.bridge:
+            ask("virsh", "create", str(description))
+            return
+        ask("virsh", "define", str(description))
+        ask("virsh", "start", guest.name)
 
     @staticmethod
     def process(guest: str) -> int:

@@ -5,8 +5,10 @@
 Fleets are simulated below FOLDER (8 days at 5 minutes) and synced; the models are those given, or of the smallest
 fleet, trained once. Scheduler and workers (one thread each) are processes of their own; workers read a copy of the
 history as from object storage. Measured are the stages that run on the cluster: processor time and largest memory of
-the workers, and wall time. The exponent is that of processor time over guests, by least squares in the logarithms; the
-processor time of a worker that waits (imports, heartbeats) is measured before and left out.
+the workers, processor time of the night's own process, and wall time. The exponent is that of processor time over
+guests, by least squares in the logarithms, of all nights on two workers and of the two largest; the processor time of a
+worker that waits (imports, heartbeats) is measured before and left out. Nights are kept in FOLDER/measured.jsonl, so
+that a run goes on where an earlier one ended.
 """
 
 import argparse
@@ -73,7 +75,7 @@ def prepared(folder: Path, guests: int, models: Path | None) -> Path:
 
 
 def night(folder: Path, guests: int, workers: int) -> dict[str, float]:
-    """One night on so many workers."""
+    """One night on so many workers; seconds are of the processor but for ``wall_s``."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
@@ -89,9 +91,9 @@ def night(folder: Path, guests: int, workers: int) -> dict[str, float]:
         job = open_job(load_settings(dataset=folder / f"fleet-{guests}", cluster=cluster), folder / f"out-{guests}")
         context = job.context().with_models(load_models(job.workspace))
         time.sleep(10)  # workers have joined and rest
-        before, began = processor_s(pool), time.monotonic()
+        before, own, began = processor_s(pool), time.process_time(), time.monotonic()
         result = job.result(context)
-        wall = time.monotonic() - began
+        wall, own = time.monotonic() - began, time.process_time() - own
         assert not job.effects.lines(), job.effects.lines()
         return {
             "guests": guests,
@@ -99,6 +101,7 @@ def night(folder: Path, guests: int, workers: int) -> dict[str, float]:
             "shards": len(result.shards),
             "incidents": len(result.night.diagnoses),
             "processor_s": round(processor_s(pool) - before, 1),
+            "own_s": round(own, 1),
             "wall_s": round(wall, 1),
             "peak_mib": round(max(peak_mib(worker) for worker in pool)),
         }
@@ -116,15 +119,27 @@ def main() -> None:
     for size in sizes:
         trained = None if size == sizes[0] else options.folder / f"out-{sizes[0]}" / "models"
         prepared(options.folder, size, options.models or trained)
-    measured = []
+    kept = options.folder / "measured.jsonl"
+    kept.touch()
+    measured = [json.loads(line) for line in kept.read_text(encoding="utf-8").splitlines()]
     for size in sizes:
         for workers in pools if size == sizes[len(sizes) // 2] else (2,):
+            if (size, workers) in {(row["guests"], row["workers"]) for row in measured}:
+                continue
             measured.append(night(options.folder, size, workers))
             print(json.dumps(measured[-1]), flush=True)
-    two = [row for row in measured if row["workers"] == 2]
+            with kept.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(measured[-1]) + "\n")
+    two = sorted((row["guests"], row["processor_s"]) for row in measured if row["workers"] == 2)
     if len(two) > 1:
-        slope = np.polyfit(np.log([row["guests"] for row in two]), np.log([row["processor_s"] for row in two]), 1)[0]
-        print(json.dumps({"exponent": round(float(slope), 3), "cores": len(os.sched_getaffinity(0))}))
+        exponents = {"all": exponent(two), "two_largest": exponent(two[-2:])}
+        print(json.dumps({"exponent": exponents, "cores": len(os.sched_getaffinity(0))}))
+
+
+def exponent(measured: Sequence[tuple[int, float]]) -> float:
+    """Of seconds over guests."""
+    guests, seconds = np.log(np.array(measured).T)
+    return round(float(np.polyfit(guests, seconds, 1)[0]), 3)
 
 
 if __name__ == "__main__":

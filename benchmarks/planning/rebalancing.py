@@ -9,13 +9,14 @@ the emptiest while their distance is over 10 points); brownout's plan (once a ni
 """
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from brownout.domain.entities import Topology
 from brownout.domain.forecast_request import ForecastRequest
+from brownout.domain.forecasts import Forecasts
 from brownout.domain.panel import Panel
 from brownout.forecasting.baselines.medians import MedianLevel
 from brownout.planning.placing import FleetAhead, Rules, rebalance
@@ -53,13 +54,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(971, 979)))
     options = parser.parse_args()
-    table: dict[str, list[Outcome]] = {name: [] for name in (ROOM, *POLICIES)}
-    for seed in options.seeds:
+    compare(options.seeds, POLICIES)
+
+
+def compare(seeds: Sequence[int], policies: Mapping[str, tuple[Policy, int]]) -> None:
+    """Let each policy act on the fleets of the seeds, and print what came of it."""
+    table: dict[str, list[Outcome]] = {name: [] for name in (ROOM, *policies)}
+    for seed in seeds:
         plan = crowded(seed)
         quiet = run_plan(plan)
         roomy = replace(plan, layout=replace(plan.layout, cores=plan.layout.cores * 4))
         table[ROOM].append(_outcome(run_plan(roomy), 0, 0))
-        for name, (policy, every) in POLICIES.items():
+        for name, (policy, every) in policies.items():
             table[name].append(run(plan, quiet, policy, every))
     columns = ("policy", "moves", "console minutes over SLO", "echo minutes over 300 ms")
     print("| " + " | ".join((*columns, "host hours over 80 %", "moves that harmed")) + " |")
@@ -183,7 +189,16 @@ def proxlb(plan: Plan, fleet: Fleet, made: list[Intervention], moment: int) -> l
 
 def ours(plan: Plan, fleet: Fleet, made: list[Intervention], moment: int) -> list[Intervention]:
     """The plan of a night, with the forecasts of a classical forecaster: no network is trained here."""
-    layout = plan.layout
+    names = plan.layout.host_names
+    found = rebalance(ahead(plan, loads_ahead(fleet, moment), made, moment), rules(plan, made, moment))
+    return [
+        Intervention(vm=plan.layout.vm_names.index(m.guest), slot=moment, target=names.index(m.target))
+        for m in found.moves
+    ]
+
+
+def loads_ahead(fleet: Fleet, moment: int) -> list[Forecasts]:
+    """Forecasts of the loads of hosts and guests for the day after a slot, blind to what came later."""
     loads = []
     for kind in ("host", "vm"):
         panel = fleet.panels[kind]
@@ -191,19 +206,26 @@ def ours(plan: Plan, fleet: Fleet, made: list[Intervention], moment: int) -> lis
         seen = panel.select(metrics=columns).between(panel.start, panel.start + moment * panel.step).coarsen(2)
         request = ForecastRequest(seen, (seen.values.shape[1] - 1,), seen.slots_per_day)
         loads.append(MedianLevel().predict(request))
+    return loads
+
+
+def ahead(plan: Plan, loads: Sequence[Forecasts], made: Sequence[Intervention], moment: int) -> FleetAhead:
+    """Hosts and guests over the next day, each guest where the moves so far have brought it."""
+    layout = plan.layout
     names, at = layout.host_names, _at(plan, made, moment)
     numbers = {name: number for number, name in enumerate(layout.vm_names)}
     now = Topology.of(
         e if e.kind == "host" else replace(e, parent=names[at[numbers[e.id]]], former=_former(plan, made, e.id))
-        for e in fleet.topology
+        for e in plan.topology
         if e.kind in ("host", "vm")
     )
-    lately = {layout.vm_names[one.vm] for one in made if one.slot > moment - 7 * DAY}
     since = plan.settings.start + (moment - 7 * DAY) * np.timedelta64(INTERVAL * 1000, "ms")
-    found = rebalance(FleetAhead.of(now, loads, {}, moved_since=since), Rules(budget=3, fixed=lately))
-    return [
-        Intervention(vm=layout.vm_names.index(m.guest), slot=moment, target=names.index(m.target)) for m in found.moves
-    ]
+    return FleetAhead.of(now, loads, {}, moved_since=since)
+
+
+def rules(plan: Plan, made: Sequence[Intervention], moment: int) -> Rules:
+    """Three moves a night, and none of a guest that was moved within a week."""
+    return Rules(budget=3, fixed={plan.layout.vm_names[one.vm] for one in made if one.slot > moment - 7 * DAY})
 
 
 def _former(plan: Plan, made: Sequence[Intervention], guest: str) -> tuple[tuple[np.datetime64, str], ...]:

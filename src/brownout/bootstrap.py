@@ -131,11 +131,14 @@ def open_alerting(settings: "AlertSettings") -> "Alerting":
 
         return Alertmanager.open(settings)
 
-    def channels() -> "list[NoticeChannel]":
-        from brownout.adapters.apprise_notifier import apprise_channels
-        from brownout.adapters.pagerduty import PagerDuty
-
-        return [*apprise_channels(settings), *([PagerDuty.open(settings)] if settings.pagerduty else ())]
+    def channels(complain: Callable[[BrownoutError], None]) -> "list[NoticeChannel]":
+        found = []
+        for _, opened in _ways_to_people(settings):
+            try:
+                found.append(opened())
+            except BrownoutError as error:
+                complain(error)
+        return found
 
     people = bool(settings.apprise or settings.apprise_file or settings.pagerduty)
     return Alerting(
@@ -148,18 +151,22 @@ def open_alerting(settings: "AlertSettings") -> "Alerting":
 def alert_receivers(settings: "AlertSettings") -> "list[Receiver]":
     """Each receiver of the settings by itself, so that one that cannot be used hides no other."""
     from brownout.adapters.alertmanager import Alertmanager
-    from brownout.adapters.apprise_notifier import AppriseChannel, apprise_urls
-    from brownout.adapters.pagerduty import PagerDuty
     from brownout.operate.receivers_seen.receiver_checks import Receiver
 
     found = []
     if settings.alertmanager:
         found.append(Receiver(name="Alertmanager", keeps=lambda: Alertmanager.open(settings)))
-    for number, url in enumerate(apprise_urls(settings), 1):
-        found.append(Receiver(name=f"Apprise {number}", tells=partial(AppriseChannel, number, url, settings)))
+    return found + [Receiver(name=name, tells=opened) for name, opened in _ways_to_people(settings)]
+
+
+def _ways_to_people(settings: "AlertSettings") -> "Iterator[tuple[str, Callable[[], NoticeChannel]]]":
+    """The name of each way to people and what opens it, which may raise a BrownoutError."""
+    from brownout.adapters.apprise_notifier import apprise_openers
+    from brownout.adapters.pagerduty import PagerDuty
+
+    yield from apprise_openers(settings)
     if settings.pagerduty:
-        found.append(Receiver(name="PagerDuty", tells=lambda: PagerDuty.open(settings)))
-    return found
+        yield "PagerDuty", partial(PagerDuty.open, settings)
 
 
 def archive_server(out: Path) -> "MCPServer[Any]":

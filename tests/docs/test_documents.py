@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 GENERATED = {ROOT / "docs" / f"{name}.md" for name in ("causes", "settings", "cli", "glossary")}
 """Pages that MkDocs' hook makes when the docs are built."""
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+SOURCE = "\n".join(path.read_text() for path in (ROOT / "src").rglob("*.py"))
 COMMAND: Any = typer.main.get_command(app)
 
 
@@ -58,3 +59,11 @@ def test_make_targets_in_documents_exist(page: Path) -> None:
 def test_every_command_is_documented() -> None:
     text = "\n".join(page.read_text() for page in PAGES)
     assert [name for name in COMMAND.commands if not re.search(rf"\b{name}\b", text)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_secrets_in_documents_are_read_under_that_name(page: Path) -> None:
+    """By brownout, or by the tools that are named beside it."""
+    others = {"AWS_SECRET_ACCESS_KEY"}
+    named = set(re.findall(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]*(?:TOKEN|PASSWORD|KEY)\b", page.read_text())) - others
+    assert {name for name in named if f'"{name}"' not in SOURCE} == set()

@@ -4,7 +4,7 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -17,10 +17,10 @@ from servers import free_port
 
 from brownout.bootstrap import clock, doctor_surroundings, open_alerting, sync_history
 from brownout.domain.calendar import Calendar
-from brownout.domain.errors import AlertError, SettingsError
+from brownout.domain.errors import AlertError
 from brownout.domain.findings import Notice, Severity
 from brownout.domain.night import Night
-from brownout.domain.ports import no_progress
+from brownout.domain.ports import NoticeChannel, no_progress
 from brownout.nightly.effects import SideEffects
 from brownout.nightly.effects.alerting import send_alerts
 from brownout.operate.checks import Check, State
@@ -57,6 +57,10 @@ def send(found: Night, folder: Path, **settings: object) -> SideEffects:
     alerts = AlertSettings.model_validate({"timeout_s": 2, "budget_s": 3, **settings})
     send_alerts(found, open_alerting(alerts), Calendar(), Workspace(folder), effects)
     return effects
+
+
+def channels(settings: AlertSettings) -> Sequence[NoticeChannel]:
+    return open_alerting(settings).channels(SideEffects())
 
 
 def at(server: RealAlertmanager, host: str) -> list[dict[str, object]]:
@@ -235,11 +239,25 @@ def test_pagerduty_without_a_key_is_told(tmp_path: Path, monkeypatch: pytest.Mon
     assert failure.remedy == "Set BROWNOUT_PAGERDUTY_KEY in the environment."
 
 
-def test_an_address_that_cannot_be_understood_is_named_by_its_place() -> None:
-    alerting = open_alerting(AlertSettings.model_validate({"apprise": [f"slak://{SECRET}/x"]}))
-    with pytest.raises(SettingsError, match="Apprise 1") as caught:
-        alerting.open_channels()
-    assert SECRET not in f"{caught.value!r} {caught.value.__cause__!r}"
+def test_a_receiver_that_cannot_be_used_is_named_by_its_place_and_the_others_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BROWNOUT_PAGERDUTY_KEY", raising=False)
+    with mailbox() as box:
+        url = f"mailto://127.0.0.1:{box.port}?from=brownout@example.org&to={{}}@example.org&mode=insecure"
+        people = (f"slak://{SECRET}/x", url.format("ann"), f"{SECRET}:x@slack://y", url.format("bob"))
+        missing = tmp_path / "people"
+        effects = send(tonight("kvm1"), tmp_path, apprise=people, apprise_file=missing, pagerduty=True)
+    assert [mail["To"] for mail in box.mails] == ["ann@example.org", "bob@example.org"]
+    assert effects.exit_code == 1
+    assert {failure.effect for failure in effects.failures} == {"open a way to people"}
+    assert [failure.reason for failure in effects.failures] == [
+        "Apprise 1 (slak): the address cannot be understood.",
+        "Apprise 3 (?): the address cannot be understood.",
+        f"apprise_file {missing} cannot be read: No such file or directory.",
+        "PagerDuty has no integration key.",
+    ]
+    assert SECRET not in f"{effects.lines()}"
 
 
 def test_addresses_come_from_the_environment_and_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,7 +267,7 @@ def test_addresses_come_from_the_environment_and_a_file(tmp_path: Path, monkeypa
     monkeypatch.setenv("BROWNOUT_ALERTS__APPRISE_FILE", str(file))
     settings = load_settings()
     assert SECRET not in repr(settings)
-    names = [channel.name for channel in open_alerting(settings.alerts).open_channels()]
+    names = [channel.name for channel in channels(settings.alerts)]
     assert names == ["Apprise 1 (json)", "Apprise 2 (mailto)"]
 
 
@@ -296,10 +314,11 @@ def test_the_doctor_names_each_receiver_that_cannot_be_told(monkeypatch: pytest.
         found = checks(
             alertmanager=url,
             apprise=(f"slak://{SECRET}/x", f"json://{away}/{SECRET}", url.replace("http", "json")),
+            apprise_file="/missing/people",
             pagerduty=True,
         )
     assert [name for name, check in found.items() if check.state is State.BAD] == [
-        "Alertmanager", "Apprise 1", "Apprise 2 (json)", "PagerDuty",
+        "Alertmanager", "Apprise 1", "Apprise 2 (json)", "apprise_file", "PagerDuty",
     ]  # fmt: skip
     assert found["Apprise 3 (json)"].found.startswith("its server answers")
     assert found["PagerDuty"].do == "Set BROWNOUT_PAGERDUTY_KEY in the environment."
@@ -324,9 +343,7 @@ def test_the_doctor_says_what_the_next_run_sends_to_whom(tmp_path: Path, write_d
 
 def test_what_did_not_answer_may_have_arrived() -> None:
     with answering(silence) as (url, _):
-        (channel,) = open_alerting(
-            AlertSettings.model_validate({"apprise": [url.replace("http", "json")], "budget_s": 0.5})
-        ).open_channels()
+        (channel,) = channels(AlertSettings(apprise=[url.replace("http", "json")], budget_s=0.5))
         with pytest.raises(AlertError) as caught:
             channel.send(NOTICE)
     assert caught.value.uncertain

@@ -1,4 +1,7 @@
-"""The deployments of prefect.yaml on a real Prefect server, by the commands of the docs, run by a real worker."""
+"""The deployments of prefect.yaml on a real Prefect server, by the commands of the docs, run by a real worker.
+
+The server keeps its runs in a real PostgreSQL where there is one, as several workers need it; else in SQLite.
+"""
 
 import json
 import os
@@ -8,12 +11,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import httpx
+import postgres
 import pytest
 from alert_servers import answering
 from servers import free_port, served
@@ -34,7 +38,12 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
         "PATH": f"{PREFECT.parent}{os.pathsep}{os.environ['PATH']}",
     }
     command = [PREFECT, "server", "start", "--host", "127.0.0.1", "--port", str(port), "--no-ui"]
-    with served(command, f"http://127.0.0.1:{port}/api/health", folder / "log", environment=settings):
+    with ExitStack() as stack:
+        if postgres.BIN is not None:
+            place = stack.enter_context(postgres.database("prefect", "of-one-test-run"))
+            settings["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = f"postgresql+asyncpg://{place}"
+        health = f"http://127.0.0.1:{port}/api/health"
+        stack.enter_context(served(command, health, folder / "log", environment=settings))
         yield settings
 
 

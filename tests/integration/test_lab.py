@@ -1,5 +1,6 @@
 """The lab for a minute and a half: real guests, a fault, a data set; and nothing left behind, not even when killed."""
 
+import json
 import os
 import signal
 import subprocess
@@ -86,4 +87,17 @@ def test_a_run_that_is_killed_takes_its_guests_with_it(tmp_path: Path) -> None:
         assert any("qemu-system" in line for line in left(out))
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
+    assert gone(out)
+
+
+def test_the_move_of_a_disk_moves_that_of_a_real_guest_there_and_back(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "lab.moves", str(out)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(line["code"], line["said"], line["checked"]) for line in lines] == [(0, "", "done"), (0, "", "needed")]
+    old, new = out / "old" / "vm1.raw", out / "new store" / "vm1.raw"
+    assert [line["running"] for line in lines] == [[str(new), "br0"], [str(old), "br0"]]
+    assert [line["lasting"] for line in lines] == [line["running"] for line in lines]
+    assert old.read_bytes() == new.read_bytes()
     assert gone(out)

@@ -45,9 +45,18 @@ def results(points: Sequence[dict[str, str]]) -> list[tuple[str, str]]:
     return [(one["mode"], one["result"]) for one in points]
 
 
+def documented(*, containing: str, consoles: Path) -> list[str]:
+    """What docs/probe.md says to type where it holds some words, with another file of consoles."""
+    lines = (Path(__file__).parents[2] / "docs" / "probe.md").read_text().splitlines()
+    (line,) = (line for line in lines if line.startswith("brownout probe ") and containing in line)
+    return line.split("#")[0].replace("/etc/brownout/consoles", str(consoles)).split()[2:]
+
+
 def test_a_vnc_console_of_qemu_is_opened_and_drawn(tmp_path: Path) -> None:
+    consoles = tmp_path / "consoles"
     with qemu(tmp_path) as port:
-        points, said = probe(f"vnc://127.0.0.1:{port}", "--count", "1", "--modes", "handshake,update,full,window")
+        consoles.write_text(f"vnc://127.0.0.1:{port} domain_name=vm01 hypervisor=kvm1\n")
+        points, said = probe(*documented(containing="--modes handshake", consoles=consoles), "--count", "1")
     assert said == ""
     assert results(points) == [(mode, "success") for mode in ("handshake", "update", "full", "window")]
     update = points[1]

@@ -8,8 +8,9 @@ import io
 import logging
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from smtplib import SMTPException
 from urllib.parse import unquote
@@ -22,12 +23,14 @@ from brownout.domain.errors import AlertError, SettingsError
 from brownout.domain.findings import Notice, Severity
 from brownout.settings import AlertSettings
 
-__all__ = ["AppriseChannel", "apprise_channels", "apprise_urls"]
+__all__ = ["AppriseChannel", "apprise_openers"]
 
 TYPES = {Severity.CRITICAL: NotifyType.FAILURE, Severity.WARNING: NotifyType.WARNING}
 MAIL = frozenset({"mailto", "mailtos"})
 PLAIN = str.maketrans({"<": "\u2039", ">": "\u203a", "@": "\uff20", "[": "\uff3b", "]": "\uff3d", "`": "'"})
 """Signs that make a mention, a link or code in a chat, and signs that look like them and do nothing."""
+SCHEME = re.compile(r"([A-Za-z0-9]{1,20})://")
+"""A service's name before the address; anything else there may be a secret in the wrong place, and is not shown."""
 LONGEST_REASON = 300
 HIDEABLE = 4
 """Shorter parts of an address are parts of ordinary words and no secrets."""
@@ -38,8 +41,9 @@ class AppriseChannel:
 
     def __init__(self, place: int, url: str, settings: AlertSettings) -> None:
         self._url, self._settings, self._budget_s = url, settings, settings.budget_s
-        self._scheme = re.split(r":", url, maxsplit=1)[0].lower() if "://" in url else "?"
-        self.name = f"Apprise {place} ({visible(self._scheme)[:20]})"
+        scheme = SCHEME.match(url)
+        self._scheme = scheme[1].lower() if scheme else "?"
+        self.name = f"Apprise {place} ({self._scheme})"
         asset = AppriseAsset(async_mode=False, secure_logging=True, http_redirects=False, app_id="brownout")
         self._apprise = Apprise(asset=asset)
         with _heard():
@@ -103,15 +107,26 @@ class AppriseChannel:
         return flat[:LONGEST_REASON]
 
 
-def apprise_channels(settings: AlertSettings) -> list[AppriseChannel]:
-    """A channel for each address of the settings, the environment and the file."""
-    return [AppriseChannel(number, url, settings) for number, url in enumerate(apprise_urls(settings), 1)]
+def apprise_openers(settings: AlertSettings) -> Iterator[tuple[str, Callable[[], AppriseChannel]]]:
+    """The name by its place and what opens it, of each address of the settings, the environment and the file.
 
-
-def apprise_urls(settings: AlertSettings) -> list[str]:
-    """The addresses of the settings, the environment and the file, in that order; they hold secrets."""
+    Opening raises SettingsError where an address cannot be understood; a file that cannot be read is an opener of its
+    own that raises, so that one mistake silences no other receiver.
+    """
     urls = [url.get_secret_value() for url in settings.apprise]
-    return urls if settings.apprise_file is None else urls + _read(settings.apprise_file)
+    unread = None
+    try:
+        urls += [] if settings.apprise_file is None else _read(settings.apprise_file)
+    except SettingsError as error:
+        unread = error
+    for place, url in enumerate(urls, 1):
+        yield f"Apprise {place}", partial(AppriseChannel, place, url, settings)
+    if unread is not None:
+        yield "apprise_file", partial(_refuse, unread)
+
+
+def _refuse(error: SettingsError) -> AppriseChannel:
+    raise error
 
 
 def _read(path: Path) -> list[str]:

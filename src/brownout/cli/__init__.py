@@ -44,6 +44,12 @@ def main() -> None:
     except BrownoutError as error:
         complain(error)
         sys.exit(1)
+    except ModuleNotFoundError as error:
+        if (error.name or "brownout").partition(".")[0].startswith("brownout"):
+            raise
+        remedy = f"Install it (pip install {error.name}), or brownout with all that it needs."
+        complain(BrownoutError(f"The package {error.name} is missing.", remedy=remedy))
+        sys.exit(1)
     except OSError as error:
         complain(BrownoutError(f"{error}.", remedy="Check the path, its permissions and the free space."))
         sys.exit(1)

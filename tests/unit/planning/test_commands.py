@@ -192,8 +192,8 @@ def test_what_the_plan_chose_stands_in_the_commands_and_the_way_back() -> None:
     where = replace(site(), planned={("v1", "move-image"): values, ("v1", "move-card"): card})
     disk = made("move-image", "v1", where=where)
     start = "virsh -c qemu+ssh://h1/system blockcopy v1 vda --dest"
-    assert disk.command == f"{start} '/b/v 1.qcow2' --wait --pivot --bandwidth 100"
-    assert disk.rollback == f"{start} '/a/v 1.qcow2' --reuse-external --wait --pivot --bandwidth 100"
+    assert disk.command == f"{start} '/b/v 1.qcow2' --transient-job --wait --pivot --bandwidth 100"
+    assert disk.rollback == f"{start} '/a/v 1.qcow2' --reuse-external --transient-job --wait --pivot --bandwidth 100"
     assert disk.finds == ()
     assert disk.risk is Risk.MAINTENANCE
     proxmox = replace(where, platform=Platform.PROXMOX)

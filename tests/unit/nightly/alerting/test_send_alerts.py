@@ -56,7 +56,7 @@ class Site:
         moved = np.timedelta64(round(minutes * 60), "s")
         later = replace(found, created=found.created + moved, end=found.end + moved)
         alerting = Alerting(
-            settings=self.settings, open_receiver=lambda: self.server, open_channels=lambda: [self.people]
+            settings=self.settings, open_receiver=lambda: self.server, open_channels=lambda _complain: [self.people]
         )
         send_alerts(later, alerting, self.calendar, Workspace(self.folder), effects)
         return effects
@@ -229,11 +229,11 @@ def test_old_data_begin_and_end_nothing(site: Site) -> None:
 
 
 def test_channels_that_cannot_be_opened_are_told(site: Site) -> None:
-    def refuse() -> list[Receiver]:
+    def refuse(_complain: object) -> list[Receiver]:
         raise AWAY
 
     effects = SideEffects()
-    made: Callable[[], Sequence[Receiver]] = refuse
+    made: Callable[[object], Sequence[Receiver]] = refuse
     send_alerts(
         night(), Alerting(settings=site.settings, open_channels=made), Calendar(), Workspace(site.folder), effects
     )

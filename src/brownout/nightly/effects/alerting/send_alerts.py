@@ -6,12 +6,13 @@ sends the same alerts again, which Alertmanager takes as the same, and a notific
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from brownout.domain.calendar import Calendar
 from brownout.domain.entities import EntityKind, Topology
-from brownout.domain.errors import DataError
+from brownout.domain.errors import BrownoutError, DataError
 from brownout.domain.night import Night
 from brownout.domain.ports import AlertReceiver, NoticeChannel
 from brownout.nightly.effects.alerting.alert_log import AlertLog, Damping, follow, timed_alerts
@@ -25,6 +26,7 @@ from brownout.store.workspace import Workspace
 __all__ = ["Alerting", "send_alerts"]
 
 SENDING = "send the alerts"
+OPENING = "open a way to people"
 STALE = np.timedelta64(24, "h")
 """What was open at the end of older data may long be over: nothing begins or ends by it."""
 
@@ -34,12 +36,20 @@ class Alerting:
     """Where alerts go, opened when it is needed; opening may raise what a side effect may.
 
     ``open_receiver`` gives what keeps alerts (Alertmanager), None where the settings name none; ``open_channels`` the
-    ways to people, None where they name none.
+    ways to people, None where they name none: those that can be opened, with a complaint about each that cannot.
     """
 
     settings: AlertSettings
     open_receiver: Callable[[], AlertReceiver] | None = None
-    open_channels: Callable[[], Sequence[NoticeChannel]] | None = None
+    open_channels: Callable[[Callable[[BrownoutError], None]], Sequence[NoticeChannel]] | None = None
+
+    def channels(self, effects: SideEffects) -> Sequence[NoticeChannel]:
+        """The ways to people that can be opened; what is wrong with each other one is kept in ``effects``."""
+        open_channels = self.open_channels
+        if open_channels is None:
+            return ()
+        found = effects.run(OPENING, lambda _note: open_channels(partial(effects.fail, OPENING)))
+        return found or ()
 
 
 def send_alerts(
@@ -60,12 +70,10 @@ def send_alerts(
             SENDING, lambda note: _sent(firing, open_receiver(), night.created, damping, workspace, note)
         )
         log = sent or log
-    if log is not None and alerting.open_channels is not None:
-        open_channels = alerting.open_channels
-        channels = effects.run("open the ways to people", lambda _note: open_channels())
+    if log is not None:
         guests = sum(entity.kind == EntityKind.VM for entity in night.topology)
         mailing = Mailing(workspace=workspace, effects=effects, now=night.created)
-        mailing.run(log, channels or (), guests=guests, per_shift=settings.notices_per_shift)
+        mailing.run(log, alerting.channels(effects), guests=guests, per_shift=settings.notices_per_shift)
 
 
 def _read(workspace: Workspace, effects: SideEffects) -> AlertLog:
