@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pyarrow as pa
 
-from brownout.adapters import mlflow_loader
 from brownout.store.model_folder import ModelInterface, read_interface, write_hashes
 
 if TYPE_CHECKING:
@@ -23,6 +22,9 @@ __all__ = ["DATA", "REQUIREMENTS", "package_model"]
 
 DATA = Path("data/model")
 """Where the model's own files lie below the folder of MLmodel, as MLflow copies them."""
+LOADER = "brownout.adapters.mlflow_loader"
+"""The module that ``mlflow.pyfunc.load_model`` is told of. It imports PyTorch and scikit-learn, so it is imported where
+a model is packaged or loaded only."""
 REQUIREMENTS = ("brownout", "mlflow", "numpy", "pandas", "pyarrow", "safetensors", "scikit-learn", "skops", "torch")
 """What a model needs; brownout brings the rest of its own dependencies."""
 
@@ -53,7 +55,7 @@ def _save(files: Path, target: Path, card: "Model", interface: ModelInterface, e
     frame = _example_frame(example)
     pyfunc.save_model(
         str(target),
-        loader_module=mlflow_loader.__name__,
+        loader_module=LOADER,
         data_path=str(files),
         mlflow_model=card,
         signature=_signature(interface),
@@ -73,11 +75,13 @@ def _signature(interface: ModelInterface) -> "ModelSignature":
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
 
+    from brownout.adapters.mlflow_loader import QUANTILE_COLUMNS
+
     keys = [ColSpec("datetime", "time"), ColSpec("string", "entity")]
     metrics = [ColSpec("double", metric.name, required=False) for metric in interface.metrics]
     inputs = Schema([*keys, ColSpec("string", "kind", required=False), *metrics])
     if interface.task == "forecast":
-        quantiles = [ColSpec("double", name) for name in mlflow_loader.QUANTILE_COLUMNS]
+        quantiles = [ColSpec("double", name) for name in QUANTILE_COLUMNS]
         outputs = [ColSpec("string", "entity"), ColSpec("string", "metric"), ColSpec("datetime", "time"), *quantiles]
     else:
         outputs = [*reversed(keys), ColSpec("double", "score"), ColSpec("boolean", "alarm")]

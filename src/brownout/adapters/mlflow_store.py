@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from fcntl import LOCK_EX, flock
+from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
@@ -16,7 +17,7 @@ from brownout.adapters.mlflow_errors import import_mlflow
 from brownout.domain.errors import TrackingError
 from brownout.store.atomic import PART, sync_folder
 
-__all__ = ["is_whole", "prepare_store", "sqlite_uri"]
+__all__ = ["is_whole", "new_store", "prepare_store", "sqlite_uri", "workshop"]
 
 DAMAGE = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_NOTADB})
 """Codes that speak of the file's content; others (locked, read-only, disk full) of the system around it."""
@@ -62,7 +63,7 @@ def prepare_store(database: Path, artifacts: Path) -> tuple[str, ...]:
         database.parent.mkdir(parents=True, exist_ok=True)
         with _alone(database.parent):
             if not _has_content(database):
-                with _new_store(database, artifacts) as fresh:
+                with new_store(database, artifacts) as fresh:
                     _install(fresh, database)
             elif not is_whole(database):
                 notes.append(_mend(database, artifacts))
@@ -95,9 +96,17 @@ def is_whole(database: Path) -> bool:
 
 def _is_current(schema: Schema) -> bool:
     from mlflow.store.db.base_sql_model import Base
+
+    return schema.tables.issuperset(Base.metadata.tables) and schema.revisions == (_newest_revision(),)
+
+
+@cache
+def _newest_revision() -> str:
+    """The newest schema of the installed MLflow, which reads a folder of sixty scripts to say so."""
     from mlflow.store.db.utils import _get_latest_schema_revision  # MLflow has no public way to ask
 
-    return schema.tables.issuperset(Base.metadata.tables) and schema.revisions == (_get_latest_schema_revision(),)
+    revision: str = _get_latest_schema_revision()
+    return revision
 
 
 def _schema(database: Path) -> Schema | None:
@@ -136,7 +145,7 @@ def _mend(database: Path, artifacts: Path) -> str:
             if upgraded is not None:
                 kept = _install(upgraded, database, keep_old=True)
                 return f"{database.name} had an older or half-made schema and was completed; the old file is {kept}."
-    with _new_store(database, artifacts) as fresh:
+    with new_store(database, artifacts) as fresh:
         kept = _install(fresh, database, keep_old=True)
     return (
         f"{database.name} could not be used (damaged, or half made when a run was killed): made anew, kept as {kept}."
@@ -151,11 +160,11 @@ def _known_revisions() -> set[str]:
 
 
 @contextmanager
-def _new_store(database: Path, artifacts: Path) -> Iterator[Path]:
+def new_store(database: Path, artifacts: Path) -> Iterator[Path]:
     """A new store in a folder of its own."""
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    with _workshop(database) as fresh:
+    with workshop(database) as fresh:
         store = SqlAlchemyStore(sqlite_uri(fresh), artifacts.resolve().as_uri())
         store.engine.dispose()
         yield fresh
@@ -169,7 +178,7 @@ def _upgraded_copy(database: Path) -> Iterator[Path | None]:
     from mlflow.store.db.utils import _initialize_tables, create_sqlalchemy_engine
     from sqlalchemy.exc import SQLAlchemyError
 
-    with _workshop(database) as copy:
+    with workshop(database) as copy:
         with closing(_connect(database)) as source, closing(sqlite3.connect(copy)) as target:
             source.backup(target)
         engine = create_sqlalchemy_engine(sqlite_uri(copy))
@@ -185,7 +194,7 @@ def _upgraded_copy(database: Path) -> Iterator[Path | None]:
 
 
 @contextmanager
-def _workshop(database: Path) -> Iterator[Path]:
+def workshop(database: Path) -> Iterator[Path]:
     """A place for a database beside the one it will replace; a killed run's is removed by ``remove_leftovers``."""
     folder = database.parent / f".{database.name}.{secrets.token_hex(4)}{PART}"
     folder.mkdir()

@@ -8,6 +8,7 @@ import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -150,10 +151,16 @@ def _site_file(section: str, site: Path | None) -> Path:
     return (site or Path()) / Path(FILES[section]).name
 
 
+@lru_cache(maxsize=64)
+def _parsed(text: str) -> Mapping[str, Any]:
+    """The tables of a file, parsed once for equal texts, as a night reads the same files dozens of times. Read only."""
+    return tomllib.loads(text)
+
+
 def _sections(path: Path) -> dict[str, Any]:
     """Top-level tables of a file, all of which belong to it."""
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = _parsed(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise KnowledgeError(f"{path} cannot be read: {error}.", remedy="Correct the TOML file.") from error
     own = [section for section, file in FILES.items() if Path(file).name == path.name]

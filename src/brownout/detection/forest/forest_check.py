@@ -1,6 +1,8 @@
 """Checks of a forest that was read from disk: scikit-learn follows its indices without looking where they lead."""
 
+import hashlib
 import math
+from collections import OrderedDict
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -22,6 +24,10 @@ TRUSTED = ["sklearn.tree._tree.Tree"]
 
 ONE_AT_A_TIME = Lock()
 """Headers of arrays are parsed as Python, which fails by chance in two threads at once before CPython 3.11.8."""
+KEPT_FORESTS = 8
+"""Forests that are kept in memory, as a night reads the same files several times; a fleet has seven kinds."""
+_kept: OrderedDict[tuple[bytes, int, int], IsolationForest] = OrderedDict()
+"""Forests by the SHA-256 of their file, their number of features and of trees. Only read where the lock is held."""
 LEAF = -1
 BY_TREE: dict[str, type[Any]] = {
     "estimators_": list,
@@ -50,12 +56,25 @@ def forest_data(forest: IsolationForest) -> bytes:
 
 
 def read_forest(data: bytes, folder: Path, *, features: int, trees: int) -> IsolationForest:
-    """The forest of a file, whose trees point only to nodes and features that there are; else a ModelError."""
+    """The forest of a file, whose trees point only to nodes and features that there are; else a ModelError.
+
+    Equal bytes give the same forest, which is not to be changed.
+    """
+    key = hashlib.sha256(data).digest(), features, trees
+    with ONE_AT_A_TIME:
+        if key not in _kept:
+            _kept[key] = _checked_forest(data, folder, features=features, trees=trees)
+        _kept.move_to_end(key)
+        while len(_kept) > KEPT_FORESTS:
+            _kept.popitem(last=False)
+        return _kept[key]
+
+
+def _checked_forest(data: bytes, folder: Path, *, features: int, trees: int) -> IsolationForest:
     import skops.io
 
     try:
-        with ONE_AT_A_TIME:
-            forest = skops.io.loads(data, trusted=TRUSTED)
+        forest = skops.io.loads(data, trusted=TRUSTED)
     except (*READ_ERRORS, BadZipFile, EOFError, IndexError, ImportError, RuntimeError) as error:
         msg = f"A forest in {folder} cannot be read: {error}."
         raise ModelError(msg, remedy="Train again, or fetch the whole model again.") from error

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import math
+from functools import cache
 from importlib.resources import files
 
 import numpy as np
@@ -48,7 +49,9 @@ def card_plots(content: CardContent) -> dict[str, str]:
     return {name: text.strip() + "\n" for name, text in made.items()}
 
 
+@cache
 def _environment() -> Environment:
+    """Templates of cards, compiled once a process."""
     environment = Environment(
         loader=PackageLoader("brownout.reporting", "assets"),
         autoescape=True,
