@@ -92,8 +92,9 @@ def likelihood(forecasts: Forecasts, limits: Float, *, upwards: Marks) -> Double
 def corrected(likely: Doubles, odds: Sequence[Odds], elapsed: Doubles | float = 1.0) -> Doubles:
     """Corrected chances ``[row]``, by the odds of each row or of all.
 
-    ``elapsed`` is the part of the horizon that the chances are for, 0 … 1: crossings that no forecast shows come evenly
-    over the horizon. Chances are clipped to ``RESOLUTION``, as they are shares of 1,000 paths.
+    ``elapsed`` is the share of the crossings that no forecast shows which come by the end of what the chances are for,
+    0 … 1; where they come evenly that is the part of the horizon. Chances are clipped to ``RESOLUTION``, as they are
+    shares of 1,000 paths.
     """
     miss_rate, false_alarm_rate, intercept, slope = np.array(
         [(o.miss_rate, o.false_alarm_rate, o.intercept, o.slope) for o in odds]

@@ -39,6 +39,8 @@ class Odds:
     ``false_alarm_rate`` that it is not although every forecast does; ``intercept`` and ``slope`` are applied to the
     log-odds between them.
     ``limit`` is the one that they were learned for, None for any: they hold for no other limit.
+    ``when`` is the share of the crossings that no forecast shows which come by the middle of each step of the horizon,
+    the last one 1; None where they come evenly.
     """
 
     miss_rate: float = 0.0
@@ -46,6 +48,7 @@ class Odds:
     intercept: float = 0.0
     slope: float = 1.0
     limit: float | None = None
+    when: tuple[float, ...] | None = None
 
     def speaks_of(self, limit: float) -> bool:
         """Whether the odds hold for a limit."""

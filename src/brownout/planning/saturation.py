@@ -65,8 +65,9 @@ def _model_of(forecasts: Forecasts, row: int) -> PathModel:
 
 def _breach(forecasts: Forecasts, row: int, beyond: Marks, limit: float, now: float) -> Breach:
     drawn = np.maximum.accumulate(beyond, axis=1).mean(axis=0)
-    elapsed = np.arange(1, forecasts.horizon + 1) / forecasts.horizon
     odds = None if forecasts.odds is None else forecasts.odds[row]
+    evenly = np.arange(1, forecasts.horizon + 1) / forecasts.horizon
+    elapsed = evenly if odds is None or odds.when is None else np.array(odds.when)
     by_then = corrected(drawn, [odds], elapsed) if odds is not None and odds.speaks_of(limit) else drawn
     correction = float(by_then[-1] / drawn[-1]) if drawn[-1] > 0 else 1.0
     earliest, likely, latest = (_reached(by_then, level, forecasts, row) for level in (0.1, 0.5, 0.9))

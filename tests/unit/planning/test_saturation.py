@@ -174,3 +174,17 @@ def test_a_series_that_often_crosses_is_told_though_its_forecast_shows_nothing()
     assert found.earliest is not None
     assert found.latest is not None
     assert found.earliest < found.latest
+
+
+def test_a_habit_dates_the_crossings_that_no_forecast_shows() -> None:
+    quiet = forecasts([1.0] * 24, 0.1)
+    when = tuple(0.0 if step < 9 else 1.0 for step in range(24))
+    (found,) = breaches(replace(quiet, odds=(Odds(miss_rate=0.8, when=when),)), UP, {}, min_probability=0.2)
+    (evenly,) = breaches(replace(quiet, odds=(Odds(miss_rate=0.8),)), UP, {}, min_probability=0.2)
+    assert found.probability == pytest.approx(evenly.probability)
+    first, last = (START + np.timedelta64(minutes, "m") for minutes in (9 * 60, 11 * 60))
+    assert found.earliest is not None
+    assert found.latest is not None
+    assert first <= found.earliest < found.latest <= last
+    assert evenly.earliest is not None
+    assert evenly.earliest < first
