@@ -3,7 +3,7 @@
     pip install -c constraints.txt -r benchmarks/planning/requirements.txt
 
 A policy learns on fleets of its own (``scheduling_env``) by sb3-contrib's MaskablePPO, whose mask is the shield
-(``shielded_board``): the same small network scores each choice: it knows moves rather than hosts. Then it plans
+(``shielded_board``). The same small network scores each choice, so that it knows moves rather than hosts. Then it plans
 once a night, as the plan does, on fleets that it never saw, in the whole simulation; so do the plan, the rule of
 Proxmox VE, and moves drawn from those that the shield leaves, which shows what is learned beyond the shield.
 """
@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import gymnasium
 import numpy as np
 import torch
 from gymnasium.utils.env_checker import check_env
@@ -35,8 +36,8 @@ Chooser = Callable[[Board], int]
 class EachChoice(BaseFeaturesExtractor):
     """The same network for every choice: ``[batch, CHOICES, FEATURES]`` to a score each, ``[batch, CHOICES]``."""
 
-    def __init__(self, space: object) -> None:
-        super().__init__(space, CHOICES)  # type: ignore[arg-type]
+    def __init__(self, space: gymnasium.Space[np.ndarray]) -> None:
+        super().__init__(space, CHOICES)
         self.score = torch.nn.Sequential(
             torch.nn.Linear(FEATURES, WIDTH),
             torch.nn.Tanh(),
@@ -47,7 +48,8 @@ class EachChoice(BaseFeaturesExtractor):
 
     def forward(self, seen: torch.Tensor) -> torch.Tensor:
         """Scores."""
-        return self.score(seen).squeeze(-1)  # type: ignore[no-any-return]
+        scores: torch.Tensor = self.score(seen)
+        return scores.squeeze(-1)
 
 
 @dataclass

@@ -14,7 +14,7 @@ from typing import Self
 import pytest
 from servers import free_port
 
-__all__ = ["certificates", "need", "qemu", "running", "tigervnc", "viewer", "websockify", "x11vnc"]
+__all__ = ["certificates", "documented", "need", "qemu", "running", "tigervnc", "viewer", "websockify", "x11vnc"]
 
 PACKAGES = {
     "qemu-system-x86_64": "qemu-system-x86",
@@ -192,3 +192,10 @@ def certificates(folder: Path) -> Path:
     ):
         subprocess.run(["openssl", *words.split()], cwd=made, check=True, capture_output=True)
     return made
+
+
+def documented(*, containing: str, consoles: Path) -> list[str]:
+    """What docs/probe.md says to type after ``brownout probe`` where it holds some words, with other consoles."""
+    lines = (Path(__file__).parents[2] / "docs" / "probe.md").read_text().splitlines()
+    (line,) = (line for line in lines if line.startswith("brownout probe ") and containing in line)
+    return line.split("#")[0].replace("/etc/brownout/consoles", str(consoles)).split()[2:]

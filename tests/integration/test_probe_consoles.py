@@ -15,7 +15,7 @@ from select import select
 
 import numpy as np
 import pytest
-from console_servers import certificates, need, qemu, tigervnc, viewer, websockify, x11vnc
+from console_servers import certificates, documented, need, qemu, tigervnc, viewer, websockify, x11vnc
 from influx import PASSWORD as INFLUX_PASSWORD
 from influx import Influx
 from servers import free_port
@@ -43,13 +43,6 @@ def point(text: str) -> dict[str, str]:
 
 def results(points: Sequence[dict[str, str]]) -> list[tuple[str, str]]:
     return [(one["mode"], one["result"]) for one in points]
-
-
-def documented(*, containing: str, consoles: Path) -> list[str]:
-    """What docs/probe.md says to type where it holds some words, with another file of consoles."""
-    lines = (Path(__file__).parents[2] / "docs" / "probe.md").read_text().splitlines()
-    (line,) = (line for line in lines if line.startswith("brownout probe ") and containing in line)
-    return line.split("#")[0].replace("/etc/brownout/consoles", str(consoles)).split()[2:]
 
 
 def test_a_vnc_console_of_qemu_is_opened_and_drawn(tmp_path: Path) -> None:
@@ -387,19 +380,7 @@ def test_a_database_that_is_away_is_no_success(tmp_path: Path) -> None:
 
 
 def test_sessions_of_a_real_console_are_raised_step_by_step(tmp_path: Path) -> None:
-    command = [
-        *COMMAND[:-1],
-        "lab",
-        "stress",
-        "--mine",
-        "--sessions",
-        "5",
-        "--seconds",
-        "1",
-        "--limit",
-        "1900",
-        "--json",
-    ]
+    command = [*COMMAND[:-1], *"lab stress --mine --sessions 5 --seconds 1 --limit 1900 --json".split()]
     with qemu(tmp_path) as port:
         done = subprocess.run([*command, f"vnc://127.0.0.1:{port}"], capture_output=True, text=True, check=True)
     found = json.loads(done.stdout)

@@ -46,7 +46,11 @@ def test_no_choice_within_the_shield_breaks_a_rule(seed: int) -> None:
         one, host = board.fleet.guests[guest], board.fleet.hosts[target]
         assert one.id not in {*RULES.fixed, "v1", "v2"}
         assert host.site == "a"
+        before, home = board.used.copy(), board.at[guest]
+        before[home] -= one.usual
+        before[target] += one.most
         board.move(guest, target)
+        assert board.used == pytest.approx(before)
         made += 1
         assert (board.used[target] <= host.cpus * MOST_CPU_PCT / 100).all()
         assert board.left_gib[target] >= 0

@@ -129,3 +129,8 @@ def test_what_a_peer_did_before_a_newcomer_came_is_neither_odd_nor_beyond_a_line
     for kept in (clean.deviations[0], clean.deviations[1, 30:], clean.scores[0], clean.scores[1, 30:]):
         assert np.isfinite(kept).all()
     assert np.isfinite(scores.deviations).all()  # what was given is as it was
+    later = replace(
+        scores, times=made.times[50:], scores=scores.scores[:, 50:], deviations=scores.deviations[:, 50:],
+        levels=np.ones((2, 9 * DAY - 50), np.float32),
+    )  # fmt: skip
+    assert without_peer_slots(later, made, {1: 30}) is later  # it was there before the first slot that is judged

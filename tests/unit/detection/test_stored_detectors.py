@@ -22,7 +22,7 @@ from sklearn.tree._tree import Tree
 from brownout.detection.detector_settings import DetectorSettings
 from brownout.detection.features.feature_table import FOREST_FEATURES
 from brownout.detection.forest.detector import IsolationForestDetector
-from brownout.detection.forest.forest_check import forest_fault
+from brownout.detection.forest.forest_check import forest_data, forest_fault, read_forest
 from brownout.domain.errors import ModelError
 from brownout.store.plain_json import checked, with_checksum
 
@@ -203,3 +203,13 @@ def test_two_threads_may_load_at_once(folder: Path) -> None:
         gc.callbacks.remove(collected)
         gc.set_threshold(*before)
     assert len(loaded) == 24
+
+
+def test_a_forest_that_is_kept_is_checked_anew_for_another_detector(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    data = forest_data(IsolationForest(n_estimators=5, max_samples=16, random_state=1).fit(rng.normal(size=(64, 2))))
+    first = read_forest(data, tmp_path, features=2, trees=5)
+    assert read_forest(data, tmp_path, features=2, trees=5) is first
+    for features, trees in ((3, 5), (2, 6)):
+        with pytest.raises(ModelError):
+            read_forest(data, tmp_path, features=features, trees=trees)

@@ -202,3 +202,8 @@ def test_what_a_surer_fault_of_the_time_speaks_against_is_no_second_one() -> Non
 def test_packets_that_are_lost_fill_no_store_and_keep_all_consoles_of_their_host_from_opening() -> None:
     lost = told((0, 5), "NET-03", "path", 0.95, ("retransmits", "kvm1", "host_retrans_pct"))
     assert tops(lost, unknown(episode("other/console", (0, 5), "console_failed_pct"))) == ["NET-03"]
+
+
+def test_a_full_uplink_is_a_load_that_is_felt_and_no_store() -> None:
+    full = told((0, 5), "NET-02", "kvm1/eth0", 0.95, ("link_busy", "kvm1/eth0", "net_util_pct"))
+    assert tops(full, unknown(episode("other/console", (2, 4), "console_update_ms"))) == ["NET-02"]

@@ -109,3 +109,12 @@ def test_what_was_first_measured_less_than_a_day_ago_falls_by_no_trend_that_is_k
     assert young is not None
     assert old.trend == pytest.approx(-1.0, abs=0.01)
     assert young.trend == pytest.approx(trend, abs=0.01)
+
+
+def test_where_nobody_was_measured_a_day_ago_a_steady_fall_is_one() -> None:
+    values = np.linspace(60, 30, 20 * 12, dtype=np.float32)[None, :, None]
+    memory = shipped_catalogue().metrics["vm_memory_usable_pct"]
+    panel = Panel(values, START, 300, (Entity(id="vm", kind="vm"),), (memory,))
+    seen = observe([panel], panel.end - 3 * HOUR, panel.end).of("vm", "vm_memory_usable_pct")
+    assert seen is not None
+    assert seen.trend == pytest.approx(-1.0, abs=0.01)

@@ -203,6 +203,14 @@ def test_episodes_belong_to_the_host_that_their_guest_was_on_when_they_began() -
     assert [window.entities for window in found] == [("h1", "v1", "v1/console"), ("h2", "v1", "v1/console")]
 
 
+def test_a_guest_that_comes_during_an_incident_is_among_those_whom_it_concerns() -> None:
+    moved = np.datetime64("2026-03-02T01:00", "ms")
+    guest = Entity(id="v1", kind="vm", parent="h2", former=((moved, "h1"),))
+    topology = Topology.of([Entity(id="h1", kind="host"), Entity(id="h2", kind="host"), guest])
+    concerned = [group_episodes([episode("h2", *span)], topology)[0].entities for span in ((20, 59), (20, 90))]
+    assert concerned == [("h2",), ("h2", "v1")]
+
+
 def test_a_path_that_answers_nothing_is_told_from_one_that_loses_packets() -> None:
     fleet = simulate(FLEET)
     panel = fleet.panels["link"]

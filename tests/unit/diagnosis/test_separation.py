@@ -75,7 +75,11 @@ NOTHING = Cause(id=UNKNOWN, title="", family=UNKNOWN, entity="", probability=0.9
 
 
 def separated(
-    episodes: list[Episode], answers: Mapping[str, tuple[Cause, ...]], *, over: np.datetime64 | None = None
+    episodes: list[Episode],
+    answers: Mapping[str, tuple[Cause, ...]],
+    *,
+    over: np.datetime64 | None = None,
+    topology: Topology = TOPOLOGY,
 ) -> Sifted:
     """Incidents where the first metric of the first episode decides about the answer; evidence is ``over`` then."""
 
@@ -91,8 +95,8 @@ def separated(
             causes=causes,
         )
 
-    (window,) = group_episodes(episodes, TOPOLOGY)
-    return sift(window, diagnose, KNOWLEDGE, TOPOLOGY, own_span=lambda d, _: (d.start, over or d.end))
+    (window,) = group_episodes(episodes, topology)
+    return sift(window, diagnose, KNOWLEDGE, topology, own_span=lambda d, _: (d.start, over or d.end))
 
 
 OLD = episode("vm1", "vm_throttled_pct", (0, 46))
@@ -120,6 +124,31 @@ def test_a_second_mechanism_at_the_same_entity_is_asked_about_from_its_own_onset
     found = separated([both], {**ANSWERS, "vm_memory_available_pct": (leak,)})
     assert tops(found) == [("VIRT-04", "vm1"), ("LEAK-01", "vm1")]
     assert [d.start for d in found.diagnoses] == [both.start, both.start + 20 * HOUR]
+
+
+LEFT = Entity(id="vm3", kind="vm", parent="elsewhere", former=((START + 50 * HOUR, "kvm"),))
+SINCE = Topology.of([*TOPOLOGY, LEFT, Entity(id="vm3/console", kind="console", parent="vm3")])
+"""A guest of the host has moved away since."""
+
+
+def test_a_guest_that_has_left_since_was_in_the_reach_of_its_host() -> None:
+    slow, busy = episode("kvm", "host_freq_ratio", (0, 10)), episode("vm3/console", "console_update_ms", (0.1, 9))
+    found = separated([slow, busy], ANSWERS, topology=SINCE)
+    assert tops(found) == [("PWR-01", "kvm")]
+    assert set(found.diagnoses[0].episodes) == {slow.id, busy.id}
+
+
+def test_a_guest_that_has_left_since_was_restarted_with_its_host() -> None:
+    began, busy = episode("kvm", "host_uptime_h", (0, 10)), episode("vm3/console", "console_update_ms", (0.1, 9))
+    restart = replace(cause("ART-09", "kvm", "host_uptime_h"), artefact=True)
+    found = separated([began, busy], {"host_uptime_h": (restart,)}, topology=SINCE)
+    assert tops(found) == []
+    assert {one.episode.id for one in found.suppressed} == {began.id, busy.id}
+
+
+def test_what_began_apart_at_a_host_and_a_guest_that_has_left_since_is_one_incident() -> None:
+    found = separated([episode("kvm", "odd", (0, 10)), episode("vm3", "odd", (3, 9))], {}, topology=SINCE)
+    assert tops(found) == [(UNKNOWN, "")]
 
 
 def test_what_nothing_explains_within_reach_of_a_cause_belongs_to_its_incident() -> None:

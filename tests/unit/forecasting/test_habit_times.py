@@ -10,7 +10,7 @@ from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.panel import Panel
 from brownout.forecasting.exceedance.chance_correction import Chances
 from brownout.forecasting.exceedance.habit_times import first_crossings, times_of
-from brownout.forecasting.exceedance.habits import Habit
+from brownout.forecasting.exceedance.habits import Habit, Windows
 from brownout.forecasting.exceedance.told_odds import told_odds
 from brownout.forecasting.series_rows import rows_of
 
@@ -51,6 +51,7 @@ def test_a_job_at_the_same_time_each_day_is_expected_then_and_an_irregular_one_o
     nightly, irregular, never = times_of(steps, DAY)
     assert 8 < reached(nightly, 0.1) < 9.5 < reached(nightly, 0.9) < 12
     assert reached(irregular, 0.9) - reached(irregular, 0.1) > 20
+    assert times_of(np.zeros((1, 7)), DAY)[0, 10] > 0.9  # nothing comes before the horizon begins
     assert never == pytest.approx(np.append((np.arange(DAY - 1) + 0.5) / DAY, 1))
     for shares in (nightly, irregular, never):
         assert (np.diff(shares) >= 0).all()
@@ -70,3 +71,16 @@ def test_odds_of_a_habit_have_its_times_and_those_of_a_metric_alone_have_none() 
     assert idle.when is None
     alone, _ = told_odds(Chances(habits={"cpu_pct": Habit(0.0, 0.1, 0.0)}), rows, request, DAY)
     assert alone.when is None
+
+
+def test_the_part_of_the_odds_that_is_no_habit_of_the_series_comes_evenly() -> None:
+    panel = panel_of([[day * DAY + 20 for day in range(1, 8, 2)]], 8).select(metrics=[0])
+    request = ForecastRequest(panel, (8 * DAY - 1,), DAY)
+    habit = Habit(0.4, 0.6, 0.2)
+    (told,) = told_odds(Chances(habits={"cpu_pct": habit}), rows_of(panel, (8 * DAY - 1,)), request, DAY)
+    windows = Windows.of(panel, DAY).until(np.array([8 * DAY - 1]), np.array([0]), np.array([0]))
+    crossed, every = (float(count[0]) for count in windows)
+    share = (1 - habit.share) * habit.trust * crossed / (habit.trust * every + 1) / told.miss_rate
+    steps = first_crossings(panel, np.array([0]), np.array([0]), origin=8 * DAY - 1, horizon=DAY)
+    assert 0.2 < share < 0.9
+    assert told.when == pytest.approx(share * times_of(steps, DAY)[0] + (1 - share) * (np.arange(DAY) + 1) / DAY)
