@@ -380,9 +380,10 @@ def test_a_database_that_is_away_is_no_success(tmp_path: Path) -> None:
 
 
 def test_sessions_of_a_real_console_are_raised_step_by_step(tmp_path: Path) -> None:
-    command = [*COMMAND[:-1], *"lab stress --mine --sessions 5 --seconds 1 --limit 1900 --json".split()]
+    command = [*COMMAND[:-1], "lab", "stress", "--mine", "--json"]
+    steps = ["--sessions", "5", "--seconds", "1", "--limit", "1900"]
     with qemu(tmp_path) as port:
-        done = subprocess.run([*command, f"vnc://127.0.0.1:{port}"], capture_output=True, text=True, check=True)
+        done = subprocess.run([*command, *steps, f"vnc://127.0.0.1:{port}"], capture_output=True, text=True, check=True)
     found = json.loads(done.stdout)
     assert [step["sessions"] for step in found["steps"]] == [1, 2, 5]
     assert all(step["connections"] >= step["sessions"] and step["p50_ms"] > 0 for step in found["steps"])
