@@ -205,7 +205,7 @@ class StoredNight:
         try:
             from brownout.api.night_plot import plot_series  # noqa: PLC0415 - matplotlib is optional
         except ImportError as error:
-            remedy = "Install it: pip install 'brownout[notebook]'."
+            remedy = "In brownout's clone: pip install -c constraints.txt '.[notebook]'."
             raise BrownoutError("Plots need matplotlib, which is not installed.", remedy=remedy) from error
         series = self._series(entity, metric)
         return plot_series(self.night, series, self.measured(series.entity, metrics=[series.metric], start=start))
