@@ -129,6 +129,6 @@ def _fits(need: Room, room: Room) -> bool:
 
 def _why(guest: str, need: Room, target: str, room: Room) -> str:
     return (
-        f"{guest} takes {need.memory_gib:.3g} GiB and {need.cpus:.2g} CPUs when busy, "
+        f"move {guest} to {target}; {guest} takes {need.memory_gib:.3g} GiB and {need.cpus:.2g} CPUs when busy, "
         f"and {target} has room for {room.memory_gib:.3g} GiB and {room.cpus:.2g} CPUs"
     )

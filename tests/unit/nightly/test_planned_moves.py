@@ -95,12 +95,12 @@ def test_a_move_says_what_it_does_to_both_hosts() -> None:
     )
     reason = chosen_moves(MovePlan(busy=("a",), moves=(move,)))[0].reason
     assert reason == (
-        "a will be asked for up to 93 % of its CPU in the coming day, 70 % after the move, "
+        "move g to b; a will be asked for up to 93 % of its CPU in the coming day, 70 % after the move, "
         "and b for 61 % instead of 40 %"
     )
     roomy = replace(move, source_before=53.1, source_after=45.1)
     reason = chosen_moves(MovePlan(busy=("a",), moves=(roomy,)))[0].reason
-    assert reason.startswith("a will be short of memory in the coming day; its CPU goes from 53 % to 45 %")
+    assert reason.startswith("move g to b; a will be short of memory in the coming day; its CPU goes from 53 % to 45 %")
 
 
 def test_a_host_that_was_busy_with_a_guest_that_left_is_relieved_of_no_other() -> None:

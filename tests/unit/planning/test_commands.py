@@ -152,7 +152,7 @@ def test_a_guest_and_a_host_with_room_are_named() -> None:
     card = made("CONT-04", "h1")
     assert card.command == ("virsh -c qemu+ssh://h1/system migrate --live --persistent v1 qemu+ssh://h2/system")
     assert card.rollback.endswith("migrate --live --persistent v1 qemu+ssh://h1/system")
-    assert "v1 takes 8 GiB and 2 CPUs when busy, and h2 has room for 28.8 GiB" in card.reason
+    assert "move v1 to h2; v1 takes 8 GiB and 2 CPUs when busy, and h2 has room for 28.8 GiB" in card.reason
     assert card.finds == ()
 
 

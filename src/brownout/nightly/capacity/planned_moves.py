@@ -109,14 +109,15 @@ def _action(context: NightContext, move: PlannedMove) -> Action:
 
 
 def _why(move: PlannedMove) -> str:
+    said = f"move {move.guest} to {move.target}; "
     if move.source_before <= MOST_CPU_PCT:
         return (
-            f"{move.source} will be short of memory in the coming day; its CPU goes from {move.source_before:.0f} % to "
-            f"{move.source_after:.0f} % busy at most, that of {move.target} from {move.target_before:.0f} % to "
-            f"{move.target_after:.0f} %"
+            f"{said}{move.source} will be short of memory in the coming day; "
+            f"its CPU goes from {move.source_before:.0f} % to {move.source_after:.0f} % busy at most, "
+            f"that of {move.target} from {move.target_before:.0f} % to {move.target_after:.0f} %"
         )
     return (
-        f"{move.source} will be asked for up to {move.source_before:.0f} % of its CPU in the coming day, "
+        f"{said}{move.source} will be asked for up to {move.source_before:.0f} % of its CPU in the coming day, "
         f"{move.source_after:.0f} % after the move, and {move.target} for {move.target_after:.0f} % "
         f"instead of {move.target_before:.0f} %"
     )
