@@ -101,10 +101,10 @@ def test_reasons_and_notes_that_a_night_writes_are_said_in_chinese() -> None:
     notes = [
         _note(chosen, 0.5, np.array([0.4, 0.6])) for chosen in (["lstm-loads"] * 2, ["naive"] * 2, ["lstm", "naive"])
     ]
-    moves = "move vm016 to kvm02; kvm03 will be short of memory in the coming day"
+    moves = "move vm016 to kvm02; kvm03 will be short of 19 GiB of memory in the coming day, of which this frees 8 GiB"
     for text in (NO_EVIDENCE, f"{notes[0]}; {NO_SKILL}", *notes, moves, "All metrics", "selected", "all consoles"):
         assert not re.search(r"[a-z]{2,} [a-z]{2,}", say.sentence(text)), text
-    assert say.sentence(moves) == "将 vm016 迁移到 kvm02；未来一天 kvm03 内存不足"  # noqa: RUF001 - Chinese
+    assert say.sentence(moves) == "将 vm016 迁移到 kvm02；未来一天 kvm03 内存缺少 19 GiB，此举释放其中 8 GiB"  # noqa: RUF001 - Chinese
 
 
 @given(st.text(min_size=1))
