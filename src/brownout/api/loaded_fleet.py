@@ -24,6 +24,7 @@ from brownout.nightly.effects.trained_models import load_models
 from brownout.nightly.run import NightResult, run
 from brownout.nightly.training.train import fit_detector, fit_forecaster
 from brownout.settings import Settings, load_settings
+from brownout.site_knowledge import load_definitions
 from brownout.store.as_of import StoreAsOf
 from brownout.store.dataset import Dataset
 from brownout.store.workspace import Workspace
@@ -63,6 +64,8 @@ def load(
         There is neither a data set nor a history, or nothing in it.
     SettingsError
         The settings cannot be used.
+    KnowledgeError
+        The site's own rules, causes or remedies cannot be used.
     DatabaseError
         The database cannot be reached or read.
 
@@ -79,10 +82,9 @@ def load(
     given = settings if isinstance(settings, Settings) else load_settings(Path(settings) if settings else None)
     if place.is_file():
         stated = load_settings(place)
-        known = stated if settings is None else given.model_copy(update=_source_of(stated))
-        fleet = _synced(known, progress)
-    else:
-        fleet = _stored(place, given, progress)
+        given = stated if settings is None else given.model_copy(update=_source_of(stated))
+    load_definitions(given.knowledge)  # a site's own rule that cannot be used is told before minutes of work
+    fleet = _synced(given, progress) if place.is_file() else _stored(place, given, progress)
     return fleet if as_of is None else replace(fleet, store=StoreAsOf(fleet.store, utc(as_of)))
 
 
@@ -272,8 +274,10 @@ class Fleet:
     @cached_property
     def _detected(self) -> NightResult:
         """A night that forecasts nothing: what only asks for detection need not wait for a forecaster."""
-        if "_night" in vars(self) or self._models is not None:
+        if "_night" in vars(self):
             return self._night
+        if self._models is not None:
+            return self._run(replace(self._models, forecaster=None, outlook=None))
         return self._run(NightModels(detector=fit_detector(self._context, self.progress)))
 
     @cached_property

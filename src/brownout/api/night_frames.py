@@ -47,7 +47,8 @@ def incident_frame(night: Night) -> pd.DataFrame:
         )
         for incident in night.diagnoses
     ]
-    return named_frame(rows, ("incident", *columns, "summary"), times=("start", "end")).set_index("incident")
+    frame = named_frame(rows, ("incident", *columns, "summary"), times=("start", "end"), flags=("open",))
+    return frame.set_index("incident")
 
 
 def evidence_frame(night: Night) -> pd.DataFrame:
@@ -95,7 +96,8 @@ def episode_frame(night: Night) -> pd.DataFrame:
         )
         for episode, why, reason in (*told, *kept)
     ]
-    return named_frame(rows, ("episode", *columns, "reason"), times=("start", "end", "onset")).set_index("episode")
+    frame = named_frame(rows, ("episode", *columns, "reason"), times=("start", "end", "onset"), flags=("open",))
+    return frame.set_index("episode")
 
 
 def breach_frame(night: Night) -> pd.DataFrame:
@@ -116,7 +118,8 @@ def breach_frame(night: Night) -> pd.DataFrame:
         )
         for breach in night.breaches
     ]
-    return named_frame(rows, (*columns, "latest", "duration_s", "maker"), times=("earliest", "likely", "latest"))
+    times = ("earliest", "likely", "latest")
+    return named_frame(rows, (*columns, "latest", "duration_s", "maker"), times=times, flags=("exceeded",))
 
 
 def forecast_frame(night: Night) -> pd.DataFrame:
@@ -153,7 +156,7 @@ def action_frame(night: Night) -> pd.DataFrame:
 def console_frame(night: Night) -> pd.DataFrame:
     """How slow each console is now, the slowest first."""
     rows = [(*_named(level.series, night.metrics), level.now, level.limit, level.exceeded) for level in night.consoles]
-    return named_frame(rows, ("entity", "metric", "title", "unit", "now", "limit", "exceeded"))
+    return named_frame(rows, ("entity", "metric", "title", "unit", "now", "limit", "exceeded"), flags=("exceeded",))
 
 
 def topology_frame(topology: Topology) -> pd.DataFrame:
@@ -198,9 +201,14 @@ def _named(series: Series, metrics: Mapping[str, Metric]) -> tuple[str, str, str
     return series.entity, series.metric, metric.title, metric.unit
 
 
-def named_frame(rows: Iterable[Sequence[Any]], columns: Sequence[str], *, times: Sequence[str] = ()) -> pd.DataFrame:
-    """Rows with columns, of which ``times`` are UTC times; what has no time there is NaT."""
+def named_frame(
+    rows: Iterable[Sequence[Any]], columns: Sequence[str], *, times: Sequence[str] = (), flags: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Rows with columns, of which ``times`` are UTC times; what has no time there is NaT.
+
+    ``flags`` are true or false, also where there is no row: pandas cannot select by the negation of other columns.
+    """
     frame = pd.DataFrame(list(rows), columns=list(columns))
     for name in times:
         frame[name] = pd.to_datetime(frame[name], utc=True)
-    return frame
+    return frame.astype(dict.fromkeys(flags, bool))

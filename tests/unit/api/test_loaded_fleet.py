@@ -13,7 +13,7 @@ from nights import night
 import brownout
 from brownout.api import loaded_fleet
 from brownout.bootstrap import open_job
-from brownout.domain.errors import DataError, SettingsError
+from brownout.domain.errors import DataError, KnowledgeError, SettingsError
 from brownout.reporting import render
 from brownout.settings import load_settings
 from brownout.simulation import FleetSettings, simulate
@@ -120,6 +120,13 @@ def test_a_database_without_samples_is_told(place: Path, monkeypatch: pytest.Mon
     (place / "influx.toml").write_text('[influxdb]\nurl = "http://127.0.0.1:1"\nhistory_days = 1\n')
     with pytest.raises(DataError, match=r"no samples.*brownout doctor"):
         brownout.load(place / "influx.toml")
+
+
+def test_a_rule_of_the_site_that_cannot_be_used_is_told_at_once(place: Path, tmp_path: Path) -> None:
+    (tmp_path / "rules.toml").write_text('[[rules]]\nid = "R-OWN"\n')
+    settings = load_settings(knowledge=tmp_path)
+    with pytest.raises(KnowledgeError, match="R-OWN"):
+        brownout.load(place / "my-fleet", settings=settings)
 
 
 def test_errors_say_what_to_do(place: Path, tmp_path: Path) -> None:
