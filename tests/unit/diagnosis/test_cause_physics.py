@@ -58,6 +58,13 @@ CASES = {
     "a backup that leaves the disk room": Case(
         {("v2", "vm_block_job"): 1, ("disk", "disk_util_pct"): 35, ("disk", "disk_read_kbs"): 90_000}, (UNKNOWN, ""),
     ),
+    "requests of an emulated disk wait at its cap: QEMU works no more than usually": Case(
+        {("v3", "vm_disk_await_ms"): 40}, ("VIRT-21", "v3"), labels={"disk_bus": "ide", "io_cap": "yes"},
+    ),
+    "requests of an emulated disk with a cap wait for QEMU, which works for them": Case(
+        {("v3", "vm_disk_await_ms"): 40, ("v3", "vm_system_share_pct"): 40}, ("VIRT-05", "v3"),
+        labels={"disk_bus": "ide", "io_cap": "yes"},
+    ),
     "thermal throttling under load": Case(
         {("host", "host_freq_ratio"): 0.55, ("host", "host_throttle_per_min"): 30, ("host", "host_cpu_busy_pct"): 62,
          ("vm", "vm_ready_pct"): 4}, ("PWR-01", "h"),
