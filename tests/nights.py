@@ -240,5 +240,5 @@ def driven(made: Night) -> Night:
     lonely = replace(coming, series=Series(console, "console_echo_ms"), limit=300.0, drivers=())
     calm = ConsoleLevel(series=coming.series, now=44.0, limit=150.0, exceeded=False)
     skill = Skill(metric="console_update_ms", maker="lstm with loads", windows=20, mase=0.7, crps=0.6, coverage=0.8,
-                  brier=0.03, brier_base=0.04)  # fmt: skip
+                  brier=0.03, brier_base=0.04, bins=((9.0, 0.5, 1.0), *((0.0, 0.0, 0.0),) * 9))  # fmt: skip
     return replace(made, breaches=(*made.breaches, coming, lonely), consoles=(calm,), skills=(*made.skills, skill))

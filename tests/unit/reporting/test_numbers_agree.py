@@ -240,3 +240,10 @@ def test_a_trend_that_is_going_on_is_told_without_the_skill_of_its_metric() -> N
     silent = report_of(replace(made, breaches=(replace(coming, maker="lstm"),), skills=()))
     assert (silent.breaches[0].told, silent.breaches[0].outlook, silent.summary.probable) == (False, "possible", 0)
     assert not any(" crosses " in sentence for sentence in silent.summary.sentences)
+
+
+def test_where_no_limit_was_crossed_chances_have_no_skill() -> None:
+    made = night()
+    quiet = tuple(replace(skill, bins=((20.0, 0.2, 0.0), *((0.0, 0.0, 0.0),) * 9)) for skill in made.skills)
+    (leak, _) = report_of(replace(made, skills=quiet)).breaches
+    assert (leak.skill, leak.told) == (None, False)

@@ -11,10 +11,12 @@ __all__ = ["chance_is_told", "chance_skill"]
 def chance_skill(metric: str, night: Night) -> float | None:
     """Brier skill of a metric's chances to cross its limit on held-out windows, over the share that was known before.
 
-    0 is no better than that share, 1 is perfect. None where nothing could be judged.
+    0 is no better than that share, 1 is perfect. None where no limit was crossed there: then nothing can be judged, as
+    whoever says least is best.
     """
     for skill in night.skills:
-        if skill.metric == metric and math.isfinite(skill.brier) and skill.brier_base > 0:
+        crossed = any(came for _, _, came in skill.bins)
+        if skill.metric == metric and crossed and math.isfinite(skill.brier) and skill.brier_base > 0:
             return 1 - skill.brier / skill.brier_base
     return None
 
