@@ -224,7 +224,7 @@ def night(guest: str = "vm1") -> Night:
 
 
 def driven(made: Night) -> Night:
-    """With a breach of console latency whose chances have skill and drivers are known, and one that no load explains."""
+    """With a breach of console latency with skill and known drivers, and one that no load explains."""
     console = next(entity.id for entity in made.topology if entity.kind == "console")
     guest = made.topology[console].parent
     coming = Breach(

@@ -34,7 +34,7 @@ class Page(HTMLParser):
             self.open.append((tag, names.get("id") or ""))
         self.marked.update((key, value or "") for key, value in attrs if key.startswith("data-"))
 
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def handle_startendtag(self, _tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Nothing is inside of it: what is open stays so."""
         self.marked.update((key, value or "") for key, value in attrs if key.startswith("data-"))
 
