@@ -19,16 +19,17 @@ DOCS = Path(__file__).parents[3] / "docs" / "plan.md"
 @pytest.fixture(scope="module")
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("plan")
-    size = ["--hosts", "2", "--vms", "6", "--days", "6", "--interval", "900", "--seed", "5"]
+    size = ["--hosts", "2", "--vms", "6", "--days", "6", "--interval", "1800", "--seed", "5"]
     invoke("simulate", folder / "fleet", *size)
     invoke("sync", "--dataset", folder / "fleet", "--out", folder / "out")
     return folder / "out"
 
 
 @pytest.fixture(scope="module")
-def trained(out: Path) -> Path:
+def trained(out: Path, quick_training: None) -> Path:
+    del quick_training
     config = out.parent / "c.toml"
-    config.write_text("[forecast]\ntrain_steps = 4\n")
+    config.write_text("[forecast]\ntrain_steps = 4\nstep_minutes = 60\nsteps = 24\ncontext_days = 2\n")
     copy = out.parent / "trained"
     shutil.copytree(out, copy)
     invoke("train", "--config", config, "--out", copy)

@@ -11,6 +11,7 @@ from brownout.domain.night import ConsoleLevel, Night
 from brownout.reporting.anchors import action_anchor, anchor
 from brownout.reporting.messages import Messages
 from brownout.reporting.numbers import figure
+from brownout.reporting.views.chance_skill import chance_is_told
 from brownout.reporting.views.incident_order import episodes_of, first_mover
 
 __all__ = ["FirstLine", "first_screen"]
@@ -85,7 +86,7 @@ def first_screen(night: Night, say: Messages) -> tuple[FirstLine, ...]:
     others = [console for console in slow if console.series.entity not in told]
     if others:
         lines.append(_slow(others, say))
-    coming = [breach for breach in night.breaches if not breach.exceeded]
+    coming = [breach for breach in night.breaches if not breach.exceeded and chance_is_told(breach, night)]
     return (*lines, *(_coming(breach, night, say) for breach in coming[:MOST]))
 
 
