@@ -62,10 +62,8 @@ def load(
     ------
     DataError
         There is neither a data set nor a history, or nothing in it.
-    SettingsError
-        The settings cannot be used.
-    KnowledgeError
-        The site's own rules, causes or remedies cannot be used.
+    SettingsError, KnowledgeError
+        The settings, or the site's own rules, causes or remedies, cannot be used.
     DatabaseError
         The database cannot be reached or read.
 

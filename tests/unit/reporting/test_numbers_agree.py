@@ -118,7 +118,7 @@ def test_breaches(document: dict[str, Any], page: Page, markdown: str) -> None:
     rows = re.findall(r"\((now|probable|possible|weeks ahead)\) \|", markdown)
     words = {"exceeded": "now", "later": "weeks ahead"}
     assert rows == [words.get(b["outlook"], b["outlook"]) for b in document["breaches"][:4]]
-    assert "3 more are in report.json." in markdown
+    assert "4 more are in report.json." in markdown
 
 
 def test_console_latency_now(document: dict[str, Any], page: Page, markdown: str) -> None:
