@@ -24,7 +24,12 @@ from hypothesis import settings
 from brownout.adapters import mlflow_store
 from brownout.cli import main
 from brownout.detection.detector_settings import DetectorSettings
+from brownout.nightly.model_review import forecaster_comparison
 from brownout.nightly.training import train
+
+# Modules are compiled once, whatever the surroundings say: hundreds of processes of this suite import the product.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # A busy machine is no failure, and a test that fails here must fail everywhere.
 settings.register_profile("brownout", deadline=None, derandomize=True)
@@ -160,6 +165,15 @@ def small_forests() -> Iterator[None]:
     """Detectors of 20 trees for a module whose tests ask for no accuracy: storing 100 takes most of a small night."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "DetectorSettings", partial(DetectorSettings, trees=20))
+        yield
+
+
+@pytest.fixture(scope="module")
+def quick_training(small_forests: None) -> Iterator[None]:
+    """Trainings of a module whose tests ask for no accuracy: small forests, reviews of two windows."""
+    del small_forests
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(forecaster_comparison, "ORIGINS", 2)
         yield
 
 

@@ -218,7 +218,7 @@ def test_a_delay_hides_the_begin_of_the_incident(services: Path, tmp_path: Path)
 
 def test_own_episodes_are_judged_against_the_incidents_they_find(tmp_path: Path) -> None:
     """What the product finds by itself: a host at its limit is found with its cause, and nothing is learned from it."""
-    settings = FleetSettings(hosts=2, vms=4, days=9, interval_s=300, seed=2, faults=2, lead=0.5, only_causes=("HW-01",))
+    settings = FleetSettings(hosts=2, vms=4, days=9, interval_s=600, seed=2, faults=2, lead=0.5, only_causes=("HW-01",))
     write_dataset(simulate(settings), tmp_path / "fleet", name="fleet")
     result = evaluate_own(Dataset.open(tmp_path / "fleet"), tmp_path / "out", 60)
     assert result["delay_s"] == 60
@@ -234,7 +234,7 @@ def test_own_episodes_are_judged_against_the_incidents_they_find(tmp_path: Path)
 def test_own_episodes_are_judged_on_less_telemetry_too(
     telemetry: Literal["host-only", "no-probe"], tmp_path: Path
 ) -> None:
-    settings = FleetSettings(hosts=1, vms=2, days=5, interval_s=600, seed=3, faults=1, lead=0.5, telemetry=telemetry)
+    settings = FleetSettings(hosts=1, vms=2, days=4, interval_s=900, seed=3, faults=1, lead=0.5, telemetry=telemetry)
     write_dataset(simulate(replace(settings, only_causes=("HW-01",))), tmp_path / "fleet", name="fleet")
     result = evaluate_own(Dataset.open(tmp_path / "fleet"), tmp_path / "out")
     assert result["found"] == 1.0
@@ -271,7 +271,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Fl
     tmp_path = tmp_path_factory.mktemp("alarms")
     causes = ("HW-01", "ART-04")
     settings = FleetSettings(
-        hosts=2, vms=4, days=6, interval_s=300, seed=2, faults=4, lead=0.4, only_causes=causes, signatures=True
+        hosts=2, vms=4, days=6, interval_s=600, seed=2, faults=4, lead=0.4, only_causes=causes, signatures=True
     )
     fleet = simulate(settings)
     write_dataset(fleet, tmp_path / "fleet", name="fleet")

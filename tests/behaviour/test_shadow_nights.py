@@ -24,6 +24,8 @@ from brownout.store.workspace import Workspace
 
 DAY = np.timedelta64(1, "D")
 
+pytestmark = pytest.mark.usefixtures("quick_training")
+
 
 def rule(limit: float) -> ReviewRule:
     return ReviewRule(
@@ -35,14 +37,15 @@ def rule(limit: float) -> ReviewRule:
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> MemoryStore:
     folder = tmp_path_factory.mktemp("fleet") / "small"
-    write_dataset(simulate(FleetSettings(hosts=1, vms=4, days=8, interval_s=900, seed=5)), folder, name="small")
+    write_dataset(simulate(FleetSettings(hosts=1, vms=3, days=8, interval_s=1800, seed=5)), folder, name="small")
     dataset = Dataset.open(folder)
-    return MemoryStore(pq.read_table(folder / "samples.parquet"), dataset.metrics, dataset.topology, 900)
+    return MemoryStore(pq.read_table(folder / "samples.parquet"), dataset.metrics, dataset.topology, 1800)
 
 
 def context_of(store: MemoryStore, day: int, limit: float) -> NightContext:
     first = min(span.first for span in store.spans().values())
-    settings = load_settings(forecast={"train_steps": 5}, review={"shadow_nights": 2})
+    forecast = {"train_steps": 5, "step_minutes": 60, "steps": 24, "context_days": 2}
+    settings = load_settings(forecast=forecast, review={"shadow_nights": 2})
     made = NightContext.build(StoreAsOf(store, first + day * DAY), settings, created=first + day * DAY)
     return replace(made, review=(rule(limit),))
 

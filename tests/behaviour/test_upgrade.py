@@ -19,6 +19,7 @@ from brownout.store.history import History
 from brownout.store.workspace import Workspace
 
 STORED = Path(__file__).parents[1] / "data" / "release-0.1.0"
+pytestmark = pytest.mark.usefixtures("quick_training")
 ROWS, ENTITIES = 6327, 11
 
 

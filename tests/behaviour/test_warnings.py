@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 
 from brownout.bootstrap import open_job
 from brownout.settings import load_settings
 
 END = np.datetime64("2026-11-28T05:00", "ms")
 HOUR = np.timedelta64(3_600_000, "ms")
+
+pytestmark = pytest.mark.usefixtures("quick_training")
 Values = npt.NDArray[np.float64]
 
 

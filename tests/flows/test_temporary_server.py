@@ -87,9 +87,16 @@ def states(state: Path) -> list[str]:
         return [row[0] for row in database.execute("select state_type from flow_run order by created")]
 
 
+BARE = {"HOME": "/proc/none", "http_proxy": "http://127.0.0.1:9", "all_proxy": "http://[::1]:9"}
+"""Neither a home nor a way past the proxy: what a line of cron or a site's profile may leave a run with."""
+
+
 def test_a_killed_run_takes_its_server_along_and_the_next_one_says_that_it_crashed(tmp_path: Path) -> None:
+    """Neither needs a home, a way past the proxy, or, the first one, a database that is whole."""
     state = tmp_path / "a b?c#d" / "prefect"
-    killed = started(state, 60)
+    state.mkdir(parents=True)
+    (state / "prefect.db").write_bytes(b"not a database" * 1000)
+    killed = started(state, 60, **BARE)
     assert killed.stdout is not None
     assert killed.stdout.readline() == "at work\n"
     assert len(servers(state)) == 1
@@ -101,7 +108,7 @@ def test_a_killed_run_takes_its_server_along_and_the_next_one_says_that_it_crash
     assert servers(state) == []
     assert states(state) == ["RUNNING"]
     old = add_old_run(state)
-    again = started(state, 0)
+    again = started(state, 0, **BARE)
     said, talk = again.communicate()
     assert said == "at work\n6\n", talk
     for word in ("Traceback", "Error", "Warning", "View at"):
@@ -110,17 +117,6 @@ def test_a_killed_run_takes_its_server_along_and_the_next_one_says_that_it_crash
     assert old not in ids(state), "a run of more than 30 days ago is forgotten"
     assert servers(state) == []
     assert {path.name for path in state.parent.iterdir()} == {"prefect"}
-
-
-def test_neither_a_home_nor_a_way_past_the_proxy_nor_a_whole_database_is_needed(tmp_path: Path) -> None:
-    state = tmp_path / "prefect"
-    state.mkdir()
-    (state / "prefect.db").write_bytes(b"not a database" * 1000)
-    run = started(state, 0, HOME="/proc/none", http_proxy="http://127.0.0.1:9", all_proxy="http://[::1]:9")
-    said, talk = run.communicate()
-    assert said == "at work\n6\n", talk
-    assert "Traceback" not in talk
-    assert states(state) == ["COMPLETED"]
 
 
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:

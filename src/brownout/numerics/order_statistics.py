@@ -4,6 +4,7 @@ NumPy's own ``nanmedian`` and ``nanquantile`` give the same figures, but go thro
 missing, and warn where a row has none.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any, Literal, TypeVar
 
@@ -81,18 +82,22 @@ def median_of_layers(layers: Sequence[Float]) -> Float:
 def _last_known(ordered: npt.NDArray[Any], axis: int) -> Any:
     """Index of the last value that is not NaN of arrays in order, 0 where all are; a scalar where none is NaN."""
     size = ordered.shape[axis]
-    if not np.isnan(np.take(ordered, -1, axis=axis)).any():
+    if not np.isnan(ordered.take(-1, axis)).any():
         return np.int64(size - 1)
     return np.maximum(size - np.isnan(ordered).sum(axis=axis) - 1, 0)
 
 
 def _at(ordered: npt.NDArray[Real], index: Any, axis: int) -> npt.NDArray[Real]:
-    """The value at an index, or at one for each row; where nothing is measured the first value is NaN too."""
+    """The value at an index, or at one for each row; where nothing is measured the first value is NaN too.
+
+    NumPy's ``take_along_axis`` gives the same, and takes twice as long where arrays are small.
+    """
     if not np.ndim(index):
-        same: npt.NDArray[Real] = np.take(ordered, int(index), axis=axis)
-        return same
-    chosen: npt.NDArray[Real] = np.take_along_axis(ordered, np.expand_dims(index, axis), axis=axis)
-    return chosen.squeeze(axis)
+        return ordered.take(int(index), axis)
+    axis %= ordered.ndim
+    step = math.prod(ordered.shape[axis + 1 :])
+    starts = np.arange(0, ordered.size, ordered.shape[axis] * step)[:, None] + np.arange(step)
+    return ordered.ravel().take(starts.reshape(index.shape) + index * step)
 
 
 def _between(ordered: npt.NDArray[Real], position: Any, axis: int) -> npt.NDArray[Real]:

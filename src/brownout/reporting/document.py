@@ -13,7 +13,7 @@ from brownout.domain.findings import Action, Diagnosis, SuppressionReason
 from brownout.domain.forecasts import Breach, Series
 from brownout.domain.night import Chart, Night
 from brownout.domain.verdicts import Verdict
-from brownout.reporting.anchors import anchor
+from brownout.reporting.anchors import action_anchor, anchor
 from brownout.reporting.messages import Language, Messages
 from brownout.reporting.report import (
     READABLE_VERSIONS,
@@ -165,7 +165,7 @@ def _incident(diagnosis: Diagnosis, night: Night, actions: Iterable[Action]) -> 
 
 
 def _action(action: Action, state: str) -> ActionView:
-    return extended(ActionView, action, state=state, link=anchor("a", f"{action.about} {action.title}"))
+    return extended(ActionView, action, state=state, link=action_anchor(action.about, action.title, action.entity))
 
 
 def _breach(breach: Breach, night: Night) -> BreachView:

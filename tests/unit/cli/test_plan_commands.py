@@ -6,8 +6,12 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import invoke
+
+from brownout.domain.encoding import encode
+from brownout.domain.findings.past_scores import DoneAction
 
 DOCS = Path(__file__).parents[3] / "docs" / "plan.md"
 
@@ -15,16 +19,17 @@ DOCS = Path(__file__).parents[3] / "docs" / "plan.md"
 @pytest.fixture(scope="module")
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("plan")
-    size = ["--hosts", "2", "--vms", "6", "--days", "6", "--interval", "900", "--seed", "5"]
+    size = ["--hosts", "2", "--vms", "6", "--days", "6", "--interval", "1800", "--seed", "5"]
     invoke("simulate", folder / "fleet", *size)
     invoke("sync", "--dataset", folder / "fleet", "--out", folder / "out")
     return folder / "out"
 
 
 @pytest.fixture(scope="module")
-def trained(out: Path) -> Path:
+def trained(out: Path, quick_training: None) -> Path:
+    del quick_training
     config = out.parent / "c.toml"
-    config.write_text("[forecast]\ntrain_steps = 4\n")
+    config.write_text("[forecast]\ntrain_steps = 4\nstep_minutes = 60\nsteps = 24\ncontext_days = 2\n")
     copy = out.parent / "trained"
     shutil.copytree(out, copy)
     invoke("train", "--config", config, "--out", copy)
@@ -108,3 +113,8 @@ def test_actions_are_logged_and_scored_from_the_command_line(tmp_path: Path, out
     assert "report.json" in " ".join(done.stderr.split())
     assert "No action was logged" in invoke("actions", "score", "--out", copy).stdout
     assert json.loads(invoke("actions", "score", "--out", copy, "--json").stdout)["advice"] == []
+    after = np.datetime64("2099-01-01T00:00", "ms")
+    done_later = DoneAction(at=after, night="n", link="a-1", entity="vm001", title="t", note="")
+    (copy / "actions.jsonl").write_text(encode(done_later, indent=None) + "\n")
+    later = invoke("actions", "score", "--out", copy)
+    assert "1 logged after the data end" in " ".join(later.stderr.split())

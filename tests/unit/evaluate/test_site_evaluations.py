@@ -13,12 +13,14 @@ from brownout.operate.telemetry_coverage import missing_evidence, whole_cost
 from brownout.simulation import FleetSettings, simulate
 from brownout.simulation.fleet_dataset import write_dataset
 
+pytestmark = pytest.mark.usefixtures("quick_training")
+
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One host at its limit."""
     folder = tmp_path_factory.mktemp("site") / "fleet"
-    settings = FleetSettings(hosts=1, vms=2, days=5, interval_s=600, seed=3, faults=1, lead=0.5, only_causes=("HW-01",))
+    settings = FleetSettings(hosts=1, vms=2, days=4, interval_s=900, seed=3, faults=1, lead=0.5, only_causes=("HW-01",))
     write_dataset(simulate(settings), folder, name="fleet")
     return folder
 

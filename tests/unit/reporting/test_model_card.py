@@ -1,5 +1,7 @@
 """The card of a training: what a reviewer must see, names that are text, and pages without one part or another."""
 
+import csv
+import io
 import re
 from dataclasses import replace
 from xml.etree import ElementTree as ET
@@ -19,7 +21,7 @@ from brownout.domain.findings.model_cards import (
     TrainingCost,
 )
 from brownout.domain.findings.model_drift import Drift, DriftOf
-from brownout.reporting.model_card import CardCheck, CardContent, card_page, card_plots
+from brownout.reporting.model_card import CardCheck, CardContent, card_page, card_plots, card_tables
 
 NAN = float("nan")
 DATA = DataFacts(source="fleet", start=hours(-240), end=hours(0), entities=12, values=34_567, sha256="ab" * 32)
@@ -141,6 +143,28 @@ def test_residuals_and_drift_are_drawn_on_the_card_and_as_files() -> None:
     assert "<script" not in page + "".join(plots.values())
 
 
+def test_chances_are_drawn_as_a_file_that_stands_alone() -> None:
+    made = content()
+    assert made.chances is not None
+    drawn = ET.fromstring(card_plots(made)["reliability.svg"])  # noqa: S314
+    dots = [(float(dot.get("cx", "")), float(dot.get("cy", ""))) for dot in drawn.findall(".//{*}circle")]
+    assert dots == [
+        (pytest.approx(40 + 200 * one.said, abs=0.06), pytest.approx(185 - 180 * one.came, abs=0.06))
+        for one in made.chances.bins
+    ]
+    assert drawn.get("width") == "520"  # an SVG without a size fills a page of MLflow's
+
+
+def test_the_backtest_is_a_table_that_spreadsheets_read() -> None:
+    made = content()
+    rows = list(csv.DictReader(io.StringIO(card_tables(made.skills, made.metrics)["backtest.csv"])))
+    assert [row["metric"] for row in rows] == sorted(skill.metric or "all" for skill in made.skills)
+    assert [float(row["crps"]) for row in rows] == [
+        pytest.approx(skill.crps, nan_ok=True, rel=1e-5) for skill in sorted(made.skills, key=lambda one: one.metric)
+    ]
+    assert card_tables((), made.metrics) == {}
+
+
 def test_a_training_without_a_champion_or_residuals_has_no_plots() -> None:
-    assert card_plots(content()) == {}
+    assert set(card_plots(replace(content(), skills=()))) == set()
     assert 'id="residuals"' not in card_page(content())

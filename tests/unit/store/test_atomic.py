@@ -117,33 +117,42 @@ def test_each_state_that_a_kill_can_leave_ends_in_one_whole_model(
     assert remove_leftovers(tmp_path) == ()
 
 
-WRITER = """
-import sys
+WRITERS = """
+import os, sys
 from pathlib import Path
 from brownout.store.atomic import write_text
 from brownout.store.folders import replaced_folder
 out = Path(sys.argv[1])
-print("ready", flush=True)
-for turn in range(10**9):
-    with replaced_folder(out / "models" / "m") as new:
-        for name in "abc":
-            write_text(new / name, str(turn) * 2000)
-        write_text(new / "inner" / "d", str(turn) * 2000)
-    write_text(out / "history" / "file", str(turn) * 2000)
+for _ in sys.stdin:
+    writer = os.fork()
+    if writer:
+        print(writer, flush=True)
+        os.waitpid(writer, 0)
+        print("gone", flush=True)
+        continue
+    for turn in range(10**9):
+        with replaced_folder(out / "models" / "m") as new:
+            for name in "abc":
+                write_text(new / name, str(turn) * 2000)
+            write_text(new / "inner" / "d", str(turn) * 2000)
+        write_text(out / "history" / "file", str(turn) * 2000)
 """
+"""A process that imports once, and forks a writer for each line that it is told."""
 
 
 def test_killed_at_any_moment_the_folder_is_one_version_and_nothing_is_left(tmp_path: Path) -> None:
     draw = random.Random(11)
     left = []
+    command = [sys.executable, "-c", WRITERS, tmp_path]
+    writers = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+    assert writers.stdin is not None
+    assert writers.stdout is not None
     for _ in range(12):
-        writer = subprocess.Popen([sys.executable, "-c", WRITER, tmp_path], stdout=subprocess.PIPE)
-        assert writer.stdout is not None
-        writer.stdout.readline()
+        writers.stdin.write("one more\n")
+        writer = int(writers.stdout.readline())
         time.sleep(draw.uniform(0.01, 0.12))
-        writer.send_signal(signal.SIGKILL)
-        writer.wait()
-        writer.stdout.close()
+        os.kill(writer, signal.SIGKILL)
+        assert writers.stdout.readline() == "gone\n"
         for path in tmp_path.rglob(".*.part"):
             aged(path)
         left.append(len(remove_leftovers(tmp_path)))
@@ -151,4 +160,5 @@ def test_killed_at_any_moment_the_folder_is_one_version_and_nothing_is_left(tmp_
         assert set(model) in ({"m/a", "m/b", "m/c", "m/inner/d"}, set())
         assert len(set(model.values())) <= 1
         assert not [path for path in tmp_path.rglob(".*") if path.suffix in {".part", ".new", ".old"}]
+    writers.communicate()
     assert sum(left) > 3  # the kills did hit writers at work

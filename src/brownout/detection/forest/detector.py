@@ -121,7 +121,7 @@ class IsolationForestDetector:
 
     def _learn_kind(self, members: Sequence[TrainingSet]) -> tuple[IsolationForest, Boundaries] | None:
         """Forest and boundaries of one kind of entity; None where too little was measured."""
-        rows = self._rows([training_set.without_incidents() for training_set in members])
+        rows = self._rows([training_set.features for training_set in members])
         if not len(rows):
             return None
         forest = IsolationForest(
@@ -332,7 +332,7 @@ class _Peaks:
 
 def _peaks(forest: IsolationForest, training_set: TrainingSet, slots: int) -> _Peaks:
     """What boundaries are set from, of evenly chosen entities of a training set with about ``slots`` slots in total."""
-    whole = training_set.without_incidents().rows
+    whole = training_set.features.rows
     entities = max(min(len(whole), slots // max(whole.shape[1], 1)), 1)
     rows = whole[np.linspace(0, len(whole) - 1, entities).astype(int)]
     normal = ~unusual(np.expm1(rows[..., FARTHEST]), training_set.interval_s)

@@ -8,7 +8,7 @@ from brownout.domain.encoding import Instant, Number
 from brownout.domain.findings import UNKNOWN, Action
 from brownout.domain.forecasts import Breach
 from brownout.domain.night import ConsoleLevel, Night
-from brownout.reporting.anchors import anchor
+from brownout.reporting.anchors import action_anchor, anchor
 from brownout.reporting.messages import Messages
 from brownout.reporting.numbers import figure
 from brownout.reporting.views.chance_skill import chance_is_told
@@ -80,7 +80,7 @@ def first_screen(night: Night, say: Messages) -> tuple[FirstLine, ...]:
                 todo="" if action is None else say(action.title),
                 probability=diagnosis.top.probability if known else None,
                 link=f"incident-{diagnosis.id}",
-                action_link="" if action is None else anchor("a", f"{action.about} {action.title}"),
+                action_link="" if action is None else action_anchor(action.about, action.title, action.entity),
             )
         )
     others = [console for console in slow if console.series.entity not in told]
@@ -139,7 +139,7 @@ def _coming(breach: Breach, night: Night, say: Messages) -> FirstLine:
         todo="" if action is None else say(action.title),
         probability=breach.probability,
         link=anchor("b", about),
-        action_link="" if action is None else anchor("a", f"{action.about} {action.title}"),
+        action_link="" if action is None else action_anchor(action.about, action.title, action.entity),
     )
 
 
