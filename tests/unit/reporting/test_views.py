@@ -73,6 +73,18 @@ def test_consoles_that_an_incident_slows_down_are_told_with_it_and_the_others_by
     assert lines[1].probability is None
 
 
+def test_a_limit_whose_remedy_is_that_of_another_guest_of_its_host_names_it() -> None:
+    """One action stands for all guests of a host that wait; each of them says what is to be done."""
+    made = night()
+    first, *_ = made.breaches
+    like = replace(first, series=Series("vm1/console", first.series.metric), exceeded=False)
+    shared = replace(made.actions[0], about=f"vm0 {first.series.metric}", entity="kvm1", prevention=False)
+    lines = report_of(replace(made, diagnoses=(), breaches=(like,), actions=(shared,))).who
+    assert [(line.entity, line.todo) for line in lines if line.kind == "soon"] == [("vm1/console", shared.title)]
+    elsewhere = replace(shared, entity="kvm2")
+    assert report_of(replace(made, diagnoses=(), breaches=(like,), actions=(elsewhere,))).who[-1].todo == ""
+
+
 def test_a_calm_night_has_an_empty_first_screen() -> None:
     calm = replace(night(), diagnoses=(), breaches=(), consoles=(), actions=())
     assert report_of(calm).who == ()

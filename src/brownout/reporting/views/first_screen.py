@@ -129,7 +129,7 @@ def _coming(breach: Breach, night: Night, say: Messages) -> FirstLine:
         driver = breach.drivers[0]
         title = say(night.metrics[driver.metric].label)
         what += say(", driven by {metric} of {entity}", metric=title, entity=driver.entity)
-    action = _action(night, about) or _of_the_host(night, breach)
+    action = _action(night, about) or _of_the_host(night, breach) or _for_its_like(night, breach)
     return FirstLine(
         kind="soon",
         entity=breach.series.entity,
@@ -151,6 +151,12 @@ def _of_the_host(night: Night, breach: Breach) -> Action | None:
     ]
     own = next((d for d in explained if d.top.entity == breach.series.entity), None)
     return _action(night, (own or explained[0]).id) if explained else None
+
+
+def _for_its_like(night: Night, breach: Breach) -> Action | None:
+    """What its host needs against the same of other guests: one action stands for all of them."""
+    root, metric = night.topology.root(breach.series.entity), breach.series.metric
+    return next((a for a in night.actions if a.entity == root and a.about.endswith(f" {metric}")), None)
 
 
 def _action(night: Night, about: str) -> Action | None:
