@@ -30,7 +30,7 @@ USUAL: Mapping[str, Mapping[str, float]] = {
     "vm": {
         "vm_cpu_pct": 20, "vm_ready_pct": 0.4, "vm_memory_usable_pct": 60, "vm_swap_kbs": 0, "vm_disk_iops": 30,
         "vm_disk_await_ms": 0.7, "vm_throttled_pct": 0, "vm_system_share_pct": 5.5, "vm_paused": 0, "vm_uptime_h": 700,
-        "vm_migrating": 0, "vm_net_rx_kbs": 40,
+        "vm_migrating": 0, "vm_net_rx_kbs": 40, "vm_block_job": 0,
     },
     "console": {
         "console_connect_ms": 5, "console_mainloop_ms": 0.4, "console_update_ms": 30, "console_echo_ms": 60,

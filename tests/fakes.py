@@ -69,6 +69,9 @@ class MemoryTracker:
     def data(self, facts: DataFacts) -> None:
         self.runs[-1][1]["data"] = facts
 
+    def describe(self, text: str, tags: Mapping[str, str]) -> None:
+        self.runs[-1][1].update(tags, description=text)
+
     def fail(self, reason: str) -> None:
         self.runs[-1][1]["failed"] = reason
 

@@ -224,7 +224,7 @@ def night(guest: str = "vm1") -> Night:
 
 
 def driven(made: Night) -> Night:
-    """With a breach of console latency whose drivers are known, and one that no load explains."""
+    """With a breach of console latency with skill and known drivers, and one that no load explains."""
     console = next(entity.id for entity in made.topology if entity.kind == "console")
     guest = made.topology[console].parent
     coming = Breach(
@@ -239,4 +239,6 @@ def driven(made: Night) -> Night:
     )  # fmt: skip
     lonely = replace(coming, series=Series(console, "console_echo_ms"), limit=300.0, drivers=())
     calm = ConsoleLevel(series=coming.series, now=44.0, limit=150.0, exceeded=False)
-    return replace(made, breaches=(*made.breaches, coming, lonely), consoles=(calm,))
+    skill = Skill(metric="console_update_ms", maker="lstm with loads", windows=20, mase=0.7, crps=0.6, coverage=0.8,
+                  brier=0.03, brier_base=0.04, bins=((9.0, 0.5, 1.0), *((0.0, 0.0, 0.0),) * 9))  # fmt: skip
+    return replace(made, breaches=(*made.breaches, coming, lonely), consoles=(calm,), skills=(*made.skills, skill))

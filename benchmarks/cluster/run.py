@@ -1,14 +1,15 @@
 """A night on a Dask cluster of this machine: cost by the number of guests, time by the number of workers.
 
     python benchmarks/cluster/run.py FOLDER [--guests 50,100,200] [--workers 1,2,4] [--models OUT/models]
+        [--interval 300]
 
-Fleets are simulated below FOLDER (8 days at 5 minutes) and synced; the models are those given, or of the smallest
-fleet, trained once. Scheduler and workers (one thread each) are processes of their own; workers read a copy of the
-history as from object storage. Measured are the stages that run on the cluster: processor time and largest memory of
-the workers, processor time of the night's own process, and wall time. The exponent is that of processor time over
-guests, by least squares in the logarithms, of all nights on two workers and of the two largest; the processor time of a
-worker that waits (imports, heartbeats) is measured before and left out. Nights are kept in FOLDER/measured.jsonl, so
-that a run goes on where an earlier one ended.
+Fleets are simulated below FOLDER (8 days, at 5 minutes unless said otherwise) and synced; the models are those given,
+or of the smallest fleet, trained once. Scheduler and workers (one thread each) are processes of their own; workers
+read a copy of the history as from object storage. Measured are the stages that run on the cluster: processor time and
+largest memory of the workers, processor time of the night's own process, and wall time. The exponent is that of
+processor time over guests, by least squares in the logarithms, of all nights on two workers and of the two largest;
+the processor time of a worker that waits (imports, heartbeats) is measured before and left out. Nights are kept in
+FOLDER/measured.jsonl, so that a run goes on where an earlier one ended.
 """
 
 import argparse
@@ -58,12 +59,12 @@ def peak_mib(worker: Process) -> float:
     return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) / 1024
 
 
-def prepared(folder: Path, guests: int, models: Path | None) -> Path:
+def prepared(folder: Path, guests: int, models: Path | None, interval_s: int) -> Path:
     """An output folder with the history of a fleet, and models."""
     fleet, out = folder / f"fleet-{guests}", folder / f"out-{guests}"
     if not fleet.exists():
         hosts = max(guests // 12, 1)
-        made = simulate(FleetSettings(hosts=hosts, vms=guests, days=8, interval_s=300, seed=5, faults=hosts))
+        made = simulate(FleetSettings(hosts=hosts, vms=guests, days=8, interval_s=interval_s, seed=5, faults=hosts))
         write_dataset(made, fleet, name=f"fleet of {guests}")
     job = open_job(load_settings(dataset=fleet, forecast={"train_steps": 100}), out)
     job.sync()
@@ -114,11 +115,12 @@ def main() -> None:
     parser.add_argument("--guests", default="50,100,200")
     parser.add_argument("--workers", default="1,2,4")
     parser.add_argument("--models", type=Path)
+    parser.add_argument("--interval", type=int, default=300, help="Seconds between samples.")
     options = parser.parse_args()
     sizes, pools = ([int(part) for part in text.split(",")] for text in (options.guests, options.workers))
     for size in sizes:
         trained = None if size == sizes[0] else options.folder / f"out-{sizes[0]}" / "models"
-        prepared(options.folder, size, options.models or trained)
+        prepared(options.folder, size, options.models or trained, options.interval)
     kept = options.folder / "measured.jsonl"
     kept.touch()
     measured = [json.loads(line) for line in kept.read_text(encoding="utf-8").splitlines()]

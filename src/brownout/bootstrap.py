@@ -100,7 +100,7 @@ def open_cluster(
         from brownout.adapters.cluster.dask_map import dask_cluster
         from brownout.adapters.cluster.object_history import copy_history
     except ImportError as error:
-        remedy = "Install it with `pip install brownout[cluster]`, or take `cluster.scheduler` out of the settings."
+        remedy = "In brownout's clone: `pip install -c constraints.txt '.[cluster]'`, or leave `cluster.scheduler` out."
         raise OrchestrationError(f"The settings name a cluster, and {error.name} is missing.", remedy=remedy) from error
     from brownout.nightly.effects.side_effects import is_transient
     from brownout.store.as_of import StoreAsOf
@@ -178,7 +178,7 @@ def archive_server(out: Path) -> "MCPServer[Any]":
     try:
         from brownout.adapters.assistants.archive_server import archive_server as server_of
     except ImportError as error:
-        remedy = "Install it with `pip install brownout[mcp]`."
+        remedy = "In brownout's clone: `pip install -c constraints.txt '.[mcp]'`."
         raise SettingsError(f"The package {error.name} is missing.", remedy=remedy) from error
     return server_of(ArchiveReader(Workspace(out)), __version__)
 

@@ -37,6 +37,19 @@ def test_it_opens_offline_without_an_error_and_fits_the_screen(
     assert page.locator(".chart").count() == page.locator(".uplot canvas").count() == 4
 
 
+@pytest.mark.parametrize("size", sorted(SIZES))
+def test_what_goes_on_is_in_sight_on_the_timeline(browser: Browser, report: Path, size: str) -> None:
+    """It lies at the end of the time shown: nobody has to scroll to it."""
+    page, _ = opened(browser, report, size=size)
+    bar = page.locator(".timeline rect.now").first.bounding_box()
+    assert bar
+    assert bar["x"] >= 0
+    assert bar["x"] + bar["width"] <= SIZES[size][0]
+    name = page.locator(".timeline .who-is").first.bounding_box()
+    assert name
+    assert name["width"] > 120
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_can_be_read_against_its_ground(browser: Browser, report: Path, scheme: str) -> None:
     """WCAG AA: a contrast of at least 4.5 for body, dim and accent text."""

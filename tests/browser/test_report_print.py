@@ -56,6 +56,19 @@ def test_nothing_is_wider_than_the_paper(browser: Browser, report: Path) -> None
         }).map((node) => node.tagName + "." + node.className)"""
     )
     assert hidden == []
+    broken = page.evaluate(
+        """() => [...document.querySelectorAll("td.num, td.probability, thead th")].filter((cell) => {
+          const words = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT), range = document.createRange();
+          while (words.nextNode()) for (const found of words.currentNode.data.matchAll(/\\S+( (%|ms|min|h))?/g)) {
+            range.setStart(words.currentNode, found.index);
+            range.setEnd(words.currentNode, found.index + found[0].length);
+            if (new Set([...range.getClientRects()].map((box) => Math.round(box.top))).size > 1) return true;
+          }
+          return false;
+        }).map((cell) => cell.textContent)"""
+    )
+    assert broken == []  # a number and its unit, and each word of a head, stand on one line
+    assert page.locator("#fleet-list > button:visible").count() == 0
     assert wrong == []
 
 

@@ -11,7 +11,8 @@ from playwright.sync_api import Browser, Page
 from report_browser import chromium, needs_chromium, opened
 
 from brownout.domain.entities import Entity, Topology
-from brownout.domain.findings.service_levels import ConsoleHistory, Level
+from brownout.domain.findings.experience import Experience
+from brownout.domain.findings.service_levels import ConsoleHistory, ConsoleService, Level
 from brownout.domain.forecasts import Series
 from brownout.reporting import render
 from brownout.reporting.anchors import anchor
@@ -77,6 +78,21 @@ def test_a_page_of_a_guest_says_what_is_known_about_it(browser: Browser, report:
     assert wrong == []
 
 
+def test_a_page_of_a_console_needs_no_scrolling_aside_on_a_phone(browser: Browser, tmp_path: Path) -> None:
+    felt = Experience(
+        score=61.0, task="typing", typing=61.0, scrolling=80.0, video=70.0, network_ms=1.0, hypervisor_ms=40.0,
+        guest_ms=30.0, encoder_ms=9.0,
+    )  # fmt: skip
+    service = ConsoleService(
+        console="vm1/console", mean_ms=90.0, crisp=0.8, annoying=0.0, frames_per_s=20.0, failed=(), experience=felt
+    )
+    render(replace(driven(night()), services=(service,)), tmp_path)
+    page, _ = opened(browser, tmp_path / "index.html", size="phone", anchor=f"#{anchor('e', 'vm1/console')}")
+    assert "61" in page.locator("#experience").inner_text()
+    boxes = "[...document.querySelectorAll('#entity .scroll')]"
+    assert page.evaluate(f"{boxes}.filter((box) => box.scrollWidth > box.clientWidth + 1).length") == 0
+
+
 def test_the_fleet_is_worst_first_and_shows_more_when_asked(page: Page) -> None:
     rows = page.locator("#fleet-table tbody tr")
     assert rows.count() == 50
@@ -96,8 +112,9 @@ def test_the_fleet_is_worst_first_and_shows_more_when_asked(page: Page) -> None:
 def test_tables_sort_by_number_and_by_time(page: Page) -> None:
     head = page.locator("#forecast th", has_text="Probability")
     head.locator("button").click()
-    chances = page.locator("#forecast tbody td.probability").all_inner_texts()
-    numbers = [int(text.split()[-2]) for text in chances]
+    cells = page.locator("#forecast tbody td.probability").all()
+    numbers = [float(cell.get_attribute("data-sort") or "nan") for cell in cells]
+    assert len(set(numbers)) > 1
     assert numbers == sorted(numbers)
     assert head.get_attribute("aria-sort") == "ascending"
 

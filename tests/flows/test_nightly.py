@@ -134,8 +134,10 @@ def test_the_same_data_never_train_again(
     for name, run in first.items():
         assert run["reason"] == "there was none", name
         assert run["data"].sha256 == run["data_sha256"], name
-        drawn = ["residuals.svg"] if name == "brownout-forecaster" else []
-        assert run["artifacts"] == ["card.html", "training.json", *drawn], name
+        files = ["backtest.csv", "residuals.svg", "reliability.svg"] if name == "brownout-forecaster" else []
+        assert run["artifacts"] == ["card.html", "training.json", *files], name
+        assert "Trained because there was none" in str(run["description"])
+        assert run["brownout.data_sha256"] == run["data_sha256"]
     night(tmp_path / "out")
     assert len(registry.runs) == 2
     assert not list((tmp_path / "out" / "models").glob("*-challenger"))

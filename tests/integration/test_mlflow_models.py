@@ -108,7 +108,12 @@ def test_it_says_what_it_is_and_what_it_needs(store: str, out: Path) -> None:
     needs = (folder.parents[1] / "requirements.txt").read_text().split()
     assert needs[0].startswith("brownout==")
     files = {path.suffix for path in folder.parents[1].rglob("*") if path.is_file()}
-    assert files <= {"", ".txt", ".yaml", ".json", ".parquet", ".safetensors", ".svg"}
+    assert files <= {"", ".txt", ".yaml", ".json", ".parquet", ".safetensors"}
+    run = client.get_run(version.run_id)
+    assert {"brownout.version", "brownout.lock", "brownout.data_sha256", "brownout.reason"} <= set(run.data.tags)
+    assert "Trained because there was none" in run.data.tags["mlflow.note.content"]
+    artifacts = {file.path for file in client.list_artifacts(version.run_id)}
+    assert {"card.html", "training.json", "backtest.csv"} <= artifacts
 
 
 @pytest.mark.usefixtures("store")

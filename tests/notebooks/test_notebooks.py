@@ -15,11 +15,16 @@ SAID = {
     "capacity-next-quarter": ("trends have a sure direction", "if it goes on: "),
     "judge-on-your-own-labels": ("found ", "have no truth"),
     "load-and-latency-of-a-guest": ("ms now", "closest: "),
-    "review-a-challenger": ("all metrics together: CRPS 0.", "brownout-forecaster-"),
+    "review-a-challenger": (
+        "in use beside seasonal-naive: 0.",
+        "0 of 0 criteria of models that wait failed",
+        "all metrics together: CRPS 0.",
+        "brownout-forecaster-",
+    ),
     "which-forecaster-to-trust": ("all metrics together: CRPS 0.", "bands hold between"),
     "why-did-this-console-lag": ("present", "confirm:"),
     "will-it-breach-and-how-sure": ("may be crossed within the horizon", "the band of 80 % held"),
-    "your-own-rule-and-cause": ("raised ", "that the night told"),
+    "your-own-rule-and-cause": ("raised ", "that the night told", "causes.toml, rules.toml, symptoms.toml can be used"),
 }
 """What each notebook says on the demo, in words that only its answer has."""
 

@@ -22,6 +22,8 @@ __all__ = ["DATA", "REQUIREMENTS", "package_model"]
 
 DATA = Path("data/model")
 """Where the model's own files lie below the folder of MLmodel, as MLflow copies them."""
+OF_THE_RUN = ("*.html", "*.svg", "*.csv")
+"""What people look at: it goes with the run, and a model does not need it."""
 LOADER = "brownout.adapters.mlflow_loader"
 """The module that ``mlflow.pyfunc.load_model`` is told of. It imports PyTorch and scikit-learn, so it is imported where
 a model is packaged or loaded only."""
@@ -37,7 +39,7 @@ def package_model(source: Path, target: Path, card: "Model") -> str:
     """
     with TemporaryDirectory() as place:
         files = Path(place) / DATA.name
-        shutil.copytree(source, files, ignore=shutil.ignore_patterns("*.html"))  # pages go with the run
+        shutil.copytree(source, files, ignore=shutil.ignore_patterns(*OF_THE_RUN))
         card.metadata = {"sha256": write_hashes(files)}
         known = read_interface(files)
         if known is None:

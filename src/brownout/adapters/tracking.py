@@ -29,6 +29,8 @@ MLFLOW_NAME, MLFLOW_DIGEST = 500, 36
 """Longest name and digest of a data set."""
 MLFLOW_PARAM = 6000
 """MLflow refuses longer values of a parameter."""
+MLFLOW_TAG = 5000
+"""MLflow's servers refuse longer values of a tag."""
 DATABASE = "mlflow.db"
 ARTIFACTS = "mlflow-artifacts"
 ALIASES = frozenset({"champion", "challenger"})
@@ -84,6 +86,15 @@ class MlflowRun:
         )
         with tracking_errors("logging the data", self.where):
             self.client.log_inputs(self.id, [DatasetInput(known, [InputTag("mlflow.data.context", "training")])])
+
+    def describe(self, text: str, tags: Mapping[str, str]) -> None:
+        """The description on the run's page, and tags that MLflow's lists show and search."""
+        from mlflow.entities import RunTag
+
+        page = {"mlflow.note.content": text, "mlflow.source.name": "brownout", "mlflow.source.type": "JOB"}
+        known = [RunTag(key, value[:MLFLOW_TAG]) for key, value in (page | dict(tags)).items()]
+        with tracking_errors("describing a run", self.where):
+            self.client.log_batch(self.id, tags=known)
 
     def fail(self, reason: str) -> None:
         """Mark the run as failed once it ends; its page says why."""

@@ -2,17 +2,19 @@
 
 import os
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
 
 from brownout.api import night_frames
 from brownout.api.measured_frames import measured_frame, utc
 from brownout.api.result_frames import quantile_frame, score_frame
-from brownout.bootstrap import clock, open_calendar
-from brownout.domain.errors import DataError
+from brownout.api.what_if_frames import Moves, Resizes, WhatIfFrames, asked_what_if
+from brownout.bootstrap import clock, open_calendar, sync_history
+from brownout.domain.errors import DataError, HistoryError
 from brownout.domain.metrics import Catalogue
 from brownout.domain.night import Night
 from brownout.domain.ports import Progress, SampleStore, no_progress
@@ -22,6 +24,7 @@ from brownout.nightly.effects.trained_models import load_models
 from brownout.nightly.run import NightResult, run
 from brownout.nightly.training.train import fit_detector, fit_forecaster
 from brownout.settings import Settings, load_settings
+from brownout.site_knowledge import load_definitions
 from brownout.store.as_of import StoreAsOf
 from brownout.store.dataset import Dataset
 from brownout.store.workspace import Workspace
@@ -39,25 +42,29 @@ def load(
     settings: Settings | str | os.PathLike[str] | None = None,
     progress: Progress = no_progress,
 ) -> "Fleet":
-    """Telemetry of a dataset folder, or of the history in an output folder of ``brownout nightly``.
+    """Telemetry of a dataset folder, of an output folder of ``brownout nightly``, or of a settings file's InfluxDB.
 
     Parameters
     ----------
     source
-        A folder with a ``dataset.toml``, or what ``--out`` of ``brownout nightly`` was.
+        A folder with a ``dataset.toml``, what ``--out`` of ``brownout nightly`` was, or a settings file that says where
+        the telemetry is. A database is read, as far back as its ``history_days``, into a temporary folder that goes
+        with the fleet; to ask it often, let ``brownout sync`` keep a history and give its folder.
     as_of
         Looks from this time (UTC), blind to what was measured later.
     settings
-        A settings file, or settings; what they say of the source does not count.
+        A settings file, or settings; what they say of the source does not count. By default those of such a ``source``.
     progress
         Called with a stage and the share done, 0 to 1.
 
     Raises
     ------
     DataError
-        There is neither a data set nor a history.
-    SettingsError
-        The settings cannot be used.
+        There is neither a data set nor a history, or nothing in it.
+    SettingsError, KnowledgeError
+        The settings, or the site's own rules, causes or remedies, cannot be used.
+    DatabaseError
+        The database cannot be reached or read.
 
     Examples
     --------
@@ -68,20 +75,45 @@ def load(
     >>> sorted(fleet.entities["kind"].unique())
     ['console', 'disk', 'host', 'interface', 'link', 'path', 'vm']
     """
-    folder = Path(source)
-    known = settings if isinstance(settings, Settings) else load_settings(Path(settings) if settings else None)
-    workspace: Workspace | None = None
-    store: SampleStore | None = None
+    place = Path(source)
+    given = settings if isinstance(settings, Settings) else load_settings(Path(settings) if settings else None)
+    if place.is_file():
+        stated = load_settings(place)
+        given = stated if settings is None else given.model_copy(update=_source_of(stated))
+    load_definitions(given.knowledge)  # a site's own rule that cannot be used is told before minutes of work
+    fleet = _synced(given, progress) if place.is_file() else _stored(place, given, progress)
+    return fleet if as_of is None else replace(fleet, store=StoreAsOf(fleet.store, utc(as_of)))
+
+
+def _source_of(settings: Settings) -> dict[str, object]:
+    return {"dataset": settings.dataset, "influxdb": settings.influxdb}
+
+
+def _synced(settings: Settings, progress: Progress) -> "Fleet":
+    """What the data set or database of the settings holds, in a folder that is removed with the fleet."""
+    if settings.dataset is not None and settings.influxdb is None:
+        return _stored(settings.dataset, settings, progress)
+    folder = TemporaryDirectory(prefix="brownout-")
+    try:
+        sync_history(settings, Path(folder.name), progress)
+    except HistoryError as error:
+        msg = "The database has no samples of the days that its settings ask for."
+        raise DataError(msg, remedy="`brownout doctor --config FILE` says what is missing.") from error
+    store = Workspace(Path(folder.name)).open_history()
+    return Fleet(store=store, settings=settings, progress=progress, folder=folder)
+
+
+def _stored(folder: Path, settings: Settings, progress: Progress) -> "Fleet":
+    """The data set or the history of a folder."""
     if (folder / DESCRIPTION).is_file():
-        store = NamedSamples(Dataset.open(folder, catalogue=Catalogue.load(known.knowledge)))
-    elif Workspace(folder).history.is_dir():
-        workspace = Workspace(folder)
-        store = workspace.open_history()
-    if store is None:
-        msg = f"{folder} holds neither a data set ({DESCRIPTION}) nor a history."
-        raise DataError(msg, remedy="Give a dataset folder, or the folder that `brownout nightly --out` wrote into.")
-    seen: SampleStore = store if as_of is None else StoreAsOf(store, utc(as_of))
-    return Fleet(store=seen, settings=known, workspace=workspace, progress=progress)
+        dataset = Dataset.open(folder, catalogue=Catalogue.load(settings.knowledge))
+        return Fleet(store=NamedSamples(dataset), settings=settings, progress=progress)
+    workspace = Workspace(folder)
+    if workspace.history.is_dir():
+        return Fleet(store=workspace.open_history(), settings=settings, workspace=workspace, progress=progress)
+    msg = f"{folder} holds neither a data set ({DESCRIPTION}) nor a history."
+    remedy = "Give a dataset folder, the folder that `brownout nightly --out` wrote into, or a settings file."
+    raise DataError(msg, remedy=remedy)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -96,6 +128,8 @@ class Fleet:
     settings: Settings
     workspace: Workspace | None = None
     progress: Progress = field(default=no_progress, repr=False)
+    folder: TemporaryDirectory[str] | None = field(default=None, repr=False)
+    """Holds a history that was read for this fleet alone."""
 
     def __repr__(self) -> str:
         """One line that says what there is."""
@@ -190,6 +224,29 @@ class Fleet:
         """
         return night_frames.action_frame(self._night.night)
 
+    def what_if(self, *, move: Moves | None = None, resize: Resizes | None = None) -> WhatIfFrames:
+        """What moves or other sizes of guests would change: console latency, and when resources run out.
+
+        Parameters
+        ----------
+        move
+            The host that each guest would be on.
+        resize
+            The ``memory`` (as ``"8G"``) and ``vcpus`` that each guest would have.
+
+        Raises
+        ------
+        SettingsError
+            A guest or host is not known, or how large it is was never measured.
+
+        Examples
+        --------
+        >>> answer = fleet.what_if(resize={"vm001": {"vcpus": 4}})
+        >>> list(answer.consoles.columns[:3]), len(answer.limits.columns)
+        (['about', 'entity', 'metric'], 8)
+        """
+        return asked_what_if(self._context.with_models(self._trained), move or {}, resize or {})
+
     def skills(self) -> pd.DataFrame:
         """Backtest of the forecaster by metric; columns as of a stored night."""
         return night_frames.skill_frame(self._night.night)
@@ -217,16 +274,20 @@ class Fleet:
         if "_night" in vars(self):
             return self._night
         if self._models is not None:
-            return self._run(self._models)
+            return self._run(replace(self._models, forecaster=None, outlook=None))
         return self._run(NightModels(detector=fit_detector(self._context, self.progress)))
 
     @cached_property
     def _night(self) -> NightResult:
+        return self._run(self._trained)
+
+    @cached_property
+    def _trained(self) -> NightModels:
         if self._models is not None:
-            return self._run(self._models)
+            return self._models
         made = fit_forecaster(self._context, progress=self.progress)
         detector = fit_detector(self._context, self.progress)
-        return self._run(NightModels(detector=detector, forecaster=made.forecaster, outlook=made.outlook))
+        return NightModels(detector=detector, forecaster=made.forecaster, outlook=made.outlook)
 
     def _run(self, models: NightModels) -> NightResult:
         return run(self._context.with_models(models), progress=self.progress)

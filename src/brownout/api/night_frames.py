@@ -20,6 +20,7 @@ __all__ = [
     "forecast_frame",
     "incident_frame",
     "model_frame",
+    "named_frame",
     "skill_frame",
     "topology_frame",
 ]
@@ -46,7 +47,8 @@ def incident_frame(night: Night) -> pd.DataFrame:
         )
         for incident in night.diagnoses
     ]
-    return _frame(rows, ("incident", *columns, "summary"), times=("start", "end")).set_index("incident")
+    frame = named_frame(rows, ("incident", *columns, "summary"), times=("start", "end"), flags=("open",))
+    return frame.set_index("incident")
 
 
 def evidence_frame(night: Night) -> pd.DataFrame:
@@ -68,7 +70,7 @@ def evidence_frame(night: Night) -> pd.DataFrame:
         for cause in incident.causes
         for step in (cause.evidence or (None,))
     ]
-    return _frame(rows, columns)
+    return named_frame(rows, columns)
 
 
 def episode_frame(night: Night) -> pd.DataFrame:
@@ -94,7 +96,8 @@ def episode_frame(night: Night) -> pd.DataFrame:
         )
         for episode, why, reason in (*told, *kept)
     ]
-    return _frame(rows, ("episode", *columns, "reason"), times=("start", "end", "onset")).set_index("episode")
+    frame = named_frame(rows, ("episode", *columns, "reason"), times=("start", "end", "onset"), flags=("open",))
+    return frame.set_index("episode")
 
 
 def breach_frame(night: Night) -> pd.DataFrame:
@@ -115,7 +118,8 @@ def breach_frame(night: Night) -> pd.DataFrame:
         )
         for breach in night.breaches
     ]
-    return _frame(rows, (*columns, "latest", "duration_s", "maker"), times=("earliest", "likely", "latest"))
+    times = ("earliest", "likely", "latest")
+    return named_frame(rows, (*columns, "latest", "duration_s", "maker"), times=times, flags=("exceeded",))
 
 
 def forecast_frame(night: Night) -> pd.DataFrame:
@@ -126,7 +130,7 @@ def forecast_frame(night: Night) -> pd.DataFrame:
         for series, chart in night.forecasts.items()
         for step in zip(chart.future, chart.low, chart.middle, chart.high, chart.naive, strict=True)
     ]
-    return _frame(rows, columns, times=("time",))
+    return named_frame(rows, columns, times=("time",))
 
 
 def action_frame(night: Night) -> pd.DataFrame:
@@ -146,19 +150,19 @@ def action_frame(night: Night) -> pd.DataFrame:
         )
         for action in night.actions
     ]
-    return _frame(rows, (*columns, "rollback"))
+    return named_frame(rows, (*columns, "rollback"))
 
 
 def console_frame(night: Night) -> pd.DataFrame:
     """How slow each console is now, the slowest first."""
     rows = [(*_named(level.series, night.metrics), level.now, level.limit, level.exceeded) for level in night.consoles]
-    return _frame(rows, ("entity", "metric", "title", "unit", "now", "limit", "exceeded"))
+    return named_frame(rows, ("entity", "metric", "title", "unit", "now", "limit", "exceeded"), flags=("exceeded",))
 
 
 def topology_frame(topology: Topology) -> pd.DataFrame:
     """Everything that is measured, by its id, with what it runs on."""
     rows = [(entity.id, entity.kind, entity.parent, topology.root(entity.id), entity.site) for entity in topology]
-    return _frame(rows, ("entity", "kind", "parent", "host", "site")).set_index("entity")
+    return named_frame(rows, ("entity", "kind", "parent", "host", "site")).set_index("entity")
 
 
 def model_frame(night: Night) -> pd.DataFrame:
@@ -168,7 +172,7 @@ def model_frame(night: Night) -> pd.DataFrame:
         for model in night.models
     ]
     columns = ("model", "uri", "trained_from", "trained_to", "seed", "lock", "scores")
-    return _frame(rows, columns, times=("trained_from", "trained_to")).set_index("model")
+    return named_frame(rows, columns, times=("trained_from", "trained_to")).set_index("model")
 
 
 def skill_frame(night: Night) -> pd.DataFrame:
@@ -188,7 +192,7 @@ def skill_frame(night: Night) -> pd.DataFrame:
         for skill in night.skills
     ]
     columns = ("metric", "maker", "windows", "mase", "crps", "coverage", "brier", "brier_base", "note")
-    return _frame(rows, columns)
+    return named_frame(rows, columns)
 
 
 def _named(series: Series, metrics: Mapping[str, Metric]) -> tuple[str, str, str, str]:
@@ -197,9 +201,14 @@ def _named(series: Series, metrics: Mapping[str, Metric]) -> tuple[str, str, str
     return series.entity, series.metric, metric.title, metric.unit
 
 
-def _frame(rows: Iterable[Sequence[Any]], columns: Sequence[str], *, times: Sequence[str] = ()) -> pd.DataFrame:
-    """Rows with columns, of which ``times`` are UTC times; what has no time there is NaT."""
+def named_frame(
+    rows: Iterable[Sequence[Any]], columns: Sequence[str], *, times: Sequence[str] = (), flags: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Rows with columns, of which ``times`` are UTC times; what has no time there is NaT.
+
+    ``flags`` are true or false, also where there is no row: pandas cannot select by the negation of other columns.
+    """
     frame = pd.DataFrame(list(rows), columns=list(columns))
     for name in times:
         frame[name] = pd.to_datetime(frame[name], utc=True)
-    return frame
+    return frame.astype(dict.fromkeys(flags, bool))

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from brownout.api import night_frames
+from brownout.api import night_frames, review_frames
 from brownout.api.measured_frames import measured_frame, utc
 from brownout.domain.errors import BrownoutError, DataError
 from brownout.domain.forecasts import Series
 from brownout.domain.night import Night
 from brownout.numerics.slots import days
+from brownout.operate.review import ModelState
 from brownout.reporting import load_night
+from brownout.site_knowledge import load_definitions
 from brownout.store.history import History
 from brownout.store.workspace import Workspace
 
@@ -176,6 +178,35 @@ class StoredNight:
         """
         return night_frames.skill_frame(self.night)
 
+    @cached_property
+    def criteria(self) -> pd.DataFrame:
+        """What the shipped rules of review say of models that wait, those that failed first; as the folder is now.
+
+        Columns: model, criterion, of (a metric, or all), champion, challenger, passed, why.
+        """
+        return review_frames.criteria_frame(self._states)
+
+    @cached_property
+    def comparisons(self) -> pd.DataFrame:
+        """The newest forecaster and detector beside the one in use and seasonal-naive, on the same windows.
+
+        Columns: model, state (waits, in use), resource, against, entities, ratio (of losses, below 1 is better), low
+        and high (its 90 % interval), p_worse, p_better.
+        """
+        return review_frames.comparison_frame(self.workspace)
+
+    @cached_property
+    def decisions(self) -> pd.DataFrame:
+        """Which model was put in use or away when, why and by whom, the oldest first; as the folder is now.
+
+        Columns: model, at, outcome, by, reason, uri, trained_from, trained_to.
+        """
+        return review_frames.decision_frame(self._states)
+
+    @cached_property
+    def _states(self) -> tuple[ModelState, ...]:
+        return review_frames.states_of(self.workspace, load_definitions().review)
+
     def measured(
         self,
         entity: str,
@@ -205,7 +236,7 @@ class StoredNight:
         try:
             from brownout.api.night_plot import plot_series  # noqa: PLC0415 - matplotlib is optional
         except ImportError as error:
-            remedy = "Install it: pip install 'brownout[notebook]'."
+            remedy = "In brownout's clone: pip install -c constraints.txt '.[notebook]'."
             raise BrownoutError("Plots need matplotlib, which is not installed.", remedy=remedy) from error
         series = self._series(entity, metric)
         return plot_series(self.night, series, self.measured(series.entity, metrics=[series.metric], start=start))

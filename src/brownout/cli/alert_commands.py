@@ -25,7 +25,7 @@ def alerts(
     ] = False,
 ) -> None:
     """List the alerts that fire since the last nightly or watch, the most severe first."""
-    from brownout.nightly.effects.alerting import read_alert_log
+    from brownout.nightly.effects.alerting import read_alert_log, why_silent
     from brownout.store.workspace import Workspace
 
     firing = read_alert_log(Workspace(out)).firing
@@ -46,6 +46,6 @@ def alerts(
             summary = tracked.alert.annotations.get("summary", tracked.alert.entity)
             typer.echo(visible(f"{tracked.alert.severity}\t{summary}"))
     if not firing:
-        say("no alert fires")
+        say(why_silent(Workspace(out)))
     if exit_code and firing:
         raise typer.Exit(EXIT_CODES[str(firing[0].alert.severity)])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from brownout.cli.app import DECIDE, TIMES, Config, Json, Out, app, moment
+from brownout.cli.talk import say
 from brownout.domain.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -102,11 +103,16 @@ def score(*, out: Out, config: Config = None, as_json: Json = False) -> None:
     """Say what came of logged actions, and of the warnings of the last two weeks."""
     from brownout.cli.plan_tables import score_lines
     from brownout.domain.encoding import encode, visible
+    from brownout.nightly.effects.action_log import done_actions
     from brownout.nightly.effects.track_record import past_scores
     from brownout.store.workspace import Workspace
 
     context = _last_night(out, config)
     found = past_scores(context, Workspace(out))
+    later = sum(one.at > context.span.end for one in done_actions(Workspace(out)))
+    if later:
+        until = str(context.span.end.astype("datetime64[m]"))
+        say(f"{later} logged after the data end ({until}Z): what came of it is said once it was measured")
     typer.echo(encode(found, digits=4) if as_json else visible("\n".join(score_lines(found, context.metrics))))
 
 

@@ -27,7 +27,7 @@ def score_lines(past: PastScores, metrics: Mapping[str, Metric]) -> Iterator[str
         told = f"; predicted {said}, came {figure(one.came, unit)}" if one.action.metric else ""
         yield f"  {clock(one.action.at)} UTC, {one.action.entity}: {one.action.title}: {one.verdict.value}{told}"
     if not past.advice:
-        yield "No action was logged: `brownout actions log ACTION --out DIR` does."
+        yield "No action was logged until the data end: `brownout actions log ACTION --out DIR` logs one."
 
 
 def placement_lines(answer: PlacementAnswer) -> Iterator[str]:

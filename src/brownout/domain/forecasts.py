@@ -10,9 +10,11 @@ from brownout.domain.encoding import Instant, MetricResult, Number, Seconds
 from brownout.domain.errors import DataError
 from brownout.domain.panel import Float, Times
 
-__all__ = ["QUANTILES", "Breach", "Driver", "Forecasts", "Odds", "Series", "Skill"]
+__all__ = ["LOCAL_TREND", "QUANTILES", "Breach", "Driver", "Forecasts", "Odds", "Series", "Skill"]
 
 QUANTILES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+LOCAL_TREND = "local-trend"
+"""Maker of forecasts by a trend that is going on: used only where it beat the forecaster over its last hours."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -135,6 +135,10 @@ class Metric:
         """Whether the metric has a limit and a direction in which it is crossed."""
         return self.limit is not None and self.worse is not Worse.NONE
 
+    def worsens(self, deviation: float) -> bool:
+        """Whether a move in the direction of a deviation is for the worse; where nobody says which side is, it is."""
+        return self.worse is Worse.NONE or (deviation > 0) is (self.worse is Worse.UP)
+
     @property
     def follows_demand(self) -> bool:
         """Whether the metric is what is asked of a CPU or a screen at the time."""

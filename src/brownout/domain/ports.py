@@ -145,6 +145,9 @@ class Run(Protocol):
     def data(self, facts: DataFacts) -> None:
         """Log what was learned from: its source, window and hash."""
 
+    def describe(self, text: str, tags: Mapping[str, str]) -> None:
+        """Say in words what the run is, and tag it with what people look for runs by."""
+
     def fail(self, reason: str) -> None:
         """Mark the run as failed once it ends, and say why."""
 

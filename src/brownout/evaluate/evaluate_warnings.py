@@ -170,6 +170,8 @@ def judged_warnings(
 ) -> dict[str, Any]:
     """Scores of warnings by metric, of the times whose horizon is known, and of chances within that horizon.
 
+    ``metrics_with_skill`` counts the metrics whose chances were no worse than the known climatology, of all that have a
+    limit, also those without a warning or a crossing, whose other scores are left out.
     ``warned`` has its times in ``night`` or ``origin``. Those of the weeks ahead are counted apart, each series once,
     as warned first: what came true in the time that is known, what did not by its latest date, and the rest.
     """
@@ -186,6 +188,11 @@ def judged_warnings(
         every = warning_scores(lines[near & np.isin(when, known)], crossed.crossings, replay)
         result["scores"] = {
             name: one for name, one in every.items() if name == "overall" or one["warnings"] or one["crossings"]
+        }
+        skills = [one["brier_skill"] for name, one in every.items() if name != "overall"]
+        result["metrics_with_skill"] = {
+            "at_least_0": sum(skill is not None and skill >= 0 for skill in skills),
+            "of": len(skills),
         }
     if not near.all():
         result["weeks_ahead"] = _weeks_ahead(lines[~near], crossed)

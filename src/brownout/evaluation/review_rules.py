@@ -19,6 +19,7 @@ __all__ = [
     "VS_CHAMPION_LOW",
     "VS_NAIVE_HIGH",
     "VS_NAIVE_LOW",
+    "WARNING_PRECISION",
     "Better",
     "Check",
     "Over",
@@ -32,11 +33,12 @@ __all__ = [
 
 VS_CHAMPION_LOW, VS_NAIVE_LOW, VS_NAIVE_HIGH = "vs_champion_low", "vs_naive_low", "vs_naive_high"
 CPU_RATIO, ALARMS_VS_CHAMPION = "cpu_ratio", "alarms_vs_champion"
+WARNING_PRECISION = "warning_precision"
 RELATIVE = frozenset({VS_CHAMPION_LOW, VS_NAIVE_LOW, VS_NAIVE_HIGH, CPU_RATIO, ALARMS_VS_CHAMPION})
 """Scores that compare two models already: only the newer one has them, and a rule holds them to its limit."""
 SCORES: Mapping[str, tuple[str, ...]] = {
     "forecaster": (
-        *("mase", "crps", "coverage", "coverage_50", "coverage_90", "brier"),
+        *("mase", "crps", "coverage", "coverage_50", "coverage_90", "brier", WARNING_PRECISION),
         *(VS_CHAMPION_LOW, VS_NAIVE_LOW, VS_NAIVE_HIGH, CPU_RATIO),
     ),
     "detector": ("alarms_per_day", ALARMS_VS_CHAMPION),

@@ -36,6 +36,7 @@ class BatchDiagnosis:
     """What was found out about a batch of incidents.
 
     ``suppressed`` are the episodes that an artefact explains, ``artefacts`` the diagnoses that say so: no alarms.
+    ``parts`` are the episodes of each diagnosis, without what other ones explain of them.
     """
 
     diagnoses: list[Diagnosis] = field(default_factory=list)
@@ -43,6 +44,7 @@ class BatchDiagnosis:
     charts: dict[str, Mapping[Series, Chart]] = field(default_factory=dict)
     suppressed: list[SuppressedEpisode] = field(default_factory=list)
     artefacts: list[Diagnosis] = field(default_factory=list)
+    parts: dict[str, tuple[Episode, ...]] = field(default_factory=dict)
 
 
 def group_incidents(context: NightContext, episodes: Sequence[Episode]) -> list[tuple[IncidentWindow, ...]]:
@@ -99,6 +101,7 @@ def diagnose_batch(context: NightContext, batch: Sequence[IncidentWindow]) -> Ba
         until = [panel.between(panel.start, diagnosis.end) for panel in own]
         shown = _telling(context, diagnosis, window, own)
         found.diagnoses.append(diagnosis)
+        found.parts[diagnosis.id] = window.episodes
         found.actions += plan_diagnosis(diagnosis, until, context.topology, context.remedies)
         found.charts[diagnosis.id] = incident_charts(diagnosis, panels, context.metrics, shown)
     return found

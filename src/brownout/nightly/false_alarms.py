@@ -1,7 +1,7 @@
 """Expected false alarms: what nothing explains, and has no evidence or is seen often, is kept but not alarmed."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from brownout.domain.entities import EntityKind
 from brownout.domain.findings import (
     UNKNOWN,
     Cause,
+    Diagnosis,
     Episode,
     EvidenceRole,
     Mover,
@@ -69,6 +70,8 @@ class Expectation:
         Ids of the episodes in which something got worse, or a rule was raised.
     uses
         Ids of the causes that rest on the use of a resource alone, as a busy guest: healthy ones are busy at times.
+    parts
+        By incident, the same of what is left of its episodes after other incidents have explained the rest of them.
     """
 
     per_day: Mapping[str, float]
@@ -78,12 +81,24 @@ class Expectation:
     suffering: frozenset[str] = frozenset()
     harmful: frozenset[str] = frozenset()
     uses: frozenset[str] = frozenset()
+    parts: Mapping[str, "Expectation"] = field(default_factory=dict)
+
+    def of(self, diagnosis: Diagnosis) -> "Expectation":
+        """What is expected of the episodes of an incident, as far as they are its own."""
+        own = self.parts.get(diagnosis.id)
+        return self if own is None or not own.per_day.keys() >= set(diagnosis.episodes) else own
 
 
 def expected_by_chance(
-    context: NightContext, episodes: Sequence[Episode], precedents: RulePrecedents | None = None
+    context: NightContext,
+    episodes: Sequence[Episode],
+    precedents: RulePrecedents | None = None,
+    parts: Mapping[str, Sequence[Episode]] | None = None,
 ) -> Expectation:
-    """What the normal periods that the detector has learned from let expect, as if all entities were of one kind."""
+    """What the normal periods that the detector has learned from let expect, as if all entities were of one kind.
+
+    ``parts`` are the episodes of each incident without what other incidents explain of them.
+    """
     topology, spans = context.topology, context.store.spans()
     fleet, guests = len(spans), sum(entity.kind == EntityKind.VM for entity in topology)
     allowed = context.settings.detect.unknown_a_guest_day * (guests or fleet)
@@ -94,15 +109,32 @@ def expected_by_chance(
         loads={symptom.metric for symptom in context.diagnoser.knowledge.symptoms.values() if symptom.load},
         metrics=context.metrics,
     )
-    return Expectation(
-        per_day={e.id: fleet * context.detector.per_day(topology[e.entity].kind, e.severity) for e in episodes},
-        allowed=allowed,
-        telling=frozenset(e.id for e in episodes if signs.tells(e)),
-        filling=frozenset(e.id for e in episodes if signs.fills(e)),
-        harmful=frozenset(e.id for e in episodes if e.rules or signs.harms(e)),
-        suffering=frozenset(e.id for e in episodes if signs.suffers(e, topology[e.entity].kind)),
-        uses=_causes_by_use(context.diagnoser.knowledge),
-    )
+    uses = _causes_by_use(context.diagnoser.knowledge)
+
+    def expected_of(members: Sequence[Episode]) -> Expectation:
+        return Expectation(
+            per_day={e.id: fleet * context.detector.per_day(topology[e.entity].kind, e.severity) for e in members},
+            allowed=allowed,
+            telling=frozenset(e.id for e in members if signs.tells(e)),
+            filling=frozenset(e.id for e in members if signs.fills(e)),
+            harmful=frozenset(e.id for e in members if e.rules or signs.harms(e)),
+            suffering=frozenset(e.id for e in members if signs.suffers(e, topology[e.entity].kind)),
+            uses=uses,
+        )
+
+    raised = {episode.id: episode.rules for episode in episodes}
+    tested = {rule.id: {test.metric for test in rule.tests} for rule in context.rules}
+    own = {
+        name: [replace(part, rules=_rules_of(part, raised.get(part.id, ()), tested)) for part in members]
+        for name, members in (parts or {}).items()
+    }
+    return replace(expected_of(episodes), parts={name: expected_of(members) for name, members in own.items()})
+
+
+def _rules_of(part: Episode, raised: Sequence[str], tested: Mapping[str, Collection[str]]) -> tuple[str, ...]:
+    """Of the rules raised in an episode those that a part of it still has, or that test what moved in the part."""
+    moved = {mover.series.metric for mover in part.movers}
+    return tuple(rule for rule in raised if rule in part.rules or not moved.isdisjoint(tested.get(rule, ())))
 
 
 def _causes_by_use(knowledge: Knowledge) -> frozenset[str]:
@@ -183,7 +215,7 @@ class _Signs:
             metric = self.metrics.get(mover.series.metric)
             if metric is None or (metric.worse is Worse.NONE and metric.entity_kinds):
                 continue
-            if metric.worse is Worse.NONE or (mover.deviation > 0) is (metric.worse is Worse.UP):
+            if metric.worsens(mover.deviation):
                 yield metric, mover
 
 
@@ -214,7 +246,7 @@ def suppress_expected(
         known[name]
         for batch in batches
         for diagnosis in batch.diagnoses
-        if _is_sure(diagnosis.top, [known[name] for name in diagnosis.episodes], expected)
+        if _is_sure(diagnosis.top, [known[name] for name in diagnosis.episodes], expected.of(diagnosis))
         for name in diagnosis.episodes
     ]
     suppressed: list[SuppressedEpisode] = []
@@ -223,12 +255,13 @@ def suppress_expected(
         chance: set[str] = set()
         for diagnosis in batch.diagnoses:
             members = [known[name] for name in diagnosis.episodes]
-            if _is_sure(diagnosis.top, members, expected) or any(state.vouched(episode) for episode in members):
+            own = expected.of(diagnosis)
+            if _is_sure(diagnosis.top, members, own) or any(state.vouched(episode) for episode in members):
                 continue
-            rarest = min(expected.per_day[episode.id] for episode in members)
-            if not any(episode.id in expected.harmful for episode in members):
+            rarest = min(own.per_day[episode.id] for episode in members)
+            if not any(episode.id in own.harmful for episode in members):
                 why, reason = SuppressionReason.EVIDENCE, NO_EVIDENCE
-            elif rarest > expected.allowed and not _is_alarmed(members, expected, state, caused):
+            elif rarest > own.allowed and not _is_alarmed(members, own, state, caused):
                 why = SuppressionReason.CHANCE
                 often = f"{rarest:.0f}" if rarest >= 1 else f"{rarest:.2f}"
                 cause = "no cause is sure" if _is_known(diagnosis.top) else "no cause is known"

@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from brownout.domain.forecast_request import ForecastRequest
-from brownout.domain.forecasts import Breach, Forecasts, Series
+from brownout.domain.forecasts import LOCAL_TREND, Breach, Forecasts, Series
 from brownout.domain.metrics import Metric
 from brownout.domain.night import Chart
 from brownout.domain.panel import Panel
 from brownout.forecasting.baselines.naive import SeasonalNaive
 from brownout.forecasting.baselines.trend import Trend
 from brownout.forecasting.outlook import Outlook
-from brownout.forecasting.present import LOCAL_TREND, MAKES, PERSISTENCE, Trending
+from brownout.forecasting.present import MAKES, PERSISTENCE, Trending
 from brownout.forecasting.series_rows import Rows, clip_to_bounds, rows_of
 from brownout.nightly.panels import outlook_panel, outlook_steps
 from brownout.planning.saturation import breaches

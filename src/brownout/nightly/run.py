@@ -67,7 +67,8 @@ def run(
     lost = (*lost, *lost_groups)
     batches = with_shared_faults_once(context, found)
     precedents = pooled_precedents([shard.detection.precedents for shard in shards])
-    expected = expected_by_chance(context, episodes, precedents)
+    parts = {name: own for batch in batches for name, own in batch.parts.items()}
+    expected = expected_by_chance(context, episodes, precedents, parts)
     incidents = suppress_expected(batches, episodes, expected=expected, state=context.state)
     freshness = freshness_of(context, [shard.silent for shard in shards])
     night = assemble_night(context, shards, incidents, freshness)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from brownout.domain.entities import EntityKind, Topology
-from brownout.domain.findings import Action, Find, Risk
+from brownout.domain.findings import Action, Effect, Find, Risk
 from brownout.planning.ansible import playbook
 from brownout.planning.entity_names import name_of
 from brownout.planning.headroom import Headroom
@@ -45,6 +45,7 @@ class Values:
     planned: Mapping[str, str] = field(default_factory=dict)
     asked: dict[str, str] = field(default_factory=dict)
     reason: str = ""
+    cures: float = 1.0
 
     def of(self, name: str) -> str | None:
         """The value of a placeholder; None where it must be found."""
@@ -74,7 +75,7 @@ class Values:
         move = self.site.headroom.move_off(host, self.family, guest=guest)
         if move is None:
             return guest or self._only_guest(host) if name == "guest" else None
-        self.reason = move.reason
+        self.reason, self.cures = move.reason, move.cures
         return move.guest if name == "guest" else move.target
 
     def _only_guest(self, host: str) -> str | None:
@@ -170,10 +171,18 @@ def _completed(action: Action, site: Site, remedies: Remedies) -> Action:
         finds=finds,
         risk=risk,
         reason=reason,
+        effect=_by_part(action.effect, values.cures),
         verify=remedy.verify,
         verify_title=remedy.verify_title,
     )
     return replace(done, ansible=playbook(done, read, wanted) if command and read and wanted else "")
+
+
+def _by_part(effect: Effect | None, share: float) -> Effect | None:
+    """An effect that is only so sure as the share of what is short that the action takes away."""
+    if effect is None or share >= 1:
+        return effect
+    return replace(effect, high_ms=effect.now_ms - share * (effect.now_ms - effect.high_ms))
 
 
 def _operation(remedy: Remedy, site: Site) -> Operation:

@@ -27,12 +27,13 @@ class Room:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """A guest, the host that it leaves and the one that has room for it."""
+    """A guest, the host that it leaves and the one that has room for it; ``cures`` is its share of what is short."""
 
     guest: str
     source: str
     target: str
     reason: str
+    cures: float = 1.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -78,11 +79,23 @@ class Headroom:
             if fitting:
                 target = max(fitting, key=lambda t: (fitting[t].memory_gib + fitting[t].cpus, t))
                 move = Move(
-                    guest=name, source=host, target=target, reason=_why(name, needs[name], target, rooms[target])
+                    guest=name,
+                    source=host,
+                    target=target,
+                    reason=_why(name, needs[name], target, rooms[target]),
+                    cures=self._cures(host, needs[name], by_memory=by_memory),
                 )
                 self.chosen.append(move)
                 return move
         return None
+
+    def _cures(self, host: str, need: Room, *, by_memory: bool) -> float:
+        """Share of what the host lacks that leaves with a guest; 1 where it lacks nothing, or that is not known."""
+        room = self.room(host)
+        left, leaves = (0.0, 1.0) if room is None else (room.cpus, need.cpus)
+        if room is not None and by_memory:
+            left, leaves = room.memory_gib, need.memory_gib
+        return min(leaves / -left, 1.0) if left < 0 else 1.0
 
     def room(self, host: str) -> Room | None:
         """What a host can still take in when it is busy; None where CPU or memory is not known."""
@@ -129,6 +142,6 @@ def _fits(need: Room, room: Room) -> bool:
 
 def _why(guest: str, need: Room, target: str, room: Room) -> str:
     return (
-        f"{guest} takes {need.memory_gib:.3g} GiB and {need.cpus:.2g} CPUs when busy, "
+        f"move {guest} to {target}; {guest} takes {need.memory_gib:.3g} GiB and {need.cpus:.2g} CPUs when busy, "
         f"and {target} has room for {room.memory_gib:.3g} GiB and {room.cpus:.2g} CPUs"
     )

@@ -16,7 +16,7 @@ __all__ = ["Remedies", "Remedy"]
 
 UNLIMITED = ("", "-1", "0")
 """Values of a limit's label that mean none."""
-PLANNED = ("rebalance", "move-image", "move-card")
+PLANNED = ("rebalance", "rebalance-memory", "move-image", "move-card")
 """Remedies of no cause: what the plan of a night does."""
 RISKS = {risk.name.lower(): risk for risk in Risk if risk is not Risk.NONE}
 REACHES = ("own", "host")

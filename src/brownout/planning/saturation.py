@@ -74,7 +74,7 @@ def _breach(forecasts: Forecasts, row: int, beyond: Marks, limit: float, now: fl
     return Breach(
         series=forecasts.series[row],
         limit=limit,
-        probability=float(by_then[-1]),
+        probability=min(float(by_then[-1]), 1 - 0.5 / len(beyond)),  # all of so many paths are no certainty
         earliest=earliest,
         likely=likely,
         latest=latest,

@@ -2,7 +2,12 @@
 
 import hashlib
 
-__all__ = ["anchor"]
+__all__ = ["action_anchor", "anchor"]
+
+
+def action_anchor(about: str, title: str, entity: str) -> str:
+    """The id of an action: what it is about, what is done, and to whom; two guests may leave one host."""
+    return anchor("a", f"{about} {title} {entity}")
 
 
 def anchor(kind: str, name: str) -> str:

@@ -13,7 +13,7 @@ from brownout.domain.findings import Action, Diagnosis, SuppressionReason
 from brownout.domain.forecasts import Breach, Series
 from brownout.domain.night import Chart, Night
 from brownout.domain.verdicts import Verdict
-from brownout.reporting.anchors import anchor
+from brownout.reporting.anchors import action_anchor, anchor
 from brownout.reporting.messages import Language, Messages
 from brownout.reporting.report import (
     READABLE_VERSIONS,
@@ -30,6 +30,7 @@ from brownout.reporting.report import (
 )
 from brownout.reporting.views.breach_incident import in_agreement, incident_of
 from brownout.reporting.views.capacity import capacity_of
+from brownout.reporting.views.chance_skill import chance_is_told, chance_skill
 from brownout.reporting.views.changes import changes_of
 from brownout.reporting.views.first_actions import first_actions
 from brownout.reporting.views.first_screen import first_screen
@@ -164,14 +165,22 @@ def _incident(diagnosis: Diagnosis, night: Night, actions: Iterable[Action]) -> 
 
 
 def _action(action: Action, state: str) -> ActionView:
-    return extended(ActionView, action, state=state, link=anchor("a", f"{action.about} {action.title}"))
+    return extended(ActionView, action, state=state, link=action_anchor(action.about, action.title, action.entity))
 
 
 def _breach(breach: Breach, night: Night) -> BreachView:
     link = anchor("b", f"{breach.series.entity} {breach.series.metric}")
     incident = incident_of(breach, night)
     known = "" if incident is None else incident.id
-    return extended(BreachView, breach, outlook=outlook_of(breach, night.horizon_s), link=link, incident=known)
+    return extended(
+        BreachView,
+        breach,
+        outlook=outlook_of(breach, night),
+        link=link,
+        incident=known,
+        skill=chance_skill(breach.series.metric, night),
+        told=chance_is_told(breach, night),
+    )
 
 
 def _verdict(verdict: Verdict, night: Night) -> VerdictView:

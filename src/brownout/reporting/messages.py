@@ -12,7 +12,9 @@ __all__ = ["LANGUAGES", "Language", "Messages", "catalogue"]
 
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
-PATTERNS = ("statements", "sentences")
+NOT_MEASURED = "not measured: "
+"""How evidence begins that nobody measured."""
+PATTERNS = ("statements", "sentences", "missing")
 """Tables of texts that hold names and numbers when they arrive."""
 
 
@@ -41,14 +43,30 @@ class Messages:
         """What a night says in words of its knowledge base, such as a piece of evidence, in the language."""
         if not self.table or text in self.table:
             return self.table.get(text, text)
-        return "; ".join(self._statement(part) for part in text.split("; "))
+        return self("; ").join(self._statement(part) for part in text.split("; "))
 
     def _statement(self, text: str) -> str:
+        if text.startswith(NOT_MEASURED):
+            return self._missing(text)
         for pattern, translated in _patterns(self.language):
             found = pattern.fullmatch(text)
             if found:
-                return translated.format(**{name: self(value) for name, value in found.groupdict().items()})
+                return translated.format(**{name: self._value(value) for name, value in found.groupdict().items()})
         return self(text)
+
+    def _missing(self, text: str) -> str:
+        """What nobody measured, and at which places: one or several that would say the same."""
+        places, missing = _tables(self.language)["places"], _tables(self.language)["missing"]
+        wanted = rf"(?P<what>.+?) (?P<place>{'|'.join(map(re.escape, places))})(?: or |$)"
+        found = [*re.finditer(wanted, text.removeprefix(NOT_MEASURED))]
+        if not found or found[-1].end() != len(text) - len(NOT_MEASURED):
+            return text
+        parts = [missing["{what} {place}"].format(what=self._value(f["what"]), place=places[f["place"]]) for f in found]
+        return missing[NOT_MEASURED] + missing[" or "].join(parts)
+
+    def _value(self, text: str) -> str:
+        """A name or number of a statement as it is; a text of the catalogue, such as a metric, in the language."""
+        return self.table.get(text) or self.table.get(text[:1].upper() + text[1:], text)
 
 
 @cache
@@ -64,7 +82,7 @@ def catalogue(language: Language) -> Mapping[str, str]:
 def _tables(language: Language) -> Mapping[str, Mapping[str, str]]:
     folder = files("brownout.reporting").joinpath("assets", "messages")
     tables: dict[str, dict[str, str]] = {}
-    for part in ("page", "knowledge", "statements"):
+    for part in ("page", "knowledge", "statements", "evidence"):
         text = folder.joinpath(f"{part}.{language}.toml").read_text(encoding="utf-8")
         for name, table in tomllib.loads(text).items():
             tables.setdefault(name, {}).update(table)

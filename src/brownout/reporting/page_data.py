@@ -43,7 +43,7 @@ def page_data(data: Mapping[str, Any], say: Messages) -> dict[str, Any]:
         "called": {place[name]: title for name, title in owners_names(data["topology"]).items()},
         "levels": _by_place(place, data["levels"], ("metric", "now", "usual", "busy", "limit")),
         "breaches": _by_place(
-            place, data["breaches"], ("metric", "now", "limit", "probability", "earliest", "latest", "outlook", "link")
+            place, _told(data), ("metric", "now", "limit", "probability", "earliest", "latest", "outlook", "link")
         ),
         "incidents": [_incident(incident, place, say) for incident in data["incidents"]],
         "actions": [
@@ -122,6 +122,11 @@ def _touched(incident: Mapping[str, Any]) -> set[str]:
     return {*incident["entities"], incident["causes"][0]["entity"]} - {""}
 
 
+def _told(data: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Breaches with the chances that people are shown, None for the others."""
+    return [{**breach, "probability": breach["probability"] if breach["told"] else None} for breach in data["breaches"]]
+
+
 def _worst(data: Mapping[str, Any], say: Messages) -> dict[str, tuple[Any, ...]]:
     """By entity what is worst about it: status, text, probability, begin and end of the time."""
     worst: dict[str, tuple[Any, ...]] = {}
@@ -140,7 +145,7 @@ def _troubles(data: Mapping[str, Any], say: Messages) -> Iterator[tuple[Any, ...
     for console in data["consoles"]:
         if console["exceeded"]:
             yield console["entity"], "slow", say(console["title"]), None, None, None
-    for breach in data["breaches"]:
+    for breach in _told(data):
         times = breach["earliest"], breach["latest"]
         yield breach["entity"], breach["outlook"], say(breach["title"]), breach["probability"], *times
     for name in data["quality"]["silent"]:

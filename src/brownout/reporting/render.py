@@ -106,7 +106,7 @@ def _environment(data: Mapping[str, Any], *, html: bool) -> Environment:
         "date": partial(date, language=say.language),
         "span": partial(span, language=say.language),
     }
-    environment.filters |= {"anchor": partial(anchor, "e"), "when": partial(_when, say=say), "shorten": _shorten}
+    environment.filters |= {"anchor": partial(anchor, "e"), "when": partial(_when, say=say)}
     environment.filters |= {"plain": glossary.plain, "gloss": glossary.mark if html else glossary.note}
     environment.filters["day_of"] = lambda seconds: clock(f"{_iso(seconds)}", say.language).rpartition(" ")[0]
     return environment
@@ -162,10 +162,6 @@ def _days(start: float, end: float) -> list[float]:
     first = -(-start // DAY_S) * DAY_S
     step = max(1, -(-int(end - first) // (8 * DAY_S))) * DAY_S
     return [first + step * number for number in range(int((end - first) // step) + 1)] if end >= first else []
-
-
-def _shorten(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _asset(name: str) -> str:

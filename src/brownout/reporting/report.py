@@ -79,15 +79,22 @@ class BreachView(Breach):
     link
         Anchor of the breach in the page.
     outlook
-        exceeded: beyond the limit now; probable: at least an even chance within the horizon of the night; possible: a
-        lower chance; later: in the weeks after.
+        exceeded: beyond the limit now; probable: at least an even chance within the horizon of the night, and skill;
+        possible: a lower chance, or one without skill; later: in the weeks after.
     incident
         Id of the open incident that it is part of; empty where there is none with a known cause.
+    skill
+        Brier skill of the chances of its metric on held-out windows, over the share of windows that was known to cross;
+        1 is perfect, null where nothing could be judged.
+    told
+        Whether people are shown the probability: chances of the metric had skill, or a trend that is going on says it.
     """
 
     outlook: Literal["exceeded", "probable", "possible", "later"]
     link: str = ""
     incident: str = ""
+    skill: Number | None = None
+    told: bool = True
 
 
 @dataclass(frozen=True, slots=True)

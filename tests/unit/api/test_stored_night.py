@@ -15,14 +15,19 @@ from nights import HOSTILE, START, hours, night
 import brownout
 from brownout.domain.entities import Entity
 from brownout.domain.errors import BrownoutError, DataError
+from brownout.domain.findings.model_cards import Comparison, DataFacts, ModelFacts, PairedTest, TrainingCost
 from brownout.domain.metrics import Metric
-from brownout.domain.night import Night
+from brownout.domain.night import ModelRecord, Night
 from brownout.domain.repairs import Repairs
+from brownout.nightly.effects.champion_history import Decision, Outcome, Signature, append_decision
+from brownout.nightly.effects.model_records import write_record
+from brownout.nightly.effects.review.card_files import write_facts
 from brownout.reporting import render
 from brownout.store.history import WEEK, Description, file_of, samples_schema, week_of, write_description, write_samples
 
 FRAMES = (
-    "incidents evidence episodes breaches forecasts actions consoles entities models skills".split()  # noqa: SIM905 - one word a frame
+    *("incidents", "evidence", "episodes", "breaches", "forecasts", "actions", "consoles", "entities", "models"),
+    *("skills", "criteria", "comparisons", "decisions"),
 )
 
 
@@ -97,6 +102,43 @@ def test_a_night_that_found_nothing_has_the_same_columns(out: Path) -> None:
         assert not len(getattr(none, name)) or name == "entities"
     with pytest.raises(DataError, match="No console is measured"):
         none.plot()
+    assert list(none.breaches[~none.breaches["exceeded"]].columns) == list(full.breaches.columns)
+    assert list(none.criteria[~none.criteria["passed"]].columns) == list(full.criteria.columns)
+
+
+def test_models_under_review_are_frames_too(out: Path) -> None:
+    """A newer forecaster that is worse waits; the detector was never trained."""
+    folder = out / "models" / "forecaster"
+    old = ModelRecord(
+        name="brownout-forecaster", uri="models:/brownout-forecaster/1", trained_from=hours(-48), trained_to=hours(-24),
+        seed=0, lock="", scores={"all.crps": 0.5},
+    )  # fmt: skip
+    new = replace(old, uri="", trained_to=hours(0), scores={"all.crps": 0.9})
+    test = PairedTest(
+        family="all", against="champion", entities=12, ratio=1.4, low=1.2, high=1.6, p_worse=0.01, p_better=0.99
+    )
+    when = hours(0)
+    facts = ModelFacts(
+        reason="",
+        data=DataFacts(source="", start=when, end=when, entities=0, values=0, sha256=""),
+        cost=TrainingCost(started=when, wall_s=1, cpu_s=1, peak_mib=1),
+        comparison=Comparison(
+            champion_trained_to=old.trained_to, start=when, end=when, windows=8, entities=12, champion={},
+            challenger={}, tests=(test,),
+        ),
+    )  # fmt: skip
+    for place, record in ((folder, old), (folder.with_name("forecaster-challenger"), new)):
+        place.mkdir(parents=True)
+        write_record(place, record)
+        write_facts(place, facts)
+    append_decision(folder, Decision.of(old, Outcome.APPROVED, Signature(by="Ann", reason="first", at=when)))
+    opened = brownout.open(out)
+    assert not opened.criteria.loc[0, "passed"]
+    assert set(opened.criteria["model"]) == {"forecaster"}
+    (row,) = opened.comparisons.itertuples()
+    assert (row.model, row.state, row.resource, row.ratio) == ("forecaster", "waits", "all", 1.4)
+    (said,) = opened.decisions.itertuples()
+    assert (said.outcome, said.by, said.at) == ("approved", "Ann", pd.Timestamp(when, tz="UTC"))
 
 
 def test_nights_of_the_archive_are_opened_by_name(out: Path) -> None:

@@ -6,8 +6,12 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import invoke
+
+from brownout.domain.encoding import encode
+from brownout.domain.findings.past_scores import DoneAction
 
 DOCS = Path(__file__).parents[3] / "docs" / "plan.md"
 
@@ -109,3 +113,8 @@ def test_actions_are_logged_and_scored_from_the_command_line(tmp_path: Path, out
     assert "report.json" in " ".join(done.stderr.split())
     assert "No action was logged" in invoke("actions", "score", "--out", copy).stdout
     assert json.loads(invoke("actions", "score", "--out", copy, "--json").stdout)["advice"] == []
+    after = np.datetime64("2099-01-01T00:00", "ms")
+    done_later = DoneAction(at=after, night="n", link="a-1", entity="vm001", title="t", note="")
+    (copy / "actions.jsonl").write_text(encode(done_later, indent=None) + "\n")
+    later = invoke("actions", "score", "--out", copy)
+    assert "1 logged after the data end" in " ".join(later.stderr.split())

@@ -165,9 +165,9 @@ def test_known_incidents_are_left_out_of_what_is_learned() -> None:
     panel = waves(entities=2, days=6)
     spans = {panel.entity_ids[1]: [(panel.times[150], panel.times[160])]}
     known = training_set_of(panel, spans)
-    rows = known.without_incidents().rows
+    rows = known.features.rows
     first = known.monitored
     assert np.isnan(rows[1, 150 - first : 160 - first]).all()
     assert np.isfinite(rows[1, 160 - first]).all()
     assert np.isfinite(rows[1, 149 - first]).all()
-    assert np.array_equal(training_set_of(panel).without_incidents().rows[0], rows[0], equal_nan=True)
+    assert np.array_equal(training_set_of(panel).features.rows[0], rows[0], equal_nan=True)

@@ -78,7 +78,8 @@ def test_the_sampling_does_not_matter(interval_s: int) -> None:
 
 
 def test_nothing_is_told_of_few_days() -> None:
-    assert often([(1, 3, 600, 60), (2, 4, 600, 60), (3, 5, 600, 60)], days=6) == 0
+    assert often([(2, 3, 600, 60), (3, 4, 600, 60)], days=5) == 0
+    assert often([(1, 3, 600, 60), (2, 4, 600, 60), (3, 5, 600, 60)], days=6) > 0
     assert RulePrecedents().per_day("3 9", "R") == 0
 
 

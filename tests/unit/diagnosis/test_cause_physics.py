@@ -48,6 +48,23 @@ CASES = {
     "a link at a tenth of its speed, without an error": Case(
         {("interface", "net_speed_mbits"): 100, ("interface", "net_util_pct"): 80}, ("NET-06", "h/eth0"),
     ),
+    "a guest without swap has used its memory up at once": Case(
+        {("v2", "vm_memory_usable_pct"): 8}, ("CONT-05", "v2"),
+    ),
+    "a backup at an odd hour takes a fast disk whole, and nobody waits yet": Case(
+        {("v2", "vm_block_job"): 1, ("disk", "disk_util_pct"): 92, ("disk", "disk_read_kbs"): 400_000},
+        ("CONT-10", "v2"),
+    ),
+    "a backup that leaves the disk room": Case(
+        {("v2", "vm_block_job"): 1, ("disk", "disk_util_pct"): 35, ("disk", "disk_read_kbs"): 90_000}, (UNKNOWN, ""),
+    ),
+    "requests of an emulated disk wait at its cap: QEMU works no more than usually": Case(
+        {("v3", "vm_disk_await_ms"): 40}, ("VIRT-21", "v3"), labels={"disk_bus": "ide", "io_cap": "yes"},
+    ),
+    "requests of an emulated disk with a cap wait for QEMU, which works for them": Case(
+        {("v3", "vm_disk_await_ms"): 40, ("v3", "vm_system_share_pct"): 40}, ("VIRT-05", "v3"),
+        labels={"disk_bus": "ide", "io_cap": "yes"},
+    ),
     "thermal throttling under load": Case(
         {("host", "host_freq_ratio"): 0.55, ("host", "host_throttle_per_min"): 30, ("host", "host_cpu_busy_pct"): 62,
          ("vm", "vm_ready_pct"): 4}, ("PWR-01", "h"),

@@ -1,5 +1,7 @@
 """What a fault of the same place and time explains is part of it; what it cannot explain stays an incident."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -98,6 +100,23 @@ def test_what_the_console_of_a_broken_guest_shows_meanwhile_is_no_second_fault()
         told((3, 4), "SW-01", "vm/console"),
     ):
         assert len(left(SWAPS, apart)) == 2
+
+
+@pytest.mark.parametrize(("memory", "share", "alone"), [(9.0, 0.4, False), (-9.0, 0.02, False), (-9.0, 0.4, True)])
+def test_what_got_better_or_hardly_moved_makes_no_second_fault(memory: float, share: float, *, alone: bool) -> None:
+    """A host waits for its CPU under a noisy neighbour, while more of its memory is free than usually, or less."""
+    busy = told((0, 5), "CONT-01", "vm", 0.95, ("ready", "other", "vm_ready_pct"))
+    waits = episode("kvm1", (1, 4), "host_psi_cpu_pct")
+    free = Mover(
+        series=Series("kvm1", "host_memory_available_pct"),
+        usual=50,
+        peak=60,
+        deviation=memory,
+        onset=at(1),
+        share=share,
+    )
+    lead = replace(waits.movers[0], share=0.6)
+    assert len(left(busy, unknown(replace(waits, movers=(lead, free))))) == 1 + alone
 
 
 @pytest.mark.parametrize(

@@ -236,6 +236,20 @@ def test_a_store_that_goes_on_to_be_used_up_is_no_chance(
     assert bool(kept.batches[0].diagnoses) == fills
 
 
+@pytest.mark.parametrize(("deviation", "told"), [(8.0, 0), (-8.0, 1)])
+def test_what_another_incident_explains_of_an_episode_says_nothing_of_the_rest(deviation: float, told: int) -> None:
+    """A host that waits for a CPU by a neighbour has a critical rule; the memory left over is free, or is used up."""
+    waits = Mover(series=Series("vm", "vm_ready_pct"), usual=1, peak=40, deviation=30, onset=START)
+    memory = replace(waits, series=Series("vm", "vm_memory_usable_pct"), usual=60, peak=12, deviation=deviation)
+    whole = replace(episode("a"), movers=(waits, memory), rules=("R-READY",), shape=Shape.RAMP)
+    part = replace(whole, movers=(memory,), rules=())
+    batch = investigation((UNKNOWN, ("a",)))
+    for parts, kept in ((None, 1), ({batch.diagnoses[0].id: [part]}, told)):
+        expected = replace(expected_by_chance(reading(), [whole], None, parts), per_day={"a": 40.0})
+        found = suppress_expected([batch], [whole], expected=expected, state=AlertState())
+        assert len(found.batches[0].diagnoses) == kept
+
+
 @pytest.mark.parametrize(
     ("cause", "often", "telling", "told"),
     [("SW-05", 40, (), 0), ("SW-05", 5, (), 1), ("SW-05", 40, ("a",), 1), ("LEAK-01", 40, (), 1)],

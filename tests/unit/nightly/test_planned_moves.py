@@ -17,6 +17,7 @@ from brownout.nightly.capacity.closed_hosts import closed_hosts, unseen_hosts
 from brownout.nightly.capacity.planned_moves import chosen_moves, move_actions, plan_moves
 from brownout.nightly.context import NightContext
 from brownout.planning.remedies import Remedies
+from brownout.reporting.anchors import action_anchor
 from brownout.settings import Settings
 
 END = np.datetime64("2026-03-16T00:00", "ms")
@@ -89,18 +90,45 @@ def test_a_planned_move_is_no_second_action_beside_one_that_empties_the_same_hos
         assert len(move_actions(site, MovePlan(busy=("a",), moves=(move,)), (other,))) == 1
 
 
+def test_further_moves_off_a_host_are_actions_of_their_own_and_told_apart() -> None:
+    site = cast("NightContext", Site(Remedies.load()))
+    first = PlannedMove(
+        guest="g", source="a", target="b", source_before=53.2, source_after=45.1, target_before=40.4, target_after=61.0,
+        lacks_gib=19.2, frees_gib=8.0,
+    )  # fmt: skip
+    moves = (first, replace(first, guest="h"), replace(first, guest="i"))
+    plan = MovePlan(busy=("a",), moves=moves)
+    found = move_actions(site, plan, ())
+    assert [(action.entity, action.about) for action in found] == [(n, "a host_memory_available_pct") for n in "ghi"]
+    assert len({action_anchor(action.about, action.title, action.entity) for action in found}) == 3
+    off = replace(found[0], entity="a", remedy="CONT-04")
+    assert [action.entity for action in move_actions(site, plan, (off,))] == ["h", "i"]
+
+
+def test_a_move_is_as_sure_as_the_share_of_what_is_short_that_it_takes_away() -> None:
+    move = PlannedMove(
+        guest="g", source="a", target="b", source_before=53.2, source_after=45.1, target_before=40.4, target_after=61.0,
+        lacks_gib=16.0, frees_gib=8.0,
+    )  # fmt: skip
+    busy = replace(move, source_before=120.0, source_after=90.0)
+    plan = MovePlan(moves=(move, busy, replace(move, frees_gib=20.0), replace(move, lacks_gib=0.0)))
+    assert [one.cures for one in chosen_moves(plan)] == [0.5, 0.75, 1.0, 1.0]
+
+
 def test_a_move_says_what_it_does_to_both_hosts() -> None:
     move = PlannedMove(
         guest="g", source="a", target="b", source_before=93.2, source_after=70.1, target_before=40.4, target_after=61.0
     )
     reason = chosen_moves(MovePlan(busy=("a",), moves=(move,)))[0].reason
     assert reason == (
-        "a will be asked for up to 93 % of its CPU in the coming day, 70 % after the move, "
+        "move g to b; a will be asked for up to 93 % of its CPU in the coming day, 70 % after the move, "
         "and b for 61 % instead of 40 %"
     )
-    roomy = replace(move, source_before=53.1, source_after=45.1)
+    roomy = replace(move, source_before=53.1, source_after=45.1, lacks_gib=19.2, frees_gib=8.0)
     reason = chosen_moves(MovePlan(busy=("a",), moves=(roomy,)))[0].reason
-    assert reason.startswith("a will be short of memory in the coming day; its CPU goes from 53 % to 45 %")
+    assert reason.startswith(
+        "move g to b; a will be short of 19.2 GiB of memory in the coming day, of which this frees 8 GiB; its CPU goes "
+    )
 
 
 def test_a_host_that_was_busy_with_a_guest_that_left_is_relieved_of_no_other() -> None:

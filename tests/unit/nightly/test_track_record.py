@@ -20,7 +20,7 @@ from brownout.nightly.effects.action_log import ToLog, done_actions, log_actions
 from brownout.nightly.effects.report_archive import archive_name
 from brownout.planning.remedies import Remedies
 from brownout.reporting import report_json, report_of
-from brownout.reporting.anchors import anchor
+from brownout.reporting.anchors import action_anchor
 from brownout.settings import Settings
 from brownout.store.workspace import Workspace
 
@@ -159,7 +159,7 @@ def told(tmp_path: Path) -> tuple[Workspace, Action]:
 
 def test_an_action_is_logged_with_what_was_predicted_and_twice_is_once(told: tuple[Workspace, Action]) -> None:
     workspace, action = told
-    link = anchor("a", f"{action.about} {action.title}")
+    link = action_anchor(action.about, action.title, action.entity)
     for name in (link, f"#{link}"):
         log_actions(workspace, [ToLog(action=name, at=START, note="by hand")], REMEDIES)
     (done,) = done_actions(workspace)
@@ -169,7 +169,7 @@ def test_an_action_is_logged_with_what_was_predicted_and_twice_is_once(told: tup
 
 def test_one_unknown_action_keeps_all_of_a_file_from_being_logged(told: tuple[Workspace, Action]) -> None:
     workspace, action = told
-    link = anchor("a", f"{action.about} {action.title}")
+    link = action_anchor(action.about, action.title, action.entity)
     path = workspace.out / "done.csv"
     path.write_text(f"action,at\n{link},2026-03-16T10:00Z\nnobody,\n")
     rows = rows_of_file(path, START)

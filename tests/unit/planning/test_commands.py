@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brownout.domain.entities import Entity, Topology
-from brownout.domain.findings import Action, Risk
+from brownout.domain.findings import Action, Effect, Risk
 from brownout.domain.findings.service_levels import Level
 from brownout.domain.forecasts import Series
 from brownout.planning.commands import Site, Values, completed, fill
@@ -152,8 +152,21 @@ def test_a_guest_and_a_host_with_room_are_named() -> None:
     card = made("CONT-04", "h1")
     assert card.command == ("virsh -c qemu+ssh://h1/system migrate --live --persistent v1 qemu+ssh://h2/system")
     assert card.rollback.endswith("migrate --live --persistent v1 qemu+ssh://h1/system")
-    assert "v1 takes 8 GiB and 2 CPUs when busy, and h2 has room for 28.8 GiB" in card.reason
+    assert "move v1 to h2; v1 takes 8 GiB and 2 CPUs when busy, and h2 has room for 28.8 GiB" in card.reason
     assert card.finds == ()
+
+
+def test_a_move_that_frees_a_part_of_what_is_short_promises_less() -> None:
+    """The host lacks 9.6 GiB of 64 to keep 15 % available, and the guest has 8."""
+    full = level("h1", "host_memory_available_pct", 0.0)
+    levels = tuple(full if one.series == full.series else one for one in LEVELS)
+    promised = replace(
+        action("CONT-04", "h1"), effect=Effect(metric="m", now_ms=160, low_ms=20, high_ms=40, consoles=6)
+    )
+    short, enough = (completed([promised], site(levels=chosen), REMEDIES)[0].effect for chosen in (levels, LEVELS))
+    assert enough == promised.effect
+    assert short
+    assert (short.low_ms, short.high_ms) == (20, pytest.approx(160 - 120 * 8 / 9.6))
 
 
 def test_each_platform_has_its_own_command() -> None:

@@ -1,5 +1,7 @@
 """The card of a training: what a reviewer must see, names that are text, and pages without one part or another."""
 
+import csv
+import io
 import re
 from dataclasses import replace
 from xml.etree import ElementTree as ET
@@ -19,7 +21,7 @@ from brownout.domain.findings.model_cards import (
     TrainingCost,
 )
 from brownout.domain.findings.model_drift import Drift, DriftOf
-from brownout.reporting.model_card import CardCheck, CardContent, card_page, card_plots
+from brownout.reporting.model_card import CardCheck, CardContent, card_page, card_plots, card_tables
 
 NAN = float("nan")
 DATA = DataFacts(source="fleet", start=hours(-240), end=hours(0), entities=12, values=34_567, sha256="ab" * 32)
@@ -104,8 +106,11 @@ def test_names_are_text_and_nothing_is_loaded_or_run() -> None:
 )
 def test_the_state_is_the_worst_that_is_known(facts: ModelFacts, checks: tuple[CardCheck, ...], urgency: str) -> None:
     made = content(facts, *checks)
+    page = card_page(made)
     assert made.state[0] == urgency
-    assert f'class="state {urgency}"' in card_page(made)
+    assert f'class="state {urgency}"' in page
+    assert ("brownout review approve" in page) is (urgency != "fine")  # nobody is asked for what is decided
+    assert ("brownout review rollback" in page) is (urgency == "fine" and bool(checks))
 
 
 def test_a_detector_has_a_card_without_a_backtest() -> None:
@@ -115,7 +120,7 @@ def test_a_detector_has_a_card_without_a_backtest() -> None:
         skills=(),
     )
     page = card_page(detector)
-    assert "brownout review approve detector" in page
+    assert "New detector: there was no model to compare it with" in page
     assert "Backtest" not in page
 
 
@@ -136,11 +141,37 @@ def test_residuals_and_drift_are_drawn_on_the_card_and_as_files() -> None:
     widths = [float(bar.get("width", "")) for bar in drift.findall("{*}rect")[1:]]
     assert widths == [pytest.approx(360 * 2.4 / 3), pytest.approx(360 * 0.2 / 3)]  # the largest first
     assert HOSTILE[:20] in "".join(drift.itertext())
+    for before in range(30):  # a long name is cut as text, never in the middle of an escaped character
+        cut = card_plots(content(replace(FULL, drift=(replace(MOVED, name="x" * before + "<<<<"),))))
+        assert ET.fromstring(cut["drift.svg"]) is not None  # noqa: S314
+    assert "large and certain: a drift" in "".join(drift.itertext())
     page = card_page(made)
     assert page.count('<svg class="plot"') == 3
     assert "<script" not in page + "".join(plots.values())
 
 
+def test_chances_are_drawn_as_a_file_that_stands_alone() -> None:
+    made = content()
+    assert made.chances is not None
+    drawn = ET.fromstring(card_plots(made)["reliability.svg"])  # noqa: S314
+    dots = [(float(dot.get("cx", "")), float(dot.get("cy", ""))) for dot in drawn.findall(".//{*}circle")]
+    assert dots == [
+        (pytest.approx(40 + 200 * one.said, abs=0.06), pytest.approx(185 - 180 * one.came, abs=0.06))
+        for one in made.chances.bins
+    ]
+    assert drawn.get("width") == "552"  # an SVG without a size fills a page of MLflow's
+
+
+def test_the_backtest_is_a_table_that_spreadsheets_read() -> None:
+    made = content()
+    rows = list(csv.DictReader(io.StringIO(card_tables(made.skills, made.metrics)["backtest.csv"])))
+    assert [row["metric"] for row in rows] == sorted(skill.metric or "all" for skill in made.skills)
+    assert [float(row["crps"]) for row in rows] == [
+        pytest.approx(skill.crps, nan_ok=True, rel=1e-5) for skill in sorted(made.skills, key=lambda one: one.metric)
+    ]
+    assert card_tables((), made.metrics) == {}
+
+
 def test_a_training_without_a_champion_or_residuals_has_no_plots() -> None:
-    assert card_plots(content()) == {}
+    assert set(card_plots(replace(content(), skills=()))) == set()
     assert 'id="residuals"' not in card_page(content())

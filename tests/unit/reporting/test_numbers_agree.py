@@ -34,6 +34,10 @@ class Page(HTMLParser):
             self.open.append((tag, names.get("id") or ""))
         self.marked.update((key, value or "") for key, value in attrs if key.startswith("data-"))
 
+    def handle_startendtag(self, _tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Nothing is inside of it: what is open stays so."""
+        self.marked.update((key, value or "") for key, value in attrs if key.startswith("data-"))
+
     def handle_endtag(self, tag: str) -> None:
         while self.open and self.open.pop()[0] != tag:
             pass
@@ -113,8 +117,8 @@ def test_breaches(document: dict[str, Any], page: Page, markdown: str) -> None:
     assert "Limits: 3 exceeded now and later, 1 probable, 3 possible, 1 in the weeks after." in markdown
     rows = re.findall(r"\((now|probable|possible|weeks ahead)\) \|", markdown)
     words = {"exceeded": "now", "later": "weeks ahead"}
-    assert rows == [words.get(b["outlook"], b["outlook"]) for b in document["breaches"][:5]]
-    assert "3 more are in report.json." in markdown
+    assert rows == [words.get(b["outlook"], b["outlook"]) for b in document["breaches"][:4]]
+    assert "4 more are in report.json." in markdown
 
 
 def test_console_latency_now(document: dict[str, Any], page: Page, markdown: str) -> None:
@@ -201,3 +205,45 @@ def test_service_levels_and_capacity_are_those_of_the_document() -> None:
     assert document["capacity"][0]["cpu"]["busy"] == 77.7
     text = render_markdown(report)
     assert f"Mean latency of the last day: {mean['met']} of {mean['measured']} consoles keep it" in text
+
+
+def test_one_chance_is_one_number_and_stands_with_its_skill(
+    document: dict[str, Any], page: Page, markdown: str
+) -> None:
+    """Table, sentence, first screen, Markdown and JSON; where chances had no skill no number of theirs is shown."""
+    skills = {skill["metric"]: skill for skill in document["skills"]}
+    untold = "no forecast skill for this metric yet"
+    sentences = "\n".join(document["summary"]["sentences"])
+    for breach in document["breaches"]:
+        known = skills.get(breach["metric"])
+        if breach["told"]:
+            assert breach["skill"] == pytest.approx(1 - known["brier"] / known["brier_base"], rel=1e-3)
+            assert breach["skill"] > 0
+        told, cell, skill = breach["told"], page.text(breach["link"]), breach["skill"] or 0
+        words = f"{breach['probability']:.0%} skill {skill:.0%}".replace("%", " %")
+        assert (words in cell, untold in cell) == ((True, False) if told else (False, True))
+        if not breach["exceeded"]:
+            who = [line for line in document["who"] if line["link"] == breach["link"]]
+            assert bool(who) == told
+            assert f"of {breach['entity']} crosses" in sentences or not told
+    assert {breach["told"] for breach in document["breaches"]} == {True, False}
+    assert markdown.count(untold) == sum(not breach["told"] for breach in document["breaches"][:4])
+
+
+def test_a_trend_that_is_going_on_is_told_without_the_skill_of_its_metric() -> None:
+    made = night()
+    coming = replace(made.breaches[0], maker="local-trend")
+    report = report_of(replace(made, breaches=(coming,), skills=()))
+    (shown,) = report.breaches
+    assert (shown.told, shown.skill, shown.outlook) == (True, None, "probable")
+    assert "91 %, by its trend" in render_markdown(report)
+    silent = report_of(replace(made, breaches=(replace(coming, maker="lstm"),), skills=()))
+    assert (silent.breaches[0].told, silent.breaches[0].outlook, silent.summary.probable) == (False, "possible", 0)
+    assert not any(" crosses " in sentence for sentence in silent.summary.sentences)
+
+
+def test_where_no_limit_was_crossed_chances_have_no_skill() -> None:
+    made = night()
+    quiet = tuple(replace(skill, bins=((20.0, 0.2, 0.0), *((0.0, 0.0, 0.0),) * 9)) for skill in made.skills)
+    (leak, _) = report_of(replace(made, skills=quiet)).breaches
+    assert (leak.skill, leak.told) == (None, False)

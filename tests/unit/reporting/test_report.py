@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from nights import HOSTILE, driven, hours, night
 
 from brownout.domain.findings import Mover
+from brownout.domain.findings.capacity_plan import HardwareOutlook, Resource
 from brownout.domain.findings.service_levels import ConsoleService
 from brownout.domain.forecasts import Series
 from brownout.reporting import render_html, render_markdown, report_of
@@ -227,6 +228,9 @@ def test_a_night_without_a_backtest_has_no_judgement() -> None:
     assert 'class="reliability"' not in render_html(report_of(replace(night(), skills=())))
 
 
+HEADINGS = ["Do first", "What will cross its limit", "Incidents", "Service levels"]
+
+
 def test_the_text_to_mail_is_short_however_much_was_found() -> None:
     made = driven(night())
     many = [replace(made.diagnoses[0], id=f"d{n}") for n in range(40)]
@@ -234,11 +238,19 @@ def test_the_text_to_mail_is_short_however_much_was_found() -> None:
     found = [replace(made.actions[1], about=f"d{n}", entity=f"kvm{n}") for n in range(40)]
     service = ConsoleService(console="c", mean_ms=300.0, crisp=0.1, annoying=0.1, frames_per_s=9.0, failed=(0.1,) * 5)
     beyond = replace(limits[0], series=Series("vm999", "vm_cpu_pct"), exceeded=True)
+    short = HardwareOutlook(
+        site="", hosts=("kvm1", "kvm2"), cpus=12.0, memory_gib=64.0, resource=Resource.CPU, demand=9.0, usable=8.0,
+        growth=0.1, earliest=hours(1), likely=hours(2), latest=hours(3), until=hours(900), weeks=6,
+    )  # fmt: skip
+    quality = replace(made.quality, silent=("kvm2", "kvm3"), waiting=tuple(f"kvm{n} waits" for n in range(9)))
     busy = replace(
         made, diagnoses=tuple(many), breaches=(*limits, beyond), actions=tuple(found), services=(service,),
-        before=shortened(made), quality=replace(made.quality, silent=("kvm2", "kvm3")),
+        before=shortened(made), quality=quality, roadmap=(short,) * 9,
     )  # fmt: skip
     text = render_markdown(report_of(busy))
     assert text.count("\n") < 60
-    assert "35 more are in report.json." in text
-    assert "196 more are in report.json." in text
+    assert "36 more are in report.json." in text
+    assert "197 more are in report.json." in text
+    assert "2 more are in index.html." in text
+    assert text.count("are short of CPU when one of them is out") == 2
+    assert re.findall(r"^#+ (.*)$", text, re.MULTILINE)[1:] == HEADINGS

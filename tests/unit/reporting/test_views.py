@@ -53,13 +53,13 @@ def panel(values: dict[str, list[list[float]]], *, interval_s: int = 300) -> Pan
 def test_the_first_screen_says_who_hurts_then_who_will() -> None:
     lines = report_of(driven(night())).who
     assert [(line.kind, line.entity) for line in lines] == [
-        ("now", "kvm1"), ("soon", "vm1"), ("soon", "kvm1"), ("soon", "vm1/console"),
-    ]  # fmt: skip
+        ("now", "kvm1"), ("soon", "vm1"), ("soon", "vm1/console"),
+    ], "chances of the host's CPU have no skill"  # fmt: skip
     now, leak, *_ = lines
     assert (now.what, now.todo, now.probability) == ("Host CPU saturated", "Move guests off the host", 0.93)
     assert now.since == hours(20)
     assert (leak.what, leak.earliest, leak.latest) == ("Guest memory usable will cross 10 %", hours(25), hours(40))
-    assert lines[3].what.endswith("driven by Host CPU busy of kvm1")
+    assert lines[2].what.endswith("driven by Host CPU busy of kvm1")
 
 
 def test_consoles_that_an_incident_slows_down_are_told_with_it_and_the_others_by_themselves() -> None:
@@ -71,6 +71,18 @@ def test_consoles_that_an_incident_slows_down_are_told_with_it_and_the_others_by
     assert lines[0].what == "Host CPU saturated: vm1/console answers in 182 ms"
     assert (lines[1].entity, lines[1].what) == ("vm9/console", "answers in 400 ms, limit 150 ms")
     assert lines[1].probability is None
+
+
+def test_a_limit_whose_remedy_is_that_of_another_guest_of_its_host_names_it() -> None:
+    """One action stands for all guests of a host that wait; each of them says what is to be done."""
+    made = night()
+    first, *_ = made.breaches
+    like = replace(first, series=Series("vm1/console", first.series.metric), exceeded=False)
+    shared = replace(made.actions[0], about=f"vm0 {first.series.metric}", entity="kvm1", prevention=False)
+    lines = report_of(replace(made, diagnoses=(), breaches=(like,), actions=(shared,))).who
+    assert [(line.entity, line.todo) for line in lines if line.kind == "soon"] == [("vm1/console", shared.title)]
+    elsewhere = replace(shared, entity="kvm2")
+    assert report_of(replace(made, diagnoses=(), breaches=(like,), actions=(elsewhere,))).who[-1].todo == ""
 
 
 def test_a_calm_night_has_an_empty_first_screen() -> None:
@@ -153,7 +165,9 @@ def test_the_fullest_host_comes_first_with_what_it_runs_out_of() -> None:
     levels = (level("kvm1", "host_cpu_busy_pct", 60.0), level("kvm2", "host_cpu_busy_pct", 30.0),
               level("kvm1", "host_memory_available_pct", 50.0), level("kvm2", "host_memory_available_pct", 4.0),
               level("kvm2/sda", "disk_util_pct", 20.0), level("kvm2/sdb", "disk_util_pct", 70.0))  # fmt: skip
-    report = report_of(replace(made, topology=Topology.of([*made.topology, *parts]), levels=levels))
+    skilled = tuple(replace(skill, brier=0.03) for skill in made.skills)
+    with_levels = replace(made, topology=Topology.of([*made.topology, *parts]), levels=levels)
+    report = report_of(replace(with_levels, skills=skilled))
     first, second = report.capacity
     assert (first.host, second.host) == ("kvm2", "kvm1"), "96 % of its memory is in use"
     assert first.disk is not None
@@ -161,6 +175,7 @@ def test_the_fullest_host_comes_first_with_what_it_runs_out_of() -> None:
     assert first.storage is None
     assert [(one.series.metric, one.probability) for one in second.runs_out] == [("host_cpu_busy_pct", 0.3)]
     assert second.guests == 1
+    assert report_of(with_levels).capacity[1].runs_out == (), "chances without skill say nothing of what runs out"
 
 
 @given(st.lists(st.one_of(st.floats(0, 3000, width=32), st.just(math.nan)), min_size=1, max_size=288))

@@ -24,7 +24,7 @@ SAMPLE = 32
 """Entities of a shard that stand for all of it, evenly chosen."""
 FIRST_DAYS = 2
 """Days at the start of what is known on which nobody knows well what is usual."""
-LEAST_DAYS = 4
+LEAST_DAYS = 3
 """Days of which one is left out from which on a rate is told."""
 
 Peaks = npt.NDArray[np.float64]

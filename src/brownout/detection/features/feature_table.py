@@ -44,7 +44,8 @@ class Features:
     """Features of the slots of a panel.
 
     ``rows`` is float32 ``[entity, time, feature]``, logarithms of deviations, NaN where nothing was measured;
-    ``deviations [entity, time, metric]`` those of the view ``level``, signed, in usual spreads.
+    ``deviations [entity, time, metric]`` those of the view ``level``, signed, in usual spreads; of no metric where
+    nothing is to be explained.
     """
 
     rows: Float
@@ -55,7 +56,7 @@ class Features:
         return type(self)(self.rows[:, first:last], self.deviations[:, first:last])
 
 
-def entity_features(panel: Panel, start: int = 0) -> Features:
+def entity_features(panel: Panel, start: int = 0, *, with_deviations: bool = True) -> Features:
     """Features of the slots from ``start`` on; earlier slots serve as history.
 
     Entities do not depend on each other: a few at a time are worked on, so that memory does not grow with the panel.
@@ -63,26 +64,29 @@ def entity_features(panel: Panel, start: int = 0) -> Features:
     entities, slots, metrics = panel.values.shape
     at_once = max(CELLS // max(slots * metrics, 1), 1)
     if entities <= at_once:
-        return _features(panel, start)
+        return _features(panel, start, with_deviations=with_deviations)
     rows = np.empty((entities, slots - start, len(FEATURES)), np.float32)
-    deviations = np.empty((entities, slots - start, metrics), np.float32)
+    deviations = np.empty((entities, slots - start, metrics if with_deviations else 0), np.float32)
     for first in range(0, entities, at_once):
-        part = _features(panel.select(entities=range(first, min(first + at_once, entities))), start)
+        some = panel.select(entities=range(first, min(first + at_once, entities)))
+        part = _features(some, start, with_deviations=with_deviations)
         rows[first : first + at_once], deviations[first : first + at_once] = part.rows, part.deviations
     return Features(rows, deviations)
 
 
-def _features(panel: Panel, start: int) -> Features:
+def _features(panel: Panel, start: int, *, with_deviations: bool) -> Features:
     """Features of a few entities together."""
     measured = np.flatnonzero(np.isfinite(panel.values).any(axis=(0, 1))).tolist()
     part = panel.select(metrics=measured)
     known = np.isfinite(part.values)
     carried = np.maximum(np.maximum.accumulate(known, axis=1).sum(axis=-1), 1)[:, start:]
     rows = np.zeros((len(panel.entities), panel.values.shape[1] - start, len(FEATURES)), np.float32)
-    deviations = np.full((*rows.shape[:2], len(panel.metrics)), np.nan, np.float32)
+    deviations = np.full((*rows.shape[:2], len(panel.metrics) if with_deviations else 0), np.nan, np.float32)
     if not part.values.size:
         return Features(np.full_like(rows, np.nan), deviations)
-    deviations[..., measured] = fill_rows(rows, views(part, start), carried)
+    shown = fill_rows(rows, views(part, start), carried)
+    if with_deviations:
+        deviations[..., measured] = shown
     present = known[:, start:].sum(axis=-1)
     rows[..., LOW_RANK] = low_rank_residuals(part, start)
     rows[..., MISSING] = 1 - present / np.maximum(np.maximum.accumulate(known.sum(axis=-1), axis=1)[:, start:], 1)

@@ -1,13 +1,12 @@
 """What a detector learns from: features of a panel, without its first days and without known incidents."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from brownout.detection.features.feature_table import Features, entity_features
 from brownout.domain.panel import DAY_S, Panel
-from brownout.numerics.arrays import Marks
 
 __all__ = ["Spans", "TrainingSet", "training_set_of"]
 
@@ -20,31 +19,21 @@ WARM_DAYS = 2.0
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrainingSet:
-    """Features that a detector learns from.
+    """Features that a detector learns from, NaN in the slots of known incidents.
 
-    ``monitored`` is the number of slots of history before the first one, ``healthy [entity, time]`` are the slots
-    outside of known incidents; None where none is known.
+    ``monitored`` is the number of slots of history before the first one.
     """
 
     features: Features
     interval_s: int
     monitored: int
-    healthy: Marks | None = None
-
-    def without_incidents(self) -> Features:
-        """Features with nothing known in the slots of known incidents."""
-        if self.healthy is None or self.healthy.all():
-            return self.features
-        rows = np.where(self.healthy[..., None], self.features.rows, np.float32(np.nan))
-        return Features(rows, self.features.deviations)
 
 
 def training_set_of(panel: Panel, incidents: Spans | None = None) -> TrainingSet:
-    """Features of a panel without its first days, whose past is too short to expect anything."""
+    """Features of a panel without its first days, whose past is too short to expect anything, and without incidents."""
     warm = min(int(WARM_DAYS * DAY_S / panel.interval_s), panel.values.shape[1] // 3)
-    healthy = np.ones((len(panel.entities), panel.values.shape[1] - warm), bool)
+    features = entity_features(panel, warm, with_deviations=False)
     for row, name in enumerate(panel.entity_ids):
         for start, end in (incidents or {}).get(name, ()):
-            healthy[row, max(panel.slot(start) - warm, 0) : max(panel.slot(end) - warm, 0)] = False
-    features = replace(entity_features(panel, warm), deviations=np.empty((len(panel.entities), 0, 0), np.float32))
-    return TrainingSet(features=features, interval_s=panel.interval_s, monitored=warm, healthy=healthy)
+            features.rows[row, max(panel.slot(start) - warm, 0) : max(panel.slot(end) - warm, 0)] = np.nan
+    return TrainingSet(features=features, interval_s=panel.interval_s, monitored=warm)

@@ -30,6 +30,8 @@ LONG = np.timedelta64(86_400_000, "ms")
 """In an incident that lasts so long something else may well begin."""
 SURE = 0.5
 """A cause that is less likely than all others together explains nothing beside its own."""
+SMALL = 0.1
+"""A mover with less than this part of the largest one's share does not say what an episode is about."""
 COINCIDENCE = 1 / (1 + exp(Weights().another))
 """Probability below which a second cause is less likely than that two incidents do not meet."""
 TELLING_ROLES = (EvidenceRole.NECESSARY, EvidenceRole.STRONG, EvidenceRole.SUPPORTING)
@@ -137,10 +139,13 @@ class _Judge:
         return fault.shared and not fault.is_long and self._is_felt(episode, fault)
 
     def _is_felt(self, episode: Episode, fault: _Fault) -> bool:
-        """Whether all that moved is what users feel, or of a resource of the fault."""
+        """Whether all that got worse is what users feel, or of a resource of the fault; but for the smallest movers."""
         if self.topology[episode.entity].kind == EntityKind.CONSOLE:
             return not fault.fills
-        families = {self.metrics[m.series.metric].family for m in episode.movers if m.series.metric in self.metrics}
+        shares = np.nan_to_num([mover.share for mover in episode.movers], nan=1.0)
+        large = [m for m, share in zip(episode.movers, shares, strict=True) if share >= SMALL * shares.max()]
+        moved = [(self.metrics[m.series.metric], m) for m in large if m.series.metric in self.metrics]
+        families = {metric.family for metric, mover in moved if metric.worsens(mover.deviation)}
         return bool(families) and families <= fault.families
 
     def is_second_name(self, weaker: _Fault, fault: _Fault) -> bool:

@@ -39,6 +39,10 @@ class PlannedMove:
         Peak of the host that takes it in, as things are.
     target_after
         The same after the moves.
+    lacks_gib
+        GiB that the source has too little of to keep its share of memory available, as things are; 0 where none.
+    frees_gib
+        GiB that leave with this guest.
     """
 
     guest: str
@@ -48,6 +52,8 @@ class PlannedMove:
     source_after: Number
     target_before: Number
     target_after: Number
+    lacks_gib: Number = 0.0
+    frees_gib: Number = 0.0
 
 
 class Part(StrEnum):

@@ -2,7 +2,7 @@
 
 from brownout.forecasting.present.continuity import joined_weights, with_first_step
 from brownout.forecasting.present.level_steps import relief
-from brownout.forecasting.present.local_trend import LOCAL_TREND, Runs, runs_of
+from brownout.forecasting.present.local_trend import Runs, runs_of
 from brownout.forecasting.present.lone_bursts import without_lone_bursts
 from brownout.forecasting.present.one_offs import Spans, without_one_offs
 from brownout.forecasting.present.open_excursions import Survival, with_open_excursions
@@ -10,7 +10,6 @@ from brownout.forecasting.present.present_level import present_shift
 from brownout.forecasting.present.trend_gate import MAKES, PERSISTENCE, Trending, mixed_with_trends, trends_of
 
 __all__ = [
-    "LOCAL_TREND",
     "MAKES",
     "PERSISTENCE",
     "Runs",

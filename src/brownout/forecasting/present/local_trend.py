@@ -18,10 +18,8 @@ from brownout.forecasting.baselines.medians import median_day
 from brownout.forecasting.baselines.smoothing import filled
 from brownout.numerics.order_statistics import median, quantile
 
-__all__ = ["LOCAL_TREND", "MEMORY", "Runs", "line_after", "runs_of"]
+__all__ = ["MEMORY", "Runs", "line_after", "runs_of"]
 
-LOCAL_TREND = "local-trend"
-"""Name of the maker."""
 LENGTHS_H = (5.0, 7.0, 10.0, 14.0, 20.0, 28.0, 40.0, 56.0, 80.0, 120.0, 168.0, 240.0, 336.0)
 """Lengths of a run that are tried, in hours, each about 1.4 times the one before."""
 MEMORY = 15

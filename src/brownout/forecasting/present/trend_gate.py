@@ -6,12 +6,12 @@ from typing import TypeVar
 
 import numpy as np
 
-from brownout.domain.forecasts import Forecasts, Odds, Series
+from brownout.domain.forecasts import LOCAL_TREND, Forecasts, Odds, Series
 from brownout.domain.panel import Doubles, Float, Index, Marks, Panel
 from brownout.forecasting.baselines.classical import pasts
 from brownout.forecasting.baselines.smoothing import filled
 from brownout.forecasting.present.level_steps import without_step
-from brownout.forecasting.present.local_trend import LOCAL_TREND, MEMORY, Runs, line_after, runs_of
+from brownout.forecasting.present.local_trend import MEMORY, Runs, line_after, runs_of
 from brownout.forecasting.selection.calibration import outer_of
 from brownout.forecasting.series_rows import Rows
 

@@ -22,7 +22,8 @@ __all__ = ["chosen_moves", "move_actions", "plan_moves", "planned_values"]
 
 MOVED_LATELY_DAYS = 7.0
 """A guest that moved so lately stays where it is: it would go to and fro."""
-REMEDY = "rebalance"
+REMEDY, FOR_MEMORY = "rebalance", "rebalance-memory"
+"""Remedies that move a guest off a host that will be too busy, or short of memory."""
 PARTS = {Part.DISK: "move-image", Part.UPLINK: "move-card"}
 """Remedies that move parts of guests."""
 METRICS = {Part.DISK: "disk_used_pct", Part.UPLINK: "net_util_pct"}
@@ -74,14 +75,26 @@ def planned_values(plan: MovePlan) -> Mapping[tuple[str, str], Mapping[str, str]
 
 def chosen_moves(plan: MovePlan) -> list[Move]:
     """The moves of a plan, as what chooses targets for other actions knows them."""
-    return [Move(guest=m.guest, source=m.source, target=m.target, reason=_why(m)) for m in plan.moves]
+    return [Move(guest=m.guest, source=m.source, target=m.target, reason=_why(m), cures=_cures(m)) for m in plan.moves]
+
+
+def _cures(move: PlannedMove) -> float:
+    """Share of what the source lacks that the move takes away."""
+    if move.source_before > MOST_CPU_PCT:
+        return min((move.source_before - move.source_after) / (move.source_before - MOST_CPU_PCT), 1.0)
+    return min(move.frees_gib / move.lacks_gib, 1.0) if move.lacks_gib > 0 else 1.0
 
 
 def move_actions(context: NightContext, plan: MovePlan, others: Sequence[Action]) -> tuple[Action, ...]:
-    """An action for each move of a plan, but for those that another action about its host makes already."""
+    """An action for each move of a plan, but for the first off a host that another action makes already."""
     remedies, topology = context.remedies, context.topology
     made = {topology.root(action.entity) for action in others if _moves_off(context, action)}
-    guests = [_action(context, move) for move in plan.moves if move.source not in made and REMEDY in remedies.table]
+    guests = []
+    for move in plan.moves:
+        if move.source in made:
+            made.remove(move.source)
+        elif _remedy(move) in remedies.table:
+            guests.append(_action(context, move))
     parts = [_part_action(context, move) for move in plan.parts if PARTS[move.part] in remedies.table]
     return (*guests, *parts)
 
@@ -104,19 +117,25 @@ def _moves_off(context: NightContext, action: Action) -> bool:
 
 
 def _action(context: NightContext, move: PlannedMove) -> Action:
-    about, remedy = f"{move.source} host_cpu_busy_pct", context.remedies.table[REMEDY]
-    return action_of(about, REMEDY, move.guest, remedy, effect=None, reason="")
+    remedy = context.remedies.table[_remedy(move)]
+    return action_of(f"{move.source} {remedy.verify}", remedy.id, move.guest, remedy, effect=None, reason="")
+
+
+def _remedy(move: PlannedMove) -> str:
+    return REMEDY if move.source_before > MOST_CPU_PCT else FOR_MEMORY
 
 
 def _why(move: PlannedMove) -> str:
+    said = f"move {move.guest} to {move.target}; "
     if move.source_before <= MOST_CPU_PCT:
         return (
-            f"{move.source} will be short of memory in the coming day; its CPU goes from {move.source_before:.0f} % to "
-            f"{move.source_after:.0f} % busy at most, that of {move.target} from {move.target_before:.0f} % to "
-            f"{move.target_after:.0f} %"
+            f"{said}{move.source} will be short of {move.lacks_gib:.3g} GiB of memory in the coming day, "
+            f"of which this frees {move.frees_gib:.3g} GiB; "
+            f"its CPU goes from {move.source_before:.0f} % to {move.source_after:.0f} % busy at most, "
+            f"that of {move.target} from {move.target_before:.0f} % to {move.target_after:.0f} %"
         )
     return (
-        f"{move.source} will be asked for up to {move.source_before:.0f} % of its CPU in the coming day, "
+        f"{said}{move.source} will be asked for up to {move.source_before:.0f} % of its CPU in the coming day, "
         f"{move.source_after:.0f} % after the move, and {move.target} for {move.target_after:.0f} % "
         f"instead of {move.target_before:.0f} %"
     )

@@ -16,7 +16,7 @@ from brownout.nightly.effects.ledger import append_lines, ledger_alone
 from brownout.nightly.effects.report_archive import archive_name, archived_nights
 from brownout.planning.remedies import Remedies
 from brownout.reporting import load_night
-from brownout.reporting.anchors import anchor
+from brownout.reporting.anchors import action_anchor
 from brownout.store.plain_json import json_value
 from brownout.store.workspace import Workspace
 
@@ -85,7 +85,7 @@ def _lines(path: Path) -> Iterator[DoneAction]:
 
 def _done(workspace: Workspace, said: ToLog, remedies: Remedies) -> DoneAction:
     name, night = _night(workspace, said.night)
-    linked = {anchor("a", f"{action.about} {action.title}"): action for action in night.actions}
+    linked = {action_anchor(action.about, action.title, action.entity): action for action in night.actions}
     wanted = said.action.removeprefix("#")
     fitting = [wanted] if wanted in linked else [link for link, one in linked.items() if one.entity == wanted]
     if len(fitting) != 1:

@@ -72,6 +72,7 @@ def _logged(
     with tracker.run(record.name, span=span) as run:
         for mended in run.notes:
             note(mended)
+        run.describe(_description(record, training), _run_tags(record))
         run.parameters(record.parameters)
         run.metrics(record.scores)
         if training is not None:
@@ -79,6 +80,21 @@ def _logged(
             run.data(training.data)
             run.artifacts([folder / name for name in CARD_ARTIFACTS if (folder / name).is_file()])
         return run.register(record.name, folder, alias=alias, tags=tags)
+
+
+def _description(record: ModelRecord, training: ModelFacts | None) -> str:
+    """What was trained on what, and why, as a person reads it on the run's page."""
+    start, end = (str(time.astype("datetime64[m]")) for time in (record.trained_from, record.trained_to))
+    source = "" if training is None else f" of {training.data.source}"
+    reason = record.parameters.get("reason", "")
+    why = f" Trained because {reason}." if reason else ""
+    return f"{record.name}: learned from {start} to {end} UTC{source}.{why} `card.html` has the verdict."
+
+
+def _run_tags(record: ModelRecord) -> dict[str, str]:
+    """By what runs are looked for: release, packages, data and why it took place; only what is known."""
+    names = ("version", "lock", "data_sha256", "seed", "reason", "start")
+    return {f"brownout.{name}": str(record.parameters[name]) for name in names if name in record.parameters}
 
 
 def _card_metrics(training: ModelFacts) -> dict[str, float]:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -142,16 +143,6 @@ def _make_detector(
         review_detector(context, folder, record, _in_use(workspace.detector), made)
 
 
-def _begun(context: NightContext, window: tuple[np.datetime64, np.datetime64], reason: str, unfit: str) -> Training:
-    """A training that begins; ``unfit`` says why the model in use cannot serve, ``reason`` why one is due."""
-    return Training(
-        reason=unfit or reason or ASKED_FOR,
-        window=window,
-        comparable=not unfit,
-        meter=CostMeter(context.created),
-    )
-
-
 def _in_use(folder: Path) -> tuple[Path, ModelRecord] | None:
     """The folder of the model in use with its record; None where there is none."""
     record = record_of(folder)
@@ -270,7 +261,7 @@ def _record(
     start, end = (str(time.astype("datetime64[s]")) for time in made.window)
     facts = dict(parameters)
     facts |= {"trained_from": start, "trained_to": end, "seed": str(context.settings.seed)}
-    facts |= {"lock": lock_hash(), "environment": environment_hash()}
+    facts |= {"version": version("brownout"), "lock": lock_hash(), "environment": environment_hash()}
     facts["data_sha256"] = made.seen.facts(context.store.name, made.window).sha256
     return ModelRecord(
         name=name,

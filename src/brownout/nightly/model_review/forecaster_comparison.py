@@ -10,7 +10,13 @@ from brownout.domain.findings.model_cards import Comparison, EntityLoss, PairedT
 from brownout.domain.night import ModelRecord
 from brownout.domain.panel import Panel
 from brownout.evaluation.paired_tests import ALL, paired_tests
-from brownout.evaluation.review_rules import CPU_RATIO, VS_CHAMPION_LOW, VS_NAIVE_HIGH, VS_NAIVE_LOW
+from brownout.evaluation.review_rules import (
+    CPU_RATIO,
+    VS_CHAMPION_LOW,
+    VS_NAIVE_HIGH,
+    VS_NAIVE_LOW,
+    WARNING_PRECISION,
+)
 from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.forecasting.selection.held_out import first_held_out
 from brownout.nightly.model_review.window_losses import WindowLosses, window_losses
@@ -23,6 +29,8 @@ ORIGINS = 8
 WORST = 10
 TIMED_S = 1.0
 """Processor time of forecasts below which two of them cannot be told apart."""
+FEWEST_WARNINGS = 20
+"""Warnings of each model from which on shares that came true are compared: of 20, a tenth more or less is two."""
 AGAINST_CHAMPION, AGAINST_NAIVE = "champion", "seasonal-naive"
 UNKNOWN_TIME = np.datetime64(0, "ms")
 SCORES = ("mase", "crps", "coverage", "coverage_50", "coverage_90")
@@ -59,14 +67,15 @@ def compare_forecasters(
 def compare_losses(new: WindowLosses, old: WindowLosses | None) -> Comparison:
     """What losses on the same windows say; the caller knows when these were and of which champion."""
     tests = loss_tests(new, old)
+    ours, theirs = _precisions(new, old)
     return Comparison(
         champion_trained_to=None,
         start=UNKNOWN_TIME,
         end=UNKNOWN_TIME,
         windows=0,
         entities=len(new.by_entity()),
-        champion={} if old is None else _scores(old),
-        challenger=_scores(new) | _paired_scores(tests) | _speed(new, old),
+        champion={} if old is None else _scores(old) | theirs,
+        challenger=_scores(new) | ours | _paired_scores(tests) | _speed(new, old),
         tests=tests,
         worst=_worst(new, old),
         residuals=new.residuals,
@@ -137,6 +146,15 @@ def _speed(new: WindowLosses, old: WindowLosses | None) -> dict[str, float]:
     if old is None or old.cpu_s < TIMED_S:
         return {}
     return {f"{ALL}.{CPU_RATIO}": new.cpu_s / old.cpu_s}
+
+
+def _precisions(new: WindowLosses, old: WindowLosses | None) -> tuple[dict[str, float], dict[str, float]]:
+    """Share of the warnings of each that came true; none where one of them gave too few."""
+    found = [losses.warnings.summary().get("overall", {}) for losses in (new, old) if losses is not None]
+    if any(int(str(scores.get("warnings", 0))) < FEWEST_WARNINGS for scores in found):
+        return {}, {}
+    shares = [{f"{ALL}.{WARNING_PRECISION}": 1 - float(str(scores["false_warnings"]))} for scores in found]
+    return shares[0], shares[-1] if old is not None else {}
 
 
 def _worst(new: WindowLosses, old: WindowLosses | None) -> tuple[EntityLoss, ...]:

@@ -12,6 +12,7 @@ from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import Forecasts
 from brownout.domain.panel import Panel
 from brownout.evaluation.backtest import BacktestScores, actual_after
+from brownout.evaluation.breach_scores import BreachScores, windows_of
 from brownout.evaluation.paired_tests import ALL
 from brownout.forecasting.baselines.naive import SeasonalNaive, seasonal_scale
 from brownout.forecasting.fleet_forecaster import FleetForecaster
@@ -44,6 +45,8 @@ class WindowLosses:
         Processor time of the forecasts.
     residuals
         How far what came lay from the forecasts, by resource and quarter of the horizon.
+    warnings
+        Chances to cross a limit, and whether it was crossed, of the metrics that have one.
     """
 
     entities: Names
@@ -55,6 +58,7 @@ class WindowLosses:
     scores: BacktestScores = field(default_factory=BacktestScores)
     cpu_s: float = 0.0
     residuals: tuple[ResidualSpread, ...] = ()
+    warnings: BreachScores = field(default_factory=BreachScores)
 
     def by_entity(self, family: str = ALL) -> dict[str, tuple[float, float, float]]:
         """Of each entity: mean loss of the forecaster, that of seasonal-naive, and coverage of the 80 % interval."""
@@ -85,7 +89,7 @@ def window_losses(
     """Forecast panels from the slots that hold the origins, as far as a whole horizon fits behind them."""
     fleet, scores, cpu, parts = FleetForecaster(forecaster, panels), BacktestScores(), 0.0, list[list[Doubles]]()
     horizon, names, families = forecaster.settings.horizon, list[str](), list[str]()
-    family_of, residuals = families_of(panels), Residuals()
+    family_of, residuals, warnings = families_of(panels), Residuals(), BreachScores()
     for panel in panels:
         slots = [panel.slot(origin) for origin in origins]
         slots = sorted({slot for slot in slots if 0 < slot < panel.values.shape[1] - horizon})
@@ -104,6 +108,7 @@ def window_losses(
         actual = actual_after(panel, made)
         scores.add(made, naive, actual, scale, kind=panel.entities[0].kind)
         residuals.add(made, actual, scale, family_of)
+        warnings.add(panel, [windows_of(panel, made)])
         parts.append(_columns(made, naive, actual, scale))
         names += [series.entity for series in made.series]
         families += [family_of[series.metric] for series in made.series]
@@ -119,6 +124,7 @@ def window_losses(
         scores=scores,
         cpu_s=cpu,
         residuals=residuals.spreads(),
+        warnings=warnings,
     )
 
 

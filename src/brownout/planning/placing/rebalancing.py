@@ -191,6 +191,8 @@ def _moves(problem: _Problem, chosen: Sequence[int], moved: Sequence[int]) -> li
             source_after=float(peaks[1][problem.at[guest]]),
             target_before=float(peaks[0][chosen[guest]]),
             target_after=float(peaks[1][chosen[guest]]),
+            lacks_gib=max(-_memory_left(problem.hosts[problem.at[guest]]), 0.0),
+            frees_gib=problem.guests[guest].memory_gib,
         )
         for guest in moved
     ]

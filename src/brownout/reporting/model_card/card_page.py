@@ -18,8 +18,8 @@ from brownout.reporting.numbers import figure, percent, span
 __all__ = ["CARD_PAGE", "CARD_PLOTS", "card_page", "card_plots"]
 
 CARD_PAGE = "card.html"
-RESIDUALS, DRIFT = "residuals.svg", "drift.svg"
-CARD_PLOTS = (RESIDUALS, DRIFT)
+RESIDUALS, DRIFT, RELIABILITY = "residuals.svg", "drift.svg", "reliability.svg"
+CARD_PLOTS = (RESIDUALS, DRIFT, RELIABILITY)
 STYLES = ("page/page.css", "card/card.css")
 PLOT_RANGE = (0.5, 2.0)
 """Ratios that the plot of paired tests shows, on a logarithmic scale."""
@@ -42,9 +42,10 @@ def card_page(content: CardContent) -> str:
 
 
 def card_plots(content: CardContent) -> dict[str, str]:
-    """The plots of residuals and of drift as SVG files by name; only those that show anything."""
+    """The plots of residuals, of drift and of chances as SVG files by name; only those that show anything."""
     template = _environment().get_template("card/plot.svg.j2")
-    shown = {RESIDUALS: content.residuals, DRIFT: content.drifts}
+    bins = content.chances.bins if content.chances else ()
+    shown = {RESIDUALS: content.residuals, DRIFT: content.drifts, RELIABILITY: bins}
     made = {name: template.render(card=content, which=name.partition(".")[0]) for name, bars in shown.items() if bars}
     return {name: text.strip() + "\n" for name, text in made.items()}
 

@@ -9,6 +9,7 @@ from brownout.domain.findings.service_levels import Level
 from brownout.domain.forecasts import Breach, Series
 from brownout.domain.metrics import Worse
 from brownout.domain.night import Night
+from brownout.reporting.views.chance_skill import chance_is_told
 
 __all__ = ["HostCapacity", "RunsOut", "capacity_of"]
 
@@ -30,13 +31,13 @@ class RunsOut(MetricResult):
     series
         Which resource.
     probability
-        How sure that is.
+        How sure that is; null where it is beyond it now and the chances of its metric have no skill.
     likely
         When it has happened with an even chance; null where it is less probable than that.
     """
 
     series: Series
-    probability: Number
+    probability: Number | None
     likely: Instant | None
 
 
@@ -90,8 +91,13 @@ def capacity_of(night: Night) -> tuple[HostCapacity, ...]:
         fullest = {name: _fullest(night, levels[host].get(metric, [])) for name, metric in RESOURCES.items()}
         guests = sum(topology[name].kind == EntityKind.VM for name in topology.children.get(host, ()))
         runs_out = tuple(
-            RunsOut(series=b.series, probability=b.probability, likely=None if b.exceeded else b.likely)
+            RunsOut(
+                series=b.series,
+                probability=b.probability if chance_is_told(b, night) else None,
+                likely=None if b.exceeded else b.likely,
+            )
             for b in breaches[host]
+            if b.exceeded or chance_is_told(b, night)
         )
         lines.append(HostCapacity(host=host, guests=guests, runs_out=runs_out, **fullest))
     return tuple(sorted(lines, key=lambda line: (-max(_use(level) for level in _of(line)), line.host)))

@@ -8,9 +8,10 @@ from brownout.domain.encoding import Instant, Number
 from brownout.domain.findings import UNKNOWN, Action
 from brownout.domain.forecasts import Breach
 from brownout.domain.night import ConsoleLevel, Night
-from brownout.reporting.anchors import anchor
+from brownout.reporting.anchors import action_anchor, anchor
 from brownout.reporting.messages import Messages
 from brownout.reporting.numbers import figure
+from brownout.reporting.views.chance_skill import chance_is_told
 from brownout.reporting.views.incident_order import episodes_of, first_mover
 
 __all__ = ["FirstLine", "first_screen"]
@@ -79,13 +80,13 @@ def first_screen(night: Night, say: Messages) -> tuple[FirstLine, ...]:
                 todo="" if action is None else say(action.title),
                 probability=diagnosis.top.probability if known else None,
                 link=f"incident-{diagnosis.id}",
-                action_link="" if action is None else anchor("a", f"{action.about} {action.title}"),
+                action_link="" if action is None else action_anchor(action.about, action.title, action.entity),
             )
         )
     others = [console for console in slow if console.series.entity not in told]
     if others:
         lines.append(_slow(others, say))
-    coming = [breach for breach in night.breaches if not breach.exceeded]
+    coming = [breach for breach in night.breaches if not breach.exceeded and chance_is_told(breach, night)]
     return (*lines, *(_coming(breach, night, say) for breach in coming[:MOST]))
 
 
@@ -128,7 +129,7 @@ def _coming(breach: Breach, night: Night, say: Messages) -> FirstLine:
         driver = breach.drivers[0]
         title = say(night.metrics[driver.metric].label)
         what += say(", driven by {metric} of {entity}", metric=title, entity=driver.entity)
-    action = _action(night, about) or _of_the_host(night, breach)
+    action = _action(night, about) or _of_the_host(night, breach) or _for_its_like(night, breach)
     return FirstLine(
         kind="soon",
         entity=breach.series.entity,
@@ -138,7 +139,7 @@ def _coming(breach: Breach, night: Night, say: Messages) -> FirstLine:
         todo="" if action is None else say(action.title),
         probability=breach.probability,
         link=anchor("b", about),
-        action_link="" if action is None else anchor("a", f"{action.about} {action.title}"),
+        action_link="" if action is None else action_anchor(action.about, action.title, action.entity),
     )
 
 
@@ -150,6 +151,12 @@ def _of_the_host(night: Night, breach: Breach) -> Action | None:
     ]
     own = next((d for d in explained if d.top.entity == breach.series.entity), None)
     return _action(night, (own or explained[0]).id) if explained else None
+
+
+def _for_its_like(night: Night, breach: Breach) -> Action | None:
+    """What its host needs against the same of other guests: one action stands for all of them."""
+    root, metric = night.topology.root(breach.series.entity), breach.series.metric
+    return next((a for a in night.actions if a.entity == root and a.about.endswith(f" {metric}")), None)
 
 
 def _action(night: Night, about: str) -> Action | None:

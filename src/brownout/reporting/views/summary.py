@@ -14,6 +14,7 @@ from brownout.domain.forecasts import Breach
 from brownout.domain.night import ConsoleLevel, Night
 from brownout.reporting.messages import Messages
 from brownout.reporting.numbers import clock, figure, percent, span
+from brownout.reporting.views.chance_skill import chance_is_told
 from brownout.reporting.views.fleet_overview import HALF, silence_sentences, stale_headline
 from brownout.reporting.views.incident_order import episodes_of, first_mover
 
@@ -49,9 +50,9 @@ class Summary:
     exceeded
         Limits that are crossed already.
     probable
-        Limits that will be crossed within the horizon with at least an even chance.
+        Limits that will be crossed within the horizon with at least an even chance that has skill.
     possible
-        Limits that may be crossed within the horizon: the chance is below even.
+        Limits that may be crossed within the horizon: the chance is below even, or has no skill.
     later
         Limits that may be crossed in the weeks after the horizon.
     consoles
@@ -89,20 +90,20 @@ class Summary:
     latency_p90_ms: Number | None
 
 
-def outlook_of(breach: Breach, horizon_s: float) -> Outlook:
-    """How sure a breach is and when it comes, in one word; ``horizon_s`` is that of the night."""
+def outlook_of(breach: Breach, night: Night) -> Outlook:
+    """How sure a breach is and when it comes, in one word; nothing is probable by chances without skill."""
     if breach.exceeded:
         return "exceeded"
-    if breach.horizon_s > horizon_s:
+    if breach.horizon_s > night.horizon_s:
         return "later"
-    return "probable" if breach.probability >= EVEN_CHANCE else "possible"
+    return "probable" if breach.probability >= EVEN_CHANCE and chance_is_told(breach, night) else "possible"
 
 
 def summary_of(night: Night, say: Messages | None = None) -> Summary:
     """Headline, the next few sentences, and the figures of the first screen."""
     say = say or Messages()
     ongoing = [diagnosis for diagnosis in night.diagnoses if diagnosis.open]
-    counts = Counter(outlook_of(breach, night.horizon_s) for breach in night.breaches)
+    counts = Counter(outlook_of(breach, night) for breach in night.breaches)
     consoles = {entity.id for entity in night.topology if entity.kind == EntityKind.CONSOLE}
     latency = night.latency
     return Summary(
@@ -185,7 +186,7 @@ def _silences(night: Night, ongoing: int, say: Messages) -> list[str]:
 
 def _sentences(ongoing: Sequence[Diagnosis], night: Night, say: Messages) -> list[str]:
     """Who hurts now, who will, and what is beyond its limit."""
-    coming = [breach for breach in night.breaches if not breach.exceeded]
+    coming = [breach for breach in night.breaches if not breach.exceeded and chance_is_told(breach, night)]
     exceeded = [breach for breach in night.breaches if breach.exceeded]
     return [
         *_slow_consoles(night.consoles, say),

@@ -14,14 +14,19 @@ from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import QUANTILES, Forecasts
 from brownout.domain.night import ModelRecord
 from brownout.domain.panel import Panel
-from brownout.evaluation.review_rules import judge_training, load_review_rules
+from brownout.evaluation.breach_scores import BreachScores
+from brownout.evaluation.review_rules import judge, judge_training, load_review_rules
 from brownout.forecasting.baselines.naive import SeasonalNaive, seasonal_scale
 from brownout.forecasting.lstm_settings import LstmSettings
 from brownout.forecasting.selected_forecaster import SelectedForecaster
 from brownout.nightly.model_review.data_fingerprint import DataFingerprint
 from brownout.nightly.model_review.drift_reference import DriftReference
 from brownout.nightly.model_review.drift_search import find_drift
-from brownout.nightly.model_review.forecaster_comparison import AGAINST_CHAMPION, compare_forecasters
+from brownout.nightly.model_review.forecaster_comparison import (
+    AGAINST_CHAMPION,
+    compare_forecasters,
+    compare_losses,
+)
 from brownout.nightly.model_review.smoke_tests import smoke_forecaster
 from brownout.nightly.model_review.window_losses import window_losses
 
@@ -126,6 +131,46 @@ def test_a_comparison_with_another_champion_does_not_count(learned: Panel, forec
     other = replace(record(np.datetime64("2026-03-21", "ms")), scores={"all.crps": 0.5})
     new = replace(record(np.datetime64("2026-03-23", "ms")), scores={"all.crps": 0.9})
     assert not judge_training(RULES, other, new, facts_with(made[0])).passed
+
+
+def test_chances_are_kept_beside_what_came(panel: Panel, forecaster: SelectedForecaster) -> None:
+    limit = float(np.nanquantile(panel.values[..., 0], 0.6))
+    limited = replace(panel, metrics=tuple(replace(metric, limit=limit) for metric in panel.metrics))
+    slots = [limited.slot(limited.start + np.timedelta64(day, "D")) for day in (22, 24)]
+    losses = window_losses(forecaster, [limited], [limited.start + slot * limited.step for slot in slots])
+    crossed = [
+        bool((limited.values[row, slot + 1 : slot + 25, 0] > limit).any()) for row in range(ENTITIES) for slot in slots
+    ]
+    (part,) = losses.warnings.parts_["cpu_pct"]
+    assert sorted(part[:, 1]) == sorted(crossed)
+    assert 0 < sum(crossed) < len(crossed)
+
+
+@pytest.mark.parametrize(
+    ("told", "came", "wanted"),
+    [((40, 40), (30, 30), True), ((40, 40), (27, 30), True), ((40, 40), (25, 30), False), ((19, 40), (0, 30), None)],
+)
+def test_one_whose_warnings_are_false_more_often_waits(
+    panel: Panel, forecaster: SelectedForecaster, told: tuple[int, int], came: tuple[int, int], *, wanted: bool | None
+) -> None:
+    """Of so many warnings of the newer and the older model, so many came true; too few of either say nothing."""
+    losses = window_losses(forecaster, [panel], [panel.start + np.timedelta64(22, "D")])
+    new, old = (replace(losses, warnings=warnings_of(number, true)) for number, true in zip(told, came, strict=True))
+    compared = compare_losses(new, old)
+    verdict = judge(RULES, "forecaster", champion=compared.champion, challenger=compared.challenger)
+    assert [check.passed for check in verdict.checks if check.rule == "warning-precision"] == (
+        [] if wanted is None else [wanted]
+    )
+    assert {check.champion for check in verdict.checks if check.rule == "warning-precision"} <= {0.75}
+
+
+def warnings_of(told: int, came: int) -> BreachScores:
+    """Windows with warnings of which so many came true, and as many that said nothing; some began beyond the limit."""
+    happened = np.r_[np.arange(told) < came, np.ones(told)]
+    chance, already = np.r_[np.full(told, 0.7), np.full(told, 0.2)], np.zeros(2 * told)
+    parts = np.stack([chance, happened, already, np.full(2 * told, np.nan)], axis=1)
+    beyond = np.tile([0.9, 0.0, 1.0, np.nan], (50, 1))
+    return BreachScores(parts_={"cpu_pct": [np.concatenate([parts, beyond])]}, leads_={"cpu_pct": [np.empty(0)]})
 
 
 def facts_with(comparison: object) -> ModelFacts:

@@ -1,20 +1,20 @@
 """Which alerts follow from a night: one an open incident, and one a forecast breach whose forecasts have skill."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from brownout.domain.encoding import visible
 from brownout.domain.entities import Topology
 from brownout.domain.findings import UNKNOWN, Alert, Diagnosis, Severity
-from brownout.domain.forecasts import Breach, Skill
+from brownout.domain.forecasts import Breach
 from brownout.domain.night import Night
-from brownout.forecasting.present import LOCAL_TREND
 from brownout.nightly.effects.alerting.alert_texts import about_breach, about_drift, about_incident
+from brownout.reporting.views.chance_skill import chance_is_told
 from brownout.reporting.views.incident_order import episodes_of, first_mover
 
-__all__ = ["alert_probabilities", "alerts_of", "has_skill"]
+__all__ = ["alert_probabilities", "alerts_of"]
 
 INCIDENT, FORECAST, DRIFT = "BrownoutIncident", "BrownoutForecast", "BrownoutModelDrift"
 LONGEST_LABEL = 200
@@ -31,11 +31,10 @@ def alerts_of(night: Night, *, min_probability: float, report_url: str = "") -> 
     """
     alarmed = {episode.id for episode in night.episodes}
     incidents = (_incident(d, night, report_url) for d in night.diagnoses if d.open and alarmed & set(d.episodes))
-    skills = {skill.metric: skill for skill in night.skills if skill.metric}
     breaches = (
         _breach(breach, night, begins=breach.probability >= min_probability, report_url=report_url)
         for breach in night.breaches
-        if breach.horizon_s <= night.horizon_s and has_skill(skills, breach)
+        if breach.horizon_s <= night.horizon_s and chance_is_told(breach, night)
     )
     return _each_once((*incidents, *breaches, *_drift(night, report_url)))
 
@@ -45,26 +44,12 @@ def alert_probabilities(night: Night) -> tuple[float, ...]:
 
     That is one with skill, within the horizon of the night, of a limit that is not exceeded yet.
     """
-    skills = {skill.metric: skill for skill in night.skills if skill.metric}
     return tuple(
         breach.probability
-        if not breach.exceeded and breach.horizon_s <= night.horizon_s and has_skill(skills, breach)
+        if not breach.exceeded and breach.horizon_s <= night.horizon_s and chance_is_told(breach, night)
         else 0.0
         for breach in night.breaches
     )
-
-
-def has_skill(skills: Mapping[str, Skill], breach: Breach) -> bool:
-    """Whether held-out chances of the metric to cross its limit were better than climatology, by the Brier score.
-
-    A trend that is going on needs none.
-    """
-    if breach.maker == LOCAL_TREND:  # it is told only where it did better than the forecaster over its last hours
-        return True
-    skill = skills.get(breach.series.metric)
-    if skill is None or not (math.isfinite(skill.brier) and math.isfinite(skill.brier_base)):
-        return False
-    return skill.brier < skill.brier_base
 
 
 def _incident(diagnosis: Diagnosis, night: Night, report_url: str) -> Alert:

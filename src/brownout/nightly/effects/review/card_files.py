@@ -10,14 +10,23 @@ from brownout.domain.forecasts import Skill
 from brownout.domain.metrics import Metric
 from brownout.domain.night import ModelRecord
 from brownout.evaluation.review_rules import Verdict
-from brownout.reporting.model_card import CARD_PAGE, CARD_PLOTS, CardCheck, CardContent, card_page, card_plots
+from brownout.reporting.model_card import (
+    BACKTEST,
+    CARD_PAGE,
+    CARD_PLOTS,
+    CardCheck,
+    CardContent,
+    card_page,
+    card_plots,
+    card_tables,
+)
 from brownout.store.atomic import write_text
 from brownout.store.plain_json import read_result
 
 __all__ = ["CARD_ARTIFACTS", "CARD_PAGE", "read_facts", "write_card_page", "write_facts"]
 
 CARD_FACTS = "training.json"
-CARD_ARTIFACTS = (CARD_PAGE, CARD_FACTS, *CARD_PLOTS)
+CARD_ARTIFACTS = (CARD_PAGE, CARD_FACTS, BACKTEST, *CARD_PLOTS)
 """What a run of a training keeps beside its model."""
 
 
@@ -47,7 +56,10 @@ def write_card_page(
     verdict: Verdict | None,
     metrics: Mapping[str, Metric],
 ) -> Path:
-    """Write a model's card and its plots beside it; returns the page. ``verdict`` is None without a champion."""
+    """Write a model's card, its plots and its backtest beside it; returns the page.
+
+    ``verdict`` is None without a champion.
+    """
     record, facts, skills = training
     checks = tuple(
         CardCheck(
@@ -61,7 +73,7 @@ def write_card_page(
         for check in (verdict.checks if verdict else ())
     )
     content = CardContent(record=record, facts=facts, skills=skills, checks=checks, metrics=metrics)
-    for name, plot in card_plots(content).items():
-        write_text(folder / name, plot)
+    for name, text in (card_plots(content) | card_tables(skills, metrics)).items():
+        write_text(folder / name, text)
     write_text(folder / CARD_PAGE, card_page(content))
     return folder / CARD_PAGE

@@ -84,6 +84,7 @@ def log_failures(workspace: Workspace, tracker: Tracker, note: Callable[[str], N
             ended = one.started + np.timedelta64(round(one.wall_s * 1000), "ms")
             with tracker.run(one.model, span=(one.started, ended)) as run:
                 run.parameters({"reason": one.reason, "trained_from": str(one.start), "trained_to": str(one.end)})
+                run.describe(f"A training of {one.model} that failed.", {"brownout.reason": one.reason})
                 run.fail(one.error)
             _write(champion, left)
             note(f"a training of {one.model} failed: {one.error}")

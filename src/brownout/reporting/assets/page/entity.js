@@ -60,9 +60,9 @@
     const [score, band, ...parts] = data.experiences[own];
     const names = ["typing", "scrolling", "video", "network", "hypervisor", "guest", "picture"];
     const shown = parts.map((value, i) => [names[i], value, i < 3 ? "" : "ms"]).filter(([, value]) => value !== null);
-    return el("div", { className: "card scroll" }, el("table", { className: "narrow", id: "experience" },
+    return el("div", { className: "card scroll stacks" }, el("table", { className: "narrow", id: "experience" },
       el("thead", {}, el("tr", {}, el("th", { scope: "col" }, word("Score")), ...shown.map(([name]) => el("th", { scope: "col", className: "num" }, word(name))))),
-      el("tbody", {}, el("tr", {}, el("td", {}, figure(score, ""), " ", el("span", { className: `state ${{ good: "fine", fair: "warn", poor: "bad" }[band]}` }, word(band))),
+      el("tbody", {}, el("tr", {}, el("td", { dataset: { label: word("Score") } }, figure(score, ""), " ", el("span", { className: `state ${{ good: "fine", fair: "warn", poor: "bad" }[band]}` }, word(band))),
         ...shown.map(([name, value, unit]) => num(figure(value, unit), name))))));
   }
   function incidents(place) {
