@@ -178,6 +178,22 @@ def test_a_level_adds_a_tenth_of_how_far_one_metric_and_all_together_are_to_the_
     np.testing.assert_allclose(raw_scores(forest, rows).levels, expected, rtol=1e-4)
 
 
+def test_a_novelty_is_made_of_broken_relations_where_they_are_known_and_of_distances_elsewhere() -> None:
+    from brownout.detection.features.feature_table import FEATURES, FOREST_FEATURES, LOW_RANK
+    from brownout.detection.forest.forest_scores import NOVELTY_WEIGHTS, RELATED_WEIGHTS, raw_scores
+
+    panel = waves(interval_s=INTERVAL)
+    forest = MAKE["isolation-forest"]().fit([panel]).forests_["vm"]  # type: ignore[attr-defined]
+    rows = np.random.default_rng(1).uniform(0.1, 3, (2, 5, len(FEATURES))).astype(np.float32)
+    rows[0, :, LOW_RANK] = 0
+    found = raw_scores(forest, rows)
+    np.testing.assert_array_equal(found.related, [[False] * 5, [True] * 5])
+    for entity, weights in enumerate((NOVELTY_WEIGHTS, RELATED_WEIGHTS)):
+        added = sum(weight * rows[entity, :, FEATURES.index(name)] for name, weight in weights.items())
+        expected = added - forest.score_samples(rows[entity, :, : len(FOREST_FEATURES)])
+        np.testing.assert_allclose(found.novelties[entity], expected, rtol=1e-4)
+
+
 def test_an_episode_at_the_end_of_the_data_is_open() -> None:
     panel = waves(interval_s=INTERVAL, seed=2)
     panel.values[2, -24:, 0] = 99.5

@@ -48,13 +48,12 @@ def load(
     ----------
     source
         A folder with a ``dataset.toml``, what ``--out`` of ``brownout nightly`` was, or a settings file that says where
-        the telemetry is. A database is read into a temporary folder that goes with the fleet: ``history_days`` of its
-        settings say how far back. To ask it often, let ``brownout sync`` keep a history, and give its folder.
+        the telemetry is. A database is read, as far back as its ``history_days``, into a temporary folder that goes
+        with the fleet; to ask it often, let ``brownout sync`` keep a history and give its folder.
     as_of
         Looks from this time (UTC), blind to what was measured later.
     settings
-        A settings file, or settings; what they say of the source does not count. By default those of ``source`` where
-        that is a file.
+        A settings file, or settings; what they say of the source does not count. By default those of such a ``source``.
     progress
         Called with a stage and the share done, 0 to 1.
 

@@ -195,7 +195,9 @@ def _judge(dataset: Dataset, course: _Course, detectors: Sequence[IsolationFores
         detector.assess(course.features.between(first, last), kind, panel.interval_s)
         for detector, (first, last) in zip(detectors, pairwise(course.edges), strict=True)
     ]
-    scores = deduplicated(np.concatenate([part.novelties for part in parts], axis=1), course.edges[0])
+    novelties = np.concatenate([part.novelties for part in parts], axis=1)
+    related = np.concatenate([part.related for part in parts], axis=1)
+    scores = deduplicated(novelties, course.edges[0], related)
     alarms = in_progress(np.concatenate([part.levels for part in parts], axis=1), panel.interval_s)
     rows, _ = clean(dataset.read(panel.entity_ids), panel.entity_ids, dataset.metrics)
     judged = []

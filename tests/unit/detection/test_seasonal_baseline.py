@@ -155,6 +155,8 @@ def test_an_alarm_is_raised_once_and_keeps_its_place_while_it_goes_on() -> None:
     assert (held < MUTED_FROM).all()
     assert held[1] > held[0] > scores[1]
     assert np.isnan(scores[-1])
+    lasting = np.arange(8) < 4
+    np.testing.assert_array_equal(deduplicated(levels, 0, lasting[None])[0], np.where(lasting, levels[0], scores))
 
 
 @pytest.mark.parametrize(("events", "strays"), [(1.0, False), (10.0, True)])

@@ -35,7 +35,7 @@ QUICK = Settings(
 )
 DAY = np.timedelta64(86_400_000, "ms")
 
-pytestmark = pytest.mark.usefixtures("small_forests")
+pytestmark = pytest.mark.usefixtures("quick_training")
 
 
 @pytest.fixture(scope="module")

@@ -106,8 +106,11 @@ def test_names_are_text_and_nothing_is_loaded_or_run() -> None:
 )
 def test_the_state_is_the_worst_that_is_known(facts: ModelFacts, checks: tuple[CardCheck, ...], urgency: str) -> None:
     made = content(facts, *checks)
+    page = card_page(made)
     assert made.state[0] == urgency
-    assert f'class="state {urgency}"' in card_page(made)
+    assert f'class="state {urgency}"' in page
+    assert ("brownout review approve" in page) is (urgency != "fine")  # nobody is asked for what is decided
+    assert ("brownout review rollback" in page) is (urgency == "fine" and bool(checks))
 
 
 def test_a_detector_has_a_card_without_a_backtest() -> None:
@@ -117,7 +120,7 @@ def test_a_detector_has_a_card_without_a_backtest() -> None:
         skills=(),
     )
     page = card_page(detector)
-    assert "brownout review approve detector" in page
+    assert "New detector: there was no model to compare it with" in page
     assert "Backtest" not in page
 
 
@@ -138,6 +141,10 @@ def test_residuals_and_drift_are_drawn_on_the_card_and_as_files() -> None:
     widths = [float(bar.get("width", "")) for bar in drift.findall("{*}rect")[1:]]
     assert widths == [pytest.approx(360 * 2.4 / 3), pytest.approx(360 * 0.2 / 3)]  # the largest first
     assert HOSTILE[:20] in "".join(drift.itertext())
+    for before in range(30):  # a long name is cut as text, never in the middle of an escaped character
+        cut = card_plots(content(replace(FULL, drift=(replace(MOVED, name="x" * before + "<<<<"),))))
+        assert ET.fromstring(cut["drift.svg"]) is not None  # noqa: S314
+    assert "large and certain: a drift" in "".join(drift.itertext())
     page = card_page(made)
     assert page.count('<svg class="plot"') == 3
     assert "<script" not in page + "".join(plots.values())
@@ -152,7 +159,7 @@ def test_chances_are_drawn_as_a_file_that_stands_alone() -> None:
         (pytest.approx(40 + 200 * one.said, abs=0.06), pytest.approx(185 - 180 * one.came, abs=0.06))
         for one in made.chances.bins
     ]
-    assert drawn.get("width") == "520"  # an SVG without a size fills a page of MLflow's
+    assert drawn.get("width") == "552"  # an SVG without a size fills a page of MLflow's
 
 
 def test_the_backtest_is_a_table_that_spreadsheets_read() -> None:

@@ -20,18 +20,19 @@ MUTED_SCALE = 0.8
 """Share of ``MUTED_FROM`` below which lower levels are scaled."""
 
 
-def deduplicated(levels: Float, monitored: int) -> Float:
+def deduplicated(levels: Float, monitored: int, lasting: Marks | None = None) -> Float:
     """Scores ``[entity, time]``: levels where they raise a new alarm, else scaled below the boundary, in their order.
 
     ``levels`` have the boundary at 1.0, NaN = not scored; ``monitored`` is the number of slots before the first one
-    that the entity was already monitored for.
+    that the entity was already monitored for. Levels that ``lasting`` marks stand as they are.
     """
     is_new = new_alarms(levels, monitored)
     above = levels - MUTED_FROM
     muted = np.where(
         above < 0, MUTED_SCALE * levels, MUTED_FROM * (MUTED_SCALE + (1 - MUTED_SCALE) * above / (above + 1))
     )
-    scores: Float = np.where(is_new & (above >= 0), levels, muted).astype(np.float32)
+    kept = is_new & (above >= 0)
+    scores: Float = np.where(kept if lasting is None else kept | lasting, levels, muted).astype(np.float32)
     return scores
 
 

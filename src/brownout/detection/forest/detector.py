@@ -26,13 +26,13 @@ from brownout.detection.forest.peak_tail import Tail, fit_tail
 from brownout.detection.forest.training_set import Spans, TrainingSet, training_set_of
 from brownout.domain.errors import DataError, ModelError, NotFittedError
 from brownout.domain.findings import AnomalyScores
-from brownout.domain.panel import DAY_S, Float, Panel
+from brownout.domain.panel import DAY_S, Float, Marks, Panel
 from brownout.store.atomic import atomic_path, write_text
 from brownout.store.plain_json import checked, read_json, with_checksum
 
 __all__ = ["Assessment", "Boundaries", "IsolationForestDetector"]
 
-FORMAT = 9
+FORMAT = 10
 CALIBRATED = 200_000
 """Most slots that boundaries are set on, of evenly chosen entities."""
 FEW_DAYS, CAUTION = 2.0, 1.8
@@ -44,10 +44,15 @@ EXTREME = 3.0
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Assessment:
-    """Level and novelty of each slot, float32 ``[entity, time]``; 1.0 = the boundary of each."""
+    """Level and novelty of each slot, float32 ``[entity, time]``; 1.0 = the boundary of each.
+
+    ``related`` marks the slots at which relations between metrics are known, where a novelty lasts as long as it goes
+    on.
+    """
 
     levels: Float
     novelties: Float
+    related: Marks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,7 +197,7 @@ class IsolationForestDetector:
             metrics=panel.metric_names,
             times=panel.times[start:],
             interval_s=panel.interval_s,
-            scores=deduplicated(assessed.novelties, start),
+            scores=deduplicated(assessed.novelties, start, assessed.related),
             deviations=deviations,
             levels=assessed.levels,
         )
@@ -204,7 +209,7 @@ class IsolationForestDetector:
     def _raw_scores(self, features: Features, kind: str) -> RawScores:
         if self.waits_:
             nothing = np.full(features.rows.shape[:2], np.nan, np.float32)
-            return RawScores(nothing, nothing, nothing)
+            return RawScores(nothing, nothing, nothing, np.zeros(nothing.shape, bool))
         return raw_scores(self._of_kind(kind)[0], features.rows)
 
     def assess(self, features: Features, kind: str, interval_s: int) -> Assessment:
@@ -213,10 +218,14 @@ class IsolationForestDetector:
 
     def _assessed(self, raw: RawScores, kind: str, interval_s: int) -> Assessment:
         if self.waits_:
-            return Assessment(levels=raw.levels, novelties=raw.novelties.copy())
+            return Assessment(levels=raw.levels, novelties=raw.novelties.copy(), related=raw.related)
         _, boundaries = self._of_kind(kind)
         levels, novelties = levels_and_novelties(raw, interval_s)
-        return Assessment(levels=boundaries.level.apply(levels), novelties=boundaries.novelty.apply(novelties))
+        return Assessment(
+            levels=boundaries.level.apply(levels),
+            novelties=boundaries.novelty.apply(novelties),
+            related=raw.related,
+        )
 
     def levels(self, features: Features, kind: str) -> Float:
         """Level of each row of features, without regard to the slots before it; NaN where nothing was measured."""

@@ -6,8 +6,8 @@ from typing import Self
 import numpy as np
 from sklearn.ensemble import IsolationForest
 
-from brownout.detection.features.feature_table import FEATURES, FOREST_FEATURES
-from brownout.domain.panel import Float
+from brownout.detection.features.feature_table import FEATURES, FOREST_FEATURES, LOW_RANK
+from brownout.domain.panel import Float, Marks
 from brownout.numerics.rolling import rolling_mean
 from brownout.numerics.slots import HOUR_S, whole_slots
 
@@ -18,12 +18,14 @@ LEVEL_WEIGHTS = {"sample_largest": 0.1, "hour_largest": 0.1, "level_power": 0.1}
 NOVELTY_WEIGHTS = {
     **dict.fromkeys(("novelty_half", "novelty_3h_half", "volatility_novelty_half", "record_half"), 0.1),
     **dict.fromkeys(("volatility_half", "volatility_3h_half"), 0.05),
-    "low_rank": 0.2,
 }
+RELATED_WEIGHTS = {"low_rank": 0.1, "sample_largest": 0.05, "volatility_half": 0.05}
 """Weights of features that are added to the score of the forest, which cannot tell far from farther (features are
-logarithms of deviations): one set of weights gives the level, the other one the novelty."""
+logarithms of deviations): one set of weights gives the level, the other two the novelty. Where relations between
+metrics are known, a novelty is made of how far they broke; elsewhere of how far values are from all earlier ones."""
 WEIGHTS = np.array(
-    [[part.get(name, 0.0) for name in FEATURES] for part in (LEVEL_WEIGHTS, NOVELTY_WEIGHTS)], np.float32
+    [[part.get(name, 0.0) for name in FEATURES] for part in (LEVEL_WEIGHTS, NOVELTY_WEIGHTS, RELATED_WEIGHTS)],
+    np.float32,
 )
 SAMPLE = FEATURES.index("sample_largest")
 RECENT, RECENT_SHARE = (4 * HOUR_S, 24), 0.25
@@ -35,16 +37,20 @@ where that is longer."""
 class RawScores:
     """What a forest says of each slot by itself, float32 ``[entity, time]``: level, novelty, and how far samples are.
 
-    ``samples`` are the features of the largest deviation of a sample.
+    ``samples`` are the features of the largest deviation of a sample; ``related`` marks the slots at which relations
+    between metrics are known.
     """
 
     levels: Float
     novelties: Float
     samples: Float
+    related: Marks
 
     def before(self, slot: int) -> Self:
         """Those of the slots before one."""
-        return type(self)(self.levels[:, :slot], self.novelties[:, :slot], self.samples[:, :slot])
+        return type(self)(
+            self.levels[:, :slot], self.novelties[:, :slot], self.samples[:, :slot], self.related[:, :slot]
+        )
 
     def joined(self, later: Self) -> Self:
         """With those of the slots that follow."""
@@ -52,12 +58,17 @@ class RawScores:
             np.concatenate([self.levels, later.levels], axis=1),
             np.concatenate([self.novelties, later.novelties], axis=1),
             np.concatenate([self.samples, later.samples], axis=1),
+            np.concatenate([self.related, later.related], axis=1),
         )
 
 
 def levels_and_novelties(raw: RawScores, interval_s: int) -> tuple[Float, Float]:
-    """Levels and novelties ``[entity, time]``, with regard to the slots before each."""
-    return _without_lone_samples(raw.levels, raw.samples), _with_recent_mean(raw.novelties, interval_s)
+    """Levels and novelties ``[entity, time]``, with regard to the slots before each.
+
+    Where relations between metrics are known, a slot's novelty is its own.
+    """
+    novelties = np.where(raw.related, raw.novelties, _with_recent_mean(raw.novelties, interval_s))
+    return _without_lone_samples(raw.levels, raw.samples), novelties
 
 
 def _without_lone_samples(levels: Float, sample: Float) -> Float:
@@ -78,9 +89,12 @@ def raw_scores(forest: IsolationForest, rows: Float) -> RawScores:
     """Levels and novelties of rows ``[entity, time, feature]`` in the forest's own units, higher = more abnormal."""
     flat = rows.reshape(-1, rows.shape[-1])
     known = np.flatnonzero(np.isfinite(flat).all(axis=1))
+    related = flat[:, LOW_RANK] > 0
     scores = np.full((2, len(flat)), np.nan, np.float32)
     for first in range(0, len(known), BATCH):
         chosen = known[first : first + BATCH]
-        scores[:, chosen] = WEIGHTS @ flat[chosen].T - forest.score_samples(flat[chosen, : len(FOREST_FEATURES)])
+        level, unlike, broken = WEIGHTS @ flat[chosen].T
+        added = np.stack([level, np.where(related[chosen], broken, unlike)])
+        scores[:, chosen] = added - forest.score_samples(flat[chosen, : len(FOREST_FEATURES)])
     levels, novelties = scores.reshape(2, *rows.shape[:2])
-    return RawScores(levels, novelties, rows[..., SAMPLE].copy())
+    return RawScores(levels, novelties, rows[..., SAMPLE].copy(), related.reshape(rows.shape[:2]))

@@ -68,7 +68,7 @@ class Drift:
 
     @property
     def size(self) -> float:
-        """How far it moved, in units of what counts as much; NaN where nothing was measured.
+        """How far it moved, in units of what is large; NaN where nothing was measured.
 
         The index of an input, how much larger a residual became, how much of a coverage was lost.
         """

@@ -94,7 +94,7 @@ def _description(record: ModelRecord, training: ModelFacts | None) -> str:
 def _run_tags(record: ModelRecord) -> dict[str, str]:
     """By what runs are looked for: release, packages, data and why it took place; only what is known."""
     names = ("version", "lock", "data_sha256", "seed", "reason", "start")
-    return {f"brownout.{name}": record.parameters[name] for name in names if name in record.parameters}
+    return {f"brownout.{name}": str(record.parameters[name]) for name in names if name in record.parameters}
 
 
 def _card_metrics(training: ModelFacts) -> dict[str, float]:

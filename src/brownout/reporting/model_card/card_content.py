@@ -89,6 +89,15 @@ class CardContent:
         return "fine", f"passes all {len(self.checks)} criteria"
 
     @property
+    def decided(self) -> str:
+        """Why no person has to decide, as a sentence; "" where one has."""
+        if self.state[0] != "fine":
+            return ""
+        if not self.checks:
+            return "there was no model to compare with, so it serves from now on"
+        return "what passes takes the place by itself, after its shadow nights where the settings ask for them"
+
+    @property
     def backtest(self) -> tuple[BacktestRow, ...]:
         """Both models by metric, the largest losses first, after all together."""
         return () if self.facts.comparison is None else backtest_rows(self.facts.comparison, self.metrics)

@@ -1,4 +1,4 @@
-"""Plots of a model's card: residuals by resource and quarter of the horizon, and drift beside what counts as much."""
+"""Plots of a model's card: residuals by resource and quarter of the horizon, and drift beside what is large."""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ __all__ = ["DRIFTS_SHOWN", "DriftBar", "ResidualBar", "drift_bars", "residual_ba
 
 DRIFTS_SHOWN = 20
 LONGEST = 3.0
-"""Sizes of a drift that the plot shows, in units of what counts as much; longer bars end there."""
+"""Sizes of a drift that the plot shows, in units of what is large; longer bars end there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class ResidualBar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftBar:
-    """A drift and the length of its bar, 0 … 100; the line of what counts as much is at ``100 / LONGEST``."""
+    """A drift and the length of its bar, 0 … 100; the line of what is large is at ``100 / LONGEST``."""
 
     drift: Drift
     length: float
