@@ -92,12 +92,16 @@ def _at(ordered: npt.NDArray[Real], index: Any, axis: int) -> npt.NDArray[Real]:
 
     NumPy's ``take_along_axis`` gives the same, and takes twice as long where arrays are small.
     """
+    values: Any = ordered  # NumPy's types say that `take` of a number gives one value, whatever the axis
+    found: npt.NDArray[Real]
     if not np.ndim(index):
-        return ordered.take(int(index), axis)
+        found = values.take(int(index), axis)
+        return found
     axis %= ordered.ndim
     step = math.prod(ordered.shape[axis + 1 :])
     starts = np.arange(0, ordered.size, ordered.shape[axis] * step)[:, None] + np.arange(step)
-    return ordered.ravel().take(starts.reshape(index.shape) + index * step)
+    found = values.ravel().take(starts.reshape(index.shape) + index * step)
+    return found
 
 
 def _between(ordered: npt.NDArray[Real], position: Any, axis: int) -> npt.NDArray[Real]:

@@ -19,7 +19,7 @@ from brownout.settings import load_settings
 from brownout.simulation import FleetSettings, simulate
 from brownout.simulation.fleet_dataset import write_dataset
 
-pytestmark = pytest.mark.usefixtures("small_forests")
+pytestmark = pytest.mark.usefixtures("quick_training")
 QUICK = "[forecast]\ntrain_steps = 5\n"
 
 

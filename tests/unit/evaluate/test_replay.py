@@ -80,7 +80,7 @@ def test_what_goes_on_quietly_is_one_episode_and_alarmed_once_it_does_harm() -> 
 
 @pytest.mark.usefixtures("quick_training")
 def test_nights_are_blind_to_what_comes_later_and_know_the_night_before(tmp_path: Path) -> None:
-    made = simulate(FleetSettings(hosts=1, vms=3, days=6, interval_s=900, seed=3, faults=4))
+    made = simulate(FleetSettings(hosts=2, vms=4, days=8, interval_s=600, seed=3, faults=4))
     write_dataset(made, tmp_path / "fleet", name="fleet")
     dataset, settings = Dataset.open(tmp_path / "fleet"), Settings(detect=DetectSettings(window_days=2))
     spans = tuple(nights_of(dataset, settings, None))
