@@ -40,7 +40,8 @@ def windows_of(panel: Panel, forecasts: Forecasts) -> Windows:
     chosen = forecasts.rows([row for row, series in enumerate(forecasts.series) if series.metric in kinds])
     names = [series.metric for series in chosen.series]
     limits = np.array([kinds[name].limit for name in names], np.float32)
-    likely = likelihood(chosen, limits, upwards=np.array([kinds[name].worse is Worse.UP for name in names], bool))
+    upwards = np.array([kinds[name].worse is Worse.UP for name in names], bool)
+    likely = likelihood(chosen, limits, upwards=upwards) if names else np.empty(0)
     entity = {name: place for place, name in enumerate(panel.entity_ids)}
     rows = np.array([entity[series.entity] for series in chosen.series], np.int64)
     slots = (chosen.origins - panel.start) // panel.step

@@ -51,7 +51,7 @@ class Messages:
         for pattern, translated in _patterns(self.language):
             found = pattern.fullmatch(text)
             if found:
-                return translated.format(**{name: self._value(value) for name, value in found.groupdict().items()})
+                return translated.format(**{name: self(value) for name, value in found.groupdict().items()})
         return self(text)
 
     def _missing(self, text: str) -> str:
@@ -65,7 +65,7 @@ class Messages:
         return missing[NOT_MEASURED] + missing[" or "].join(parts)
 
     def _value(self, text: str) -> str:
-        """A name or number of a statement as it is; a text of the catalogue, such as a metric, in the language."""
+        """A metric or a configuration as evidence calls it, with a small first letter, in the language."""
         return self.table.get(text) or self.table.get(text[:1].upper() + text[1:], text)
 
 

@@ -73,6 +73,7 @@ def test_what_a_symptom_saw_is_said_in_chinese() -> None:
     say = Messages.of("zh")
     assert say.sentence("kvm1 was 97 % busy (usually 40 %)") == "kvm1 忙碌 97 %（平时 40 %）"  # noqa: RUF001 - Chinese
     assert say.sentence("all of it is unknown") == "all of it is unknown"
+    assert say.sentence("medium was paused") == "medium 已暂停"  # a guest of that name, and no storage medium
     reason = "Guest memory usable of vm1 is forecast to cross 10 %, and 2 more like it"
     assert say.sentence(reason) == "预测 vm1 的虚拟机可用内存将越过 10 %，另有 2 项类似"  # noqa: RUF001 - Chinese
 

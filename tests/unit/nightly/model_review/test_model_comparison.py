@@ -146,6 +146,13 @@ def test_chances_are_kept_beside_what_came(panel: Panel, forecaster: SelectedFor
     assert 0 < sum(crossed) < len(crossed)
 
 
+def test_metrics_without_a_limit_have_losses_and_no_warnings(panel: Panel, forecaster: SelectedForecaster) -> None:
+    unlimited = replace(panel, metrics=tuple(replace(metric, limit=None) for metric in panel.metrics))
+    losses = window_losses(forecaster, [unlimited], [panel.start + np.timedelta64(22, "D")])
+    assert losses.warnings.parts_ == {}
+    assert losses.count.sum() > 0
+
+
 @pytest.mark.parametrize(
     ("told", "came", "wanted"),
     [((40, 40), (30, 30), True), ((40, 40), (27, 30), True), ((40, 40), (25, 30), False), ((19, 40), (0, 30), None)],
