@@ -134,7 +134,7 @@ def test_the_same_data_never_train_again(
     for name, run in first.items():
         assert run["reason"] == "there was none", name
         assert run["data"].sha256 == run["data_sha256"], name
-        files = ["backtest.csv", "residuals.svg", "reliability.svg"] if name == "brownout-forecaster" else []
+        files = ["backtest.csv", "residuals.svg"] if name == "brownout-forecaster" else []
         assert run["artifacts"] == ["card.html", "training.json", *files], name
         assert "Trained because there was none" in str(run["description"])
         assert run["brownout.data_sha256"] == run["data_sha256"]
