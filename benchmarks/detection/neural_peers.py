@@ -1,9 +1,10 @@
 """PaAno and KAN-AD, re-implemented from their papers for tables side by side; on one core, with smaller batches.
 
 PaAno: Park and Kang, "Patch-based representation learning for time-series anomaly detection", ICLR 2026. KAN-AD: Zhou
-et al., "Time series anomaly detection with Kolmogorov-Arnold networks", ICML 2025. Windows, layers, losses, rates and
-the memory's share are theirs; batches of 128 rather than 512 (PaAno) and at most 10 epochs on at most 20,000 windows
-(KAN-AD) are ours, so that a table ends on two cores.
+et al., "Time series anomaly detection with Kolmogorov-Arnold networks", ICML 2025. Windows, layers, losses and rates
+are those of the public implementations. Ours, so that a table ends on two cores: 100 steps in batches of 128 rather
+than 512 and at most 500 patches in the memory (PaAno); at most 10 epochs on at most 20,000 windows, and one model for
+all metrics (KAN-AD).
 """
 
 import math
