@@ -61,6 +61,7 @@ def test_mlflow_kept_what_a_reviewer_asks_for(demo: Ran) -> None:
     assert {".safetensors", ".skops"} <= set(stored)
     assert set(stored) <= {
         "",
+        ".csv",
         ".html",
         ".json",
         ".parquet",
