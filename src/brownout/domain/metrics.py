@@ -105,6 +105,8 @@ class Metric:
         The line whose crossing is a breach, in the direction ``worse``; None where none is known.
     worse
         The direction in which it gets worse: up, down or none.
+    evidence_only
+        Whether it speaks in a diagnosis only, and no anomalies are looked for in it.
     entity_kinds
         Kinds of entity that carry the metric; empty for any.
     source
@@ -122,6 +124,7 @@ class Metric:
     capacity: float | None = None
     limit: float | None = None
     worse: Worse = Worse.NONE
+    evidence_only: bool = False
     entity_kinds: tuple[str, ...] = ()
     source: str = ""
 
@@ -176,6 +179,7 @@ class Metric:
         """Build from a definition; unknown keys and values are errors."""
         converters: Mapping[str, Callable[[Any], Any]] = {
             "entity_kinds": tuple,
+            "evidence_only": bool,
             **dict.fromkeys(("lower", "upper", "capacity", "limit"), float),
         }
         definition.check_keys(key for key in cls.__dataclass_fields__ if key != "name")

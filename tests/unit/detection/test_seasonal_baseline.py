@@ -169,16 +169,3 @@ def test_one_event_in_an_hour_is_no_deviation_but_ten_are(*, events: float, stra
     level = dict(views(panel, slots - 60))["level"]
     assert bool(level.max() > 3) is strays
     assert level[0, :25].max() == 0
-
-
-def test_a_day_more_of_uptime_is_no_deviation_but_a_restart_after_weeks_is() -> None:
-    hours = np.arange(6 * 720, dtype=np.float32) / 30
-    nightly = np.where(hours < 120, hours % 24, hours - 120 + 24)  # restarted every night but the last
-    restarted = np.where(hours < 142, hours + 500, hours - 142)
-    metric = Metric(name="uptime_h", unit="h", lower=0)
-    entities = (Entity(id="vm1", kind="vm"), Entity(id="vm2", kind="vm"))
-    values = np.stack([nightly, restarted])[:, :, None]
-    panel = Panel(values, np.datetime64("2026-03-02", "ms"), 120, entities, (metric,))
-    level = dict(views(panel, len(hours) - 60))["level"][..., 0]
-    assert np.abs(level[0]).max() < 2
-    assert level[1, -1] < -10

@@ -175,19 +175,19 @@ def test_a_fault_while_a_clock_is_wrong_stays_an_alarm() -> None:
     assert {cause.id for cause in found.diagnoses[0].told} == {"ART-08", "HW-01"}
 
 
-def test_an_episode_that_only_a_restarted_clock_has_made_is_a_restart() -> None:
-    found = sifted({}, ("vm1",), {"vm_uptime_h": 0.6, "vm_cpu_pct": 0.1})
-    assert [quiet.because for quiet in found.suppressed] == ["ART-07"]
+def test_an_episode_that_only_a_pause_has_made_is_a_pause() -> None:
+    found = sifted({}, ("vm1",), {"vm_paused": 0.6, "vm_cpu_pct": 0.1})
+    assert [quiet.because for quiet in found.suppressed] == ["ART-03"]
     assert found.diagnoses == ()
 
 
 def test_one_that_other_metrics_have_made_too_stays_an_alarm() -> None:
-    found = sifted({}, ("vm1",), {"vm_uptime_h": 0.8, "vm_cpu_pct": 0.2})
+    found = sifted({}, ("vm1",), {"vm_paused": 0.8, "vm_cpu_pct": 0.2})
     assert (found.suppressed, len(found.diagnoses)) == ((), 1)
 
 
-def test_one_that_its_clock_has_made_in_part_only_stays_an_alarm() -> None:
-    found = sifted({}, ("vm1",), {"vm_uptime_h": 0.4, "vm_cpu_pct": 0.1})
+def test_one_that_its_pause_has_made_in_part_only_stays_an_alarm() -> None:
+    found = sifted({}, ("vm1",), {"vm_paused": 0.4, "vm_cpu_pct": 0.1})
     assert (found.suppressed, len(found.diagnoses)) == ((), 1)
 
 

@@ -1,7 +1,7 @@
 """Features of an entity at a slot: the deviations of its metrics in each view, reduced over the metrics."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -21,6 +21,7 @@ __all__ = [
     "entity_features",
     "features_without",
     "fill_rows",
+    "without_evidence_only",
 ]
 
 SHARES = (0.75, 0.5)
@@ -56,6 +57,14 @@ class Features:
         return type(self)(self.rows[:, first:last], self.deviations[:, first:last])
 
 
+def without_evidence_only(panel: Panel) -> Panel:
+    """A panel without values of metrics that are evidence only: a restart is not odd for a day."""
+    left_out = [metric.evidence_only for metric in panel.metrics]
+    if not any(left_out):
+        return panel
+    return replace(panel, values=np.where(left_out, np.float32(np.nan), panel.values))
+
+
 def entity_features(panel: Panel, start: int = 0, *, with_deviations: bool = True) -> Features:
     """Features of the slots from ``start`` on; earlier slots serve as history.
 
@@ -76,6 +85,7 @@ def entity_features(panel: Panel, start: int = 0, *, with_deviations: bool = Tru
 
 def _features(panel: Panel, start: int, *, with_deviations: bool) -> Features:
     """Features of a few entities together."""
+    panel = without_evidence_only(panel)
     measured = np.flatnonzero(np.isfinite(panel.values).any(axis=(0, 1))).tolist()
     part = panel.select(metrics=measured)
     known = np.isfinite(part.values)
@@ -114,6 +124,7 @@ def features_without(panel: Panel, rows: Sequence[int], slots: Sequence[int]) ->
     ``rows`` of the result is ``[point, 1 + metric, feature]``, the points being the pairs of ``rows`` and ``slots``;
     its ``deviations`` repeat those of each point. ``low_rank`` is left at 0: no level is made of it.
     """
+    panel = without_evidence_only(panel)
     known = np.isfinite(panel.values)
     count = len(panel.metrics)
     kept = np.concatenate([np.ones((1, count), np.float32), 1 - np.eye(count, dtype=np.float32)])

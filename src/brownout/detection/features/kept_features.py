@@ -15,6 +15,7 @@ from brownout.detection.features.feature_table import (
     Features,
     entity_features,
     fill_rows,
+    without_evidence_only,
 )
 from brownout.detection.features.kept_views import KeptViews
 from brownout.detection.features.low_rank import KeptResiduals
@@ -37,6 +38,7 @@ class KeptFeatures:
 
         ``panel`` must be the one of the last call with more slots at its end, or with others from ``start`` on.
         """
+        panel = without_evidence_only(panel)
         entities, slots, metrics = panel.values.shape
         if start == slots:
             return Features(
