@@ -102,20 +102,13 @@ def write_dataset(tmp_path: Path) -> Write:
 
 
 HEAVY = (
-    "demo",
     "tests/integration/test_lab.py",
     "tests/integration/test_deployment.py",
+    "demo",
     "tests/integration/test_influxdb1_night.py",
     "tests/behaviour/test_night.py",
-    "tests/unit/evaluate/test_evaluate_night.py",
-    "tests/behaviour/test_evaluations.py",
-    "tests/integration/test_cluster.py",
-    "tests/behaviour/test_warnings.py",
-    "tests/unit/adapters/test_tracking_store.py",
-    "tests/flows/test_temporary_server.py",
     "tests/integration/test_probe_consoles.py",
-    "tests/integration/test_mlflow_models.py",
-    "tests/unit/cli/test_plan_commands.py",
+    "tests/unit/adapters/test_tracking_store.py",
 )
 """Groups that take longest: they go first, so that no process waits for another one at the end."""
 

@@ -170,7 +170,7 @@ def test_a_level_adds_a_tenth_of_how_far_one_metric_and_all_together_are_to_the_
     from brownout.detection.forest.forest_scores import raw_scores
 
     panel = waves(interval_s=INTERVAL)
-    forest = MAKE["isolation-forest"]().fit([panel]).forests_["vm"]  # type: ignore[attr-defined]
+    forest = IsolationForestDetector(DetectorSettings(trees=30)).fit([panel]).forests_["vm"]
     rows = np.random.default_rng(0).uniform(0, 3, (2, 5, len(FEATURES))).astype(np.float32)
     added = sum(0.1 * rows[..., FEATURES.index(name)] for name in ("sample_largest", "hour_largest", "level_power"))
     seen = rows.reshape(10, -1)[:, : len(FOREST_FEATURES)]
@@ -180,18 +180,31 @@ def test_a_level_adds_a_tenth_of_how_far_one_metric_and_all_together_are_to_the_
 
 def test_a_novelty_is_made_of_broken_relations_where_they_are_known_and_of_distances_elsewhere() -> None:
     from brownout.detection.features.feature_table import FEATURES, FOREST_FEATURES, LOW_RANK
-    from brownout.detection.forest.forest_scores import NOVELTY_WEIGHTS, RELATED_WEIGHTS, raw_scores
+    from brownout.detection.forest.forest_scores import raw_scores
 
     panel = waves(interval_s=INTERVAL)
-    forest = MAKE["isolation-forest"]().fit([panel]).forests_["vm"]  # type: ignore[attr-defined]
+    forest = IsolationForestDetector(DetectorSettings(trees=30)).fit([panel]).forests_["vm"]
     rows = np.random.default_rng(1).uniform(0.1, 3, (2, 5, len(FEATURES))).astype(np.float32)
     rows[0, :, LOW_RANK] = 0
     found = raw_scores(forest, rows)
     np.testing.assert_array_equal(found.related, [[False] * 5, [True] * 5])
-    for entity, weights in enumerate((NOVELTY_WEIGHTS, RELATED_WEIGHTS)):
+    tenth = ("novelty_half", "novelty_3h_half", "volatility_novelty_half", "record_half")
+    distances = dict.fromkeys(tenth, 0.1) | dict.fromkeys(("volatility_half", "volatility_3h_half"), 0.05)
+    broken = {"low_rank": 0.1, "sample_largest": 0.05, "volatility_half": 0.05}
+    for entity, weights in enumerate((distances, broken)):
         added = sum(weight * rows[entity, :, FEATURES.index(name)] for name, weight in weights.items())
         expected = added - forest.score_samples(rows[entity, :, : len(FOREST_FEATURES)])
         np.testing.assert_allclose(found.novelties[entity], expected, rtol=1e-4)
+
+
+def test_unusual_hours_before_count_only_where_relations_are_not_known() -> None:
+    from brownout.detection.forest.forest_scores import RawScores, levels_and_novelties
+
+    novelties = np.repeat(np.r_[np.ones(60), np.zeros(10)].astype(np.float32)[None], 2, axis=0)
+    related = np.repeat(np.array([[True], [False]]), 70, axis=1)
+    _, found = levels_and_novelties(RawScores(np.zeros_like(novelties), novelties, novelties, related), INTERVAL)
+    np.testing.assert_array_equal(found[0], novelties[0])
+    assert found[1, 60:].min() > 0.1
 
 
 def test_an_episode_at_the_end_of_the_data_is_open() -> None:

@@ -13,6 +13,7 @@ import pytest
 from conftest import invoke
 from influx import PASSWORD, Influx
 
+import brownout
 from brownout.bootstrap import clock, doctor_surroundings
 from brownout.operate.checks import State
 from brownout.operate.doctor import examine
@@ -90,6 +91,18 @@ def test_a_second_night_reads_hours_and_leaves_the_same_points(
     assert {name: influx.count("telegraf", name, field) for name, field in MEASUREMENTS.items()} == counts
     again = json.loads(ran("sync", "--config", config, "--out", out, "--json").stdout)
     assert again["slices"] <= 2
+
+
+def test_a_notebook_reads_the_same_straight_from_the_database(
+    config: Path, night: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BROWNOUT_INFLUXDB_PASSWORD", PASSWORD)
+    kept, read = brownout.load(night[0]), brownout.load(config)
+    assert read.entities.index.tolist() == kept.entities.index.tolist()
+    found, expected = (fleet.measured("vm001")["vm_cpu_pct"] for fleet in (read, kept))
+    both = found.index.intersection(expected.index)
+    assert len(both) > 2000
+    assert found[both].equals(expected[both])
 
 
 def test_what_is_written_back_carries_the_tags_of_its_source(influx: Influx, night: tuple[Path, str]) -> None:

@@ -5,17 +5,11 @@ from collections.abc import Sequence
 import pandas as pd
 
 from brownout.api.night_frames import named_frame
-from brownout.evaluation.review_rules import ReviewRule
 from brownout.nightly.effects.champions import challenger_of, facts_of
-from brownout.operate.review import ModelState, review_models
+from brownout.operate.review import ModelState
 from brownout.store.workspace import Workspace
 
-__all__ = ["comparison_frame", "criteria_frame", "decision_frame", "states_of"]
-
-
-def states_of(workspace: Workspace, rules: Sequence[ReviewRule]) -> tuple[ModelState, ...]:
-    """What is in use and what waits, of both models."""
-    return review_models(workspace, rules)
+__all__ = ["comparison_frame", "criteria_frame", "decision_frame"]
 
 
 def criteria_frame(states: Sequence[ModelState]) -> pd.DataFrame:

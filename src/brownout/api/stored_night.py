@@ -15,7 +15,7 @@ from brownout.domain.errors import BrownoutError, DataError
 from brownout.domain.forecasts import Series
 from brownout.domain.night import Night
 from brownout.numerics.slots import days
-from brownout.operate.review import ModelState
+from brownout.operate.review import ModelState, review_models
 from brownout.reporting import load_night
 from brownout.site_knowledge import load_definitions
 from brownout.store.history import History
@@ -205,7 +205,7 @@ class StoredNight:
 
     @cached_property
     def _states(self) -> tuple[ModelState, ...]:
-        return review_frames.states_of(self.workspace, load_definitions().review)
+        return review_models(self.workspace, load_definitions().review)
 
     def measured(
         self,

@@ -179,7 +179,7 @@ class Metric:
         """Build from a definition; unknown keys and values are errors."""
         converters: Mapping[str, Callable[[Any], Any]] = {
             "entity_kinds": tuple,
-            "evidence_only": bool,
+            "evidence_only": _flag,
             **dict.fromkeys(("lower", "upper", "capacity", "limit"), float),
         }
         definition.check_keys(key for key in cls.__dataclass_fields__ if key != "name")
@@ -196,6 +196,13 @@ class Metric:
         if "role" in fields and "family" not in fields:
             fields["family"] = FAMILY_OF_ROLE.get(fields["role"], Family.OTHER)
         return cls(name=definition.id, **fields)
+
+
+def _flag(value: object) -> bool:
+    """True or false as TOML writes them; a word in quotes would always be true."""
+    if not isinstance(value, bool):
+        raise TypeError("it is neither true nor false")
+    return value
 
 
 CHOICES: Mapping[str, type[StrEnum]] = {"kind": MetricKind, "family": Family, "role": Role, "worse": Worse}

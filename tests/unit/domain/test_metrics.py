@@ -38,6 +38,7 @@ def test_a_role_implies_its_family() -> None:
         ({"colour": "red"}, "unknown key 'colour'"),
         ({"role": "cpus"}, "'cpus'.*Did you mean 'cpu'"),
         ({"lower": "low"}, "low"),
+        ({"evidence_only": "false"}, "neither true nor false"),
     ],
 )
 def test_a_malformed_metric_is_named(table: dict[str, object], said: str) -> None:

@@ -251,6 +251,24 @@ def test_what_another_incident_explains_of_an_episode_says_nothing_of_the_rest(d
 
 
 @pytest.mark.parametrize(
+    ("metric", "rules", "harmful"),
+    [("vm_memory_usable_pct", (), False), ("vm_ready_pct", (), True), ("vm_memory_usable_pct", ("R-READY",), True)],
+)
+def test_a_part_keeps_the_rules_that_test_what_moved_in_it_and_a_whole_episode_all(
+    metric: str, rules: tuple[str, ...], *, harmful: bool
+) -> None:
+    """R-READY tests waits for a CPU; nothing here got worse by itself."""
+    mover = Mover(
+        series=Series("vm", metric), usual=30, peak=60, deviation=-8 if metric == "vm_ready_pct" else 8, onset=START
+    )
+    whole = replace(episode("a"), movers=(mover,), rules=("R-READY",))
+    batch = investigation((UNKNOWN, ("a",)))
+    parts = {batch.diagnoses[0].id: [replace(whole, rules=rules)]}
+    expected = expected_by_chance(reading(), [whole], None, parts).of(batch.diagnoses[0])
+    assert bool(expected.harmful) == harmful
+
+
+@pytest.mark.parametrize(
     ("cause", "often", "telling", "told"),
     [("SW-05", 40, (), 0), ("SW-05", 5, (), 1), ("SW-05", 40, ("a",), 1), ("LEAK-01", 40, (), 1)],
 )
