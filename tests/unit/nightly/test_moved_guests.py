@@ -52,7 +52,9 @@ def test_an_episode_is_investigated_where_its_guest_was(dataset: Dataset) -> Non
             id="e", entity=incident.entity, start=incident.start, end=end, open=False, severity=2.0, movers=()
         )
         (window,) = group_episodes([episode], dataset.topology)
-        (diagnosis,) = diagnose_batch(context, [window]).diagnoses
+        batch = diagnose_batch(context, [window])
+        (diagnosis,) = batch.diagnoses
+        assert {name: [part.id for part in parts] for name, parts in batch.parts.items()} == {diagnosis.id: ["e"]}
         assert (diagnosis.top.id, diagnosis.top.entity) == (incident.cause, incident.entity)
         assert diagnosis.entities[0] == incident.group
 

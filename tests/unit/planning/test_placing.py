@@ -115,6 +115,13 @@ def test_no_move_where_nobody_is_busy() -> None:
     assert (found.moves, found.busy) == ((), ())
 
 
+def test_a_move_says_how_much_memory_is_short_and_how_much_of_it_leaves() -> None:
+    found = rebalance(fleet([host("a", 3.0, free=5), host("b", 1.0)], [guest("g", "a", 1.0)]), Rules())
+    assert [(move.lacks_gib, move.frees_gib) for move in found.moves] == [(10, 8)]  # 15 of 100 GiB must stay available
+    crowded = rebalance(fleet([host("a", 9.5), host("b", 1)], [guest("g", "a", 3)]), Rules())
+    assert [move.lacks_gib for move in crowded.moves] == [0]
+
+
 def test_no_move_where_none_helps() -> None:
     # The target would be beyond the limit by the guest's 90 % quantile, however much its source is relieved.
     found = rebalance(fleet([host("a", 9.5), host("b", 5)], [guest("g", "a", 2, 3.5)]), Rules())
