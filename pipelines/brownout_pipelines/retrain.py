@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from prefect import flow
+from prefect.logging import get_run_logger
 
 from brownout.bootstrap import open_job
+from brownout.domain.errors import LockedError
 from brownout.settings import load_settings
 
 __all__ = ["retrain"]
@@ -15,7 +17,10 @@ NEW_DAYS = 0.5
 
 @flow(name="brownout-retrain")
 def retrain(out: Path, config: Path | None = None) -> tuple[str, ...]:
-    """Sync, train both models where there is anything new, and log them; returns their addresses in MLflow."""
+    """Sync, train both models where there is anything new, and log them; returns their addresses in MLflow.
+
+    Skipped where a night holds the folder: it trains what is due.
+    """
     settings = load_settings(config)
     sooner = {"retrain_days": NEW_DAYS}
     settings = settings.model_copy(
@@ -25,7 +30,11 @@ def retrain(out: Path, config: Path | None = None) -> tuple[str, ...]:
         }
     )
     job = open_job(settings, out)
-    with job.alone("brownout retrain"):
-        job.sync()
-        job.train(only_if_due=True)
-        return tuple(record.uri for record in job.log_trainings())
+    try:
+        with job.alone("brownout retrain"):
+            job.sync()
+            job.train(only_if_due=True)
+            return tuple(record.uri for record in job.log_trainings())
+    except LockedError as error:
+        get_run_logger().info("skipped: %s", error.what)
+        return ()

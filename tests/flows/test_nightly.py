@@ -1,6 +1,9 @@
-"""The nightly flow itself: what is retried, what is not, and what it hands on."""
+"""The nightly flow itself: what is retried, what is not, what it hands on, and who gives way to it."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
@@ -9,7 +12,11 @@ import yaml
 from fakes import MemoryTracker
 
 from brownout import bootstrap
+from brownout.domain.errors import LockedError
 from brownout.nightly.effects import trained_models
+from brownout.operate import night_job
+from brownout.settings import load_settings
+from brownout.store.night_lock import lock_holder, night_lock
 
 ROOT = Path(__file__).parents[2]
 NAB = ROOT / "tests" / "data" / "nab-aws"
@@ -208,3 +215,50 @@ def test_a_shard_that_keeps_failing_stops_no_other(without_delay: Any) -> None:
     assert (first, last) == (4, 3)
     assert (lost.item, type(lost.error)) == (0, ZeroDivisionError)
     assert shown == [1 / 3, 2 / 3, 1]
+
+
+@contextmanager
+def held_by(command: str, out: Path) -> Iterator[Callable[[], None]]:
+    """The folder in the hands of another run; yields what makes that run end."""
+    held, over = Event(), Event()
+
+    def other_run() -> None:
+        with night_lock(out, command=command, now=np.datetime64("2026-03-16T02:15")):
+            held.set()
+            over.wait(60)
+
+    thread = Thread(target=other_run)
+    thread.start()
+    try:
+        assert held.wait(60)
+        yield over.set
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_watch_and_retrain_give_way_to_a_night(tmp_path: Path) -> None:
+    from brownout_pipelines.retrain import retrain
+    from brownout_pipelines.watch import watch
+
+    with held_by("brownout nightly", tmp_path / "out"):
+        assert watch(out=tmp_path / "out") == ""
+        assert retrain(out=tmp_path / "out") == ()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["night.lock"]
+
+
+def test_a_night_waits_for_a_pass_of_watch_and_a_pass_for_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from brownout_pipelines.watch import watch
+
+    job = bootstrap.open_job(load_settings(None), tmp_path)
+    with held_by("brownout watch", tmp_path) as end:
+        assert watch(out=tmp_path) == ""
+        monkeypatch.setattr(night_job, "PASS_PATIENCE_S", 0.2)
+        with pytest.raises(LockedError, match="brownout watch"), job.alone("brownout nightly"):
+            pytest.fail("two at once")
+        monkeypatch.setattr(night_job, "PASS_PATIENCE_S", 60.0)
+        end()
+        with job.alone("brownout nightly"):
+            assert lock_holder(tmp_path).command == "brownout nightly"  # type: ignore[union-attr]

@@ -34,11 +34,13 @@ from brownout.settings import Settings
 from brownout.store.as_of import StoreAsOf
 from brownout.store.leftovers import remove_leftovers
 from brownout.store.memory import release_memory
-from brownout.store.night_lock import night_lock
+from brownout.store.night_lock import WATCH, night_lock
 from brownout.store.workspace import Workspace
 
 __all__ = ["NightJob"]
 
+PASS_PATIENCE_S = 900.0
+"""How long a run waits for a pass of watch, of which 1,000 guests took minutes; a pass every five would be too many."""
 
 OpenCluster = Callable[[NightContext], AbstractContextManager[tuple[Map, NightContext]]]
 
@@ -67,8 +69,12 @@ class NightJob:
 
     @contextmanager
     def alone(self, command: str) -> Iterator[None]:
-        """Hold the output folder, without what killed runs left in it; raises LockedError where another run has it."""
-        with night_lock(self.workspace.out, command=command, now=self.now):
+        """Hold the output folder, without what killed runs left in it; raises LockedError where another run has it.
+
+        A pass of watch waits for nobody, and everybody else waits until such a pass is over.
+        """
+        patience_s = 0 if command == WATCH else PASS_PATIENCE_S
+        with night_lock(self.workspace.out, command=command, now=self.now, patience_s=patience_s):
             remove_leftovers(self.workspace.out)
             for sentence in self.models.unreadable(self.workspace):
                 self.effects.note("models", sentence)

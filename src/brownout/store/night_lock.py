@@ -2,8 +2,10 @@
 
 import errno
 import json
+import logging
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,11 +18,16 @@ import numpy as np
 from brownout.domain.errors import LockedError
 from brownout.store.plain_json import read_json
 
-__all__ = ["LOCK_FILE", "Holder", "lock_holder", "night_lock"]
+__all__ = ["LOCK_FILE", "WATCH", "Holder", "lock_holder", "night_lock"]
 
 LOCK_FILE = "night.lock"
+WATCH = "brownout watch"
+"""Command of a pass over fresh data, which is soon over."""
+LOOK_AGAIN_S = 0.5
 HELD: ContextVar[frozenset[Path]] = ContextVar("HELD", default=frozenset())
 """Folders that the running call holds."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +41,10 @@ class Holder:
 
 
 @contextmanager
-def night_lock(out: Path, *, command: str, now: np.datetime64) -> Iterator[None]:
+def night_lock(out: Path, *, command: str, now: np.datetime64, patience_s: float = 0) -> Iterator[None]:
     """Hold an output folder for one run; raises LockedError, naming the holder, where another run has it.
 
+    A pass of watch is waited for, ``patience_s`` seconds at most: schedules of nights and passes meet at full minutes.
     The lock belongs to the process: the system lets go of it when the process ends, however it ends. The file stays,
     empty while nobody holds it. What is called inside may ask for the same folder again; another thread may not.
     """
@@ -46,12 +54,7 @@ def night_lock(out: Path, *, command: str, now: np.datetime64) -> Iterator[None]
         return
     handle = os.open(out / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
-        try:
-            flock(handle, LOCK_EX | LOCK_NB)
-        except OSError as error:
-            if error.errno not in {errno.EWOULDBLOCK, errno.EACCES}:
-                raise
-            raise _locked(out) from None
+        _acquire(handle, out, patience_s)
         holder = Holder(
             pid=os.getpid(), host=socket.gethostname(), since=str(now.astype("datetime64[s]")), command=command
         )
@@ -65,6 +68,30 @@ def night_lock(out: Path, *, command: str, now: np.datetime64) -> Iterator[None]
             os.ftruncate(handle, 0)
     finally:
         os.close(handle)
+
+
+def _acquire(handle: int, out: Path, patience_s: float) -> None:
+    """Lock the open file; raises LockedError where a night or training has it, or a pass of watch for too long."""
+    deadline, waits = time.monotonic() + patience_s, False
+    while not _locks(handle):
+        holder = lock_holder(out)
+        passing = holder is None or holder.command == WATCH  # None: between its lock and its name, or between two runs
+        if not passing or time.monotonic() >= deadline:
+            raise _locked(out) from None
+        if holder is not None and not waits:
+            logger.warning("waits for `%s`, process %d, which works in %s", holder.command, holder.pid, out)
+            waits = True
+        time.sleep(LOOK_AGAIN_S)
+
+
+def _locks(handle: int) -> bool:
+    try:
+        flock(handle, LOCK_EX | LOCK_NB)
+    except OSError as error:
+        if error.errno not in {errno.EWOULDBLOCK, errno.EACCES}:
+            raise
+        return False
+    return True
 
 
 def lock_holder(out: Path) -> Holder | None:

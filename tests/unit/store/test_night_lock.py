@@ -22,7 +22,7 @@ import numpy as np
 from brownout.domain.errors import LockedError
 from brownout.store.night_lock import night_lock
 try:
-    with night_lock(Path(sys.argv[1]), command="brownout nightly", now=np.datetime64("2026-03-01T02:15:00")):
+    with night_lock(Path(sys.argv[1]), command=sys.argv[3], now=np.datetime64("2026-03-01T02:15:00")):
         print("held", flush=True)
         time.sleep(float(sys.argv[2]))
 except LockedError as error:
@@ -30,8 +30,9 @@ except LockedError as error:
 """
 
 
-def hold(out: Path, seconds: float = 60) -> "subprocess.Popen[str]":
-    return subprocess.Popen([sys.executable, "-c", HOLD, out, str(seconds)], stdout=subprocess.PIPE, text=True)
+def hold(out: Path, seconds: float = 60, command: str = "brownout nightly") -> "subprocess.Popen[str]":
+    process = [sys.executable, "-c", HOLD, out, str(seconds), command]
+    return subprocess.Popen(process, stdout=subprocess.PIPE, text=True)
 
 
 def line(process: "subprocess.Popen[str]") -> str:
@@ -55,6 +56,45 @@ def test_the_second_is_told_who_works_there(tmp_path: Path) -> None:
         for part in ("`brownout nightly`", f"process {first.pid}", "2026-03-01T02:15:00 UTC"):
             assert part in caught.value.what
         assert f"stop process {first.pid}" in caught.value.remedy
+    finally:
+        end(first)
+
+
+def test_a_pass_of_watch_is_waited_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    one_pass = hold(tmp_path, 1.5, "brownout watch")
+    try:
+        assert line(one_pass) == "held"
+        with night_lock(tmp_path, command="brownout nightly", now=NOW, patience_s=60):
+            assert lock_holder(tmp_path).pid == os.getpid()  # type: ignore[union-attr]
+        assert f"waits for `brownout watch`, process {one_pass.pid}" in caplog.text
+    finally:
+        end(one_pass)
+
+
+def test_a_pass_that_does_not_end_is_named(tmp_path: Path) -> None:
+    one_pass = hold(tmp_path, 60, "brownout watch")
+    try:
+        assert line(one_pass) == "held"
+        with (
+            pytest.raises(LockedError, match="in use by `brownout watch`"),
+            night_lock(tmp_path, command="brownout nightly", now=NOW, patience_s=1),
+        ):
+            pytest.fail("two at once")
+    finally:
+        end(one_pass)
+
+
+def test_a_night_is_not_waited_for(tmp_path: Path) -> None:
+    first = hold(tmp_path)
+    try:
+        assert line(first) == "held"
+        started = time.monotonic()
+        with (
+            pytest.raises(LockedError, match="in use by `brownout nightly`"),
+            night_lock(tmp_path, command="brownout nightly", now=NOW, patience_s=60),
+        ):
+            pytest.fail("two at once")
+        assert time.monotonic() - started < 30
     finally:
         end(first)
 
