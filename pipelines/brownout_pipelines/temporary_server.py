@@ -110,7 +110,7 @@ def _server_environment(state: Path) -> dict[str, str]:
 
 
 def _database_url(path: Path) -> str:
-    return f"sqlite+aiosqlite:///{quote(str(path), safe='/')}"
+    return f"sqlite+aiosqlite:///file:{quote(str(path), safe='/')}?uri=true"
 
 
 @contextmanager

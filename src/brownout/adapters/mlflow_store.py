@@ -41,13 +41,13 @@ class Schema:
 
 
 def sqlite_uri(path: Path) -> str:
-    """The address of a sqlite file; characters that mean something in an address are quoted.
+    """The address of a sqlite file; a path with characters that mean something in an address is a quoted ``file:`` URI.
 
-    The longer form for a path with such characters, since MLflow makes folders of the shorter one without unquoting it.
+    MLflow makes folders of the shorter form without unquoting it, and SQLAlchemy 2.0 unquotes no path: sqlite does.
     """
     absolute = str(path.resolve())
     quoted = quote(absolute, safe="/")
-    return f"sqlite:///{absolute}" if quoted == absolute else f"sqlite+pysqlite:///{quoted}"
+    return f"sqlite:///{absolute}" if quoted == absolute else f"sqlite+pysqlite:///file:{quoted}?uri=true"
 
 
 def prepare_store(database: Path, artifacts: Path) -> tuple[str, ...]:
