@@ -50,7 +50,7 @@ DatasetArgument = Annotated[Path, typer.Argument(help="Dataset folder.", exists=
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 KnowledgeFolder = Annotated[
     Path | None,
-    typer.Option(help="Folder of a site's own metrics, drivers, faults and measurements.", file_okay=False),
+    typer.Option(help="Folder of a site's own definitions, over those that ship.", file_okay=False),
 ]
 TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%MZ"]
 """Forms of a time (UTC)."""
