@@ -34,11 +34,13 @@ from brownout.settings import Settings
 from brownout.store.as_of import StoreAsOf
 from brownout.store.leftovers import remove_leftovers
 from brownout.store.memory import release_memory
-from brownout.store.night_lock import night_lock
+from brownout.store.night_lock import WATCH, night_lock
 from brownout.store.workspace import Workspace
 
 __all__ = ["NightJob"]
 
+WATCH_ENDS_S = 1800.0
+"""A pass of watch is over by then, or something is wrong with it."""
 
 OpenCluster = Callable[[NightContext], AbstractContextManager[tuple[Map, NightContext]]]
 
@@ -67,8 +69,12 @@ class NightJob:
 
     @contextmanager
     def alone(self, command: str) -> Iterator[None]:
-        """Hold the output folder, without what killed runs left in it; raises LockedError where another run has it."""
-        with night_lock(self.workspace.out, command=command, now=self.now):
+        """Hold the output folder, without what killed runs left in it; raises LockedError where another run has it.
+
+        All but a pass of watch wait until such a pass is over.
+        """
+        patience_s = 0.0 if command == WATCH else WATCH_ENDS_S
+        with night_lock(self.workspace.out, command=command, now=self.now, patience_s=patience_s):
             remove_leftovers(self.workspace.out)
             for sentence in self.models.unreadable(self.workspace):
                 self.effects.note("models", sentence)

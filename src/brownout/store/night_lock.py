@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,9 +17,12 @@ import numpy as np
 from brownout.domain.errors import LockedError
 from brownout.store.plain_json import read_json
 
-__all__ = ["LOCK_FILE", "Holder", "lock_holder", "night_lock"]
+__all__ = ["LOCK_FILE", "WATCH", "Holder", "lock_holder", "night_lock"]
 
 LOCK_FILE = "night.lock"
+WATCH = "brownout watch"
+"""What holds a folder for a short time only, again and again: others wait for the end of its pass."""
+PAUSE_S = 1.0
 HELD: ContextVar[frozenset[Path]] = ContextVar("HELD", default=frozenset())
 """Folders that the running call holds."""
 
@@ -34,9 +38,10 @@ class Holder:
 
 
 @contextmanager
-def night_lock(out: Path, *, command: str, now: np.datetime64) -> Iterator[None]:
+def night_lock(out: Path, *, command: str, now: np.datetime64, patience_s: float = 0.0) -> Iterator[None]:
     """Hold an output folder for one run; raises LockedError, naming the holder, where another run has it.
 
+    A pass of watch is waited for, ``patience_s`` at most; any other run is not.
     The lock belongs to the process: the system lets go of it when the process ends, however it ends. The file stays,
     empty while nobody holds it. What is called inside may ask for the same folder again; another thread may not.
     """
@@ -46,12 +51,7 @@ def night_lock(out: Path, *, command: str, now: np.datetime64) -> Iterator[None]
         return
     handle = os.open(out / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
-        try:
-            flock(handle, LOCK_EX | LOCK_NB)
-        except OSError as error:
-            if error.errno not in {errno.EWOULDBLOCK, errno.EACCES}:
-                raise
-            raise _locked(out) from None
+        _lock(handle, out, patience_s)
         holder = Holder(
             pid=os.getpid(), host=socket.gethostname(), since=str(now.astype("datetime64[s]")), command=command
         )
@@ -65,6 +65,21 @@ def night_lock(out: Path, *, command: str, now: np.datetime64) -> Iterator[None]
             os.ftruncate(handle, 0)
     finally:
         os.close(handle)
+
+
+def _lock(handle: int, out: Path, patience_s: float) -> None:
+    for left in range(int(patience_s / PAUSE_S), -1, -1):
+        try:
+            flock(handle, LOCK_EX | LOCK_NB)
+        except OSError as error:
+            if error.errno not in {errno.EWOULDBLOCK, errno.EACCES}:
+                raise
+            holder = lock_holder(out)
+            if not left or (holder is not None and holder.command != WATCH):
+                raise _locked(out) from None
+        else:
+            return
+        time.sleep(PAUSE_S)
 
 
 def lock_holder(out: Path) -> Holder | None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from brownout.domain.errors import LockedError
-from brownout.store.night_lock import lock_holder, night_lock
+from brownout.store.night_lock import WATCH, lock_holder, night_lock
 
 NOW = np.datetime64("2026-03-01T02:15:00")
 HOLD = """
@@ -22,7 +22,7 @@ import numpy as np
 from brownout.domain.errors import LockedError
 from brownout.store.night_lock import night_lock
 try:
-    with night_lock(Path(sys.argv[1]), command="brownout nightly", now=np.datetime64("2026-03-01T02:15:00")):
+    with night_lock(Path(sys.argv[1]), command=sys.argv[3], now=np.datetime64("2026-03-01T02:15:00")):
         print("held", flush=True)
         time.sleep(float(sys.argv[2]))
 except LockedError as error:
@@ -30,8 +30,9 @@ except LockedError as error:
 """
 
 
-def hold(out: Path, seconds: float = 60) -> "subprocess.Popen[str]":
-    return subprocess.Popen([sys.executable, "-c", HOLD, out, str(seconds)], stdout=subprocess.PIPE, text=True)
+def hold(out: Path, seconds: float = 60, command: str = "brownout nightly") -> "subprocess.Popen[str]":
+    words = [sys.executable, "-c", HOLD, out, str(seconds), command]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
 
 
 def line(process: "subprocess.Popen[str]") -> str:
@@ -55,6 +56,30 @@ def test_the_second_is_told_who_works_there(tmp_path: Path) -> None:
         for part in ("`brownout nightly`", f"process {first.pid}", "2026-03-01T02:15:00 UTC"):
             assert part in caught.value.what
         assert f"stop process {first.pid}" in caught.value.remedy
+    finally:
+        end(first)
+
+
+def test_a_pass_of_watch_is_waited_for(tmp_path: Path) -> None:
+    first = hold(tmp_path, 2.5, WATCH)
+    try:
+        assert line(first) == "held"
+        with pytest.raises(LockedError, match="`brownout watch`"), night_lock(tmp_path, command="x", now=NOW):
+            pytest.fail("nobody was patient")
+        with night_lock(tmp_path, command="brownout nightly", now=NOW, patience_s=60):
+            assert first.wait(10) == 0
+    finally:
+        end(first)
+
+
+def test_another_night_is_not_waited_for(tmp_path: Path) -> None:
+    first = hold(tmp_path)
+    try:
+        assert line(first) == "held"
+        started = time.monotonic()
+        with pytest.raises(LockedError), night_lock(tmp_path, command="brownout train", now=NOW, patience_s=60):
+            pytest.fail("two at once")
+        assert time.monotonic() - started < 5
     finally:
         end(first)
 
