@@ -35,3 +35,9 @@ def test_a_line_says_what_the_long_tables_say(row: list[str]) -> None:
 
 def test_there_are_losses() -> None:
     assert sum("**" in row[4] for row in ROWS) >= 5
+
+
+def test_what_reruns_a_line_is_a_program() -> None:
+    named = [name for row in ROWS for name in re.findall(r"benchmarks/[\w/]+\.py", row[5])]
+    assert len(named) >= 8
+    assert [name for name in named if "__main__" not in (DOCS.parent / name).read_text()] == []

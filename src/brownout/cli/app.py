@@ -43,6 +43,7 @@ evaluate = typer.Typer(
 app.add_typer(evaluate, name="evaluate", rich_help_panel=JUDGE)
 
 Out = Annotated[Path, typer.Option(help="Folder for everything the command writes.", file_okay=False)]
+Nights = Annotated[Path, typer.Option(help="Output folder of the nights.", file_okay=False)]
 ConfigOption = typer.Option(help="Settings file (TOML).", exists=True, dir_okay=False)
 Config = Annotated[Path | None, ConfigOption]
 DatasetFolder = Annotated[Path | None, typer.Option(help="Dataset folder to read.", exists=True, file_okay=False)]
