@@ -87,7 +87,7 @@ def _attribute_docs(model: type[BaseModel]) -> dict[str, str]:
 def _kind(field: FieldInfo) -> str:
     text = str(field.annotation)
     if "Literal" in text:
-        return " or ".join(f"`{choice}`" for choice in dict.fromkeys(_kinds(field.annotation)))
+        return " or ".join(f"`{choice}`" for choice in dict.fromkeys(_kinds(field.annotation)) if choice is not ...)
     for name, said in KINDS.items():
         if name in text:
             return said

@@ -1,6 +1,6 @@
 """NAB by its own published rules, with one global threshold: the detector of brownout and NAB's windowed Gaussian.
 
-``python benchmarks/detection/nab.py ../shared/data/nab`` prints a Markdown table. Judging begins where NAB does, after
+``python benchmarks/detection/nab.py DATASET`` prints a Markdown table. Judging begins where NAB does, after
 15 % of each series, at most 750 rows. The windowed Gaussian is there as the oracle: its published score is 39.65.
 """
 

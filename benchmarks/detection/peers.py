@@ -1,7 +1,7 @@
 """Detectors side by side on servers that nobody chose on: average precision, VUS-PR and seconds, in one run.
 
-``python benchmarks/detection/peers.py --halves --folder ../shared/data/asd-dev --folder FLEET… --spans
-../shared/data/bookinfo-faults-dev`` prints Markdown tables. A set is a dataset folder with ``anomalies.csv``, with
+``python benchmarks/detection/peers.py --halves --folder ASD --folder FLEET… --spans
+BOOKINFO`` prints Markdown tables. A set is a dataset folder with ``anomalies.csv``, with
 ``--halves`` the halves of the servers of the first one; ``--spans`` is a folder of short spans with a fault each.
 Entities are scored from what lies before; at most six of a set with labels in their test are judged: by average
 precision over points without point adjustment, and VUS-PR, both as means over entities. Peers learn each entity by

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from brownout.domain.ports import AlertReceiver, Map, NoticeChannel, Progress, SampleStore, Tracker
     from brownout.ingest.line_protocol import Points
     from brownout.ingest.raw import TelemetryDatabase
+    from brownout.maintenance_settings import MaintenanceSettings
     from brownout.nightly.context import NightContext
     from brownout.nightly.effects.alerting import Alerting
     from brownout.nightly.effects.write_back import Sink
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from brownout.operate.sources import DatabaseSource, Source
     from brownout.operate.sync import SyncResult
     from brownout.operate.telemetry_coverage import Output
-    from brownout.settings import AlertSettings, ClusterSettings, InfluxSettings, MaintenanceSettings, Settings
+    from brownout.settings import AlertSettings, ClusterSettings, InfluxSettings, Settings
     from brownout.site_knowledge import Definitions
     from brownout.store.workspace import Workspace
 

@@ -1,21 +1,18 @@
 """Settings: a TOML file and the environment, checked once, then frozen and passed whole.
 
-A value in the environment wins over the file: ``BROWNOUT_FORECAST__HORIZON_H=48`` over ``[forecast] horizon_h``.
+A value in the environment wins over the file: ``BROWNOUT_FORECAST__STEPS=96`` over ``[forecast] steps``.
 """
 
 import tomllib
-from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from brownout.domain.calendar import Maintenance
 from brownout.domain.errors import SettingsError
+from brownout.maintenance_settings import MaintenanceSettings
 
 __all__ = [
     "AlertSettings",
@@ -25,7 +22,6 @@ __all__ = [
     "ForecastSettings",
     "HistorySettings",
     "InfluxSettings",
-    "MaintenanceSettings",
     "PlacementSettings",
     "ReportSettings",
     "ReviewSettings",
@@ -66,12 +62,19 @@ class ForecastSettings(Section):
     """
 
     step_minutes: Count = 30
+    """Length of a slot."""
     steps: Count = 48
+    """Slots predicted: 48 of half an hour are a day."""
     context_days: Positive = 7
+    """Past that a forecast sees."""
     outlook_step_minutes: Count = 360
+    """Length of a slot of the outlook."""
     outlook_days: Positive = 30
+    """How far the outlook reaches."""
     outlook_context_days: Positive = 15
+    """Past that the outlook sees."""
     train_days: Positive = 60
+    """Past that the forecaster learns from."""
     train_steps: Count = 600
     """Optimiser steps of a training."""
     retrain_days: Positive = 7
@@ -88,7 +91,9 @@ class DetectSettings(Section):
     """Which part of the history is searched for episodes, and what it is compared with."""
 
     window_days: Positive = 3
+    """Searched for episodes."""
     train_days: Positive = 28
+    """What they are compared with."""
     retrain_days: Positive = 7
     """As for the forecaster."""
     accept_hours: Annotated[float, Field(ge=2)] = 24
@@ -98,23 +103,26 @@ class DetectSettings(Section):
 
 
 class DiagnoseSettings(Section):
-    """How much of the past a diagnosis compares an incident with."""
+    """What a diagnosis compares an incident with."""
 
     baseline_days: Positive = 7
+    """Days before it."""
 
 
 class HistorySettings(Section):
     """How long the history keeps what."""
 
     keep_days: Positive = 800
+    """Weeks older than this are removed."""
     thin_after_days: Positive = 60
     """Weeks older than this keep means over five minutes only."""
 
 
 class ReportSettings(Section):
-    """The report: how long those of earlier nights are kept, and in which language it is."""
+    """The report and the archive of earlier ones."""
 
     archive_days: Positive = 400
+    """How long reports of earlier nights are kept."""
     language: Literal["en", "zh"] = "en"
     """English or Chinese."""
 
@@ -135,18 +143,25 @@ class PlacementSettings(Section):
 
 
 class InfluxSettings(Section):
-    """An InfluxDB that Telegraf writes to. Passwords and tokens never stand here: see ``secret``.
+    """An InfluxDB that Telegraf writes to. Passwords and tokens never stand here: see ``docs/influxdb.md``.
 
-    ``version`` 0 asks the server. A 2.x needs ``org`` and ``bucket``, the others ``database``.
+    A 2.x needs ``org`` and ``bucket``, the others ``database``.
     """
 
     url: str
+    """Its address, as ``http://influx.example.org:8086``."""
     version: Annotated[int, Field(ge=0, le=3)] = 0
+    """Its generation; 0 asks the server."""
     database: str = "telegraf"
+    """Of a 1.x or 3.x."""
     retention_policy: str = ""
+    """Of a 1.x; empty = the default one."""
     org: str = ""
+    """Of a 2.x."""
     bucket: str = "telegraf"
+    """Of a 2.x."""
     user: str = ""
+    """Of a 1.x."""
     secret_file: Path | None = None
     """File that holds the password or token; else it comes from the environment."""
     ca_file: Path | None = None
@@ -160,6 +175,7 @@ class InfluxSettings(Section):
     reread_days: tuple[Positive, ...] = (1, 7)
     """Ages at which each six hours are read once more, for points that arrived later still; empty = never."""
     timeout_s: Positive = 60
+    """Longest silence of the server."""
     budget_s: Positive = 180
     """Longest time for one request: all tries, pauses and reading."""
     answer_mib: Positive = 20
@@ -203,8 +219,11 @@ class TrackingSettings(Section):
     """
 
     uri: str = ""
+    """Address of an MLflow server."""
     experiment: str = "brownout"
+    """What MLflow calls the trainings together."""
     keep_days: Annotated[float, Field(gt=0)] = 14.0
+    """Age at which a training leaves the sqlite file."""
 
 
 class AlertSettings(Section):
@@ -219,6 +238,7 @@ class AlertSettings(Section):
     pagerduty: bool = False
     """Whether PagerDuty is told; its integration key comes from the environment."""
     pagerduty_url: str = "https://events.pagerduty.com"
+    """Address of its Events API."""
     report_url: str = ""
     """Where report/index.html can be opened; empty = alerts have no link."""
     resend_minutes: Positive = 1440
@@ -230,6 +250,7 @@ class AlertSettings(Section):
     notices_per_shift: Count = 2
     """Messages to people in any eight hours for each started thousand of guests."""
     timeout_s: Positive = 10
+    """Longest silence of a receiver."""
     budget_s: Positive = 60
     """Longest time for one receiver: all tries, pauses and reading."""
 
@@ -259,69 +280,6 @@ class ClusterSettings(Section):
         return url.rstrip("/")
 
 
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-
-
-class MaintenanceSettings(Section):
-    """A window of maintenance: ``start`` and ``end``; or ``weekly`` or ``dates``, with ``from`` and ``to``; or ``ics``.
-
-    A time without an offset is UTC; days, ``from`` and ``to`` are of the ``timezone``, and so is what a calendar file
-    says without one.
-    """
-
-    name: str
-    entities: Annotated[tuple[str, ...], Field(min_length=1)] = ("*",)
-    """Patterns of entity ids; all that hangs on them is covered too."""
-    start: datetime | None = None
-    end: datetime | None = None
-    weekly: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = ()
-    dates: tuple[date, ...] = ()
-    opens: Annotated[time, Field(alias="from")] = time()
-    closes: Annotated[time, Field(alias="to")] = time()
-    """On the next day where it is not later than ``from``."""
-    timezone: str = "UTC"
-    ics: Path | None = None
-    """An iCalendar file: each of its events is a window."""
-
-    @model_validator(mode="after")
-    def _can_be_meant(self) -> Self:
-        once, again = (self.start, self.end) != (None, None), bool(self.weekly or self.dates)
-        if once + again + (self.ics is not None) != 1:
-            raise ValueError(f"window {self.name!r} needs start and end, or weekly or dates, or ics")
-        if self.ics is not None and {"opens", "closes"} & self.model_fields_set:
-            raise ValueError(f"window {self.name!r} has an ics, whose events have times: from and to are for others")
-        if once and (self.start is None or self.end is None or _utc(self.end) <= _utc(self.start)):
-            raise ValueError(f"window {self.name!r} needs an end after its start")
-        if once and {"opens", "closes", "timezone"} & self.model_fields_set:
-            raise ValueError(f"window {self.name!r} has start and end: from, to and timezone are for weekly and dates")
-        try:
-            ZoneInfo(self.timezone)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise ValueError(f"window {self.name!r} has a timezone that this machine does not know") from error
-        return self
-
-    @property
-    def window(self) -> Maintenance:
-        """The window as the calendar has it, without the events of an ``ics``."""
-        once = None if self.start is None or self.end is None else (_utc(self.start), _utc(self.end))
-        return Maintenance(
-            name=self.name,
-            entities=self.entities,
-            once=once,
-            weekdays=tuple(WEEKDAYS.index(day) for day in self.weekly),
-            dates=self.dates,
-            opens=self.opens,
-            closes=self.closes,
-            zone=ZoneInfo(self.timezone),
-        )
-
-
-def _utc(moment: datetime) -> np.datetime64:
-    """A time of the settings; one without an offset is UTC."""
-    plain = moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
-    return np.datetime64(plain, "ms")
-
-
 class Settings(BaseSettings):
     """All settings of a run."""
 
@@ -334,9 +292,12 @@ class Settings(BaseSettings):
     )
 
     dataset: Path | None = None
+    """Dataset folder to read."""
     influxdb: InfluxSettings | None = None
     seed: int = 0
+    """Seed of trainings: the same on the same data gives the same model."""
     shard_size: Count = 64
+    """Entities read at a time; fewer where they have many samples."""
     knowledge: Path | None = None
     """Folder of a site's own metrics, rules, symptoms, causes and remedies, over those that ship in models/."""
     platform: Literal["libvirt", "proxmox", "openstack"] = "libvirt"

@@ -13,35 +13,55 @@ ROOT = Path(__file__).parents[2]
 GENERATED = {ROOT / "docs" / f"{name}.md" for name in ("causes", "settings", "cli", "glossary")}
 """Pages that MkDocs' hook makes when the docs are built."""
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+OTHERS = sorted(path for folder in ("lab", "benchmarks", "datasets") for path in (ROOT / folder).rglob("README.md"))
 SOURCE = "\n".join(path.read_text() for path in (ROOT / "src").rglob("*.py"))
 COMMAND: Any = typer.main.get_command(app)
 
 
 def typed(text: str) -> list[str]:
-    """The lines of shell blocks that start with `brownout`, comments removed, continued lines joined."""
-    blocks = re.findall(r"```shell\n(.*?)```", text, re.DOTALL)
+    """Commands of shell blocks, without comments, and of sentences; lines that go on are joined."""
+    blocks = re.findall(r"```(?:shell|sh)\n(.*?)```", text, re.DOTALL)
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
-    return [line.split("#")[0].strip() for line in lines if line.startswith("brownout ")]
+    inline = [" ".join(said.split()) for said in re.findall(r"(?<!`)`(brownout [a-z][^`]*)`(?!`)", text)]
+    return [
+        *(line.split("#")[0].strip() for line in lines if line.startswith("brownout ")),
+        *(said for said in inline if "|" not in said),
+    ]
 
 
 def resolve(words: list[str]) -> tuple[Any, list[str]]:
     command: Any = COMMAND
-    while hasattr(command, "commands"):
+    while hasattr(command, "commands") and words and not words[0].startswith("-"):
         found = command.commands.get(words[0])
         assert found is not None, f"no command {words[0]!r}"
         command, words = found, words[1:]
     return command, words
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*PAGES, *OTHERS], ids=lambda page: str(page.relative_to(ROOT)))
 def test_commands_in_documents_exist_with_their_options(page: Path) -> None:
     for line in typed(page.read_text()):
         command, rest = resolve(line.split()[1:])
         known = {flag for parameter in command.params for flag in parameter.opts}
-        assert {word for word in rest if word.startswith("--")} <= known, line
+        assert {word.split("=")[0] for word in rest if word.startswith("--")} <= known | {"--help"}, line
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*PAGES, *OTHERS], ids=lambda page: str(page.relative_to(ROOT)))
+def test_programs_in_documents_exist(page: Path) -> None:
+    for name in re.findall(r"(?<![\w/])(?:python3? |`)(benchmarks/[\w/]+\.py|-m lab[\w.]*)", page.read_text()):
+        module = ROOT / name.removeprefix("-m ").replace("lab.", "lab/")
+        assert any(path.is_file() for path in (module, module.with_suffix(".py"), module / "__main__.py")), name
+
+
+def test_what_troubleshooting_quotes_is_said() -> None:
+    rows = re.findall(r"^\| (.*?) \|", (ROOT / "docs" / "troubleshooting.md").read_text(), re.MULTILINE)
+    quoted = [words for row in rows for words in re.findall(r'"(.*?)"', row)]
+    assert len(quoted) >= 4
+    said = re.sub(r"\{.*?\}", "forecaster", SOURCE)
+    assert [words for words in quoted if words not in said] == []
+
+
+@pytest.mark.parametrize("page", [*PAGES, *OTHERS], ids=lambda page: str(page.relative_to(ROOT)))
 def test_relative_links_lead_to_files(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
         if not target.startswith(("http", "mailto")):

@@ -40,6 +40,12 @@ def test_every_key_of_the_example_stands_on_the_page_of_settings(pages: dict[str
     assert "| `from` | time |" in page  # a key whose name is no name of Python's
 
 
+def test_every_key_says_what_it_is(pages: dict[str, str]) -> None:
+    rows = [line for line in pages["settings.md"].splitlines() if line.startswith("| `")]
+    assert len(rows) > 60
+    assert [row for row in rows if not row.split(" | ")[-1].strip(" |") or "Ellipsis" in row] == []
+
+
 def test_every_command_and_option_stands_on_the_page_of_commands(pages: dict[str, str]) -> None:
     def leaves(command: Any, path: str) -> list[tuple[str, Any]]:
         if not hasattr(command, "commands"):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from brownout.cli.app import NIGHT, Json, Out, app
+from brownout.cli.app import NIGHT, Json, Nights, app
 from brownout.cli.talk import say
 from brownout.domain.encoding import visible
 
@@ -18,7 +18,7 @@ EXIT_CODES = {"critical": 4, "warning": 3}
 @app.command(rich_help_panel=NIGHT)
 def alerts(
     *,
-    out: Out,
+    out: Nights,
     as_json: Json = False,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit with 4 where a critical alert fires, with 3 for a warning.")

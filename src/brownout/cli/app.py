@@ -43,6 +43,7 @@ evaluate = typer.Typer(
 app.add_typer(evaluate, name="evaluate", rich_help_panel=JUDGE)
 
 Out = Annotated[Path, typer.Option(help="Folder for everything the command writes.", file_okay=False)]
+Nights = Annotated[Path, typer.Option(help="Output folder of the nights.", file_okay=False)]
 ConfigOption = typer.Option(help="Settings file (TOML).", exists=True, dir_okay=False)
 Config = Annotated[Path | None, ConfigOption]
 DatasetFolder = Annotated[Path | None, typer.Option(help="Dataset folder to read.", exists=True, file_okay=False)]
@@ -50,7 +51,7 @@ DatasetArgument = Annotated[Path, typer.Argument(help="Dataset folder.", exists=
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 KnowledgeFolder = Annotated[
     Path | None,
-    typer.Option(help="Folder of a site's own metrics, drivers, faults and measurements.", file_okay=False),
+    typer.Option(help="Folder of a site's own definitions, over those that ship.", file_okay=False),
 ]
 TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%MZ"]
 """Forms of a time (UTC)."""

@@ -99,7 +99,9 @@ First = Annotated[
         metavar="TIME",
     ),
 ]
-Steps = Annotated[int | None, typer.Option(min=1, help="Optimiser steps of each training, over the settings.")]
+Steps = Annotated[
+    int | None, typer.Option(min=1, help="Optimiser steps of each training, in place of those of the settings.")
+]
 Fleet = Annotated[Path, typer.Argument(help="Dataset folder, or a history.", exists=True, file_okay=False)]
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from brownout.cli.app import DECIDE, Json, Out, app
+from brownout.cli.app import DECIDE, Json, Nights, app
 from brownout.domain.errors import SettingsError
 
 __all__ = ["feedback"]
@@ -15,10 +15,12 @@ __all__ = ["feedback"]
 def feedback(  # noqa: PLR0913 - one switch for each thing that can be said
     episode: Annotated[str | None, typer.Argument(help="Id of an episode or an incident in report.json.")] = None,
     *,
-    out: Out,
+    out: Nights,
     false: Annotated[bool, typer.Option("--false", help="It was nothing: like ones must be more severe.")] = False,
     true: Annotated[bool, typer.Option("--true", help="It was real: like ones are shown whatever was said.")] = False,
-    expected: Annotated[bool, typer.Option("--expected", help="It is known: like ones at this time of day.")] = False,
+    expected: Annotated[
+        bool, typer.Option("--expected", help="It is known: like ones at this time of day are no alarm.")
+    ] = False,
     undo: Annotated[bool, typer.Option("--undo", help="Take back what was said.")] = False,
     listed: Annotated[bool, typer.Option("--list", help="Show all that was said.")] = False,
     as_json: Json = False,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from brownout.cli.app import DECIDE, TIMES, Config, Json, Out, app, moment
+from brownout.cli.app import DECIDE, TIMES, Config, Json, Nights, app, moment
 from brownout.cli.talk import say
 from brownout.domain.errors import SettingsError
 
@@ -22,7 +22,7 @@ app.add_typer(actions, name="actions", rich_help_panel=DECIDE)
 @app.command("what-if", rich_help_panel=DECIDE)
 def what_if(
     *,
-    out: Out,
+    out: Nights,
     move: Annotated[
         list[str] | None, typer.Option(metavar="VM:HOST", help="A guest, and the host that it would be on.")
     ] = None,
@@ -52,7 +52,7 @@ def what_if(
 @app.command(rich_help_panel=DECIDE)
 def place(
     *,
-    out: Out,
+    out: Nights,
     vcpus: Annotated[int, typer.Option(min=1, help="vCPUs of the guest.")],
     memory: Annotated[float, typer.Option(min=0.1, metavar="GIB", help="Memory of the guest in GiB.")],
     config: Config = None,
@@ -73,9 +73,9 @@ def place(
 def log(  # noqa: PLR0913 - one option for each thing that is known of an action
     action: Annotated[str | None, typer.Argument(help="Id of an action in the report, or the entity of one.")] = None,
     *,
-    out: Out,
+    out: Nights,
     at: Annotated[datetime | None, typer.Option(help="When it was done (UTC); now by default.", formats=TIMES)] = None,
-    night: Annotated[str, typer.Option(help="Night that proposed it, by name or its only beginning.")] = "",
+    night: Annotated[str, typer.Option(help="Night that proposed it: its name, or the beginning of it.")] = "",
     note: Annotated[str, typer.Option(help="Anything worth knowing.")] = "",
     file: Annotated[
         Path | None, typer.Option(help="CSV with the columns action, at, night, note.", exists=True, dir_okay=False)
@@ -99,7 +99,7 @@ def log(  # noqa: PLR0913 - one option for each thing that is known of an action
 
 
 @actions.command()
-def score(*, out: Out, config: Config = None, as_json: Json = False) -> None:
+def score(*, out: Nights, config: Config = None, as_json: Json = False) -> None:
     """Say what came of logged actions, and of the warnings of the last two weeks."""
     from brownout.cli.plan_tables import score_lines
     from brownout.domain.encoding import encode, visible

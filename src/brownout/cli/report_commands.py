@@ -26,7 +26,7 @@ def report(  # noqa: PLR0913 - each option is something else that can be done wi
     *,
     out: Annotated[Path | None, typer.Option(help="Output folder of the nights.", file_okay=False)] = None,
     night: Annotated[
-        str, typer.Option(help="Name of an archived night or its only beginning, e.g. 2026-03-16; or last.")
+        str, typer.Option(help="Name of an archived night, or the beginning of it, e.g. 2026-03-16; or last.")
     ] = "last",
     language: Annotated[ReportLanguage | None, typer.Option(help="English or Chinese.")] = None,
     config: Config = None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from brownout.cli.app import DECIDE, Config, Json, Out, app
+from brownout.cli.app import DECIDE, Config, Json, Nights, app
 from brownout.cli.talk import say
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ Reason = Annotated[str, typer.Option("--reason", help="Why; it is kept with the 
 
 
 @review.command("list")
-def list_command(*, out: Out, config: Config = None, as_json: Json = False) -> None:
+def list_command(*, out: Nights, config: Config = None, as_json: Json = False) -> None:
     """Show of each model what is in use, what waits, and what the rules say of it."""
     from brownout.operate.review import review_models
     from brownout.settings import load_settings
@@ -50,7 +50,7 @@ def list_command(*, out: Out, config: Config = None, as_json: Json = False) -> N
 
 
 @review.command()
-def show(model: ModelName, *, out: Out, config: Config = None, as_json: Json = False) -> None:
+def show(model: ModelName, *, out: Nights, config: Config = None, as_json: Json = False) -> None:
     """Show champion and challenger side by side, the verdict rule by rule, who was champion when and why, the card."""
     from brownout.operate.review import review_model
     from brownout.settings import load_settings
@@ -72,7 +72,7 @@ def show(model: ModelName, *, out: Out, config: Config = None, as_json: Json = F
 
 @review.command()
 def approve(  # noqa: PLR0913 - one switch for each thing that is said
-    model: ModelName, *, out: Out, by: By, reason: Reason, config: Config = None, as_json: Json = False
+    model: ModelName, *, out: Nights, by: By, reason: Reason, config: Config = None, as_json: Json = False
 ) -> None:
     """Let the model that waits take the place of the one in use."""
     _decide("approve", model, (out, config), (by, reason), as_json=as_json)
@@ -80,7 +80,7 @@ def approve(  # noqa: PLR0913 - one switch for each thing that is said
 
 @review.command()
 def reject(  # noqa: PLR0913 - one switch for each thing that is said
-    model: ModelName, *, out: Out, by: By, reason: Reason, config: Config = None, as_json: Json = False
+    model: ModelName, *, out: Nights, by: By, reason: Reason, config: Config = None, as_json: Json = False
 ) -> None:
     """Put the model that waits away; nothing is trained on the same data again."""
     _decide("reject", model, (out, config), (by, reason), as_json=as_json)
@@ -88,7 +88,7 @@ def reject(  # noqa: PLR0913 - one switch for each thing that is said
 
 @review.command()
 def rollback(  # noqa: PLR0913 - one switch for each thing that is said
-    model: ModelName, *, out: Out, by: By, reason: Reason, config: Config = None, as_json: Json = False
+    model: ModelName, *, out: Nights, by: By, reason: Reason, config: Config = None, as_json: Json = False
 ) -> None:
     """Put back the model that was in use before."""
     _decide("rollback", model, (out, config), (by, reason), as_json=as_json)

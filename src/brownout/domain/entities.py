@@ -43,12 +43,10 @@ class Entity:
 
     Attributes
     ----------
-    kind
-        An ``EntityKind``, or another text where a data set has kinds of its own.
     id
-        Stable identity: the UUID of a guest, else the name its collector uses.
+        Stable identity: the name by which the history knew it first.
     kind
-        What it is: host, vm, console, disk, path, interface, link, or entity where nothing says.
+        What it is: host, vm, console, disk, path, interface, link, another text, or entity where nothing says.
     parent
         Id of what it runs on or belongs to: a console's vm, a vm's host, a disk's host; "" for none. The latest one.
     site

@@ -1,6 +1,6 @@
 """What a night alarms against the truth: which faults, how late, and what is alarmed that is none.
 
-Artefacts should be left quiet: an alarm about one is false. An episode is judged as ``evaluation/incidents.py`` says.
+Artefacts should be left quiet: an alarm about one is false. An episode is judged as ``alarm_tracks.py`` says.
 """
 
 from collections import Counter

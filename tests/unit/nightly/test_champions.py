@@ -109,8 +109,9 @@ def test_people_approve_and_roll_back(workspace: Workspace) -> None:
     newest = newest_record(workspace.forecaster)
     assert newest is not None
     assert newest.scores["all.crps"] == 0.9  # its data is not learned from again
-    with pytest.raises(ModelError, match="no previous champion"):
+    with pytest.raises(ModelError, match="no previous champion") as nothing:
         roll_back(workspace.forecaster, SAID)
+    assert "after a challenger has taken the place" in nothing.value.remedy
 
 
 def test_a_rejected_one_is_put_away_and_not_trained_again(workspace: Workspace) -> None:

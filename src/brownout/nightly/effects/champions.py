@@ -102,7 +102,7 @@ def settle(
     ``misfit`` says why the champion cannot serve any more; "" where it can. With ``shadow_nights`` one that passes
     waits until it has run beside the champion in so many nights.
     """
-    new = _required(challenger_of(champion), "challenger")
+    new = _challenger(champion)
     verdict, old = verdict_on(rules, champion), record_of(champion)
     if verdict is None or old is None:
         outcome, why = Outcome.FIRST, "there was no model"
@@ -119,7 +119,7 @@ def settle(
 
 def approve(champion: Path, signed: Signature) -> Decision:
     """Make the challenger the champion; raises ModelError where none waits."""
-    new = _required(challenger_of(champion), "challenger")
+    new = _challenger(champion)
     decision = Decision.of(new, Outcome.APPROVED, signed)
     _promote(champion, decision)
     return decision
@@ -127,7 +127,7 @@ def approve(champion: Path, signed: Signature) -> Decision:
 
 def reject(champion: Path, signed: Signature) -> Decision:
     """Put the challenger away; raises ModelError where none waits."""
-    decision = Decision.of(_required(challenger_of(champion), "challenger"), Outcome.REJECTED, signed)
+    decision = Decision.of(_challenger(champion), Outcome.REJECTED, signed)
     move_into_place(challenger_of(champion), rejected_of(champion))
     append_decision(champion, decision)
     return decision
@@ -135,7 +135,8 @@ def reject(champion: Path, signed: Signature) -> Decision:
 
 def roll_back(champion: Path, signed: Signature) -> Decision:
     """Put the champion before the present one back, and the present one away; raises ModelError where there is none."""
-    decision = Decision.of(_required(previous_of(champion), "previous champion"), Outcome.ROLLED_BACK, signed)
+    remedy = "One is there after a challenger has taken the place, once."
+    decision = Decision.of(_required(previous_of(champion), "previous champion", remedy), Outcome.ROLLED_BACK, signed)
     with replaced_folder(rejected_of(champion)) as folder:
         shutil.copytree(champion, folder, dirs_exist_ok=True)
     move_into_place(previous_of(champion), champion)
@@ -152,9 +153,14 @@ def _promote(champion: Path, decision: Decision) -> None:
     append_decision(champion, decision)
 
 
-def _required(folder: Path, what: str) -> ModelRecord:
+def _challenger(champion: Path) -> ModelRecord:
+    remedy = "Look at `brownout review list`: a challenger is there after a training."
+    return _required(challenger_of(champion), "challenger", remedy)
+
+
+def _required(folder: Path, what: str, remedy: str) -> ModelRecord:
     record = record_of(folder)
     if record is None:
         msg = f"There is no {what} in {folder}."
-        raise ModelError(msg, remedy="Look at `brownout review list`: a challenger is there after a training.")
+        raise ModelError(msg, remedy=remedy)
     return record
