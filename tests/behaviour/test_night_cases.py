@@ -1,5 +1,7 @@
 """Small inputs that once went wrong, each with its right answer: a night without forecasts, trained on its own past."""
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +41,27 @@ def test_what_happened_is_told_and_nothing_else(name: str, told: set[tuple[str, 
     assert {(d.top.id, d.top.entity, d.open) for d in night.diagnoses} == told
     if name == "restarted-host":
         assert "ART-09" in {one.because for one in night.suppressed}
+
+
+def seen_earlier(samples: pd.DataFrame) -> pd.DataFrame:
+    """The night an hour before."""
+    return samples[samples["time"] <= samples["time"].max() - pd.Timedelta(hours=1)]
+
+
+def with_losses(samples: pd.DataFrame) -> pd.DataFrame:
+    """One sample of seven was lost."""
+    return samples[np.random.default_rng(2).random(len(samples)) > 0.15]
+
+
+@pytest.mark.parametrize("change", [seen_earlier, with_losses])
+def test_a_store_that_fills_goes_on_whenever_one_looks(
+    change: Callable[[pd.DataFrame], pd.DataFrame], tmp_path: Path
+) -> None:
+    """Detection had got used to the rise a day before the end, and nobody looked at what the store did since."""
+    folder = shutil.copytree(CASES / "fill-five-days", tmp_path / "fleet")
+    change(pd.read_parquet(folder / "samples.parquet")).to_parquet(folder / "samples.parquet")
+    night = night_of(folder)
+    assert {(d.top.id, d.top.entity, d.open) for d in night.diagnoses} == {("MAINT-04", "h3:/images", True)}
 
 
 def folder_of_waves(folder: Path, *, hours: float, seed: int = 0) -> Path:

@@ -9,7 +9,7 @@ import numpy as np
 from brownout.detection.alert_state import with_known_ids
 from brownout.diagnosis.evidence.observation import IncidentWindow
 from brownout.diagnosis.incidents.consequences import without_consequences
-from brownout.diagnosis.incidents.going_on import own_span, with_own_span, with_rise_since
+from brownout.diagnosis.incidents.going_on import filling_entities, own_span, with_own_span, with_rise_since
 from brownout.diagnosis.incidents.grouping import group_episodes
 from brownout.diagnosis.incidents.incident_core import LEAST_SLOTS, diagnose_phases
 from brownout.diagnosis.incidents.recurrence import Told, joined
@@ -93,8 +93,7 @@ def diagnose_batch(context: NightContext, batch: Sequence[IncidentWindow]) -> Ba
             [*joined(faults, panels), *unknown], context.topology, context.diagnoser.knowledge, context.metrics
         )
     )
-    if any(panel.end >= context.span.end for panel in panels):
-        incidents = [(window, with_rise_since(diagnosis, window, panels)) for window, diagnosis in incidents]
+    incidents = [(window, _with_rise_since(context, diagnosis, window, past)) for window, diagnosis in incidents]
     named = with_known_ids([diagnosis for _, diagnosis in incidents], context.state.incidents)
     for (window, _), diagnosis in zip(incidents, named, strict=True):
         own = [_of(panel, window, past) for panel in panels]
@@ -131,9 +130,22 @@ def _panels(context: NightContext, batch: Sequence[IncidentWindow], past: np.tim
     """Everything that was measured of the entities of a batch, until half a day after its last incident."""
     entities = {entity for window in batch for entity in window.entities}
     start, end = min(window.start for window in batch) - past, max(window.end for window in batch) + days(0.5)
-    end = min(end, context.span.end)
-    plans = plan_shards(context.store, size=context.settings.shard_size, start=start, end=end, entities=entities)
+    return _read(context, entities, start, min(end, context.span.end))
+
+
+def _read(context: NightContext, entities: Collection[str], start: np.datetime64, end: np.datetime64) -> list[Panel]:
+    plans = plan_shards(context.store, size=context.settings.shard_size, start=start, end=end, entities=set(entities))
     return [context.shard(plan).panel for plan in plans]
+
+
+def _with_rise_since(
+    context: NightContext, diagnosis: Diagnosis, window: IncidentWindow, past: np.timedelta64
+) -> Diagnosis:
+    """The diagnosis, open where what filled up in it fills on until the end of the data, however long ago it ended."""
+    entities = filling_entities(diagnosis, context.metrics)
+    if diagnosis.open or not entities:
+        return diagnosis
+    return with_rise_since(diagnosis, window, _read(context, entities, window.start - past, context.span.end))
 
 
 def _investigate(context: NightContext, window: IncidentWindow, panels: Sequence[Panel]) -> Sifted:

@@ -3,7 +3,7 @@
 Episodes begin with whatever is unusual before a fault, and end late: what is still unusual after one does not go on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,11 +13,12 @@ from brownout.diagnosis.evidence.observation import IncidentWindow
 from brownout.diagnosis.evidence.symptoms import RAMP_CORRELATION
 from brownout.diagnosis.incidents.incident_core import LEAST_SLOTS, activity
 from brownout.domain.findings import Diagnosis, EvidenceRole, EvidenceState, Mover
-from brownout.domain.metrics import Worse
+from brownout.domain.forecasts import Series
+from brownout.domain.metrics import Metric, Worse
 from brownout.domain.panel import Panel
 from brownout.numerics.order_statistics import median
 
-__all__ = ["own_span", "with_own_span", "with_rise_since"]
+__all__ = ["filling_entities", "own_span", "with_own_span", "with_rise_since"]
 
 HOLDS, ABSENT = 1 / 3, 0.1
 """Shares of its worst that evidence must reach to hold, and that it stays below where nothing is seen of it."""
@@ -59,6 +60,12 @@ def own_span(
     return start, diagnosis.end if goes_on else max(over, start + step)
 
 
+def filling_entities(diagnosis: Diagnosis, metrics: Mapping[str, Metric]) -> frozenset[str]:
+    """Entities with something that fills up towards its limit among what speaks for the first cause of an incident."""
+    known = (series for series in _telling_series(diagnosis) if series.metric in metrics)
+    return frozenset(series.entity for series in known if _fills_to_its_limit(metrics[series.metric]))
+
+
 def with_rise_since(diagnosis: Diagnosis, window: IncidentWindow, panels: Sequence[Panel]) -> Diagnosis:
     """The diagnosis, open again where what fills up has risen from its end to the end of the data, steadily.
 
@@ -70,13 +77,17 @@ def with_rise_since(diagnosis: Diagnosis, window: IncidentWindow, panels: Sequen
         for mover in _telling(diagnosis, window, [panel]):
             row, column = panel.entity_ids.index(mover.series.entity), panel.metric_names.index(mover.series.metric)
             metric, values = panel.metrics[column], panel.values[row, :, column].astype(np.float64)
-            if not (metric.is_limited and metric.fills_up):
+            if not _fills_to_its_limit(metric):
                 continue
             sign, over = (1 if metric.worse is Worse.UP else -1), panel.slot(window.end)
             reached = median(values[max(over - LEAST_SLOTS, 0) : over])
             if _rises_from(sign * values[over:], sign * float(mover.usual + reached) / 2):
                 return replace(diagnosis, end=panel.end, open=True)
     return diagnosis
+
+
+def _fills_to_its_limit(metric: Metric) -> bool:
+    return metric.is_limited and metric.fills_up
 
 
 def _rises_from(values: npt.NDArray[np.float64], floor: float) -> bool:
@@ -89,17 +100,21 @@ def _rises_from(values: npt.NDArray[np.float64], floor: float) -> bool:
 
 def _telling(diagnosis: Diagnosis, window: IncidentWindow, panels: Sequence[Panel]) -> list[Mover]:
     """The metrics that speak for the first cause, with what is usual of each before the incident."""
-    told = [
-        evidence.series
-        for evidence in diagnosis.top.evidence
-        if evidence.state is EvidenceState.PRESENT and evidence.role in TELLING_ROLES and evidence.series is not None
-    ]
     movers = []
     for panel in panels:
         before = median(panel.between(panel.start, window.start).values, axis=1)
-        for series in dict.fromkeys(told):
+        for series in _telling_series(diagnosis):
             if series.entity in panel.entity_ids and series.metric in panel.metric_names:
                 usual = before[panel.entity_ids.index(series.entity), panel.metric_names.index(series.metric)]
                 if np.isfinite(usual):
                     movers.append(Mover(series=series, usual=float(usual), peak=0.0, deviation=1.0, onset=window.start))
     return movers
+
+
+def _telling_series(diagnosis: Diagnosis) -> tuple[Series, ...]:
+    telling = (
+        evidence.series
+        for evidence in diagnosis.top.evidence
+        if evidence.state is EvidenceState.PRESENT and evidence.role in TELLING_ROLES and evidence.series is not None
+    )
+    return tuple(dict.fromkeys(telling))
