@@ -48,7 +48,7 @@ class SilentIncidents:
 def silent_incidents(context: NightContext, freshness: Freshness) -> SilentIncidents:
     """What of the silences is an incident: nothing where all telemetry has stopped, since that is told as a whole."""
     known = context.diagnoser.knowledge.causes  # a site may have switched one off
-    grouped = () if freshness.stale else _grouped(context, freshness.news)
+    grouped = () if freshness.stale else _grouped(context, freshness.unexpected)
     found = [(episode, known[cause], members) for episode, cause, members in grouped if cause in known]
     settled = replace(context.state, known=()).settle([episode for episode, *_ in found])
     shown = {episode.id for episode in settled.episodes}
@@ -59,10 +59,10 @@ def silent_incidents(context: NightContext, freshness: Freshness) -> SilentIncid
     )
 
 
-def _grouped(context: NightContext, news: Sequence[Silence]) -> Iterator[tuple[Episode, str, tuple[str, ...]]]:
+def _grouped(context: NightContext, unexpected: Sequence[Silence]) -> Iterator[tuple[Episode, str, tuple[str, ...]]]:
     """An episode at each silent host, or host of silent guests, with its cause and what fell silent."""
     guests: dict[str, list[Silence]] = defaultdict(list)
-    for silence in news:
+    for silence in unexpected:
         kind = context.topology[silence.entity].kind
         if not silence.whole:
             continue
