@@ -30,7 +30,7 @@ __all__ = ["SilentIncidents", "silent_incidents"]
 
 HOST_SILENT, GUESTS_SILENT = "MAINT-08", "MAINT-07"
 SURE, HARDLY = 0.95, 0.05
-"""Chance that what is silent is what it looks like, and that it is something else."""
+"""Probability that a silence has its apparent cause, and that it has another."""
 SEVERITY = 1.0
 """Severity of the silence of one entity: the alarm boundary; that of several is times the root of their number."""
 
@@ -46,13 +46,13 @@ class SilentIncidents:
 
 
 def silent_incidents(context: NightContext, freshness: Freshness) -> SilentIncidents:
-    """What of the silences is an incident: nothing where all telemetry has stopped, since that is told as a whole."""
+    """Incidents made of silences; none where all telemetry has stopped, since that is reported as a whole."""
     known = context.diagnoser.knowledge.causes  # a site may have switched one off
     grouped = () if freshness.stale else _grouped(context, freshness.unexpected)
-    found = [(episode, known[cause], members) for episode, cause, members in grouped if cause in known]
-    settled = replace(context.state, known=()).settle([episode for episode, *_ in found])
+    incidents = [(episode, known[cause], members) for episode, cause, members in grouped if cause in known]
+    settled = replace(context.state, known=()).settle([episode for episode, *_ in incidents])
     shown = {episode.id for episode in settled.episodes}
-    diagnoses = [_diagnosis(context, own, rule, members) for own, rule, members in found if own.id in shown]
+    diagnoses = [_diagnosis(context, own, rule, members) for own, rule, members in incidents if own.id in shown]
     actions = [a for d in diagnoses for a in plan_diagnosis(d, (), context.topology, context.remedies)]
     return SilentIncidents(
         episodes=settled.episodes, diagnoses=tuple(diagnoses), actions=tuple(actions), suppressed=settled.suppressed

@@ -12,7 +12,7 @@ __all__ = ["LATE_SLOTS", "FellSilent", "fell_silent", "longest_usual_silence"]
 LATE_SLOTS = 5
 """Own intervals without a sample after which a series has fallen silent."""
 LEAST_S = 900.0
-"""Silence that is never news, however often something is measured: collectors are restarted, and write in batches."""
+"""Silence that is always usual, however often something is measured: collectors are restarted, and write in batches."""
 REGULAR = 0.5
 """Share of a series' own intervals that must have a sample for it to be measured regularly."""
 LEAST_SAMPLES = 12
@@ -44,7 +44,7 @@ class FellSilent:
 
 
 def longest_usual_silence(interval_s: float) -> float:
-    """Seconds without a sample that are no news for something that is measured that often."""
+    """Seconds without a sample that are usual for something that is measured that often."""
     return max(LATE_SLOTS * interval_s, LEAST_S)
 
 
