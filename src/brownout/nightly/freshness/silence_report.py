@@ -109,12 +109,12 @@ class _Fleet:
 
     def silences(self) -> tuple[Silence, ...]:
         """Entities, each with what fell silent below it, then metrics of entities that go on."""
-        silences = [self._silence(name) for name in self.ended if not self._told_above(name)]
+        silences = [self._silence(name) for name in self.ended if not self._covered_by_ancestor(name)]
         silences += self._metrics_of_others()
         return tuple(sorted(silences, key=lambda s: (bool(s.expected), not s.whole, s.since, s.entity)))
 
-    def _told_above(self, name: str) -> bool:
-        """Whether something above it fell silent too, and not only later."""
+    def _covered_by_ancestor(self, name: str) -> bool:
+        """Whether an ancestor of the entity fell silent at the same time or before, and so covers it."""
         return any(
             above in self.ended and self.ended[above] <= self.ended[name] + TOGETHER
             for above in self.topology.ancestors(name)
