@@ -68,7 +68,7 @@ def brownout_scores(folder: Path) -> dict[str, np.ndarray]:
 
 def line(name: str, found: Judgement) -> str:
     """A row of the table."""
-    return f"| {name} | {found.score:.2f} | {found.seen} of {found.windows} | {found.false_alarms} |"
+    return f"| {name} | {found.score:.2f} | {found.detected} of {found.windows} | {found.false_alarms} |"
 
 
 def main() -> None:

@@ -44,7 +44,7 @@ def main() -> None:
         before = time.process_time()
         at = np.datetime64(options.first, "ms") + number * FIVE_MINUTES
         job = open_job(settings, options.out, as_of=at)
-        job = job if options.alone else replace(job, kept=kept, models=models)
+        job = job if options.alone else replace(job, kept_results=kept, models=models)
         with job.alone("brownout watch"):
             job.run()
         assert not job.effects.lines(), job.effects.lines()

@@ -19,7 +19,7 @@ def failure(config: Path | None = None, run: str = "", said: str = "") -> tuple[
     Raises RuntimeError, so that the server shows it, where somebody should have been told and nobody was.
     """
     alerting, effects = open_alerting(load_settings(config).alerts), SideEffects()
-    told = tell_failure(alerting, run, said, clock(), effects)
-    if effects.exit_code and not told:
+    alerted = tell_failure(alerting, run, said, clock(), effects)
+    if effects.exit_code and not alerted:
         raise RuntimeError("; ".join(effects.lines()))
     return effects.lines()

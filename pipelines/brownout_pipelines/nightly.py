@@ -112,12 +112,12 @@ def nightly(
     """
     settings = load_settings(config, **({} if dataset is None else {"dataset": dataset}))
     time = None if as_of is None else np.datetime64(as_of.replace(tzinfo=None), "ms")
-    said: tuple[str, ...] = ()
+    messages: tuple[str, ...] = ()
     for earlier in missed_before(settings, out, catch_up) if time is None and catch_up else ():
         _, lines, _ = one_night(settings, out, earlier)
-        said += (f"caught up with the night of {earlier} UTC", *lines)
+        messages += (f"caught up with the night of {earlier} UTC", *lines)
     page, lines, code = one_night(settings, out, time)
-    return page, (*said, *lines), code
+    return page, (*messages, *lines), code
 
 
 def missed_before(settings: Settings, out: Path, most: int) -> tuple[np.datetime64, ...]:
@@ -165,8 +165,8 @@ def prefect_map(
 
 def outcome(future: PrefectFuture[R], item: object) -> R | Lost:
     """What a task came to, its retries included."""
-    found = future.result(raise_on_failure=False)
-    return Lost(item=item, error=found) if isinstance(found, BaseException) else found
+    result = future.result(raise_on_failure=False)
+    return Lost(item=item, error=result) if isinstance(result, BaseException) else result
 
 
 class ProgressArtifact:

@@ -92,9 +92,9 @@ def run_with_prefect_or_without(
         try:
             return flow()
         except _prefect_errors() as error:
-            said = " ".join(str(error).split())[:300].rstrip(".")
+            reason = " ".join(str(error).split())[:300].rstrip(".")
             problem = OrchestrationError(
-                f"Prefect at {runtime.url} failed in the middle of the run: {type(error).__name__}: {said}.",
+                f"Prefect at {runtime.url} failed in the middle of the run: {type(error).__name__}: {reason}.",
                 remedy="Look at its server's log; the run is repeated without Prefect.",
             )
     tell(problem)

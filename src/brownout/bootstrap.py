@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from brownout.nightly.context import NightContext
     from brownout.nightly.effects.alerting import Alerting
     from brownout.nightly.effects.write_back import Sink
-    from brownout.operate.doctor import Surroundings
+    from brownout.operate.doctor import DoctorServices
     from brownout.operate.night_job import NightJob
     from brownout.operate.receivers_seen.receiver_checks import Receiver
     from brownout.operate.sources import DatabaseSource, Source
@@ -42,7 +42,7 @@ __all__ = [
     "alert_receivers",
     "archive_server",
     "clock",
-    "doctor_surroundings",
+    "doctor_services",
     "guest_labels",
     "hypervisor_facts",
     "model_folder",
@@ -133,13 +133,13 @@ def open_alerting(settings: "AlertSettings") -> "Alerting":
         return Alertmanager.open(settings)
 
     def channels(complain: Callable[[BrownoutError], None]) -> "list[NoticeChannel]":
-        found = []
+        usable = []
         for _, opened in _ways_to_people(settings):
             try:
-                found.append(opened())
+                usable.append(opened())
             except BrownoutError as error:
                 complain(error)
-        return found
+        return usable
 
     people = bool(settings.apprise or settings.apprise_file or settings.pagerduty)
     return Alerting(
@@ -154,10 +154,10 @@ def alert_receivers(settings: "AlertSettings") -> "list[Receiver]":
     from brownout.adapters.alertmanager import Alertmanager
     from brownout.operate.receivers_seen.receiver_checks import Receiver
 
-    found = []
+    receivers = []
     if settings.alertmanager:
-        found.append(Receiver(name="Alertmanager", keeps=lambda: Alertmanager.open(settings)))
-    return found + [Receiver(name=name, tells=opened) for name, opened in _ways_to_people(settings)]
+        receivers.append(Receiver(name="Alertmanager", keeps=lambda: Alertmanager.open(settings)))
+    return receivers + [Receiver(name=name, tells=opened) for name, opened in _ways_to_people(settings)]
 
 
 def _ways_to_people(settings: "AlertSettings") -> "Iterator[tuple[str, Callable[[], NoticeChannel]]]":
@@ -274,17 +274,17 @@ def model_folder(model: str, out: Path, settings: "Settings") -> Path:
     return open_tracker(settings, Workspace(out)).fetch(model, out / "fetched")
 
 
-def doctor_surroundings() -> "Surroundings":
-    """What the doctor examines."""
+def doctor_services() -> "DoctorServices":
+    """The functions through which the doctor reaches databases, files and receivers."""
     from brownout.adapters.influx.connect import FEW_ATTEMPTS, SECRETS, connect, secret
-    from brownout.operate.doctor import Surroundings
+    from brownout.operate.doctor import DoctorServices
 
     def definitions(site: Path | None) -> "Definitions":
         from brownout.site_knowledge import load_definitions
 
         return load_definitions(site)
 
-    return Surroundings(
+    return DoctorServices(
         connect=lambda influx: connect(influx, attempts=FEW_ATTEMPTS),
         definitions=definitions,
         calendar=open_calendar,

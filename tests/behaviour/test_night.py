@@ -70,7 +70,7 @@ def test_passes_of_watch_find_what_one_that_looks_at_everything_finds(
 
     def context(kept: KeptResults, models: KeptModels, minutes: int) -> tuple[NightJob, NightContext]:
         at = end - np.timedelta64(minutes, "m")
-        job = replace(open_job(settings, out, as_of=at), kept=kept, models=models)
+        job = replace(open_job(settings, out, as_of=at), kept_results=kept, models=models)
         return job, job.context().with_models(models.load(job.workspace))
 
     passes, whole, models = KeptResults(), KeptResults(), KeptModels()

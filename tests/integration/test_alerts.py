@@ -15,7 +15,7 @@ from alert_servers import HOW_TO_GET_IT, RealAlertmanager, alertmanager, answeri
 from nights import HOSTILE, night
 from servers import free_port
 
-from brownout.bootstrap import clock, doctor_surroundings, open_alerting, sync_history
+from brownout.bootstrap import clock, doctor_services, open_alerting, sync_history
 from brownout.domain.calendar import Calendar
 from brownout.domain.errors import AlertError
 from brownout.domain.findings import Notice, Severity
@@ -275,7 +275,7 @@ def checks(folder: Path | None = None, *, send_test: bool = False, **settings: o
     alerts = AlertSettings.model_validate({"timeout_s": 2, "budget_s": 3, "report_url": "http://r.example", **settings})
     found = examine(
         load_settings(None, alerts=alerts),
-        doctor_surroundings(),
+        doctor_services(),
         clock(),
         nights=None if folder is None else Workspace(folder),
         send_test=send_test,

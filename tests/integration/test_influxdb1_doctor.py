@@ -9,7 +9,7 @@ import pytest
 from influx import PASSWORD, Influx
 from test_influxdb1_night import ran
 
-from brownout.bootstrap import clock, doctor_surroundings
+from brownout.bootstrap import clock, doctor_services
 from brownout.operate.checks import Check, State
 from brownout.operate.doctor import examine
 from brownout.settings import Settings
@@ -19,7 +19,7 @@ from brownout.site_knowledge import Definitions
 @pytest.fixture(scope="module")
 def definitions() -> Callable[[Path | None], Definitions]:
     """What ships, read once."""
-    shipped = doctor_surroundings().definitions(None)
+    shipped = doctor_services().definitions(None)
     return lambda _: shipped
 
 
@@ -37,8 +37,8 @@ def examined(influx: Influx, monkeypatch: pytest.MonkeyPatch, definitions: Calla
         lines = [f"{point} {time}\n" for point in series for time in times]
         influx.database(name).write([*lines, *(f"{point} {time}\n" for point in stopped for time in before)])
         own = {"url": influx.url, "database": name, "user": "admin"}
-        surroundings = replace(doctor_surroundings(), definitions=definitions)
-        return list(examine(Settings(influxdb=own), surroundings, now))  # type: ignore[arg-type]
+        services = replace(doctor_services(), definitions=definitions)
+        return list(examine(Settings(influxdb=own), services, now))  # type: ignore[arg-type]
 
     return examine_points
 
@@ -260,8 +260,8 @@ def recorded(influx: Influx, monkeypatch: pytest.MonkeyPatch, definitions: Calla
         shift = int(clock().astype(np.int64)) - 30_000 - max(int(time) // 1_000_000 for _, time in pairs)
         influx.database(name).write([f"{series} {int(time) // 1_000_000 + shift}\n" for series, time in pairs])
         own = {"url": influx.url, "database": name, "user": "admin"}
-        surroundings = replace(doctor_surroundings(), definitions=definitions)
-        return list(examine(Settings(influxdb=own), surroundings, clock()))  # type: ignore[arg-type]
+        services = replace(doctor_services(), definitions=definitions)
+        return list(examine(Settings(influxdb=own), services, clock()))  # type: ignore[arg-type]
 
     return examine_recording
 

@@ -14,7 +14,7 @@ from conftest import invoke
 from influx import PASSWORD, Influx
 
 import brownout
-from brownout.bootstrap import clock, doctor_surroundings
+from brownout.bootstrap import clock, doctor_services
 from brownout.operate.checks import State
 from brownout.operate.doctor import examine
 from brownout.settings import Settings, load_settings
@@ -146,7 +146,7 @@ def test_nothing_that_a_night_leaves_holds_the_password(night: tuple[Path, str])
 
 def checks(settings: Settings, now: np.datetime64) -> dict[str, list[tuple[State, str, str]]]:
     found: dict[str, list[tuple[State, str, str]]] = {}
-    for check in examine(settings, doctor_surroundings(), now):
+    for check in examine(settings, doctor_services(), now):
         found.setdefault(check.about, []).append((check.state, check.found, check.do))
     return found
 

@@ -41,7 +41,7 @@ class Alertmanager:
             self._server.post("/api/v2/alerts", part, doing="send alerts")
 
     def check(self) -> str:
-        """Its version; raises AlertError where something else answers, or nothing."""
+        """The version of Alertmanager; raises AlertError where another server answers, or none."""
         status = self._server.read("/api/v2/status", doing="ask for its state")
         version = status.get("versionInfo") if isinstance(status, dict) else None
         if not isinstance(version, dict):

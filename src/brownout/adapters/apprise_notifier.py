@@ -39,14 +39,14 @@ HIDEABLE = 4
 class AppriseChannel:
     """One address."""
 
-    def __init__(self, place: int, url: str, settings: AlertSettings) -> None:
+    def __init__(self, number: int, url: str, settings: AlertSettings) -> None:
         self._url, self._settings, self._budget_s = url, settings, settings.budget_s
         scheme = SCHEME.match(url)
         self._scheme = scheme[1].lower() if scheme else "?"
-        self.name = f"Apprise {place} ({self._scheme})"
+        self.name = f"Apprise {number} ({self._scheme})"
         asset = AppriseAsset(async_mode=False, secure_logging=True, http_redirects=False, app_id="brownout")
         self._apprise = Apprise(asset=asset)
-        with _heard():
+        with _captured_log():
             understood = self._apprise.add(url)
         if not understood:
             remedy = "Correct it; https://github.com/caronc/apprise/wiki shows the form of each service."
@@ -61,21 +61,21 @@ class AppriseChannel:
         if not outcome:
             msg = f"{self.name} did not take the message within {self._budget_s:g} s (budget_s)."
             raise AlertError(msg, remedy="Check the server; the message is sent again by the next run.", uncertain=True)
-        done, said = outcome[0]
+        done, log_text = outcome[0]
         if not done:
-            reason = f": {said}" if said else ""
+            reason = f": {log_text}" if log_text else ""
             msg = f"{self.name} did not take the message{reason.rstrip('.')}."
             raise AlertError(msg, remedy="Check the address, its secrets and the server; the next run tries again.")
 
     def check(self) -> str:
-        """What is known of the way there; raises AlertError, without any part of the address, where it is closed."""
+        """Say how the receiver was reached; raises AlertError, without any part of the address, where it cannot be."""
         (service,) = self._apprise
         try:
-            with _heard():
+            with _captured_log():
                 return reached(service, self._settings)
         except (AlertError, OSError, SMTPException, ValueError) as error:
-            said = self._clean(f"{error}" or type(error).__name__)
-        msg = f"{self.name} cannot be reached: {said.rstrip('.')}."
+            problem = self._clean(f"{error}" or type(error).__name__)
+        msg = f"{self.name} cannot be reached: {problem.rstrip('.')}."
         raise AlertError(msg, remedy="Check the address, its login and the network.")
 
     def resolve(self, notice: Notice) -> None:
@@ -85,7 +85,7 @@ class AppriseChannel:
         title, text = notice.title, notice.text
         if self._scheme not in MAIL:
             title, text = title.translate(PLAIN), text.translate(PLAIN)
-        with _heard() as said:
+        with _captured_log() as log_output:
             try:
                 done = self._apprise.notify(
                     body=text,
@@ -95,10 +95,10 @@ class AppriseChannel:
                 )
             except (OSError, ValueError, TypeError) as error:
                 return False, self._clean(f"{type(error).__name__} {error}")
-            return bool(done), self._clean(said.getvalue())
+            return bool(done), self._clean(log_output.getvalue())
 
     def _clean(self, text: str) -> str:
-        """What Apprise says, on one line, without any part of the address."""
+        """The message of Apprise on one line, without any part of the address."""
         flat = visible(" ".join(text.split()))
         parts = {part for piece in re.split(r"[/:@?&=,]+", self._url) for part in (piece, unquote(piece))}
         for part in sorted(parts - {self._scheme}, key=len, reverse=True):
@@ -108,7 +108,7 @@ class AppriseChannel:
 
 
 def apprise_openers(settings: AlertSettings) -> Iterator[tuple[str, Callable[[], AppriseChannel]]]:
-    """The name by its place and what opens it, of each address of the settings, the environment and the file.
+    """For each address of the settings, the environment and the file: its numbered name and a function that opens it.
 
     Opening raises SettingsError where an address cannot be understood; a file that cannot be read is an opener of its
     own that raises, so that one mistake silences no other receiver.
@@ -119,8 +119,8 @@ def apprise_openers(settings: AlertSettings) -> Iterator[tuple[str, Callable[[],
         urls += [] if settings.apprise_file is None else _read(settings.apprise_file)
     except SettingsError as error:
         unread = error
-    for place, url in enumerate(urls, 1):
-        yield f"Apprise {place}", partial(AppriseChannel, place, url, settings)
+    for number, url in enumerate(urls, 1):
+        yield f"Apprise {number}", partial(AppriseChannel, number, url, settings)
     if unread is not None:
         yield "apprise_file", partial(_refuse, unread)
 
@@ -140,14 +140,14 @@ def _read(path: Path) -> list[str]:
 
 
 @contextmanager
-def _heard() -> Iterator[io.StringIO]:
-    """What Apprise logs, which may repeat addresses: it goes nowhere but here."""
-    log, said = logging.getLogger("apprise"), io.StringIO()
-    handler = logging.StreamHandler(said)
+def _captured_log() -> Iterator[io.StringIO]:
+    """Capture the log of Apprise, which may repeat addresses, and keep it out of other logs."""
+    log, output = logging.getLogger("apprise"), io.StringIO()
+    handler = logging.StreamHandler(output)
     handler.setLevel(logging.WARNING)
     log.propagate = False
     log.addHandler(handler)
     try:
-        yield said
+        yield output
     finally:
         log.removeHandler(handler)

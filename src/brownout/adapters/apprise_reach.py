@@ -21,7 +21,7 @@ TAKEN = 250
 
 
 def reached(service: Any, settings: AlertSettings) -> str:
-    """What is known of the way to a service of Apprise, in words.
+    """Say how a service of Apprise is reached.
 
     Raises AlertError, OSError or SMTPException, whose texts may repeat parts of the address, where the way is closed.
     """

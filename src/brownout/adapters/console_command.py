@@ -24,8 +24,8 @@ def command_source(command: Sequence[str]) -> Source:
             msg = f"The command {command[0]} did not answer: {error}."
             raise BrownoutError(msg, remedy=f"See that it runs here and ends within {TIMEOUT_S:g} s.") from error
         if done.returncode:
-            said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
-            msg = f"The command {command[0]} ended with {done.returncode} and said {said!r}."
+            last_line = (done.stderr.strip().splitlines() or ["nothing"])[-1]
+            msg = f"The command {command[0]} ended with {done.returncode} and said {last_line!r}."
             raise BrownoutError(msg, remedy="Run it by hand as the same user.")
         return read_targets(done.stdout, f"output of {command[0]}")
 

@@ -69,8 +69,8 @@ def tracking_errors(doing: str, where: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, SQLAlchemyError, CommandError, sqlite3.Error, OSError) as error:
-        said = " ".join(str(error).split())[:500].rstrip(".")
-        msg = f"MLflow in {where}, {doing}: {said}."
+        problem = " ".join(str(error).split())[:500].rstrip(".")
+        msg = f"MLflow in {where}, {doing}: {problem}."
         raise TrackingError(msg, remedy=REMEDY, transient=_passes(error)) from error
 
 

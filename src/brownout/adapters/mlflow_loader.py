@@ -36,8 +36,10 @@ class ForecastFunction:
         panels = [_on_slots(panel, self.interface.step_s) for panel in panels_of(samples, self.interface.metrics)]
         fleet = FleetForecaster(self.forecaster, panels)
         horizon = self.forecaster.settings.horizon
-        made = [fleet.predict(ForecastRequest(panel, [panel.values.shape[1] - 1], horizon)) for panel in panels]
-        return pd.concat([_forecast_table(forecasts) for forecasts in made], ignore_index=True)
+        forecasts_by_panel = [
+            fleet.predict(ForecastRequest(panel, [panel.values.shape[1] - 1], horizon)) for panel in panels
+        ]
+        return pd.concat([_forecast_table(forecasts) for forecasts in forecasts_by_panel], ignore_index=True)
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def _forecast_table(forecasts: Forecasts) -> pd.DataFrame:
         "time": np.concatenate(times) if times else np.empty(0, "datetime64[ms]"),
     }
     values = forecasts.values.reshape(rows * steps, -1).astype(np.float64)
-    return pd.DataFrame(columns | {name: values[:, place] for place, name in enumerate(QUANTILE_COLUMNS)})
+    return pd.DataFrame(columns | {name: values[:, column] for column, name in enumerate(QUANTILE_COLUMNS)})
 
 
 def _score_table(scores: AnomalyScores) -> pd.DataFrame:

@@ -37,8 +37,8 @@ def package_model(source: Path, target: Path, card: "Model") -> str:
     ``card`` is completed and written as MLmodel, with the SHA-256 of the list of hashes. A folder that does not say how
     its model is called is kept as files, which ``load_model`` refuses.
     """
-    with TemporaryDirectory() as place:
-        files = Path(place) / DATA.name
+    with TemporaryDirectory() as folder:
+        files = Path(folder) / DATA.name
         shutil.copytree(source, files, ignore=shutil.ignore_patterns(*OF_THE_RUN))
         card.metadata = {"sha256": write_hashes(files)}
         known = read_interface(files)

@@ -110,7 +110,7 @@ def _newest_revision() -> str:
 
 
 def _schema(database: Path) -> Schema | None:
-    """What a file says of itself; None where it is damaged. Raises TrackingError where it cannot be read."""
+    """The schema of a store file; None where it is damaged. Raises TrackingError where it cannot be read."""
     try:
         with closing(_connect(database)) as connection:
             if connection.execute("pragma quick_check").fetchone() != ("ok",):
@@ -143,12 +143,12 @@ def _mend(database: Path, artifacts: Path) -> str:
     if schema is not None:
         with _upgraded_copy(database) as upgraded:
             if upgraded is not None:
-                kept = _install(upgraded, database, keep_old=True)
-                return f"{database.name} had an older or half-made schema and was completed; the old file is {kept}."
+                backup = _install(upgraded, database, keep_old=True)
+                return f"{database.name} had an older or half-made schema and was completed; the old file is {backup}."
     with new_store(database, artifacts) as fresh:
-        kept = _install(fresh, database, keep_old=True)
+        backup = _install(fresh, database, keep_old=True)
     return (
-        f"{database.name} could not be used (damaged, or half made when a run was killed): made anew, kept as {kept}."
+        f"{database.name} could not be used (damaged, or half made when a run was killed): made anew, kept as {backup}."
     )
 
 

@@ -46,7 +46,7 @@ class PagerDuty:
         self._post(notice, {"event_action": "trigger", "payload": payload, "links": links})
 
     def check(self) -> str:
-        """That a key is there and the server answers; whether the key is right only an event would show."""
+        """Check that a key is set and the server answers; only an event would show whether the key is right."""
         self._server.answers(doing="see that it answers")
         return "it answers and a key is set; only an event shows whether that is the right one"
 

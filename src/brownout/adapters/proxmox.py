@@ -95,9 +95,9 @@ class _Cluster:
 
     def _ticket(self, path: str) -> Access:
         """A proxy of its own for one connection; Proxmox writes it into the log of tasks."""
-        given = self._ask("POST", f"{path}/vncproxy", websocket=1)
-        ticket = str(given["ticket"])
-        socket = f"/api2/json{path}/vncwebsocket?port={int(given['port'])}&vncticket={quote(ticket, safe='')}"
+        vnc_proxy = self._ask("POST", f"{path}/vncproxy", websocket=1)
+        ticket = str(vnc_proxy["ticket"])
+        socket = f"/api2/json{path}/vncwebsocket?port={int(vnc_proxy['port'])}&vncticket={quote(ticket, safe='')}"
         return Access(path=socket, headers=dict(self._headers), password=ticket)
 
     def _ask(self, method: str, path: str, **parameters: object) -> Any:

@@ -37,11 +37,13 @@ class FrameStore:
         self, entities: Sequence[str], *, start: np.datetime64 | None = None, end: np.datetime64 | None = None
     ) -> pa.Table:
         """Samples of the entities, from start until before end."""
-        kept = self.table.filter(pc.is_in(self.table["entity"], pa.array(list(entities), pa.string())))
+        samples = self.table.filter(pc.is_in(self.table["entity"], pa.array(list(entities), pa.string())))
         for bound, holds in ((start, pc.greater_equal), (end, pc.less)):
             if bound is not None:
-                kept = kept.filter(holds(kept["time"], pa.scalar(bound.astype("datetime64[ms]"), pa.timestamp("ms"))))
-        return kept
+                samples = samples.filter(
+                    holds(samples["time"], pa.scalar(bound.astype("datetime64[ms]"), pa.timestamp("ms")))
+                )
+        return samples
 
 
 def panels_of(frame: pd.DataFrame, metrics: Sequence[Metric]) -> list[Panel]:

@@ -136,9 +136,9 @@ class MlflowRun:
         card = Model(
             artifact_path=model.artifact_location, run_id=self.id, model_uuid=model.model_id, model_id=model.model_id
         )
-        with TemporaryDirectory() as place:
-            description = package_model(folder, Path(place) / "package", card)
-            self.client.log_model_artifacts(model.model_id, str(Path(place) / "package"))
+        with TemporaryDirectory() as scratch:
+            description = package_model(folder, Path(scratch) / "package", card)
+            self.client.log_model_artifacts(model.model_id, str(Path(scratch) / "package"))
         self.client.finalize_logged_model(model.model_id, "READY")
         self.client.log_outputs(self.id, [LoggedModelOutput(model.model_id, step=0)])
         return model, description
@@ -253,8 +253,10 @@ class MlflowTracker:
         else:
             run, _, path = uri.removeprefix("runs:/").partition("/")
             source = f"{client.get_run(run).info.artifact_uri}/{path}"
-        place = Path(download_artifacts(artifact_uri=self._here(source), dst_path=str(folder), tracking_uri=self.uri))
-        return place / DATA if (place / DATA).is_dir() else place
+        downloaded = Path(
+            download_artifacts(artifact_uri=self._here(source), dst_path=str(folder), tracking_uri=self.uri)
+        )
+        return downloaded / DATA if (downloaded / DATA).is_dir() else downloaded
 
     def _here(self, source: str) -> str:
         """An address in a folder that was moved, as it is now."""

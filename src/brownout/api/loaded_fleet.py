@@ -75,13 +75,13 @@ def load(
     >>> sorted(fleet.entities["kind"].unique())
     ['console', 'disk', 'host', 'interface', 'link', 'path', 'vm']
     """
-    place = Path(source)
-    given = settings if isinstance(settings, Settings) else load_settings(Path(settings) if settings else None)
-    if place.is_file():
-        stated = load_settings(place)
-        given = stated if settings is None else given.model_copy(update=_source_of(stated))
-    load_definitions(given.knowledge)  # a site's own rule that cannot be used is told before minutes of work
-    fleet = _synced(given, progress) if place.is_file() else _stored(place, given, progress)
+    path = Path(source)
+    resolved = settings if isinstance(settings, Settings) else load_settings(Path(settings) if settings else None)
+    if path.is_file():
+        stated = load_settings(path)
+        resolved = stated if settings is None else resolved.model_copy(update=_source_of(stated))
+    load_definitions(resolved.knowledge)  # a site's own rule that cannot be used is told before minutes of work
+    fleet = _synced(resolved, progress) if path.is_file() else _stored(path, resolved, progress)
     return fleet if as_of is None else replace(fleet, store=StoreAsOf(fleet.store, utc(as_of)))
 
 
@@ -285,9 +285,9 @@ class Fleet:
     def _trained(self) -> NightModels:
         if self._models is not None:
             return self._models
-        made = fit_forecaster(self._context, progress=self.progress)
+        fitted = fit_forecaster(self._context, progress=self.progress)
         detector = fit_detector(self._context, self.progress)
-        return NightModels(detector=detector, forecaster=made.forecaster, outlook=made.outlook)
+        return NightModels(detector=detector, forecaster=fitted.forecaster, outlook=fitted.outlook)
 
     def _run(self, models: NightModels) -> NightResult:
         return run(self._context.with_models(models), progress=self.progress)

@@ -51,6 +51,6 @@ def _panel(store: SampleStore, entity: str, start: pd.Timestamp | str | None, en
     since, until = (None if time is None else utc(time) for time in (start, end))
     plans = plan_shards(store, start=since, end=until, entities=[entity])
     if not plans:
-        told = f" from {since} to {until}" if since is not None or until is not None else ""
-        raise DataError(f"Nothing was measured of {entity!r}{told}.", remedy="Ask for another time.")
+        span = f" from {since} to {until}" if since is not None or until is not None else ""
+        raise DataError(f"Nothing was measured of {entity!r}{span}.", remedy="Ask for another time.")
     return read_shard(store, plans[0]).panel

@@ -77,8 +77,8 @@ def episode_frame(night: Night) -> pd.DataFrame:
     """Spans in which an entity was abnormal, by their id, with their incident; suppressed ones too, with the reason."""
     columns = ("entity", "start", "end", "open", "severity", "metric", "shape", "onset", "incident", "suppressed")
     incident = {name: diagnosis.id for diagnosis in night.diagnoses for name in diagnosis.episodes}
-    told = [(episode, "", "") for episode in night.episodes]
-    kept = [(one.episode, str(one.why), one.reason) for one in night.suppressed]
+    alarmed = [(episode, "", "") for episode in night.episodes]
+    suppressed = [(one.episode, str(one.why), one.reason) for one in night.suppressed]
     rows = [
         (
             episode.id,
@@ -94,7 +94,7 @@ def episode_frame(night: Night) -> pd.DataFrame:
             why,
             reason,
         )
-        for episode, why, reason in (*told, *kept)
+        for episode, why, reason in (*alarmed, *suppressed)
     ]
     frame = named_frame(rows, ("episode", *columns, "reason"), times=("start", "end", "onset"), flags=("open",))
     return frame.set_index("episode")

@@ -19,25 +19,25 @@ def quantile_frame(parts: Sequence[ShardForecast | None], metrics: Mapping[str, 
     """Quantile paths of all series; columns as in ``FORECAST``."""
     frames = []
     for part in parts:
-        made = None if part is None else part.forecasts
-        if made is None or not made.series:
+        forecasts = None if part is None else part.forecasts
+        if forecasts is None or not forecasts.series:
             continue
-        steps = made.horizon
+        steps = forecasts.horizon
         names = pd.DataFrame(
             {
-                "entity": [series.entity for series in made.series],
-                "metric": [series.metric for series in made.series],
-                "unit": [metrics[series.metric].unit for series in made.series],
-                "limit": [metrics[series.metric].limit for series in made.series],
-                "maker": made.makers,
+                "entity": [series.entity for series in forecasts.series],
+                "metric": [series.metric for series in forecasts.series],
+                "unit": [metrics[series.metric].unit for series in forecasts.series],
+                "limit": [metrics[series.metric].limit for series in forecasts.series],
+                "maker": forecasts.makers,
             }
         )
         frame = names.loc[names.index.repeat(steps)].reset_index(drop=True)
-        times = np.concatenate([made.times(row) for row in range(len(made.series))])
+        times = np.concatenate([forecasts.times(row) for row in range(len(forecasts.series))])
         frame["time"] = pd.to_datetime(times, utc=True)
-        values = made.values.reshape(-1, made.values.shape[2]).astype(np.float64)
-        for place, level in enumerate(made.quantiles):
-            frame[f"q{round(100 * level)}"] = values[:, place]
+        values = forecasts.values.reshape(-1, forecasts.values.shape[2]).astype(np.float64)
+        for index, level in enumerate(forecasts.quantiles):
+            frame[f"q{round(100 * level)}"] = values[:, index]
         frames.append(frame[list(FORECAST)])
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(FORECAST))
 

@@ -80,8 +80,8 @@ class StoredNight:
 
     def __repr__(self) -> str:
         """One line that says what there is."""
-        found = f"{len(self.night.diagnoses)} incidents, {len(self.night.breaches)} breaches"
-        return f"<night of {self.night.source}: data until {self.night.end} UTC, {found}>"
+        counts = f"{len(self.night.diagnoses)} incidents, {len(self.night.breaches)} breaches"
+        return f"<night of {self.night.source}: data until {self.night.end} UTC, {counts}>"
 
     @property
     def start(self) -> pd.Timestamp:

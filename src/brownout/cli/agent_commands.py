@@ -30,7 +30,7 @@ def agent(  # noqa: PLR0913 - each setting of an agent is an option of the comma
     from brownout.bootstrap_probe import influx_writer, local_agent
     from brownout.operate.gathering import GatherSettings, gather_rounds
 
-    settings = GatherSettings(interval_s=interval, once=once, told=execd is Signal.STDIN)
+    settings = GatherSettings(interval_s=interval, once=once, on_stdin=execd is Signal.STDIN)
     gather_rounds(
         local_agent(host, connect, maintenance, complain),
         settings,

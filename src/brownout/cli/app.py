@@ -180,7 +180,7 @@ def _watch_once(
 
     job = open_job(settings, out, as_of=moment(as_of))
     if earlier is not None:
-        job = replace(job, kept=earlier[0], models=earlier[1])
+        job = replace(job, kept_results=earlier[0], models=earlier[1])
     with job.alone("brownout watch"), progress_bars() as progress:
         if fresh:
             job.sync(progress)
@@ -212,7 +212,7 @@ def doctor(
     """Check settings, server, permissions, measurements, their freshness and alerts; say what to do about each."""
     from dataclasses import asdict
 
-    from brownout.bootstrap import clock, doctor_surroundings
+    from brownout.bootstrap import clock, doctor_services
     from brownout.cli.doctor_table import show_checks
     from brownout.operate.checks import State
     from brownout.operate.doctor import examine
@@ -224,8 +224,8 @@ def doctor(
     if config is None:
         raise SettingsError("Nothing says what to examine.", remedy="Give --config FILE, or --telegraf-conf.")
     nights = None if out is None else Workspace(out)
-    found = examine(load_settings(config), doctor_surroundings(), clock(), nights=nights, send_test=send_test)
-    checks = list(found)
+    findings = examine(load_settings(config), doctor_services(), clock(), nights=nights, send_test=send_test)
+    checks = list(findings)
     if as_json:
         typer.echo(json.dumps([asdict(check) for check in checks], indent=1))
     else:
@@ -239,8 +239,8 @@ def _print_telegraf_conf(config: Path | None) -> None:
     from brownout.ingest.mapping import TelegrafMapping
     from brownout.operate.telemetry_coverage import BROWNOUT, host_has, telegraf_conf
 
-    found = shutil.which("brownout")
-    program = str(Path(found).absolute()) if found else BROWNOUT  # Telegraf has a path of its own
+    executable = shutil.which("brownout")
+    program = str(Path(executable).absolute()) if executable else BROWNOUT  # Telegraf has a path of its own
     output = telegraf_output(load_settings(config)) if config else None
     typer.echo(telegraf_conf(TelegrafMapping.load(), host_has, program, output), nl=False)
 

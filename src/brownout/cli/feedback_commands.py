@@ -33,14 +33,16 @@ def feedback(  # noqa: PLR0913 - one switch for each thing that can be said
     from brownout.store.workspace import Workspace
 
     workspace = Workspace(out)
-    said = [word for word, given in ((Said.FALSE, false), (Said.TRUE, true), (Said.EXPECTED, expected)) if given]
-    if (len(said) + undo) != (0 if listed else 1) or (episode is None) != listed:
+    verdicts = [word for word, chosen in ((Said.FALSE, false), (Said.TRUE, true), (Said.EXPECTED, expected)) if chosen]
+    if (len(verdicts) + undo) != (0 if listed else 1) or (episode is None) != listed:
         remedy = "Give an episode with one of --false, --true, --expected, --undo; or --list alone."
         raise SettingsError("One thing can be said about one episode at a time.", remedy=remedy)
     if episode is not None:
-        judged = take_back(workspace, episode, clock()) if undo else give_feedback(workspace, episode, said[0], clock())
+        judged = (
+            take_back(workspace, episode, clock()) if undo else give_feedback(workspace, episode, verdicts[0], clock())
+        )
         for known in judged:
-            line = f"{known.id}\t{visible(known.entity)}\t{known.lead}\t{'undone' if undo else said[0].value}"
+            line = f"{known.id}\t{visible(known.entity)}\t{known.lead}\t{'undone' if undo else verdicts[0].value}"
             typer.echo(line)
         return
     rows = [

@@ -51,10 +51,12 @@ def stress(  # noqa: PLR0913 - each setting of an experiment is an option of the
     if as_json:
         typer.echo(json.dumps({"knee": knee(steps), "steps": [asdict(step) for step in steps]}, indent=1))
         return
-    kept = knee(steps)
-    whole = "all that were tried" if kept == sessions else "more are too many"
+    sessions_in_time = knee(steps)
+    whole = "all that were tried" if sessions_in_time == sessions else "more are too many"
     typer.echo(
-        f"{kept} sessions at once keep {limit:g} ms: {whole}" if kept else f"not even one session keeps {limit:g} ms"
+        f"{sessions_in_time} sessions at once keep {limit:g} ms: {whole}"
+        if sessions_in_time
+        else f"not even one session keeps {limit:g} ms"
     )
 
 

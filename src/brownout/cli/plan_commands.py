@@ -108,12 +108,12 @@ def score(*, out: Nights, config: Config = None, as_json: Json = False) -> None:
     from brownout.store.workspace import Workspace
 
     context = _last_night(out, config)
-    found = past_scores(context, Workspace(out))
+    scores = past_scores(context, Workspace(out))
     later = sum(one.at > context.span.end for one in done_actions(Workspace(out)))
     if later:
         until = str(context.span.end.astype("datetime64[m]"))
         say(f"{later} logged after the data end ({until}Z): what came of it is said once it was measured")
-    typer.echo(encode(found, digits=4) if as_json else visible("\n".join(score_lines(found, context.metrics))))
+    typer.echo(encode(scores, digits=4) if as_json else visible("\n".join(score_lines(scores, context.metrics))))
 
 
 def _last_night(out: Path, config: Path | None) -> "NightContext":

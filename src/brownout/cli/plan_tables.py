@@ -23,9 +23,11 @@ def score_lines(past: PastScores, metrics: Mapping[str, Metric]) -> Iterator[str
         yield "No warning's time is over yet."
     for one in past.advice:
         unit = metrics[one.action.metric].unit if one.action.metric in metrics else ""
-        said = f"{figure(one.action.low)} to {figure(one.action.high, unit)} from {figure(one.action.before, unit)}"
-        told = f"; predicted {said}, came {figure(one.came, unit)}" if one.action.metric else ""
-        yield f"  {clock(one.action.at)} UTC, {one.action.entity}: {one.action.title}: {one.verdict.value}{told}"
+        prediction = (
+            f"{figure(one.action.low)} to {figure(one.action.high, unit)} from {figure(one.action.before, unit)}"
+        )
+        outcome = f"; predicted {prediction}, came {figure(one.came, unit)}" if one.action.metric else ""
+        yield f"  {clock(one.action.at)} UTC, {one.action.entity}: {one.action.title}: {one.verdict.value}{outcome}"
     if not past.advice:
         yield "No action was logged until the data end: `brownout actions log ACTION --out DIR` logs one."
 

@@ -95,7 +95,7 @@ def rollback(  # noqa: PLR0913 - one switch for each thing that is said
 
 
 def _decide(
-    action: str, model: Model, place: tuple[Path, Path | None], said: tuple[str, str], *, as_json: bool
+    action: str, model: Model, paths: tuple[Path, Path | None], signature: tuple[str, str], *, as_json: bool
 ) -> None:
     """Decide on disk, then tell MLflow; exit code 1 where MLflow could not be told."""
     from brownout.bootstrap import clock, open_job
@@ -103,7 +103,7 @@ def _decide(
     from brownout.operate.review import decide
     from brownout.settings import load_settings
 
-    (out, config), (by, reason) = place, said
+    (out, config), (by, reason) = paths, signature
     job = open_job(load_settings(config), out)
     signed = Signature(by=by.strip(), reason=reason.strip(), at=clock())
     decision = decide(job.workspace, model.value, action, signed)

@@ -187,6 +187,6 @@ def _entries(path: Path, section: str, tables: Any) -> list[tuple[str, Any, bool
         if not isinstance(enabled, bool):
             msg = f"{path}, [{section}.{name}]: enabled is {enabled!r}."
             raise KnowledgeError(msg, remedy="Write true or false.")
-        kept = {k: v for k, v in fields.items() if k != "enabled"} if isinstance(fields, Mapping) else fields
-        entries.append((str(name), kept, enabled))
+        values = {k: v for k, v in fields.items() if k != "enabled"} if isinstance(fields, Mapping) else fields
+        entries.append((str(name), values, enabled))
     return entries

@@ -188,7 +188,7 @@ class Topology:
         return tuple(line[1:])
 
     def groups(self, entity: str) -> tuple[str, ...]:
-        """The present group of an entity, and those that it had while it or one of its ancestors was elsewhere."""
+        """The present group of an entity, and the groups of former parents of it and of its ancestors."""
         line = (entity, *self.ever(entity))
         former = (self[parent].group for name in line for _, parent in self[name].former)
         return tuple(dict.fromkeys((self[entity].group, *former)))

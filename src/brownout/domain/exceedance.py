@@ -42,8 +42,8 @@ def exceedance(forecasts: Forecasts, limits: Float, *, upwards: Marks) -> Double
     values = forecasts.values.astype(np.float64)
     levels = np.array(forecasts.quantiles)
     limit = limits.astype(np.float64)[:, None]
-    place = (values <= limit[..., None]).sum(axis=-1)
-    inner = np.clip(place, 1, len(levels) - 1)
+    quantiles_below = (values <= limit[..., None]).sum(axis=-1)
+    inner = np.clip(quantiles_below, 1, len(levels) - 1)
     low, high = (np.take_along_axis(values, (inner + k)[..., None], axis=-1)[..., 0] for k in (-1, 0))
     width = np.maximum(high - low, 1e-12)
     below = levels[inner - 1] + (levels[inner] - levels[inner - 1]) * np.clip((limit - low) / width, 0, 1)
@@ -51,7 +51,7 @@ def exceedance(forecasts: Forecasts, limits: Float, *, upwards: Marks) -> Double
     right_scale = _tail_scale(values[..., -1] - values[..., -2], levels[0], levels[1])
     left = levels[0] * np.exp(-np.maximum(values[..., 0] - limit, 0) / left_scale)
     right = 1 - (1 - levels[-1]) * np.exp(-np.maximum(limit - values[..., -1], 0) / right_scale)
-    below = np.where(place == 0, left, np.where(place == len(levels), right, below))
+    below = np.where(quantiles_below == 0, left, np.where(quantiles_below == len(levels), right, below))
     chance: Doubles = np.where(upwards[:, None], 1 - below, below)
     return chance
 

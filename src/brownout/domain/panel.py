@@ -128,7 +128,7 @@ class Panel:
         )
 
     def measured(self) -> Self:
-        """Without the metrics that no entity of this panel has ever measured."""
+        """The panel without the metrics that none of its entities has ever measured."""
         present = np.isfinite(self.values).any(axis=(0, 1))
         return self if present.all() else self.select(metrics=np.flatnonzero(present).tolist())
 

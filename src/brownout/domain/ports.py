@@ -178,7 +178,7 @@ class AlertReceiver(Protocol):
         """Send alerts; those whose end is over are resolved. Raises AlertError."""
 
     def check(self) -> str:
-        """What answers there, in words, without sending an alert; raises AlertError where nothing does."""
+        """Describe the server that answers, without sending an alert; raises AlertError where none does."""
 
 
 class NoticeChannel(Protocol):
@@ -186,13 +186,13 @@ class NoticeChannel(Protocol):
 
     @property
     def name(self) -> str:
-        """What it is called, without anything secret; stable from run to run."""
+        """The name of the channel, without secrets; stable from run to run."""
 
     def send(self, notice: Notice) -> None:
         """Send a notice; raises AlertError."""
 
     def check(self) -> str:
-        """What is known of the way there, in words, without telling anybody; raises AlertError where it is closed."""
+        """Say how the receiver is reached, without sending to it; raises AlertError where it cannot be."""
 
     def resolve(self, notice: Notice) -> None:
         """Say that all that a notice was about is over, where the channel keeps a state; raises AlertError."""

@@ -44,7 +44,7 @@ class Repairs:
 
     @classmethod
     def count(cls, repair: Repair, entities: Iterable[str]) -> Self:
-        """One repair for each entity named."""
+        """Repairs of one kind, one for each mention of an entity."""
         return cls({(repair, entity): number for entity, number in Counter(entities).items()})
 
     def __add__(self, other: "Repairs") -> "Repairs":

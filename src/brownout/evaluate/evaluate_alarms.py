@@ -18,6 +18,6 @@ def judge_alarms(dataset: Dataset, nights: OwnNights, knowledge: Knowledge) -> d
     return {
         **alarm_scores(nights.tracks, nights.alarms(), dataset.incidents, dataset.topology, harmless),
         "false_incidents": len(unfounded(nights.diagnoses, faults, dataset.topology)),
-        "episodes": len(nights.found),
+        "episodes": len(nights.episodes),
         "suppressed": dict(Counter(quiet.why.value for quiet in nights.suppressed)),
     }

@@ -71,7 +71,7 @@ class _Course:
     edges: tuple[int, ...]
 
     def training_set(self, stage: int) -> TrainingSet:
-        """What lies before the stage."""
+        """The data before the stage."""
         last = self.edges[stage]
         warm = min(int(WARM_DAYS * 86_400 / self.panel.interval_s), last // 3)
         return TrainingSet(features=self.features.between(warm, last), interval_s=self.panel.interval_s, monitored=warm)
@@ -212,9 +212,9 @@ def _at_samples(course: _Course, entity: str, times: Times, scores: Float, alarm
     panel = course.panel
     origin = int(panel.start.astype("datetime64[ms]").astype(np.int64))
     slot = (times - origin) // (panel.interval_s * 1000) - course.edges[0]
-    kept = (slot >= 0) & (slot < len(scores))
-    slots = slot[kept]
-    return _Judged(entity, panel.interval_s, times[kept], np.nan_to_num(scores[slots]), alarms[slots])
+    inside = (slot >= 0) & (slot < len(scores))
+    slots = slot[inside]
+    return _Judged(entity, panel.interval_s, times[inside], np.nan_to_num(scores[slots]), alarms[slots])
 
 
 def _nights(dataset: Dataset, site: Path | None, progress: Progress) -> OwnNights:

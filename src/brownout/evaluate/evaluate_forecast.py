@@ -106,20 +106,20 @@ def _predict(  # noqa: PLR0913 - the protocol and its two outputs
     chances: list[list[Windows]] = [[] for _ in panels]
     rows, total = 0, sum(len(panel.entities) * len(slots) for panel, slots in zip(panels, origins, strict=True))
     with pq.ParquetWriter(part, schema, compression="zstd") as writer:
-        for place, forecasts, actual in rolling_backtest(fleet, panels, origins, horizon):
-            panel, known = panels[place], facts[place]
+        for index, forecasts, actual in rolling_backtest(fleet, panels, origins, horizon):
+            panel, known = panels[index], facts[index]
             starts = sorted({panel.slot(origin) for origin in forecasts.origins})
             naive = SeasonalNaive(known.season).predict(ForecastRequest(panel, starts, horizon))
             scale = np.array([known.scale[s.entity, s.metric] for s in forecasts.series])
             judge.by_peers.update(forecast_by_peers(forecasts))
             judge.losses.add(forecasts, naive, actual, scale, kind=panel.entities[0].kind)
-            chances[place].append(windows_of(panel, forecasts))
+            chances[index].append(windows_of(panel, forecasts))
             writer.write_table(_table(forecasts, schema))
             rows += len(panel.entities) * len(starts)
             progress("predict", rows / total)
     rates = base_rates([panel.between(panel.start, test_start) for panel in panels], horizon)
-    for panel, made in zip(panels, chances, strict=True):
-        judge.breaches.add(panel, made, rates)
+    for panel, windows in zip(panels, chances, strict=True):
+        judge.breaches.add(panel, windows, rates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,21 +131,21 @@ class _Facts:
 
     @classmethod
     def of(cls, panel: Panel, test_start: np.datetime64, season: int | None) -> Self:
-        """Of what lies before the test."""
+        """Facts from the data before the test."""
         slots = season or panel.slots_per_day
-        return cls(slots, _places(panel, seasonal_scale(panel, slots, end=max(panel.slot(test_start), 0))))
+        return cls(slots, _scale_by_series(panel, seasonal_scale(panel, slots, end=max(panel.slot(test_start), 0))))
 
 
 @dataclass(frozen=True, slots=True)
 class _Judge:
-    """What the predictions are judged by."""
+    """The scores that predictions are added to."""
 
     losses: BacktestScores
     breaches: BreachScores
     by_peers: set[str]
 
 
-def _places(panel: Panel, scale: np.ndarray) -> Mapping[tuple[str, str], float]:
+def _scale_by_series(panel: Panel, scale: np.ndarray) -> Mapping[tuple[str, str], float]:
     return {
         (entity, metric): float(scale[row, column])
         for row, entity in enumerate(panel.entity_ids)

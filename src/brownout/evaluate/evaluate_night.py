@@ -18,9 +18,9 @@ from brownout.evaluate.night_tables import (
     TOLD,
     WARNINGS,
     Row,
+    cause_rows,
     episode_rows,
     frame,
-    told_rows,
     warning_rows,
     write_rows,
 )
@@ -59,22 +59,24 @@ def evaluate_night(  # noqa: PLR0913 - the protocol has this many knobs
     started = time.monotonic()
     settings = settings or Settings()
     truth = FolderTruth.of(store, Knowledge.load(settings.knowledge))
-    tables = _Told()
+    tables = _Tables()
     times = night_times(store, number=nights, first=first)
     for night in replay_nights(store, settings, times, calendar=truth.calendar, progress=progress):
         tables.add(night)
-    write_rows(out / "told.parquet", tables.told, TOLD)
+    write_rows(out / "told.parquet", tables.causes, TOLD)
     write_rows(out / "episodes.parquet", tables.episodes, EPISODES)
     write_rows(out / "warnings.parquet", tables.warnings, WARNINGS)
     result: dict[str, object] = {
         "nights": [str(time) for time in times],
         "guests": guests_of(store),
         "days_searched": round(tables.days, 2),
-        "lines_a_night": round(len({(r["night"], r["incident"]) for r in tables.told if r["alarmed"]}) / len(times), 2),
+        "lines_a_night": round(
+            len({(r["night"], r["incident"]) for r in tables.causes if r["alarmed"]}) / len(times), 2
+        ),
     }
     if truth.night is not None:
-        told, episodes = frame(tables.told, TOLD), frame(tables.episodes, EPISODES)
-        result |= judged_incidents(told, episodes, truth.night, times, guests=guests_of(store), days=tables.days)
+        causes, episodes = frame(tables.causes, TOLD), frame(tables.episodes, EPISODES)
+        result |= judged_incidents(causes, episodes, truth.night, times, guests=guests_of(store), days=tables.days)
     result["warnings"] = judged_warnings(
         frame(tables.warnings, WARNINGS),
         crossings_of(store, tables.metrics, truth),
@@ -88,10 +90,10 @@ def evaluate_night(  # noqa: PLR0913 - the protocol has this many knobs
 
 
 @dataclass(slots=True)
-class _Told:
-    """What all nights said."""
+class _Tables:
+    """The rows of all nights: causes of incidents, episodes and warnings."""
 
-    told: list[Row] = field(default_factory=list)
+    causes: list[Row] = field(default_factory=list)
     episodes: list[Row] = field(default_factory=list)
     warnings: list[Row] = field(default_factory=list)
     metrics: dict[str, Metric] = field(default_factory=dict)
@@ -100,7 +102,7 @@ class _Told:
 
     def add(self, night: Replayed) -> None:
         """Keep a night."""
-        self.told += told_rows(night)
+        self.causes += cause_rows(night)
         self.episodes += episode_rows(night)
         self.warnings += warning_rows(night.result.night.breaches, night.time)
         self.metrics |= night.context.metrics
@@ -116,7 +118,7 @@ class _Told:
 
 
 def judged_incidents(  # noqa: PLR0913 - what an incident list is judged by
-    told: pd.DataFrame,
+    causes: pd.DataFrame,
     episodes: pd.DataFrame,
     truth: NightTruth,
     times: Sequence[np.datetime64],
@@ -126,9 +128,10 @@ def judged_incidents(  # noqa: PLR0913 - what an incident list is judged by
 ) -> dict[str, object]:
     """Scores of the incident list, what was lost where, what is false, and true faults among what was suppressed.
 
-    ``told`` and ``episodes`` are the tables of those names; ``days`` were searched by any night.
+    ``causes`` is the table of ``told.parquet``, ``episodes`` that of ``episodes.parquet``; ``days`` were searched by
+    any night.
     """
-    listed = told[told["alarmed"].astype(bool)]
+    listed = causes[causes["alarmed"].astype(bool)]
     judged = judge_nights(listed, truth, nights=times)
     fates = fates_of(judged, listed, episodes, truth)
     false = false_lines(judged, truth)
@@ -141,7 +144,7 @@ def judged_incidents(  # noqa: PLR0913 - what an incident list is judged by
         "false_by_cause": dict(Counter(str(line["cause"]) for line in false).most_common()),
         "false": false,
         "suppressed_by": dict(Counter(episodes.loc[episodes["why"] != "", "why"]).most_common()),
-        "quiet_lines": len(told) - len(listed),
+        "quiet_lines": len(causes) - len(listed),
     }
 
 
@@ -149,7 +152,7 @@ def _lost(lost: Lost) -> dict[str, object]:
     incident = lost.label.incident
     return {
         "incident": incident.id, "cause": incident.cause, "entity": incident.entity, "start": str(incident.start),
-        "end": str(incident.end), "fate": lost.fate.value, "night": str(lost.night), "said": lost.said,
+        "end": str(incident.end), "fate": lost.fate.value, "night": str(lost.night), "said": lost.explanation,
     }  # fmt: skip
 
 

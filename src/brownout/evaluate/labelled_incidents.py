@@ -36,7 +36,7 @@ class GroupPanels:
 
 
 def _trimmed(panel: Panel) -> Panel:
-    """From the first to the last slot with any value."""
+    """The panel from the first to the last slot with any value."""
     measured = np.flatnonzero(np.isfinite(panel.values).any(axis=(0, 2)))
     if not len(measured):
         return panel
@@ -53,7 +53,7 @@ def window_of(incident: Incident, dataset: Dataset, delay_s: float) -> IncidentW
 
 
 def healthy_window(incident: Incident, dataset: Dataset, first: np.datetime64) -> IncidentWindow | None:
-    """As long a span just before an incident, but no more than half of what was measured since ``first``.
+    """The window just before an incident, as long as it, but at most half of the time since ``first``.
 
     None where it is empty or meets another incident of the group, or the half hour after one.
     """

@@ -17,7 +17,7 @@ from brownout.reporting import report_of
 from brownout.reporting.views.incident_order import first_mover
 from brownout.store.atomic import atomic_path
 
-__all__ = ["EPISODES", "TOLD", "WARNINGS", "episode_rows", "frame", "told_rows", "warning_rows", "write_rows"]
+__all__ = ["EPISODES", "TOLD", "WARNINGS", "cause_rows", "episode_rows", "frame", "warning_rows", "write_rows"]
 
 TIME = pa.timestamp("ms", "UTC")
 TEXT, NUMBER = pa.string(), pa.float64()
@@ -42,16 +42,24 @@ WARNINGS = pa.schema(
 Row = dict[str, Any]
 
 
-def told_rows(night: Replayed) -> list[Row]:
+def cause_rows(night: Replayed) -> list[Row]:
     """Incidents of the report, alarmed, and harmless things that it explains without an alarm."""
-    told = night.result.night
+    night_result = night.result.night
     ranks: dict[str, int] = {}
-    for rank, action in enumerate(report_of(told).first, 1):
+    for rank, action in enumerate(report_of(night_result).first, 1):
         ranks.setdefault(action.about, rank)
     quiet = [diagnosis for batch in night.result.batches for diagnosis in batch.artefacts]
     return [
-        *(row for diagnosis in told.diagnoses for row in _told(night, diagnosis, told.episodes, ranks, alarmed=True)),
-        *(row for diagnosis in quiet for row in _told(night, diagnosis, _quiet_episodes(night), {}, alarmed=False)),
+        *(
+            row
+            for diagnosis in night_result.diagnoses
+            for row in _rows_of_causes(night, diagnosis, night_result.episodes, ranks, alarmed=True)
+        ),
+        *(
+            row
+            for diagnosis in quiet
+            for row in _rows_of_causes(night, diagnosis, _quiet_episodes(night), {}, alarmed=False)
+        ),
     ]
 
 
@@ -64,7 +72,7 @@ def _quiet_episodes(night: Replayed) -> list[Episode]:
     return [quiet.episode for quiet in night.result.night.suppressed]
 
 
-def _told(
+def _rows_of_causes(
     night: Replayed, diagnosis: Diagnosis, episodes: Sequence[Episode], ranks: Mapping[str, int], *, alarmed: bool
 ) -> list[Row]:
     """A row for each cause told; an unknown cause is of the entity that moved first."""
@@ -93,11 +101,11 @@ def _told(
 
 def episode_rows(night: Replayed) -> list[Row]:
     """All episodes of a night, with the incident that they went into or the reason why none is alarmed."""
-    told = night.result.night
+    night_result = night.result.night
     owner = {name: _quiet_id(one) for batch in night.result.batches for one in batch.artefacts for name in one.episodes}
-    owner |= {name: diagnosis.id for diagnosis in told.diagnoses for name in diagnosis.episodes}
-    alarmed = [(episode, "", "") for episode in told.episodes]
-    quiet = [(one.episode, one.why.value, one.reason) for one in told.suppressed]
+    owner |= {name: diagnosis.id for diagnosis in night_result.diagnoses for name in diagnosis.episodes}
+    alarmed = [(episode, "", "") for episode in night_result.episodes]
+    quiet = [(one.episode, one.why.value, one.reason) for one in night_result.suppressed]
     return [
         {
             "night": epoch_ms(night.time), "episode": episode.id, "entity": episode.entity,

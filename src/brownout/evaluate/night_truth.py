@@ -154,13 +154,15 @@ def _stated(path: Path, families: Mapping[str, str], store: Dataset) -> FolderTr
         table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         roots = {entity.id: store.topology.root(entity.id) for entity in store.topology}
         labels = [_labelled(fault, roots) for fault in table["faults"] if fault["strength"] != "faint"]
-        told = {cause: fault["family"] for fault in table["faults"] for cause in (fault["cause"], *fault["also"])}
+        fault_families = {
+            cause: fault["family"] for fault in table["faults"] for cause in (fault["cause"], *fault["also"])
+        }
         return FolderTruth(
             night=NightTruth(
                 labels=labels,
                 roots=roots,
                 harmless=[_harmless(event, roots) for event in table["harmless"]],
-                families={**families, **told},
+                families={**families, **fault_families},
             ),
             calendar=_calendar((w["entity"], w["start"], w["end"]) for w in table["maintenance"]),
             stated=tuple(_crossing(breach) for breach in table["breaches"]),

@@ -24,11 +24,11 @@ Marks = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OwnNights:
-    """What all nights found together.
+    """The findings of all nights.
 
     Attributes
     ----------
-    found, quiet
+    episodes, suppressed
         Every episode, and those of them that are not alarmed, with the reason.
     diagnoses, artefacts
         What was said of incidents that are alarmed, and of those that are not.
@@ -36,7 +36,7 @@ class OwnNights:
         When an episode was known to be going on, alarmed or not, one track an entity.
     """
 
-    found: tuple[Episode, ...]
+    episodes: tuple[Episode, ...]
     suppressed: tuple[SuppressedEpisode, ...]
     diagnoses: tuple[Diagnosis, ...]
     artefacts: tuple[Diagnosis, ...]
@@ -46,7 +46,7 @@ class OwnNights:
     def alarmed(self) -> tuple[Episode, ...]:
         """Episodes that raise an alarm."""
         muted = {quiet.episode.id for quiet in self.suppressed}
-        return tuple(episode for episode in self.found if episode.id not in muted)
+        return tuple(episode for episode in self.episodes if episode.id not in muted)
 
     def alarms(self) -> tuple[AlarmTrack, ...]:
         """The tracks, of the episodes that raise an alarm only."""
@@ -54,7 +54,7 @@ class OwnNights:
 
 
 def can_be_diagnosed(store: SampleStore, catalogue: Catalogue) -> bool:
-    """Whether a diagnosis has what it needs: metrics of the catalogue, and what hangs on what."""
+    """Whether a diagnosis is possible: there are metrics of the catalogue, and entities with a parent."""
     return any(metric.name in catalogue.metrics for metric in store.metrics) and any(
         entity.parent for entity in store.topology
     )
@@ -68,7 +68,7 @@ def own_nights(
     *,
     delay_s: float = 0.0,
 ) -> OwnNights:
-    """What all nights found together; what goes on for nights is one episode and one incident, as it was told last."""
+    """The findings of all nights; an episode or incident of several nights counts once, in its last form."""
     log = _Log()
     for result in replay(store, settings, spans, late_s=delay_s, progress=progress):
         log.add(result)
@@ -77,7 +77,7 @@ def own_nights(
 
 @dataclass(slots=True)
 class _Log:
-    """What all nights have found: the last word on each episode and incident, and marks by entity."""
+    """The findings of all nights so far: each episode and incident in its last form, and marks by entity."""
 
     episodes: dict[str, Episode] = field(default_factory=dict)
     suppressed: dict[str, SuppressedEpisode] = field(default_factory=dict)
@@ -107,7 +107,7 @@ class _Log:
     def nights(self) -> OwnNights:
         """Everything together."""
         return OwnNights(
-            found=(*self.episodes.values(), *(quiet.episode for quiet in self.suppressed.values())),
+            episodes=(*self.episodes.values(), *(quiet.episode for quiet in self.suppressed.values())),
             suppressed=tuple(self.suppressed.values()),
             diagnoses=tuple(self.diagnoses.values()),
             artefacts=tuple(self.artefacts.values()),
@@ -126,11 +126,11 @@ class _Log:
         )
 
 
-def held_over(marks: Marks, scores: AnomalyScores, found: Sequence[Episode]) -> Marks:
+def held_over(marks: Marks, scores: AnomalyScores, episodes: Sequence[Episode]) -> Marks:
     """Marks with those of what goes on from the night before: it needs no new confirmation."""
     held = marks.copy()
     rows = {entity: row for row, entity in enumerate(scores.entities)}
-    for episode in found:
+    for episode in episodes:
         if len(scores.times) and episode.start < scores.times[0]:
             held[rows[episode.entity]] |= scores.times < episode.end
     return held

@@ -20,7 +20,7 @@ __all__ = ["rolling_backtest"]
 AT_ONCE = 8
 """Origins whose forecasts are made together, so that memory stays small and panels are read a few times only."""
 
-Made = tuple[int, Forecasts, Float]
+PanelForecasts = tuple[int, Forecasts, Float]
 
 
 def rolling_backtest(
@@ -29,8 +29,8 @@ def rolling_backtest(
     origins: Sequence[Sequence[int]],
     horizon: int,
     parts: ForecastParts = ALL_PARTS,
-) -> Iterator[Made]:
-    """Place of the panel, its forecasts from some origins, and what came ``[row, step]``.
+) -> Iterator[PanelForecasts]:
+    """Yield the index of a panel, its forecasts from some origins, and the measured values ``[row, step]``.
 
     ``origins`` are slots of each panel. Panels of one interval teach each other how wide their intervals should be.
     """
@@ -40,12 +40,12 @@ def rolling_backtest(
         times = sorted({time for table in slots.values() for time in table})
         rolling = RollingCalibration()
         for first in range(0, len(times), AT_ONCE):
-            given = times[first : first + AT_ONCE]
-            chosen = {p: [table[time] for time in given if time in table] for p, table in slots.items()}
+            moments = times[first : first + AT_ONCE]
+            chosen = {p: [table[time] for time in moments if time in table] for p, table in slots.items()}
             requests = {p: ForecastRequest(panels[p], starts, horizon) for p, starts in chosen.items() if starts}
             forecasts_of = {p: forecaster.predict(request) for p, request in requests.items()}
             if parts.has(Part.ROLLING_CALIBRATION):
-                forecasts_of = _calibrated(rolling, panels, forecasts_of, given)
+                forecasts_of = _calibrated(rolling, panels, forecasts_of, moments)
             for index, forecasts in forecasts_of.items():
                 yield index, forecasts, actual_after(panels[index], forecasts)
 
@@ -56,7 +56,7 @@ def _calibrated(
     forecasts_of: Mapping[int, Forecasts],
     times: Sequence[np.datetime64],
 ) -> dict[int, Forecasts]:
-    """One origin after the other: first the forecasts of all panels from it, then what is learned of them."""
+    """Calibrate origin by origin: correct the forecasts of all panels from an origin, then learn from their errors."""
     came = {index: actual_after(panels[index], forecasts) for index, forecasts in forecasts_of.items()}
     values = {index: forecasts.values.copy() for index, forecasts in forecasts_of.items()}
     outer = {index: outer_of(forecasts).copy() for index, forecasts in forecasts_of.items()}

@@ -132,12 +132,12 @@ def _beyond(values: Doubles, metric: Metric) -> "np.ndarray[tuple[int, ...], np.
 def _crossed(panel: Panel, metric: Metric, path: Doubles) -> list[Breach]:
     """A certain warning for each path that goes beyond its limit, at the step that does so first."""
     beyond, last = _beyond(path, metric), _last(panel)
-    found = []
+    warnings = []
     for row in np.flatnonzero(beyond.any(axis=1)).tolist():
         series = Series(panel.entity_ids[row], metric.name)
         at = panel.end + int(np.argmax(beyond[row])) * panel.step
         now = last.get(series, float("nan"))
-        found.append(
+        warnings.append(
             Breach(
                 series=series, limit=metric.limit or 0.0, probability=1.0, earliest=at, likely=at, latest=at,
                 duration_s=float(beyond[row].sum() * panel.interval_s),
@@ -145,7 +145,7 @@ def _crossed(panel: Panel, metric: Metric, path: Doubles) -> list[Breach]:
                 exceeded=bool(_beyond(np.array([now]), metric)[0]),
             )
         )  # fmt: skip
-    return found
+    return warnings
 
 
 def _last(panel: Panel) -> dict[Series, float]:

@@ -14,7 +14,7 @@ __all__ = ["alarm_scores"]
 
 
 def alarm_scores(
-    found: Sequence[AlarmTrack],
+    detected: Sequence[AlarmTrack],
     alarmed: Sequence[AlarmTrack],
     incidents: Sequence[Incident],
     topology: Topology,
@@ -22,13 +22,13 @@ def alarm_scores(
 ) -> dict[str, object]:
     """Counts of faults and artefacts, found by detection and alarmed in the end, and false episodes before and after.
 
-    ``found`` are tracks of all episodes, ``alarmed`` of those left after sifting; ``harmless`` the causes that are
+    ``detected`` are tracks of all episodes, ``alarmed`` of those left after sifting; ``harmless`` the causes that are
     artefacts. Shares are None where there is nothing to have a share of.
     """
     faults = [incident for incident in incidents if incident.cause not in harmless]
     artefacts = [incident for incident in incidents if incident.cause in harmless]
-    before, after = (incident_scores(tracks, faults, topology) for tracks in (found, alarmed))
-    first, last = (sightings(tracks, faults, topology) for tracks in (found, alarmed))
+    before, after = (incident_scores(tracks, faults, topology) for tracks in (detected, alarmed))
+    first, last = (sightings(tracks, faults, topology) for tracks in (detected, alarmed))
     return {
         "faults": len(last),
         "found": before["seen"],
@@ -37,18 +37,20 @@ def alarm_scores(
         "median_delay_intervals": after["median_delay_intervals"],
         "by_cause": _by_cause(last),
         "missed": [
-            _named(one) | {"found": earlier.seen} for earlier, one in zip(first, last, strict=True) if not one.seen
+            _named(one) | {"found": earlier.detected}
+            for earlier, one in zip(first, last, strict=True)
+            if not one.detected
         ],
-        "artefacts": _seen_of(sightings(found, artefacts, topology), sightings(alarmed, artefacts, topology)),
+        "artefacts": _counts(sightings(detected, artefacts, topology), sightings(alarmed, artefacts, topology)),
         "false_episodes": after["false_episodes"],
         "false_episodes_per_guest_day": after["false_episodes_per_guest_day"],
         "false_episodes_per_guest_day_before_sifting": before["false_episodes_per_guest_day"],
     }
 
 
-def _by_cause(seen: Sequence[Sighting]) -> dict[str, dict[str, int]]:
-    faults = Counter(sighting.incident.cause for sighting in seen)
-    alarmed = Counter(sighting.incident.cause for sighting in seen if sighting.seen)
+def _by_cause(outcomes: Sequence[Sighting]) -> dict[str, dict[str, int]]:
+    faults = Counter(sighting.incident.cause for sighting in outcomes)
+    alarmed = Counter(sighting.incident.cause for sighting in outcomes if sighting.detected)
     return {cause: {"faults": faults[cause], "alarmed": alarmed[cause]} for cause in sorted(faults)}
 
 
@@ -63,9 +65,9 @@ def _named(sighting: Sighting) -> dict[str, object]:
     }
 
 
-def _seen_of(found: Sequence[Sighting], alarmed: Sequence[Sighting]) -> dict[str, int]:
+def _counts(detected: Sequence[Sighting], alarmed: Sequence[Sighting]) -> dict[str, int]:
     return {
-        "judged": len(found),
-        "found": sum(one.seen for one in found),
-        "alarmed": sum(one.seen for one in alarmed),
+        "judged": len(detected),
+        "found": sum(one.detected for one in detected),
+        "alarmed": sum(one.detected for one in alarmed),
     }

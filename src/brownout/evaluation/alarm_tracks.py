@@ -18,7 +18,7 @@ from brownout.evaluation.detection_scores import runs
 __all__ = ["AlarmTrack", "Sighting", "incident_scores", "sightings"]
 
 AFTER = np.timedelta64(30 * 60_000, "ms")
-"""What begins so soon after an incident is its aftermath."""
+"""An alarm that begins so soon after an incident counts as its aftermath."""
 HEADROOM = np.timedelta64(1, "ms")
 
 
@@ -33,12 +33,12 @@ class AlarmTrack:
 
     def only(self, spans: Sequence[tuple[np.datetime64, np.datetime64]]) -> "AlarmTrack":
         """The runs of alarms that overlap one of some spans (end exclusive)."""
-        kept = np.zeros_like(self.alarms)
+        alarms = np.zeros_like(self.alarms)
         for first, last in runs(self.alarms):
             begin, end = self.times[first], self.times[last - 1]
             if any(start <= end and over > begin for start, over in spans):
-                kept[first:last] = True
-        return replace(self, alarms=kept)
+                alarms[first:last] = True
+        return replace(self, alarms=alarms)
 
     def at(self, times: npt.NDArray[np.datetime64]) -> npt.NDArray[np.bool_]:
         """Whether an alarm is going on in the slots that hold some times; not before the first slot nor in a gap."""
@@ -52,10 +52,10 @@ class AlarmTrack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
-    """What was seen of an incident: anywhere on its root, at the culprit, and how many intervals late (NaN = not)."""
+    """Whether an incident was detected: anywhere on its root, at the culprit, and its delay in intervals (NaN = no)."""
 
     incident: Incident
-    seen: bool
+    detected: bool
     at_culprit: bool
     late: float
 
@@ -88,11 +88,11 @@ def incident_scores(
 
 
 def sightings(tracks: Sequence[AlarmTrack], incidents: Sequence[Incident], topology: Topology) -> tuple[Sighting, ...]:
-    """What was seen of each incident that begins after the first judged time."""
+    """Whether each incident that begins after the first judged time was detected."""
     events = _by_root(tracks, topology)
     first = min((track.times[0] for track in tracks if len(track.times)), default=np.datetime64("NaT", "ms"))
     interval = float(np.median([track.interval_s for track in tracks])) if tracks else 1.0
-    found = []
+    outcomes = []
     for incident in incidents:
         if not incident.start >= first:
             continue
@@ -100,15 +100,15 @@ def sightings(tracks: Sequence[AlarmTrack], incidents: Sequence[Incident], topol
             event for event in events.get(topology.root(incident.entity, incident.start), ()) if _sees(event, incident)
         ]
         late = max(min((e.start for e in own), default=incident.start) - incident.start, np.timedelta64(0, "ms"))
-        found.append(
+        outcomes.append(
             Sighting(
                 incident=incident,
-                seen=bool(own),
+                detected=bool(own),
                 at_culprit=any(event.entity == incident.entity for event in own),
                 late=float(late / np.timedelta64(1000, "ms")) / interval if own else float("nan"),
             )
         )
-    return tuple(found)
+    return tuple(outcomes)
 
 
 def _by_root(tracks: Sequence[AlarmTrack], topology: Topology) -> dict[str, list[_Event]]:
@@ -120,18 +120,18 @@ def _by_root(tracks: Sequence[AlarmTrack], topology: Topology) -> dict[str, list
 
 
 def _summary(
-    tracks: Sequence[AlarmTrack], topology: Topology, found: Sequence[Sighting], false: int
+    tracks: Sequence[AlarmTrack], topology: Topology, outcomes: Sequence[Sighting], false: int
 ) -> dict[str, float | None]:
     days = [len(track.times) * track.interval_s / 86_400 for track in tracks]
     guests = [
         day for day, track in zip(days, tracks, strict=True) if topology[track.entity].kind == EntityKind.VM
     ] or days
-    judged = len(found)
-    delays = [one.late for one in found if one.seen]
+    judged = len(outcomes)
+    delays = [one.late for one in outcomes if one.detected]
     return {
         "incidents": judged,
-        "seen": sum(one.seen for one in found) / judged if judged else None,
-        "seen_at_culprit": sum(one.at_culprit for one in found) / judged if judged else None,
+        "seen": sum(one.detected for one in outcomes) / judged if judged else None,
+        "seen_at_culprit": sum(one.at_culprit for one in outcomes) / judged if judged else None,
         "median_delay_intervals": float(np.median(delays)) if delays else None,
         "false_episodes": false,
         "false_episodes_per_guest_day": false / sum(guests) if sum(guests) else None,

@@ -21,8 +21,8 @@ def rolling_origins(panel: Panel, test_start: np.datetime64, *, horizon: int, st
 
 def actual_after(panel: Panel, forecasts: Forecasts) -> Float:
     """What was measured at the steps of each row: ``[row, step]``, NaN = not measured or after the panel."""
-    entities = {entity: place for place, entity in enumerate(panel.entity_ids)}
-    metrics = {metric: place for place, metric in enumerate(panel.metric_names)}
+    entities = {entity: index for index, entity in enumerate(panel.entity_ids)}
+    metrics = {metric: index for index, metric in enumerate(panel.metric_names)}
     row = np.array([entities[series.entity] for series in forecasts.series], np.int64)
     column = np.array([metrics[series.metric] for series in forecasts.series], np.int64)
     slots = ((forecasts.origins - panel.start) // panel.step)[:, None] + np.arange(1, forecasts.horizon + 1)
@@ -69,23 +69,23 @@ class BacktestScores:
         return {"overall": _together(table.values()), **table}
 
     def by_kind(self) -> dict[str, dict[str, float]]:
-        """The same over the metrics of each kind of entity."""
+        """Scores over the metrics of each kind of entity."""
         kinds: dict[str, list[dict[str, float]]] = {}
         for (kind, _), parts in sorted(self.parts_.items()):
             kinds.setdefault(kind, []).append(_scores(_whole(np.concatenate(parts))))
         return {kind: _together(scores) for kind, scores in kinds.items()}
 
     def by_horizon(self) -> list[dict[str, float]]:
-        """The same over all metrics for each quarter of the horizon."""
+        """Scores over all metrics for each quarter of the horizon."""
         metrics = self._by_metric().values()
         quarters = max((parts.shape[1] for parts in metrics), default=0)
         return [_together([_scores(parts[:, quarter]) for parts in metrics]) for quarter in range(quarters)]
 
     def _by_metric(self) -> dict[str, np.ndarray]:
-        found: dict[str, list[np.ndarray]] = {}
+        parts_by_metric: dict[str, list[np.ndarray]] = {}
         for (_, metric), parts in sorted(self.parts_.items(), key=lambda item: item[0][1]):
-            found.setdefault(metric, []).extend(parts)
-        return {metric: np.concatenate(parts) for metric, parts in found.items()}
+            parts_by_metric.setdefault(metric, []).extend(parts)
+        return {metric: np.concatenate(parts) for metric, parts in parts_by_metric.items()}
 
 
 def _whole(parts: np.ndarray) -> np.ndarray:

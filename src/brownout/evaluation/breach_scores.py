@@ -17,7 +17,7 @@ __all__ = ["BreachScores", "Windows", "first_crossings", "windows_of"]
 
 WARN = 0.5
 """Chance from which a forecast is a warning."""
-CALM_S = 7200
+QUIET_S = 7200
 """Time below the limit after which crossing it is a new breach: flapping is one."""
 EARLY_S = 3600.0
 """A warning is early when it comes so long before."""
@@ -25,10 +25,10 @@ EARLY_S = 3600.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Windows:
-    """Chances to cross a limit, ``[row]``: name of the metric, place of the entity, slot of the origin, the chance."""
+    """Chances to cross a limit, ``[row]``: metric, row of the entity in the panel, slot of the origin, and chance."""
 
     metrics: npt.NDArray[np.str_]
-    places: npt.NDArray[np.int64]
+    entity_rows: npt.NDArray[np.int64]
     slots: npt.NDArray[np.int64]
     likely: Doubles
     horizon: int
@@ -42,17 +42,17 @@ def windows_of(panel: Panel, forecasts: Forecasts) -> Windows:
     limits = np.array([kinds[name].limit for name in names], np.float32)
     upwards = np.array([kinds[name].worse is Worse.UP for name in names], bool)
     likely = likelihood(chosen, limits, upwards=upwards) if names else np.empty(0)
-    entity = {name: place for place, name in enumerate(panel.entity_ids)}
+    entity = {name: index for index, name in enumerate(panel.entity_ids)}
     rows = np.array([entity[series.entity] for series in chosen.series], np.int64)
     slots = (chosen.origins - panel.start) // panel.step
     return Windows(np.array(names, np.str_), rows, slots, likely, forecasts.horizon)
 
 
-def first_crossings(beyond: Marks, calm: int) -> Marks:
-    """Slots ``[series, slot]`` where a breach begins: beyond the limit, and in none of the ``calm`` slots before."""
+def first_crossings(beyond: Marks, quiet_slots: int) -> Marks:
+    """Slots ``[series, slot]`` where a breach begins: beyond the limit, and in none of the ``quiet_slots`` before."""
     counted: npt.NDArray[np.int64] = np.cumsum(np.pad(beyond, ((0, 0), (1, 0))), axis=1)
     slots = np.arange(beyond.shape[1])
-    lately = counted[:, slots] - counted[:, np.maximum(slots - calm, 0)]
+    lately = counted[:, slots] - counted[:, np.maximum(slots - quiet_slots, 0)]
     starts: Marks = beyond & (lately == 0)
     return starts
 
@@ -74,41 +74,42 @@ class BreachScores:
 
         ``rates`` are the shares of windows that cross, by metric, as known before the first origin.
         """
-        given = [part for part in windows if len(part.likely)]
-        if not given:
+        filled = [part for part in windows if len(part.likely)]
+        if not filled:
             return
-        names, places, slots, likely = (
-            np.concatenate([getattr(part, name) for part in given]) for name in ("metrics", "places", "slots", "likely")
+        names, entity_rows, slots, likely = (
+            np.concatenate([getattr(part, name) for part in filled])
+            for name in ("metrics", "entity_rows", "slots", "likely")
         )
         kinds = {metric.name: metric for metric in panel.metrics}
         for name in np.unique(names).tolist():
             of = names == name
             beyond = _beyond(panel, kinds[name])
-            made = (places[of], slots[of], likely[of])
-            self._windows(name, beyond, made, given[0].horizon, (rates or {}).get(name, float("nan")))
-            self._breaches(name, beyond, made, panel.interval_s, given[0].horizon)
+            selected = (entity_rows[of], slots[of], likely[of])
+            self._windows(name, beyond, selected, filled[0].horizon, (rates or {}).get(name, float("nan")))
+            self._breaches(name, beyond, selected, panel.interval_s, filled[0].horizon)
 
     def _windows(
-        self, name: str, beyond: Marks, made: tuple[np.ndarray, np.ndarray, Doubles], horizon: int, rate: float
+        self, name: str, beyond: Marks, selected: tuple[np.ndarray, np.ndarray, Doubles], horizon: int, rate: float
     ) -> None:
-        places, slots, likely = made
+        entity_rows, slots, likely = selected
         steps = slots[:, None] + np.arange(1, horizon + 1)
         inside = steps < beyond.shape[1]
-        happened = (beyond[places[:, None], np.where(inside, steps, 0)] & inside).any(axis=1)
-        part = np.stack([likely, happened, beyond[places, slots], np.full(len(likely), rate)], axis=1)
+        happened = (beyond[entity_rows[:, None], np.where(inside, steps, 0)] & inside).any(axis=1)
+        part = np.stack([likely, happened, beyond[entity_rows, slots], np.full(len(likely), rate)], axis=1)
         self.parts_.setdefault(name, []).append(part)
 
     def _breaches(
-        self, name: str, beyond: Marks, made: tuple[np.ndarray, np.ndarray, Doubles], interval_s: int, horizon: int
+        self, name: str, beyond: Marks, selected: tuple[np.ndarray, np.ndarray, Doubles], interval_s: int, horizon: int
     ) -> None:
-        places, slots, likely = made
-        starts = first_crossings(beyond, max(CALM_S // interval_s, 1))
+        entity_rows, slots, likely = selected
+        starts = first_crossings(beyond, max(QUIET_S // interval_s, 1))
         starts[:, : slots.min() + 1] = False
         starts[:, slots.max() + horizon + 1 :] = False
         warned = likely >= WARN
         who, when = np.nonzero(starts)
         before = when[:, None] - slots[warned]
-        same = (who[:, None] == places[warned]) & (before > 0) & (before <= horizon)
+        same = (who[:, None] == entity_rows[warned]) & (before > 0) & (before <= horizon)
         lead = np.where(same, before, 0).max(axis=1, initial=0).astype(np.float64) * interval_s
         self.leads_.setdefault(name, []).append(np.where(lead > 0, lead, np.nan))
 

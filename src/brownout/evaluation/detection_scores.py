@@ -35,7 +35,7 @@ def event_scores(
     One array of points an entity, in time order. An event is a run of labelled points, an alarm event a run of alarms;
     an alarm event is true when it overlaps a labelled run.
     """
-    seen = wanted = true = raised = 0
+    detected = wanted = true = raised = 0
     delays: list[float] = []
     days = 0.0
     for alarm, label, interval in zip(alarms, labels, intervals_s, strict=True):
@@ -44,14 +44,14 @@ def event_scores(
             wanted += 1
             hits = np.flatnonzero(alarm[first:last])
             if len(hits):
-                seen += 1
+                detected += 1
                 delays.append(float(hits[0] * interval))
         events = runs(alarm)
         raised += len(events)
         true += sum(bool(label[first:last].any()) for first, last in events)
     return {
         "events": wanted,
-        "event_recall": seen / wanted if wanted else None,
+        "event_recall": detected / wanted if wanted else None,
         "event_precision": true / raised if raised else None,
         "median_delay_s": float(np.median(delays)) if delays else None,
         "false_events_per_entity_day": (raised - true) / days if days else None,

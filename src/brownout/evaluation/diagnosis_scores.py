@@ -15,7 +15,7 @@ Scores = dict[str, float | int | None]
 
 FAMILIES = {family.value for family in Family}
 BINS = 10
-"""Of equal width, for the calibration error."""
+"""Number of bins of equal width for the calibration error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,8 @@ class Verdict:
 
     ``alike`` is the rank of the right answer or of one that no evidence tells from it. ``truth`` and ``answer`` are the
     causes, ``probability`` that of the first answer, ``chance`` the odds of a blind guess among the candidates.
-    ``told`` is how many causes were named together, ``told_right`` whether the right one (or its like) is among them.
+    ``named_causes`` is how many causes were named together, ``right_named`` whether the right one (or its like) is
+    among them.
     ``truth_family`` is the family of the true cause, "" where nobody knows it.
     """
 
@@ -39,8 +40,8 @@ class Verdict:
     answer: str = ""
     probability: float = 0.0
     chance: float = 0.0
-    told: int = 1
-    told_right: bool = False
+    named_causes: int = 1
+    right_named: bool = False
 
 
 def answers(causes: Sequence[Cause], *, coarse: bool) -> list[Cause]:
@@ -69,7 +70,7 @@ def judge(
     alike: Mapping[str, Sequence[str]] | None = None,
     chance: float = 0.0,
 ) -> Verdict:
-    """Where the truth stands in a ranking; an abstention in first place is wrong, but said so.
+    """The ranks of the true cause and entity; an abstention in first place is wrong, and marked as such.
 
     ``families`` gives the family of a cause, ``alike`` the causes that nothing tells from it.
     """
@@ -89,8 +90,8 @@ def judge(
         answer=ranked[0].id if ranked else "",
         probability=ranked[0].probability if ranked else 0.0,
         chance=chance,
-        told=1 + sum(c.contributing for c in ranked),
-        told_right=any(c.entity == incident.entity and c.id in same for c in [*ranked[:1], *filter(_also, ranked)]),
+        named_causes=1 + sum(c.contributing for c in ranked),
+        right_named=any(c.entity == incident.entity and c.id in same for c in [*ranked[:1], *filter(_also, ranked)]),
     )
 
 
@@ -122,13 +123,13 @@ def diagnosis_scores(verdicts: Sequence[Verdict]) -> Scores:
         "lift": round(first / chance, 1) if chance and first is not None else None,
         "unknown": _rounded(_share([v.unknown for v in verdicts])),
         "ac1_named": _within([v.alike for v in named], 1),
-        "told": _rounded(_share([v.told_right for v in verdicts])),
-        "several_told": _rounded(_share([v.told > 1 for v in verdicts])),
+        "told": _rounded(_share([v.right_named for v in verdicts])),
+        "several_told": _rounded(_share([v.named_causes > 1 for v in verdicts])),
     }
 
 
 def scores_by_family(verdicts: Sequence[Verdict]) -> dict[str, Scores]:
-    """The same scores for the incidents of each family of causes."""
+    """The scores of the incidents of each family of causes."""
     families = sorted({verdict.truth_family for verdict in verdicts if verdict.truth_family})
     return {name: diagnosis_scores([v for v in verdicts if v.truth_family == name]) for name in families}
 

@@ -86,7 +86,7 @@ def false_causes(
             healthy += int(well.sum())
             blamed += int((_marked(days, about) & well).sum())
     return {
-        "false_causes": sum(len(found) for found in false.values()),
+        "false_causes": sum(len(group) for group in false.values()),
         "healthy_guest_days": healthy,
         "healthy_guest_days_given_a_cause": round(blamed / healthy, 4) if healthy else None,
     }

@@ -21,7 +21,7 @@ def groups_of(alike: Mapping[str, Sequence[str]]) -> tuple[tuple[str, ...], ...]
 
 
 def within_groups(verdicts: Sequence[Verdict], alike: Mapping[str, Sequence[str]]) -> list[dict[str, object]]:
-    """For each group its incidents, and what was answered first for each of its causes.
+    """For each group of look-alike causes: the number of incidents, and the first answers by true cause.
 
     ``exact`` is the share of the incidents answered with the very cause, ``within`` that with one of the group,
     wherever it was placed; None where the group had no incidents.

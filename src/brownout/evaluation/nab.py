@@ -40,7 +40,7 @@ class Judgement:
     score: float
     threshold: float
     windows: int
-    seen: int
+    detected: int
     false_alarms: int
     files: Mapping[str, float]
 
@@ -61,7 +61,7 @@ def judge_corpus(files: Mapping[str, NabFile], threshold: float | None = None) -
         score=50 * (sum(by_file.values()) + MISS * windows) / (MISS * max(windows, 1)),
         threshold=threshold,
         windows=windows,
-        seen=len(np.unique(owners[raised & (owners >= 0)])),
+        detected=len(np.unique(owners[raised & (owners >= 0)])),
         false_alarms=int((raised & (owners < 0)).sum()),
         files=by_file,
     )
@@ -73,7 +73,7 @@ def probation(rows: int) -> int:
 
 
 def row_weights(rows: int, windows: Sequence[tuple[int, int]]) -> tuple[Doubles, npt.NDArray[np.int64]]:
-    """What an alarm at each row earns, and the window that the row is in, −1 for none."""
+    """The score of an alarm at each row, and the index of the row's window, −1 for none."""
     weights = np.full(rows, -FALSE_ALARM)
     owners = np.full(rows, -1)
     indices = np.arange(rows)
@@ -90,7 +90,7 @@ def row_weights(rows: int, windows: Sequence[tuple[int, int]]) -> tuple[Doubles,
 
 
 def _sigmoid(position: Doubles) -> Doubles:
-    """From about 1 at the left edge of a window over 0 at its right edge to −1 behind it."""
+    """NAB's sigmoid: about 1 at the left edge of a window, 0 at its right edge, and −1 far behind it."""
     value: Doubles = np.where(position >= FAR, -1.0, 2 / (1 + np.exp(5 * np.minimum(position, FAR))) - 1)
     return value
 
@@ -112,7 +112,7 @@ def _rows(files: Mapping[str, NabFile]) -> tuple[Doubles, Doubles, npt.NDArray[n
 
 
 def _first_gains(gains: Doubles, owners: npt.NDArray[np.int64], windows: int) -> Doubles:
-    """What each row adds as the threshold sinks: a false alarm its cost, a row of a window what it is better by."""
+    """Score that each row adds as the threshold falls: the cost of a false alarm, or the gain within a window."""
     added = np.where(owners < 0, gains, 0.0)
     best = np.full(windows, -MISS)
     for row in np.flatnonzero(owners >= 0).tolist():

@@ -40,7 +40,7 @@ def paired_tests(losses: Mapping[str, tuple[Doubles, Doubles]], *, against: str)
 
 
 def paired_test(family: str, ours: Doubles, theirs: Doubles, *, against: str) -> PairedTest:
-    """One test; entities without a loss of both do not count, nor do those that both forecast without any."""
+    """Compare two forecasters; entities count that have a loss of both models, unless both losses are zero."""
     logs = log_ratios(ours, theirs)
     if not len(logs):
         nothing = float("nan")
@@ -78,8 +78,8 @@ def signed_rank(differences: Doubles, alternative: Literal["two-sided", "less", 
         return float("nan")
     if not differences.any():
         return 1.0
-    found = stats.wilcoxon(differences, zero_method="zsplit", alternative=alternative, method="approx")
-    return float(found.pvalue)
+    test = stats.wilcoxon(differences, zero_method="zsplit", alternative=alternative, method="approx")
+    return float(test.pvalue)
 
 
 def hodges_lehmann(values: Doubles) -> Doubles:
@@ -98,12 +98,12 @@ def hodges_lehmann(values: Doubles) -> Doubles:
 
 def holm(chances: Sequence[float]) -> list[float]:
     """Chances corrected for their number (Holm 1979), in their order; NaN stays and does not count."""
-    known = [place for place, p in enumerate(chances) if np.isfinite(p)]
+    known = [index for index, p in enumerate(chances) if np.isfinite(p)]
     corrected = [float("nan")] * len(chances)
     largest = 0.0
-    for rank, place in enumerate(sorted(known, key=lambda one: chances[one])):
-        largest = max(largest, min((len(known) - rank) * chances[place], 1.0))
-        corrected[place] = largest
+    for rank, index in enumerate(sorted(known, key=lambda one: chances[one])):
+        largest = max(largest, min((len(known) - rank) * chances[index], 1.0))
+        corrected[index] = largest
     return corrected
 
 

@@ -35,7 +35,7 @@ VS_CHAMPION_LOW, VS_NAIVE_LOW, VS_NAIVE_HIGH = "vs_champion_low", "vs_naive_low"
 CPU_RATIO, ALARMS_VS_CHAMPION = "cpu_ratio", "alarms_vs_champion"
 WARNING_PRECISION = "warning_precision"
 RELATIVE = frozenset({VS_CHAMPION_LOW, VS_NAIVE_LOW, VS_NAIVE_HIGH, CPU_RATIO, ALARMS_VS_CHAMPION})
-"""Scores that compare two models already: only the newer one has them, and a rule holds them to its limit."""
+"""Scores that are comparisons in themselves: only the newer model has them, and a rule limits them directly."""
 SCORES: Mapping[str, tuple[str, ...]] = {
     "forecaster": (
         *("mase", "crps", "coverage", "coverage_50", "coverage_90", "brier", WARNING_PRECISION),

@@ -36,7 +36,9 @@ def volume_under_pr(scores: Scores, labels: Marks, widest: int = WIDEST) -> floa
     areas = []
     for width in range(widest + 1):
         near = np.cumsum(_buffers(labels, spans, width)[order])[raised - 1]
-        recall = np.minimum((hits + near) / (labels.sum() + near / 2), 1) * _seen(known, spans, width // 2, thresholds)
+        recall = np.minimum((hits + near) / (labels.sum() + near / 2), 1) * _detected_share(
+            known, spans, width // 2, thresholds
+        )
         areas.append(np.diff(recall, prepend=0) @ ((hits + near) / raised))
     return float(np.mean(areas))
 
@@ -51,7 +53,7 @@ def _buffers(labels: Marks, spans: Spans, width: int) -> Doubles:
     return np.where(labels, 0.0, np.minimum(soft, 1))
 
 
-def _seen(scores: Doubles, spans: Spans, half: int, thresholds: Doubles) -> Doubles:
+def _detected_share(scores: Doubles, spans: Spans, half: int, thresholds: Doubles) -> Doubles:
     """Share of the events, with their buffers and joined where these touch, that reach each threshold."""
     apart = spans[:-1, 1] - 1 + half < spans[1:, 0] - half
     first = np.maximum(spans[np.r_[True, apart], 0] - half, 0)

@@ -82,9 +82,9 @@ class Canonicaliser:
         identity = Identity.recalled(known, self.mapping.keys)
         identity.declared = self.names.hosts
         while True:
-            found = self._read(start, end, schemas, identity)
+            canonical = self._read(start, end, schemas, identity)
             if not identity.learn():
-                return found
+                return canonical
 
     def _read(
         self,
@@ -160,8 +160,8 @@ class Canonicaliser:
     def _frame(self, source: MeasurementSource, raw: Raw, reading: "Reading") -> tuple[RawFrame, list[str]]:
         """Rows that the source takes, with the entity of each series; returns the names of the entities too."""
         captured, chains = self._named(source, raw, reading)
-        places: dict[str, int] = {}
-        owner = np.array([places.setdefault(c[0].id, len(places)) if c else -1 for c in chains], np.int64)
+        codes: dict[str, int] = {}
+        owner = np.array([codes.setdefault(c[0].id, len(codes)) if c else -1 for c in chains], np.int64)
         keep = (owner[raw.series] >= 0) & _measured(source, raw) if len(raw) else np.zeros(0, bool)
         raw = replace(raw, tags=tuple(captured))  # other measurements have the same names, whatever these stand for
         own = self._its_own(source, raw, captured, reading)
@@ -169,66 +169,67 @@ class Canonicaliser:
             dropped = sum(reading.rows(raw, np.flatnonzero(keep & ~own)).values())
             reading.count(Repair.NOT_OWN, source.measurement, dropped)
         keep &= own
-        seen = runs_of(raw.series[keep], raw.times[keep], LONGEST_ABSENCE * self.interval_s * 1000, chains)
-        for place, runs in seen.items():
+        runs_by_series = runs_of(raw.series[keep], raw.times[keep], LONGEST_ABSENCE * self.interval_s * 1000, chains)
+        for series, runs in runs_by_series.items():
             reading.registry.add(
-                chains[place], runs, source.facts(captured[place]), configured_only=bool(source.labels)
+                chains[series], runs, source.facts(captured[series]), configured_only=bool(source.labels)
             )
         if source.only:  # a domain that is shut off may be defined on several hosts
-            reading.notice(seen, chains)
-        home = self._at_home(raw.series[keep], raw.times[keep], seen, chains)
+            reading.notice(runs_by_series, chains)
+        home = self._at_home(raw.series[keep], raw.times[keep], runs_by_series, chains)
         away = np.flatnonzero(keep)[~home]
-        for place, number in reading.rows(raw, away).items():
-            reading.count(Repair.ELSEWHERE, chains[place][0].id, number)
+        for series, number in reading.rows(raw, away).items():
+            reading.count(Repair.ELSEWHERE, chains[series][0].id, number)
         keep[keep] = home
-        kept = raw.rows(keep)
-        fields = _by_name(source, kept.fields, kept.values)
+        rows = raw.rows(keep)
+        fields = _by_name(source, rows.fields, rows.values)
         frame = RawFrame(
             fields=fields,
-            series=kept.series,
-            times=kept.times,
-            slots=kept.times // (self.interval_s * 1000),
+            series=rows.series,
+            times=rows.times,
+            slots=rows.times // (self.interval_s * 1000),
             owner=owner,
-            low=_by_name(source, kept.fields, kept.low),
-            lookup=lambda name, column: self._beside(kept, reading, source.beside(name, column)),
-            lookup_rate=lambda name, column: self._beside(kept, reading, source.beside(name, column), rated=True),
+            low=_by_name(source, rows.fields, rows.low),
+            lookup=lambda name, column: self._beside(rows, reading, source.beside(name, column)),
+            lookup_rate=lambda name, column: self._beside(rows, reading, source.beside(name, column), rated=True),
         )
-        return frame, list(places)
+        return frame, list(codes)
 
     def _named(
         self, source: MeasurementSource, raw: Raw, reading: "Reading"
     ) -> tuple[list[dict[str, str]], list[tuple[Entity, ...]]]:
-        """Tags of each series with what is captured of them, and the entities they name; what names none is counted."""
-        aliased = [self._aliased(found) for found in raw.tags]
+        """Tags of each series with the captured values, and its entities; rows that name no entity are counted."""
+        aliased = [self._aliased(series_tags) for series_tags in raw.tags]
         captured = [
-            found | self._aliased({tag: rule.value(found) for tag, rule in source.capture.items()}) for found in aliased
+            series_tags | self._aliased({tag: rule.value(series_tags) for tag, rule in source.capture.items()})
+            for series_tags in aliased
         ]
         reading.see(source, raw, aliased, captured)
-        tags = tuple(reading.identity.renamed(source, found, self.mapping.host_tags) for found in captured)
-        taken = [self._takes(source, *both) for both in zip(aliased, tags, strict=True)]
+        tags = tuple(reading.identity.renamed(source, series_tags, self.mapping.host_tags) for series_tags in captured)
+        accepted = [self._takes(source, *both) for both in zip(aliased, tags, strict=True)]
         plain = [
-            source.entities(named, found | dict(written)) if own else ()
-            for own, named, found, written in zip(taken, tags, captured, raw.tags, strict=True)
+            source.entities(named, series_tags | dict(written)) if own else ()
+            for own, named, series_tags, written in zip(accepted, tags, captured, raw.tags, strict=True)
         ]
         rows = reading.rows(raw, np.flatnonzero(_measured(source, raw)))
-        unnamed = sum(rows.get(place, 0) for place, own in enumerate(taken) if own and not plain[place])
+        unnamed = sum(rows.get(series, 0) for series, own in enumerate(accepted) if own and not plain[series])
         reading.count(Repair.NO_ENTITY, source.measurement, unnamed)
-        for place in (place for place, own in enumerate(taken) if own and place in rows):
-            for repair, name in reading.identity.repaired(source, captured[place], tags[place]):
-                reading.count(repair, name, rows[place])
+        for series in (series for series, own in enumerate(accepted) if own and series in rows):
+            for repair, name in reading.identity.repaired(source, captured[series], tags[series]):
+                reading.count(repair, name, rows[series])
         return captured, reading.chains(plain, rows)
 
     def _its_own(
         self, source: MeasurementSource, raw: Raw, tags: Sequence[Mapping[str, str]], reading: "Reading"
     ) -> Marks:
-        """Whether each row is of what it seems to be, by other measurements; by its name where these say nothing."""
-        away = np.array([source.guessed_away(found) for found in tags], bool)
-        unknown, kept = np.ones(len(raw), bool), np.ones(len(raw), bool)
+        """Whether each row is of the entity that it names: by other measurements, or else by its name."""
+        away = np.array([source.guessed_away(series_tags) for series_tags in tags], bool)
+        unknown, matching = np.ones(len(raw), bool), np.ones(len(raw), bool)
         for (measurement, name), values in source.only.items():
             state = self._latest(raw, reading.foreign.get(measurement), name)
             unknown &= np.isnan(state)
-            kept &= np.isnan(state) | np.isin(state, values)
-        return kept & ~(unknown & away[raw.series]) if len(raw) else kept
+            matching &= np.isnan(state) | np.isin(state, values)
+        return matching & ~(unknown & away[raw.series]) if len(raw) else matching
 
     def _at_home(
         self, series: Index, times: Index, runs: Mapping[int, Runs], chains: Sequence[tuple[Entity, ...]]
@@ -237,27 +238,27 @@ class Canonicaliser:
         sightings = sightings_of(runs, chains)
         home = np.ones(len(series), bool)
         slot_ms = self.interval_s * 1000
-        for name, found in sightings.items():
-            if len({sighting.parent for sighting in found}) > 1:
-                placements = placements_of(found, slot_ms)
+        for name, own_sightings in sightings.items():
+            if len({sighting.parent for sighting in own_sightings}) > 1:
+                placements = placements_of(own_sightings, slot_ms)
                 starts = np.array([start for start, _ in placements])
-                for place in (place for place in runs if chains[place][0].id == name):
-                    rows = np.flatnonzero(series == place)
+                for code in (code for code in runs if chains[code][0].id == name):
+                    rows = np.flatnonzero(series == code)
                     there = np.searchsorted(starts, times[rows] // slot_ms * slot_ms, side="right") - 1
-                    own_parent = chains[place][0].parent
+                    own_parent = chains[code][0].parent
                     home[rows] = np.array([parent == own_parent for _, parent in placements])[there]
         return home
 
     def _aliased(self, tags: Mapping[str, str]) -> dict[str, str]:
         return {tag: self.names.aliases.get(tag, {}).get(value, value) for tag, value in tags.items()}
 
-    def _takes(self, source: MeasurementSource, found: Mapping[str, str], named: Mapping[str, str]) -> bool:
+    def _takes(self, source: MeasurementSource, tags: Mapping[str, str], named: Mapping[str, str]) -> bool:
         """Whether a series is one of the source's, by the tags found, and of the site's hosts, by all its tags."""
         host = source.entities(named)[-1:] if self.names.hosts else ()
         wanted = (
             not host or host[0].kind != EntityKind.HOST or any(fnmatchcase(host[0].id, p) for p in self.names.hosts)
         )
-        return wanted and source.takes(found)
+        return wanted and source.takes(tags)
 
     def _beside(
         self, raw: Raw, reading: "Reading", what: tuple[str, str, Mapping[str, str]], *, rated: bool = False
@@ -267,15 +268,15 @@ class Canonicaliser:
         other = reading.foreign.get(measurement)
         if other is None or name not in other.fields:
             return np.full(len(raw), np.nan)
-        own = np.array([all(found.get(tag) == value for tag, value in where.items()) for found in other.tags], bool)
+        own = np.array([all(tags.get(tag) == value for tag, value in where.items()) for tags in other.tags], bool)
         rows = own[other.series] if len(other) else np.zeros(0, bool)
-        place = other.fields.index(name)
+        index = other.fields.index(name)
         chosen = other.rows(rows)
-        column = chosen.values[:, place]
+        column = chosen.values[:, index]
         part = Raw((name,), other.tags, chosen.series, chosen.times, column[:, np.newaxis])
         if not rated:
             return self._latest(raw, part, name, apart=where)
-        low = None if chosen.low is None else chosen.low[:, place]
+        low = None if chosen.low is None else chosen.low[:, index]
         speeds = rates(column, part.times, part.series, low)[0]
         part = replace(part, values=speeds[:, np.newaxis])
         return self._latest(raw, part, name, apart=where, within=AT_ONCE_MS)
@@ -295,11 +296,16 @@ class Canonicaliser:
         """
         if other is None or name not in other.fields or not len(other) or not len(raw):
             return np.full(len(raw), np.nan)
-        tags = [set().union(*(part.tags[place] for place in np.unique(part.series).tolist())) for part in (raw, other)]
+        tags = [set().union(*(part.tags[code] for code in np.unique(part.series).tolist())) for part in (raw, other)]
         shared = sorted((tags[0] & tags[1]) - set(apart))
-        places: dict[tuple[str, ...], int] = {}
-        groups = [places.setdefault(tuple(found.get(tag, "") for tag in shared), len(places)) for found in other.tags]
-        wanted = np.array([places.get(tuple(found.get(tag, "") for tag in shared), -1) for found in raw.tags])
+        group_codes: dict[tuple[str, ...], int] = {}
+        groups = [
+            group_codes.setdefault(tuple(series_tags.get(tag, "") for tag in shared), len(group_codes))
+            for series_tags in other.tags
+        ]
+        wanted = np.array(
+            [group_codes.get(tuple(series_tags.get(tag, "") for tag in shared), -1) for series_tags in raw.tags]
+        )
         # What is gathered at one time may be written in any order: one slot later is not the future.
         slack = self.interval_s * 1000 if within is None else within
         return latest_before(
@@ -319,11 +325,11 @@ class Canonicaliser:
 
     def _table(self, columns: Sequence[Column]) -> Iterator[pa.Table]:
         names = sorted({name for column in columns for name in column.names})
-        places = {name: place for place, name in enumerate(names)}
+        codes = {name: code for code, name in enumerate(names)}
         base = min(int(column.slots.min()) for column in columns)
         width = max(int(column.slots.max()) for column in columns) - base + 1
         keyed = [
-            np.array([places[name] for name in column.names])[column.owners] * width + (column.slots - base)
+            np.array([codes[name] for name in column.names])[column.owners] * width + (column.slots - base)
             for column in columns
         ]
         keys = np.unique(np.concatenate(keyed))
@@ -344,13 +350,13 @@ def _by_name(source: MeasurementSource, names: Sequence[str], values: Doubles | 
     """Columns by the names of the database, and by those that the source has for them."""
     if values is None:
         return {}
-    fields = {name: values[:, place] for place, name in enumerate(names)}
+    fields = {name: values[:, column] for column, name in enumerate(names)}
     return fields | {alias: fields[name] for alias, name in source.fields.items() if name in fields}
 
 
 def _measured(source: MeasurementSource, raw: Raw) -> Marks:
     """Whether a row has any field of the source: a measurement's other rows are none of its business."""
-    own = [place for place, name in enumerate(raw.fields) if name in source.needs]
+    own = [column for column, name in enumerate(raw.fields) if name in source.needs]
     return np.asarray(np.isfinite(raw.values[:, own]).any(axis=1))
 
 
@@ -382,7 +388,7 @@ def _evaluate(
             columns.append(Column(kind, metric, owners, cells[0][good], cells[1][good], cells[2][good]))
     reset = np.unique(np.concatenate(frame.resets)) if frame.resets else np.empty(0, np.int64)
     reset = reset[frame.slots[reset] >= first]
-    lost = [owners[place] for place in frame.owner[frame.series[reset]].tolist()]
+    lost = [owners[owner] for owner in frame.owner[frame.series[reset]].tolist()]
     seldom = longer > 0 and every_s > source.hold_s
-    kept = Repairs({(Repair.HELD, source.measurement): longer} if seldom else {})
-    return columns, Repairs.count(Repair.COUNTER_RESET, lost) + kept
+    held_repairs = Repairs({(Repair.HELD, source.measurement): longer} if seldom else {})
+    return columns, Repairs.count(Repair.COUNTER_RESET, lost) + held_repairs

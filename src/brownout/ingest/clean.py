@@ -79,11 +79,11 @@ def clean(table: pa.Table, entities: Sequence[str], metrics: Sequence[Metric]) -
     codes, times = _identify(table, entities)
     total = len(codes)
     local = table["time"].type.tz is None
-    kept, repairs = _kept_rows(codes, times, entities, local=local)
-    codes, times = codes[kept], times[kept]
+    selected, repairs = _kept_rows(codes, times, entities, local=local)
+    codes, times = codes[selected], times[selected]
     values = np.empty((len(metrics), len(codes)), np.float32)
     for row, metric in enumerate(metrics):
-        column = _column(table, metric, kept, codes)
+        column = _column(table, metric, selected, codes)
         repairs += _repair_column(column, metric, codes, times, entities)
         values[row] = column
     gauges = tuple(replace(metric, kind=MetricKind.GAUGE) for metric in metrics)
@@ -97,35 +97,35 @@ def _kept_rows(codes: Index, times: Index, entities: Sequence[str], *, local: bo
     """
     valid = (codes >= 0) & (times > np.iinfo(np.int64).min)
     repairs = _count(Repair.NO_TIME, np.full(int((~valid).sum()), -1), entities)
-    kept = np.flatnonzero(valid)
-    codes, times = codes[kept], times[kept]
+    selected = np.flatnonzero(valid)
+    codes, times = codes[selected], times[selected]
     backwards = (np.diff(times) < 0) & (np.diff(codes) == 0)
     repairs += _count(Repair.UNORDERED, codes[1:][backwards], entities)
     if backwards.any() or (np.diff(codes) < 0).any():
         order = np.lexsort((times, codes))  # stable: of two rows with one time the later row of the input stays later
-        codes, times, kept = codes[order], times[order], kept[order]
+        codes, times, selected = codes[order], times[order], selected[order]
     superseded = np.append((np.diff(codes) == 0) & (np.diff(times) == 0), np.zeros(min(len(codes), 1), bool))
     twice = superseded & _set_back(codes, times, superseded) if local else np.zeros_like(superseded)
     repairs += _count(Repair.TWICE, codes[twice], entities) + _count(
         Repair.DUPLICATE, codes[superseded & ~twice], entities
     )
-    kept = kept[~superseded]
-    untouched = len(kept) == len(valid) and not backwards.any() and bool((np.diff(kept) == 1).all())
-    return (slice(None) if untouched else kept), repairs
+    selected = selected[~superseded]
+    untouched = len(selected) == len(valid) and not backwards.any() and bool((np.diff(selected) == 1).all())
+    return (slice(None) if untouched else selected), repairs
 
 
 def _set_back(codes: Index, times: Index, superseded: Marks) -> Marks:
     """Rows of an hour of a Sunday night all of whose times came twice: clocks were set back."""
     hours = times // HOUR_MS
-    found = np.zeros_like(superseded)
+    repeated = np.zeros_like(superseded)
     for hour in np.unique(hours[superseded]).tolist():
         day, of_day = divmod(hour, 24)
         if (day + THURSDAY) % 7 == SUNDAY and of_day <= LAST_SET_BACK:
             for code in np.unique(codes[superseded & (hours == hour)]).tolist():
                 rows = np.flatnonzero((hours == hour) & (codes == code))
                 if superseded[rows].sum() * 2 == len(rows):
-                    found[rows] = True
-    return found
+                    repeated[rows] = True
+    return repeated
 
 
 def _identify(table: pa.Table, entities: Sequence[str]) -> tuple[Index, Index]:
@@ -136,7 +136,7 @@ def _identify(table: pa.Table, entities: Sequence[str]) -> tuple[Index, Index]:
     return lookup[codes], column_ms(table["time"])
 
 
-def _column(table: pa.Table, metric: Metric, kept: Index | slice, codes: Index) -> Doubles:
+def _column(table: pa.Table, metric: Metric, selected: Index | slice, codes: Index) -> Doubles:
     """One metric of the rows that are kept, in float64, a copy: a counter keeps its last digits until it is a rate.
 
     ``codes`` are the entities of these rows.
@@ -145,22 +145,24 @@ def _column(table: pa.Table, metric: Metric, kept: Index | slice, codes: Index) 
         return np.full(len(codes), np.nan)
     column = table[metric.name]
     if metric.kind is MetricKind.COUNTER and pa.types.is_integer(column.type) and column.type.bit_width == WIDEST:
-        return _counted_anew(column, kept, codes)
+        return _counted_anew(column, selected, codes)
     numbers = pc.fill_null(pc.cast(column, pa.float64(), safe=False), float("nan"))
-    return np.array(numbers.to_numpy()[kept], np.float64)
+    return np.array(numbers.to_numpy()[selected], np.float64)
 
 
-def _counted_anew(column: pa.ChunkedArray, kept: Index | slice, codes: Index) -> Doubles:
+def _counted_anew(column: pa.ChunkedArray, selected: Index | slice, codes: Index) -> Doubles:
     """A counter of 64 bits, counted from 0 at each entity's first row on; at a reset it falls by one.
 
     Each rise is taken in whole numbers, so that none of the digits is lost that float64 cannot hold. A row that says
     nothing about it is infinite: it is repaired with all others.
     """
-    known = np.asarray(pc.is_valid(column).to_numpy()[kept], bool)
-    plain = np.where(known, pc.fill_null(column, pa.scalar(0, column.type)).to_numpy()[kept].astype(np.float64), np.nan)
+    known = np.asarray(pc.is_valid(column).to_numpy()[selected], bool)
+    plain = np.where(
+        known, pc.fill_null(column, pa.scalar(0, column.type)).to_numpy()[selected].astype(np.float64), np.nan
+    )
     unreal = misread(plain, codes)
     known &= ~unreal
-    exact = pc.fill_null(column, pa.scalar(0, column.type)).to_numpy()[kept][known]
+    exact = pc.fill_null(column, pa.scalar(0, column.type)).to_numpy()[selected][known]
     rises = np.zeros(len(exact))
     risen = (exact[1:].view(np.uint64) - exact[:-1].view(np.uint64)).astype(np.float64)
     same = np.diff(codes[known]) == 0

@@ -9,7 +9,7 @@ __all__ = ["LONGEST_GAP_MS", "growth", "misread", "rates"]
 LONGEST_GAP_MS = 3_600_000
 """Longest time that a rate is computed over; a slice is read from so long before its start on."""
 UNKNOWN = (2.0**31 - 1, 2.0**32 - 1, 2.0**63, 2.0**64)
-"""What libraries write for a total that they do not know, beside 0 and what is negative."""
+"""Values that libraries write for an unknown total, besides 0 and negative ones."""
 
 
 def rates(values: Doubles, times: Index, groups: Index, low: Doubles | None = None) -> tuple[Doubles, Index]:
@@ -53,13 +53,13 @@ def misread(values: Doubles, groups: Index) -> Marks:
     It is 0, negative, or a number that stands for "unknown". Taken for a reset, the next row would be a rise of all
     that was ever counted. Shapes are those of ``rates``.
     """
-    found = np.zeros(len(values), bool)
+    misread_rows = np.zeros(len(values), bool)
     present = np.flatnonzero(~np.isnan(values))
     before, own, after = values[present[:-2]], values[present[1:-1]], values[present[2:]]
     fell = (own <= 0) & (before > np.maximum(own, 0))
     odd = (fell | (np.isin(own, UNKNOWN) & (own > after))) & (after >= before)
-    found[present[1:-1][odd & (groups[present[:-2]] == groups[present[2:]])]] = True
-    return found
+    misread_rows[present[1:-1][odd & (groups[present[:-2]] == groups[present[2:]])]] = True
+    return misread_rows
 
 
 def growth(values: Doubles, times: Index, groups: Index, low: Doubles | None = None) -> tuple[Doubles, Index]:

@@ -28,8 +28,8 @@ class Registry:
     """
 
     slot_ms: int
-    found: dict[tuple[str, str], tuple[tuple[int, int], Entity]] = field(default_factory=dict)
-    seen: dict[str, dict[int, list[Sighting]]] = field(default_factory=dict)
+    ranked_entities: dict[tuple[str, str], tuple[tuple[int, int], Entity]] = field(default_factory=dict)
+    sightings: dict[str, dict[int, list[Sighting]]] = field(default_factory=dict)
     facts: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
 
     def add(
@@ -48,11 +48,13 @@ class Registry:
         last = runs[-1][1]
         for depth, entity in enumerate(chain):
             rank = (-depth, last)
-            known = self.found.get((entity.id, entity.parent))
+            known = self.ranked_entities.get((entity.id, entity.parent))
             if known is None or rank >= known[0]:
-                self.found[entity.id, entity.parent] = (rank, entity)
-            how = self.seen.setdefault(entity.id, {}).setdefault(len(chain) if configured_only else depth, [])
-            how += [Sighting(first, until, entity.parent) for first, until in runs]
+                self.ranked_entities[entity.id, entity.parent] = (rank, entity)
+            own_sightings = self.sightings.setdefault(entity.id, {}).setdefault(
+                len(chain) if configured_only else depth, []
+            )
+            own_sightings += [Sighting(first, until, entity.parent) for first, until in runs]
         for label, value in facts.items():
             key = (chain[0].id, label)
             if key not in self.facts or last >= self.facts[key][0]:
@@ -67,21 +69,21 @@ class Registry:
         labels: dict[str, dict[str, str]] = {}
         for (entity, label), (_, value) in self.facts.items():
             labels.setdefault(entity, {})[label] = value
-        placed = (self._placed(name, _best(how)) for name, how in self.seen.items())
+        placed = (self._placed(name, _best(by_depth)) for name, by_depth in self.sightings.items())
         whole = (replace(e, labels={**labels.get(e.id, {}), **e.labels}) for e in placed)
         return tuple(sorted(whole, key=lambda e: (e.kind, e.id)))
 
     def _placed(self, name: str, sightings: Iterable[Sighting]) -> Entity:
         placements = placements_of(sightings, self.slot_ms)
         times = [(np.datetime64(start, "ms"), parent) for start, parent in placements]
-        return self.found[name, placements[-1][1]][1].placed(times)
+        return self.ranked_entities[name, placements[-1][1]][1].placed(times)
 
 
-def _best(how: Mapping[int, list[Sighting]]) -> list[Sighting]:
+def _best(by_depth: Mapping[int, list[Sighting]]) -> list[Sighting]:
     """Sightings by the entity's own measurements, of those that name a parent where any does."""
-    named = {depth: [sighting for sighting in found if sighting.parent] for depth, found in how.items()}
-    depth = min((depth for depth, found in named.items() if found), default=None)
-    return how[min(how)] if depth is None else named[depth]
+    named = {depth: [sighting for sighting in sightings if sighting.parent] for depth, sightings in by_depth.items()}
+    depth = min((depth for depth, sightings in named.items() if sightings), default=None)
+    return by_depth[min(by_depth)] if depth is None else named[depth]
 
 
 def placements_of(sightings: Iterable[Sighting], slot_ms: int) -> list[tuple[int, str]]:
@@ -101,22 +103,22 @@ def placements_of(sightings: Iterable[Sighting], slot_ms: int) -> list[tuple[int
     return placements
 
 
-def merged(known: Entity | None, seen: Entity, since: np.datetime64 | None = None) -> Entity:
-    """A known entity, updated with the same one as seen later: its labels, and its parent where one is named.
+def merged(known: Entity | None, newer: Entity, since: np.datetime64 | None = None) -> Entity:
+    """A known entity, updated from its newer description: the labels, and the parent where one is named.
 
     A label stays until it is seen with another value, and is removed when it is seen empty. The parents that were seen
     hold from the time ``since`` on; without such a time they replace all known ones.
     """
     if known is None:
-        return replace(seen, labels={name: value for name, value in seen.labels.items() if value})
-    labels = {name: value for name, value in {**known.labels, **seen.labels}.items() if value}
-    if not seen.parent:
-        return replace(seen, parent=known.parent, former=known.former, labels=labels)
+        return replace(newer, labels={name: value for name, value in newer.labels.items() if value})
+    labels = {name: value for name, value in {**known.labels, **newer.labels}.items() if value}
+    if not newer.parent:
+        return replace(newer, parent=known.parent, former=known.former, labels=labels)
     if since is None:
-        return replace(seen, labels=labels)
+        return replace(newer, labels=labels)
     moment = np.timedelta64(1, "ms")
-    placements = [(since - moment, known.parent_at(since - moment)), (since, seen.parent_at(since))]
-    placements += [(until, seen.parent_at(until)) for until, _ in seen.former if until > since]
+    placements = [(since - moment, known.parent_at(since - moment)), (since, newer.parent_at(since))]
+    placements += [(until, newer.parent_at(until)) for until, _ in newer.former if until > since]
     before = tuple((until, parent) for until, parent in known.former if until < since)
-    later = seen.placed([(start, parent) for start, parent in placements if parent])
+    later = newer.placed([(start, parent) for start, parent in placements if parent])
     return replace(later, former=before + later.former, labels=labels)

@@ -98,8 +98,8 @@ class Expression:
     @cached_property
     def foreign(self) -> tuple[tuple[str, str], ...]:
         """Measurement and field of others that it needs."""
-        found = [_qualified(node) for node in ast.walk(self.tree) if isinstance(node, ast.Attribute)]
-        return tuple(dict.fromkeys(found))
+        names = [_qualified(node) for node in ast.walk(self.tree) if isinstance(node, ast.Attribute)]
+        return tuple(dict.fromkeys(names))
 
     @cached_property
     def counters(self) -> tuple[str, ...]:
@@ -209,8 +209,8 @@ def _works(node: ast.expr, has: Callable[[str, str], bool]) -> bool:
         case ast.Attribute():
             return has(*_qualified(node))
         case ast.Call(func=ast.Name(id=name), args=parts):
-            found = [_works(part, has) for part in parts]
-            return any(found) if name in ALTERNATIVES else all(found)
+            results = [_works(part, has) for part in parts]
+            return any(results) if name in ALTERNATIVES else all(results)
     return all(_works(part, has) for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr))
 
 

@@ -50,17 +50,17 @@ class Identity:
 
     @classmethod
     def recalled(cls, known: Sequence[Entity], keys: Sequence[str] = ()) -> "Identity":
-        """What the entities of a history say; ``keys`` are the labels of guests that outlast a name."""
-        found = cls(others=OtherNames.recalled(known, keys))
+        """The names known from the entities of a history; ``keys`` are the labels that outlast a guest's name."""
+        identity = cls(others=OtherNames.recalled(known, keys))
         for entity in known:
             if entity.kind == EntityKind.VM:
                 plain = entity.id.removeprefix(f"{entity.parent}/") if entity.parent else entity.id
                 named = (entity.labels.get(label, "") for label in (*NAMES, TITLE))
-                found.guests |= {name.casefold(): entity.id for name in (*named, plain) if name}
-                found.apart |= {plain} - {entity.id}
-                found.hypervisors |= {entity.parent} - {""}
-        found._before = found.recalled_apart = frozenset(found.apart)
-        return found
+                identity.guests |= {name.casefold(): entity.id for name in (*named, plain) if name}
+                identity.apart |= {plain} - {entity.id}
+                identity.hypervisors |= {entity.parent} - {""}
+        identity._before = identity.recalled_apart = frozenset(identity.apart)
+        return identity
 
     def see(self, source: MeasurementSource, tags: Mapping[str, str], span: tuple[int, int]) -> None:
         """The names in the tags of a series of the source that was written from a first to a last time (ms)."""
@@ -112,11 +112,11 @@ class Identity:
         yield from ((Repair.OTHER_NAME, name) for name in changed.values() if name not in self.others.titled)
 
     def _apart_by_key(self, source: MeasurementSource, tags: Mapping[str, str]) -> str:
-        """Id of a guest whose name others have too, by what tells it from them; "" where nothing of this holds."""
+        """Id of a guest that shares its name with others but has a key of its own; "" for every other guest."""
         return self.others.apart.get((source.key, tags.get(source.key, "")), "")
 
     def learn(self) -> bool:
-        """Take in what was seen; whether names mean something else now than they did."""
+        """Learn from the names seen; returns whether the meaning of any name has changed."""
         new = self.others.learn(self.hypervisors)
         if new:
             self.apart = set(self.recalled_apart)  # of hosts that are one now, no two run a guest of one name
@@ -127,7 +127,7 @@ class Identity:
 
     def named(self, chain: Sequence[Entity]) -> tuple[Entity, ...]:
         """An entity and its ancestors, with the host in the ids of a guest that is told apart and of what is in it."""
-        guest = next((place for place, entity in enumerate(chain) if entity.kind == EntityKind.VM), None)
+        guest = next((position for position, entity in enumerate(chain) if entity.kind == EntityKind.VM), None)
         if guest is None:
             return tuple(chain)
         host = chain[guest].parent
@@ -137,8 +137,8 @@ class Identity:
         if not host or chain[guest].id not in self.apart:
             return tuple(chain)
         below = [
-            replace(e, id=f"{host}/{e.id}", parent=e.parent if place == guest else f"{host}/{e.parent}")
-            for place, e in enumerate(chain[: guest + 1])
+            replace(e, id=f"{host}/{e.id}", parent=e.parent if position == guest else f"{host}/{e.parent}")
+            for position, e in enumerate(chain[: guest + 1])
         ]
         return (*below, *chain[guest + 1 :])
 

@@ -33,7 +33,7 @@ class EntityRule:
     @property
     def alternatives(self) -> tuple[tuple[str, ...], ...]:
         """Tags in the name, those of which one is enough together."""
-        return tuple(tuple(found.split("|")) for found in PLACEHOLDER.findall(self.id))
+        return tuple(tuple(placeholder.split("|")) for placeholder in PLACEHOLDER.findall(self.id))
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -44,7 +44,7 @@ class EntityRule:
         """The entity's id; "" where a tag is missing."""
         if not all(any(tags.get(tag) for tag in either) for either in self.alternatives):
             return ""
-        return PLACEHOLDER.sub(lambda found: next(tags[tag] for tag in found[1].split("|") if tags.get(tag)), self.id)
+        return PLACEHOLDER.sub(lambda match: next(tags[tag] for tag in match[1].split("|") if tags.get(tag)), self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,8 @@ class Capture:
 
     def value(self, tags: Mapping[str, str]) -> str:
         """The captured text, "" where the pattern is not found."""
-        found = self.pattern.search(tags.get(self.tag, ""))
-        return _unescaped(next((part for part in found.groups() if part), "")) if found else ""
+        match = self.pattern.search(tags.get(self.tag, ""))
+        return _unescaped(next((part for part in match.groups() if part), "")) if match else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ def _unescaped(name: str) -> str:
     if "\\x" not in name:
         return name
     parts = ESCAPED.split(name.encode())
-    raw = b"".join(part if place % 2 == 0 else bytes([int(part, 16)]) for place, part in enumerate(parts))
+    raw = b"".join(part if position % 2 == 0 else bytes([int(part, 16)]) for position, part in enumerate(parts))
     return raw.decode(errors="replace")
 
 
@@ -121,8 +121,8 @@ class MeasurementSource:
     @property
     def foreign(self) -> tuple[tuple[str, str], ...]:
         """Measurement and field of others that it needs."""
-        found = [self.beside(*pair)[:2] for expression in self.metrics.values() for pair in expression.foreign]
-        return tuple(dict.fromkeys([*found, *self.only]))
+        fields = [self.beside(*pair)[:2] for expression in self.metrics.values() for pair in expression.foreign]
+        return tuple(dict.fromkeys([*fields, *self.only]))
 
     def beside(self, name: str, column: str) -> tuple[str, str, Mapping[str, str]]:
         """Measurement and field of a name in an expression, and the tags that its samples have."""
@@ -171,8 +171,8 @@ class MeasurementSource:
     def naming(self, kind: str) -> frozenset[str]:
         """Tags that name an entity of a kind and none that it belongs to."""
         rules = [rule for rule in self.entity if rule.kind == kind]
-        above = {tag for place, rule in enumerate(self.entity) if rule.kind != kind for tag in rule.tags
-                 if place > min((self.entity.index(own) for own in rules), default=0)}  # fmt: skip
+        above = {tag for position, rule in enumerate(self.entity) if rule.kind != kind for tag in rule.tags
+                 if position > min((self.entity.index(own) for own in rules), default=0)}  # fmt: skip
         return frozenset(tag for rule in rules for tag in rule.tags) - above
 
     def takes(self, tags: Mapping[str, str]) -> bool:
@@ -191,12 +191,12 @@ class MeasurementSource:
         ``written`` are the tags as the database has them, where a site has other names for some: points that are
         written back carry these.
         """
-        found = {**tags, **(written or {})}
+        values = {**tags, **(written or {})}
         chain: list[Entity] = []
         for rule in reversed(self.entity):
             name = rule.name(tags)
             if name:
-                labels = {tag: found[tag] for tag in sorted(rule.tags) if found.get(tag)}
+                labels = {tag: values[tag] for tag in sorted(rule.tags) if values.get(tag)}
                 parent = chain[-1] if chain else Entity(id="")
                 own = {**parent.labels, **labels}
                 named = tuple(sorted(own))
@@ -206,8 +206,8 @@ class MeasurementSource:
 
     def facts(self, tags: Mapping[str, str]) -> dict[str, str]:
         """Labels that a series gives its entity; "" for those that it has no tag for."""
-        found = {label: tags.get(label, "") for label in self.labels}
-        return found | {self.key: tags[self.key]} if tags.get(self.key) else found
+        labels = {label: tags.get(label, "") for label in self.labels}
+        return labels | {self.key: tags[self.key]} if tags.get(self.key) else labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,9 +250,9 @@ class TelegrafMapping:
             for source in _read(path)
         ]
         own = _read(site) if site is not None else ()
-        taken = {name for source in own for name in source.metrics}
-        kept = [_without(source, taken) for source in shipped]
-        sources = (*(source for source in kept if source.metrics or source.labels or source.left_out), *own)
+        mapped_by_site = {name for source in own for name in source.metrics}
+        remaining = [_without(source, mapped_by_site) for source in shipped]
+        sources = (*(source for source in remaining if source.metrics or source.labels or source.left_out), *own)
         ids = names.ids if names else {}
         return cls(tuple(_renamed(source, ids) for source in sources), catalogue or Catalogue.load())
 
@@ -346,7 +346,9 @@ def _pair(name: str) -> tuple[str, str]:
 
 
 def _without(source: MeasurementSource, names: set[str]) -> MeasurementSource:
-    return replace(source, metrics={name: made for name, made in source.metrics.items() if name not in names})
+    return replace(
+        source, metrics={name: expression for name, expression in source.metrics.items() if name not in names}
+    )
 
 
 def _renamed(source: MeasurementSource, ids: Mapping[str, str]) -> MeasurementSource:

@@ -49,20 +49,20 @@ class NamedSamples:
 
     @cached_property
     def _identity(self) -> Identity:
-        found = Identity()
+        identity = Identity()
         spans = self.samples.spans()
         for entity in self.samples.topology:
             if entity.kind == EntityKind.VM:
-                found.named((entity, Entity(id=entity.parent, kind=EntityKind.HOST)))
+                identity.named((entity, Entity(id=entity.parent, kind=EntityKind.HOST)))
                 key = next((key for key in KEYS if entity.labels.get(key)), "")
                 if key and entity.id in spans:
                     named = GuestName(key=(key, entity.labels[key]), name=entity.id, measurement="samples")
-                    found.others.see_guest(named, _times(spans[entity.id]))
+                    identity.others.see_guest(named, _times(spans[entity.id]))
             elif entity.kind == EntityKind.HOST:
                 at = _times(spans[entity.id]) if entity.id in spans else (0, 0)
-                found.others.see_host(entity.id, "samples" if entity.id in spans else "", at)
-        found.learn()
-        return found
+                identity.others.see_host(entity.id, "samples" if entity.id in spans else "", at)
+        identity.learn()
+        return identity
 
     @cached_property
     def names(self) -> Mapping[str, str]:
@@ -80,7 +80,7 @@ class NamedSamples:
 
     @cached_property
     def inside(self) -> Mapping[str, str]:
-        """Guest by each host that is an agent inside it, and by what belongs to such a host."""
+        """Guest by the id of each "host" that is an agent inside it, and by the ids of that host's parts."""
         hosts = {
             entity.id: guest
             for entity in self.samples.topology
@@ -90,7 +90,7 @@ class NamedSamples:
 
     @cached_property
     def topology(self) -> Topology:
-        """Entities by one name each."""
+        """The entities, each under its one name."""
         also = self._identity.others.also_called()
         table: dict[str, Entity] = {}
         for entity in self.samples.topology:
@@ -105,28 +105,28 @@ class NamedSamples:
 
     def spans(self) -> Mapping[str, Span]:
         """When each entity was measured under any name."""
-        found: dict[str, Span] = {}
+        own_spans: dict[str, Span] = {}
         for name, span in self.samples.spans().items():
             if name not in self.inside:
                 own = self._name(name)
-                found[own] = _joined(found[own], span) if own in found else span
-        return found
+                own_spans[own] = _joined(own_spans[own], span) if own in own_spans else span
+        return own_spans
 
     def read(
         self, entities: Sequence[str], *, start: np.datetime64 | None = None, end: np.datetime64 | None = None
     ) -> pa.Table:
-        """Samples of some entities, those under other names among them."""
+        """Samples of some entities, including those stored under their other names."""
         wanted = set(entities)
         known = [*entities, *(other for other, own in self.names.items() if own in wanted)]
         table = self.samples.read(tuple(known), start=start, end=end)
         if not self.names:
             return table
         named = [self.names.get(name, name) for name in table["entity"].cast(pa.string()).to_pylist()]
-        place = table.column_names.index("entity")
-        return table.set_column(place, "entity", pa.array(named, pa.string()).dictionary_encode())
+        column = table.column_names.index("entity")
+        return table.set_column(column, "entity", pa.array(named, pa.string()).dictionary_encode())
 
     def repairs(self, start: np.datetime64, end: np.datetime64) -> Repairs:
-        """What was renamed or left out from start until before end."""
+        """Counts of names replaced and samples left out, from start until before end."""
         counts: dict[tuple[Repair, str], int] = {}
         spans = self.samples.spans()
         for name in (name for name in (*self.names, *self.inside) if name in spans):

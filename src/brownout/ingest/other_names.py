@@ -43,7 +43,7 @@ class GuestName:
 
     @property
     def titles(self) -> tuple[str, ...]:
-        """What it may be called by, the shortest first."""
+        """Titles that the guest may be called by, the shortest first."""
         owned = (f"{self.title} ({self.owner})",) if self.owner else ()
         return (self.title, *owned) if self.title else ()
 
@@ -78,35 +78,39 @@ class OtherNames:
 
     @classmethod
     def recalled(cls, known: Iterable[Entity], keys: Sequence[str]) -> "OtherNames":
-        """What the entities of a history say; ``keys`` are the labels that outlast a name."""
-        found = cls()
+        """The names known from the entities of a history; ``keys`` are the labels that outlast a name."""
+        other_names = cls()
         for entity in known:
             if entity.kind == EntityKind.HOST:
-                found._known_hosts.add(entity.id)
-                found.hosts |= dict.fromkeys(filter(None, entity.labels.get(ALSO_CALLED, "").split(", ")), entity.id)
+                other_names._known_hosts.add(entity.id)
+                other_names.hosts |= dict.fromkeys(
+                    filter(None, entity.labels.get(ALSO_CALLED, "").split(", ")), entity.id
+                )
             elif entity.kind == EntityKind.VM:
                 own = {(key, entity.labels[key]) for key in keys if entity.labels.get(key)}
-                found._known_guests[entity.id] = own
-                found._ids |= dict.fromkeys(own, entity.id)
+                other_names._known_guests[entity.id] = own
+                other_names._ids |= dict.fromkeys(own, entity.id)
                 title = entity.labels.get(TITLE, "\0")
                 titled = entity.id == title or entity.id.startswith(f"{title} (")
                 names = {entity.labels.get(label, "") for label in (*NAMES, *keys)} - {"", entity.id}
                 # A name within the id is no other name: a site, or a clash, made the id of it.
                 others = {n for n in names if titled or n not in entity.id or entity.id.startswith(f"{n} (")}
-                found._recalled |= dict.fromkeys(others, entity.id)
-                found.titled |= others if titled else {entity.labels[key] for key in keys if entity.labels.get(key)}
-        found.guests = dict(found._recalled)
-        return found
+                other_names._recalled |= dict.fromkeys(others, entity.id)
+                other_names.titled |= (
+                    others if titled else {entity.labels[key] for key in keys if entity.labels.get(key)}
+                )
+        other_names.guests = dict(other_names._recalled)
+        return other_names
 
     def see_host(self, name: str, measurement: str, span: Span) -> None:
         """A host's name in samples from a first to a last time (ms) of one input; "" where it only mentions hosts."""
-        seen = self._host_spans[name]
-        seen[measurement] = _wider(seen.get(measurement), span)
+        spans = self._host_spans[name]
+        spans[measurement] = _wider(spans.get(measurement), span)
 
     def see_guest(self, name: GuestName, span: Span) -> None:
         """A guest's name beside a key that outlasts it."""
-        seen = self._guest_spans[name.key]
-        seen[name] = _wider(seen.get(name), span)
+        spans = self._guest_spans[name.key]
+        spans[name] = _wider(spans.get(name), span)
 
     def see_keyless(self, name: str) -> None:
         """A guest's name in a series that says nothing else about it."""
@@ -121,10 +125,10 @@ class OtherNames:
 
     def also_called(self) -> dict[str, str]:
         """Other names by host that has any."""
-        found: dict[str, list[str]] = defaultdict(list)
+        names_by_host: dict[str, list[str]] = defaultdict(list)
         for name, host in sorted(self.hosts.items()):
-            found[host].append(name)
-        return {host: ", ".join(names) for host, names in found.items()}
+            names_by_host[host].append(name)
+        return {host: ", ".join(names) for host, names in names_by_host.items()}
 
     def _learn_hosts(self) -> None:
         alike: dict[str, set[str]] = defaultdict(set)
@@ -140,7 +144,7 @@ class OtherNames:
             self.hosts |= dict.fromkeys(others, first)
 
     def _host_rank(self, name: str) -> tuple[bool, int, int, str]:
-        """Known ones first, then the one that was seen first."""
+        """Sort key of a host's names: known names first, then the earliest."""
         spans = self._host_spans.get(name, {}).values()
         return name not in self._known_hosts, min((start for start, _ in spans), default=0), len(name), name
 
@@ -157,17 +161,17 @@ class OtherNames:
         ids = dict(self._ids)
         shared = self._shared_names()
         self.apart = {}
-        wanted = Counter(title for seen in self._guest_spans.values() for title in {one.title for one in seen})
-        for key, seen in sorted(self._guest_spans.items(), key=lambda item: min(item[1].values())):
-            if _renamed_at_once(key, seen):
+        wanted = Counter(title for spans in self._guest_spans.values() for title in {one.title for one in spans})
+        for key, spans in sorted(self._guest_spans.items(), key=lambda item: min(item[1].values())):
+            if _renamed_at_once(key, spans):
                 continue  # a number that two clusters use, a UUID that was copied: no identity
-            same = {one.name for one in seen} & shared
+            same = {one.name for one in spans} & shared
             if same:
                 if not same & self._unkeyed:  # else only the host tells them apart, or nothing
                     self.apart[key] = ids.setdefault(key, f"{min(same)} ({key[1][:SHOWN_OF_KEY]})")
                 continue
-            latest = max(seen, key=lambda one: (bool(one.title), seen[one]))
-            names = {one.name: seen[one] for one in sorted(seen, key=seen.__getitem__, reverse=True)}
+            latest = max(spans, key=lambda one: (bool(one.title), spans[one]))
+            names = {one.name: spans[one] for one in sorted(spans, key=spans.__getitem__, reverse=True)}
             own = ids.get(key) or self._chosen(key, latest, names, wanted, {*ids.values(), *hosts})
             ids[key] = own
             self.guests |= {name: own for name in names if name != own}
@@ -177,12 +181,12 @@ class OtherNames:
 
     def _shared_names(self) -> set[str]:
         """Names that several guests have or had, which their keys tell apart."""
-        telling = {key: seen for key, seen in self._guest_spans.items() if not _renamed_at_once(key, seen)}
-        holders = Counter(name for key, seen in telling.items() for name in {one.name for one in seen} - {key[1]})
+        telling = {key: spans for key, spans in self._guest_spans.items() if not _renamed_at_once(key, spans)}
+        holders = Counter(name for key, spans in telling.items() for name in {one.name for one in spans} - {key[1]})
         return {name for name, number in holders.items() if number > 1}
 
     def _chosen(
-        self, key: Key, latest: GuestName, names: Mapping[str, Span], wanted: Counter[str], taken: set[str]
+        self, key: Key, latest: GuestName, names: Mapping[str, Span], wanted: Counter[str], used_ids: set[str]
     ) -> str:
         """The id of a guest whose key is new: known by name, else its title where no other has it, else a name."""
         alive = {self._ids[other] for other in self._guest_spans if other in self._ids}
@@ -191,16 +195,16 @@ class OtherNames:
         known = next((name for name in names if name in self._known_guests and name not in alive), "")
         if known:
             return known  # seen before its key was, or made anew under its name
-        own, taken = taken, taken | set(self._known_guests)
+        own, used_ids = used_ids, used_ids | set(self._known_guests)
         wishes = latest.titles if wanted[latest.title] == 1 else latest.titles[1:]
-        wish = next((wish for wish in wishes if wish not in taken), "")
+        wish = next((wish for wish in wishes if wish not in used_ids), "")
         return wish or (first if first not in own else f"{first} ({key[1][:SHOWN_OF_KEY]})")
 
 
-def _renamed_at_once(key: Key, seen: Mapping[GuestName, Span]) -> bool:
+def _renamed_at_once(key: Key, name_spans: Mapping[GuestName, Span]) -> bool:
     """Whether one input calls a guest by two names at once: it means two guests."""
     spans: dict[str, dict[str, Span]] = defaultdict(dict)
-    for one, span in seen.items():
+    for one, span in name_spans.items():
         if one.name != key[1]:
             own = spans[one.measurement]
             own[one.name] = _wider(own.get(one.name), span)

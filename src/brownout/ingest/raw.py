@@ -70,10 +70,10 @@ class Raw:
     def __len__(self) -> int:
         return len(self.times)
 
-    def rows(self, kept: Marks) -> "Raw":
+    def rows(self, selected: Marks) -> "Raw":
         """Some of the rows."""
-        low = None if self.low is None else self.low[kept]
-        return Raw(self.fields, self.tags, self.series[kept], self.times[kept], self.values[kept], low)
+        low = None if self.low is None else self.low[selected]
+        return Raw(self.fields, self.tags, self.series[selected], self.times[selected], self.values[selected], low)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,7 @@ class TelemetryDatabase(Protocol):
         """Server, version and database, for people; holds no secret."""
 
     def schemas(self) -> Mapping[str, MeasurementSchema]:
-        """What is there, by measurement."""
+        """Schemas of all measurements, by name."""
 
     def read(self, request: Request) -> Raw:
         """All samples asked for, or a DatabaseError that names the request; never a part of them."""

@@ -27,7 +27,7 @@ Runs = list[tuple[int, int]]
 
 @dataclass(eq=False)
 class Reading:
-    """What is gathered while a slice from ``first`` (ms) on is read."""
+    """State of reading one slice, which begins at ``first`` (ms): identities, entities and repairs."""
 
     registry: Registry
     identity: Identity
@@ -41,15 +41,15 @@ class Reading:
             self.repairs += Repairs({(repair, name): int(number)})
 
     def leave_out(self, source: MeasurementSource, raw: Raw, measured: Marks) -> None:
-        """Count the rows, of those measured, that are of what is known and not told of."""
+        """Count the measured rows of a source that is recognised but not used."""
         rows = self.rows(raw, np.flatnonzero(measured))
-        number = sum(count for place, count in rows.items() if source.takes(raw.tags[place]))
+        number = sum(count for series, count in rows.items() if source.takes(raw.tags[series]))
         self.count(Repair.LEFT_OUT, source.measurement, number)
 
     def rows(self, raw: Raw, some: Index) -> dict[int, int]:
         """How many of some rows lie in the slice, by series."""
-        places, numbers = np.unique(raw.series[some[raw.times[some] >= self.first]], return_counts=True)
-        return dict(zip(places.tolist(), numbers.tolist(), strict=True))
+        series, numbers = np.unique(raw.series[some[raw.times[some] >= self.first]], return_counts=True)
+        return dict(zip(series.tolist(), numbers.tolist(), strict=True))
 
     def see(
         self,
@@ -66,17 +66,17 @@ class Reading:
             return
         starts = np.flatnonzero(np.concatenate(([True], np.diff(raw.series) != 0)))
         ends = np.append(starts[1:], len(raw)) - 1
-        for place, *span in zip(
+        for series, *span in zip(
             raw.series[starts].tolist(), raw.times[starts].tolist(), raw.times[ends].tolist(), strict=True
         ):
-            if source.takes(written[place]):
-                self.identity.see(source, tags[place], (span[0], span[1]))
+            if source.takes(written[series]):
+                self.identity.see(source, tags[series], (span[0], span[1]))
 
     def chains(self, plain: Sequence[tuple[Entity, ...]], rows: Mapping[int, int]) -> list[tuple[Entity, ...]]:
         """The entities of each series, names that mean two things told apart; ``rows`` by series are counted."""
-        found = []
-        for place, chain in enumerate(plain):
-            number = rows.get(place, 0)
+        chains = []
+        for series, chain in enumerate(plain):
+            number = rows.get(series, 0)
             named = self.identity.named(chain)
             guest = self.identity.in_guest(named)
             if guest and named[0].kind == EntityKind.LINK:
@@ -86,24 +86,24 @@ class Reading:
                 named = ()
             if named and named[0].id != chain[0].id:
                 self.count(Repair.TOLD_APART, named[0].id, number)
-            found.append(named)
-        return found
+            chains.append(named)
+        return chains
 
     def notice(self, runs: Mapping[int, Runs], chains: Sequence[tuple[Entity, ...]]) -> None:
         """Tell guests apart that two hosts run at once for longer than any migration takes."""
-        guests = {place: spans for place, spans in runs.items() if chains[place][0].kind == EntityKind.VM}
-        for name, found in sightings_of(guests, chains).items():
-            if overlap_ms(found) > LONGEST_MIGRATION_MS:
+        guests = {series: spans for series, spans in runs.items() if chains[series][0].kind == EntityKind.VM}
+        for name, sightings in sightings_of(guests, chains).items():
+            if overlap_ms(sightings) > LONGEST_MIGRATION_MS:
                 self.identity.apart.add(name)
 
 
 def sightings_of(runs: Mapping[int, Runs], chains: Sequence[tuple[Entity, ...]]) -> dict[str, list[Sighting]]:
     """When each entity was seen at which parent."""
-    found: dict[str, list[Sighting]] = {}
-    for place, spans in runs.items():
-        entity = chains[place][0]
-        found.setdefault(entity.id, []).extend(Sighting(first, last, entity.parent) for first, last in spans)
-    return found
+    sightings: dict[str, list[Sighting]] = {}
+    for series, spans in runs.items():
+        entity = chains[series][0]
+        sightings.setdefault(entity.id, []).extend(Sighting(first, last, entity.parent) for first, last in spans)
+    return sightings
 
 
 def runs_of(series: Index, times: Index, apart: int, chains: Sequence[tuple[Entity, ...]]) -> dict[int, Runs]:
@@ -113,15 +113,15 @@ def runs_of(series: Index, times: Index, apart: int, chains: Sequence[tuple[Enti
     """
     if not len(series):
         return {}
-    there = {(chains[place][0].id, chains[place][0].parent) for place in np.unique(series).tolist()}
+    there = {(chains[code][0].id, chains[code][0].parent) for code in np.unique(series).tolist()}
     if len(there) == len({name for name, _ in there}):
         apart = np.iinfo(np.int64).max
     starts = np.flatnonzero(np.concatenate(([True], (np.diff(series) != 0) | (np.diff(times) > apart))))
     ends = np.append(starts[1:], len(series)) - 1
-    found: dict[int, Runs] = {}
-    for place, first, last in zip(series[starts].tolist(), times[starts].tolist(), times[ends].tolist(), strict=True):
-        found.setdefault(place, []).append((first, last))
-    return found
+    runs: dict[int, Runs] = {}
+    for code, first, last in zip(series[starts].tolist(), times[starts].tolist(), times[ends].tolist(), strict=True):
+        runs.setdefault(code, []).append((first, last))
+    return runs
 
 
 def ahead(work: Callable[[Item], Result], items: Sequence[Item], number: int) -> Iterator[Result]:

@@ -100,8 +100,8 @@ class RawFrame:
         known = np.isfinite(means)
         if how == "sum":
             total = np.bincount(self._cell_of_pair[known], weights=means[known], minlength=number)
-            seen = np.bincount(self._cell_of_pair[known], minlength=number) > 0
-            return Cells(np.where(seen, total, np.nan))
+            measured = np.bincount(self._cell_of_pair[known], minlength=number) > 0
+            return Cells(np.where(measured, total, np.nan))
         peaks = np.full(number, np.nan)
         np.fmax.at(peaks, self._cell_of_pair, means)
         return Cells(peaks)

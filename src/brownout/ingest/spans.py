@@ -58,14 +58,16 @@ def spans_of(table: pa.Table, interval_s: int | None) -> Mapping[str, Span]:
     for code in np.unique(codes[starts]):
         parts = np.flatnonzero(codes[starts] == code)
         total = int(sizes[parts].sum())
-        kept = parts[sizes[parts] > STRAY_SHARE * total] if total * STRAY_SHARE >= 1 else parts[[sizes[parts].argmax()]]
-        first, last = starts[kept[0]], starts[kept[-1]] + sizes[kept[-1]] - 1
+        main_parts = (
+            parts[sizes[parts] > STRAY_SHARE * total] if total * STRAY_SHARE >= 1 else parts[[sizes[parts].argmax()]]
+        )
+        first, last = starts[main_parts[0]], starts[main_parts[-1]] + sizes[main_parts[-1]] - 1
         spans[names[code]] = Span(
             first=time_of(int(times[first])),
             last=time_of(int(times[last])),
             interval_s=interval_s or _usual_interval(times[first : last + 1]),
-            rows=int(sizes[kept].sum()),
-            stray=total - int(sizes[kept].sum()),
+            rows=int(sizes[main_parts].sum()),
+            stray=total - int(sizes[main_parts].sum()),
         )
     return spans
 

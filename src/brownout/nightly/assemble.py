@@ -94,8 +94,8 @@ def _episodes(
 ) -> tuple[Episode, ...]:
     """Episodes that raise an alarm, in order of time."""
     left_out = {one.episode.id for one in suppressed}
-    found = (e for shard in shards for e in shard.detection.episodes if e.id not in left_out)
-    return tuple(sorted((*found, *silence.episodes), key=lambda e: (e.start, e.entity)))
+    alarmed = (e for shard in shards for e in shard.detection.episodes if e.id not in left_out)
+    return tuple(sorted((*alarmed, *silence.episodes), key=lambda e: (e.start, e.entity)))
 
 
 def _diagnoses(
@@ -103,13 +103,13 @@ def _diagnoses(
 ) -> tuple[Diagnosis, ...]:
     """Incidents, open ones first, then the worst."""
     severity = {episode.id: episode.severity for episode in episodes}
-    found = (*(d for batch in incidents.batches for d in batch.diagnoses), *silence.diagnoses)
-    return tuple(sorted(found, key=lambda d: (not d.open, -max(severity[episode] for episode in d.episodes), d.id)))
+    diagnoses = (*(d for batch in incidents.batches for d in batch.diagnoses), *silence.diagnoses)
+    return tuple(sorted(diagnoses, key=lambda d: (not d.open, -max(severity[episode] for episode in d.episodes), d.id)))
 
 
 def _planned(incidents: AlarmedIncidents, silence: SilentIncidents, diagnoses: Sequence[Diagnosis]) -> list[Action]:
     """Actions about incidents, in their order."""
-    order = {diagnosis.id: place for place, diagnosis in enumerate(diagnoses)}
+    order = {diagnosis.id: rank for rank, diagnosis in enumerate(diagnoses)}
     todo = (*(a for batch in incidents.batches for a in batch.actions), *silence.actions)
     return sorted(todo, key=lambda action: order[action.about])
 
@@ -142,8 +142,8 @@ def _shifts(shards: Sequence[ShardResult]) -> tuple[Shift, ...]:
 
 
 def _histories(latencies: Sequence[Panel]) -> tuple[ConsoleHistory, ...]:
-    found = [history for latency in latencies for history in console_histories(latency)]
-    return tuple(sorted(found, key=lambda history: history.console))
+    histories = [history for latency in latencies for history in console_histories(latency)]
+    return tuple(sorted(histories, key=lambda history: history.console))
 
 
 def _suppressed(
@@ -153,11 +153,11 @@ def _suppressed(
 
     Of an episode in which two things happened one part may be quiet and the other told: then it is told.
     """
-    told = {name for batch in incidents.batches for diagnosis in batch.diagnoses for name in diagnosis.episodes}
+    diagnosed = {name for batch in incidents.batches for diagnosis in batch.diagnoses for name in diagnosis.episodes}
     suppressed = [one for shard in shards for one in shard.detection.suppressed]
     suppressed += [one for batch in incidents.batches for one in batch.suppressed]
     suppressed += (*incidents.suppressed, *silence.suppressed)
-    quiet = (one for one in suppressed if one.episode.id not in told)
+    quiet = (one for one in suppressed if one.episode.id not in diagnosed)
     return tuple(sorted(quiet, key=lambda one: (one.episode.start, one.episode.entity)))
 
 

@@ -95,7 +95,7 @@ class NightContext:
     models: NightModels = field(default_factory=NightModels)
     review: Sequence[ReviewRule] = ()
     keep_points: bool = False
-    kept: KeptResults | None = None
+    kept_results: KeptResults | None = None
     late_s: float = 0.0
 
     @classmethod
@@ -137,12 +137,16 @@ class NightContext:
         return replace(self, models=models)
 
     def once_a_slot(self, key: Hashable, make: Callable[[], T]) -> T:
-        """What passes of watch make once in each slot of the forecast; a night makes it."""
-        return make() if self.kept is None else self.kept.once_a_slot(key, make)
+        """A result that passes of watch compute once for each slot of the forecast, and a night always."""
+        return make() if self.kept_results is None else self.kept_results.once_a_slot(key, make)
 
     def shard(self, plan: ShardPlan) -> Shard:
         """A shard, read; passes of watch read what came since the last one."""
-        return read_shard(self.store, plan) if self.kept is None else self.kept.panels.read(self.store, plan)
+        return (
+            read_shard(self.store, plan)
+            if self.kept_results is None
+            else self.kept_results.panels.read(self.store, plan)
+        )
 
     def usual_panel(self, plan: ShardPlan) -> Panel:
         """A shard without what was measured in windows of maintenance: what may be learned from."""

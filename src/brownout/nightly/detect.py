@@ -49,23 +49,23 @@ class ShardDetection:
     precedents: RulePrecedents = field(default_factory=RulePrecedents)
 
 
-def detect(context: NightContext, panel: Panel, first: int, kept: KeptScores | None = None) -> ShardDetection:
+def detect(context: NightContext, panel: Panel, first: int, kept_scores: KeptScores | None = None) -> ShardDetection:
     """Search the slots of a panel from ``first`` on; what lies before serves as history only.
 
-    ``kept`` are the scores of the shard that an earlier pass made.
+    ``kept_scores`` are the scores of the shard from an earlier pass.
     """
     detector, state = context.detector, context.state
     newcomers = newcomers_in(panel)
     known = with_peer_history(panel, sibling_panel(context, panel, newcomers), newcomers)
-    scores = detector.score(known, first) if kept is None else kept.score(detector, known, first)
+    scores = detector.score(known, first) if kept_scores is None else kept_scores.score(detector, known, first)
     scores = without_peer_slots(scores, known, newcomers)
     scores = without_first_day(scores, known)
     recent = [shift for shift in state.shifts if shift.at > panel.start]
     scores, shifts = rescored_after_shifts(detector, scores, known, recent, context.settings.detect.accept_hours)
-    found = _explained(scores, known, shifts, detector, {} if kept is None else kept.shares)
+    explained = _explained(scores, known, shifts, detector, {} if kept_scores is None else kept_scores.shares)
     lines = _watched_lines(context.diagnoser.knowledge, context.metrics)
-    by_line = line_episodes(scores, known, lines, found)
-    every = sorted((*found, *by_line), key=lambda episode: (episode.start, episode.entity))
+    by_line = line_episodes(scores, known, lines, explained)
+    every = sorted((*explained, *by_line), key=lambda episode: (episode.start, episode.entity))
     settled = state.settle(with_accepted_shifts(every, shifts))
     ruled = with_rules(settled.episodes, panel, context.rules)
     suppressed: tuple[SuppressedEpisode, ...] = ()

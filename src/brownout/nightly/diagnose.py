@@ -155,7 +155,7 @@ def _investigate(context: NightContext, window: IncidentWindow, panels: Sequence
     search = partial(
         sift, window, diagnose, context.diagnoser.knowledge, context.topology, context.metrics, own_span=span
     )
-    return search() if context.kept is None else context.kept.sifted(window, panels, search)
+    return search() if context.kept_results is None else context.kept_results.sifted(window, panels, search)
 
 
 def _of(panel: Panel, window: IncidentWindow, past: np.timedelta64) -> Panel:

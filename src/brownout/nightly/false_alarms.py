@@ -29,7 +29,7 @@ from brownout.nightly.diagnose import BatchDiagnosis, without_diagnoses
 __all__ = ["AlarmedIncidents", "Expectation", "expected_by_chance", "suppress_expected"]
 
 TOGETHER = 3
-"""Guests and consoles of one host that deviate at one time: so many are not expected, however little each one does."""
+"""So many guests and consoles of one host that deviate at one time are no coincidence, however little each does."""
 SELDOM = 0.1
 """A rule is seldom raised so long where that is seen at most so often, as a share of what may be alarmed."""
 HALFWAY = 0.5
@@ -165,7 +165,7 @@ class _Signs:
     metrics: Mapping[str, Metric]
 
     def tells(self, episode: Episode) -> bool:
-        """Whether a critical rule is raised on what moved, for seldom so long, or what leads goes to its limit."""
+        """Whether a critical rule held unusually long on what moved, or the leading metric ramps to its limit."""
         moved = {mover.series.metric for mover in episode.movers}
         if self._is_seldom(episode, [rule for rule in episode.rules if moved & set(self.rules.get(rule, ()))]):
             return True
@@ -250,7 +250,7 @@ def suppress_expected(
         for name in diagnosis.episodes
     ]
     suppressed: list[SuppressedEpisode] = []
-    kept = []
+    remaining = []
     for batch in batches:
         chance: set[str] = set()
         for diagnosis in batch.diagnoses:
@@ -270,8 +270,8 @@ def suppress_expected(
                 continue
             suppressed += [SuppressedEpisode(episode=e, why=why, reason=reason, because=e.lead) for e in members]
             chance.add(diagnosis.id)
-        kept.append(without_diagnoses(batch, chance))
-    return AlarmedIncidents(batches=tuple(kept), suppressed=tuple(suppressed))
+        remaining.append(without_diagnoses(batch, chance))
+    return AlarmedIncidents(batches=tuple(remaining), suppressed=tuple(suppressed))
 
 
 def _same_movement(episode: Episode, other: Episode) -> bool:

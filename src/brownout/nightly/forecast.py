@@ -35,7 +35,7 @@ CHARTS_A_SHARD = 12
 """Forecasts that a shard offers to the report: those nearest to their limits."""
 CHART_DAYS = 3.0
 CHRONIC = 0.5
-"""Share of the window beyond the limit from which crossing it is how a series always is, and no news."""
+"""Share of the window beyond the limit from which crossing it is the usual state of a series."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -88,19 +88,19 @@ def forecast(
     naive = SeasonalNaive().predict(request)
     chronic = _chronic(measured.between(context.span.window, coarse.end), metrics)
     forecasts, naive = (_without(chronic, one) for one in (every, naive))
-    found = breaches(forecasts, metrics, _now(measured), min_probability=settings.min_probability)
-    found = _driven(found, forecasts, forecaster, request)
+    likely_breaches = breaches(forecasts, metrics, _now(measured), min_probability=settings.min_probability)
+    likely_breaches = _driven(likely_breaches, forecasts, forecaster, request)
     closeness = _closeness(forecasts, {name: metric.limit for name, metric in metrics.items()}, coarse)
     nearest = sorted(closeness, key=lambda series: (-closeness[series], series))[:CHARTS_A_SHARD]
     shown = measured.between(context.span.end - days(CHART_DAYS), coarse.end)
-    place = {series: row for row, series in enumerate(forecasts.series)}
+    row_of = {series: row for row, series in enumerate(forecasts.series)}
     charts = {
         series: forecast_chart(
-            series, shown, forecasts.rows([place[series]]), naive.rows([place[series]]), metrics[series.metric].limit
+            series, shown, forecasts.rows([row_of[series]]), naive.rows([row_of[series]]), metrics[series.metric].limit
         )
-        for series in dict.fromkeys([*(breach.series for breach in found), *nearest])
+        for series in dict.fromkeys([*(breach.series for breach in likely_breaches), *nearest])
     }
-    known = {*chronic, *(breach.series for breach in found)}
+    known = {*chronic, *(breach.series for breach in likely_breaches)}
     later = None
     if outlook is not None:
         trends = forecaster.trends(request)
@@ -108,7 +108,7 @@ def forecast(
     return ShardForecast(
         series=len(every.series),
         forecasts=every if context.keep_points else None,
-        breaches=(*found, *(later.breaches if later else ())),
+        breaches=(*likely_breaches, *(later.breaches if later else ())),
         chronic=chronic,
         charts={**charts, **(later.charts if later else {})},
         closeness={series: closeness[series] for series in charts},
@@ -150,31 +150,33 @@ def _request(
 
 
 def _driven(
-    found: Sequence[Breach], forecasts: Forecasts, forecaster: SelectedForecaster, request: ForecastRequest
+    likely_breaches: Sequence[Breach], forecasts: Forecasts, forecaster: SelectedForecaster, request: ForecastRequest
 ) -> tuple[Breach, ...]:
     """Breaches with what drives them, where that is known: those of console latency."""
-    if not found or not any(covariate.forecasts for covariate in request.covariates):
-        return tuple(found)
-    place = {series: row for row, series in enumerate(forecasts.series)}
-    rows = forecasts.rows([place[breach.series] for breach in found])
-    limits = np.array([breach.limit for breach in found], np.float32)
+    if not likely_breaches or not any(covariate.forecasts for covariate in request.covariates):
+        return tuple(likely_breaches)
+    row_of = {series: row for row, series in enumerate(forecasts.series)}
+    rows = forecasts.rows([row_of[breach.series] for breach in likely_breaches])
+    limits = np.array([breach.limit for breach in likely_breaches], np.float32)
     # What drives a breach is asked of console latency only, which gets worse upwards.
-    chance = exceedance(rows, limits, upwards=np.ones(len(found), bool))
-    drivers = forecaster.drivers(rows, chance, request)
-    return tuple(replace(breach, drivers=found) for breach, found in zip(found, drivers, strict=True))
+    chance = exceedance(rows, limits, upwards=np.ones(len(likely_breaches), bool))
+    drivers_of_breaches = forecaster.drivers(rows, chance, request)
+    return tuple(
+        replace(breach, drivers=drivers) for breach, drivers in zip(likely_breaches, drivers_of_breaches, strict=True)
+    )
 
 
 def _chronic(window: Panel, metrics: Mapping[str, Metric]) -> tuple[Series, ...]:
     """Series that were beyond their limit for most of the slots measured in the window."""
-    found = []
+    chronic = []
     for column, name in enumerate(window.metric_names):
         if not metrics[name].is_limited:
             continue
         values = window.values[..., column]
         beyond = metrics[name].exceeds(values)
         share = beyond.sum(axis=1) / np.maximum(np.isfinite(values).sum(axis=1), 1)
-        found += [Series(window.entity_ids[row], name) for row in np.flatnonzero(share >= CHRONIC).tolist()]
-    return tuple(found)
+        chronic += [Series(window.entity_ids[row], name) for row in np.flatnonzero(share >= CHRONIC).tolist()]
+    return tuple(chronic)
 
 
 def _without(chronic: Collection[Series], forecasts: Forecasts) -> Forecasts:

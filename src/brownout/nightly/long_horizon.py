@@ -42,7 +42,7 @@ def forecast_long_horizon(  # noqa: PLR0913 - what is forecast, by what, and wha
 ) -> LongHorizon:
     """Limits that series of a forecast's panel will cross in the weeks ahead, without those that are ``known``.
 
-    Only what rises or falls is looked at: that another day of the coming weeks may be a bad one is no news. Series that
+    Only what rises or falls is looked at: that another day of the coming weeks may be bad is known. Series that
     a local trend makes, of the ``trends`` of the panel's last slot, are carried on by it.
     """
     wide = outlook_panel(panel, settings)
@@ -71,8 +71,8 @@ def _carried_on(trends: Trending, panel: Panel, wide: Panel, horizon: int) -> Fo
     rows, runs = rows_of(panel, (panel.values.shape[1] - 1,)), trends.runs.rows(own)
     middles = wide.end + wide.step * np.arange(horizon) + wide.step // 2
     ahead = ((middles - panel.end) / panel.step).astype(np.float32)
-    places = trends.places[own]
-    chosen = Rows(panel, rows.origins[places], rows.entities[places], rows.metrics[places])
+    indices = trends.places[own]
+    chosen = Rows(panel, rows.origins[indices], rows.entities[indices], rows.metrics[indices])
     named = chosen.forecasts(clip_to_bounds(runs.paths(np.maximum(ahead, 1)), chosen), LOCAL_TREND)
     origins = np.full(len(own), wide.end - wide.step)
     return replace(named, origins=origins, interval_s=wide.interval_s, persistence=(PERSISTENCE,) * len(own))
@@ -83,18 +83,18 @@ def _coming(
 ) -> LongHorizon:
     """Breaches that are still to come, with their charts."""
     wide = request.panel
-    found = breaches(rising, metrics, _last(wide, rising), min_probability=settings.min_probability)
-    coming = tuple(breach for breach in found if not breach.exceeded)
+    likely_breaches = breaches(rising, metrics, _last(wide, rising), min_probability=settings.min_probability)
+    coming = tuple(breach for breach in likely_breaches if not breach.exceeded)
     if not coming:
         return LongHorizon((), {})
     naive = SeasonalNaive().predict(replace(request, horizon=rising.horizon))
-    place = {series: row for row, series in enumerate(rising.series)}
-    naive_place = {series: row for row, series in enumerate(naive.series)}
+    row_of = {series: row for row, series in enumerate(rising.series)}
+    naive_row_of = {series: row for row, series in enumerate(naive.series)}
     charts = {}
     for series in (breach.series for breach in coming):
         limit = metrics[series.metric].limit
-        made, plain = rising.rows([place[series]]), naive.rows([naive_place[series]])
-        charts[series] = forecast_chart(series, wide, made, plain, limit)
+        forecasts, plain = rising.rows([row_of[series]]), naive.rows([naive_row_of[series]])
+        charts[series] = forecast_chart(series, wide, forecasts, plain, limit)
     return LongHorizon(coming, charts)
 
 
@@ -102,8 +102,8 @@ def _last(panel: Panel, forecasts: Forecasts) -> dict[Series, float]:
     """Value of the last slot of each row."""
     if not forecasts.series:
         return {}
-    entities = {name: place for place, name in enumerate(panel.entity_ids)}
-    metrics = {name: place for place, name in enumerate(panel.metric_names)}
-    places = np.array([(entities[series.entity], metrics[series.metric]) for series in forecasts.series])
-    values = panel.values[places[:, 0], -1, places[:, 1]].tolist()
+    entities = {name: index for index, name in enumerate(panel.entity_ids)}
+    metrics = {name: index for index, name in enumerate(panel.metric_names)}
+    cells = np.array([(entities[series.entity], metrics[series.metric]) for series in forecasts.series])
+    values = panel.values[cells[:, 0], -1, cells[:, 1]].tolist()
     return dict(zip(forecasts.series, values, strict=True))

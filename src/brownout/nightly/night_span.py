@@ -68,28 +68,28 @@ def waiting_for(span: NightSpan, newcomers: Collection[str] = ()) -> tuple[str, 
     ``newcomers`` are entities whose own first day is not over, in a history that is older.
     """
     past = span.end - span.first
-    found = []
+    sentences = []
     if past < JUDGED_FROM:
-        found.append(
+        sentences.append(
             f"Abnormal behaviour is searched for from {_clock(span.first + JUDGED_FROM)} on: the history is "
             f"{_hours(past)} h long, and a day is needed to compare with. Until then only crossed limits are told."
         )
     elif newcomers:
-        found.append(
+        sentences.append(
             f"{len(newcomers)} entities are less than a day old and judged by their like, or not at all: "
             f"{', '.join(sorted(newcomers)[:10])}."
         )
     if past < SAME_HOURS_FROM:
-        found.append(
+        sentences.append(
             "Incidents are compared with the same hours of earlier days from "
             f"{_clock(span.first + SAME_HOURS_FROM)} on."
         )
     if past < OUTLOOK_FROM:
-        found.append(
+        sentences.append(
             f"What fills up or leaks is forecast for days from {_clock(span.first + OUTLOOK_FROM)} on; until then the "
             "forecast reaches as far as half of the history."
         )
-    return tuple(found)
+    return tuple(sentences)
 
 
 def _clock(time: np.datetime64) -> str:
@@ -103,10 +103,10 @@ def _hours(span: np.timedelta64) -> str:
 def _ahead(store: SampleStore, line: np.datetime64) -> dict[str, int]:
     """Rows after a line of entities that have a few samples more than a day after it, and not one in each interval."""
     doubted = {name: span for name, span in store.spans().items() if span.last > line + AHEAD}
-    found = {}
+    rows_ahead = {}
     for name, span in doubted.items():
         rows = store.read([name], start=line + np.timedelta64(1, "ms")).num_rows
         due = (span.last - line) / np.timedelta64(span.interval_s, "s")
         if rows < CONTINUOUS * due:
-            found[name] = rows
-    return found
+            rows_ahead[name] = rows
+    return rows_ahead

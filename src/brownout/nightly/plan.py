@@ -53,7 +53,7 @@ def with_commands(  # noqa: PLR0913 - each says where guests may go
     avoid = {topology.root(entity) for diagnosis in diagnoses if diagnosis.open for entity in diagnosis.entities[:1]}
     avoid |= {topology.root(breach.series.entity) for breach in breaches if topology[breach.series.entity].kind != "vm"}
     open_ones = {diagnosis.id for diagnosis in diagnoses if diagnosis.open}
-    order = sorted(range(len(actions)), key=lambda place: actions[place].about not in open_ones)
+    order = sorted(range(len(actions)), key=lambda index: actions[index].about not in open_ones)
     headroom = Headroom.of(topology, levels, avoid)
     headroom.chosen.extend(chosen_moves(plan))
     site = Site(
@@ -63,6 +63,6 @@ def with_commands(  # noqa: PLR0913 - each says where guests may go
         headroom=headroom,
         planned=planned_values(plan),
     )
-    made = completed([actions[place] for place in order], site, context.remedies)
-    at = dict(zip(order, made, strict=True))
-    return tuple(at[place] for place in range(len(actions)))
+    filled = completed([actions[index] for index in order], site, context.remedies)
+    at = dict(zip(order, filled, strict=True))
+    return tuple(at[index] for index in range(len(actions)))

@@ -63,9 +63,9 @@ def run(
     shards, lost = _parted(map("watch", partial(_bounded, score_shard, there), plan_night(context), progress))
     episodes = [episode for shard in shards for episode in shard.detection.episodes]
     groups = group_incidents(context, episodes)
-    found, lost_groups = _parted(map("investigate", partial(_bounded, diagnose_batch, there), groups, progress))
+    diagnosed, lost_groups = _parted(map("investigate", partial(_bounded, diagnose_batch, there), groups, progress))
     lost = (*lost, *lost_groups)
-    batches = with_shared_faults_once(context, found)
+    batches = with_shared_faults_once(context, diagnosed)
     precedents = pooled_precedents([shard.detection.precedents for shard in shards])
     parts = {name: own for batch in batches for name, own in batch.parts.items()}
     expected = expected_by_chance(context, episodes, precedents, parts)
@@ -100,11 +100,11 @@ def _reason(error: BaseException) -> str:
 
 def _parted(results: Sequence[R | Lost]) -> tuple[list[R], tuple[Lost, ...]]:
     """The results that are there, and the items that were lost; raises the first error where nothing is there."""
-    found = [result for result in results if not isinstance(result, Lost)]
+    present = [result for result in results if not isinstance(result, Lost)]
     lost = tuple(result for result in results if isinstance(result, Lost))
-    if lost and not found:
+    if lost and not present:
         raise lost[0].error
-    return found, lost
+    return present, lost
 
 
 def _bounded(stage: Callable[[NightContext, T], R], context: NightContext, item: T) -> R:

@@ -87,7 +87,9 @@ def score_shard(context: NightContext, plan: ShardPlan) -> ShardResult:
     panel = whole.between(span.window - days(DETECTOR_PAST_DAYS), whole.end)
     first = min(max(panel.slot(span.window), 1), panel.values.shape[1])
     window = shard.panel.between(span.window, span.end)
-    detection = detect(context, panel, first, None if context.kept is None else context.kept.scores_of(plan))
+    detection = detect(
+        context, panel, first, None if context.kept_results is None else context.kept_results.scores_of(plan)
+    )
     ahead, latency, sizes = context.once_a_slot(
         (plan.kind, plan.interval_s, plan.entities), partial(_by_slot, context, plan, whole, detection)
     )
@@ -119,12 +121,12 @@ def _by_slot(
 
 
 def _measured(window: Panel) -> dict[str, tuple[int, int]]:
-    seen = np.isfinite(window.values).sum(axis=1)
+    counts = np.isfinite(window.values).sum(axis=1)
     slots = window.values.shape[1]
     return {
-        name: (int(seen[:, column].sum()), int((seen[:, column] > 0).sum()) * slots)
+        name: (int(counts[:, column].sum()), int((counts[:, column] > 0).sum()) * slots)
         for column, name in enumerate(window.metric_names)
-        if seen[:, column].any()
+        if counts[:, column].any()
     }
 
 

@@ -51,11 +51,11 @@ def skill_ratio(loss: Doubles, naive: Doubles, count: Doubles, scale: Doubles) -
     series (the denominator of MASE, Hyndman and Koehler 2006). Rows without a scale (flat series) or without a measured
     value do not count; NaN where none is left, 1 where neither has any loss.
     """
-    kept = (count > 0) & np.isfinite(scale) & (scale > 0)
-    if not kept.any():
+    usable = (count > 0) & np.isfinite(scale) & (scale > 0)
+    if not usable.any():
         return float("nan")
-    ours = float((loss[kept] / scale[kept]).sum())
-    theirs = float((naive[kept] / scale[kept]).sum())
+    ours = float((loss[usable] / scale[usable]).sum())
+    theirs = float((naive[usable] / scale[usable]).sum())
     if theirs == 0:
         return 1.0 if ours == 0 else float("inf")
     return ours / theirs
@@ -73,4 +73,6 @@ def reliability(likely: Doubles, happened: Marks) -> tuple[tuple[float, float, f
     """
     bins = np.minimum((likely * BINS).astype(np.int64), BINS - 1)
     columns = [np.bincount(bins, weights, BINS) for weights in (np.ones(len(bins)), likely, happened)]
-    return tuple((float(count), float(said), float(came)) for count, said, came in zip(*columns, strict=True))
+    return tuple(
+        (float(count), float(expected), float(occurred)) for count, expected, occurred in zip(*columns, strict=True)
+    )

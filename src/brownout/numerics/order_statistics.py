@@ -17,7 +17,7 @@ __all__ = ["Method", "median", "median_of_layers", "quantile", "quantiles"]
 
 Real = TypeVar("Real", np.float32, np.float64)
 Method = Literal["nearest", "lower", "linear"]
-"""What a quantile is that falls between two values: the nearer one, the lower one, or a point on the line between."""
+"""How to resolve a quantile between two values: the nearer one, the lower one, or linear interpolation."""
 
 
 def quantiles(
@@ -93,15 +93,15 @@ def _at(ordered: npt.NDArray[Real], index: Any, axis: int) -> npt.NDArray[Real]:
     NumPy's ``take_along_axis`` gives the same, and takes twice as long where arrays are small.
     """
     values: Any = ordered  # NumPy's types say that `take` of a number gives one value, whatever the axis
-    found: npt.NDArray[Real]
+    picked: npt.NDArray[Real]
     if not np.ndim(index):
-        found = values.take(int(index), axis)
-        return found
+        picked = values.take(int(index), axis)
+        return picked
     axis %= ordered.ndim
     step = math.prod(ordered.shape[axis + 1 :])
     starts = np.arange(0, ordered.size, ordered.shape[axis] * step)[:, None] + np.arange(step)
-    found = values.ravel().take(starts.reshape(index.shape) + index * step)
-    return found
+    picked = values.ravel().take(starts.reshape(index.shape) + index * step)
+    return picked
 
 
 def _between(ordered: npt.NDArray[Real], position: Any, axis: int) -> npt.NDArray[Real]:

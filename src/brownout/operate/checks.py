@@ -16,7 +16,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One finding: about what, what was found, and what to do about it; ``table`` has a row of headings first."""
+    """One finding: its subject, the observation, and the remedy; the first row of ``table`` is its headings."""
 
     state: State
     about: str

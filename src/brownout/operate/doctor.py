@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     from brownout.diagnosis.knowledge.knowledge_base import Knowledge
     from brownout.site_knowledge import Definitions
 
-__all__ = ["Check", "State", "Surroundings", "examine"]
+__all__ = ["Check", "DoctorServices", "State", "examine"]
 
 STALE_S = 900
 """Older than this a measurement has stopped: Telegraf gathers every ten to sixty seconds."""
 STALE_LABELS_S = 3600
-"""The same of configuration, which need not be looked at so often."""
+"""Older than this a measurement of configuration has stopped: it is written less often."""
 SEVERITY = (State.GOOD, State.WARNING, State.BAD)
 TELEGRAF = "Telegraf"
 BALLOON = "libvirt_balloon"
@@ -59,8 +59,8 @@ AHEAD = np.timedelta64(2 * 60_000, "ms")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What is examined besides the settings.
+class DoctorServices:
+    """What the doctor needs besides the settings: functions that reach the database, the files and the receivers.
 
     ``connect`` raises a BrownoutError where no database can be reached, ``calendar`` where a calendar file cannot be
     read; ``definitions`` reads what ships and a site's folder over it, once a server answers; ``secrets`` are the
@@ -77,7 +77,7 @@ class Surroundings:
 
 def examine(
     settings: Settings,
-    surroundings: Surroundings,
+    services: DoctorServices,
     now: np.datetime64,
     *,
     nights: Workspace | None = None,
@@ -90,9 +90,9 @@ def examine(
     """
     if settings.dataset is not None:
         yield _dataset(settings)
-    yield from _maintenance(settings, surroundings)
+    yield from _maintenance(settings, services)
     if settings.influxdb is not None:
-        yield from _influxdb(settings.influxdb, settings.knowledge, surroundings, now)
+        yield from _influxdb(settings.influxdb, settings.knowledge, services, now)
     if settings.dataset is None and settings.influxdb is None:
         yield Check(
             state=State.BAD,
@@ -100,10 +100,10 @@ def examine(
             found="neither dataset nor [influxdb] is set",
             do="Set one of them; see examples/.",
         )
-    yield from receiver_checks(settings.alerts, surroundings.receivers, now, send_test=send_test)
+    yield from receiver_checks(settings.alerts, services.receivers, now, send_test=send_test)
     if nights is not None:
         with suppress(BrownoutError):  # receivers that cannot be listed are told above
-            yield alerts_to_send(nights, settings.alerts, surroundings.receivers(settings.alerts), now)
+            yield alerts_to_send(nights, settings.alerts, services.receivers(settings.alerts), now)
 
 
 def _dataset(settings: Settings) -> Check:
@@ -115,14 +115,14 @@ def _dataset(settings: Settings) -> Check:
     if not spans:
         return Check(state=State.BAD, about="dataset", found=f"{data.name} has no samples", do="Give one that has.")
     first, last = min(s.first for s in spans), max(s.last for s in spans)
-    found = f"{data.name}: {len(spans)} entities, {len(data.metrics)} metrics, {first} to {last}"
-    return Check(state=State.GOOD, about="dataset", found=found)
+    finding = f"{data.name}: {len(spans)} entities, {len(data.metrics)} metrics, {first} to {last}"
+    return Check(state=State.GOOD, about="dataset", found=finding)
 
 
-def _maintenance(settings: Settings, surroundings: Surroundings) -> Iterator[Check]:
+def _maintenance(settings: Settings, services: DoctorServices) -> Iterator[Check]:
     """Windows that name something that is not there: a typing error would leave what was meant watched."""
     try:
-        windows = surroundings.calendar(settings).windows
+        windows = services.calendar(settings).windows
     except BrownoutError as error:
         yield Check(state=State.BAD, about="maintenance", found=error.what, do=error.remedy)
         return
@@ -135,20 +135,20 @@ def _maintenance(settings: Settings, surroundings: Surroundings) -> Iterator[Che
     for window in windows:
         unknown = window.unknown(topology)
         if unknown:
-            found = f"window {window.name!r}: nothing is called {', '.join(unknown)}"
+            finding = f"window {window.name!r}: nothing is called {', '.join(unknown)}"
             do = "Correct its entities; * and ? stand for any text and any sign."
-            yield Check(state=State.WARNING, about="maintenance", found=found, do=do)
+            yield Check(state=State.WARNING, about="maintenance", found=finding, do=do)
 
 
 def _influxdb(
-    settings: InfluxSettings, site: Path | None, surroundings: Surroundings, now: np.datetime64
+    settings: InfluxSettings, site: Path | None, services: DoctorServices, now: np.datetime64
 ) -> Iterator[Check]:
-    secret = surroundings.has_secret(settings)
+    secret = services.has_secret(settings)
     try:
-        database = surroundings.connect(settings)
+        database = services.connect(settings)
         schemas = database.schemas()  # a server answers before anybody knows whether there is such a bucket
     except BrownoutError as error:
-        do = "" if secret else f" If it asks for one, set {' or '.join(surroundings.secrets)}, or secret_file."
+        do = "" if secret else f" If it asks for one, set {' or '.join(services.secrets)}, or secret_file."
         yield Check(state=State.BAD, about="server", found=error.what, do=error.remedy + do)
         return
     yield Check(state=State.GOOD, about="server", found=database.label + ("" if secret else ", without a password"))
@@ -160,7 +160,7 @@ def _influxdb(
     if settings.write_back:
         yield _may_write(database)
     if schemas:
-        yield from _telemetry(settings, lambda: surroundings.definitions(site), database, schemas, now)
+        yield from _telemetry(settings, lambda: services.definitions(site), database, schemas, now)
 
 
 def _telemetry(
@@ -198,14 +198,14 @@ def _foreign(mapping: TelegrafMapping, schemas: Mapping[str, MeasurementSchema])
     """A database of which nothing can be used: what is in it."""
     known = recognised(mapping, schemas)
     if known:
-        found = "nothing here can be used: " + "; ".join(f"{what} lacks {gone}" for what, gone in known[:LISTED])
+        finding = "nothing here can be used: " + "; ".join(f"{what} lacks {gone}" for what, gone in known[:LISTED])
         do = "Write these too; or map what is there in a file, influxdb.mapping: models/collectors/ has examples."
     else:
         others = sorted(name for name in schemas if not name.startswith(WRITTEN_BACK))
         names = some(others) or "nothing but what brownout wrote back"
-        found = f"no collector that is known writes here: found {names}"
+        finding = f"no collector that is known writes here: found {names}"
         do = "Describe its measurements in a file, influxdb.mapping: models/collectors/ has examples."
-    return Check(state=State.BAD, about="collectors", found=f"{found}; no cause can be named", do=do)
+    return Check(state=State.BAD, about="collectors", found=f"{finding}; no cause can be named", do=do)
 
 
 def _may_write(database: TelemetryDatabase) -> Check:
@@ -221,7 +221,7 @@ def _may_write(database: TelemetryDatabase) -> Check:
 def _inputs(
     database: TelemetryDatabase, mapping: TelegrafMapping, schemas: Mapping[str, MeasurementSchema], now: np.datetime64
 ) -> Iterator[Check]:
-    """One finding for each input that writes anything: how fresh it is, and what it lacks."""
+    """One finding for each input that writes data: its freshness, and its missing fields."""
     by_input: dict[str, list[str]] = {}
     for source in mapping.sources:
         if source.measurement in schemas and source.measurement not in by_input.get(source.input, ()):
@@ -239,13 +239,13 @@ def _inputs(
 def _one(name: str, parts: Sequence[Check]) -> Check:
     """Findings about the measurements of an input as one: what is said of several once."""
     worst = max(parts, key=lambda check: SEVERITY.index(check.state))
-    said: dict[str, list[str]] = {}
+    subjects_by_finding: dict[str, list[str]] = {}
     for check in parts:
-        said.setdefault(check.found, []).append(check.about)
-    plain = len(said) == 1
-    found = "; ".join(text if plain else f"{', '.join(about)}: {text}" for text, about in said.items())
+        subjects_by_finding.setdefault(check.found, []).append(check.about)
+    plain = len(subjects_by_finding) == 1
+    finding = "; ".join(text if plain else f"{', '.join(about)}: {text}" for text, about in subjects_by_finding.items())
     remedies = dict.fromkeys(check.do for check in parts if check.do)
-    return Check(state=worst.state, about=name, found=found, do="; ".join(remedies))
+    return Check(state=worst.state, about=name, found=finding, do="; ".join(remedies))
 
 
 def _of_input(mapping: TelegrafMapping, measurement: str, name: str) -> tuple[MeasurementSource, ...]:
@@ -267,18 +267,18 @@ def _measurement(
     if not present and not texts:
         return None
     check = _freshness(database, measurement, present, now, _patience(sources))
-    made = {name for source in sources for name in source.makes(schemas)}
-    lost = {name for source in sources for name in source.metrics} - made
+    available = {name for source in sources for name in source.makes(schemas)}
+    lost = {name for source in sources for name in source.metrics} - available
     absent = [name for name in fields if name not in (*present, *texts)]
     if lost and absent and measurement != BALLOON:  # that is told guest by guest
-        found = f"{check.found}; lacks {some(absent)}{_why(measurement, absent)}"
+        finding = f"{check.found}; lacks {some(absent)}{_why(measurement, absent)}"
         advice = ADVICE.get(measurement) or next((source.advice for source in sources if source.advice), "")
         optional = sources[0].input in OWN
         state = check.state if optional else max(check.state, State.WARNING, key=SEVERITY.index)
-        check = replace(check, state=state, found=found, do=check.do or ("" if optional else advice))
+        check = replace(check, state=state, found=finding, do=check.do or ("" if optional else advice))
     if texts:
-        found = f"{check.found}; {', '.join(texts)} holds text in some shards: the text is left out, numbers are read"
-        check = replace(check, state=State.BAD, found=found, do="Find who writes it as text; drop that.")
+        finding = f"{check.found}; {', '.join(texts)} holds text in some shards: the text is left out, numbers are read"
+        check = replace(check, state=State.BAD, found=finding, do="Find who writes it as text; drop that.")
     return check
 
 
@@ -318,14 +318,14 @@ def _freshness(
         )
     age = now - newest
     if age > patience:
-        found = f"newest sample is {_span(age)} old"
+        finding = f"newest sample is {_span(age)} old"
         return Check(
-            state=State.WARNING, about=measurement, found=found, do="See that Telegraf runs: its log says why."
+            state=State.WARNING, about=measurement, found=finding, do="See that Telegraf runs: its log says why."
         )
     if -age > AHEAD:
-        found = f"newest sample is {_span(-age)} in the future"
+        finding = f"newest sample is {_span(-age)} in the future"
         do = "Correct the clock of the host that writes it (chronyc tracking)."
-        return Check(state=State.WARNING, about=measurement, found=found, do=do)
+        return Check(state=State.WARNING, about=measurement, found=finding, do=do)
     return Check(state=State.GOOD, about=measurement, found=f"newest sample is {_span(max(age, age * 0))} old")
 
 

@@ -37,19 +37,19 @@ Schemas = Mapping[str, MeasurementSchema]
 
 
 def fleet_checks(reader: Canonicaliser, schemas: Schemas, now: np.datetime64, knowledge: Knowledge) -> Iterator[Check]:
-    """Who is there, what names nothing or two things, and how often it is written; raises what the database raises."""
-    found = reader.read(now - SEEN, now, schemas)
-    fleet = _Fleet(found)
+    """Check hosts and guests, ambiguous or missing names, and sampling intervals; raises what the database raises."""
+    canonical = reader.read(now - SEEN, now, schemas)
+    fleet = _Fleet(canonical)
     sources = HostSources.read(reader, schemas, now, fleet.names)
     causes = _Causes(reader.mapping, schemas, knowledge)
     yield _there(fleet, sources, causes, now)
-    yield from _unnamed(found)
+    yield from _unnamed(canonical)
     yield from _clashes(fleet)
     samples = list(sampled(reader, schemas, now - SEEN, now))
     yield from _collector(fleet, samples)
     yield from _addresses(fleet)
-    yield from _containers(found)
-    yield from _parts(found)
+    yield from _containers(canonical)
+    yield from _parts(canonical)
     yield from _rhythm(samples, reader.interval_s)
     yield from odd_values(samples)
 
@@ -58,18 +58,18 @@ def fleet_checks(reader: Canonicaliser, schemas: Schemas, now: np.datetime64, kn
 class _Fleet:
     """Hosts and guests as they were read."""
 
-    found: Canonical
+    canonical: Canonical
 
     @property
     def guests(self) -> list[Entity]:
         return self.of(EntityKind.VM)
 
     def of(self, kind: str) -> list[Entity]:
-        return [entity for entity in self.found.entities if entity.kind == kind]
+        return [entity for entity in self.canonical.entities if entity.kind == kind]
 
     @property
     def measured(self) -> set[str]:
-        return {name for table in self.found.tables for name in table["entity"].unique().to_pylist()}
+        return {name for table in self.canonical.tables for name in table["entity"].unique().to_pylist()}
 
     @property
     def names(self) -> dict[str, str]:
@@ -83,7 +83,7 @@ class _Fleet:
 
     @cached_property
     def _guest_names(self) -> set[str]:
-        inside = {name for repair, name in self.found.repairs.counts if repair is Repair.IN_GUEST}
+        inside = {name for repair, name in self.canonical.repairs.counts if repair is Repair.IN_GUEST}
         agents = [guest for guest in self.guests if guest.id in inside]
         names = {
             name for guest in agents for name in (guest.id, *(guest.labels.get(tag, "") for tag in (*NAMES, TITLE)))
@@ -109,8 +109,8 @@ class _Causes:
 
 
 def _there(fleet: _Fleet, sources: HostSources, causes: _Causes, now: np.datetime64) -> Check:
-    numbers = Counter(entity.kind for entity in fleet.found.entities)
-    if not fleet.found.entities:
+    numbers = Counter(entity.kind for entity in fleet.canonical.entities)
+    if not fleet.canonical.entities:
         do = "See that Telegraf runs and that its points carry the tag host."
         return Check(state=State.BAD, about="fleet", found="nothing was written in the last 20 min", do=do)
     homes = {guest.id: guest.parent for guest in fleet.guests}
@@ -129,11 +129,11 @@ def _there(fleet: _Fleet, sources: HostSources, causes: _Causes, now: np.datetim
         number = str(causes.by(sources.written(name))) if name else ""
         rows.append((name or "(no host)", str(running[name]), str(consoles[name]), number, "; ".join(lacks)))
     shown = len((hosts | set(running)) - {""})
-    said = f"{shown} hosts, {numbers['vm']} guests, {numbers['console']} consoles in the last 20 min"
+    finding = f"{shown} hosts, {numbers['vm']} guests, {numbers['console']} consoles in the last 20 min"
     return Check(
         state=State.WARNING if troubled or not shown else State.GOOD,
         about="fleet",
-        found=said,
+        found=finding,
         do="See why the sources named below are silent: Telegraf's log on that host says it." if troubled else "",
         table=(("host", "guests", "consoles", "causes it can show", "what it lacks"), *_together(rows)),
     )
@@ -160,43 +160,48 @@ def _together(rows: Sequence[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
     for row in rows:
         alike.setdefault((row[3], row[4]), []).append(row)
     for (causes, lacks), own in alike.items():
-        guests, consoles = (str(sum(int(row[place]) for row in own)) for place in (1, 2))
+        guests, consoles = (str(sum(int(row[column]) for row in own)) for column in (1, 2))
         yield some([row[0] for row in own]), guests, consoles, causes, lacks
 
 
-def _unnamed(found: Canonical) -> Iterator[Check]:
+def _unnamed(canonical: Canonical) -> Iterator[Check]:
     """Samples that name nothing, those of all sources in one line."""
-    unnamed = {name: number for (repair, name), number in found.repairs.counts.items() if repair is Repair.NO_ENTITY}
+    unnamed = {
+        name: number for (repair, name), number in canonical.repairs.counts.items() if repair is Repair.NO_ENTITY
+    }
     unnamed.pop(PROCESSES, None)  # what is wrong with these is told by itself
     if unnamed:
         number, names = sum(unnamed.values()), ", ".join(sorted(unnamed))
-        said = f"{number} samples name no host or guest, nothing of them can be used: {names}"
+        finding = f"{number} samples name no host or guest, nothing of them can be used: {names}"
         do = "Set omit_hostname = false in telegraf.conf; see which tags these inputs write."
-        yield Check(state=State.WARNING, about="tags", found=said, do=do)
-    homeless = sorted(e.id for e in found.entities if e.kind == EntityKind.VM and not e.parent)
+        yield Check(state=State.WARNING, about="tags", found=finding, do=do)
+    homeless = sorted(e.id for e in canonical.entities if e.kind == EntityKind.VM and not e.parent)
     if homeless:
-        said = f"nothing says which host {some(homeless)} run on: their hosts and neighbours cannot be causes"
+        finding = f"nothing says which host {some(homeless)} run on: their hosts and neighbours cannot be causes"
         do = "omit_hostname = false in Telegraf, HostnameFormat hostname and PluginInstanceFormat name in collectd."
-        yield Check(state=State.WARNING, about="tags", found=said, do="As above." if unnamed else do)
+        yield Check(state=State.WARNING, about="tags", found=finding, do="As above." if unnamed else do)
 
 
 def _clashes(fleet: _Fleet) -> Iterator[Check]:
-    told = {
-        repair: sorted(name for one, name in fleet.found.repairs.counts if one is repair and name) for repair in Repair
+    names_by_repair = {
+        repair: sorted(name for one, name in fleet.canonical.repairs.counts if one is repair and name)
+        for repair in Repair
     }
-    if told[Repair.IN_GUEST]:
-        said = f"agents inside guests are left out: {some(told[Repair.IN_GUEST])}"
+    if names_by_repair[Repair.IN_GUEST]:
+        finding = f"agents inside guests are left out: {some(names_by_repair[Repair.IN_GUEST])}"
         do = "If one is a host of its own, name all hosts in influxdb.hosts."
-        yield Check(state=State.GOOD, about="names", found=said, do=do)
-    apart = sorted({entity.id for entity in fleet.guests} & set(told[Repair.TOLD_APART]))
+        yield Check(state=State.GOOD, about="names", found=finding, do=do)
+    apart = sorted({entity.id for entity in fleet.guests} & set(names_by_repair[Repair.TOLD_APART]))
     if apart:
-        said = f"one name for several guests, or for a host and a guest, told apart: {some(apart)}"
+        finding = f"one name for several guests, or for a host and a guest, told apart: {some(apart)}"
         do = "Rename one of them, so that reports are understood."
         if any("/" in name for name in apart):
             do = 'Rename one of them, or set [influxdb.ids] vm = "{host}/{domain_name}".'
-        yield Check(state=State.WARNING, about="names", found=said, do=do)
+        yield Check(state=State.WARNING, about="names", found=finding, do=do)
     also = [f"{host} is {name} too" for name, host in sorted(fleet.names.items())]
-    also += [f"{name} is another name of a guest" for name in told[Repair.OTHER_NAME] if name not in fleet.names]
+    also += [
+        f"{name} is another name of a guest" for name in names_by_repair[Repair.OTHER_NAME] if name not in fleet.names
+    ]
     if also:
         yield Check(state=State.GOOD, about="names", found=f"told as one: {some(also)}")
 
@@ -212,9 +217,9 @@ def _collector(fleet: _Fleet, samples: Sequence[Sampled]) -> Iterator[Check]:
     if suspects:
         home = some(suspects)
         verb, what = ("is", "a collector") if len(suspects) < 2 else ("are", "collectors")
-        said = f"guests are on {home}, none on {some(others)}: {verb} {home} {what} far from the hypervisors?"
+        finding = f"guests are on {home}, none on {some(others)}: {verb} {home} {what} far from the hypervisors?"
         do = '[[inputs.libvirt]] once for each hypervisor, each with [inputs.libvirt.tags] host = "HYPERVISOR".'
-        yield Check(state=State.WARNING, about="hosts", found=said, do=do)
+        yield Check(state=State.WARNING, about="hosts", found=finding, do=do)
 
 
 def _running_none(samples: Sequence[Sampled], homes: AbstractSet[str], others: Sequence[str]) -> list[str]:
@@ -222,8 +227,8 @@ def _running_none(samples: Sequence[Sampled], homes: AbstractSet[str], others: S
     usage: dict[str, float] = {}
     for one in samples:
         values = one.values(GUEST_USAGE) if one.measurement == "cpu" else np.empty(0)
-        for place, tags in enumerate(one.raw.tags if len(values) else ()):
-            own = values[one.raw.series == place]
+        for series, tags in enumerate(one.raw.tags if len(values) else ()):
+            own = values[one.raw.series == series]
             if np.isfinite(own).any():
                 host = tags.get("host", "")
                 usage[host] = max(usage.get(host, 0.0), float(np.nanmean(own)))
@@ -235,27 +240,27 @@ def _addresses(fleet: _Fleet) -> Iterator[Check]:
     known = fleet.measured | {guest.id for guest in fleet.guests} | {guest.parent for guest in fleet.guests}
     far = {entity.parent for entity in fleet.of(EntityKind.LINK)} - known - {""}
     if far and known:
-        said = f"goes to {some(sorted(far))}, which is no host here"
+        finding = f"goes to {some(sorted(far))}, which is no host here"
         do = '[influxdb.aliases.url] "ADDRESS" = "HOST" says which host an address is.'
-        yield Check(state=State.WARNING, about="ping", found=said, do=do)
+        yield Check(state=State.WARNING, about="ping", found=finding, do=do)
 
 
-def _containers(found: Canonical) -> Iterator[Check]:
-    """What is left out since it is no guest with a kernel of its own."""
-    sources = sorted(name for repair, name in found.repairs.counts if repair is Repair.LEFT_OUT)
+def _containers(canonical: Canonical) -> Iterator[Check]:
+    """Containers, which are left out since they have no kernel of their own."""
+    sources = sorted(name for repair, name in canonical.repairs.counts if repair is Repair.LEFT_OUT)
     if sources:
-        said = f"containers are left out: they share their host's kernel and have no console ({', '.join(sources)})"
-        yield Check(state=State.GOOD, about="containers", found=said)
+        finding = f"containers are left out: they share their host's kernel and have no console ({', '.join(sources)})"
+        yield Check(state=State.GOOD, about="containers", found=finding)
 
 
-def _parts(found: Canonical) -> Iterator[Check]:
-    """What was left out of hosts' interfaces and disks, and hosts that have many left."""
-    left = {name: number for (repair, name), number in found.repairs.counts.items() if repair is Repair.NOT_OWN}
-    parts = Counter((entity.parent, entity.kind) for entity in found.entities)
+def _parts(canonical: Canonical) -> Iterator[Check]:
+    """Interfaces and disks that were left out, and hosts that still have many."""
+    left = {name: number for (repair, name), number in canonical.repairs.counts.items() if repair is Repair.NOT_OWN}
+    parts = Counter((entity.parent, entity.kind) for entity in canonical.entities)
     many = [f"{host} has {n}" for (host, kind), n in sorted(parts.items()) if kind == "interface" and n > MANY_PARTS]
     if left:
-        said = f"interfaces and disks of guests, overlays and media are left out ({', '.join(sorted(left))})"
-        yield Check(state=State.GOOD, about="interfaces", found=said)
+        finding = f"interfaces and disks of guests, overlays and media are left out ({', '.join(sorted(left))})"
+        yield Check(state=State.GOOD, about="interfaces", found=finding)
     if many:
         do = "Add `brownout facts` on these hosts, which asks the kernel; or namedrop them in telegraf.conf."
         yield Check(state=State.WARNING, about="interfaces", found=f"{some(many)} of its own: are all real?", do=do)
@@ -268,10 +273,12 @@ def _rhythm(samples: Sequence[Sampled], interval_s: int) -> Iterator[Check]:
     if known and min(known.values()) > 1.5 * interval_s:
         best = min(known.values())
         slots = [second for second in (60, 120, 180, 300, 600, 900, 1200, 1800, 3600) if second >= 0.9 * best]
-        said = f"points come every {best:.0f} s at best, interval_s is {interval_s}"
-        yield Check(state=State.WARNING, about="interval", found=said, do=f"Set interval_s = {(slots or [3600])[0]}.")
+        finding = f"points come every {best:.0f} s at best, interval_s is {interval_s}"
+        yield Check(
+            state=State.WARNING, about="interval", found=finding, do=f"Set interval_s = {(slots or [3600])[0]}."
+        )
         return
     slow = sorted(name for name, seconds in known.items() if seconds > 1.5 * interval_s)
     if slow:
-        said = f"{some(slow)} come less often than interval_s ({interval_s} s): each value holds until the next one"
-        yield Check(state=State.GOOD, about="interval", found=said)
+        finding = f"{some(slow)} come less often than interval_s ({interval_s} s): each value holds until the next one"
+        yield Check(state=State.GOOD, about="interval", found=finding)

@@ -30,11 +30,11 @@ class Agent(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatherSettings:
-    """When rounds begin: ``once`` and no more, at each line of standard input (``told``), or by the clock."""
+    """When rounds begin: once only (``once``), at each line of standard input (``on_stdin``), or by the clock."""
 
     interval_s: float = 10.0
     once: bool = False
-    told: bool = False
+    on_stdin: bool = False
 
     def __post_init__(self) -> None:
         if self.interval_s < SHORTEST_S:
@@ -75,7 +75,7 @@ def _beginnings(settings: GatherSettings, stop: threading.Event) -> Iterator[flo
     if settings.once:
         yield time.time()
         return
-    if settings.told:
+    if settings.on_stdin:
         while not stop.is_set() and sys.stdin.buffer.readline(65_536):
             yield time.time()
         return

@@ -32,11 +32,11 @@ def of_an_age(
     ages: Iterable[np.timedelta64], length: np.timedelta64, *, since: np.datetime64, before: np.datetime64
 ) -> list[np.datetime64]:
     """Starts of the slices that reached one of the ages between two times: each is read again once an age."""
-    found: set[np.datetime64] = set()
+    starts: set[np.datetime64] = set()
     for age in ages:
         first = slice_of(since - age, length)
-        found |= {start for start in np.arange(first, before, length) if since < start + length + age <= before}
-    return sorted(found)
+        starts |= {start for start in np.arange(first, before, length) if since < start + length + age <= before}
+    return sorted(starts)
 
 
 def add_to_week(week: Path, late: Path, description: Description) -> None:

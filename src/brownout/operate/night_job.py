@@ -63,7 +63,7 @@ class NightJob:
     services: Services
     open_cluster: OpenCluster | None = None
     as_of: np.datetime64 | None = None
-    kept: KeptResults | None = None
+    kept_results: KeptResults | None = None
     models: KeptModels = field(default_factory=KeptModels)
     effects: SideEffects = field(default_factory=SideEffects)
 
@@ -104,9 +104,11 @@ class NightJob:
             calendar=self.calendar,
             state=read_alert_state(self.workspace),
             keep_points=self.services.open_sink is not None,
-            definitions=None if self.kept is None else self.kept.known_definitions(self.settings.knowledge),
+            definitions=None
+            if self.kept_results is None
+            else self.kept_results.known_definitions(self.settings.knowledge),
         )
-        return context if self.kept is None else self.kept.going_on(context)
+        return context if self.kept_results is None else self.kept_results.going_on(context)
 
     def train(self, progress: Progress = no_progress, *, only_if_due: bool = False) -> tuple[ModelRecord, ModelRecord]:
         """Train forecaster and detector on the history, or only what must be; they are on disk when it returns."""
@@ -144,7 +146,7 @@ class NightJob:
     def _needed(self, context: NightContext) -> Services:
         """The services that this run has something for: a pass of watch nothing for MLflow that is logged already."""
         logged = all(record.uri for record in (*context.models.records, *context.models.waiting))
-        return self.services if self.kept is None or not logged else replace(self.services, open_tracker=None)
+        return self.services if self.kept_results is None or not logged else replace(self.services, open_tracker=None)
 
     def result(
         self,

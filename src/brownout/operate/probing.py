@@ -23,7 +23,7 @@ FILES_BESIDE = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
-    """Where points go.
+    """The output that points are written to.
 
     Attributes
     ----------

@@ -71,7 +71,7 @@ def review_model(workspace: Workspace, rules: Sequence[ReviewRule], model: str) 
 
 def card_of(folder: Path) -> Path | None:
     """The card of the challenger of a champion's folder, or else of the champion."""
-    pages = (place / CARD_PAGE for place in (challenger_of(folder), folder))
+    pages = (candidate / CARD_PAGE for candidate in (challenger_of(folder), folder))
     return next((page for page in pages if page.is_file()), None)
 
 

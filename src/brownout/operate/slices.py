@@ -30,7 +30,7 @@ class SliceWriter:
     source: Source
     folder: Path
 
-    def write(self, start: np.datetime64, found: Slice, description: Description) -> tuple[int, Repairs]:
+    def write(self, start: np.datetime64, source_slice: Slice, description: Description) -> tuple[int, Repairs]:
         """Clean and write one slice; rows that the source no longer has are kept. Returns rows and repairs.
 
         A slice without rows leaves the history as it is. One whose week is joined already is joined with it.
@@ -38,30 +38,32 @@ class SliceWriter:
         target = file_of(self.folder, start, self.source.slice_length)
         week = file_of(self.folder, week_of(start), WEEK)
         if target == week or not week.exists():
-            return self._write(target, start, found)
-        written, made = self._write(target, start, found)
+            return self._write(target, start, source_slice)
+        written, repairs = self._write(target, start, source_slice)
         if written:
             add_to_week(week, target, description)
         target.unlink(missing_ok=True)
-        return written, made
+        return written, repairs
 
-    def _write(self, target: Path, start: np.datetime64, found: Slice) -> tuple[int, Repairs]:
-        parts = self._parts(start, found, _old_rows(target, found.tables, start))
-        seen = found.repairs
+    def _write(self, target: Path, start: np.datetime64, source_slice: Slice) -> tuple[int, Repairs]:
+        parts = self._parts(start, source_slice, _old_rows(target, source_slice.tables, start))
+        total_repairs = source_slice.repairs
         for part, repairs in parts:
-            seen += repairs
+            total_repairs += repairs
             if part.num_rows:
-                return write_samples(target, samples_schema(self.source.metrics), chain([(part, seen)], parts))
-        return 0, seen
+                return write_samples(target, samples_schema(self.source.metrics), chain([(part, total_repairs)], parts))
+        return 0, total_repairs
 
-    def _parts(self, start: np.datetime64, found: Slice, old: pa.Table | None) -> Iterator[tuple[pa.Table, Repairs]]:
-        for table in found.tables:
+    def _parts(
+        self, start: np.datetime64, source_slice: Slice, old: pa.Table | None
+    ) -> Iterator[tuple[pa.Table, Repairs]]:
+        for table in source_slice.tables:
             rows, repairs = clean(table, self._in_order(table), self._carried(table))
             part = rows.between(start, start + self.source.slice_length).to_table()
             if old is not None:
                 own = pc.is_in(old["entity"].cast(pa.string()), pc.unique(table["entity"].cast(pa.string())))
                 part, old = self._merged(old.filter(own), part), old.filter(pc.invert(own))
-            yield part, replace(repairs, rows=0) if found.repairs.rows else repairs
+            yield part, replace(repairs, rows=0) if source_slice.repairs.rows else repairs
         if old is not None and old.num_rows:
             yield old, Repairs()
 
@@ -74,13 +76,13 @@ class SliceWriter:
         return [metric for metric in self.source.metrics if metric.name in table.column_names]
 
     @cached_property
-    def _place(self) -> Mapping[str, int]:
+    def _positions(self) -> Mapping[str, int]:
         return {entity.id: number for number, entity in enumerate(self.source.described())}
 
     def _in_order(self, table: pa.Table) -> tuple[str, ...]:
         """Entities of a table in the order that the source describes them in, others by name."""
         names = pc.unique(table["entity"].cast(pa.string())).drop_null().to_pylist()
-        return tuple(sorted(names, key=lambda name: (self._place.get(name, len(self._place)), name)))
+        return tuple(sorted(names, key=lambda name: (self._positions.get(name, len(self._positions)), name)))
 
 
 def _old_rows(path: Path, tables: Iterable[pa.Table], start: np.datetime64) -> pa.Table | None:

@@ -32,7 +32,7 @@ __all__ = ["DatabaseSource", "DatasetSource", "DatasetTables", "Slice", "Source"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Slice:
-    """What a source has of a slice; rows before its start are there for the first rates only.
+    """The rows of a slice, with its entities and repairs; rows before its start serve the first rates only.
 
     ``tables`` have columns ``time``, ``entity`` and metrics, each with entities of its own; they may be read only when
     iterated, and may be gone through twice.
@@ -70,7 +70,7 @@ class Source(Protocol):
         """Entities that are known before any slice is read."""
 
     def range(self) -> tuple[np.datetime64, np.datetime64] | None:
-        """From the first time that may have samples until before the end; None where there is nothing."""
+        """The span from the first time that may have samples until before the end; None where there is none."""
 
     def read(self, start: np.datetime64, end: np.datetime64, known: Sequence[Entity] = ()) -> Slice:
         """Everything from start until before end; ``known`` are the entities of the history."""
@@ -126,7 +126,7 @@ class DatasetSource:
         return tuple(self.dataset.topology)
 
     def range(self) -> tuple[np.datetime64, np.datetime64] | None:
-        """From the first sample until just after the last."""
+        """The span from the first sample until just after the last."""
         spans = self.dataset.spans().values()
         if not spans:
             return None
@@ -134,8 +134,8 @@ class DatasetSource:
 
     def read(self, start: np.datetime64, end: np.datetime64, known: Sequence[Entity] = ()) -> Slice:  # noqa: ARG002 - a data set names its entities itself
         """Tables of a few entities of one kind; where there are counters they begin an hour early."""
-        made = self.dataset.repairs(start, end) if isinstance(self.dataset, NamedSamples) else Repairs()
-        return Slice(DatasetTables(self.dataset, start - self._lead, end), (), made)
+        repairs = self.dataset.repairs(start, end) if isinstance(self.dataset, NamedSamples) else Repairs()
+        return Slice(DatasetTables(self.dataset, start - self._lead, end), (), repairs)
 
     @cached_property
     def _lead(self) -> np.timedelta64:
@@ -237,7 +237,7 @@ class DatabaseSource:
 
     @cached_property
     def metrics(self) -> tuple[Metric, ...]:
-        """What the mapping makes of the measurements that are there."""
+        """The metrics that the mapping computes from the measurements of the database."""
         there = {name for source in self.reader.mapping.sources for name in source.makes(self._schemas)}
         return tuple(metric for metric in self.reader.mapping.metrics if metric.name in there)
 
@@ -250,7 +250,7 @@ class DatabaseSource:
         return ()
 
     def range(self) -> tuple[np.datetime64, np.datetime64] | None:
-        """Until the end of the last slot that is over; raises DataError where nothing can be read."""
+        """The span until the end of the last complete slot; raises DataError where nothing can be read."""
         if not self.metrics:
             names = ", ".join(sorted(self._schemas)[:LISTED])
             raise DataError(
@@ -263,8 +263,8 @@ class DatabaseSource:
 
     def read(self, start: np.datetime64, end: np.datetime64, known: Sequence[Entity] = ()) -> Slice:
         """A table for each kind of entity."""
-        found = self.reader.read(start, end, self._schemas, known)
-        return Slice(found.tables, found.entities, found.repairs)
+        canonical = self.reader.read(start, end, self._schemas, known)
+        return Slice(canonical.tables, canonical.entities, canonical.repairs)
 
     def unread(self) -> Repairs:
         """None: a point has a time and tags, and what the tags do not name is counted with its slice."""

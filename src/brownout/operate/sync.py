@@ -105,10 +105,10 @@ def _bring(
     writer = SliceWriter(source, folder)
     rows, repairs = 0, Repairs()
     for done, start in enumerate(starts):
-        found = source.read(start, min(start + source.slice_length, end), description.entities)
-        description = replace(description, entities=_with(description.entities, found.entities, start))
-        written, made = writer.write(start, found, description)
-        rows, repairs = rows + written, repairs + made
+        source_slice = source.read(start, min(start + source.slice_length, end), description.entities)
+        description = replace(description, entities=_with(description.entities, source_slice.entities, start))
+        written, slice_repairs = writer.write(start, source_slice, description)
+        rows, repairs = rows + written, repairs + slice_repairs
         until = max(min(start + source.slice_length, end), description.watermark or start)
         # Rows that came late, or whose file was damaged, are read again from where the last sync began.
         description = replace(description, watermark=description.watermark if start in again else until)
@@ -201,10 +201,12 @@ def _describe(source: Source, known: Description | None) -> Description:
     )
 
 
-def _with(known: Sequence[Entity], found: Sequence[Entity], since: np.datetime64 | None = None) -> tuple[Entity, ...]:
-    """Entities by id with what was found of each since a time, in the order in which they were first seen."""
+def _with(
+    known: Sequence[Entity], entities: Sequence[Entity], since: np.datetime64 | None = None
+) -> tuple[Entity, ...]:
+    """The known entities, updated with those read since a time, in the order in which they were first read."""
     table = {entity.id: entity for entity in known}
-    for entity in found:
+    for entity in entities:
         table[entity.id] = merged(table.get(entity.id), entity, since)
     return tuple(table.values())
 

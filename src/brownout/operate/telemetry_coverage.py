@@ -82,8 +82,8 @@ class Output:
 def lost_at(mapping: TelegrafMapping, schemas: Schemas, measurement: str) -> tuple[str, ...]:
     """Metrics and labels that a measurement should bring and does not: none that it brings in any of its forms."""
     sources = mapping.measurements.get(measurement, ())
-    made = {metric for source in sources for metric in source.makes(schemas)}
-    return tuple(dict.fromkeys(name for source in sources for name in _lost(source, schemas) if name not in made))
+    available = {metric for source in sources for metric in source.makes(schemas)}
+    return tuple(dict.fromkeys(name for source in sources for name in _lost(source, schemas) if name not in available))
 
 
 def _lost(source: MeasurementSource, schemas: Schemas) -> Iterator[str]:
@@ -96,7 +96,7 @@ def _lost(source: MeasurementSource, schemas: Schemas) -> Iterator[str]:
 
 
 def collectors(mapping: TelegrafMapping, schemas: Schemas) -> tuple[str, ...]:
-    """What writes to a database, as a person calls it."""
+    """Names of the collectors that write to a database."""
     sources_in_use: list[MeasurementSource] = []
     for sources in mapping.measurements.values():
         used = [source for source in sources if source.in_use(schemas)]
@@ -131,7 +131,7 @@ def _names(source: MeasurementSource, schema: MeasurementSchema) -> bool:
 
 
 def recognised(mapping: TelegrafMapping, schemas: Schemas) -> tuple[tuple[str, str], ...]:
-    """What is there of collectors of which nothing can be made, and what each lacks."""
+    """Recognised measurements from which no metric can be computed, with the missing fields of each."""
     lacks: dict[tuple[str, str], set[str]] = {}
     for source in mapping.sources:
         own = schemas.get(source.measurement)
@@ -152,9 +152,9 @@ def _fields(schemas: Schemas, measurement: str) -> tuple[str, ...]:
 def missing_evidence(mapping: TelegrafMapping, schemas: Schemas, knowledge: Knowledge) -> tuple[tuple[str, str], ...]:
     """Lines of configuration that would add causes, each with the titles of those: a cause that needs two has both."""
     needed: dict[str, list[str]] = {title: [] for title in whole_cost(mapping, schemas, knowledge)[1]}
-    made = _made(mapping, schemas)
+    available = _available_metrics(mapping, schemas)
     for measurement, sources in of_collectors(mapping, schemas).measurements.items():
-        lost = [name for name in lost_at(mapping, schemas, measurement) if name not in made]
+        lost = [name for name in lost_at(mapping, schemas, measurement) if name not in available]
         for loss in losses(knowledge, lost):
             if not loss.named and loss.cause.title in needed:
                 needed[loss.cause.title] += [_line(mapping, source) for source in sources]
@@ -165,7 +165,7 @@ def missing_evidence(mapping: TelegrafMapping, schemas: Schemas, knowledge: Know
 
 
 def _line(mapping: TelegrafMapping, source: MeasurementSource) -> str:
-    """What a person adds for a source, as short as can be."""
+    """The configuration to add for a source, in short."""
     same = [one.advice for one in mapping.sources if one.input == source.input and one.advice]
     head = (source.advice or (same or [""])[0]).partition("\n")[0].partition("  #")[0]
     if head in ("[[inputs.exec]]", "[[inputs.execd]]"):
@@ -177,19 +177,19 @@ def causes_at(
     mapping: TelegrafMapping, schemas: Schemas, written: Sequence[MeasurementSource], knowledge: Knowledge
 ) -> int:
     """How many causes can be named at a host that writes some sources."""
-    made = {name for source in written for name in (*source.makes(schemas), *source.labels)}
+    available = {name for source in written for name in (*source.makes(schemas), *source.labels)}
     wanted = {name for source in mapping.sources for name in (*source.metrics, *source.labels)}
-    blind = sum(not loss.named for loss in losses(knowledge, wanted - made))
+    blind = sum(not loss.named for loss in losses(knowledge, wanted - available))
     return sum(bool(cause.kind) for cause in knowledge.causes.values()) - blind
 
 
-def _made(mapping: TelegrafMapping, schemas: Schemas) -> set[str]:
+def _available_metrics(mapping: TelegrafMapping, schemas: Schemas) -> set[str]:
     return {name for source in mapping.sources for name in source.makes(schemas)}
 
 
 def whole_cost(mapping: TelegrafMapping, schemas: Schemas, knowledge: Knowledge) -> tuple[int, tuple[str, ...]]:
     """How many causes can be named, and the titles of those that cannot."""
-    metrics = _made(mapping, schemas)
+    metrics = _available_metrics(mapping, schemas)
     names = dict.fromkeys(
         name for measurement in mapping.measurements for name in lost_at(mapping, schemas, measurement)
     )

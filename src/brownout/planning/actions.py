@@ -44,16 +44,16 @@ def plan_diagnosis(
 
 
 def _prevention(diagnosis: Diagnosis, remedies: Remedies) -> tuple[Action, ...]:
-    """What keeps the known causes of an incident that is over from coming back."""
-    found = []
+    """Actions that prevent the known causes of a closed incident from coming back."""
+    actions = []
     for cause in diagnosis.told:
         remedy = remedies.of(cause.id, cause.family)
         if cause.id != UNKNOWN and cause.entity and remedy.prevention:
             chosen = remedies.table[remedy.prevention]
-            found.append(
+            actions.append(
                 action_of(diagnosis.id, cause.id, cause.entity, chosen, effect=None, reason="", prevention=True)
             )
-    return tuple(found)
+    return tuple(actions)
 
 
 def plan_breach(breach: Breach, metrics: Mapping[str, Metric], topology: Topology, remedies: Remedies) -> Action:

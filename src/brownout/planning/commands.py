@@ -37,13 +37,13 @@ class Site:
 
 @dataclass(slots=True)
 class Values:
-    """Values for the commands about one entity: planned ones first; what is asked for and not known is remembered."""
+    """Values for the commands about one entity: planned ones first; an unknown value gets a command that finds it."""
 
     site: Site
     entity: str
     family: str
     planned: Mapping[str, str] = field(default_factory=dict)
-    asked: dict[str, str] = field(default_factory=dict)
+    find_commands: dict[str, str] = field(default_factory=dict)
     reason: str = ""
     cures: float = 1.0
 
@@ -52,7 +52,7 @@ class Values:
         return self.planned[name] if name in self.planned else self._known(name)
 
     def _known(self, name: str) -> str | None:
-        """What topology, facts and headroom say."""
+        """The value by topology, facts and headroom; None where none of them knows it."""
         topology, line = self.site.topology, (self.entity, *self.site.topology.ancestors(self.entity))
         guest = next((part for part in line if topology[part].kind == EntityKind.VM), "")
         if name in KNOWN:
@@ -60,9 +60,9 @@ class Values:
         if name in ("guest", "target"):
             return self._move(guest, name)
         label = self.site.operations.unknowns[name].label
-        found = topology[guest or self.entity].labels.get(label) or topology[self.entity].labels.get(label)
-        if found:
-            return found
+        value = topology[guest or self.entity].labels.get(label) or topology[self.entity].labels.get(label)
+        if value:
+            return value
         if name in ("server", "guest_server"):
             server = self._move(guest, "guest") if name == "guest_server" else guest
             return server if server and UUID.fullmatch(server) else None
@@ -94,14 +94,14 @@ class Values:
 
     def find(self, name: str) -> None:
         """Remember that a value must be found, after what its command needs itself."""
-        if name in self.asked:
+        if name in self.find_commands:
             return
         unknown = self.site.operations.unknowns[name]
         command = unknown.command(self.site.platform)
-        self.asked[name] = ""  # a value that needs itself is asked for once
+        self.find_commands[name] = ""  # a value that needs itself is asked for once
         filled = fill(command, self)
-        del self.asked[name]
-        self.asked[name] = f'{name}=$({filled}); echo "${name}"'
+        del self.find_commands[name]
+        self.find_commands[name] = f'{name}=$({filled}); echo "${name}"'
 
 
 def _name(values: Values, guest: str) -> str:
@@ -154,7 +154,7 @@ def _completed(action: Action, site: Site, remedies: Remedies) -> Action:
     # What is only needed to confirm is found first, then what the command needs.
     finds = tuple(
         Find(name=name, meaning=site.operations.unknowns[name].meaning, command=find)
-        for name, find in values.asked.items()
+        for name, find in values.find_commands.items()
     )
     read, wanted = fill(operation.check, values), _pattern(operation.done, values)
     reason = "; ".join(filter(None, (action.reason, values.reason)))

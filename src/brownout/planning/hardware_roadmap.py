@@ -37,7 +37,7 @@ MEASURED = 0.6
 KNOWN_DAYS = 5
 """Days of a week that must be known for it to count."""
 SLACK = days(1 / 24)
-"""What may be missing of the last day for it to be whole: data end with their last sample."""
+"""A last day that lacks no more than this counts as whole: data end with their last sample."""
 CONFIDENCE = 0.8
 """Of the range of dates."""
 WEEK = 7
@@ -57,7 +57,7 @@ def host_demands(panel: Panel) -> tuple[HostDemand, ...]:
     """Demand of the hosts of a panel of half hours, by UTC day, without hosts of unknown size."""
     first = panel.start.astype("datetime64[D]")
     shares = {resource: _busy_days(panel, resource) for resource in Resource}
-    found = []
+    demands = []
     for row, host in enumerate(panel.entities):
         cpus, memory = cpus_of(host), memory_gib_of(host)
         if cpus is None or memory is None:
@@ -67,8 +67,8 @@ def host_demands(panel: Panel) -> tuple[HostDemand, ...]:
             for resource, size in ((Resource.CPU, cpus), (Resource.MEMORY, memory))
             for day in np.flatnonzero(np.isfinite(shares[resource][row])).tolist()
         }
-        found.append(HostDemand(host=host, cpus=cpus, memory_gib=memory, used=used))
-    return tuple(found)
+        demands.append(HostDemand(host=host, cpus=cpus, memory_gib=memory, used=used))
+    return tuple(demands)
 
 
 def _in_use(panel: Panel, resource: Resource) -> Doubles:
@@ -84,9 +84,9 @@ def _busy_days(panel: Panel, resource: Resource) -> Doubles:
     """The busy level of each UTC day ``[host, day]``; NaN where too little was measured."""
     used, a_day = _in_use(panel, resource), panel.slots_per_day
     day = (panel.times.astype("datetime64[D]") - panel.start.astype("datetime64[D]")).astype(np.int64)
-    place = np.arange(len(day)) - np.searchsorted(day, day)
-    by_day = np.full((len(used), int(day[-1]) + 1, int(place.max()) + 1), np.nan)
-    by_day[:, day, place] = used
+    slot_of_day = np.arange(len(day)) - np.searchsorted(day, day)
+    by_day = np.full((len(used), int(day[-1]) + 1, int(slot_of_day.max()) + 1), np.nan)
+    by_day[:, day, slot_of_day] = used
     known = np.isfinite(by_day).sum(axis=2) >= MEASURED * a_day
     return np.where(known, quantile(by_day, BUSY, axis=2, method="linear"), np.nan)
 
@@ -100,9 +100,9 @@ def hardware_roadmap(demands: Sequence[HostDemand], end: np.datetime64) -> tuple
     for demand in demands:
         kinds[demand.host.site, demand.cpus, float(round(demand.memory_gib))].append(demand)
     every = (_outlook(members, resource, end) for members in kinds.values() for resource in Resource)
-    found = [one for one in every if one is not None]
+    outlooks = [one for one in every if one is not None]
     never = end + days(MOST_WEEKS * 2 * WEEK)
-    return tuple(sorted(found, key=lambda one: (one.likely or never, one.hosts, one.resource)))
+    return tuple(sorted(outlooks, key=lambda one: (one.likely or never, one.hosts, one.resource)))
 
 
 def _outlook(members: Sequence[HostDemand], resource: Resource, end: np.datetime64) -> HardwareOutlook | None:
@@ -153,16 +153,16 @@ def _by_day(members: Sequence[HostDemand], resource: Resource, end: np.datetime6
         return np.array([])
     first = min(every)
     total = np.zeros(int((whole - first) / np.timedelta64(1, "D")))
-    seen = np.zeros(len(total), bool)
+    measured = np.zeros(len(total), bool)
     for table in own:
         values = np.full(len(total), np.nan)
-        places = [int((day - first) / np.timedelta64(1, "D")) for day in table]
-        if places:
-            values[places] = list(table.values())
-            seen[places] = True
-            values[: min(places)], values[max(places) + 1 :] = 0, 0 if max(places) < len(total) - WEEK else np.nan
-        total += values if places else 0
-    return np.where(seen, total, np.nan)
+        indices = [int((day - first) / np.timedelta64(1, "D")) for day in table]
+        if indices:
+            values[indices] = list(table.values())
+            measured[indices] = True
+            values[: min(indices)], values[max(indices) + 1 :] = 0, 0 if max(indices) < len(total) - WEEK else np.nan
+        total += values if indices else 0
+    return np.where(measured, total, np.nan)
 
 
 def _weeks(by_day: Doubles) -> Doubles:

@@ -27,7 +27,7 @@ class Room:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """A guest, the host that it leaves and the one that has room for it; ``cures`` is its share of what is short."""
+    """A move of a guest to a host with room; ``cures`` is the share of the shortage that it removes."""
 
     guest: str
     source: str
@@ -55,7 +55,7 @@ class Headroom:
 
     @classmethod
     def of(cls, topology: Topology, levels: Sequence[Level], avoid: Collection[str] = ()) -> "Headroom":
-        """From the levels of a night."""
+        """Build from the levels of a night."""
         return cls(topology=topology, levels={level.series: level for level in levels}, avoid=avoid)
 
     def move_off(self, host: str, family: str, *, guest: str = "") -> Move | None:
@@ -110,10 +110,10 @@ class Headroom:
             total = free_gib / (free_pct / 100)
         if cpus is None or busy is None or free_gib is None or total is None:
             return None
-        taken = [need for move in self.chosen if move.target == host and (need := self.need(move.guest)) is not None]
+        incoming = [need for move in self.chosen if move.target == host and (need := self.need(move.guest)) is not None]
         return Room(
-            cpus=cpus * (MOST_CPU_PCT - busy) / 100 - sum(need.cpus for need in taken),
-            memory_gib=free_gib - LEAST_MEMORY * total - sum(need.memory_gib for need in taken),
+            cpus=cpus * (MOST_CPU_PCT - busy) / 100 - sum(need.cpus for need in incoming),
+            memory_gib=free_gib - LEAST_MEMORY * total - sum(need.memory_gib for need in incoming),
         )
 
     def need(self, guest: str) -> Room | None:

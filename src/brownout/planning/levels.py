@@ -35,7 +35,7 @@ BUSY = 0.95
 def levels_of(panel: Panel, metrics: Mapping[str, Metric], end: np.datetime64) -> tuple[Level, ...]:
     """Levels of the capacity metrics of a panel over the day before ``end``; what was not measured is left out."""
     day, lately = panel.between(end - days(1), end), panel.between(end - LATELY, end)
-    found: list[Level] = []
+    levels: list[Level] = []
     for column, name in enumerate(panel.metric_names):
         if name not in CAPACITY_METRICS or name not in metrics:
             continue
@@ -45,7 +45,7 @@ def levels_of(panel: Panel, metrics: Mapping[str, Metric], end: np.datetime64) -
             quantile(part, level, axis=1)
             for part, level in ((values, 0.5), (values, share), (lately.values[..., column], 0.5))
         )
-        found += [
+        levels += [
             Level(
                 series=Series(panel.entity_ids[row], name),
                 now=float(now[row]),
@@ -55,4 +55,4 @@ def levels_of(panel: Panel, metrics: Mapping[str, Metric], end: np.datetime64) -
             )
             for row in np.flatnonzero(np.isfinite(usual)).tolist()
         ]
-    return tuple(found)
+    return tuple(levels)

@@ -108,13 +108,13 @@ class Remedies:
             for name in (breach.remedy, breach.limited):
                 if name and (name not in tables or not tables[name].enabled):
                     raise limits[metric].unknown("remedy", name, tables)
-        kept = {name: remedy for name, remedy in remedies.items() if tables[name].enabled}
-        if UNKNOWN not in kept:
+        enabled = {name: remedy for name, remedy in remedies.items() if tables[name].enabled}
+        if UNKNOWN not in enabled:
             what = f"No remedy {UNKNOWN!r}: nothing says what to do where no cause is known."
             raise KnowledgeError(what, remedy=f"Add [remedies.{UNKNOWN}].")
         causes = read_definitions("causes", site=site, shipped=shipped)
         families = {name: str(cause.fields.get("family", "")) for name, cause in causes.items()}
-        return cls(kept, breaches, operations, families)
+        return cls(enabled, breaches, operations, families)
 
     def family(self, cause: str) -> str:
         """The resource of a cause; empty for one that is not known."""
@@ -192,12 +192,12 @@ def _in_words(verify: str, metrics: Mapping[str, Metric]) -> str:
 
 def _gain(definition: Definition) -> tuple[float, float]:
     """The share of the excess that a remedy takes away, low then high."""
-    seen = definition.fields["gain"]
+    shares = definition.fields["gain"]
     try:
-        low, high = map(float, seen)
+        low, high = map(float, shares)
     except (TypeError, ValueError) as error:
-        what = f"gain = {seen!r} cannot be read: {error}."
+        what = f"gain = {shares!r} cannot be read: {error}."
         raise definition.error(what, remedy="Give two shares, low then high.") from error
     if not 0 <= low <= high <= 1:
-        raise definition.error(f"gain = {list(seen)}.", remedy="Give a gain between 0 and 1, low then high.")
+        raise definition.error(f"gain = {list(shares)}.", remedy="Give a gain between 0 and 1, low then high.")
     return low, high

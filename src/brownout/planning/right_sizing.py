@@ -48,10 +48,10 @@ class _Days:
 
     @property
     def upper(self) -> float:
-        """What is not exceeded in the days ahead with the chance: the moments of Gumbel's law, its largest of many."""
+        """The level that the daily peaks ahead stay below with the given chance: a Gumbel law fitted by its moments."""
         scale = self.peaks.std(ddof=1) * np.sqrt(6) / np.pi
-        place = self.peaks.mean() - EULER * scale
-        return float(place + scale * (np.log(AHEAD_DAYS) - np.log(-np.log(CHANCE))))
+        location = self.peaks.mean() - EULER * scale
+        return float(location + scale * (np.log(AHEAD_DAYS) - np.log(-np.log(CHANCE))))
 
     @property
     def mean(self) -> float:

@@ -44,7 +44,7 @@ class Consoles:
                 self.complain(error)
 
     async def keep_fresh(self) -> None:
-        """Until cancelled."""
+        """Reread the list until cancelled."""
         while True:
             await asyncio.sleep(self.refresh_s)
             await self.refresh()

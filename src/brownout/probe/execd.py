@@ -24,10 +24,10 @@ class Signals:
 
     async def next(self) -> bool:
         """Wait for a newline; newlines that came while a round was running begin one round together."""
-        asked = await self._lines.get()
+        another_round = await self._lines.get()
         while not self._lines.empty():
-            asked = self._lines.get_nowait() and asked
-        return asked
+            another_round = self._lines.get_nowait() and another_round
+        return another_round
 
     def _read(self, source: BinaryIO) -> None:
         while source.readline(65_536):

@@ -26,7 +26,7 @@ class OwnLag:
         self._connect = connect
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Measure the probe's own delay with connections to itself until cancelled."""
         with socket.create_server(("127.0.0.1", 0)) as listener:
             listener.setblocking(False)
             target = Target(protocol="vnc", transport="tcp", host="127.0.0.1", port=listener.getsockname()[1])

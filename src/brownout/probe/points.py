@@ -136,13 +136,13 @@ def _update(reached: Mapping[Stage, Mark], report: RfbReport) -> Fields:
     """The first update; a fresh connection wakes QEMU's refresh timer, so the screen is awake."""
     if Stage.UPDATED not in reached:
         return {}
-    asked = reached[Stage.REQUESTED]
+    request = reached[Stage.REQUESTED]
     fields: Fields = {}
     if Stage.FIRST_BYTE in reached:
-        fields["first_byte_ms"] = 1000 * (reached[Stage.FIRST_BYTE].at - asked.at)
+        fields["first_byte_ms"] = 1000 * (reached[Stage.FIRST_BYTE].at - request.at)
     return fields | {
-        "update_latency_ms": 1000 * (reached[Stage.UPDATED].at - asked.at),
-        "update_bytes": reached[Stage.UPDATED].taken - asked.taken,
+        "update_latency_ms": 1000 * (reached[Stage.UPDATED].at - request.at),
+        "update_bytes": reached[Stage.UPDATED].bytes_read - request.bytes_read,
         "rects": report.rects,
         "refresh_awake": 1,
     }
@@ -153,7 +153,7 @@ def _span(reached: Mapping[Stage, Mark], start: Stage, end: Stage, name: str) ->
         return {}
     return {
         f"{name}_ms": 1000 * (reached[end].at - reached[start].at),
-        f"{name}_bytes": reached[end].taken - reached[start].taken,
+        f"{name}_bytes": reached[end].bytes_read - reached[start].bytes_read,
     }
 
 
@@ -166,7 +166,7 @@ def _window(record: Record) -> Fields:
         return {"frames": len(frames)}
     fields: Fields = {"window_s": seconds, "frames": len(frames)}
     fields["fps"] = len(frames) / seconds
-    fields["bytes_per_s"] = (frames[-1].taken - start.taken if frames else 0) / seconds
+    fields["bytes_per_s"] = (frames[-1].bytes_read - start.bytes_read if frames else 0) / seconds
     between = [1000 * (after.at - before.at) for before, after in pairwise(frames)]
     if len(between) > 1:
         ordered = sorted(between)

@@ -46,7 +46,7 @@ class Prober:
     connector: Connector
     complain: Callable[[BrownoutError], None]
     lag_ms: Callable[[], float | None] = lambda: None
-    _told: set[tuple[str, str]] = field(default_factory=set)
+    _reported: set[tuple[str, str]] = field(default_factory=set)
     _paused: dict[str, float] = field(default_factory=dict)
     _next_ticket: dict[str, float] = field(default_factory=dict)
     _left_alone: dict[str, float] = field(default_factory=dict)
@@ -134,6 +134,6 @@ class Prober:
 
     def _tell(self, target: Target, what: str, remedy: str) -> None:
         """Once for each console and kind of trouble."""
-        if (target.key, remedy) not in self._told:
-            self._told.add((target.key, remedy))
+        if (target.key, remedy) not in self._reported:
+            self._reported.add((target.key, remedy))
             self.complain(BrownoutError(f"{target.name}: {what}.", remedy=remedy))

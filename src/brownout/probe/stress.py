@@ -67,39 +67,39 @@ async def stress(
     probe: Probe, targets: Sequence[Target], settings: StressSettings, tell: Callable[[Step], None]
 ) -> list[Step]:
     """Take the steps one after the other; two that do not keep the limit in a row end it."""
-    taken: list[Step] = []
+    steps: list[Step] = []
     for sessions in steps_to(settings.sessions):
         points = await _step(probe, targets, sessions, settings.seconds)
-        taken.append(_judged(points, sessions, settings.limit_ms))
-        tell(taken[-1])
-        if len(taken) > 1 and not taken[-1].kept and not taken[-2].kept:
+        steps.append(_judged(points, sessions, settings.limit_ms))
+        tell(steps[-1])
+        if len(steps) > 1 and not steps[-1].kept and not steps[-2].kept:
             break
-    return taken
+    return steps
 
 
 def knee(steps: Sequence[Step]) -> int:
     """The most viewers up to whom every step kept the limit; 0 where the first did not."""
-    kept = 0
+    sessions = 0
     for step in steps:
         if not step.kept:
             break
-        kept = step.sessions
-    return kept
+        sessions = step.sessions
+    return sessions
 
 
 async def _step(probe: Probe, targets: Sequence[Target], sessions: int, seconds: float) -> list[list[Point]]:
     """Points of each connection of viewers who open one session after the other, spread over the consoles."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
-    found: list[list[Point]] = []
+    points: list[list[Point]] = []
 
     async def view(number: int) -> None:
         await asyncio.sleep(min(1.0, seconds / 4) * number / sessions)  # not all in one moment
         while loop.time() < end:
-            found.append(await probe(targets[number % len(targets)], 0))
+            points.append(await probe(targets[number % len(targets)], 0))
 
     await asyncio.gather(*(view(number) for number in range(sessions)))
-    return found
+    return points
 
 
 def _judged(connections: Sequence[Sequence[Point]], sessions: int, limit_ms: float) -> Step:
@@ -108,5 +108,5 @@ def _judged(connections: Sequence[Sequence[Point]], sessions: int, limit_ms: flo
     values = [value for point in last if (value := latency_of(point)) is not None]
     p50 = statistics.median(values) if values else None
     p95 = statistics.quantiles(values, n=20, method="inclusive")[-1] if len(values) > 1 else p50
-    kept = p95 is not None and p95 < limit_ms and failed <= MOST_FAILED * len(connections)
-    return Step(sessions=sessions, connections=len(connections), failed=failed, p50_ms=p50, p95_ms=p95, kept=kept)
+    in_time = p95 is not None and p95 < limit_ms and failed <= MOST_FAILED * len(connections)
+    return Step(sessions=sessions, connections=len(connections), failed=failed, p50_ms=p50, p95_ms=p95, kept=in_time)

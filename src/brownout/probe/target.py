@@ -82,7 +82,7 @@ class Target:
 
     @property
     def key(self) -> str:
-        """What tells two consoles apart: behind a proxy, many have one address. Holds the path: never show it."""
+        """Identity of a console: behind a proxy, many share one address. It holds the path: never show it."""
         return f"{self.address} {self.path} {self.domain_name}" if self.transport == "ws" else self.address
 
     @property

@@ -100,7 +100,7 @@ def slowed_console(
     """
     of_guest = topology[culprit].kind in (EntityKind.VM, EntityKind.CONSOLE)
     reached = {culprit, *topology.descendants(culprit if of_guest else topology.root(culprit))}
-    found: list[tuple[float, Series]] = []
+    rises: list[tuple[float, Series]] = []
     for panel in panels:
         rows = [row for row, name in enumerate(panel.entity_ids) if name in reached]
         if latency not in panel.metric_names or not rows:
@@ -109,10 +109,10 @@ def slowed_console(
         within = median(chosen.between(diagnosis.start, diagnosis.end).values[..., 0], axis=1)
         before = median(chosen.between(panel.start, diagnosis.start).values[..., 0], axis=1)
         rise = within - before
-        found += [
+        rises += [
             (float(rise[row]), Series(chosen.entity_ids[row], latency)) for row in np.flatnonzero(rise > 0).tolist()
         ]
-    return max(found, default=(0.0, None))[1]
+    return max(rises, default=(0.0, None))[1]
 
 
 def latency_chart(panels: Sequence[Panel], metric: Metric | None) -> Chart | None:
@@ -128,9 +128,9 @@ def latency_chart(panels: Sequence[Panel], metric: Metric | None) -> Chart | Non
         first = int((panel.start - start) // step)
         rows[row : row + len(panel.entities), first : first + panel.values.shape[1]] = panel.values[..., 0]
         row += len(panel.entities)
-    seen = np.isfinite(rows).any(axis=0)
+    measured = np.isfinite(rows).any(axis=0)
     levels = np.full((3, length), np.nan, np.float32)
-    levels[:, seen] = np.nanquantile(rows[:, seen], (0.1, 0.5, 0.9), axis=0)
+    levels[:, measured] = np.nanquantile(rows[:, measured], (0.1, 0.5, 0.9), axis=0)
     return Chart(
         series=Series("all consoles", metric.name),
         times=start + step * np.arange(length),

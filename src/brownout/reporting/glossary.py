@@ -43,33 +43,35 @@ class Glossary:
     titles: Mapping[str, str]
     kinds: Collection[str] = ()
     say: Messages = field(default_factory=Messages)
-    seen: set[str] = field(default_factory=set)
+    used: set[str] = field(default_factory=set)
 
     def plain(self, text: str) -> str:
         """A text for people in their language: names of metrics become their titles."""
-        said = self.say.sentence(text)
-        return _names(tuple(self.titles)).sub(lambda found: self.titles[found[0]], said) if self.titles else said
+        sentence = self.say.sentence(text)
+        return (
+            _names(tuple(self.titles)).sub(lambda match: self.titles[match[0]], sentence) if self.titles else sentence
+        )
 
     def note(self, text: str) -> str:
-        """The same, and the terms in it are in the glossary of the report."""
+        """As ``plain``, and the terms in the text are added to the glossary of the report."""
         plain = self.plain(text)
         known = _by_form(self.say.language)
-        self.seen.update(known[found[0]].name for found in _forms(self.say.language).finditer(plain))
+        self.used.update(known[match[0]].name for match in _forms(self.say.language).finditer(plain))
         return plain
 
     def mark(self, text: str) -> Markup:
-        """The same as HTML in which each term explains itself."""
+        """As ``note``, as HTML in which each term carries its explanation."""
         shown, parts, position = visible(self.note(text)), list[str](), 0
-        for found in _forms(self.say.language).finditer(shown):
-            meaning = _by_form(self.say.language)[found[0]].meaning
-            parts += [escape(shown[position : found.start()]), ABBREVIATION.format(meaning=meaning, term=found[0])]
-            position = found.end()
+        for match in _forms(self.say.language).finditer(shown):
+            meaning = _by_form(self.say.language)[match[0]].meaning
+            parts += [escape(shown[position : match.start()]), ABBREVIATION.format(meaning=meaning, term=match[0])]
+            position = match.end()
         return Markup("").join([*parts, escape(shown[position:])])
 
     def listed(self) -> tuple[Term, ...]:
         """The terms that occurred so far, and those that are too common to be marked, by name."""
         known = terms(self.say.language)
-        chosen = [term for term in known if term.name in self.seen or (not term.forms and self._has(term.kind))]
+        chosen = [term for term in known if term.name in self.used or (not term.forms and self._has(term.kind))]
         return tuple(sorted(chosen, key=lambda term: term.name.lower()))
 
     def _has(self, kind: str) -> bool:

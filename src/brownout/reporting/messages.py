@@ -32,8 +32,8 @@ class Messages:
 
     def __call__(self, text: str, **values: object) -> str:
         """A text with its values filled in."""
-        found = self.table.get(text, text)
-        return found.format(**values) if values else found
+        translated = self.table.get(text, text)
+        return translated.format(**values) if values else translated
 
     def plural(self, one: str, many: str, number: int, **values: object) -> str:
         """The first text for one, the second for any other number; both may hold ``{number}``."""
@@ -49,19 +49,21 @@ class Messages:
         if text.startswith(NOT_MEASURED):
             return self._missing(text)
         for pattern, translated in _patterns(self.language):
-            found = pattern.fullmatch(text)
-            if found:
-                return translated.format(**{name: self(value) for name, value in found.groupdict().items()})
+            match = pattern.fullmatch(text)
+            if match:
+                return translated.format(**{name: self(value) for name, value in match.groupdict().items()})
         return self(text)
 
     def _missing(self, text: str) -> str:
         """What nobody measured, and at which places: one or several that would say the same."""
         places, missing = _tables(self.language)["places"], _tables(self.language)["missing"]
         wanted = rf"(?P<what>.+?) (?P<place>{'|'.join(map(re.escape, places))})(?: or |$)"
-        found = [*re.finditer(wanted, text.removeprefix(NOT_MEASURED))]
-        if not found or found[-1].end() != len(text) - len(NOT_MEASURED):
+        matches = [*re.finditer(wanted, text.removeprefix(NOT_MEASURED))]
+        if not matches or matches[-1].end() != len(text) - len(NOT_MEASURED):
             return text
-        parts = [missing["{what} {place}"].format(what=self._value(f["what"]), place=places[f["place"]]) for f in found]
+        parts = [
+            missing["{what} {place}"].format(what=self._value(f["what"]), place=places[f["place"]]) for f in matches
+        ]
         return missing[NOT_MEASURED] + missing[" or "].join(parts)
 
     def _value(self, text: str) -> str:
@@ -75,7 +77,12 @@ def catalogue(language: Language) -> Mapping[str, str]:
     if language == "en":
         return {}
     tables = _tables(language)
-    return {text: said for name, table in tables.items() if name not in PATTERNS for text, said in table.items()}
+    return {
+        text: translation
+        for name, table in tables.items()
+        if name not in PATTERNS
+        for text, translation in table.items()
+    }
 
 
 @cache
@@ -94,17 +101,17 @@ def _patterns(language: Language) -> tuple[tuple[re.Pattern[str], str], ...]:
     """Statements of symptoms, which hold names and numbers, the longest first."""
     tables = _tables(language)
     ordered = sorted({**tables["statements"], **tables["sentences"]}.items(), key=lambda item: -len(item[0]))
-    return tuple((re.compile(_pattern(text)), said) for text, said in ordered)
+    return tuple((re.compile(_pattern(text)), translation) for text, translation in ordered)
 
 
 def _pattern(text: str) -> str:
     parts = re.split(r"\{(\w+)\}", text)
-    seen: set[str] = set()
-    found = []
-    for place, part in enumerate(parts):
-        if place % 2 == 0:
-            found.append(re.escape(part))
+    names: set[str] = set()
+    pieces = []
+    for index, part in enumerate(parts):
+        if index % 2 == 0:
+            pieces.append(re.escape(part))
         else:
-            found.append(f"(?P={part})" if part in seen else f"(?P<{part}>.+?)")
-            seen.add(part)
-    return "".join(found)
+            pieces.append(f"(?P={part})" if part in names else f"(?P<{part}>.+?)")
+            names.add(part)
+    return "".join(pieces)

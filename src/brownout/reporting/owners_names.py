@@ -13,8 +13,8 @@ def owners_names(topology: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     entities = list(topology)
     titles = {entity["id"]: entity.get("labels", {}).get(TITLE, "") for entity in entities}
     guests = {e["id"]: e.get("parent", "") if e.get("kind") == "console" else e["id"] for e in entities}
-    found = {name: titles.get(guest, "") for name, guest in guests.items()}
-    return {name: title for name, title in found.items() if title and title not in name}
+    title_by_id = {name: titles.get(guest, "") for name, guest in guests.items()}
+    return {name: title for name, title in title_by_id.items() if title and title not in name}
 
 
 def named(names: Mapping[str, str], entity: str) -> str:

@@ -24,13 +24,13 @@ SCRIPT_WORDS = (
 )  # fmt: skip
 """Texts of the script, which finds them in the data of the page."""
 PLAIN = {"vm": "guest", "path": "file system", "link": "network path", "slow": "too slow", "exceeded": "beyond limit"}
-"""What an English page calls them."""
+"""Names of statuses and kinds on an English page."""
 
 
 def page_data(data: Mapping[str, Any], say: Messages) -> dict[str, Any]:
     """Entities, their levels, limits, incidents and actions, and all charts, from what ``report.json`` holds."""
     names = [entity["id"] for entity in data["topology"]]
-    place = {name: number for number, name in enumerate(names)}
+    index = {name: number for number, name in enumerate(names)}
     metrics = {
         name: [say(metric.get("title") or name), metric.get("unit", "")] for name, metric in data["metrics"].items()
     }
@@ -39,52 +39,54 @@ def page_data(data: Mapping[str, Any], say: Messages) -> dict[str, Any]:
         "end": data["window"]["end"],
         "words": {word: say(word) if say.table else PLAIN.get(word, word) for word in SCRIPT_WORDS},
         "metrics": metrics,
-        "entities": _entities(data, place, say),
-        "called": {place[name]: title for name, title in owners_names(data["topology"]).items()},
-        "levels": _by_place(place, data["levels"], ("metric", "now", "usual", "busy", "limit")),
-        "breaches": _by_place(
-            place, _told(data), ("metric", "now", "limit", "probability", "earliest", "latest", "outlook", "link")
+        "entities": _entities(data, index, say),
+        "called": {index[name]: title for name, title in owners_names(data["topology"]).items()},
+        "levels": _by_entity(index, data["levels"], ("metric", "now", "usual", "busy", "limit")),
+        "breaches": _by_entity(
+            index,
+            _with_shown_chances(data),
+            ("metric", "now", "limit", "probability", "earliest", "latest", "outlook", "link"),
         ),
-        "incidents": [_incident(incident, place, say) for incident in data["incidents"]],
+        "incidents": [_incident(incident, index, say) for incident in data["incidents"]],
         "actions": [
-            [action["link"], say(action["title"]), place.get(action["entity"], -1)]
+            [action["link"], say(action["title"]), index.get(action["entity"], -1)]
             for action in (*data["first"], *data["actions"])
         ],
         "histories": {
-            place[history["console"]]: [history["start"], history["step_s"], history["values"]]
+            index[history["console"]]: [history["start"], history["step_s"], history["values"]]
             for history in data["histories"]
-            if history["console"] in place
+            if history["console"] in index
         },
         "experiences": {
-            place[service["console"]]: _experience(service["experience"])
+            index[service["console"]]: _experience(service["experience"])
             for service in data["services"]
-            if service["console"] in place and service["experience"]["score"] is not None
+            if service["console"] in index and service["experience"]["score"] is not None
         },
         "latencyLimit": (data["latency"] or {}).get("limit"),
         "charts": {chart["id"]: chart for chart in _charts(data)},
     }
 
 
-def _entities(data: Mapping[str, Any], place: Mapping[str, int], say: Messages) -> list[list[Any]]:
-    """Of each its anchor, id, kind and parent's place, what is worst about it, and its latency now."""
-    found = _worst(data, say)
+def _entities(data: Mapping[str, Any], index: Mapping[str, int], say: Messages) -> list[list[Any]]:
+    """Of each entity its anchor, id, kind, the index of its parent, what is worst about it, and its latency now."""
+    worst = _worst(data, say)
     levels = {console["entity"]: console["now"] for console in data["consoles"]}
     return [
         [
             anchor("e", entity["id"]),
             entity["id"],
             entity.get("kind", "entity"),
-            place.get(entity.get("parent", ""), -1),
-            *found.get(entity["id"], ("fine", "", None, None, None)),
+            index.get(entity.get("parent", ""), -1),
+            *worst.get(entity["id"], ("fine", "", None, None, None)),
             levels.get(entity["id"]),
         ]
         for entity in data["topology"]
     ]
 
 
-def _incident(incident: Mapping[str, Any], place: Mapping[str, int], say: Messages) -> list[Any]:
+def _incident(incident: Mapping[str, Any], index: Mapping[str, int], say: Messages) -> list[Any]:
     top = incident["causes"][0]
-    touched = sorted({place[name] for name in _touched(incident) if name in place})
+    touched = sorted({index[name] for name in _touched(incident) if name in index})
     times = incident["start"], incident["end"]
     return [incident["id"], say(top["title"]), incident["open"], *times, top["probability"], touched]
 
@@ -109,11 +111,11 @@ def _charts(data: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         yield data["latency"]
 
 
-def _by_place(place: Mapping[str, int], rows: list[Any], keys: tuple[str, ...]) -> dict[int, list[list[Any]]]:
+def _by_entity(index: Mapping[str, int], rows: list[Any], keys: tuple[str, ...]) -> dict[int, list[list[Any]]]:
     table: dict[int, list[list[Any]]] = defaultdict(list)
     for row in rows:
-        if row["entity"] in place:
-            table[place[row["entity"]]].append([row[key] for key in keys])
+        if row["entity"] in index:
+            table[index[row["entity"]]].append([row[key] for key in keys])
     return dict(table)
 
 
@@ -122,13 +124,13 @@ def _touched(incident: Mapping[str, Any]) -> set[str]:
     return {*incident["entities"], incident["causes"][0]["entity"]} - {""}
 
 
-def _told(data: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _with_shown_chances(data: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Breaches with the chances that people are shown, None for the others."""
     return [{**breach, "probability": breach["probability"] if breach["told"] else None} for breach in data["breaches"]]
 
 
 def _worst(data: Mapping[str, Any], say: Messages) -> dict[str, tuple[Any, ...]]:
-    """By entity what is worst about it: status, text, probability, begin and end of the time."""
+    """The worst finding of each entity: status, text, probability, and its begin and end."""
     worst: dict[str, tuple[Any, ...]] = {}
     for name, *rest in _troubles(data, say):
         if name not in worst or STATUS.index(rest[0]) < STATUS.index(worst[name][0]):
@@ -145,7 +147,7 @@ def _troubles(data: Mapping[str, Any], say: Messages) -> Iterator[tuple[Any, ...
     for console in data["consoles"]:
         if console["exceeded"]:
             yield console["entity"], "slow", say(console["title"]), None, None, None
-    for breach in _told(data):
+    for breach in _with_shown_chances(data):
         times = breach["earliest"], breach["latest"]
         yield breach["entity"], breach["outlook"], say(breach["title"]), breach["probability"], *times
     for name in data["quality"]["silent"]:

@@ -17,7 +17,7 @@ MOST = 20
 
 
 def report_problems(path: Path) -> tuple[str, ...]:
-    """What in a file breaks the schema, each with its place; none where it keeps to it.
+    """Violations of the schema in a file, each with its path in the document; none where the file is valid.
 
     Keys that came later within its version may be missing. Raises DataError for a file that cannot be read as JSON.
     """
@@ -29,5 +29,5 @@ def report_problems(path: Path) -> tuple[str, ...]:
     if named != SCHEMA_ID:
         return (f"$schema is {named!r}, and this release checks {SCHEMA_ID}",)
     errors = Draft202012Validator(report_schema(earlier=True)).iter_errors(document)
-    found = sorted(errors, key=lambda error: [str(part) for part in error.absolute_path])
-    return tuple(f"{error.json_path}: {error.message[:200]}" for error in found[:MOST])
+    problems = sorted(errors, key=lambda error: [str(part) for part in error.absolute_path])
+    return tuple(f"{error.json_path}: {error.message[:200]}" for error in problems[:MOST])

@@ -170,10 +170,10 @@ def _table(panel: Panel, start: int, end: int, schema: pa.Schema) -> pa.Table:
     """Rows of the slots from start until before end with any value."""
     names, length = panel.entity_ids, end - start
     columns = np.ascontiguousarray(panel.values[:, start:end].reshape(len(names) * length, -1).T)
-    kept = np.isfinite(columns).any(axis=0)
-    times = np.tile(epoch_ms(panel.times[start:end]), len(names))[kept]
-    owners = np.repeat(np.arange(len(names), dtype=np.int32), length)[kept]
-    measured = {metric.name: columns[column, kept] for column, metric in enumerate(panel.metrics)}
+    present = np.isfinite(columns).any(axis=0)
+    times = np.tile(epoch_ms(panel.times[start:end]), len(names))[present]
+    owners = np.repeat(np.arange(len(names), dtype=np.int32), length)[present]
+    measured = {metric.name: columns[column, present] for column, metric in enumerate(panel.metrics)}
     arrays = [pa.array(times, schema.field("time").type)]
     arrays.append(pa.DictionaryArray.from_arrays(pa.array(owners), pa.array(names)))
     for field in list(schema)[2:]:

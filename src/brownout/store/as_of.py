@@ -50,8 +50,8 @@ class StoreAsOf:
     def topology(self) -> Topology:
         """Entities that had been measured, or that contain one that had, where they were at the time and before."""
         then = self.store.topology.as_of(self.time)
-        seen = self._spans
-        later = {name for name in self.store.spans() if name not in seen}
+        spans = self._spans
+        later = {name for name in self.store.spans() if name not in spans}
         return Topology.of(entity for entity in then if entity.id not in later)
 
     def spans(self) -> Mapping[str, Span]:

@@ -22,7 +22,7 @@ from brownout.domain.repairs import Repair, Repairs
 from brownout.domain.truth import Anomaly, Incident
 from brownout.ingest.spans import column_ms
 from brownout.numerics.slots import epoch_ms
-from brownout.store.row_groups import RowGroups, keys_in, places_in, spans_in
+from brownout.store.row_groups import RowGroups, keys_in, row_ranges_in, spans_in
 
 __all__ = ["Dataset"]
 
@@ -105,8 +105,8 @@ class Dataset:
     def _index(self) -> tuple[Mapping[str, Span], Mapping[str, tuple[int, int]]]:
         """When each entity was measured, and where in the file its rows are."""
         try:
-            places = places_in(self._samples)
-            return spans_in(self._samples, places, self.interval_s), places
+            row_ranges = row_ranges_in(self._samples)
+            return spans_in(self._samples, row_ranges, self.interval_s), row_ranges
         except (pa.ArrowInvalid, OSError) as error:
             raise _damaged(error) from error
 
@@ -145,9 +145,9 @@ class Dataset:
         self, entities: Sequence[str], *, start: np.datetime64 | None = None, end: np.datetime64 | None = None
     ) -> pa.Table:
         """Samples of the entities from start until before end, in the order of the file."""
-        _, places = self._index
-        found = self._groups.holding({name: places[name] for name in entities if name in places})
-        return read_samples(found, entities, start=start, end=end)
+        _, row_ranges = self._index
+        groups = self._groups.holding({name: row_ranges[name] for name in entities if name in row_ranges})
+        return read_samples(groups, entities, start=start, end=end)
 
 
 def read_samples(

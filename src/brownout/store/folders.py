@@ -78,8 +78,8 @@ def _remove(folder: Path) -> None:
 
 
 def _flush(folder: Path) -> None:
-    for place, _, names in os.walk(folder):
+    for directory, _, names in os.walk(folder):
         for name in names:
-            with (Path(place) / name).open("rb") as file:
+            with (Path(directory) / name).open("rb") as file:
                 os.fsync(file.fileno())
-        sync_folder(Path(place))
+        sync_folder(Path(directory))

@@ -38,7 +38,7 @@ from brownout.store.integrity.damaged_files import LOST, damaged_slices, restore
 from brownout.store.integrity.history_description import Description, read_description, write_description
 from brownout.store.parquet import ROWS_A_GROUP, samples_writer
 from brownout.store.plain_json import json_value
-from brownout.store.row_groups import files_holding, places_note, places_of
+from brownout.store.row_groups import files_holding, row_ranges_note, row_ranges_of
 
 __all__ = [
     "HOURS",
@@ -226,17 +226,17 @@ def write_samples(
     a week was joined of) are noted in the file, with checksums.
     """
     spans: dict[str, list[int]] = {}
-    places: dict[str, tuple[int, int]] = {}
+    row_ranges: dict[str, tuple[int, int]] = {}
     repairs = Repairs()
     written = groups = 0
     with atomic_path(target) as part:
         with samples_writer(part, schema) as writer:
-            for table, made in parts:
-                repairs += made
+            for table, part_repairs in parts:
+                repairs += part_repairs
                 for name, span in spans_of(table.select(["time", "entity"]), None).items():
                     spans[name] = [epoch_ms(span.first), epoch_ms(span.last), span.interval_s, span.rows]
-                for name, (first, last) in places_of(table["entity"]).items():
-                    places[name] = (places.get(name, (written + first,))[0], written + last)
+                for name, (first, last) in row_ranges_of(table["entity"]).items():
+                    row_ranges[name] = (row_ranges.get(name, (written + first,))[0], written + last)
                 if table.num_rows:
                     writer.write_table(_with_all(schema, table), row_group_size=ROWS_A_GROUP)
                 groups += -(-table.num_rows // ROWS_A_GROUP)
@@ -244,7 +244,7 @@ def write_samples(
             rows, counts = part_of(repairs)
             note = {"rows": rows, "counts": counts, "spans": spans, "coarse_s": coarse_s, "slices": dict(slices or {})}
             note[CHECKSUMS] = blank_checksums(groups)
-            writer.add_key_value_metadata({NOTE: json.dumps(note).encode(), **places_note(places)})
+            writer.add_key_value_metadata({NOTE: json.dumps(note).encode(), **row_ranges_note(row_ranges)})
         seal(part)
     return written, repairs
 

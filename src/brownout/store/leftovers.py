@@ -28,8 +28,8 @@ def remove_leftovers(out: Path) -> tuple[Path, ...]:
     and stays. The output folder may hold the user's own files: directly in it only parts of brownout's naming go.
     """
     left = [path for path in _unfinished(out / "models") if finish_replacement(_target(path))]
-    places = [out, *(place for name in OURS for place in _folders(out / name))]
-    for path in (path for place in places for path in _parts(place)):
+    folders = [out, *(folder for name in OURS for folder in _folders(out / name))]
+    for path in (path for folder in folders for path in _parts(folder)):
         if path.is_dir():
             shutil.rmtree(path)
             left.append(path)
@@ -39,17 +39,17 @@ def remove_leftovers(out: Path) -> tuple[Path, ...]:
     return tuple(sorted(left))
 
 
-def remove_parts(places: Iterable[Path]) -> None:
+def remove_parts(folders: Iterable[Path]) -> None:
     """Remove the parts of dead writers in some folders of which the caller is the only writer."""
-    for path in (path for place in places for path in _parts(place)):
+    for path in (path for folder in folders for path in _parts(folder)):
         if not path.is_dir() and _abandoned(path, youngest_s=0):
             path.unlink(missing_ok=True)
 
 
 def _unfinished(models: Path) -> list[Path]:
     """Folders on their way in or out; one for each model."""
-    found = (path for suffix in (PART, NEW, OLD) for path in models.glob(f".*{suffix}") if path.is_dir())
-    return list({_target(path): path for path in found if not PART_NAME.fullmatch(path.name)}.values())
+    paths = (path for suffix in (PART, NEW, OLD) for path in models.glob(f".*{suffix}") if path.is_dir())
+    return list({_target(path): path for path in paths if not PART_NAME.fullmatch(path.name)}.values())
 
 
 def _target(path: Path) -> Path:
@@ -57,12 +57,12 @@ def _target(path: Path) -> Path:
 
 
 def _folders(root: Path) -> list[Path]:
-    return [Path(place) for place, _, _ in os.walk(root)]
+    return [Path(folder) for folder, _, _ in os.walk(root)]
 
 
-def _parts(place: Path) -> Iterator[Path]:
-    if place.is_dir():
-        yield from (path for path in sorted(place.iterdir()) if PART_NAME.fullmatch(path.name))
+def _parts(folder: Path) -> Iterator[Path]:
+    if folder.is_dir():
+        yield from (path for path in sorted(folder.iterdir()) if PART_NAME.fullmatch(path.name))
 
 
 def _abandoned(path: Path, youngest_s: float = YOUNGEST_S) -> bool:

@@ -87,7 +87,7 @@ def _sound(files: Sequence[Path]) -> list[Path]:
 def _rewrite(
     folder: Path, week: np.datetime64, files: Sequence[Path], description: Description, coarse_s: int | None
 ) -> None:
-    """One file for a week of those whose content is what was written; the others are set aside."""
+    """Join the undamaged files of a week into one; damaged files are set aside."""
     whole = []
     for path in files:
         try:

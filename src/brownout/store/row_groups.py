@@ -30,9 +30,9 @@ __all__ = [
     "chosen_groups",
     "files_holding",
     "keys_in",
-    "places_in",
-    "places_note",
-    "places_of",
+    "row_ranges_in",
+    "row_ranges_note",
+    "row_ranges_of",
     "spans_in",
 ]
 
@@ -40,7 +40,7 @@ KEYS = ("time", "entity")
 PLACES = b"brownout.places"
 AT_ONCE = 1 << 18
 """Rows whose keys are read at once."""
-Places = Mapping[str, tuple[int, int]]
+RowRanges = Mapping[str, tuple[int, int]]
 """First and last row of each entity in a file."""
 
 
@@ -59,11 +59,11 @@ class _RowGroup:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layout:
-    """The row groups of a file, the row after the last one of each, and what the file itself says of its places."""
+    """The row groups of a file, the row after the last one of each, and the row ranges that the file itself states."""
 
     groups: tuple[_RowGroup, ...]
     ends: Index
-    places: Places | None
+    row_ranges: RowRanges | None
 
     @classmethod
     def of(cls, metadata: pq.FileMetaData) -> Self:
@@ -77,24 +77,24 @@ class Layout:
             None if stated is None else json.loads(stated),
         )
 
-    def holding(self, entities: Iterable[str], places: Places | None) -> tuple[list[int], frozenset[str]]:
+    def holding(self, entities: Iterable[str], row_ranges: RowRanges | None) -> tuple[list[int], frozenset[str]]:
         """Numbers of the row groups that can hold rows of the entities, and the columns in which they have a value.
 
-        Where the places are known, an entity that is not among them has no rows.
+        Where the row ranges are known, an entity that is not among them has no rows.
         """
         needed = np.zeros(len(self.groups), bool)
         for name in entities:
-            for number in self._candidates(name, places):
+            for number in self._candidates(name, row_ranges):
                 needed[number] |= self.groups[number].may_hold(name)
         numbers = np.flatnonzero(needed).tolist()
         return numbers, frozenset[str]().union(*(self.groups[number].columns for number in numbers))
 
-    def _candidates(self, name: str, places: Places | None) -> range:
-        if places is None:
+    def _candidates(self, name: str, row_ranges: RowRanges | None) -> range:
+        if row_ranges is None:
             return range(len(self.groups))
-        if name not in places:
+        if name not in row_ranges:
             return range(0)
-        first, last = np.searchsorted(self.ends, places[name], side="right").tolist()
+        first, last = np.searchsorted(self.ends, row_ranges[name], side="right").tolist()
         return range(first, last + 1)
 
 
@@ -116,7 +116,7 @@ def files_holding(
         try:
             check_footer(path)
             described = _layout(path)
-            numbers, _ = described.holding(entities, described.places)
+            numbers, _ = described.holding(entities, described.row_ranges)
             check_file(path, numbers)
         except DamagedFileError as error:
             if on_damage is None:
@@ -138,7 +138,7 @@ def chosen_groups(
     parts = []
     columns: set[str] = set()
     for path, described in files:
-        numbers, measured = described.holding(entities, described.places)
+        numbers, measured = described.holding(entities, described.row_ranges)
         if numbers:
             parts.append(layout.make_fragment(path, system, row_groups=numbers))
             columns |= measured
@@ -151,9 +151,9 @@ def checked_layout() -> pads.ParquetFileFormat:
     return pads.ParquetFileFormat(default_fragment_scan_options=options)
 
 
-def places_note(places: Places) -> Mapping[bytes, bytes]:
+def row_ranges_note(row_ranges: RowRanges) -> Mapping[bytes, bytes]:
     """Metadata that tell later readers of a file where the rows of each entity are."""
-    return {PLACES: json.dumps(places).encode()}
+    return {PLACES: json.dumps(row_ranges).encode()}
 
 
 def _with_columns(schema: pa.Schema, columns: Collection[str]) -> pa.Schema:
@@ -188,7 +188,7 @@ def _has_value(column: pq.ColumnChunkMetaData) -> bool:
     return statistics is None or not statistics.has_null_count or statistics.null_count < column.num_values
 
 
-def places_of(entities: pa.ChunkedArray) -> Places:
+def row_ranges_of(entities: pa.ChunkedArray) -> RowRanges:
     """First and last row of each entity in a column of names."""
     codes, names = entity_codes(entities)
     if not len(codes):
@@ -212,24 +212,24 @@ def keys_in(path: Path, columns: Sequence[str] = KEYS) -> Iterator[pa.Table]:
             yield pa.Table.from_batches([batch])
 
 
-def places_in(path: Path) -> Places:
+def row_ranges_in(path: Path) -> RowRanges:
     """First and last row of each entity of a file, as of its whole column of names."""
-    places: dict[str, tuple[int, int]] = {}
+    row_ranges: dict[str, tuple[int, int]] = {}
     row = 0
     for keys in keys_in(path, ["entity"]):
-        for name, (first, last) in places_of(keys["entity"]).items():
-            places[name] = (places[name][0] if name in places else row + first, row + last)
+        for name, (first, last) in row_ranges_of(keys["entity"]).items():
+            row_ranges[name] = (row_ranges[name][0] if name in row_ranges else row + first, row + last)
         row += keys.num_rows
-    return places
+    return row_ranges
 
 
-def spans_in(path: Path, places: Places, interval_s: int | None) -> Mapping[str, Span]:
+def spans_in(path: Path, row_ranges: RowRanges, interval_s: int | None) -> Mapping[str, Span]:
     """Spans of all entities of a file.
 
     Rows are held until those of every entity that is among them are complete: of a file that is ordered by entity a
     few at a time, of one that is ordered by time all of them.
     """
-    ends = _complete(places)
+    ends = _complete(row_ranges)
     spans: dict[str, Span] = {}
     held: list[pa.Table] = []
     begin, row = 0, 0
@@ -246,9 +246,9 @@ def spans_in(path: Path, places: Places, interval_s: int | None) -> Mapping[str,
     return spans
 
 
-def _complete(places: Places) -> Index:
+def _complete(row_ranges: RowRanges) -> Index:
     """Numbers of rows, 0 among them, so that each entity has all of its rows among the first ones, or none."""
-    bounds = np.array(sorted(places.values()), np.int64).reshape(-1, 2)
+    bounds = np.array(sorted(row_ranges.values()), np.int64).reshape(-1, 2)
     last = np.maximum.accumulate(bounds[:, 1])
     complete: Index = np.concatenate(([0], last[:-1][last[:-1] < bounds[1:, 0]] + 1))
     return complete
@@ -262,12 +262,12 @@ class RowGroups:
         self._whole.ensure_complete_metadata()
         self._layout = Layout.of(self._whole.metadata)
 
-    def holding(self, places: Places) -> pads.Dataset:
+    def holding(self, row_ranges: RowRanges) -> pads.Dataset:
         """A data set of those that can hold rows of the entities, each known to lie between a first and a last row.
 
         It has the columns in which any of these row groups has a value.
         """
-        numbers, columns = self._layout.holding(places, places)
+        numbers, columns = self._layout.holding(row_ranges, row_ranges)
         parts = [self._whole.subset(row_group_ids=numbers)] if numbers else []
         schema = _with_columns(self._whole.physical_schema, columns)
         return pads.FileSystemDataset(parts, schema, self._whole.format, pyarrow.fs.LocalFileSystem())

@@ -70,5 +70,5 @@ class Workspace:
 
     @property
     def prefect(self) -> Path:
-        """Where Prefect keeps what it must."""
+        """The folder of Prefect's own state."""
         return self.out / "prefect"

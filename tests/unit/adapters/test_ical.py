@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from brownout.adapters.ical import IcalEvents
-from brownout.bootstrap import doctor_surroundings, open_calendar
+from brownout.bootstrap import doctor_services, open_calendar
 from brownout.domain.entities import Entity, Topology
 from brownout.domain.errors import SettingsError
 from brownout.domain.metrics import Metric
@@ -146,7 +146,7 @@ def test_a_file_that_is_no_calendar_is_refused_by_name_and_seen_by_the_doctor(tm
     settings = load_settings(maintenance=[{"name": "changes", "ics": str(path)}])
     with pytest.raises(SettingsError, match=r"bad\.ics"):
         open_calendar(settings)
-    checks = [check for check in examine(settings, doctor_surroundings(), START) if check.about == "maintenance"]
+    checks = [check for check in examine(settings, doctor_services(), START) if check.about == "maintenance"]
     assert [check.state for check in checks] == [State.BAD]
     assert "bad.ics" in checks[0].found
 

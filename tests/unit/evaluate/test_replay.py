@@ -45,7 +45,7 @@ def test_alarms_are_the_marks_of_episodes_that_are_not_quiet() -> None:
     first, second, other = episode("1", "a", 0, 3), episode("2", "a", 5, 8), episode("3", "b", 5, 8)
     muted = SuppressedEpisode(episode=second, why=SuppressionReason.ARTEFACT, reason="", because="ART-01")
     nights = OwnNights(
-        found=(first, second, other),
+        episodes=(first, second, other),
         suppressed=(muted,),
         diagnoses=(),
         artefacts=(),

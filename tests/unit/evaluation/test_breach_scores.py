@@ -76,7 +76,7 @@ def test_chances_are_read_off_the_rows_that_have_a_limit() -> None:
     values[0] = np.linspace(80, 120, len(QUANTILES))
     windows = windows_of(made, rows.forecasts(values, "lstm"))
     assert windows.metrics.tolist() == ["cpu_pct", "free_pct"] * 2
-    assert windows.places.tolist() == [0, 0, 1, 1]
+    assert windows.entity_rows.tolist() == [0, 0, 1, 1]
     assert windows.likely[0] > 0.7
     assert windows.likely[1:].max() < 0.05
     bare = replace(made, metrics=tuple(replace(m, limit=None) for m in made.metrics))

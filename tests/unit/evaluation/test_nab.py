@@ -86,4 +86,4 @@ def test_one_threshold_is_chosen_for_all_files() -> None:
     quiet[45] = 0.8
     found = judge_corpus({"a": NabFile(loud, [(40, 60)]), "b": NabFile(quiet, [(40, 60)])})
     assert found.threshold == 0.8
-    assert (found.seen, found.false_alarms) == (2, 2)
+    assert (found.detected, found.false_alarms) == (2, 2)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from brownout.bootstrap import doctor_surroundings
+from brownout.bootstrap import doctor_services
 from brownout.operate.checks import State
 from brownout.operate.doctor import examine
 from brownout.settings import load_settings
@@ -19,11 +19,11 @@ def test_a_window_that_names_nothing_is_a_warning(write_dataset: Callable[..., P
     checks = list(
         examine(
             load_settings(dataset=folder, maintenance=[window]),
-            doctor_surroundings(),
+            doctor_services(),
             np.datetime64("2026-03-02", "ms"),
         )
     )
     wrong = [check for check in checks if check.about == "maintenance"]
     assert [check.state for check in wrong] == [State.WARNING]
     assert wrong[0].found == "window 'move': nothing is called kmv2"
-    assert not [c for c in examine(load_settings(dataset=folder), doctor_surroundings(), NOW) if c in wrong]
+    assert not [c for c in examine(load_settings(dataset=folder), doctor_services(), NOW) if c in wrong]

@@ -20,7 +20,7 @@ from brownout.ingest.spans import spans_of
 from brownout.store import row_groups
 from brownout.store.history import samples_schema, write_samples
 from brownout.store.parquet import ROWS_A_GROUP
-from brownout.store.row_groups import RowGroups, files_holding, places_of
+from brownout.store.row_groups import RowGroups, files_holding, row_ranges_of
 
 SCHEMA = samples_schema([Metric.from_table("load", {"kind": "gauge"})])
 names = st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=4), min_size=1, max_size=8)
@@ -73,9 +73,9 @@ def test_groups_from_places_hold_all_rows_of_what_is_asked(
 ) -> None:
     path = tmp_path_factory.mktemp("places") / "samples.parquet"
     write(path, stored)
-    places = places_of(pq.read_table(path)["entity"])
-    assert places == {name: (stored.index(name), len(stored) - 1 - stored[::-1].index(name)) for name in stored}
-    chosen = {name: places[name] for name in asked if name in places}
+    row_ranges = row_ranges_of(pq.read_table(path)["entity"])
+    assert row_ranges == {name: (stored.index(name), len(stored) - 1 - stored[::-1].index(name)) for name in stored}
+    chosen = {name: row_ranges[name] for name in asked if name in row_ranges}
     condition = pads.field("entity").isin(asked)
     found = RowGroups(path).holding(chosen).to_table(filter=condition)
     expected = pads.dataset(str(path), schema=SCHEMA).to_table(filter=condition)
@@ -94,14 +94,14 @@ def test_columns_without_a_value_in_the_chosen_groups_are_not_read(tmp_path: Pat
     pq.write_table(pa.table([times, coded, *columns], names=schema.names).cast(schema), path, row_group_size=2)
     for asked, expected in ((["a"], ["load"]), (["b"], ["latency"]), (["a", "b"], ["load", "latency"]), (["c"], [])):
         assert files_holding([path], asked, schema).to_table().column_names[2:] == expected
-        places = {name: {"a": (0, 1), "b": (2, 3)}[name] for name in asked if name in "ab"}
-        assert RowGroups(path).holding(places).to_table().column_names[2:] == expected
+        row_ranges = {name: {"a": (0, 1), "b": (2, 3)}[name] for name in asked if name in "ab"}
+        assert RowGroups(path).holding(row_ranges).to_table().column_names[2:] == expected
 
 
 def test_groups_without_the_places_or_the_names_are_left_alone(tmp_path: Path) -> None:
     write(tmp_path / "a.parquet", ["a", "a", "b", "b", "c", "c", "a", "a", "b", "b"])
-    for places, groups in (({"b": (2, 3)}, [1]), ({"a": (0, 7)}, [0, 3]), ({"b": (2, 9), "c": (4, 5)}, [1, 2, 4])):
-        (part,) = RowGroups(tmp_path / "a.parquet").holding(places).get_fragments()
+    for row_ranges, groups in (({"b": (2, 3)}, [1]), ({"a": (0, 7)}, [0, 3]), ({"b": (2, 9), "c": (4, 5)}, [1, 2, 4])):
+        (part,) = RowGroups(tmp_path / "a.parquet").holding(row_ranges).get_fragments()
         assert [group.id for group in part.row_groups] == groups
     assert RowGroups(tmp_path / "a.parquet").holding({}).count_rows() == 0
 
@@ -146,9 +146,9 @@ def test_keys_read_in_parts_say_what_the_whole_columns_do(
     table = pa.table({"time": pa.array(times[rows], pa.timestamp("ms", "UTC")), "entity": entities, "m": rows * 1.0})
     pq.write_table(table, tmp_path / "samples.parquet", row_group_size=23)
     monkeypatch.setattr(row_groups, "AT_ONCE", at_once)
-    places = row_groups.places_in(tmp_path / "samples.parquet")
-    assert dict(places) == dict(row_groups.places_of(table["entity"]))
-    assert dict(row_groups.spans_in(tmp_path / "samples.parquet", places, None)) == dict(spans_of(table, None))
+    row_ranges = row_groups.row_ranges_in(tmp_path / "samples.parquet")
+    assert dict(row_ranges) == dict(row_groups.row_ranges_of(table["entity"]))
+    assert dict(row_groups.spans_in(tmp_path / "samples.parquet", row_ranges, None)) == dict(spans_of(table, None))
 
 
 def test_few_rows_are_held_of_a_file_that_is_ordered_by_entity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,6 +164,6 @@ def test_few_rows_are_held_of_a_file_that_is_ordered_by_entity(tmp_path: Path, m
 
     monkeypatch.setattr(row_groups, "AT_ONCE", 128)
     monkeypatch.setattr(row_groups, "spans_of", counted)
-    places = row_groups.places_in(tmp_path / "samples.parquet")
-    assert len(row_groups.spans_in(tmp_path / "samples.parquet", places, 60)) == 50
+    row_ranges = row_groups.row_ranges_in(tmp_path / "samples.parquet")
+    assert len(row_groups.spans_in(tmp_path / "samples.parquet", row_ranges, 60)) == 50
     assert max(sizes) <= 3 * 128

@@ -8,7 +8,7 @@ __all__ = ["GROUPS", "domain_samples"]
 
 GROUPS = ("--state", "--cpu-total", "--vcpu", "--balloon", "--interface", "--block", "--perf")
 VCPU = ("state", "time", "wait", "delay")
-"""Of a virtual CPU: Telegraf drops the rest, most of which only some kernels count."""
+"""Fields of a virtual CPU: Telegraf drops the others, most of which only some kernels count."""
 TEXTS = {"name", "path"}
 PARTS = {"net": ("libvirt_net", "interface_id"), "block": ("libvirt_block", "block_id")}
 WHOLE = {"state": "libvirt_state", "cpu": "libvirt_cpu", "balloon": "libvirt_balloon", "perf": "libvirt_perf"}
@@ -16,30 +16,30 @@ CACHE_MONITORS = "cpu.cache.monitor.count"
 
 
 def domain_samples(text: str) -> Iterator[Sample]:
-    """Samples of all domains; what a busy one would not say at once is missing, nothing else."""
-    for name, found in _domains(text.splitlines()):
-        for measurement, tags, fields in _groups(found):
+    """Samples of all domains; of a busy domain only those that libvirt gives without waiting."""
+    for name, statistics in _domains(text.splitlines()):
+        for measurement, tags, fields in _groups(statistics):
             yield Sample(measurement, fields, {"domain_name": name, **tags})
 
 
 def _domains(lines: Iterable[str]) -> Iterator[tuple[str, dict[str, str]]]:
-    name, found = "", dict[str, str]()
+    name, statistics = "", dict[str, str]()
     for text in lines:
         if text.startswith("Domain: "):
             if name:
-                yield name, found
-            name, found = text.removeprefix("Domain: ").strip().removeprefix("'").removesuffix("'"), {}
+                yield name, statistics
+            name, statistics = text.removeprefix("Domain: ").strip().removeprefix("'").removesuffix("'"), {}
         elif "=" in text:
             key, _, value = text.strip().partition("=")
-            found[key] = value
+            statistics[key] = value
     if name:
-        yield name, found
+        yield name, statistics
 
 
-def _groups(found: Mapping[str, str]) -> Iterator[tuple[str, dict[str, str], dict[str, int | str]]]:
+def _groups(statistics: Mapping[str, str]) -> Iterator[tuple[str, dict[str, str], dict[str, int | str]]]:
     whole: dict[str, dict[str, int | str]] = {}
     parts: dict[tuple[str, str], dict[str, int | str]] = {}
-    for key, value in found.items():
+    for key, value in statistics.items():
         group, _, rest = key.partition(".")
         number, _, field = rest.partition(".")
         if key == CACHE_MONITORS:

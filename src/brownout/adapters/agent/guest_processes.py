@@ -121,7 +121,7 @@ def _main_loop(process: Path, guest: str) -> Iterator[Sample]:
 
 
 def _stat(process: Path) -> list[str]:
-    """What stands in /proc/PID/stat after the name; empty where the process is gone."""
+    """The fields of /proc/PID/stat after the name; empty where the process is gone."""
     figures = (read_or_none(process / "stat") or "").rpartition(")")[2].split()
     return figures if len(figures) > RSS else []
 
@@ -138,12 +138,12 @@ def _pairs(path: Path) -> dict[str, str]:
 
 def _group(process: Path) -> str:
     """The control group that holds the process, of version 2 or else the one for CPU time; "" where there is none."""
-    found = ""
+    group = ""
     for text in (read_or_none(process / "cgroup") or "").splitlines():
         _, controllers, path = text.split(":", 2)
-        if "cpu" in controllers.split(",") or (not controllers and not found):
-            found = path.strip("/")
-    return found
+        if "cpu" in controllers.split(",") or (not controllers and not group):
+            group = path.strip("/")
+    return group
 
 
 def _open_files(process: Path) -> dict[str, Value]:

@@ -54,7 +54,7 @@ class HostAgent:
 
     parts: Sequence[_Part]
     complain: Complain
-    _told: set[str] = field(default_factory=set)
+    _failing_parts: set[str] = field(default_factory=set)
     _due: dict[str, float] = field(default_factory=dict)
 
     def begin(self, now: float) -> None:
@@ -77,11 +77,11 @@ class HostAgent:
         try:
             yield from filter(None, part.gather(now))
         except BrownoutError as error:
-            if part.name not in self._told:
-                self._told.add(part.name)
+            if part.name not in self._failing_parts:
+                self._failing_parts.add(part.name)
                 self.complain(error)
         else:
-            self._told.discard(part.name)
+            self._failing_parts.discard(part.name)
 
 
 def host_agent(*, host: str, kernel: Kernel, virsh: Virsh, announcement: Path, complain: Complain) -> HostAgent:
@@ -112,11 +112,11 @@ class _Once:
 
     def __init__(self, complain: Complain) -> None:
         self._complain = complain
-        self._told: set[str] = set()
+        self._reported_errors: set[str] = set()
 
     def __call__(self, error: BrownoutError) -> None:
-        if error.what not in self._told:
-            self._told.add(error.what)
+        if error.what not in self._reported_errors:
+            self._reported_errors.add(error.what)
             self._complain(error)
 
 

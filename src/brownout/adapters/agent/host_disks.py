@@ -30,17 +30,17 @@ class DiskCounters:
 
     def __call__(self, now: float) -> Iterator[Sample]:
         """Samples of now."""
-        found: dict[str, tuple[float, dict[str, int]]] = {}
+        counters: dict[str, tuple[float, dict[str, int]]] = {}
         for text in read(self._path).splitlines():
             words = text.split()
             if len(words) < 14 or not any(int(word) for word in words[3:]):
                 continue
-            fields = {name: int(words[place]) for name, place in FIELDS.items()}
+            fields = {name: int(words[column]) for name, column in FIELDS.items()}
             fields["read_bytes"] = SECTOR * int(words[READ_SECTORS])
             fields["write_bytes"] = SECTOR * int(words[WRITTEN_SECTORS])
-            found[words[2]] = now, fields
-        before, self._before = self._before, found
-        for name, (_, fields) in found.items():
+            counters[words[2]] = now, fields
+        before, self._before = self._before, counters
+        for name, (_, fields) in counters.items():
             yield Sample("diskio", {**fields, **_means(before.get(name), fields, now)}, {"name": name})
 
 

@@ -24,23 +24,23 @@ PAGE = 4096
 
 def mem(root: Path) -> Iterator[Sample]:
     """Memory, in bytes."""
-    found = _meminfo(root)
-    fields = {name: KIB * found.get(own, 0) for name, own in FIELDS.items()}
-    fields["cached"] = KIB * (found.get("Cached", 0) + found.get("SReclaimable", 0))
+    meminfo = _meminfo(root)
+    fields = {name: KIB * meminfo.get(own, 0) for name, own in FIELDS.items()}
+    fields["cached"] = KIB * (meminfo.get("Cached", 0) + meminfo.get("SReclaimable", 0))
     fields["used"] = fields["total"] - fields["available"]
-    fields |= {f"huge_pages_{name}": found.get(f"HugePages_{name.title()}", 0) for name in ("total", "free")}
+    fields |= {f"huge_pages_{name}": meminfo.get(f"HugePages_{name.title()}", 0) for name in ("total", "free")}
     shares = {f"{name}_percent": _share(fields[name], fields["total"]) for name in ("used", "available")}
     yield Sample("mem", {**fields, **shares})
 
 
 def swap(root: Path) -> Iterator[Sample]:
     """Swap space, and what went in and out since the boot, in bytes."""
-    found = _meminfo(root)
-    total, free = KIB * found.get("SwapTotal", 0), KIB * found.get("SwapFree", 0)
+    meminfo = _meminfo(root)
+    total, free = KIB * meminfo.get("SwapTotal", 0), KIB * meminfo.get("SwapFree", 0)
     used = total - free
     yield Sample("swap", {"total": total, "used": used, "free": free, "used_percent": _share(used, total)})
-    moved = _vmstat(root)
-    yield Sample("swap", {"in": PAGE * moved.get("pswpin", 0), "out": PAGE * moved.get("pswpout", 0)})
+    vmstat = _vmstat(root)
+    yield Sample("swap", {"in": PAGE * vmstat.get("pswpin", 0), "out": PAGE * vmstat.get("pswpout", 0)})
 
 
 def kernel_vmstat(root: Path) -> Iterator[Sample]:

@@ -32,7 +32,7 @@ def net(root: Path) -> Iterator[Sample]:
         own = root / "sys/class/net" / name
         flags = int((read_or_none(own / "flags") or "0x1").strip(), 16)
         if len(figures) > 11 and flags & UP and not flags & LOOPBACK and name != "lo":
-            counters = {field: int(figures[place]) for field, place in COUNTERS.items()}
+            counters = {field: int(figures[column]) for field, column in COUNTERS.items()}
             yield Sample("net", {**counters, "speed": _speed(own)}, {"interface": name})
 
 
@@ -69,9 +69,9 @@ def nstat(root: Path) -> Iterator[Sample]:
 def conntrack(root: Path) -> Iterator[Sample]:
     """How full the table of connections is; nothing where the kernel tracks none."""
     folder = root / "proc/sys/net/netfilter"
-    found = {name: read_or_none(folder / f"nf_conntrack_{name}") for name in ("count", "max")}
-    if all(found.values()):
-        yield Sample("conntrack", {f"ip_conntrack_{name}": float(text or 0) for name, text in found.items()})
+    texts = {name: read_or_none(folder / f"nf_conntrack_{name}") for name in ("count", "max")}
+    if all(texts.values()):
+        yield Sample("conntrack", {f"ip_conntrack_{name}": float(text or 0) for name, text in texts.items()})
 
 
 def _speed(interface: Path) -> int:

@@ -11,7 +11,7 @@ from brownout.domain.errors import BrownoutError
 __all__ = ["CpuUsage", "kernel_counters", "pressure", "processes", "system"]
 
 COLUMNS = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal", "guest", "guest_nice")
-"""Of a CPU's line in /proc/stat: proc(5). Guests' time is in user and nice as well."""
+"""Fields of a CPU's line in /proc/stat: proc(5). Guests' time is in user and nice as well."""
 STATES = {
     "R": "running", "S": "sleeping", "D": "blocked", "Z": "zombies", "X": "dead", "T": "stopped", "t": "stopped",
     "W": "paging", "I": "idle",
@@ -58,8 +58,8 @@ def system(root: Path) -> Iterator[Sample]:
 def kernel_counters(root: Path) -> Iterator[Sample]:
     """Counters of the kernel since the boot."""
     names = {"intr": "interrupts", "ctxt": "context_switches", "processes": "processes_forked", "btime": "boot_time"}
-    words = (text.split(None, 2) for text in read(root / "proc/stat").splitlines())
-    fields = {names[found[0]]: int(found[1]) for found in words if found and found[0] in names}
+    lines = (text.split(None, 2) for text in read(root / "proc/stat").splitlines())
+    fields = {names[words[0]]: int(words[1]) for words in lines if words and words[0] in names}
     entropy = read_or_none(root / "proc/sys/kernel/random/entropy_avail")
     yield Sample("kernel", fields | ({"entropy_avail": int(entropy)} if entropy else {}))
 
@@ -88,10 +88,10 @@ def pressure(root: Path) -> Iterator[Sample]:
             kind, *words = text.split()
             if (resource, kind) == ("cpu", "full"):
                 continue
-            found: Mapping[str, str] = dict(word.split("=", 1) for word in words)
+            fields: Mapping[str, str] = dict(word.split("=", 1) for word in words)
             tags = {"resource": resource, "type": kind}
-            yield Sample("pressure", {name: float(found[name]) for name in ("avg10", "avg60", "avg300")}, tags)
-            yield Sample("pressure", {"total": int(found["total"])}, tags)
+            yield Sample("pressure", {name: float(fields[name]) for name in ("avg10", "avg60", "avg300")}, tags)
+            yield Sample("pressure", {"total": int(fields["total"])}, tags)
 
 
 def _shares(spent: Mapping[str, int]) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""What may hang is asked in a thread of its own: a stuck disk, server or libvirt never delays the rest."""
+"""Sources that may hang run in threads of their own: a stuck disk, server or libvirt never delays the others."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -27,13 +27,13 @@ class Patient(Generic[T]):
     def __init__(self, ask: Callable[[], Iterable[T]], *, name: str, seconds: float) -> None:
         self._ask, self._name, self._seconds = ask, name, seconds
         self._thread: threading.Thread | None = None
-        self._found: list[T] = []
+        self._answers: list[T] = []
         self._problem: BrownoutError | None = None
 
     def __call__(self, _now: float) -> list[T]:
-        """What was found; a BrownoutError where it has not answered yet, or said what is wrong."""
+        """The items of the answer; raises BrownoutError where none came in time, or the source reported an error."""
         if self._thread is None:
-            self._found, self._problem = [], None
+            self._answers, self._problem = [], None
             self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
             self._thread.start()
         self._thread.join(self._seconds)
@@ -43,10 +43,10 @@ class Patient(Generic[T]):
         self._thread = None
         if self._problem is not None:
             raise self._problem
-        return self._found
+        return self._answers
 
     def _work(self) -> None:
         try:
-            self._found = list(self._ask())
+            self._answers = list(self._ask())
         except BrownoutError as error:
             self._problem = error

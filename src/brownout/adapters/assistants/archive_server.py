@@ -20,7 +20,7 @@ READS = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_
 
 
 class Archive(Protocol):
-    """The archive as it is asked; each raises BrownoutError for what is not there."""
+    """Read access to the archive; each method raises BrownoutError for a night or part that does not exist."""
 
     def nights(self, first: int, rows: int) -> Mapping[str, Any]:
         """Nights, the newest first."""
@@ -45,33 +45,33 @@ def archive_server(archive: Archive, version: str) -> MCPServer[Any]:
     @server.tool(annotations=READS)
     def list_nights(first: int = 0, rows: int = 20) -> dict[str, Any]:
         """Nights of the archive, the newest first: name, headline, incidents, breaches, consoles that are too slow."""
-        return _told(lambda: archive.nights(first, rows))
+        return _answer_or_tool_error(lambda: archive.nights(first, rows))
 
     @server.tool(annotations=READS)
     def list_parts(night: str = "last") -> dict[str, Any]:
         """Parts of a night's report, with the number of rows of each."""
-        return _told(lambda: archive.parts(night))
+        return _answer_or_tool_error(lambda: archive.parts(night))
 
     @server.tool(annotations=READS)
     def read_part(name: str, night: str = "last", first: int = 0, rows: int = 50) -> dict[str, Any]:
         """A part of a night's report as report.json has it; of a list `rows` rows from `first` on."""
-        return _told(lambda: archive.part(night, name, first, rows))
+        return _answer_or_tool_error(lambda: archive.part(night, name, first, rows))
 
     @server.tool(annotations=READS)
     def incidents(night: str = "last", open_only: bool = False, first: int = 0, rows: int = 20) -> dict[str, Any]:  # noqa: FBT001, FBT002 - an argument of a tool
         """Incidents of a night, open ones first: when, where, likely causes with probabilities, what to do first."""
-        return _told(lambda: archive.incidents(night, first, rows, open_only=open_only))
+        return _answer_or_tool_error(lambda: archive.incidents(night, first, rows, open_only=open_only))
 
     @server.tool(annotations=READS)
     def breaches(night: str = "last", min_probability: float = 0.2, first: int = 0, rows: int = 50) -> dict[str, Any]:
         """Limits that are exceeded or will be crossed: entity, metric, probability, earliest, likely, latest time."""
-        return _told(lambda: archive.breaches(night, first, rows, min_probability=min_probability))
+        return _answer_or_tool_error(lambda: archive.breaches(night, first, rows, min_probability=min_probability))
 
     return server
 
 
-def _told(ask: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
-    """The answer; what is not there is told with its remedy, as an error of the tool."""
+def _answer_or_tool_error(ask: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+    """The answer of a query; a BrownoutError becomes an error of the tool, with its remedy."""
     try:
         return dict(ask())
     except BrownoutError as error:

@@ -97,7 +97,7 @@ class DaskMap:
         return OrchestrationError(f"The Dask scheduler {self.address} is gone.", remedy=REMEDY)
 
     def _ended(self, running: dict[Future, int]) -> set[Future]:
-        """Those that have ended, one at least."""
+        """Wait for futures; returns those that have ended, at least one."""
         since = time.monotonic()
         while True:
             try:

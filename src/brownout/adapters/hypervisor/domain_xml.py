@@ -82,10 +82,10 @@ def _owned(root: Element) -> dict[str, str]:
         for element in root.findall("metadata/*//*")
         if element.tag.startswith(f"{{{NOVA}")
     }
-    found = {tag: " ".join((parts[tag].text or "").split()) for tag in ("name", "project") if tag in parts}
+    texts = {tag: " ".join((parts[tag].text or "").split()) for tag in ("name", "project") if tag in parts}
     flavour = parts["flavor"].get("name", "") if "flavor" in parts else ""
     title = " ".join(root.findtext("title", "").split())
-    return {"display_name": found.get("name") or title, "project": found.get("project", ""), "flavour": flavour}
+    return {"display_name": texts.get("name") or title, "project": texts.get("project", ""), "flavour": flavour}
 
 
 def _cpus_and_memory(root: Element) -> dict[str, str]:
@@ -132,7 +132,7 @@ def _devices(root: Element) -> dict[str, str]:
 
 
 def _disk(root: Element) -> dict[str, str]:
-    """Of the first disk that is neither a floppy nor a CD."""
+    """Facts of the first disk that is neither a floppy nor a CD."""
     disks = [disk for disk in root.findall("devices/disk") if disk.get("device", "disk") == "disk"]
     if not disks:
         return {}
@@ -180,20 +180,20 @@ def _emulator(root: Element) -> str:
     emulator = _cpus(_attribute(root, "cputune/emulatorpin", "cpuset"))
     if not emulator:
         return "no"
-    taken = {cpu for pin in root.findall("cputune/vcpupin") for cpu in _cpus(pin.get("cpuset", ""))}
-    return "vcpu" if emulator & taken else "housekeeping"
+    vcpu_cpus = {cpu for pin in root.findall("cputune/vcpupin") for cpu in _cpus(pin.get("cpuset", ""))}
+    return "vcpu" if emulator & vcpu_cpus else "housekeeping"
 
 
 def _cpus(cpuset: str) -> set[int]:
     """CPUs of a list such as ``0-3,^2,8``."""
-    found: set[int] = set()
+    numbers: set[int] = set()
     for part in filter(None, (part.strip() for part in cpuset.split(","))):
         first, _, last = part.removeprefix("^").partition("-")
         if not (_is_number(first) and _is_number(last or first)) or int(last or first) >= MOST_CPUS:
             raise DataError(f"The CPU list {cpuset!r} cannot be read.", remedy="Give what `virsh dumpxml` prints.")
         cpus = range(int(first), int(last or first) + 1)
-        found = found.difference(cpus) if part.startswith("^") else found.union(cpus)
-    return found
+        numbers = numbers.difference(cpus) if part.startswith("^") else numbers.union(cpus)
+    return numbers
 
 
 def _attribute(root: Element, path: str, name: str) -> str:

@@ -98,7 +98,7 @@ def _image(root: Path, path: str) -> dict[str, str]:
     image = image_of(root / path.lstrip("/")) if path else None
     if image is None or not image.size:
         return {}
-    filled = min(max(math.ceil(10 * image.taken / image.size) * 10, 10), 100)
+    filled = min(max(math.ceil(10 * image.allocated / image.size) * 10, 10), 100)
     return {"disk_gib": str(max(math.ceil(image.size / GIB), 1)), "disk_filled_pct": str(filled)}
 
 

@@ -24,7 +24,7 @@ JUST_S = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thread:
-    """CPU seconds of threads of one name since they began; ``guest`` is whose QEMU they belong to, if any."""
+    """CPU seconds of the threads of one name since their start; ``guest`` is the guest whose QEMU runs them, if any."""
 
     name: str
     guest: str
@@ -39,7 +39,7 @@ class Kernel:
     ticks: int = os.sysconf("SC_CLK_TCK")
 
     def real_time(self) -> tuple[Thread, ...]:
-        """Threads of a real-time class, those of one name together: a kernel thread has one on each CPU."""
+        """Threads of a real-time class, summed by name: a kernel thread has one instance on each CPU."""
         seconds: defaultdict[str, float] = defaultdict(float)
         for thread in self.root.glob("proc/[0-9]*/task/[0-9]*"):
             name, figures = _stat(thread)
@@ -78,8 +78,8 @@ class Kernel:
     def cores_a_node(self) -> int:
         """Cores of the smallest NUMA node that has any; 0 where nothing says."""
         nodes = self.root.glob("sys/devices/system/node/node[0-9]*")
-        found = [len(self._siblings(f"{node.relative_to(self.root)}/cpu[0-9]*")) for node in nodes]
-        return min((cores for cores in found if cores), default=0)
+        counts = [len(self._siblings(f"{node.relative_to(self.root)}/cpu[0-9]*")) for node in nodes]
+        return min((cores for cores in counts if cores), default=0)
 
     def disks(self) -> Mapping[str, tuple[str, str]]:
         """I/O scheduler and medium (hdd, ssd, nvme) by name of the disk."""

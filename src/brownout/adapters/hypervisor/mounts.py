@@ -35,8 +35,8 @@ class Mount:
     @property
     def disk(self) -> str:
         """The disk below it; empty where that is not one disk, or nothing says."""
-        found = PARTITION.fullmatch(self.device)
-        return found[1] if found else ""
+        match = PARTITION.fullmatch(self.device)
+        return match[1] if match else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,17 +44,17 @@ class Image:
     """Bytes that the guest sees, and that the file takes now: fewer where it grows as it is written to."""
 
     size: int
-    taken: int
+    allocated: int
 
 
 def mounts(root: Path) -> Iterator[Mount]:
     """Each file system that holds data, once; below a root, which is / but in tests."""
-    seen: set[str] = set()
+    known_devices: set[str] = set()
     for text in _lines(root / "proc/self/mounts"):
         device, path, kind, options = (_plain(word) for word in text.split()[:4])
-        if kind in IGNORED or kind.startswith("fuse.") or device in seen:
+        if kind in IGNORED or kind.startswith("fuse.") or device in known_devices:
             continue
-        seen.add(device)
+        known_devices.add(device)
         writable = "ro" not in options.split(",")
         yield Mount(device=device.removeprefix("/dev/"), path=path, kind=kind, writable=writable)
 
@@ -79,7 +79,7 @@ def image_of(file: Path) -> Image | None:
     except OSError:
         return None
     size = int.from_bytes(head[QCOW2_SIZE]) if head.startswith(QCOW2) else status.st_size
-    return Image(size=size, taken=status.st_blocks * BLOCK)
+    return Image(size=size, allocated=status.st_blocks * BLOCK)
 
 
 def _lines(path: Path) -> list[str]:

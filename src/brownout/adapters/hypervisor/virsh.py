@@ -38,7 +38,7 @@ class Guest:
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _GuestAnswers:
     """What virsh printed of a guest; None where it refused."""
 
     uuid: str
@@ -56,16 +56,16 @@ class Virsh:
 
     def guests(self, complain: Callable[[BrownoutError], None]) -> Iterator[Guest]:
         """All guests that run or are paused; one that cannot be read is complained about and left out."""
-        for told in self._told(self._say("list", "--uuid").split(), complain):
+        for answers in self._answers_of(self._say("list", "--uuid").split(), complain):
             try:
-                yield _guest(told)
+                yield _guest(answers)
             except BrownoutError as error:
-                complain(BrownoutError(f"Guest {told.uuid}: {error.what}", remedy=error.remedy))
+                complain(BrownoutError(f"Guest {answers.uuid}: {error.what}", remedy=error.remedy))
 
     def running(self) -> Iterator[str]:
         """The domain XML of each guest that runs or is paused; one that went meanwhile is left out."""
         for uuid in self._say("list", "--uuid").split():
-            xml = self._asked("dumpxml", uuid)
+            xml = self._say_or_none("dumpxml", uuid)
             if xml is not None:
                 yield xml
 
@@ -77,31 +77,31 @@ class Virsh:
         """The hypervisor's own name, which its Telegraf writes as the tag host."""
         return self._say("hostname").strip()
 
-    def _told(self, uuids: Sequence[str], complain: Callable[[BrownoutError], None]) -> Iterator["_Told"]:
+    def _answers_of(self, uuids: Sequence[str], complain: Callable[[BrownoutError], None]) -> Iterator["_GuestAnswers"]:
         """What libvirt says of guests: in two calls for all of them, the second of which a stuck guest may spoil."""
-        found: dict[str, tuple[str, list[str]]] = {}
-        for uuid, said in zip(uuids, self._together([f"dumpxml {uuid}" for uuid in uuids]), strict=True):
+        domains: dict[str, tuple[str, list[str]]] = {}
+        for uuid, answer in zip(uuids, self._together([f"dumpxml {uuid}" for uuid in uuids]), strict=True):
             try:
-                xml = said or self._say("dumpxml", uuid)  # once more alone, for the reason
+                xml = answer or self._say("dumpxml", uuid)  # once more alone, for the reason
             except BrownoutError as error:
                 complain(BrownoutError(f"Guest {uuid}: {error.what}", remedy=error.remedy))
                 continue
-            found[uuid] = xml, _targets(xml)
-        asked = [f"domjobinfo {uuid}" for uuid in found]
-        asked += [f"blockjob {uuid} {name} --info" for uuid, (_, names) in found.items() for name in names]
+            domains[uuid] = xml, _targets(xml)
+        commands = [f"domjobinfo {uuid}" for uuid in domains]
+        commands += [f"blockjob {uuid} {name} --info" for uuid, (_, names) in domains.items() for name in names]
         try:
-            answers = dict(zip(asked, self._together(asked), strict=True))
+            answers = dict(zip(commands, self._together(commands), strict=True))
         except BrownoutError as error:
             complain(error)
             answers = {}
-        for uuid, (xml, names) in found.items():
+        for uuid, (xml, names) in domains.items():
             jobs = tuple(answers.get(f"blockjob {uuid} {name} --info") for name in names)
-            yield _Told(uuid, xml, answers.get(f"domjobinfo {uuid}"), jobs)
+            yield _GuestAnswers(uuid, xml, answers.get(f"domjobinfo {uuid}"), jobs)
 
     def _together(self, commands: Sequence[str]) -> list[str | None]:
-        """What one virsh says to each of many commands; None to one that it refuses, such as for an empty CD drive."""
+        """The output of each command, all run by one virsh; None where one fails, such as on an empty CD drive."""
         mark = f"end-{secrets.token_hex(8)}"  # that no guest can write into its description
-        said: list[str | None] = []
+        answers: list[str | None] = []
         for start in range(0, len(commands), AT_ONCE):
             some = commands[start : start + AT_ONCE]
             done = self._run("; ".join(f"{command}; echo {mark}" for command in some), what=some[0].split()[0])
@@ -109,10 +109,10 @@ class Virsh:
             if len(parts) != len(some):
                 msg = f"virsh stopped after {len(parts)} of {len(some)} commands: {done.stderr.strip()}."
                 raise BrownoutError(msg, remedy="See that libvirtd answers.")
-            said += [part if part.strip() else None for part in parts]
-        return said
+            answers += [part if part.strip() else None for part in parts]
+        return answers
 
-    def _asked(self, *words: str) -> str | None:
+    def _say_or_none(self, *words: str) -> str | None:
         """What virsh says; None where it refuses, as for an empty CD drive or without the permission to look."""
         try:
             return self._say(*words)
@@ -148,24 +148,24 @@ class Virsh:
 def _targets(xml: str) -> list[str]:
     """Disks by the names that virsh knows them by; names that are none to it are left out."""
     try:
-        found = parse_domain(xml).findall("devices/disk/target")
+        elements = parse_domain(xml).findall("devices/disk/target")
     except BrownoutError:  # told when the guest is read
         return []
-    return [name for target in found if TARGET.fullmatch(name := target.get("dev", ""))]
+    return [name for target in elements if TARGET.fullmatch(name := target.get("dev", ""))]
 
 
-def _guest(told: "_Told") -> Guest:
-    root = parse_domain(told.xml)
-    name, labels = read_domain(told.xml)
-    operation = next((line for line in (told.job or "").splitlines() if line.startswith("Operation:")), "")
-    jobs = [None if text is None else not text.startswith(NO_JOB) for text in told.block_jobs]
+def _guest(answers: "_GuestAnswers") -> Guest:
+    root = parse_domain(answers.xml)
+    name, labels = read_domain(answers.xml)
+    operation = next((line for line in (answers.job or "").splitlines() if line.startswith("Operation:")), "")
+    jobs = [None if text is None else not text.startswith(NO_JOB) for text in answers.block_jobs]
     agent = [t.get("state") for t in root.findall("devices/channel/target") if t.get("name") == AGENT]
     vcpus = vcpus_of(root)
     return Guest(
         name=name,
         labels=labels,
         vcpus=int(vcpus) if vcpus.isdecimal() else 0,
-        migrating=None if told.job is None else "migration" in operation,
-        block_job=None if told.job is None and None in jobs else any(jobs) or "Backup" in operation,
+        migrating=None if answers.job is None else "migration" in operation,
+        block_job=None if answers.job is None and None in jobs else any(jobs) or "Backup" in operation,
         agent=agent[0] == "connected" if agent else None,
     )

@@ -112,7 +112,7 @@ class Reader:
         self.runs.series, self.runs.rows = len(self._codes), len(self.times)
 
     def _convert(self, table: Table, block: bytes, *, keyed: bool) -> bool:
-        """Rows of any form; whether there are any."""
+        """Read rows of any form; returns whether there were any."""
         kinds: dict[str, pa.DataType] = {"_time": pa.timestamp("ns", "UTC"), "_value": table.number}
         kinds |= {"table": pa.int64()} if keyed else dict.fromkeys(table.texts, CODED)
         batch = converted(block, table.unique, kinds)
@@ -234,11 +234,11 @@ def tables_of(pieces: Iterable[bytes]) -> Iterator[tuple[Table, bytes]]:
         elif data[: starts[0]].strip():
             raise ValueError(f"the answer does not begin with annotations but with {_shown(data[:60])}")
         for start, end in pairwise(starts):
-            found = _head(data[start:end])
-            if found is None:
+            header = _head(data[start:end])
+            if header is None:
                 rest = data[start:]
                 break
-            table, length = found
+            table, length = header
             rows = end > start + length
             yield table, data[start + length : end]
     if rest:
@@ -252,22 +252,22 @@ def tables_of(pieces: Iterable[bytes]) -> Iterator[tuple[Table, bytes]]:
 def _starts(data: bytes) -> Iterator[int]:
     """Where blocks begin: the mark at the start of a line outside of quotes."""
     position, quotes, counted = 0, 0, 0
-    while (found := _mark(data, position)) >= 0:
-        if found == 0 or data[found - 1] == NEW_LINE:
-            quotes += data.count(b'"', counted, found)
-            counted = found
+    while (index := _mark(data, position)) >= 0:
+        if index == 0 or data[index - 1] == NEW_LINE:
+            quotes += data.count(b'"', counted, index)
+            counted = index
             if quotes % 2 == 0:
-                yield found
-        position = found + len(MARK)
+                yield index
+        position = index + len(MARK)
 
 
 def _mark(data: bytes, position: int) -> int:
     """Where the mark stands next: one sign is found far faster than several, and is seldom part of a tag."""
     for _ in range(8):
-        found = data.find(b"#", position)
-        if found < 0 or data.startswith(MARK, found):
-            return found
-        position = found + 1
+        index = data.find(b"#", position)
+        if index < 0 or data.startswith(MARK, index):
+            return index
+        position = index + 1
     return data.find(MARK, position)
 
 
@@ -311,7 +311,7 @@ def _shown(data: bytes) -> str:
 
 def parse_strings(answer: IO[bytes] | Iterable[bytes]) -> tuple[str, ...]:
     """The column ``_value`` of an answer as text; raises as ``parse_annotated`` does."""
-    found: list[str] = []
+    values: list[str] = []
     limit = Limit(SCHEMA_BYTES)
     for table, block in tables_of(pieces_of(answer)):
         if "error" in table.names and "_value" not in table.names:
@@ -321,5 +321,5 @@ def parse_strings(answer: IO[bytes] | Iterable[bytes]) -> tuple[str, ...]:
         batch = converted(block, table.unique, {"_value": pa.binary()})
         if batch is not None:
             limit.take(batch.num_rows * RUN_BYTES)
-            found += [_text(value) for value in batch.column("_value").to_pylist()]
-    return tuple(found)
+            values += [_text(value) for value in batch.column("_value").to_pylist()]
+    return tuple(values)

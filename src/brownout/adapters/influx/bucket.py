@@ -22,7 +22,7 @@ from brownout.ingest.raw import MeasurementSchema, Raw, Request
 
 __all__ = ["BucketDatabase", "means_of"]
 
-Found = TypeVar("Found")
+Answer = TypeVar("Answer")
 NOT_SERVED = frozenset({401, 403, 404, 405, 501})
 """How a server, or a proxy before it, says that there is no ``/query`` for us."""
 NOT_FOUND, INVALID = 404, 400
@@ -44,41 +44,41 @@ class BucketDatabase:
         """All measurements of the bucket."""
         if self._refused is not True:
             try:
-                found = self._influxql.schemas()
+                schemas = self._influxql.schemas()
             except RefusedError as error:
                 if error.status not in NOT_SERVED:
                     raise
                 refusal = error
             else:
                 self._refused = False
-                if found:
-                    return found
-                return self._asked(self._flux.schemas)  # a bucket that may not be read can look empty
+                if schemas:
+                    return schemas
+                return self._call(self._flux.schemas)  # a bucket that may not be read can look empty
             self._refused = True
-            found = self._asked(self._flux.schemas)
+            schemas = self._call(self._flux.schemas)
             logger.info("%s: /query is refused, Flux reads all: %s", self.label, refusal.what)
-            return found
-        return self._asked(self._flux.schemas)
+            return schemas
+        return self._call(self._flux.schemas)
 
     def read(self, request: Request) -> Raw:
         """The samples asked for."""
         if self._refused is None:
             self.schemas()
         if self._refused:
-            return joined(request.fields, [self._asked(self._read_by_flux, part) for part in self._shards(request)])
+            return joined(request.fields, [self._call(self._read_by_flux, part) for part in self._shards(request)])
         if request.every_s is not None and self._single(request):
-            return self._asked(self._read_by_flux, request)
-        return self._asked(self._influxql.read, request)
+            return self._call(self._read_by_flux, request)
+        return self._call(self._influxql.read, request)
 
     def newest(self, measurement: str, fields: tuple[str, ...]) -> np.datetime64 | None:
         """Time of the newest sample."""
         if self._refused is None:
             self.schemas()
-        return self._asked((self._flux if self._refused else self._influxql).newest, measurement, fields)
+        return self._call((self._flux if self._refused else self._influxql).newest, measurement, fields)
 
     def write(self, batches: Iterable[str]) -> int:
         """Write batches of lines, gzipped; refused ones are logged, and the number of the others is returned."""
-        return self._asked(self._flux.write, batches)
+        return self._call(self._flux.write, batches)
 
     def _single(self, request: Request) -> bool:
         """Whether each field is a number of one type, wherever it stands."""
@@ -108,29 +108,29 @@ class BucketDatabase:
     def _shard_s(self) -> int:
         """Seconds that a shard covers, at most a day: longer ones begin at midnight UTC too."""
         try:
-            found = self._flux.buckets().get(self._bucket, 0)
+            seconds = self._flux.buckets().get(self._bucket, 0)
         except DatabaseError:
-            found = 0
-        return found if 0 < found < DAY_S and DAY_S % found == 0 else DAY_S
+            seconds = 0
+        return seconds if 0 < seconds < DAY_S and DAY_S % seconds == 0 else DAY_S
 
-    def _asked(self, ask: Callable[..., Found], *arguments: object) -> Found:
-        """An answer; where there is no such bucket the error names what else it can be, and the buckets seen."""
+    def _call(self, ask: Callable[..., Answer], *arguments: object) -> Answer:
+        """Call a query; where the bucket does not exist, the error lists possible reasons and visible buckets."""
         try:
             return ask(*arguments)
         except RefusedError as error:
             if error.status != NOT_FOUND:
                 raise
-            what = f"{error.what.rstrip('.')}. {self._seen()}"
+            what = f"{error.what.rstrip('.')}. {self._missing_bucket()}"
             remedy = "Correct bucket in [influxdb], or let the token read this bucket."
         raise RefusedError(what, remedy=remedy, status=NOT_FOUND)
 
-    def _seen(self) -> str:
-        said = f"Bucket {self._bucket} is not there, or the token may not use it"
+    def _missing_bucket(self) -> str:
+        problem = f"Bucket {self._bucket} is not there, or the token may not use it"
         try:
             names = sorted(self._flux.buckets())
         except DatabaseError:
-            return f"{said}; it may not list buckets either."
-        return f"{said}; it sees {', '.join(names) if names else 'no bucket at all'}."
+            return f"{problem}; it may not list buckets either."
+        return f"{problem}; it sees {', '.join(names) if names else 'no bucket at all'}."
 
 
 def means_of(raw: Raw, every_s: int) -> Raw:

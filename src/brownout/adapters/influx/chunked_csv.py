@@ -41,8 +41,8 @@ COLUMNS = 50
 class BrokenOffError(ValueError):
     """An answer that ended before it was whole; ``empty`` where it ended before it began, as errors do."""
 
-    def __init__(self, said: str, *, empty: bool) -> None:
-        super().__init__(said)
+    def __init__(self, message: str, *, empty: bool) -> None:
+        super().__init__(message)
         self.empty = empty
 
 
@@ -51,11 +51,11 @@ class Reader:
 
     def __init__(self, fields: tuple[str, ...], limit: Limit, whole: Mapping[str, pa.DataType]) -> None:
         self._fields, self._limit = fields, limit
-        self._names = [f"f{place}" for place in range(len(fields))]
+        self._names = [f"f{column}" for column in range(len(fields))]
         self._columns = ["name", "tags", "time", *self._names]
         text = pa.dictionary(pa.int32(), pa.binary())
         self._kinds = {"tags": text, "time": pa.int64()} | dict.fromkeys(self._names, pa.float64())
-        self._whole = {f"f{place}": whole[name] for place, name in enumerate(fields) if name in whole}
+        self._whole = {f"f{column}": whole[name] for column, name in enumerate(fields) if name in whole}
         self._low: list[tuple[int, int, npt.NDArray[np.float64]]] = []
         self._codes: dict[bytes, int] = {}
         self._series = Gathered(np.int64, limit)
@@ -65,12 +65,12 @@ class Reader:
     def begin(self, header: bytes) -> None:
         """Columns as the answer names them; ValueError where they are not those that were asked for."""
         try:
-            found = next(csv.reader([header.decode(errors="backslashreplace").rstrip("\r")]), [])
+            names = next(csv.reader([header.decode(errors="backslashreplace").rstrip("\r")]), [])
         except csv.Error as error:
             raise ValueError(f"the answer is malformed: {error}") from None
-        if found[:3] != self._columns[:3] or sorted(found[3:]) != sorted(self._fields):
-            raise ValueError(f"unexpected columns {found[:COLUMNS]}")
-        self._columns[3:] = [f"f{self._fields.index(name)}" for name in found[3:]]
+        if names[:3] != self._columns[:3] or sorted(names[3:]) != sorted(self._fields):
+            raise ValueError(f"unexpected columns {names[:COLUMNS]}")
+        self._columns[3:] = [f"f{self._fields.index(name)}" for name in names[3:]]
 
     def take(self, block: bytes) -> None:
         """Rows of a block."""
@@ -81,22 +81,22 @@ class Reader:
         if times.null_count:
             raise ValueError("the answer is malformed: a row has no time")
         known = len(self._codes)
-        places = [self._codes.setdefault(text, len(self._codes)) for text in tags.dictionary.to_pylist()]
+        codes = [self._codes.setdefault(text, len(self._codes)) for text in tags.dictionary.to_pylist()]
         self._limit.take(SERIES_BYTES * (len(self._codes) - known))
-        self._series.room(batch.num_rows)[:] = np.array(places, np.int64)[tags.indices.to_numpy()]
+        self._series.room(batch.num_rows)[:] = np.array(codes, np.int64)[tags.indices.to_numpy()]
         moments = self._times.room(batch.num_rows)
         moments[:] = times.to_numpy()
         plausible(moments)
         values = self._values.room(batch.num_rows)
         start = len(self._values) - batch.num_rows
-        for place, name in enumerate(self._names):
+        for column, name in enumerate(self._names):
             if name not in self._whole:
-                values[:, place] = batch.column(name).to_numpy(zero_copy_only=False)  # null becomes NaN
+                values[:, column] = batch.column(name).to_numpy(zero_copy_only=False)  # null becomes NaN
                 continue
-            values[:, place], low = whole_numbers(batch.column(name))
+            values[:, column], low = whole_numbers(batch.column(name))
             if low is not None:
                 self._limit.take(low.nbytes)
-                self._low.append((start, place, low))
+                self._low.append((start, column, low))
 
     def _converted(self, block: bytes) -> pa.RecordBatch | None:
         """Typed columns; where a field is no longer of the type that was listed, all as floats."""
@@ -112,8 +112,8 @@ class Reader:
         tags = tuple(tags_of(text.decode(errors="backslashreplace")) for text in self._codes)
         values = self._values.array()
         low = np.zeros(values.shape if self._low else 0)
-        for start, place, part in self._low:
-            low[start : start + len(part), place] = part
+        for start, column, part in self._low:
+            low[start : start + len(part), column] = part
         series, times = self._series.array(), self._times.array()
         return in_order(self._fields, tags, series, times, values, low=low if self._low else None)
 

@@ -25,15 +25,15 @@ GENERATION = re.compile(r"v?([1-9][0-9]{0,2})(?:\.|$)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """What answered."""
+    """The server that answered."""
 
     version: str
 
     @property
     def generation(self) -> int:
         """1, 2 or 3; 0 where it does not say."""
-        found = GENERATION.match(self.version)
-        return int(found[1]) if found else 0
+        match = GENERATION.match(self.version)
+        return int(match[1]) if match else 0
 
 
 def connect(settings: InfluxSettings, *, attempts: int = ATTEMPTS) -> TelemetryDatabase:

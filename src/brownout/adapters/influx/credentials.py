@@ -94,10 +94,10 @@ def checked_secret(text: str, origin: str, *, token: bool) -> str:
     A token goes into a header as it is and has no spaces; a password is encoded and may have any visible sign.
     """
     secret = text.strip()
-    for place, sign in enumerate(secret, 1):
+    for position, sign in enumerate(secret, 1):
         if not (33 <= ord(sign) < 127 if token else sign == " " or unicodedata.category(sign) not in INVISIBLE):
             what = _kind(sign)
-            msg = f"{origin} holds {what} (sign {place} of {len(secret)}), which cannot be sent."
+            msg = f"{origin} holds {what} (sign {position} of {len(secret)}), which cannot be sent."
             raise SettingsError(msg, remedy="Set it anew, without what does not belong to it.")
     return secret
 

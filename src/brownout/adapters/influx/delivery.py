@@ -22,9 +22,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass(eq=False)
 class Outcome:
-    """Lines kept and lost, and why the first one was."""
+    """Numbers of lines stored and lost, and the reasons why lines were lost."""
 
-    kept: int = 0
+    stored: int = 0
     lost: int = 0
     reasons: dict[str, None] = field(default_factory=dict)
     tries: int = 0
@@ -46,7 +46,7 @@ def deliver(server: HttpServer, ask: Ask, batches: Iterable[str]) -> int:
         outcome.tries = 0
         _send(server, replace(ask, doing=f"writing {batch.split(',', 1)[0]}"), batch.splitlines(keepends=True), outcome)
     if outcome.lost:
-        total = outcome.kept + outcome.lost
+        total = outcome.stored + outcome.lost
         reason = "; ".join(list(outcome.reasons)[:3])
         logger.warning(
             "%s: %d of %d lines were refused, the others are kept: %s",
@@ -55,7 +55,7 @@ def deliver(server: HttpServer, ask: Ask, batches: Iterable[str]) -> int:
             total,
             reason,
         )
-    return outcome.kept
+    return outcome.stored
 
 
 def _send(server: HttpServer, ask: Ask, lines: list[str], outcome: Outcome) -> None:
@@ -73,11 +73,11 @@ def _send(server: HttpServer, ask: Ask, lines: list[str], outcome: Outcome) -> N
         failure = server.refused(error, ask.doing)
     else:
         if answer.status == 204:
-            outcome.kept += len(lines)
+            outcome.stored += len(lines)
             return
-        said = f"{answer.status} instead of 204: the points have not been stored"
+        problem = f"{answer.status} instead of 204: the points have not been stored"
         failure = server.error(
-            ask.doing, said, remedy="Check that the url is that of an InfluxDB, not of a login page."
+            ask.doing, problem, remedy="Check that the url is that of an InfluxDB, not of a login page."
         )
     raise failure
 
@@ -95,7 +95,7 @@ def _without_refused(server: HttpServer, ask: Ask, lines: list[str], error: Refu
     if lost:
         lost = min(lost + len(lines) - len(good), len(lines))
         outcome.lose(lost, error.message)
-        outcome.kept += len(lines) - lost
+        outcome.stored += len(lines) - lost
         return True
     if "unable to parse" not in error.body or outcome.tries >= MOST_TRIES:
         return False

@@ -38,8 +38,8 @@ def equal_rows(block: bytes, names: Sequence[str], kind: pa.DataType) -> EqualRo
 
     ``names`` are those of the columns, ``kind`` is the type of the values.
     """
-    place = names.index("_time")
-    if names[place + 1 : place + 2] != ["_value"] or "table" not in names[:place]:
+    time_column = names.index("_time")
+    if names[time_column + 1 : time_column + 2] != ["_value"] or "table" not in names[:time_column]:
         return None
     signs = np.frombuffer(block, np.uint8)
     ends = np.flatnonzero(signs == NEW_LINE)
@@ -62,18 +62,18 @@ def equal_rows(block: bytes, names: Sequence[str], kind: pa.DataType) -> EqualRo
     return EqualRows(times, values, np.repeat([number for _, number in tables], rows), ends)
 
 
-def _tables(block: bytes, starts: Integers, ends: Integers, place: int) -> Iterator[tuple[int, int]]:
+def _tables(block: bytes, starts: Integers, ends: Integers, column: int) -> Iterator[tuple[int, int]]:
     """The first row and the number of each table, found by halving: numbers of tables only grow."""
 
     def number(row: int) -> int:
-        cell = block[starts[row] : ends[row]].split(b",", place + 1)[place]
+        cell = block[starts[row] : ends[row]].split(b",", column + 1)[column]
         return int(cell) if cell.isdigit() else -1
 
-    row, found = 0, 0
-    while row < len(starts) and found * LEAST_ROWS <= len(starts):
+    row, tables = 0, 0
+    while row < len(starts) and tables * LEAST_ROWS <= len(starts):
         own = number(row)
         yield row, own
-        found += 1
+        tables += 1
         low, high = row, len(starts)
         while high - low > 1:
             middle = (low + high) // 2
@@ -103,7 +103,7 @@ def _spans(
         return None
     time, after_value = starts + before, ends + 1 - after
     commas = (starts + number + 1, time - 1, time + moment, after_value)
-    if any((signs[places] != COMMA).any() for places in commas) or (after_value <= time + moment + 1).any():
+    if any((signs[positions] != COMMA).any() for positions in commas) or (after_value <= time + moment + 1).any():
         return None
     return time, time + moment, time + moment + 1, after_value
 
@@ -114,7 +114,7 @@ def _cast(block: bytes, begin: Integers, end: Integers, kind: pa.DataType) -> pa
     offsets[0:-1:2], offsets[1::2], offsets[-1] = begin, end, end[-1]
     known = np.full(len(begin) // 4 + 1, EVERY_OTHER, np.uint8)
     buffers = [pa.py_buffer(known), pa.py_buffer(offsets), pa.py_buffer(block)]
-    found = pc.cast(pa.Array.from_buffers(pa.string(), 2 * len(begin), buffers), kind)
-    plain = pa.Array.from_buffers(kind, len(found), [None, found.buffers()[1]])
+    values = pc.cast(pa.Array.from_buffers(pa.string(), 2 * len(begin), buffers), kind)
+    plain = pa.Array.from_buffers(kind, len(values), [None, values.buffers()[1]])
     numbers = plain.cast(pa.int64()) if pa.types.is_timestamp(kind) else plain
     return pa.array(numbers.to_numpy()[::2]).cast(kind)

@@ -58,11 +58,11 @@ class FluxDatabase:
             return None
         query, doing = newest_text(self._bucket, measurement, fields), f"asking {measurement}"
         try:
-            found = self._table(query, measurement, fields, doing, Deadline(self._server.connection.budget_s))
+            samples = self._table(query, measurement, fields, doing, Deadline(self._server.connection.budget_s))
         except TooLargeError as error:
             failure = self._server.error(doing, f"{error}", remedy="Raise answer_mib in [influxdb].")
         else:
-            return np.datetime64(int(found.times.max()), "ms") if len(found) else None
+            return np.datetime64(int(samples.times.max()), "ms") if len(samples) else None
         raise failure
 
     def write(self, batches: Iterable[str]) -> int:
@@ -86,31 +86,31 @@ class FluxDatabase:
         texts: set[str] = set()
         limit = self._server.connection.limit
         try:
-            found = self._server.stream(
+            samples = self._server.stream(
                 self._ask(query, doing),
                 lambda pieces: parse_annotated(pieces, fields, limit=limit, texts=texts),
                 deadline,
             )
         except ValueError as error:
-            said = str(error)
+            problem = str(error)
         else:
             self._warn(measurement, texts & set(fields))
-            return found
-        raise self._server.error(doing, f"bucket {self._bucket}: {said}", remedy="Look into the server's log.")
+            return samples
+        raise self._server.error(doing, f"bucket {self._bucket}: {problem}", remedy="Look into the server's log.")
 
     def _warn(self, measurement: str, texts: set[str]) -> None:
         """Say once what cannot be read."""
         for name in sorted(name for name in texts if (measurement, name) not in self._texts):
             self._texts.add((measurement, name))
-            said = self._server.credentials.clean(f"{measurement}: field {name} holds text, which is left out")
-            logger.warning("%s, %s", self.label, said)
+            warning = self._server.credentials.clean(f"{measurement}: field {name} holds text, which is left out")
+            logger.warning("%s, %s", self.label, warning)
 
     def _strings(self, query: str, *, doing: str) -> tuple[str, ...]:
         try:
             return self._server.stream(self._ask(query, doing), parse_strings)
         except (ValueError, TooLargeError) as error:
-            said = str(error)
-        raise self._server.error(doing, f"bucket {self._bucket}: {said}", remedy="Look into the server's log.")
+            problem = str(error)
+        raise self._server.error(doing, f"bucket {self._bucket}: {problem}", remedy="Look into the server's log.")
 
     def _ask(self, query: str, doing: str) -> Ask:
         content = _content(Query(query=query, type="flux", dialect=DIALECT))
@@ -178,9 +178,9 @@ def _time(time: np.datetime64) -> str:
 
 def _shard_seconds(bucket: Mapping[str, object]) -> int:
     rules = bucket.get("retentionRules")
-    found = (
+    durations = (
         [rule.get("shardGroupDurationSeconds") for rule in rules if isinstance(rule, dict)]
         if isinstance(rules, list)
         else []
     )
-    return next((seconds for seconds in found if isinstance(seconds, int) and seconds > 0), 0)
+    return next((seconds for seconds in durations if isinstance(seconds, int) and seconds > 0), 0)

@@ -43,7 +43,7 @@ SHORT = 4 << 20
 ITEMS = 400_000
 """Most values in a short answer of JSON: each takes many times the bytes that it has as text."""
 ERROR = 1 << 16
-"""As much as is read of the body of an error."""
+"""Most bytes that are read of the body of an error."""
 PIECE = 1 << 18
 LONGEST_PAUSE_S = 20.0
 BROKEN = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError, httpcore.TimeoutException)
@@ -182,37 +182,39 @@ class HttpServer:
 
     def parsed(self, answer: Answer, *, doing: str) -> Any:
         """The document in a short answer."""
-        said = f"it has more than {ITEMS:,} values"
+        problem = f"it has more than {ITEMS:,} values"
         if sum(answer.body.count(sign) for sign in (b",", b"[", b"{")) <= ITEMS:
             try:
                 return json.loads(answer.body)
             except RecursionError:
-                said = "it is nested too deeply"
+                problem = "it is nested too deeply"
             except ValueError as error:
-                said = str(error)
-        raise self.error(doing, f"the answer is no JSON: {said}", remedy="Check that the url is that of an InfluxDB.")
+                problem = str(error)
+        raise self.error(
+            doing, f"the answer is no JSON: {problem}", remedy="Check that the url is that of an InfluxDB."
+        )
 
     def stream(self, ask: Ask, take: Callable[[Iterable[bytes]], Taken], deadline: Deadline | None = None) -> Taken:
-        """What ``take`` makes of the pieces of a long answer; it starts anew with each try.
+        """The result of ``take`` for the pieces of a long answer; each retry calls it again.
 
         Raises TooLargeError where the answer is longer than its limit, and whatever ``take`` raises.
         """
         most = self.connection.limit * EXPANSION
 
-        def taken(response: httpcore.Response) -> Taken | Exception:
+        def take_or_error(response: httpcore.Response) -> Taken | Exception:
             try:
                 return take(_pieces(response, most))
             except (TooLargeError, ValueError) as error:
                 return error.with_traceback(None)  # a traceback would keep all that was taken so far
 
-        found = self._patiently(ask, taken, deadline or Deadline(self.connection.budget_s))
-        if isinstance(found, Exception):
-            raise found
-        return found
+        outcome = self._patiently(ask, take_or_error, deadline or Deadline(self.connection.budget_s))
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
-    def error(self, doing: str, said: str, *, remedy: str, status: int = 0) -> RefusedError:
+    def error(self, doing: str, message: str, *, remedy: str, status: int = 0) -> RefusedError:
         """An error that quotes the server; its text is cleaned here."""
-        what = f"{self.connection.url}, {self.credentials.clean(doing)}: {self.credentials.clean(said).rstrip('.')}."
+        what = f"{self.connection.url}, {self.credentials.clean(doing)}: {self.credentials.clean(message).rstrip('.')}."
         return RefusedError(what, remedy=remedy, status=status)
 
     def refused(self, error: RefusalError, doing: str) -> RefusedError:
@@ -263,10 +265,10 @@ class HttpServer:
                 self._check(response)
                 return take(response)
         except (*BROKEN, OSError, UnicodeError, zlib.error) as error:
-            said = self._said(error, deadline)
-        raise RefusalError(0, said)  # outside of the handler: the error caught may quote what the server sent
+            reason = self._failure_text(error, deadline)
+        raise RefusalError(0, reason)  # outside of the handler: the error caught may quote what the server sent
 
-    def _said(self, error: Exception, deadline: Deadline) -> str:
+    def _failure_text(self, error: Exception, deadline: Deadline) -> str:
         if deadline.left <= 0:
             return f"no whole answer within {deadline.seconds:g} s (budget_s)"
         if isinstance(error, httpcore.TimeoutException):
@@ -323,10 +325,10 @@ def _headers(response: httpcore.Response) -> dict[str, str]:
 
 def _pieces(response: httpcore.Response, most: int) -> Iterator[bytes]:
     """The body, decompressed, at most so many bytes."""
-    seen = 0
+    size = 0
     for piece in _plain(response):
-        seen += len(piece)
-        if seen > most:
+        size += len(piece)
+        if size > most:
             raise TooLargeError(f"the answer is longer than {most >> 20} MiB of text, the limit")
         yield piece
 
@@ -357,28 +359,28 @@ def _short(response: httpcore.Response) -> Answer:
 
 
 def _beginning(response: httpcore.Response) -> bytes:
-    """What is needed of the body of an error; what breaks while it is read costs the rest only."""
-    found = bytearray()
+    """The beginning of the body of an error, as far as it can be read."""
+    content = bytearray()
     try:
         for piece in _plain(response):
-            found += piece[:ERROR]
-            if len(found) >= ERROR:
+            content += piece[:ERROR]
+            if len(content) >= ERROR:
                 break
     except (*BROKEN, RefusalError, OSError, zlib.error):
         pass
-    return bytes(found[:ERROR])
+    return bytes(content[:ERROR])
 
 
 def _message(body: str) -> str:
     """The message in the body of an error: of JSON its text, else all."""
     try:
-        found = json.loads(body)
+        document = json.loads(body)
     except (ValueError, RecursionError):
         return body
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         return body
-    parts = [str(found[key]) for key in ("message", "error") if found.get(key)]
-    details = found.get("data")
+    parts = [str(document[key]) for key in ("message", "error") if document.get(key)]
+    details = document.get("data")
     if isinstance(details, list):
         parts += [str(part["error_message"]) for part in details if isinstance(part, dict) and "error_message" in part]
     return ": ".join(dict.fromkeys(parts)) or body

@@ -84,8 +84,8 @@ class InfluxQlDatabase:
             return None
         source, columns = _source(measurement, self._policy), ", ".join(self._columns(measurement, fields))
         doing = f"asking {measurement}"
-        (found,) = self._ask(f"SELECT {columns} FROM {source} ORDER BY time DESC LIMIT 1", doing=doing, results=1)
-        times = [row[0] for _, rows in found for row in rows]
+        (series,) = self._ask(f"SELECT {columns} FROM {source} ORDER BY time DESC LIMIT 1", doing=doing, results=1)
+        times = [row[0] for _, rows in series for row in rows]
         if not times:
             return None
         if not isinstance(times[0], int) or not 0 <= times[0] < 1 << 43:
@@ -108,7 +108,7 @@ class InfluxQlDatabase:
         """Types of the fields that are whole numbers wherever they stand; means are none."""
         kinds = self.kinds.get(request.measurement, {}) if request.every_s is None else {}
         types = {name: WHOLE.get(next(iter(kinds[name]))) for name in request.fields if len(kinds.get(name, ())) == 1}
-        return {name: found for name, found in types.items() if found is not None}
+        return {name: arrow_type for name, arrow_type in types.items() if arrow_type is not None}
 
     def _read(self, request: Request, deadline: Deadline) -> Raw:
         columns = self._columns(request.measurement, request.fields)
@@ -124,13 +124,13 @@ class InfluxQlDatabase:
                 ask, lambda pieces: parse_answer(pieces, request.fields, limit=limit, whole=whole), deadline
             )
         except BrokenOffError as error:
-            said, empty = str(error), error.empty
+            problem, empty = str(error), error.empty
         except ValueError as error:
-            said, empty = str(error), False
+            problem, empty = str(error), False
         if empty:
             self._ask(f"{query} LIMIT 1", doing=doing, results=1, parameters=parameters)  # as JSON it says why
         remedy = "Look for query-timeout and max-select-point in influxdb.conf, and for its log."
-        raise self._server.error(doing, f"database {self._database}: {said}", remedy=remedy)
+        raise self._server.error(doing, f"database {self._database}: {problem}", remedy=remedy)
 
     def _ask(
         self, query: str, *, doing: str, results: int, parameters: Mapping[str, str] | None = None
@@ -140,25 +140,25 @@ class InfluxQlDatabase:
         if parameters:
             form["params"] = json.dumps(parameters)
         answer = self._server.json(Ask.form("/query", form, doing=doing))
-        found = answer.get("results") if isinstance(answer, dict) else None
-        parts = [part for part in found if isinstance(part, dict)] if isinstance(found, list) else []
+        entries = answer.get("results") if isinstance(answer, dict) else None
+        parts = [part for part in entries if isinstance(part, dict)] if isinstance(entries, list) else []
         errors = [str(part["error"]) for part in [answer, *parts] if isinstance(part, dict) and "error" in part]
         if errors:
             raise self._error(errors[0], doing)
         series = [_series(part) for part in parts]
         if len(series) == results and None not in series:
             return [rows for rows in series if rows is not None]
-        said = f"the answer is not one of /query: {len(parts)} results instead of {results}, or other columns"
-        raise self._server.error(doing, said, remedy="Check that the url is that of an InfluxDB.")
+        problem = f"the answer is not one of /query: {len(parts)} results instead of {results}, or other columns"
+        raise self._server.error(doing, problem, remedy="Check that the url is that of an InfluxDB.")
 
     def _error(self, error: str, doing: str) -> DatabaseError:
         # InfluxDB 1.6 says no more than "not executed" where there is no such database.
         missing = error == "not executed" or "database not found" in error
-        said = "there is no such database" if missing else error
+        reason = "there is no such database" if missing else error
         remedy = "Check the database's name and what the user may read."
         if not missing:
             remedy = "Check what the user may read; look for query-timeout in influxdb.conf, and for its log."
-        what = f"database {self._database}: {said}"
+        what = f"database {self._database}: {reason}"
         return self._server.error(doing, what, remedy=remedy, status=NOT_FOUND if missing else 400)
 
 
@@ -183,11 +183,11 @@ def quoted(name: str) -> str:
 
 def _series(result: Mapping[str, Any]) -> list[tuple[str, list[list[Any]]]] | None:
     """Names and rows of the series of a result; None where it has another form."""
-    found = result.get("series", [])
-    if not isinstance(found, list):
+    entries = result.get("series", [])
+    if not isinstance(entries, list):
         return None
     checked = []
-    for series in found:
+    for series in entries:
         rows = series.get("values") if isinstance(series, dict) else None
         if not isinstance(rows, list) or not all(isinstance(row, list) and row for row in rows):
             return None

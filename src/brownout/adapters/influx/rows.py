@@ -87,10 +87,10 @@ def converted(block: bytes, names: list[str], kinds: Mapping[str, pa.DataType]) 
             ),
         )
     except pa.ArrowInvalid as error:
-        said = str(error)
+        problem = str(error)
     else:
         return table.combine_chunks().to_batches()[0] if table.num_rows else None
-    raise ValueError(f"the answer is malformed: {said}")
+    raise ValueError(f"the answer is malformed: {problem}")
 
 
 def whole_numbers(column: pa.Array) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64] | None]:
@@ -140,11 +140,11 @@ class Gathered:
 
     def room(self, rows: int) -> npt.NDArray[Any]:
         """Space for so many more rows, to be filled."""
-        found: npt.NDArray[Any] = np.empty((rows, *self._shape), self._kind)
-        self._limit.take(found.nbytes)
-        self._blocks.append(found)
+        block: npt.NDArray[Any] = np.empty((rows, *self._shape), self._kind)
+        self._limit.take(block.nbytes)
+        self._blocks.append(block)
         self._rows += rows
-        return found
+        return block
 
     def array(self) -> npt.NDArray[Any]:
         """All rows; they are gone from here afterwards."""

@@ -98,24 +98,24 @@ class Runs:
     def __init__(self, fields: tuple[str, ...]) -> None:
         self.series, self.rows = 0, 0
         self._fields = fields
-        self._places = {name: place for place, name in enumerate(fields)}
+        self._indices = {name: index for index, name in enumerate(fields)}
         self._starts: list[int] = []
         self._codes: list[int] = []
         self._columns: list[int] = []
 
     def begin(self, row: int, code: int, name: str) -> None:
-        """From this row on the rows are of a series and a field; a field that was not asked for is left out."""
+        """Begin a run of rows of one series and field; fields that were not requested are left out."""
         self._starts.append(row)
         self._codes.append(code)
-        self._columns.append(self._places.get(name, -1))
+        self._columns.append(self._indices.get(name, -1))
 
     def raw(
         self, tags: tuple[Mapping[str, str], ...], times: Integers, values: Doubles, low: Doubles | None = None
     ) -> Raw:
         """One row for each series and time."""
-        found = self._table(tags, times, values)
+        table = self._table(tags, times, values)
         rest = None if low is None else np.nan_to_num(self._table(tags, times, low).values)
-        return replace(found, low=rest)
+        return replace(table, low=rest)
 
     def _table(self, tags: tuple[Mapping[str, str], ...], times: Integers, values: Doubles) -> Raw:
         if self.rows > LONG_RUN * len(self._starts):
@@ -137,8 +137,8 @@ class Runs:
         for code, (moments, same) in own.items():
             rows = table[offset : offset + len(moments)]
             for start, end, column in parts[code]:
-                places = slice(None) if same else np.searchsorted(moments, times[start:end])
-                rows[places, column] = values[start:end]
+                row_indices = slice(None) if same else np.searchsorted(moments, times[start:end])
+                rows[row_indices, column] = values[start:end]
             offset += len(moments)
         series = np.repeat(np.array(list(own), np.int64), lengths)
         joined = np.concatenate([moments for moments, _ in own.values()]) if own else np.empty(0, np.int64)
@@ -161,7 +161,7 @@ class Runs:
 
 
 def _together(parts: list[Integers]) -> tuple[Integers, bool]:
-    """All times of some runs, each once and in order; and whether each run has just these."""
+    """The distinct times of some runs in order, and whether every run has exactly these times."""
     first = parts[0]
     if np.all(first[1:] > first[:-1]) and all(np.array_equal(first, other) for other in parts[1:]):
         return first, True

@@ -44,11 +44,11 @@ class SqlDatabase:
 
     def schemas(self) -> Mapping[str, MeasurementSchema]:
         """All tables of the database."""
-        found: dict[str, dict[str, str]] = {}
+        types_by_table: dict[str, dict[str, str]] = {}
         columns = ("table_name", "column_name", "data_type")
         for table, name, kind in zip(*self._texts(SCHEMAS, columns, doing="listing tables"), strict=True):
-            found.setdefault(table, {})[name] = kind
-        schemas = {name: _schema(columns) for name, columns in found.items()}
+            types_by_table.setdefault(table, {})[name] = kind
+        schemas = {name: _schema(columns) for name, columns in types_by_table.items()}
         self._tags = {name: schema.tags for name, schema in schemas.items()}
         return schemas
 
@@ -70,7 +70,7 @@ class SqlDatabase:
             f"SELECT max(time) AS time FROM {quoted(measurement)} WHERE time >= now() - INTERVAL '2 days' AND ({known})"
         )
         doing = f"asking {measurement}"
-        return self._taken(query, {}, newest_of, doing, Deadline(self._server.connection.budget_s))
+        return self._query(query, {}, newest_of, doing, Deadline(self._server.connection.budget_s))
 
     def write(self, batches: Iterable[str]) -> int:
         """Write batches of lines, gzipped; refused ones are logged, and the number of the others is returned."""
@@ -86,7 +86,7 @@ class SqlDatabase:
         tags = self._tags_of(request.measurement)
         query, parameters = query_text(request, tags)
         wanted = ["time", *tags, *request.fields]
-        return self._taken(
+        return self._query(
             query,
             parameters,
             lambda file: parse_parquet(columns_of(file, wanted, self._server.connection.limit), tags, request.fields),
@@ -100,12 +100,12 @@ class SqlDatabase:
             return [[str(value) for value in table[name].to_pylist()] for name in names]
 
         try:
-            return self._taken(query, {}, take, doing, Deadline(self._server.connection.budget_s))
+            return self._query(query, {}, take, doing, Deadline(self._server.connection.budget_s))
         except TooLargeError as error:
             failure = self._server.error(doing, f"{error}", remedy="Check that the url is that of an InfluxDB.")
         raise failure
 
-    def _taken(
+    def _query(
         self,
         query: str,
         parameters: Mapping[str, str],
@@ -113,7 +113,7 @@ class SqlDatabase:
         doing: str,
         deadline: Deadline,
     ) -> Taken:
-        """What is made of an answer, which is a file of Parquet: its end says that it is whole."""
+        """The result of ``take`` for an answer, a Parquet file, whose footer shows that it is complete."""
         content: dict[str, Any] = {"db": self._database, "q": query, "format": "parquet"}
         if parameters:
             content["params"] = dict(parameters)
@@ -122,9 +122,9 @@ class SqlDatabase:
         try:
             return take(self._server.stream(ask, lambda pieces: _whole(pieces, limit), deadline))
         except (ValueError, OSError) as error:
-            said = str(error)
+            problem = str(error)
         remedy = "Try again; look for the query in the server's log."
-        raise self._server.error(doing, f"database {self._database}: {said}", remedy=remedy)
+        raise self._server.error(doing, f"database {self._database}: {problem}", remedy=remedy)
 
 
 def newest_of(file: bytes) -> np.datetime64 | None:
@@ -153,18 +153,18 @@ def columns_of(file: bytes, names: list[str], limit: int) -> pa.Table:
         batches = list(parquet.iter_batches(batch_size=BATCH_ROWS, columns=names, use_threads=False))
         return pa.Table.from_batches(batches) if batches else parquet.schema_arrow.empty_table()
     except (pa.ArrowException, OSError) as error:
-        said = str(error)
-    raise ValueError(f"the answer is no whole Parquet file: {said}")
+        problem = str(error)
+    raise ValueError(f"the answer is no whole Parquet file: {problem}")
 
 
 def _whole(pieces: Iterable[bytes], limit: int) -> bytes:
     """A file, no longer than the limit."""
-    found = bytearray()
+    content = bytearray()
     for piece in pieces:
-        found += piece
-        if len(found) > limit:
+        content += piece
+        if len(content) > limit:
             raise TooLargeError(f"the answer is longer than {limit / (1 << 20):g} MiB, the limit")
-    return bytes(found)
+    return bytes(content)
 
 
 def query_text(request: Request, tags: tuple[str, ...]) -> tuple[str, dict[str, str]]:

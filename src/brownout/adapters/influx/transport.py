@@ -77,17 +77,17 @@ class TimedStream(httpcore.NetworkStream):
             self._stream.write(buffer[start : start + PIECE], _within(timeout))
 
     def close(self) -> None:
-        """Close it."""
+        """Close the connection."""
         self._stream.close()
 
     def start_tls(
         self, ssl_context: SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        """Encrypt it."""
+        """The same connection, encrypted."""
         return TimedStream(self._stream.start_tls(ssl_context, server_hostname, _within(timeout)))
 
     def get_extra_info(self, info: str) -> Any:
-        """What is known about it."""
+        """Details of the connection, by httpcore's name."""
         return self._stream.get_extra_info(info)
 
 
@@ -139,6 +139,6 @@ def _proxy_of(address: SplitResult) -> str:
     host = address.hostname or ""
     if host in LOOPBACK or proxy_bypass(host):
         return ""
-    found = getproxies()
-    proxy = found.get(address.scheme) or found.get("all") or ""
+    proxies = getproxies()
+    proxy = proxies.get(address.scheme) or proxies.get("all") or ""
     return proxy if "://" in proxy or not proxy else f"http://{proxy}"

@@ -13,7 +13,7 @@ CONTROL = re.compile(
 
 def visible(text: str) -> str:
     r"""The text with control, bidirectional and zero-width characters as ``\x1b`` or ``\u202e``; line ends stay."""
-    return CONTROL.sub(lambda found: _escape(ord(found[0])), text)
+    return CONTROL.sub(lambda match: _escape(ord(match[0])), text)
 
 
 def _escape(code: int) -> str:

@@ -26,7 +26,7 @@ class Silence:
     below
         Entities below it that fell silent with it.
     expected
-        Why it is no news, as a sentence; empty where it is news.
+        Why the silence is expected, as a sentence; empty where it is unexpected.
     """
 
     entity: str
@@ -53,13 +53,13 @@ class Freshness:
     stale
         Whether telemetry as a whole has stopped: nothing is known about now, and nothing is forecast.
     silences
-        What has fallen silent: news before what is expected, entities before single metrics of entities that go on.
+        Silences: unexpected ones before expected ones, whole entities before single metrics of others.
     regular
         How many entities are measured regularly.
     share
-        Share of them that fell silent within one hour and are news.
+        Share of them that fell silent unexpectedly within one hour.
     withdrawn
-        Forecasts that are not told, because they are of what is silent or speak of what is past.
+        Forecasts that are left out, because they are about something silent or about times that are over.
     """
 
     at: Instant
@@ -72,6 +72,6 @@ class Freshness:
     withdrawn: int = 0
 
     @property
-    def news(self) -> tuple[Silence, ...]:
-        """What nobody announced, and nothing explains."""
+    def unexpected(self) -> tuple[Silence, ...]:
+        """Silences that nobody announced and nothing explains."""
         return tuple(silence for silence in self.silences if not silence.expected)

@@ -38,8 +38,8 @@ class Labelled:
 
     def start_error_s(self, start: np.datetime64) -> float:
         """Seconds from a start that was told to the time between its onset and when it can be seen; 0 within."""
-        seen = self.incident.start if self.seen_from is None else max(self.seen_from, self.incident.start)
-        early, late = self.onset - start, start - seen
+        visible = self.incident.start if self.seen_from is None else max(self.seen_from, self.incident.start)
+        early, late = self.onset - start, start - visible
         return float(max(early, late, np.timedelta64(0, "ms")) / np.timedelta64(1000, "ms"))
 
     def names(self, entity: str) -> bool:
@@ -83,7 +83,7 @@ class NightTruth:
     def of(
         cls, incidents: Iterable[Incident], topology: Topology, *, families: Mapping[str, str], end: np.datetime64
     ) -> Self:
-        """From the labels of any dataset folder, whose last sample is before ``end``.
+        """Build the truth from the labels of a dataset folder whose last sample is before ``end``.
 
         A part that belongs to a host (a disk, an interface) may be named by it, a console and its guest by each other.
         """
@@ -105,7 +105,7 @@ class NightTruth:
 
 
 def _same(incident: Incident, topology: Topology) -> frozenset[str]:
-    """What names the same thing as an incident's entity: a part's host, a guest's console and the other way round."""
+    """Entities that count as an incident's own: the host of a part, the console of a guest, and the reverse."""
     entity = topology[incident.entity]
     if entity.kind == "vm":
         return frozenset(child for child in topology.children.get(entity.id, ()) if topology[child].kind == "console")

@@ -79,9 +79,13 @@ class Pair:
 
 
 def matched(
-    lines: pd.DataFrame, places: npt.NDArray[np.int64], labels: Sequence[Labelled], truth: NightTruth, limits: Tolerance
+    lines: pd.DataFrame,
+    line_ids: npt.NDArray[np.int64],
+    labels: Sequence[Labelled],
+    truth: NightTruth,
+    limits: Tolerance,
 ) -> list[Pair]:
-    """The assignment of lines to incidents that is worth most; ``places`` are what the lines are called in the result.
+    """The assignment of lines to incidents that is worth most; ``line_ids`` identify the lines in the result.
 
     A line may only answer for an incident of its own host, and only if its start fits.
     """
@@ -100,7 +104,7 @@ def matched(
     return [
         Pair(
             label=labels[row],
-            line=int(places[column]),
+            line=int(line_ids[column]),
             entity_right=labels[row].names(names[column][0]),
             cause_right=labels[row].explains(names[column][1]),
         )

@@ -46,19 +46,21 @@ ORDER = list(Fate)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lost:
-    """What became of an incident: its fate, the night of it, what was said in its place and why, for people."""
+    """What became of an incident: its fate, the night of it, and an explanation for people."""
 
     label: Labelled
     fate: Fate
     night: np.datetime64
-    said: str = ""
+    explanation: str = ""
 
 
-def fates_of(judged: JudgedNights, told: pd.DataFrame, episodes: pd.DataFrame, truth: NightTruth) -> tuple[Lost, ...]:
+def fates_of(
+    judged: JudgedNights, cause_rows: pd.DataFrame, episodes: pd.DataFrame, truth: NightTruth
+) -> tuple[Lost, ...]:
     """The fate of each incident that was due on any night.
 
-    ``told`` are the lines with every cause of each, as they were judged. ``episodes`` has night, entity, start, end,
-    why ("" = alarmed), because, and incident ("" = of none).
+    ``cause_rows`` are the lines with every cause of each, as they were judged. ``episodes`` has night, entity, start,
+    end, why ("" = alarmed), because, and incident ("" = of none).
     """
     table = episodes.assign(
         **{
@@ -68,8 +70,8 @@ def fates_of(judged: JudgedNights, told: pd.DataFrame, episodes: pd.DataFrame, t
         root=[truth.root(str(entity)) for entity in episodes["entity"]],
     )
     by_night = dict(tuple(table.groupby("night")))
-    causes = told.assign(
-        **{name: pd.to_datetime(told[name], utc=True).dt.tz_localize(None) for name in ("night", "start")}
+    causes = cause_rows.assign(
+        **{name: pd.to_datetime(cause_rows[name], utc=True).dt.tz_localize(None) for name in ("night", "start")}
     )
     lost: dict[str, Lost] = {}
     for row in judged.pairs[judged.pairs["due"].astype(bool)].to_dict("records"):
@@ -98,8 +100,8 @@ def _of_line(label: Labelled, night: np.datetime64, line: "pd.Series[Any]") -> L
     else:
         fate = Fate.WRONG_CAUSE if entity else Fate.MISNAMED
     where = line["entity"] or "no entity"
-    said = f"{line['cause']} at {where} ({line['probability']:.2f}) since {line['start']:%m-%d %H:%M}"
-    return Lost(label=label, fate=fate, night=night, said=said)
+    explanation = f"{line['cause']} at {where} ({line['probability']:.2f}) since {line['start']:%m-%d %H:%M}"
+    return Lost(label=label, fate=fate, night=night, explanation=explanation)
 
 
 def _beside(own: Lost, causes: pd.DataFrame, judged: JudgedNights) -> Lost | None:
@@ -108,8 +110,10 @@ def _beside(own: Lost, causes: pd.DataFrame, judged: JudgedNights) -> Lost | Non
     for row in causes.to_dict("records"):
         near = judged.limits.within(np.datetime64(row["start"], "ms"), label.onset, label.incident.end)
         if near and label.names(row["entity"]) and label.explains(row["cause"]):
-            said = f"{row['cause']} at {row['entity']} ({row['probability']:.2f}) since {row['start']:%m-%d %H:%M}"
-            return Lost(label=label, fate=Fate.BESIDE, night=own.night, said=said)
+            explanation = (
+                f"{row['cause']} at {row['entity']} ({row['probability']:.2f}) since {row['start']:%m-%d %H:%M}"
+            )
+            return Lost(label=label, fate=Fate.BESIDE, night=own.night, explanation=explanation)
     return None
 
 
@@ -125,11 +129,11 @@ def _without_line(label: Labelled, night: np.datetime64, episodes: pd.DataFrame,
     alarmed = near[near["why"] == ""]
     named = near[np.array([label.names(str(entity)) for entity in near["entity"]], bool)]
     if named.empty and len(alarmed):
-        return Lost(label=label, fate=Fate.ELSEWHERE, night=night, said=_listed(alarmed, judged, night))
-    fate, said = max(_of_episodes(near if named.empty else named), key=lambda pair: ORDER.index(pair[0]))
+        return Lost(label=label, fate=Fate.ELSEWHERE, night=night, explanation=_listed(alarmed, judged, night))
+    fate, explanation = max(_of_episodes(near if named.empty else named), key=lambda pair: ORDER.index(pair[0]))
     if fate is Fate.GROUPED:
-        said = _listed(named[named["why"] == ""], judged, night)
-    return Lost(label=label, fate=fate, night=night, said=said)
+        explanation = _listed(named[named["why"] == ""], judged, night)
+    return Lost(label=label, fate=fate, night=night, explanation=explanation)
 
 
 def _of_episodes(episodes: pd.DataFrame) -> Iterator[tuple[Fate, str]]:
@@ -140,7 +144,7 @@ def _of_episodes(episodes: pd.DataFrame) -> Iterator[tuple[Fate, str]]:
 
 
 def _listed(episodes: pd.DataFrame, judged: JudgedNights, night: np.datetime64) -> str:
-    """What the lines say that alarmed episodes went into."""
+    """The text of the lines that alarmed episodes were grouped into."""
     lines = judged.lines[(judged.lines["night"] == night) & judged.lines["incident"].isin(set(episodes["incident"]))]
     return "; ".join(
         f"{line['cause']} at {line['entity'] or 'no entity'} since {line['start']:%m-%d %H:%M} ({line['verdict']})"

@@ -13,7 +13,7 @@ __all__ = ["MEAN_S", "measured_crossings"]
 
 MEAN_S = 300
 """Means over so long are compared with a limit: what a single sample does is no breach."""
-CALM_S = 7200
+QUIET_S = 7200
 """Time within the limit after which crossing it is a new breach: flapping is one."""
 BRIEF_S = 600
 """What is beyond its limit for less is too short to be warned of."""
@@ -36,10 +36,10 @@ def measured_crossings(panel: Panel, metrics: Sequence[Metric]) -> tuple[Crossin
 
 
 def _of_metric(panel: Panel, metric: str, beyond: Marks) -> list[Crossing]:
-    calm, crossings = max(CALM_S // panel.interval_s, 1), []
+    quiet_slots, crossings = max(QUIET_S // panel.interval_s, 1), []
     for row in np.flatnonzero(beyond.any(axis=1)).tolist():
         slots = np.flatnonzero(beyond[row])
-        begins = np.flatnonzero(np.diff(slots, prepend=-calm - 1) > calm)
+        begins = np.flatnonzero(np.diff(slots, prepend=-quiet_slots - 1) > quiet_slots)
         crossings += [
             Crossing(
                 entity=panel.entity_ids[row],

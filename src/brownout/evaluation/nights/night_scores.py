@@ -24,7 +24,7 @@ Score = float | int | None
 
 @dataclass(frozen=True, eq=False)
 class JudgedNights:
-    """Each line of each night with its verdict, and each incident that was due or told on a night with its line.
+    """Each line of each night with its verdict, and each incident that was due or had a line, with that line.
 
     ``lines`` are those of the likeliest cause of each incident and night, with the column ``verdict``; ``pairs`` has
     night, incident (the label's id), line (row of ``lines``, -1 = none), entity_right, cause_right, family_right, and
@@ -38,7 +38,7 @@ class JudgedNights:
 
 
 def judge_nights(
-    told: pd.DataFrame,
+    cause_rows: pd.DataFrame,
     truth: NightTruth,
     *,
     nights: Sequence[np.datetime64] = (),
@@ -46,32 +46,34 @@ def judge_nights(
 ) -> JudgedNights:
     """Give every line its verdict and every due incident its line.
 
-    ``told`` has night, incident, entity, cause, probability, start, open, alarmed and rank (0 = not among "Do first");
-    several causes of an incident are several rows. ``nights`` are those replayed: some may have told nothing.
+    ``cause_rows`` has night, incident, entity, cause, probability, start, open, alarmed and rank (0 = not among
+    "Do first"); several causes of an incident are several rows. ``nights`` are those replayed: some may have no line.
     """
     limits = tolerance or Tolerance()
-    lines = _likeliest(told)
+    lines = _likeliest(cause_rows)
     when = lines["night"].to_numpy("datetime64[ms]")
     verdicts = np.full(len(lines), Verdict.FALSE, object)
     pairs: list[dict[str, object]] = []
     for night in np.unique(np.concatenate([np.array(list(nights), "datetime64[ms]"), when])):
         here = np.flatnonzero(when == night)
         begun = [label for label in truth.labels if label.incident.start <= night]
-        found = matched(lines.iloc[here], here, begun, truth, limits)
+        matches = matched(lines.iloc[here], here, begun, truth, limits)
         for line in here:
             verdicts[line] = _alone(lines.iloc[line], truth, limits)
-        for pair in found:
+        for pair in matches:
             verdicts[pair.line] = Verdict.RIGHT if pair.right else Verdict.MISNAMED
-        rows = [_row(night, label, found, lines, truth.families) | {"due": limits.due(label, night)} for label in begun]
+        rows = [
+            _row(night, label, matches, lines, truth.families) | {"due": limits.due(label, night)} for label in begun
+        ]
         pairs += [row for row in rows if row["due"] or row["line"] != -1]
     table = pd.DataFrame(pairs, columns=PAIR)
     labels = {label.incident.id: label for label in truth.labels}
     return JudgedNights(lines.assign(verdict=verdicts), table, labels, limits)
 
 
-def _likeliest(told: pd.DataFrame) -> pd.DataFrame:
+def _likeliest(cause_rows: pd.DataFrame) -> pd.DataFrame:
     """The likeliest cause of each incident of each night, in order of nights and ranks; times without a zone."""
-    first = told.sort_values("probability", ascending=False, kind="stable").drop_duplicates(["night", "incident"])
+    first = cause_rows.sort_values("probability", ascending=False, kind="stable").drop_duplicates(["night", "incident"])
     lines = first.sort_values(["night", "rank", "incident"], kind="stable").reset_index(drop=True)
     for name in ("night", "start"):
         lines[name] = pd.to_datetime(lines[name], utc=True).dt.tz_localize(None).astype("datetime64[ms]")
@@ -92,15 +94,15 @@ def _alone(line: "pd.Series[Any]", truth: NightTruth, limits: Tolerance) -> Verd
 
 
 def _row(
-    night: np.datetime64, label: Labelled, found: Sequence[Pair], lines: pd.DataFrame, families: Mapping[str, str]
+    night: np.datetime64, label: Labelled, matches: Sequence[Pair], lines: pd.DataFrame, families: Mapping[str, str]
 ) -> dict[str, object]:
-    own = next((pair for pair in found if pair.label is label), None)
+    own = next((pair for pair in matches if pair.label is label), None)
     if own is None:
         return dict(zip(PAIR[:-1], (night, label.incident.id, -1, False, False, False), strict=True))
     cause = str(lines["cause"].iloc[own.line])
     family = own.cause_right or (label.family != "" and families.get(cause, cause) == label.family)
-    told = (night, label.incident.id, own.line, own.entity_right, own.cause_right, family)
-    return dict(zip(PAIR[:-1], told, strict=True))
+    values = (night, label.incident.id, own.line, own.entity_right, own.cause_right, family)
+    return dict(zip(PAIR[:-1], values, strict=True))
 
 
 def night_scores(judged: JudgedNights, *, guests: int, days: float) -> dict[str, Score]:
@@ -118,13 +120,13 @@ def night_scores(judged: JudgedNights, *, guests: int, days: float) -> dict[str,
     related = lines["verdict"].isin([Verdict.RIGHT, Verdict.MISNAMED, Verdict.EXTRA])
     false = set(lines.loc[lines["verdict"] == Verdict.FALSE, "incident"]) - set(lines.loc[related, "incident"])
     rung = set(lines.loc[lines["alarmed"].astype(bool), "incident"]) & false
-    kept = lines[lines["verdict"] != Verdict.HARMLESS]
-    first = kept[(kept["rank"] >= 1) & (kept["rank"] <= FIRST)]
+    counted = lines[lines["verdict"] != Verdict.HARMLESS]
+    first = counted[(counted["rank"] >= 1) & (counted["rank"] <= FIRST)]
     return {
-        **_found(judged),
+        **_detection_scores(judged),
         "lines": len(lines),
-        "true_share": _share(kept["verdict"] == Verdict.RIGHT),
-        "related_share": _share(kept["verdict"] != Verdict.FALSE),
+        "true_share": _share(counted["verdict"] == Verdict.RIGHT),
+        "related_share": _share(counted["verdict"] != Verdict.FALSE),
         "first_three_true": _share(first["verdict"] == Verdict.RIGHT),
         "extra": int((lines["verdict"] == Verdict.EXTRA).sum()),
         "false": len(false),
@@ -136,7 +138,7 @@ def night_scores(judged: JudgedNights, *, guests: int, days: float) -> dict[str,
     }
 
 
-def _found(judged: JudgedNights) -> dict[str, Score]:
+def _detection_scores(judged: JudgedNights) -> dict[str, Score]:
     pairs = judged.pairs[judged.pairs["due"].astype(bool)]
     pairs = pairs.sort_values("night", kind="stable").reset_index(drop=True)
     pairs = pairs.assign(found=pairs["line"] >= 0, right=pairs["entity_right"] & pairs["cause_right"])
@@ -164,10 +166,10 @@ def _states(judged: JudgedNights) -> dict[str, Score]:
     errors: dict[str, float] = {}
     answered = judged.pairs[judged.pairs["line"] >= 0].sort_values("night", kind="stable")
     for night, name, line in zip(_array(answered["night"]), answered["incident"], answered["line"], strict=True):
-        label, told = judged.labels[name], judged.lines.iloc[int(line)]
+        label, answer = judged.labels[name], judged.lines.iloc[int(line)]
         over = judged.limits.over(label, night)
         if over is not None:
-            states.append(bool(told["open"]) != over)
+            states.append(bool(answer["open"]) != over)
         start = _array(judged.lines["start"])[int(line)]
         errors.setdefault(name, label.start_error_s(start))
     off_by = list(errors.values())
@@ -202,8 +204,8 @@ def _stable(judged: JudgedNights) -> float | None:
     for incident, name in zip(answered["incident"], ids, strict=True):
         owners[name].add(incident)
         used[incident].append(name)
-    kept = [a == b and len(owners[b]) == 1 for own in used.values() for a, b in pairwise(own)]
-    return round(float(np.mean(kept)), 4) if kept else None
+    steps = [a == b and len(owners[b]) == 1 for own in used.values() for a, b in pairwise(own)]
+    return round(float(np.mean(steps)), 4) if steps else None
 
 
 def _array(column: "pd.Series[Any]") -> npt.NDArray[np.datetime64]:

@@ -85,8 +85,8 @@ def windows_of(lines: pd.DataFrame, crossings: Sequence[Crossing], replay: Repla
     share of windows with a crossing).
     """
     series = pd.DataFrame(list(replay.watched), columns=SERIES, dtype=object)
-    given = lines.assign(**{name: _utc(lines[name]) for name in ("night", "earliest", "latest")})
-    warnings = given[["night", *SERIES, "probability", "earliest", "latest"]].drop_duplicates(
+    parsed = lines.assign(**{name: _utc(lines[name]) for name in ("night", "earliest", "latest")})
+    warnings = parsed[["night", *SERIES, "probability", "earliest", "latest"]].drop_duplicates(
         ["night", *SERIES], keep="last"
     )
     every = pd.concat([series[SERIES], warnings[SERIES]]).drop_duplicates(ignore_index=True)
@@ -94,14 +94,14 @@ def windows_of(lines: pd.DataFrame, crossings: Sequence[Crossing], replay: Repla
     windows = every.merge(nights, how="cross").merge(warnings, how="left", on=["night", *SERIES])
     windows["probability"] = windows["probability"].fillna(0.0).clip(0, 1)
     by_series = _by_series(crossings)
-    found = [
+    ahead = [
         _ahead(by_series.get((entity, metric), []), night, replay.horizon)
         for entity, metric, night in zip(
             windows["entity"], windows["metric"], windows["night"].to_numpy("datetime64[ms]"), strict=True
         )
     ]
-    windows["crossed"] = np.array([time for time, _ in found], "datetime64[ms]")
-    windows["beyond"] = np.array([beyond for _, beyond in found], bool)
+    windows["crossed"] = np.array([time for time, _ in ahead], "datetime64[ms]")
+    windows["beyond"] = np.array([beyond for _, beyond in ahead], bool)
     windows["rate"] = _known_rates(windows, crossings, replay)
     return windows
 
@@ -176,10 +176,10 @@ def _scores(windows: pd.DataFrame, events: pd.DataFrame, replay: Replay) -> dict
     caught = events["warned"].notna()
     lead = (_array(events["time"]) - _array(events["warned"]))[caught.to_numpy(bool)] / np.timedelta64(1000, "ms")
     inside = (true["crossed"] >= true["earliest"]) & ~(true["crossed"] > true["latest"])
-    asked = windows[~windows["beyond"]]
-    happened = asked["crossed"].notna()
-    loss = float(((asked["probability"] - happened) ** 2).sum())
-    naive = float(((asked["rate"] - happened) ** 2).sum())
+    open_windows = windows[~windows["beyond"]]
+    happened = open_windows["crossed"].notna()
+    loss = float(((open_windows["probability"] - happened) ** 2).sum())
+    naive = float(((open_windows["rate"] - happened) ** 2).sum())
     return {
         "warnings": len(raised),
         "false": false,
@@ -201,15 +201,15 @@ def _flaps(windows: pd.DataFrame) -> int:
     for _, own in windows.sort_values("night").groupby(SERIES):
         on = (own["probability"] >= WARN).to_numpy(bool)
         crossed = own["beyond"].to_numpy(bool) | (own["crossed"].shift() <= own["night"]).to_numpy(bool)
-        given, gone = False, False
+        warned_before, gone = False, False
         for warned, over in zip(on, crossed, strict=True):
             if over:
-                given, gone = False, False
+                warned_before, gone = False, False
             elif warned:
                 total += gone
-                given, gone = True, False
+                warned_before, gone = True, False
             else:
-                gone = given
+                gone = warned_before
     return total
 
 

@@ -48,8 +48,8 @@ def plan_moves(  # noqa: PLR0913, PLR0917 - what a night has found by then
     topology = context.topology
     closed = closed_hosts(topology, diagnoses, breaches, context.metrics)
     closed |= unseen_hosts(topology, freshness, context.calendar, context.span.end)
-    asked = context.settings.placement
-    rules = Rules(budget=asked.moves, together=asked.together, apart=asked.apart, fixed=_fixed(context))
+    placement = context.settings.placement
+    rules = Rules(budget=placement.moves, together=placement.together, apart=placement.apart, fixed=_fixed(context))
     since = context.span.end - days(MOVED_LATELY_DAYS)
     moves = rebalance(FleetAhead.of(topology, loads, closed, moved_since=since), rules)
     return replace(moves, parts=parts)
@@ -57,15 +57,15 @@ def plan_moves(  # noqa: PLR0913, PLR0917 - what a night has found by then
 
 def _part_moves(context: NightContext, levels: Sequence[Level], breaches: Sequence[Breach]) -> tuple[PartMove, ...]:
     """Disks and network cards to move on their host: where libvirt's facts say which they are, and nova keeps none."""
-    asked, full = context.settings.placement, Fullness.of(context.topology, levels, breaches)
+    placement, full = context.settings.placement, Fullness.of(context.topology, levels, breaches)
 
     def fixed(guest: str) -> bool:
-        return any(fnmatchcase(guest, pattern) for pattern in asked.fixed)
+        return any(fnmatchcase(guest, pattern) for pattern in placement.fixed)
 
     if Platform(context.settings.platform) is Platform.OPENSTACK:
         return ()
-    disks = disk_moves(full, budget=asked.moves, fixed=fixed)
-    return (*disks, *uplink_moves(full, asked.networks, budget=asked.moves - len(disks), fixed=fixed))
+    disks = disk_moves(full, budget=placement.moves, fixed=fixed)
+    return (*disks, *uplink_moves(full, placement.networks, budget=placement.moves - len(disks), fixed=fixed))
 
 
 def planned_values(plan: MovePlan) -> Mapping[tuple[str, str], Mapping[str, str]]:
@@ -88,11 +88,11 @@ def _cures(move: PlannedMove) -> float:
 def move_actions(context: NightContext, plan: MovePlan, others: Sequence[Action]) -> tuple[Action, ...]:
     """An action for each move of a plan, but for the first off a host that another action makes already."""
     remedies, topology = context.remedies, context.topology
-    made = {topology.root(action.entity) for action in others if _moves_off(context, action)}
+    relieved_hosts = {topology.root(action.entity) for action in others if _moves_off(context, action)}
     guests = []
     for move in plan.moves:
-        if move.source in made:
-            made.remove(move.source)
+        if move.source in relieved_hosts:
+            relieved_hosts.remove(move.source)
         elif _remedy(move) in remedies.table:
             guests.append(_action(context, move))
     parts = [_part_action(context, move) for move in plan.parts if PARTS[move.part] in remedies.table]
@@ -126,16 +126,16 @@ def _remedy(move: PlannedMove) -> str:
 
 
 def _why(move: PlannedMove) -> str:
-    said = f"move {move.guest} to {move.target}; "
+    beginning = f"move {move.guest} to {move.target}; "
     if move.source_before <= MOST_CPU_PCT:
         return (
-            f"{said}{move.source} will be short of {move.lacks_gib:.3g} GiB of memory in the coming day, "
+            f"{beginning}{move.source} will be short of {move.lacks_gib:.3g} GiB of memory in the coming day, "
             f"of which this frees {move.frees_gib:.3g} GiB; "
             f"its CPU goes from {move.source_before:.0f} % to {move.source_after:.0f} % busy at most, "
             f"that of {move.target} from {move.target_before:.0f} % to {move.target_after:.0f} %"
         )
     return (
-        f"{said}{move.source} will be asked for up to {move.source_before:.0f} % of its CPU in the coming day, "
+        f"{beginning}{move.source} will be asked for up to {move.source_before:.0f} % of its CPU in the coming day, "
         f"{move.source_after:.0f} % after the move, and {move.target} for {move.target_after:.0f} % "
         f"instead of {move.target_before:.0f} %"
     )

@@ -40,7 +40,7 @@ def rows_of_file(path: Path, now: np.datetime64) -> tuple[ToLog, ...]:
 
     Raises DataError for a file that cannot be read, naming the line.
     """
-    found = []
+    actions = []
     with path.open(encoding="utf-8", newline="") as lines:
         table = csv.DictReader(lines)
         if "action" not in (table.fieldnames or ()) or not set(table.fieldnames or ()) <= set(COLUMNS):
@@ -52,16 +52,16 @@ def rows_of_file(path: Path, now: np.datetime64) -> tuple[ToLog, ...]:
             except ValueError as error:
                 what = f"{path}, line {table.line_num}: {row['at']!r} is no time."
                 raise DataError(what, remedy="Write it as 2026-03-16T14:30Z.") from error
-            found.append(
+            actions.append(
                 ToLog(action=row["action"] or "", at=at, night=row.get("night") or "", note=row.get("note") or "")
             )
-    return tuple(found)
+    return tuple(actions)
 
 
-def log_actions(workspace: Workspace, said: Iterable[ToLog], remedies: Remedies) -> tuple[DoneAction, ...]:
-    """Keep that actions were done; saying it twice is once. All are kept, or none where one is not known."""
+def log_actions(workspace: Workspace, requests: Iterable[ToLog], remedies: Remedies) -> tuple[DoneAction, ...]:
+    """Log actions as done; a repeated entry counts once. All are logged, or none where one is unknown."""
     with ledger_alone(workspace.actions):
-        done = [_done(workspace, one, remedies) for one in said]
+        done = [_done(workspace, one, remedies) for one in requests]
         known = {(one.night, one.link, one.at) for one in done_actions(workspace)}
         new = [one for one in done if (one.night, one.link, one.at) not in known]
         append_lines(workspace.actions, [encode(one, indent=None) for one in new])
@@ -83,23 +83,23 @@ def _lines(path: Path) -> Iterator[DoneAction]:
             raise DataError(f"Line {number} of {path} cannot be read: {error}.", remedy="Remove that line.") from error
 
 
-def _done(workspace: Workspace, said: ToLog, remedies: Remedies) -> DoneAction:
-    name, night = _night(workspace, said.night)
+def _done(workspace: Workspace, request: ToLog, remedies: Remedies) -> DoneAction:
+    name, night = _night(workspace, request.night)
     linked = {action_anchor(action.about, action.title, action.entity): action for action in night.actions}
-    wanted = said.action.removeprefix("#")
+    wanted = request.action.removeprefix("#")
     fitting = [wanted] if wanted in linked else [link for link, one in linked.items() if one.entity == wanted]
     if len(fitting) != 1:
-        what = f"{len(fitting) or 'No'} actions of night {name} are called {said.action!r}."
+        what = f"{len(fitting) or 'No'} actions of night {name} are called {request.action!r}."
         named = [f"{link} ({linked[link].title}, {linked[link].entity})" for link in fitting or list(linked)]
         few = ", ".join(named[:5])
         raise DataError(what, remedy=f"Give the id of one: {few or 'that night proposed nothing'}.")
-    return _as_done(linked[fitting[0]], said, (name, fitting[0]), night, remedies)
+    return _as_done(linked[fitting[0]], request, (name, fitting[0]), night, remedies)
 
 
-def _as_done(action: Action, said: ToLog, where: tuple[str, str], night: Night, remedies: Remedies) -> DoneAction:
+def _as_done(action: Action, request: ToLog, where: tuple[str, str], night: Night, remedies: Remedies) -> DoneAction:
     effect = action.effect
     plain = DoneAction(
-        at=said.at, night=where[0], link=where[1], entity=action.entity, title=action.title, note=said.note
+        at=request.at, night=where[0], link=where[1], entity=action.entity, title=action.title, note=request.note
     )
     if effect is None:
         return plain

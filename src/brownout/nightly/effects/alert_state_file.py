@@ -99,7 +99,7 @@ def read_alert_state(workspace: Workspace) -> AlertState:
 
 
 def give_feedback(workspace: Workspace, name: str, said: Said, at: np.datetime64) -> tuple[Episode, ...]:
-    """Keep what was said about an episode, or about all of an incident, of the last night; saying it twice is once.
+    """Store a verdict on an episode of the last night, or on all of an incident; a repeated one counts once.
 
     Raises DataError where nothing of that name is known.
     """

@@ -116,7 +116,7 @@ def last_decision(champion: Path, record: ModelRecord) -> Decision | None:
 def name_version(champion: Path, record: ModelRecord) -> None:
     """Write the URI that a version got into the last decision about it, where that does not know it yet."""
     decisions = list(read_decisions(champion))
-    own = [place for place, known in enumerate(decisions) if not known.uri and _is_about(known, record)]
+    own = [index for index, known in enumerate(decisions) if not known.uri and _is_about(known, record)]
     if own:
         decisions[own[-1]] = replace(decisions[own[-1]], uri=record.uri)
         _write(champion, decisions)

@@ -36,9 +36,9 @@ class KeptModels:
 
 
 def _stamps(workspace: Workspace) -> Stamps:
-    found = {}
+    stamps = {}
     for folder in (workspace.forecaster, workspace.detector):
         for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
             facts = path.stat()
-            found[path] = (facts.st_mtime_ns, facts.st_size)
-    return found
+            stamps[path] = (facts.st_mtime_ns, facts.st_size)
+    return stamps

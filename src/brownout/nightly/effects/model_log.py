@@ -29,9 +29,9 @@ def log_models(workspace: Workspace, tracker: Tracker, note: Callable[[str], Non
     champions = []
     log_failures(workspace, tracker, note)
     for folder in (workspace.forecaster, workspace.detector):
-        champions.append(_told(folder, tracker, folder, "champion", note))
+        champions.append(_marked_record(folder, tracker, folder, "champion", note))
         if record_of(challenger_of(folder)) is not None:
-            waiting = _told(folder, tracker, challenger_of(folder), "challenger", note)
+            waiting = _marked_record(folder, tracker, challenger_of(folder), "challenger", note)
             note(
                 f"a newer {folder.name} waits for a decision ({waiting.uri}): see `brownout review show {folder.name}`"
             )
@@ -41,7 +41,9 @@ def log_models(workspace: Workspace, tracker: Tracker, note: Callable[[str], Non
     return tuple(champions)
 
 
-def _told(champion: Path, tracker: Tracker, folder: Path, alias: str, note: Callable[[str], None]) -> ModelRecord:
+def _marked_record(
+    champion: Path, tracker: Tracker, folder: Path, alias: str, note: Callable[[str], None]
+) -> ModelRecord:
     """The record of a model in a folder, as MLflow knows it under an alias."""
     record = read_record(folder)
     tags = _tags(champion, record)

@@ -52,8 +52,10 @@ def publish(
     The report and the alert state must succeed: an error there ends the night. What fails after them is kept in
     ``effects``.
     """
-    told = context.settings.report
-    page = write_night_report(result.night, workspace, keep_days=told.archive_days, language=told.language)
+    report_settings = context.settings.report
+    page = write_night_report(
+        result.night, workspace, keep_days=report_settings.archive_days, language=report_settings.language
+    )
     write_alert_state(workspace, result.night)
     keep_drift(workspace.forecaster, result.night.drift)
     if context.settings.review.shadow_nights:
@@ -75,7 +77,9 @@ def publish(
             night = replace(result.night, models=records, waiting=waiting_models(workspace))
             effects.run(
                 "name the models in the report",
-                lambda _note: write_night_report(night, workspace, keep_days=told.archive_days, language=told.language),
+                lambda _note: write_night_report(
+                    night, workspace, keep_days=report_settings.archive_days, language=report_settings.language
+                ),
             )
         if records is not None:
             effects.run(PRUNING, lambda _note: open_tracker().prune(keep_days=tracking_days, now=now))

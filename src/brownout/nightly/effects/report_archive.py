@@ -49,8 +49,8 @@ def write_night_report(night: Night, workspace: Workspace, *, keep_days: float, 
     """Write the report, with what changed since the last one, and keep a copy of its JSON; returns the page's path."""
     name = archive_name(night.end)
     render(replace(night, before=_before(workspace, name)), workspace.report, language=language)
-    kept = workspace.archive / name / "report.json"
-    with atomic_path(kept) as part:
+    archived = workspace.archive / name / "report.json"
+    with atomic_path(archived) as part:
         shutil.copyfile(workspace.report / "report.json", part)
     _copy_cards(night, workspace)
     _prune(workspace.archive, archive_name(night.end - days(keep_days)))
@@ -70,10 +70,10 @@ def rerender(workspace: Workspace, night: str, language: Language) -> Path:
         few = ", ".join(names[-5:]) or "none"
         what = f"{len(fitting)} nights of {workspace.archive} are called {night!r}."
         raise HistoryError(what, remedy=f"Give one of --list, such as: {few}.")
-    kept = workspace.archive / fitting[0] / "report.json"
-    folder = workspace.report if night == "last" else kept.parent
+    archived = workspace.archive / fitting[0] / "report.json"
+    folder = workspace.report if night == "last" else archived.parent
     # The archive keeps the words that were told that night.
-    render(load_night(kept), folder, language=language, record=folder == workspace.report)
+    render(load_night(archived), folder, language=language, record=folder == workspace.report)
     return folder / "index.html"
 
 
@@ -89,8 +89,8 @@ def _copy_cards(night: Night, workspace: Workspace) -> None:
                 continue
             with atomic_path(cards / record.card) as part:
                 shutil.copyfile(folder / CARD_PAGE, part)
-    kept = sorted(cards.glob("*.html"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in kept[KEPT_CARDS:]:
+    newest_first = sorted(cards.glob("*.html"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in newest_first[KEPT_CARDS:]:
         path.unlink(missing_ok=True)
 
 

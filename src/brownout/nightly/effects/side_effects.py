@@ -118,13 +118,13 @@ class SideEffects:
 
     def lines(self) -> tuple[str, ...]:
         """For the end of the night: a line for each note, and for each failure what, why and what to do."""
-        said = []
+        lines = []
         for outcome in self.outcomes:
-            said += [f"{outcome.effect}: {note}" for note in outcome.notes]
+            lines += [f"{outcome.effect}: {note}" for note in outcome.notes]
             if outcome.failed:
                 tries = f" ({outcome.attempts} tries)" if outcome.attempts > 1 else ""
-                said.append(f"{outcome.effect} did not work{tries}: {outcome.reason} {outcome.remedy}".rstrip())
-        return tuple(said)
+                lines.append(f"{outcome.effect} did not work{tries}: {outcome.reason} {outcome.remedy}".rstrip())
+        return tuple(lines)
 
 
 def is_transient(error: Exception) -> bool:

@@ -61,7 +61,7 @@ def past_scores(context: NightContext, workspace: Workspace) -> PastScores:
 def with_past_scores(
     result: NightResult, context: NightContext, workspace: Workspace, effects: SideEffects
 ) -> NightResult:
-    """The night with what came of earlier ones; without it, and told so, where that cannot be read."""
+    """The night with the scores of earlier nights; unchanged, and with a failed effect, where they cannot be read."""
     try:
         past = past_scores(context, workspace)
     except (BrownoutError, OSError) as error:
@@ -72,7 +72,7 @@ def with_past_scores(
 
 def _warnings(workspace: Workspace, since: np.datetime64, end: np.datetime64) -> tuple[list[_Warning], int]:
     """Warnings whose time is over, of nights whose data ended after a time, and how many nights these are."""
-    found: list[_Warning] = []
+    warnings: list[_Warning] = []
     nights = 0
     for name in archived_nights(workspace):
         if not archive_name(since) <= name < archive_name(end):
@@ -83,9 +83,9 @@ def _warnings(workspace: Workspace, since: np.datetime64, end: np.datetime64) ->
             over = [one for one in _of_night(stored["breaches"], start) if one.end <= end]
         except (OSError, ValueError, KeyError, TypeError):
             continue  # a damaged report of another night says nothing about it
-        found += over[:WARNINGS_A_NIGHT]
+        warnings += over[:WARNINGS_A_NIGHT]
         nights += bool(over)
-    return found, nights
+    return warnings, nights
 
 
 def _of_night(breaches: Sequence[Mapping[str, object]], start: np.datetime64) -> Iterator[_Warning]:
@@ -109,18 +109,18 @@ def _judged(context: NightContext, warnings: Sequence[_Warning], nights: int) ->
     factor_s = context.settings.forecast.step_minutes * 60
     panels = panels_on_one_grid(context, entities, metrics, WARNED_DAYS) if warnings else ()
     coarse = [panel.coarsen(max(factor_s // panel.interval_s, 1)) for panel in panels]
-    told = came = dated = inside = 0
+    judged = came = dated = inside = 0
     expected = 0.0
     for one in warnings:
         crossed = _first_beyond(context, coarse, one)
         if crossed is None:
             continue  # nothing was measured then
-        told, expected = told + 1, expected + one.probability
+        judged, expected = judged + 1, expected + one.probability
         if not np.isnat(crossed):
             came += 1
             dated += one.dates is not None
             inside += one.dates is not None and bool(one.dates[0] <= crossed <= one.dates[1])
-    return WarningScore(nights=nights, told=told, came=came, expected=expected, dated=dated, inside=inside)
+    return WarningScore(nights=nights, told=judged, came=came, expected=expected, dated=dated, inside=inside)
 
 
 def _first_beyond(context: NightContext, panels: Sequence[Panel], one: _Warning) -> np.datetime64 | None:

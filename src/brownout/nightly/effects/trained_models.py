@@ -74,11 +74,11 @@ def train_forecaster(
     reason = _reason(workspace.forecaster, facts, window[1], settings.forecast.retrain_days)
     if only_if_due and not unfit and not reason:
         return read_record(workspace.forecaster)
-    made = Training(
+    training = Training(
         reason=unfit or reason or ASKED_FOR, window=window, comparable=not unfit, meter=CostMeter(context.created)
     )
-    with kept_if_failed(workspace.forecaster, FORECASTER, made):
-        _make_forecaster(context, workspace, progress, (start, facts, made))
+    with kept_if_failed(workspace.forecaster, FORECASTER, training):
+        _make_forecaster(context, workspace, progress, (start, facts, training))
     nights = settings.review.shadow_nights
     settle(workspace.forecaster, context.review, now=context.created, misfit=unfit, shadow_nights=nights)
     return read_record(workspace.forecaster)
@@ -88,24 +88,24 @@ def _make_forecaster(
     context: NightContext,
     workspace: Workspace,
     progress: Progress,
-    training: tuple[SelectedForecaster | None, dict[str, str], Training],
+    inputs: tuple[SelectedForecaster | None, dict[str, str], Training],
 ) -> None:
     """Train a forecaster into the challenger's folder, with its record and card."""
-    start, facts, made = training
-    fitted = fit_forecaster(context, start, progress, observe=made.seen.add)
+    start, facts, training = inputs
+    fitted = fit_forecaster(context, start, progress, observe=training.fingerprint.add)
     parameters = facts | {
         "start": "fresh" if start is None else "champion",
         "left_out_of_training": f"{fitted.left_out:.2%} (incidents that are over, maintenance)",
-        "reason": made.reason,
+        "reason": training.reason,
     }
     scores = _scores(fitted.forecaster.skills_) | _ratios(fitted.outlook)
-    record = _record(context, FORECASTER, made, parameters, scores)
+    record = _record(context, FORECASTER, training, parameters, scores)
     with replaced_folder(challenger_of(workspace.forecaster)) as folder:
         fitted.forecaster.save(folder)
         fitted.outlook.save(folder / "outlook")
         describe_forecaster(folder, context, record)
         write_record(folder, record)
-        review_forecaster(context, folder, record, _in_use(workspace.forecaster), made)
+        review_forecaster(context, folder, record, _in_use(workspace.forecaster), training)
 
 
 def train_detector(
@@ -119,28 +119,28 @@ def train_detector(
     reason = _reason(workspace.detector, facts, window[1], context.settings.detect.retrain_days)
     if only_if_due and not unfit and not reason:
         return read_record(workspace.detector)
-    made = Training(
+    training = Training(
         reason=unfit or reason or ASKED_FOR, window=window, comparable=not unfit, meter=CostMeter(context.created)
     )
-    with kept_if_failed(workspace.detector, DETECTOR, made):
-        _make_detector(context, workspace, progress, (facts, made))
+    with kept_if_failed(workspace.detector, DETECTOR, training):
+        _make_detector(context, workspace, progress, (facts, training))
     settle(workspace.detector, context.review, now=context.created, misfit=unfit)
     return read_record(workspace.detector)
 
 
 def _make_detector(
-    context: NightContext, workspace: Workspace, progress: Progress, training: tuple[dict[str, str], Training]
+    context: NightContext, workspace: Workspace, progress: Progress, inputs: tuple[dict[str, str], Training]
 ) -> None:
     """Train a detector into the challenger's folder, with its record and card."""
-    facts, made = training
-    detector = fit_detector(context, progress, observe=made.seen.add)
+    facts, training = inputs
+    detector = fit_detector(context, progress, observe=training.fingerprint.add)
     alarms = {f"{kind}.alarms_per_day": detector.per_day(kind, 1.0) for kind in detector.forests_}
-    record = _record(context, DETECTOR, made, facts | {"reason": made.reason}, alarms)
+    record = _record(context, DETECTOR, training, facts | {"reason": training.reason}, alarms)
     with replaced_folder(challenger_of(workspace.detector)) as folder:
         detector.save(folder)
         describe_detector(folder, context, record)
         write_record(folder, record)
-        review_detector(context, folder, record, _in_use(workspace.detector), made)
+        review_detector(context, folder, record, _in_use(workspace.detector), training)
 
 
 def _in_use(folder: Path) -> tuple[Path, ModelRecord] | None:
@@ -254,23 +254,23 @@ def _champion(folder: Path, wanted: LstmSettings) -> SelectedForecaster | None:
 def _record(
     context: NightContext,
     name: str,
-    made: Training,
+    training: Training,
     parameters: Mapping[str, str],
     scores: Mapping[str, float],
 ) -> ModelRecord:
-    start, end = (str(time.astype("datetime64[s]")) for time in made.window)
+    start, end = (str(time.astype("datetime64[s]")) for time in training.window)
     facts = dict(parameters)
     facts |= {"trained_from": start, "trained_to": end, "seed": str(context.settings.seed)}
     facts |= {"version": version("brownout"), "lock": lock_hash(), "environment": environment_hash()}
-    facts["data_sha256"] = made.seen.facts(context.store.name, made.window).sha256
+    facts["data_sha256"] = training.fingerprint.facts(context.store.name, training.window).sha256
     return ModelRecord(
         name=name,
         uri="",
-        trained_from=made.window[0],
-        trained_to=made.window[1],
+        trained_from=training.window[0],
+        trained_to=training.window[1],
         seed=context.settings.seed,
         lock=facts["lock"],
-        card=f"{name}-{np.datetime_as_string(made.window[1], unit='m').replace(':', '')}.html",
+        card=f"{name}-{np.datetime_as_string(training.window[1], unit='m').replace(':', '')}.html",
         parameters=facts,
         scores=dict(scores),
     )

@@ -24,14 +24,14 @@ def only_future(breaches: Iterable[Breach], freshness: Freshness) -> tuple[Breac
     if freshness.stale:
         return ()
     silent, gone = silent_entities(freshness), _silent_series(freshness)
-    kept = []
+    upcoming = []
     for breach in breaches:
         series = breach.series
         if series.entity in silent or (series.entity, series.metric) in gone:
             continue
         if breach.exceeded or breach.latest is None or breach.latest > freshness.at:
-            kept.append(_clipped(breach, freshness.at))
-    return tuple(kept)
+            upcoming.append(_clipped(breach, freshness.at))
+    return tuple(upcoming)
 
 
 def _silent_series(freshness: Freshness) -> frozenset[tuple[str, str]]:

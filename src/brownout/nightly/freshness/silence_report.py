@@ -1,4 +1,4 @@
-"""Freshness of the whole fleet: what fell silent in all shards, what of it is news, and what explains the rest."""
+"""Freshness of the whole fleet: the silences of all shards, which are unexpected, and what explains the others."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ __all__ = ["MASS", "freshness_of", "is_stale"]
 TOGETHER = np.timedelta64(3_600_000, "ms")
 """Silences that begin within an hour have one reason."""
 MASS = 0.5
-"""Share of the regularly measured entities, of a host or of the fleet, whose silence is news whatever they are."""
+"""Share of the regularly measured entities, of a host or of the fleet, whose silence is never expected."""
 FEW = 3
 """Fewer entities than this are no mass."""
 LEFT = days(14)
@@ -35,14 +35,14 @@ def is_stale(newest: np.datetime64, at: np.datetime64, interval_s: float) -> boo
     return bool((at - newest) / np.timedelta64(1, "s") > longest_usual_silence(interval_s))
 
 
-def freshness_of(context: NightContext, found: Sequence[FellSilent]) -> Freshness:
+def freshness_of(context: NightContext, parts: Sequence[FellSilent]) -> Freshness:
     """What was measured regularly and is not any more, over all shards."""
     spans, at = context.store.spans(), context.at
     interval = context.store.interval_s or min(span.interval_s for span in spans.values())
     newest = context.span.end - np.timedelta64(1, "ms")
     stale = is_stale(newest, at, interval)
     # Where everything has stopped, what stopped before that is judged by the end of the data.
-    fleet = _Fleet(context, found, context.span.end if stale else at)
+    fleet = _Fleet(context, parts, context.span.end if stale else at)
     silences = fleet.silences()
     return Freshness(
         at=at,
@@ -59,16 +59,16 @@ def _share_within_an_hour(silences: Sequence[Silence], regular: int) -> float:
     times = np.sort([s.since for s in silences if s.whole and not s.expected for _ in (s.entity, *s.below)])
     if not len(times) or not regular:
         return 0.0
-    most = max(int(np.searchsorted(times, time + TOGETHER, "right")) - place for place, time in enumerate(times))
+    most = max(int(np.searchsorted(times, time + TOGETHER, "right")) - index for index, time in enumerate(times))
     return min(most / regular, 1.0)
 
 
 @dataclass(frozen=True)
 class _Fleet:
-    """What fell silent, with what explains it."""
+    """The silences of the fleet, with their explanations."""
 
     context: NightContext
-    found: Sequence[FellSilent]
+    parts: Sequence[FellSilent]
     at: np.datetime64
 
     @cached_property
@@ -78,12 +78,12 @@ class _Fleet:
     @cached_property
     def regular(self) -> frozenset[str]:
         """Entities that are, or were, measured regularly."""
-        return frozenset().union(*(part.regular for part in self.found), self._long_ago)
+        return frozenset().union(*(part.regular for part in self.parts), self._long_ago)
 
     @cached_property
     def _long_ago(self) -> Mapping[str, np.datetime64]:
         """Entities that no shard holds, since their last sample is too old, with the time after it."""
-        read = {name for part in self.found for name in part.last}
+        read = {name for part in self.parts for name in part.last}
         ended: dict[str, np.datetime64] = {}
         for name, span in self.context.store.spans().items():
             length = (span.last - span.first) / np.timedelta64(span.interval_s, "s") + 1
@@ -96,7 +96,7 @@ class _Fleet:
     def ended(self) -> Mapping[str, np.datetime64]:
         """Entities of which nothing is measured any more, with the time after their last sample."""
         ended = dict(self._long_ago)
-        for part in self.found:
+        for part in self.parts:
             for name, metrics in part.series.items():
                 if max(metrics.values()) == part.last[name] and self._is_late(part, name, part.last[name]):
                     ended[name] = part.last[name]
@@ -109,12 +109,12 @@ class _Fleet:
 
     def silences(self) -> tuple[Silence, ...]:
         """Entities, each with what fell silent below it, then metrics of entities that go on."""
-        told = [self._silence(name) for name in self.ended if not self._told_above(name)]
-        told += self._metrics_of_others()
-        return tuple(sorted(told, key=lambda s: (bool(s.expected), not s.whole, s.since, s.entity)))
+        silences = [self._silence(name) for name in self.ended if not self._covered_by_ancestor(name)]
+        silences += self._metrics_of_others()
+        return tuple(sorted(silences, key=lambda s: (bool(s.expected), not s.whole, s.since, s.entity)))
 
-    def _told_above(self, name: str) -> bool:
-        """Whether something above it fell silent too, and not only later."""
+    def _covered_by_ancestor(self, name: str) -> bool:
+        """Whether an ancestor of the entity fell silent at the same time or before, and so covers it."""
         return any(
             above in self.ended and self.ended[above] <= self.ended[name] + TOGETHER
             for above in self.topology.ancestors(name)
@@ -135,11 +135,11 @@ class _Fleet:
         )
 
     def _families(self, name: str) -> tuple[str, ...]:
-        metrics = {metric for part in self.found for metric in part.series.get(name, ())}
+        metrics = {metric for part in self.parts for metric in part.series.get(name, ())}
         return tuple(sorted({str(self.context.metrics[metric].family) for metric in metrics}))
 
     def _expected(self, name: str) -> str:
-        """Why the silence of an entity is no news; empty where it is."""
+        """Why the silence of an entity is expected; empty where it is not."""
         since = self.ended[name]
         if self._announced(name, since):
             return ANNOUNCED
@@ -175,7 +175,7 @@ class _Fleet:
 
     @cached_property
     def _groups(self) -> Mapping[tuple[str, str], tuple[int, Times]]:
-        """Of each kind at each root, and of each kind in all: how many are regular, and when some of them ended."""
+        """By kind and host, and by kind overall: the number of regular entities, and the times at which some ended."""
         sizes, times = Counter[tuple[str, str]](), defaultdict[tuple[str, str], list[np.datetime64]](list)
         for name in self.regular | self.ended.keys():
             kind = self.topology[name].kind
@@ -186,8 +186,8 @@ class _Fleet:
 
     def _metrics_of_others(self) -> list[Silence]:
         """Metrics that fell silent at entities that go on, one silence for each entity and time."""
-        told = []
-        for part in self.found:
+        silences = []
+        for part in self.parts:
             for name, metrics in part.series.items():
                 if name in self.ended or any(above in self.ended for above in self.topology.ancestors(name)):
                     continue
@@ -195,8 +195,8 @@ class _Fleet:
                     if not self._is_late(part, name, since):
                         continue
                     own = tuple(sorted(metric for metric, last in metrics.items() if last == since))
-                    told.append(self._metrics_silence(name, since, own))
-        return told
+                    silences.append(self._metrics_silence(name, since, own))
+        return silences
 
     def _metrics_silence(self, name: str, since: np.datetime64, metrics: tuple[str, ...]) -> Silence:
         expected = ANNOUNCED if self._announced(name, since) else GONE if self.at - since >= LEFT else ""

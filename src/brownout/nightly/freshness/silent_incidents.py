@@ -30,7 +30,7 @@ __all__ = ["SilentIncidents", "silent_incidents"]
 
 HOST_SILENT, GUESTS_SILENT = "MAINT-08", "MAINT-07"
 SURE, HARDLY = 0.95, 0.05
-"""Chance that what is silent is what it looks like, and that it is something else."""
+"""Probability that a silence has its apparent cause, and that it has another."""
 SEVERITY = 1.0
 """Severity of the silence of one entity: the alarm boundary; that of several is times the root of their number."""
 
@@ -46,23 +46,23 @@ class SilentIncidents:
 
 
 def silent_incidents(context: NightContext, freshness: Freshness) -> SilentIncidents:
-    """What of the silences is an incident: nothing where all telemetry has stopped, since that is told as a whole."""
+    """Incidents made of silences; none where all telemetry has stopped, since that is reported as a whole."""
     known = context.diagnoser.knowledge.causes  # a site may have switched one off
-    grouped = () if freshness.stale else _grouped(context, freshness.news)
-    found = [(episode, known[cause], members) for episode, cause, members in grouped if cause in known]
-    settled = replace(context.state, known=()).settle([episode for episode, *_ in found])
+    grouped = () if freshness.stale else _grouped(context, freshness.unexpected)
+    incidents = [(episode, known[cause], members) for episode, cause, members in grouped if cause in known]
+    settled = replace(context.state, known=()).settle([episode for episode, *_ in incidents])
     shown = {episode.id for episode in settled.episodes}
-    diagnoses = [_diagnosis(context, own, rule, members) for own, rule, members in found if own.id in shown]
+    diagnoses = [_diagnosis(context, own, rule, members) for own, rule, members in incidents if own.id in shown]
     actions = [a for d in diagnoses for a in plan_diagnosis(d, (), context.topology, context.remedies)]
     return SilentIncidents(
         episodes=settled.episodes, diagnoses=tuple(diagnoses), actions=tuple(actions), suppressed=settled.suppressed
     )
 
 
-def _grouped(context: NightContext, news: Sequence[Silence]) -> Iterator[tuple[Episode, str, tuple[str, ...]]]:
+def _grouped(context: NightContext, unexpected: Sequence[Silence]) -> Iterator[tuple[Episode, str, tuple[str, ...]]]:
     """An episode at each silent host, or host of silent guests, with its cause and what fell silent."""
     guests: dict[str, list[Silence]] = defaultdict(list)
-    for silence in news:
+    for silence in unexpected:
         kind = context.topology[silence.entity].kind
         if not silence.whole:
             continue

@@ -12,7 +12,7 @@ __all__ = ["LATE_SLOTS", "FellSilent", "fell_silent", "longest_usual_silence"]
 LATE_SLOTS = 5
 """Own intervals without a sample after which a series has fallen silent."""
 LEAST_S = 900.0
-"""Silence that is never news, however often something is measured: collectors are restarted, and write in batches."""
+"""Silence that is always usual, however often something is measured: collectors are restarted, and write in batches."""
 REGULAR = 0.5
 """Share of a series' own intervals that must have a sample for it to be measured regularly."""
 LEAST_SAMPLES = 12
@@ -44,7 +44,7 @@ class FellSilent:
 
 
 def longest_usual_silence(interval_s: float) -> float:
-    """Seconds without a sample that are no news for something that is measured that often."""
+    """Seconds without a sample that are usual for something that is measured that often."""
     return max(LATE_SLOTS * interval_s, LEAST_S)
 
 
@@ -66,7 +66,7 @@ def fell_silent(panel: Panel, at: np.datetime64) -> FellSilent:
             if len(slots) * usual < REGULAR * (int(slots[-1] - slots[0]) + 1):
                 continue
             rhythm_s[name] = min(usual * panel.interval_s, rhythm_s.get(name, np.inf))
-            if _is_news(gaps, usual, now - 1 - int(slots[-1]), panel.interval_s):
+            if _is_unusual(gaps, usual, now - 1 - int(slots[-1]), panel.interval_s):
                 own[metric] = panel.start + (int(slots[-1]) + 1) * panel.step
         measured = np.flatnonzero(known.any(axis=1))
         if len(measured):
@@ -81,8 +81,8 @@ def _median_of_counts(counts: Index) -> float:
     return 1.0 if 2 * int((counts == 1).sum()) > len(counts) else float(np.median(counts))
 
 
-def _is_news(gaps: Index, usual: float, silent: int, interval_s: int) -> bool:
-    """Whether ``silent`` slots without a sample are too many for the rhythm, and seldom so many before."""
+def _is_unusual(gaps: Index, usual: float, silent: int, interval_s: int) -> bool:
+    """Whether ``silent`` slots without a sample are too many for the series, and rarely occurred before."""
     if silent * interval_s <= longest_usual_silence(usual * interval_s):
         return False
     return int((gaps > silent).sum()) < USUAL

@@ -28,15 +28,15 @@ Key = tuple[str, str, str]
 def values_by_weekday(panel: Panel) -> dict[Key, dict[int, Doubles]]:
     """Measured values of each series by day of the week (Monday is 0), in UTC."""
     weekday = ((panel.times - FIRST_MONDAY) // np.timedelta64(1, "D")).astype(np.int64) % 7
-    found: dict[Key, dict[int, Doubles]] = {}
+    values_of_series: dict[Key, dict[int, Doubles]] = {}
     for row, entity in enumerate(panel.entities):
         for column, metric in enumerate(panel.metric_names):
             values = panel.values[row, :, column].astype(np.float64)
-            seen = np.isfinite(values)
-            days = {int(day): values[seen & (weekday == day)] for day in np.unique(weekday[seen])}
+            measured = np.isfinite(values)
+            days = {int(day): values[measured & (weekday == day)] for day in np.unique(weekday[measured])}
             if days:
-                found[entity.kind, entity.id, metric] = days
-    return found
+                values_of_series[entity.kind, entity.id, metric] = days
+    return values_of_series
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +68,7 @@ class DriftReference:
     def write(self, folder: Path) -> None:
         """Write both tables into the folder of a model."""
         rows = [(*key, day, *values) for key, by_day in self.inputs.items() for day, values in by_day.items()]
-        names = ["kind", "entity", "metric", "weekday", *(f"p{place}" for place in range(len(POINTS)))]
+        names = ["kind", "entity", "metric", "weekday", *(f"p{index}" for index in range(len(POINTS)))]
         texts, numbers = [pa.string()] * 3 + [pa.int8()], [pa.float32()] * len(POINTS)
         _write(folder / INPUTS, rows, pa.schema(list(zip(names, [*texts, *numbers], strict=True))))
         losses = [(*key, *pair) for key, pair in self.losses.items()]
@@ -86,7 +86,7 @@ class DriftReference:
             inputs, losses = (pq.read_table(folder / name).to_pylist() for name in (INPUTS, LOSSES))
             table: dict[Key, dict[int, Doubles]] = {}
             for row in inputs:
-                points = np.array([row[f"p{place}"] for place in range(len(POINTS))], np.float64)
+                points = np.array([row[f"p{index}"] for index in range(len(POINTS))], np.float64)
                 table.setdefault((row["kind"], row["entity"], row["metric"]), {})[row["weekday"]] = points
             pairs = {(row["family"], row["entity"]): (row["loss"], row["coverage"]) for row in losses}
         except (OSError, KeyError, pa.ArrowException) as error:

@@ -29,7 +29,7 @@ __all__ = ["LEAST_TRAINED", "MOST_ENTITIES", "find_drift", "model_drift"]
 MOST_ENTITIES = 32
 """Entities of each kind that are looked at: enough for a signed-rank test, little beside the night."""
 LEAST_TRAINED = days(14)
-"""What a model must have learned from for a drift to be told: of each day of the week it then saw two."""
+"""Least training span of a model for a drift to be reported: two of each day of the week."""
 MOST_RECENT = 7
 """Days that are looked at: each day of the week once."""
 ORIGINS = 3
@@ -66,8 +66,8 @@ def find_drift(
     for drift in forecasts:
         residual = drift.of is DriftOf.RESIDUAL
         large.append(drift.now >= WORSE_LOSS * drift.before if residual else drift.before - drift.now >= LOST_COVERAGE)
-    found = corrected([*inputs, *forecasts], large=large)
-    return tuple(sorted(found, key=_order))
+    drifts = corrected([*inputs, *forecasts], large=large)
+    return tuple(sorted(drifts, key=_order))
 
 
 def _inputs(reference: DriftReference, recent: Sequence[Panel]) -> Iterator[Drift]:

@@ -150,20 +150,20 @@ def _speed(new: WindowLosses, old: WindowLosses | None) -> dict[str, float]:
 
 def _precisions(new: WindowLosses, old: WindowLosses | None) -> tuple[dict[str, float], dict[str, float]]:
     """Share of the warnings of each that came true; none where one of them gave too few."""
-    found = [losses.warnings.summary().get("overall", {}) for losses in (new, old) if losses is not None]
-    if any(int(str(scores.get("warnings", 0))) < FEWEST_WARNINGS for scores in found):
+    summaries = [losses.warnings.summary().get("overall", {}) for losses in (new, old) if losses is not None]
+    if any(int(str(scores.get("warnings", 0))) < FEWEST_WARNINGS for scores in summaries):
         return {}, {}
-    shares = [{f"{ALL}.{WARNING_PRECISION}": 1 - float(str(scores["false_warnings"]))} for scores in found]
+    shares = [{f"{ALL}.{WARNING_PRECISION}": 1 - float(str(scores["false_warnings"]))} for scores in summaries]
     return shares[0], shares[-1] if old is not None else {}
 
 
 def _worst(new: WindowLosses, old: WindowLosses | None) -> tuple[EntityLoss, ...]:
     """Entities and resources of the largest losses beside seasonal-naive, the worst first."""
-    found = []
+    losses = []
     for family in new.all_families()[1:]:
         theirs = {} if old is None else old.by_entity(family)
         for name, (ours, naive, _) in new.by_entity(family).items():
             if naive > 0:
                 other = theirs.get(name, (math.nan,))[0]
-                found.append(EntityLoss(entity=name, family=family, challenger=ours / naive, champion=other / naive))
-    return tuple(sorted(found, key=lambda one: (-one.challenger, one.entity, one.family))[:WORST])
+                losses.append(EntityLoss(entity=name, family=family, challenger=ours / naive, champion=other / naive))
+    return tuple(sorted(losses, key=lambda one: (-one.challenger, one.entity, one.family))[:WORST])

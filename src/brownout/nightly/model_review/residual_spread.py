@@ -24,14 +24,16 @@ class Residuals:
 
     _parts: dict[tuple[str, int], list[Doubles]] = field(default_factory=dict)
 
-    def add(self, made: Forecasts, actual: np.ndarray, scale: np.ndarray, families: Mapping[str, str]) -> None:
+    def add(self, forecasts: Forecasts, actual: np.ndarray, scale: np.ndarray, families: Mapping[str, str]) -> None:
         """Add forecasts and what came ``[row, step]``, in units of a scale ``[row]``; flat series count nothing."""
         with np.errstate(divide="ignore", invalid="ignore"):
             unit = np.where(scale > 0, scale, np.nan)[:, None]
-            middle = made.values[..., MIDDLE]
-            columns = [(part - middle) / unit for part in (actual, made.values[..., LOW], made.values[..., HIGH])]
+            middle = forecasts.values[..., MIDDLE]
+            columns = [
+                (part - middle) / unit for part in (actual, forecasts.values[..., LOW], forecasts.values[..., HIGH])
+            ]
         stacked = np.stack(columns, axis=-1).astype(np.float64)
-        of_row = np.array([families[series.metric] for series in made.series], str)
+        of_row = np.array([families[series.metric] for series in forecasts.series], str)
         for number, steps in enumerate(np.array_split(np.arange(stacked.shape[1]), QUARTERS), 1):
             for family in np.unique(of_row):
                 values = stacked[np.ix_(of_row == family, steps)].reshape(-1, 3)

@@ -42,8 +42,8 @@ def sampled_forecast_panels(
 
 
 def _evenly(names: Sequence[str], most: int) -> list[str]:
-    places = np.linspace(0, len(names) - 1, max(min(most, len(names)), 0)).astype(int).tolist()
-    return [names[place] for place in places]
+    indices = np.linspace(0, len(names) - 1, max(min(most, len(names)), 0)).astype(int).tolist()
+    return [names[index] for index in indices]
 
 
 def families_of(panels: Sequence[Panel]) -> Mapping[str, str]:

@@ -33,14 +33,14 @@ def smoke_forecaster(folder: Path, panels: Sequence[Panel]) -> tuple[SmokeCheck,
         forecaster = SelectedForecaster.load(folder)
         fleet = FleetForecaster(forecaster, panels)
         horizon = forecaster.settings.horizon
-        made = [fleet.predict(ForecastRequest(p, (p.values.shape[1] - 1,), horizon)) for p in panels]
+        forecasts_by_panel = [fleet.predict(ForecastRequest(p, (p.values.shape[1] - 1,), horizon)) for p in panels]
     except BrownoutError as error:
         return (SmokeCheck(title=LOADS, passed=False, why=error.what),)
     if forecaster.learned_nothing_:
         return (SmokeCheck(title=LOADS, passed=True, why="it learned nothing and forecasts nothing"),)
-    rows = sum(len(forecasts.series) for forecasts in made)
-    whole = all(np.isfinite(f.values).all() and (np.diff(f.values, axis=2) >= 0).all() for f in made)
-    stray = sum(_stray(forecasts, panel) for forecasts, panel in zip(made, panels, strict=True))
+    rows = sum(len(forecasts.series) for forecasts in forecasts_by_panel)
+    whole = all(np.isfinite(f.values).all() and (np.diff(f.values, axis=2) >= 0).all() for f in forecasts_by_panel)
+    stray = sum(_stray(forecasts, panel) for forecasts, panel in zip(forecasts_by_panel, panels, strict=True))
     return (
         SmokeCheck(title=LOADS, passed=True, why=f"{len(panels)} panels"),
         SmokeCheck(title="forecasts what is measured today", passed=rows > 0, why=f"{rows} series"),
@@ -82,8 +82,8 @@ def smoke_detector(folder: Path, context: NightContext) -> tuple[SmokeCheck, ...
 def _stray(forecasts: Forecasts, panel: Panel) -> int:
     """Series whose median leaves what they were in the last week by more than that range."""
     week = panel.values[:, -WEEK * panel.slots_per_day :]
-    seen = np.isfinite(week)
-    low, high = np.where(seen, week, np.inf).min(axis=1), np.where(seen, week, -np.inf).max(axis=1)
+    measured = np.isfinite(week)
+    low, high = np.where(measured, week, np.inf).min(axis=1), np.where(measured, week, -np.inf).max(axis=1)
     row_of = {name: row for row, name in enumerate(panel.entity_ids)}
     column_of = {name: column for column, name in enumerate(panel.metric_names)}
     rows = [row_of[series.entity] for series in forecasts.series]

@@ -62,10 +62,10 @@ class WindowLosses:
 
     def by_entity(self, family: str = ALL) -> dict[str, tuple[float, float, float]]:
         """Of each entity: mean loss of the forecaster, that of seasonal-naive, and coverage of the 80 % interval."""
-        kept = (self.count > 0) & (np.full(len(self.families), family == ALL) | (self.families == family))
-        names, place = np.unique(self.entities[kept], return_inverse=True)
-        sums = [np.bincount(place, column[kept], len(names)) for column in (self.ours, self.naive, self.inside)]
-        count = np.bincount(place, self.count[kept], len(names))
+        counted = (self.count > 0) & (np.full(len(self.families), family == ALL) | (self.families == family))
+        names, group = np.unique(self.entities[counted], return_inverse=True)
+        sums = [np.bincount(group, column[counted], len(names)) for column in (self.ours, self.naive, self.inside)]
+        count = np.bincount(group, self.count[counted], len(names))
         rows = zip(*(column / count for column in sums), strict=True)
         return {str(name): (float(a), float(b), float(c)) for name, (a, b, c) in zip(names, rows, strict=True)}
 
@@ -97,21 +97,21 @@ def window_losses(
             continue
         request = ForecastRequest(panel, slots, horizon)
         begun = time.process_time()
-        made = fleet.predict(request)
+        forecasts = fleet.predict(request)
         cpu += time.process_time() - begun
         scale = _scales(
-            panel, made, seasonal_scale(panel, forecaster.settings.season or panel.slots_per_day, end=slots[0])
+            panel, forecasts, seasonal_scale(panel, forecaster.settings.season or panel.slots_per_day, end=slots[0])
         )
         naive = SeasonalNaive(forecaster.settings.season).predict(request)
-        if naive.series != made.series:  # a forecaster that learned nothing forecasts nothing
+        if naive.series != forecasts.series:  # a forecaster that learned nothing forecasts nothing
             continue
-        actual = actual_after(panel, made)
-        scores.add(made, naive, actual, scale, kind=panel.entities[0].kind)
-        residuals.add(made, actual, scale, family_of)
-        warnings.add(panel, [windows_of(panel, made)])
-        parts.append(_columns(made, naive, actual, scale))
-        names += [series.entity for series in made.series]
-        families += [family_of[series.metric] for series in made.series]
+        actual = actual_after(panel, forecasts)
+        scores.add(forecasts, naive, actual, scale, kind=panel.entities[0].kind)
+        residuals.add(forecasts, actual, scale, family_of)
+        warnings.add(panel, [windows_of(panel, forecasts)])
+        parts.append(_columns(forecasts, naive, actual, scale))
+        names += [series.entity for series in forecasts.series]
+        families += [family_of[series.metric] for series in forecasts.series]
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)] if parts else [np.empty(0)] * 4
     ours, theirs, inside, count = columns
     return WindowLosses(
@@ -140,18 +140,18 @@ def joined_losses(parts: Sequence[WindowLosses]) -> WindowLosses:
     )
 
 
-def _scales(panel: Panel, made: Forecasts, scale: np.ndarray) -> np.ndarray:
+def _scales(panel: Panel, forecasts: Forecasts, scale: np.ndarray) -> np.ndarray:
     """The scale of the series of each row."""
     row_of = {name: row for row, name in enumerate(panel.entity_ids)}
     column_of = {name: column for column, name in enumerate(panel.metric_names)}
-    rows = [row_of[series.entity] for series in made.series]
-    found: np.ndarray = scale[rows, [column_of[series.metric] for series in made.series]].astype(np.float64)
-    return found
+    rows = [row_of[series.entity] for series in forecasts.series]
+    scales: np.ndarray = scale[rows, [column_of[series.metric] for series in forecasts.series]].astype(np.float64)
+    return scales
 
 
-def _columns(made: Forecasts, naive: Forecasts, actual: np.ndarray, scale: np.ndarray) -> list[Doubles]:
+def _columns(forecasts: Forecasts, naive: Forecasts, actual: np.ndarray, scale: np.ndarray) -> list[Doubles]:
     """Losses of ours and of seasonal-naive in units of the scale, values inside and all; flat series count nothing."""
-    ours, theirs = path_losses(made.values, actual), path_losses(naive.values, actual)
+    ours, theirs = path_losses(forecasts.values, actual), path_losses(naive.values, actual)
     usable = np.isfinite(scale) & (scale > 0)
     unit = np.where(usable, scale, 1.0)
     return [

@@ -33,12 +33,13 @@ class KeptPanels:
         stamps = _stamps(store)
         changed = [path for path in {**self.stamps, **stamps} if self.stamps.get(path) != stamps.get(path)]
         since = min((slice_start(path) for path in changed), default=None)
-        kept = {key: shard for key, shard in self.shards.items() if key in self.used}
+        shards = {key: shard for key, shard in self.shards.items() if key in self.used}
         if since is not None:
-            kept = {
-                key: replace(shard, panel=shard.panel.between(shard.panel.start, since)) for key, shard in kept.items()
+            shards = {
+                key: replace(shard, panel=shard.panel.between(shard.panel.start, since))
+                for key, shard in shards.items()
             }
-        self.shards, self.used, self.stamps = kept, set(), stamps
+        self.shards, self.used, self.stamps = shards, set(), stamps
 
     def read(self, store: SampleStore, plan: ShardPlan) -> Shard:
         """A shard as ``read_shard`` gives it; repairs are those of its first reading."""
@@ -50,20 +51,20 @@ class KeptPanels:
         return replace(shard, panel=replace(shard.panel.between(plan.start, plan.end), entities=entities))
 
 
-def _gone_on(store: SampleStore, plan: ShardPlan, kept: Shard) -> Shard | None:
+def _gone_on(store: SampleStore, plan: ShardPlan, shard: Shard) -> Shard | None:
     """A shard until the end of a plan, of which only the end is read; None where it must be read from its start."""
-    if plan.end <= kept.panel.end - AGAIN:
-        return kept
-    begin = floor_to_slot(kept.panel.end - AGAIN, plan.interval_s)
+    if plan.end <= shard.panel.end - AGAIN:
+        return shard
+    begin = floor_to_slot(shard.panel.end - AGAIN, plan.interval_s)
     if begin <= plan.start:
         return None
     later = read_shard(store, replace(plan, start=begin)).panel
-    joined = _joined(kept.panel.between(plan.start, begin), later)
-    return None if joined is None else replace(kept, panel=joined)
+    joined = _joined(shard.panel.between(plan.start, begin), later)
+    return None if joined is None else replace(shard, panel=joined)
 
 
 def _joined(panel: Panel, later: Panel) -> Panel | None:
-    """Both as one; None where the second one has an entity or a metric that the first one lacks."""
+    """Both panels joined; None where the second has an entity or a metric that the first lacks."""
     if panel.entity_ids != later.entity_ids or not set(later.metric_names) <= set(panel.metric_names):
         return None
     values = np.full((len(panel.entities), later.values.shape[1], len(panel.metrics)), np.nan, np.float32)

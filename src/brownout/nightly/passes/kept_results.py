@@ -1,4 +1,4 @@
-"""What passes of watch keep from one to the next, so that only what is new is worked out.
+"""Results that passes of watch keep from one to the next, so that only new data are computed.
 
 A pass looks at the window of the first one, until that has grown by a day: then everything is worked out anew. Kept are
 what was read, scores of slots that were scored, diagnoses of incidents that are over, and, until the next slot of the
@@ -47,7 +47,7 @@ class KeptResults:
     scores: dict[Hashable, KeptScores] = field(default_factory=dict)
     by_slot: dict[Hashable, object] = field(default_factory=dict)
     diagnoses: dict[Hashable, Sifted] = field(default_factory=dict)
-    asked: dict[Hashable, Sifted] = field(default_factory=dict)
+    used_diagnoses: dict[Hashable, Sifted] = field(default_factory=dict)
 
     def known_definitions(self, site: Path | None) -> Definitions:
         """Knowledge as it was read at the first pass, or that others go on from."""
@@ -58,7 +58,7 @@ class KeptResults:
     def going_on(self, context: "NightContext") -> "NightContext":
         """The context of a pass that goes on from earlier ones, or that others go on from where it cannot."""
         first = self.first
-        self.diagnoses, self.asked = self.asked, {}
+        self.diagnoses, self.used_diagnoses = self.used_diagnoses, {}
         if first is None or not _goes_on(first, context):
             self.panels, self.scores, self.by_slot, self.diagnoses = KeptPanels(), {}, {}, {}
             self.definitions = None
@@ -71,7 +71,7 @@ class KeptResults:
         if slot != self.slot:
             self.slot, self.by_slot = slot, {}
         return replace(
-            context, span=replace(context.span, window=first.span.window, looked_from=first.span.end), kept=self
+            context, span=replace(context.span, window=first.span.window, looked_from=first.span.end), kept_results=self
         )
 
     def scores_of(self, plan: ShardPlan) -> KeptScores:
@@ -87,9 +87,9 @@ class KeptResults:
     def sifted(self, window: IncidentWindow, panels: Sequence[Panel], make: Callable[[], Sifted]) -> Sifted:
         """What a group of episodes is about, as it was found of the same values; ``panels`` hold all that is read."""
         key = (window, tuple((panel.entity_ids, panel.metric_names, panel.start, _digest(panel)) for panel in panels))
-        if key not in self.asked:
-            self.asked[key] = self.diagnoses[key] if key in self.diagnoses else make()
-        return self.asked[key]
+        if key not in self.used_diagnoses:
+            self.used_diagnoses[key] = self.diagnoses[key] if key in self.diagnoses else make()
+        return self.used_diagnoses[key]
 
 
 def _goes_on(first: "NightContext", context: "NightContext") -> bool:

@@ -53,6 +53,6 @@ def _on_grid(panel: Panel, metrics: Collection[str], start: np.datetime64, slots
     chosen = panel.select(metrics=columns)
     values = np.full((len(chosen.entities), slots, len(columns)), np.nan, np.float32)
     first = int((chosen.start - start) // chosen.step)
-    kept = chosen.values[:, max(-first, 0) : max(slots - first, 0)]
-    values[:, max(first, 0) : max(first, 0) + kept.shape[1]] = kept
+    part = chosen.values[:, max(-first, 0) : max(slots - first, 0)]
+    values[:, max(first, 0) : max(first, 0) + part.shape[1]] = part
     return replace(chosen, values=values, start=start)

@@ -39,7 +39,7 @@ def answer_placement(context: NightContext, workspace: Workspace, *, vcpus: int,
 def _loads(context: NightContext) -> list[Forecasts]:
     entities = [entity.id for entity in context.topology if entity.kind in (EntityKind.HOST, EntityKind.VM)]
     panels = panels_on_one_grid(context, entities, LOAD_METRICS, context.settings.forecast.context_days)
-    found = []
+    loads = []
     for panel in panels:
         if not panel.metrics:
             continue
@@ -50,7 +50,7 @@ def _loads(context: NightContext) -> list[Forecasts]:
             start=panel.start,
             end=panel.end,
         )
-        made = forecast(context, plan, panel)
-        if made is not None:
-            found.append(made.loads)
-    return found
+        shard_forecast = forecast(context, plan, panel)
+        if shard_forecast is not None:
+            loads.append(shard_forecast.loads)
+    return loads

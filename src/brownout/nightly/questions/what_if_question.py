@@ -50,30 +50,30 @@ def answer_what_if(context: NightContext, moves: Sequence[GuestMove], resizes: S
     The context may have no models: then there are no dates at which resources run out.
     """
     topology = context.topology
-    asked = list(dict.fromkeys([*(move.guest for move in moves), *(resize.guest for resize in resizes)]))
-    if not asked:
+    changed_guests = list(dict.fromkeys([*(move.guest for move in moves), *(resize.guest for resize in resizes)]))
+    if not changed_guests:
         raise SettingsError("No change is asked for.", remedy="Give --move VM:HOST or --resize VM:memory=8G,vcpus=4.")
-    hosts = list(dict.fromkeys([*(topology.root(guest) for guest in asked), *(move.host for move in moves)]))
+    hosts = list(dict.fromkeys([*(topology.root(guest) for guest in changed_guests), *(move.host for move in moves)]))
     latencies = [metric.name for metric in context.metrics.values() if metric.is_console_latency]
     entities = {name for host in hosts for name in (host, *topology.descendants(host))}
     learned = max(LEARNED_DAYS, context.settings.forecast.outlook_context_days)
     panels = panels_on_one_grid(context, entities, {*READ, *latencies, CONNECT}, learned)
     before = HostedLoads.of(hosts, panels, topology)
-    _refuse_unknown(before, asked)
+    _refuse_unknown(before, changed_guests)
     after = changed_loads(before, moves, resizes)
-    saturation, untold = _saturation(context, panels, before, after, asked)
+    saturation, untold = _saturation(context, panels, before, after, changed_guests)
     return WhatIf(
         until=context.span.end,
         days=LATELY_DAYS,
-        changes=tuple(_asked(context, before, after, guest) for guest in asked),
-        consoles=tuple(_consoles(context, panels, (before, after), asked, latencies)),
+        changes=tuple(_requested_change(context, before, after, guest) for guest in changed_guests),
+        consoles=tuple(_consoles(context, panels, (before, after), changed_guests, latencies)),
         saturation=saturation,
         warnings=(*_warnings(before, after), *untold),
     )
 
 
-def _refuse_unknown(loads: HostedLoads, asked: Sequence[str]) -> None:
-    for guest in asked:
+def _refuse_unknown(loads: HostedLoads, changed_guests: Sequence[str]) -> None:
+    for guest in changed_guests:
         row = loads.guests.index(guest)
         if not np.isfinite(loads.vcpus[row]) or not np.isfinite(loads.cpu[row]).any():
             what = f"How many vCPUs {guest} has, or how busy they were, is not known."
@@ -84,7 +84,7 @@ def _refuse_unknown(loads: HostedLoads, asked: Sequence[str]) -> None:
             raise SettingsError(what, remedy="Collect the facts of hosts (`brownout facts`) and their CPU use first.")
 
 
-def _asked(context: NightContext, before: HostedLoads, after: HostedLoads, guest: str) -> AskedChange:
+def _requested_change(context: NightContext, before: HostedLoads, after: HostedLoads, guest: str) -> AskedChange:
     row = before.guests.index(guest)
     return AskedChange(
         guest=guest,
@@ -102,15 +102,15 @@ def _consoles(
     context: NightContext,
     panels: Sequence[Panel],
     loads: tuple[HostedLoads, HostedLoads],
-    asked: Sequence[str],
+    changed_guests: Sequence[str],
     latencies: Sequence[str],
 ) -> Iterator[ConsoleChange]:
     """Effects on each changed guest, and on those that stay on each of the hosts."""
     before, after = loads
-    groups = {guest: [before.guests.index(guest)] for guest in asked}
+    groups = {guest: [before.guests.index(guest)] for guest in changed_guests}
     for host, name in enumerate(before.hosts):
         staying = np.flatnonzero((before.at == host) & (after.at == host)).tolist()
-        groups[name] = [row for row in staying if before.guests[row] not in asked]
+        groups[name] = [row for row in staying if before.guests[row] not in changed_guests]
     for metric in latencies:
         history = _latency(context, panels, before, metric)
         if history is None:
@@ -132,22 +132,22 @@ def _latency(context: NightContext, panels: Sequence[Panel], loads: HostedLoads,
     """Latency of the first console of each guest; None where none of them was measured."""
     rows = {entity.id: (panel, row) for panel in panels for row, entity in enumerate(panel.entities)}
     slots = loads.cpu.shape[1]
-    found = {name: np.full((len(loads.guests), slots), np.nan) for name in (metric, CONNECT)}
+    values_by_metric = {name: np.full((len(loads.guests), slots), np.nan) for name in (metric, CONNECT)}
     for guest, name in enumerate(loads.guests):
         consoles = [
             c for c in context.topology.children.get(name, ()) if context.topology[c].kind == EntityKind.CONSOLE
         ]
         panel, row = rows.get(consoles[0], (None, 0)) if consoles else (None, 0)
-        for column, values in found.items():
+        for column, values in values_by_metric.items():
             if panel is not None and column in panel.metric_names:
                 values[guest] = panel.values[row, :, panel.metric_names.index(column)]
-    if not np.isfinite(found[metric]).any():
+    if not np.isfinite(values_by_metric[metric]).any():
         return None
     step_s = panels[0].interval_s
     days_ago = (np.arange(slots)[::-1] * step_s) // 86_400
-    connect = np.where(np.isfinite(found[CONNECT]).any(axis=1)[:, None], found[CONNECT], 0.0)
+    connect = np.where(np.isfinite(values_by_metric[CONNECT]).any(axis=1)[:, None], values_by_metric[CONNECT], 0.0)
     return LatencyHistory(
-        latency=found[metric],
+        latency=values_by_metric[metric],
         connect=connect,
         days=days_ago.max() - days_ago,
         lately=days_ago < LATELY_DAYS,
@@ -156,21 +156,25 @@ def _latency(context: NightContext, panels: Sequence[Panel], loads: HostedLoads,
 
 
 def _saturation(
-    context: NightContext, panels: Sequence[Panel], before: HostedLoads, after: HostedLoads, asked: Sequence[str]
+    context: NightContext,
+    panels: Sequence[Panel],
+    before: HostedLoads,
+    after: HostedLoads,
+    changed_guests: Sequence[str],
 ) -> tuple[tuple[SaturationChange, ...], tuple[str, ...]]:
     """Limits of hosts and changed guests that are crossed before or after; and why there are none."""
     if context.models.forecaster is None:
         return (), ("No forecaster is stored here, so no dates are given: run `brownout nightly` or `train` first.",)
-    found: list[tuple[dict[Series, Breach], dict[Series, Breach]]] = []
+    breaches_by_panel: list[tuple[dict[Series, Breach], dict[Series, Breach]]] = []
     for panel in panels:
-        kept = [row for row, entity in enumerate(panel.entities) if entity.id in {*before.hosts, *asked}]
+        rows = [row for row, entity in enumerate(panel.entities) if entity.id in {*before.hosts, *changed_guests}]
         columns = [column for column, name in enumerate(panel.metric_names) if name in CHANGED]
-        if kept and columns:
-            chosen = panel.select(entities=kept, metrics=columns)
-            found.append((_breaches(context, chosen), _breaches(context, _as_loaded(chosen, after))))
+        if rows and columns:
+            chosen = panel.select(entities=rows, metrics=columns)
+            breaches_by_panel.append((_breaches(context, chosen), _breaches(context, _as_loaded(chosen, after))))
     changes = [
         _saturation_change(context, series, one.get(series), other.get(series))
-        for one, other in found
+        for one, other in breaches_by_panel
         for series in dict.fromkeys([*one, *other])
     ]
     return tuple(sorted(changes, key=lambda change: (change.entity, change.metric))), ()
@@ -194,8 +198,8 @@ def _breaches(context: NightContext, panel: Panel) -> dict[Series, Breach]:
         start=panel.start,
         end=panel.end,
     )
-    made = forecast(context, plan, panel)
-    return {} if made is None else {breach.series: breach for breach in made.breaches}
+    shard_forecast = forecast(context, plan, panel)
+    return {} if shard_forecast is None else {breach.series: breach for breach in shard_forecast.breaches}
 
 
 def _saturation_change(

@@ -50,17 +50,17 @@ def families(topology: Topology, names: Iterable[str], most: int) -> tuple[str, 
 
 def _whole_families(topology: Topology, every: Sequence[str], most: int) -> list[str]:
     lines = {name: (*reversed(topology.ancestors(name)), name) for name in every}
-    kept: list[str] = []
+    chosen: list[str] = []
     for depth in range(max(map(len, lines.values()))):
         members: dict[str, list[str]] = defaultdict(list)
         for name, line in lines.items():
             if len(line) > depth:
                 members[line[depth]].append(name)
-        wanted = (most - len(kept)) * len(members) // sum(map(len, members.values()))
+        wanted = (most - len(chosen)) * len(members) // sum(map(len, members.values()))
         if wanted >= FEW:
-            return kept + [name for family in _evenly(list(members), wanted) for name in members[family]]
-        kept += [name for name, line in lines.items() if len(line) == depth + 1]
-        if len(kept) >= most:
+            return chosen + [name for family in _evenly(list(members), wanted) for name in members[family]]
+        chosen += [name for name, line in lines.items() if len(line) == depth + 1]
+        if len(chosen) >= most:
             break
     return _evenly(every, most)
 

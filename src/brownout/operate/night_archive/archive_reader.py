@@ -45,16 +45,18 @@ class ArchiveReader:
         return {"value": value}
 
     def incidents(self, night: str, first: int, rows: int, *, open_only: bool) -> dict[str, Any]:
-        """Incidents of a night in short: when, where, the causes that are told, and what to do first."""
+        """Incidents of a night in short: when, where, the likely causes, and what to do first."""
         report = self._report(night)
-        told = [_incident(one) for one in report["incidents"] if one["open"] or not open_only]
-        return _page(told, first, rows)
+        incidents = [_incident(one) for one in report["incidents"] if one["open"] or not open_only]
+        return _page(incidents, first, rows)
 
     def breaches(self, night: str, first: int, rows: int, *, min_probability: float) -> dict[str, Any]:
         """Limits that will be crossed, or are, with at least some probability."""
         report = self._report(night)
-        found = [one for one in report["breaches"] if one["exceeded"] or (one["probability"] or 0) >= min_probability]
-        return _page(found, first, rows)
+        breaches = [
+            one for one in report["breaches"] if one["exceeded"] or (one["probability"] or 0) >= min_probability
+        ]
+        return _page(breaches, first, rows)
 
     def _report(self, night: str) -> dict[str, Any]:
         names = archived_nights(self.workspace)

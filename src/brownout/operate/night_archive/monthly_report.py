@@ -24,7 +24,7 @@ FEW = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Month:
-    """What the nights of a month told.
+    """The incidents and warnings of the nights of a month.
 
     ``incidents`` are counted once each, as the last night that told them knew them; ``unread`` are nights whose file is
     damaged.
@@ -58,7 +58,7 @@ def month_of(workspace: Workspace, month: str) -> Month:
     if not names:
         known = ", ".join(sorted({name[:7] for name in archived_nights(workspace)})) or "none"
         raise HistoryError(f"{workspace.archive} has no night of {month!r}.", remedy=f"Give one of: {known}.")
-    found: dict[str, Diagnosis] = {}
+    incidents: dict[str, Diagnosis] = {}
     warned: Counter[tuple[str, str]] = Counter()
     unread = 0
     for name in names:
@@ -67,13 +67,13 @@ def month_of(workspace: Workspace, month: str) -> Month:
         except DataError:
             unread += 1
             continue
-        found |= {incident.id: incident for incident in night.diagnoses}
+        incidents |= {incident.id: incident for incident in night.diagnoses}
         warned.update({(b.series.entity, night.metrics[b.series.metric].label) for b in night.breaches})
     return Month(
         name=month,
         nights=len(names),
         unread=unread,
-        incidents=tuple(sorted(found.values(), key=lambda one: (one.start, one.id))),
+        incidents=tuple(sorted(incidents.values(), key=lambda one: (one.start, one.id))),
         breaches=tuple((entity, metric, number) for (entity, metric), number in warned.most_common()),
     )
 

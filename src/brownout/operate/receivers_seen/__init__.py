@@ -1,1 +1,1 @@
-"""Receivers of alerts as the doctor sees them: can they be told, and what would they be told."""
+"""Receivers of alerts as the doctor sees them: whether they can be reached, and what they would be sent."""

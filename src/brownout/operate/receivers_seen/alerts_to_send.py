@@ -23,7 +23,7 @@ HEADINGS = ("severity", "alert", "goes to")
 def alerts_to_send(
     workspace: Workspace, settings: AlertSettings, receivers: Sequence[Receiver], now: np.datetime64
 ) -> Check:
-    """A row for each alert that fires since the last run, with who gets it if it still fires at the next one."""
+    """A row for each firing alert, with the receivers that will get it if it still fires at the next run."""
     try:
         log = read_alert_log(workspace)
         guests = sum(entity.kind == EntityKind.VM for entity in workspace.open_history().topology)
@@ -44,8 +44,8 @@ def alerts_to_send(
         )
         for t in log.firing
     )
-    found = f"{len(rows)}, of which people were told of {len(rows) - len(waiting)}"
-    return Check(state=State.GOOD, about=ABOUT, found=found, table=(HEADINGS, *rows))
+    finding = f"{len(rows)}, of which people were told of {len(rows) - len(waiting)}"
+    return Check(state=State.GOOD, about=ABOUT, found=finding, table=(HEADINGS, *rows))
 
 
 def _to(tracked: TrackedAlert, log: AlertLog, keepers: Sequence[str], people: Sequence[str], *, fits: bool) -> str:

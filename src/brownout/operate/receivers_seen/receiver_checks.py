@@ -1,4 +1,4 @@
-"""Receivers of alerts: is each one there, with what it needs; and, only if asked, a test alert to each."""
+"""Checks of the receivers of alerts: reachable and configured; on request a test alert is sent to each."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -38,16 +38,16 @@ def receiver_checks(
     *,
     send_test: bool = False,
 ) -> Iterator[Check]:
-    """Who is told of what, and whether each can be; nobody is sent anything unless ``send_test`` asks for it."""
+    """Which receivers get which alerts, and whether each works; a test is sent only with ``send_test``."""
     try:
-        found = receivers(settings)
+        configured = receivers(settings)
     except BrownoutError as error:
         yield Check(state=State.BAD, about=ABOUT, found=error.what, do=error.remedy)
         return
-    yield Check(state=State.GOOD, about=ABOUT, found=_who_is_told(found, settings))
-    for receiver in found:
+    yield Check(state=State.GOOD, about=ABOUT, found=_who_is_told(configured, settings))
+    for receiver in configured:
         yield _checked(receiver, now, send_test=send_test)
-    if found and not settings.report_url:
+    if configured and not settings.report_url:
         do = "Set alerts.report_url to where report/index.html can be opened."
         yield Check(state=State.WARNING, about=ABOUT, found="they have no link to the report", do=do)
 
@@ -73,18 +73,18 @@ def _checked(receiver: Receiver, now: np.datetime64, *, send_test: bool) -> Chec
     try:
         if receiver.keeps is not None:
             keeper = receiver.keeps()
-            found = keeper.check()
+            finding = keeper.check()
             if send_test:
                 keeper.send([_test_alert(now)])
         elif receiver.tells is not None:
             channel = receiver.tells()
             name = channel.name
-            found = channel.check()
+            finding = channel.check()
             if send_test:
                 _tell_and_resolve(channel, now)
     except BrownoutError as error:
         return Check(state=State.BAD, about=name, found=error.what, do=error.remedy)
-    return Check(state=State.GOOD, about=name, found=f"{found}; a test was sent" if send_test else found)
+    return Check(state=State.GOOD, about=name, found=f"{finding}; a test was sent" if send_test else finding)
 
 
 def _tell_and_resolve(channel: NoticeChannel, now: np.datetime64) -> None:

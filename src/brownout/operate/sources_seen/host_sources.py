@@ -1,4 +1,4 @@
-"""Which sources each host writes, since when one is silent, and which others have that it has not."""
+"""Sources that each host writes, since when one is silent, and those that only other hosts write."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,8 +37,8 @@ class HostSources:
         """The last hours, a mean for each ten minutes and series; a host is called as ``names`` say."""
         sources = reader.mapping.sources
         newest: dict[str, dict[int, int]] = {}
-        for place, field in _first_fields(sources, schemas).items():
-            source = sources[place]
+        for index, field in _first_fields(sources, schemas).items():
+            source = sources[index]
             request = Request(
                 measurement=source.measurement,
                 fields=(field,),
@@ -53,20 +53,20 @@ class HostSources:
             for tags, time in zip(raw.tags, last.tolist(), strict=True):
                 host = _host(source, tags)
                 own = newest.setdefault(names.get(host, host), {}) if host else {}
-                own[place] = max(own.get(place, 0), time)
+                own[index] = max(own.get(index, 0), time)
         return cls(sources, newest)
 
     def inputs(self, host: str) -> dict[str, int]:
         """Newest sample of each input at a host."""
-        found: dict[str, int] = {}
-        for place, time in self.newest.get(host, {}).items():
-            name = self.sources[place].input
-            found[name] = max(found.get(name, 0), time)
-        return found
+        newest: dict[str, int] = {}
+        for index, time in self.newest.get(host, {}).items():
+            name = self.sources[index].input
+            newest[name] = max(newest.get(name, 0), time)
+        return newest
 
     def written(self, host: str) -> tuple[MeasurementSource, ...]:
         """Sources that a host writes, with those beside them in the same measurement of the same input."""
-        own = {(self.sources[place].measurement, self.sources[place].input) for place in self.newest.get(host, {})}
+        own = {(self.sources[index].measurement, self.sources[index].input) for index in self.newest.get(host, {})}
         return tuple(source for source in self.sources if (source.measurement, source.input) in own)
 
     def silent(self, host: str, now: np.datetime64, patience_s: int) -> dict[str, int]:
@@ -77,31 +77,31 @@ class HostSources:
     @property
     def hosts(self) -> frozenset[str]:
         """Hosts that write about themselves or their guests: what is only pinged is none."""
-        kinds = {host: {self.sources[place].entity[0].kind for place in own} for host, own in self.newest.items()}
-        return frozenset(host for host, found in kinds.items() if found - {EntityKind.LINK, EntityKind.CONSOLE})
+        kinds = {host: {self.sources[index].entity[0].kind for index in own} for host, own in self.newest.items()}
+        return frozenset(host for host, own_kinds in kinds.items() if own_kinds - {EntityKind.LINK, EntityKind.CONSOLE})
 
     def missing(self, host: str, *, has_guests: bool) -> tuple[str, ...]:
         """Inputs that other hosts have and this one has not."""
         own = self.inputs(host)
-        others = {self.sources[place].input: place for other in self.hosts for place in self.newest[other]}
+        others = {self.sources[index].input: index for other in self.hosts for index in self.newest[other]}
         return tuple(
             name
-            for name, place in sorted(others.items())
-            if name not in own and (has_guests or self.sources[place].entity[0].kind not in OF_GUESTS)
+            for name, index in sorted(others.items())
+            if name not in own and (has_guests or self.sources[index].entity[0].kind not in OF_GUESTS)
         )
 
 
 def _first_fields(sources: Sequence[MeasurementSource], schemas: Schemas) -> dict[int, str]:
-    """Places of sources with a field of each that is there; of those that ask for the same, one."""
-    found: dict[int, str] = {}
-    seen = set()
-    for place, source in enumerate(sources):
+    """The first available field of each source, by the index of the source; equal requests appear once."""
+    fields: dict[int, str] = {}
+    keys = set()
+    for index, source in enumerate(sources):
         there = [n for n in source.needs if n in schemas[source.measurement].fields] if source.in_use(schemas) else []
         key = (source.measurement, source.input, source.entity, *there[:1])
-        if there and key not in seen:
-            seen.add(key)
-            found[place] = there[0]
-    return found
+        if there and key not in keys:
+            keys.add(key)
+            fields[index] = there[0]
+    return fields
 
 
 def _host(source: MeasurementSource, tags: Mapping[str, str]) -> str:

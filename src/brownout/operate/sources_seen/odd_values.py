@@ -30,7 +30,7 @@ POLL_DO = "virsh dommemstat GUEST --period 10 --live --config  # on each host an
 
 
 def odd_values(samples: Sequence[Sampled]) -> Iterator[Check]:
-    """What is odd in the last samples."""
+    """Implausible values in the last samples."""
     for sampled in samples:
         yield from _sentinels(sampled)
         yield from _wraps(sampled)
@@ -43,12 +43,12 @@ def odd_values(samples: Sequence[Sampled]) -> Iterator[Check]:
 def _sentinels(sampled: Sampled) -> Iterator[Check]:
     for field in sampled.raw.fields:
         values = sampled.values(field)
-        for value, said in SENTINELS.items():
+        for value, text in SENTINELS.items():
             number = int((values == value).sum())
             if number:
-                found = f"{number} samples of {field} are {said}: that stands for unknown, and is no measurement"
+                finding = f"{number} samples of {field} are {text}: that stands for unknown, and is no measurement"
                 do = "Update the collector, or drop the field where it says so."
-                yield Check(state=State.WARNING, about=sampled.measurement, found=found, do=do)
+                yield Check(state=State.WARNING, about=sampled.measurement, found=finding, do=do)
 
 
 def _wraps(sampled: Sampled) -> Iterator[Check]:
@@ -62,15 +62,15 @@ def _wraps(sampled: Sampled) -> Iterator[Check]:
     for field in sorted(counters & set(sampled.raw.fields)):
         values = sampled.values(field)
         fell = same & (np.diff(values) < 0)
-        for said, (first, end) in WRAPS.items():
+        for width, (first, end) in WRAPS.items():
             near = NEARLY * (end - first)
             ended = (values[:-1] > end - near) & (values[:-1] <= end)
             wrapped = fell & ended & (values[1:] >= first) & (values[1:] < first + near)
             number = int(wrapped.sum())
             if number:
-                found = f"{field} begins anew at {said} ({number} times in 20 min): the rates across are left out"
+                finding = f"{field} begins anew at {width} ({number} times in 20 min): the rates across are left out"
                 do = "Count in 64 bits: a newer driver or exporter; or gather more often."
-                yield Check(state=State.WARNING, about=sampled.measurement, found=found, do=do)
+                yield Check(state=State.WARNING, about=sampled.measurement, found=finding, do=do)
 
 
 def _periods(samples: Iterable[Sampled]) -> Mapping[str, str] | None:
@@ -86,28 +86,28 @@ def _balloons(sampled: Sampled, periods: Mapping[str, str] | None) -> Iterator[C
     usable, update = sampled.values("usable"), sampled.values("last_update")
     silent: list[str] = []
     unpolled: list[str] = []
-    for place, tags in enumerate(sampled.raw.tags):
-        rows = sampled.raw.series == place
+    for series, tags in enumerate(sampled.raw.tags):
+        rows = sampled.raw.series == series
         name = tags.get("domain_name", "")
         if np.isfinite(usable[rows]).any() or not rows.any():
             continue
         polled = periods[name] not in ("", "0") if periods and name in periods else (update[rows] == 0).any()
         (silent if polled else unpolled).append(name)
     if silent:
-        found = f"the balloon of {some(silent)} is polled and does not answer: no driver in the guest"
-        yield Check(state=State.WARNING, about="libvirt balloon", found=found, do=POLLED_DO)
+        finding = f"the balloon of {some(silent)} is polled and does not answer: no driver in the guest"
+        yield Check(state=State.WARNING, about="libvirt balloon", found=finding, do=POLLED_DO)
     if unpolled:
-        found = f"the balloon of {some(unpolled)} is not polled: memory in the guest is unknown"
-        yield Check(state=State.WARNING, about="libvirt balloon", found=found, do=POLL_DO)
+        finding = f"the balloon of {some(unpolled)} is not polled: memory in the guest is unknown"
+        yield Check(state=State.WARNING, about="libvirt balloon", found=finding, do=POLL_DO)
 
 
 def _folded(sampled: Sampled) -> Iterator[Check]:
     """Processes of several guests in one series, where no tag tells them apart."""
     hosts = sorted({tags.get("host", "") for tags in sampled.raw.tags if _is_qemu(tags) and not _telling(tags)})
     if hosts:
-        found = f"no tag says which guest a QEMU is on {some(hosts)}: several processes overwrite one another"
+        finding = f"no tag says which guest a QEMU is on {some(hosts)}: several processes overwrite one another"
         do = 'Select them by [[inputs.procstat]] cgroup = "machine.slice/machine-qemu*" instead of pattern or exe.'
-        yield Check(state=State.WARNING, about="procstat", found=found, do=do)
+        yield Check(state=State.WARNING, about="procstat", found=finding, do=do)
 
 
 def _is_qemu(tags: Mapping[str, str]) -> bool:

@@ -35,13 +35,13 @@ class Assignment:
         self.model.add(self.on[guest][host] == 0)
 
     def cost(self, guest: int, host: int, size: float) -> None:
-        """What it costs that a guest is on a host."""
+        """Add the cost of placing a guest on a host."""
         self.costs.append(round(size * SCALE) * self.on[guest][host])
 
     def start_from(self, guest: int, host: int) -> None:
-        """Where a guest is now: the search begins there."""
-        for place, chosen in enumerate(self.on[guest]):
-            self.model.add_hint(chosen, int(place == host))
+        """Start the search with a guest on its present host."""
+        for index, chosen in enumerate(self.on[guest]):
+            self.model.add_hint(chosen, int(index == host))
 
     def solve(self) -> list[int]:
         """The host of each guest at the lowest cost; raises BrownoutError where nothing is possible."""

@@ -93,7 +93,7 @@ class FleetAhead:
         *,
         moved_since: np.datetime64 | None = None,
     ) -> Self:
-        """From forecasts of ``LOAD_METRICS``; ``refused`` says why some hosts take nothing in.
+        """Build from forecasts of ``LOAD_METRICS``; ``refused`` gives the reason why a host takes no guest in.
 
         A host that guests left or came to since a time is forecast from the guests that it has now: its own past is
         that of other guests.
@@ -123,7 +123,7 @@ class FleetAhead:
         )
 
     def usual_guest(self, vcpus: float) -> Doubles:
-        """CPUs that a new guest will probably take at each step: a vCPU of it takes what one of the guests here does.
+        """CPUs that a new guest will probably use at each step, at the rate per vCPU of the present guests.
 
         That is the mean over them of what each stays below nine times out of ten; all of it where no guest is known.
         """
@@ -141,7 +141,7 @@ def changed_hosts(topology: Topology, since: np.datetime64) -> set[str]:
 
 
 def _with_waiting(host: HostAhead, guests: Sequence[GuestAhead]) -> HostAhead:
-    """The host with what its guests wait for beside what it does."""
+    """The host with the CPU time that its guests wait for added to its use."""
     waits = sum((guest.waits for guest in guests if guest.host == host.id), np.zeros_like(host.used))
     return replace(host, used=host.used + waits)
 
@@ -196,9 +196,9 @@ def _guest(entity: Entity, topology: Topology, rows: Mapping[Series, tuple[Forec
 
 
 def _path(rows: Mapping[Series, tuple[Forecasts, int]], entity: str, metric: str, quantile: float) -> Doubles | None:
-    found = rows.get(Series(entity, metric))
-    if found is None:
+    entry = rows.get(Series(entity, metric))
+    if entry is None:
         return None
-    part, row = found
+    part, row = entry
     path = part.values[row, :, part.quantiles.index(quantile)].astype(np.float64)
     return path if np.isfinite(path).all() else None

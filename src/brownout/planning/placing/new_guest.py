@@ -93,7 +93,7 @@ class PlacementAnswer:
 def place_new_guest(
     fleet: FleetAhead, topology: Topology, until: np.datetime64, *, vcpus: int, memory_gib: float
 ) -> PlacementAnswer:
-    """The host for a guest of some size: of those where it fits the one that stays emptiest at its peak."""
+    """The host for a guest of some size: of those with room, the one with the lowest peak afterwards."""
     needed = fleet.usual_guest(vcpus)
     reasons = [_refusal(host, vcpus, memory_gib, needed) for host in fleet.hosts]
     chosen = _chosen(fleet, reasons, memory_gib, needed)
@@ -104,15 +104,15 @@ def place_new_guest(
     ]
     rooms.sort(key=lambda room: (room.host != chosen, not room.fits, room.cpu_peak_pct, room.host))
     size = f"A guest of {vcpus} vCPUs and {memory_gib:g} GiB"
-    found = next((room for room in rooms if room.host == chosen), None)
-    answer = f"{size} fits on no host." if found is None else f"{size} goes to {found.name}."
+    chosen_room = next((room for room in rooms if room.host == chosen), None)
+    answer = f"{size} fits on no host." if chosen_room is None else f"{size} goes to {chosen_room.name}."
     return PlacementAnswer(
         until=until,
         vcpus=vcpus,
         memory_gib=memory_gib,
         cpus_expected=float(needed.max(initial=0)),
         host=chosen,
-        name=None if found is None else found.name,
+        name=None if chosen_room is None else chosen_room.name,
         answer=answer,
         hosts=tuple(rooms),
     )
@@ -125,10 +125,10 @@ def _chosen(fleet: FleetAhead, reasons: list[str], memory_gib: float, needed: Do
         return None
     problem = Assignment(hosts=len(fitting))
     guest = problem.new_guest()
-    for place, host in enumerate(fitting):
+    for index, host in enumerate(fitting):
         cpu_use = float((host.used + needed).max(initial=0)) / host.cpus
         memory_use = 1 - (host.free_gib - memory_gib) / host.memory_gib
-        problem.cost(guest, place, max(cpu_use, memory_use))
+        problem.cost(guest, index, max(cpu_use, memory_use))
     return fitting[problem.solve()[guest]].id
 
 

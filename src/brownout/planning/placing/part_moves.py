@@ -43,7 +43,7 @@ class Fullness:
 
     @classmethod
     def of(cls, topology: Topology, levels: Sequence[Level], breaches: Sequence[Breach]) -> "Fullness":
-        """From the levels of a night and what it forecasts."""
+        """Build from the levels and the forecast breaches of a night."""
         sure = frozenset(b.series for b in breaches if b.exceeded or b.probability >= PROBABLE)
         return cls(topology=topology, levels={level.series: level for level in levels}, too_full=sure)
 
@@ -96,13 +96,13 @@ def disk_moves(full: Fullness, *, budget: int, fixed: Callable[[str], bool]) -> 
     way = _Way(
         part=Part.DISK, metric=FULL, share=_image_share, values=_image_values, caution=lambda t: _unmeasured(full, t)
     )
-    found: list[PartMove] = []
+    moves: list[PartMove] = []
     for source in full.sources(FULL, EntityKind.PATH):
         guests = [g for g in full.parts(source.parent, EntityKind.VM) if _store(full, g) == source and not fixed(g.id)]
         guests.sort(key=lambda g: (-(_number(g, "disk_gib") * _number(g, "disk_filled_pct")), g.id))
         targets = [t for t in full.targets(source, FULL) if _path(t) in holds_images and _is_idle(full, t)]
-        found += _relieved(full, way, source, guests, targets)[: budget - len(found)]
-    return tuple(found)
+        moves += _relieved(full, way, source, guests, targets)[: budget - len(moves)]
+    return tuple(moves)
 
 
 def uplink_moves(
@@ -112,10 +112,10 @@ def uplink_moves(
     way = _Way(
         part=Part.UPLINK,
         metric=BUSY_LINK,
-        share=lambda guest, place, _coming: _traffic_share(full, guest, place),
+        share=lambda guest, uplink, _coming: _traffic_share(full, guest, uplink),
         values=lambda _guest, _source, target: {"new_bridge": target.labels["bridge"]},
     )
-    found: list[PartMove] = []
+    moves: list[PartMove] = []
     for source in full.sources(BUSY_LINK, EntityKind.INTERFACE):
         bridge = source.labels.get("bridge", "")
         same = {name for group in networks if bridge in group for name in group} - {bridge}
@@ -123,21 +123,21 @@ def uplink_moves(
         guests = [g for g in guests if not fixed(g.id) and _traffic(full, g)[1] > 0]
         guests.sort(key=lambda g: (-_traffic(full, g)[1], g.id))
         targets = [t for t in full.targets(source, BUSY_LINK) if t.labels.get("bridge") in same]
-        found += _relieved(full, way, source, guests, targets)[: budget - len(found)]
-    return tuple(found)
+        moves += _relieved(full, way, source, guests, targets)[: budget - len(moves)]
+    return tuple(moves)
 
 
 def _relieved(
     full: Fullness, way: _Way, source: Entity, guests: Sequence[Entity], targets: Sequence[Entity]
 ) -> list[PartMove]:
-    """Moves off a source until it is below its limit by the least that they take away; each counts those before."""
+    """Moves off a source until the least that they take away brings it below its limit; they add up."""
     here, there = full.busy(source.id, way.metric) or 0.0, way.there
     low = high = here
     for target in targets:
         there.setdefault(target.id, (full.busy(target.id, way.metric) or 0.0,) * 2)
-    found: list[PartMove] = []
+    moves: list[PartMove] = []
     for guest in guests:
-        if found and high < full.limit(source.id, way.metric):
+        if moves and high < full.limit(source.id, way.metric):
             break
         leaves = way.share(guest, source, False)
         offers = [(target, way.share(guest, target, True)) for target in targets]
@@ -152,7 +152,7 @@ def _relieved(
         before, there[chosen] = there[chosen][1], after[chosen]
         low, high = max(low - leaves[1], 0.0), max(high - leaves[0], 0.0)
         target = full.topology[chosen]
-        found.append(
+        moves.append(
             PartMove(
                 guest=guest.id,
                 part=way.part,
@@ -168,7 +168,7 @@ def _relieved(
                 caution=way.caution(target),
             )
         )
-    return found
+    return moves
 
 
 def _store(full: Fullness, guest: Entity) -> Entity | None:
@@ -186,7 +186,7 @@ def _path(store: Entity) -> str:
 
 
 def _image_share(guest: Entity, store: Entity, coming: bool) -> Points | None:  # noqa: FBT001 - as _Way has it
-    """Of a store's size: what an image takes there now; where it comes to, all that it may grow to at most."""
+    """Percent of a store that an image takes, least and most; at the target it may grow to its full size."""
     size, image, filled = _number(store, "size_gib"), _number(guest, "disk_gib"), _number(guest, "disk_filled_pct")
     if not size or not image or not filled or "disk_target" not in guest.labels:
         return None
@@ -219,12 +219,12 @@ def _unmeasured(full: Fullness, store: Entity) -> str:
 
 def _traffic(full: Fullness, guest: Entity) -> Points:
     """KiB/s of a guest in its busier direction: usually, and when it is busy."""
-    found = [level for metric in TRAFFIC if (level := full.levels.get(Series(guest.id, metric))) is not None]
-    return max((level.usual for level in found), default=0.0), max((level.busy for level in found), default=0.0)
+    levels = [level for metric in TRAFFIC if (level := full.levels.get(Series(guest.id, metric))) is not None]
+    return max((level.usual for level in levels), default=0.0), max((level.busy for level in levels), default=0.0)
 
 
 def _traffic_share(full: Fullness, guest: Entity, uplink: Entity) -> Points | None:
-    """Of an uplink's speed: what a guest takes usually, and when it is busy."""
+    """Percent of an uplink's speed that a guest takes usually, and when it is busy."""
     speed = _number(uplink, "speed_mbits") * KIB_A_MBIT
     usual, busy = _traffic(full, guest)
     return (100 * usual / speed, 100 * busy / speed) if speed else None

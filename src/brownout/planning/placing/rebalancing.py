@@ -96,14 +96,14 @@ def _problem(fleet: FleetAhead, rules: Rules, busy: Sequence[HostAhead]) -> _Pro
     hosts = [*busy, *others[:TARGETS]]
     if not guests or not others:
         return None
-    place = {host.id: number for number, host in enumerate(hosts)}
+    host_index = {host.id: number for number, host in enumerate(hosts)}
     return _Problem(
         hosts=hosts,
         guests=guests,
         used=np.array([_parts(host.used) for host in hosts]),
         usual=np.array([_parts(guest.usual) for guest in guests]),
         most=np.array([_parts(guest.most) for guest in guests]),
-        at=[place[guest.host] for guest in guests],
+        at=[host_index[guest.host] for guest in guests],
         staying={guest.id: guest.host for guest in fleet.guests if guest not in guests},
     )
 
@@ -116,39 +116,39 @@ def _constrain(problem: _Problem, rules: Rules) -> None:
         home = problem.at[number]
         solver.start_from(number, home)
         stays.append(solver.on[number][home])
-        for place, host in enumerate(hosts):
-            if place != home and (host.refused or host.site != hosts[home].site or guest.vcpus > host.cpus):
-                solver.forbid(number, place)
+        for index, host in enumerate(hosts):
+            if index != home and (host.refused or host.site != hosts[home].site or guest.vcpus > host.cpus):
+                solver.forbid(number, index)
     solver.model.add(sum(stays) >= len(stays) - rules.budget)
     solver.costs += [round(A_MOVE * SCALE) * (1 - stay) for stay in stays]
-    for place in range(len(hosts)):
-        _limit(problem, place)
+    for index in range(len(hosts)):
+        _limit(problem, index)
     _keep_groups(problem, rules)
 
 
-def _limit(problem: _Problem, place: int) -> None:
+def _limit(problem: _Problem, index: int) -> None:
     """A host pays for what it uses beyond the limit; one that takes a guest in may not be beyond it at all."""
-    solver, host = problem.solver, problem.hosts[place]
-    model, coming = solver.model, [n for n, home in enumerate(problem.at) if home != place]
-    leaving = [n for n, home in enumerate(problem.at) if home == place]
+    solver, host = problem.solver, problem.hosts[index]
+    model, coming = solver.model, [n for n, home in enumerate(problem.at) if home != index]
+    leaving = [n for n, home in enumerate(problem.at) if home == index]
     limit = round(host.cpus * MOST_CPU_PCT / 100 * SCALE)
-    takes = model.new_bool_var(f"host {place} takes")
+    takes = model.new_bool_var(f"host {index} takes")
     for number in coming:
-        model.add_implication(solver.on[number][place], takes)
+        model.add_implication(solver.on[number][index], takes)
     for part in range(problem.used.shape[1]):
-        load = round(problem.used[place, part] * SCALE)
-        load += sum(round(problem.most[n, part] * SCALE) * solver.on[n][place] for n in coming)
-        load -= sum(round(problem.usual[n, part] * SCALE) * (1 - solver.on[n][place]) for n in leaving)
-        most = round((problem.used[place, part] + problem.most[coming, part].sum()) * SCALE) + 1
-        beyond = model.new_int_var(0, max(most, 0), f"beyond {place} {part}")
+        load = round(problem.used[index, part] * SCALE)
+        load += sum(round(problem.most[n, part] * SCALE) * solver.on[n][index] for n in coming)
+        load -= sum(round(problem.usual[n, part] * SCALE) * (1 - solver.on[n][index]) for n in leaving)
+        most = round((problem.used[index, part] + problem.most[coming, part].sum()) * SCALE) + 1
+        beyond = model.new_int_var(0, max(most, 0), f"beyond {index} {part}")
         model.add(beyond >= load - limit)
         model.add(load <= limit).only_enforce_if(takes)
         solver.costs.append(beyond)
     left = round(_memory_left(host) * SCALE)
     sizes = [round(guest.memory_gib * SCALE) for guest in problem.guests]
-    model.add(sum(sizes[n] * solver.on[n][place] for n in coming) <= max(left, 0))
-    short = model.new_int_var(0, max(-left, 0), f"memory short {place}")
-    model.add(short >= -left - sum(sizes[n] * (1 - solver.on[n][place]) for n in leaving))
+    model.add(sum(sizes[n] * solver.on[n][index] for n in coming) <= max(left, 0))
+    short = model.new_int_var(0, max(-left, 0), f"memory short {index}")
+    model.add(short >= -left - sum(sizes[n] * (1 - solver.on[n][index]) for n in leaving))
     solver.costs.append(short)
 
 
@@ -168,10 +168,10 @@ def _keep_groups(problem: _Problem, rules: Rules) -> None:
                     solver.model.add(one == other)
     for group in rules.apart:
         members = [number[name] for name in group if name in number]
-        for place, host in enumerate(problem.hosts):
+        for index, host in enumerate(problem.hosts):
             there = sum(problem.staying.get(name) == host.id for name in group)
-            already = there + sum(problem.at[member] == place for member in members)
-            solver.model.add(there + sum(solver.on[member][place] for member in members) <= max(already, 1))
+            already = there + sum(problem.at[member] == index for member in members)
+            solver.model.add(there + sum(solver.on[member][index] for member in members) <= max(already, 1))
 
 
 def _moves(problem: _Problem, chosen: Sequence[int], moved: Sequence[int]) -> list[PlannedMove]:

@@ -91,7 +91,7 @@ def console_effects(
     rng = np.random.default_rng(0)
     model = ConsoleModel.fit(moments, every)
     middle = model.change(moved, rows) + network
-    known = model.change(moved, rows, seen=True) + network
+    known = model.change(moved, rows, known_only=True) + network
     draws = []
     for _ in range(DRAWS):
         model = ConsoleModel.fit(moments, rng.choice(every, len(every)))
@@ -99,23 +99,23 @@ def console_effects(
     lately = _Lately(history.latency[np.ix_(rows, np.flatnonzero(history.lately))], history.days[history.lately])
     draws = [(added[:, history.lately], days) for added, days in draws]
     middle, known = middle[:, history.lately], known[:, history.lately]
-    found = {}
+    effects = {}
     for name, guests in groups.items():
         own = np.searchsorted(rows, np.array(guests, np.int64))
         if len(own) and np.isfinite(lately.latency[own]).any():
-            found[name] = _effect(lately, own, (middle, known), draws, _relative(before, after, guests))
-    return found
+            effects[name] = _effect(lately, own, (middle, known), draws, _relative(before, after, guests))
+    return effects
 
 
 def _relative(before: HostedLoads, after: HostedLoads, guests: Sequence[int]) -> tuple[Doubles, Doubles]:
-    """By which share of the effect, and of the latency itself, an effect on some guests may be wrong, by level."""
+    """How wrong an effect on some guests may be, by level: as a share of the effect, and of the latency itself."""
     rows = list(guests)
-    form, place = np.array(FORM), np.array(FLOOR)
+    of_effect, of_latency = np.array(FORM), np.array(FLOOR)
     if (before.vcpus[rows] != after.vcpus[rows]).any():
-        form = np.maximum(form, OWN_QUEUE)
+        of_effect = np.maximum(of_effect, OWN_QUEUE)
     if (before.at[rows] != after.at[rows]).any():
-        place = np.maximum(place, PLACE)
-    return form, place
+        of_latency = np.maximum(of_latency, PLACE)
+    return of_effect, of_latency
 
 
 def _moments(history: LatencyHistory, loads: HostedLoads) -> tuple[int, DayMoments]:
@@ -136,7 +136,7 @@ class _Lately:
     days: Index
 
     def quantiles(self, rows: Index, added: Doubles | None = None, days: Index | None = None) -> Doubles:
-        """Of some guests together, with what is added, over the days given, which may be named twice, or all."""
+        """Quantiles of the latency of some guests together, with ``added``, over all days or ``days`` (may repeat)."""
         values = self.latency[rows] if added is None else np.maximum(self.latency[rows] + added[rows], SHORTEST_MS)
         if days is not None:
             values = np.concatenate([values[:, self.days == day] for day in days], axis=1)
@@ -164,11 +164,11 @@ def _effect(
     draws: Sequence[tuple[Doubles, Index]],
     relative: tuple[Doubles, Doubles],
 ) -> tuple[ConsoleEffect, ...]:
-    """The effect on some guests by what is added to their latency: all of it, and only what the history knows."""
+    """The effect on some guests of latency added to theirs, with and without waits that the history does not hold."""
     was, would, known = (lately.quantiles(rows, one) for one in (None, *added))
     changes = [lately.quantiles(rows, one, days) - lately.quantiles(rows, None, days) for one, days in draws]
-    form, place = relative
-    parts = [np.array(changes).std(axis=0), form * np.abs(known - was), place * was]
+    of_effect, of_latency = relative
+    parts = [np.array(changes).std(axis=0), of_effect * np.abs(known - was), of_latency * was]
     wide, paging = TEN_PERCENT * np.sqrt(np.square(parts).sum(axis=0)), would - known
     ends = np.array([known + share * paging for share in UNSEEN])
     low, high = np.maximum(ends.min(axis=0) - wide, SHORTEST_MS), ends.max(axis=0) + wide

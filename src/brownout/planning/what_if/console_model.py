@@ -122,7 +122,7 @@ class ConsoleModel:
 
     @classmethod
     def fit(cls, moments: DayMoments, days: Index) -> "ConsoleModel":
-        """From some days, which may be named more than once."""
+        """Fit from some days, which may repeat."""
         grams, products = moments.grams[:, days].sum(axis=1), moments.products[:, days].sum(axis=1)
         together, slots = grams.sum(axis=0), np.maximum(grams[:, 0, 0], 1)
         common = _least_squares(together, products.sum(axis=0))
@@ -133,23 +133,23 @@ class ConsoleModel:
         own = [
             _least_squares(g + p * size, b + p * size @ common) for g, b, p in zip(grams, products, pull, strict=True)
         ]
-        found = np.array(own).reshape(products.shape)
-        fitted = np.einsum("gw,gwv,gv->", found, grams, found) - 2 * (found * products).sum()
-        places = np.arange(len(together))
-        unseen = np.isin(places, (SWAP, GUEST_MEMORY)) & (np.diag(together) < SELDOM * max(together[0, 0], 1))
-        found[:, SWAP] = np.where(unseen[SWAP], UNSEEN_SWAP_MS, found[:, SWAP])
+        coefficients = np.array(own).reshape(products.shape)
+        fitted = np.einsum("gw,gwv,gv->", coefficients, grams, coefficients) - 2 * (coefficients * products).sum()
+        indices = np.arange(len(together))
+        unseen = np.isin(indices, (SWAP, GUEST_MEMORY)) & (np.diag(together) < SELDOM * max(together[0, 0], 1))
+        coefficients[:, SWAP] = np.where(unseen[SWAP], UNSEEN_SWAP_MS, coefficients[:, SWAP])
         if len(unseen) > GUEST_MEMORY and unseen[GUEST_MEMORY]:
-            found[:, GUEST_MEMORY] = UNSEEN_SHORTAGE * products[:, 0] / slots
-        return cls(found, float(fitted), unseen)
+            coefficients[:, GUEST_MEMORY] = UNSEEN_SHORTAGE * products[:, 0] / slots
+        return cls(coefficients, float(fitted), unseen)
 
-    def change(self, moved: Doubles, rows: Index, *, seen: bool = False) -> Doubles:
+    def change(self, moved: Doubles, rows: Index, *, known_only: bool = False) -> Doubles:
         """Milliseconds that a change of waits of some guests, ``[row, time, wait]``, adds: ``[row, time]``.
 
-        ``seen`` leaves out what the history does not know.
+        ``known_only`` leaves out waits that the history does not hold.
         """
         moving = np.array(self.coefficients[rows])
         moving[:, :UNMOVED] = 0.0
-        if seen:
+        if known_only:
             moving[:, self.unseen] = 0.0
         added: Doubles = np.einsum("gtw,gw->gt", moved[..., : moving.shape[1]], moving)
         return added
@@ -164,9 +164,9 @@ def _least_squares(gram: Doubles, product: Doubles) -> Doubles:
     """Coefficients of at least 0 that minimise the square error that the normal equations stand for."""
     scale = np.sqrt(np.maximum(np.diag(gram), TINY))
     values, vectors = np.linalg.eigh(gram / np.outer(scale, scale))
-    kept = values > 1e-9 * values[-1]
-    root = np.sqrt(values[kept])
-    matrix = root[:, None] * vectors[:, kept].T
-    target = (vectors[:, kept].T @ (product / scale)) / root
-    found, _ = nnls(matrix, target, maxiter=1000)
-    return np.asarray(found / scale, np.float64)
+    significant = values > 1e-9 * values[-1]
+    root = np.sqrt(values[significant])
+    matrix = root[:, None] * vectors[:, significant].T
+    target = (vectors[:, significant].T @ (product / scale)) / root
+    solution, _ = nnls(matrix, target, maxiter=1000)
+    return np.asarray(solution / scale, np.float64)

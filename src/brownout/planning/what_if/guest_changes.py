@@ -104,8 +104,8 @@ def _vcpus(text: str, guest: str, topology: Topology) -> int:
 
 
 def _memory(text: str, guest: str, topology: Topology) -> float:
-    found = MEMORY.fullmatch(text.strip())
-    size = float(found[1]) * UNITS[found[2].upper()] if found else 0.0
+    match = MEMORY.fullmatch(text.strip())
+    size = float(match[1]) * UNITS[match[2].upper()] if match else 0.0
     if size <= 0:
         raise SettingsError(f"{text!r} is no size of memory.", remedy="Give it in MiB, GiB or TiB: 8G.")
     if memory_gib_of(topology[guest]) is None:
@@ -119,8 +119,8 @@ def _memory(text: str, guest: str, topology: Topology) -> float:
 
 
 def _refuse_doubles(guests: Iterable[str], option: str) -> None:
-    seen: set[str] = set()
+    named: set[str] = set()
     for guest in guests:
-        if guest in seen:
+        if guest in named:
             raise SettingsError(f"{option} names {guest} twice.", remedy="Give one for each guest.")
-        seen.add(guest)
+        named.add(guest)

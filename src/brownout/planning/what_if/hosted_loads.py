@@ -63,7 +63,7 @@ class HostedLoads:
 
     @classmethod
     def of(cls, hosts: Sequence[str], panels: Sequence[Panel], topology: Topology) -> Self:
-        """From panels on one grid: of the hosts, their disks, their guests and the consoles of these."""
+        """Build from panels on one grid, of the hosts, their disks, their guests and the guests' consoles."""
         guests = [name for host in hosts for name in topology.descendants(host) if _is(topology, name, EntityKind.VM)]
         slots = panels[0].values.shape[1] if panels else 0
         rows = {entity.id: (panel, row) for panel in panels for row, entity in enumerate(panel.entities)}
@@ -171,10 +171,10 @@ def _median(parts: Sequence[Doubles], slots: int) -> Doubles:
     """Medians over the parts that were measured in each slot."""
     stacked = _stack(parts, slots)
     known = np.isfinite(stacked).any(axis=0)
-    found = np.full(slots, np.nan)
+    medians = np.full(slots, np.nan)
     if known.any():
-        found[known] = np.nanmedian(stacked[:, known], axis=0)
-    return found
+        medians[known] = np.nanmedian(stacked[:, known], axis=0)
+    return medians
 
 
 def _numbers(values: Sequence[float | None]) -> Doubles:

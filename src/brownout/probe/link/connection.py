@@ -37,12 +37,12 @@ FOLLOWING = {
     Stage.WINDOW: "window",
     Stage.FRAME: "window",
 }
-"""What is waited for once a stage was reached."""
+"""The wait that begins once a stage was reached."""
 
 
 @dataclass(slots=True)
 class Record:
-    """What came of a connection. Times are seconds on a ``Stopwatch``; None = not come so far.
+    """The record of a connection. Times are seconds on a ``Stopwatch``; None = not come so far.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class Record:
     opened: float | None = None
     ended: float | None = None
     marks: list[Mark] = field(default_factory=list)
-    taken: int = 0
+    bytes_received: int = 0
     tcp: TcpInfo | None = None
     result: str = "success"
     failed_at: str = ""
@@ -178,8 +178,8 @@ class _Run:
             now = self.watch.arrived(loop.time(), late)
             if not data:
                 raise ClosedError("the server closed the connection")
-            self.record.taken += len(data)
-            if self.record.taken > self.connector.most:
+            self.record.bytes_received += len(data)
+            if self.record.bytes_received > self.connector.most:
                 raise TooMuchDataError(f"more than {self.connector.most} bytes")
             self._incoming(data, now)
             # Where bytes are there already, nothing above waits: others get their turn, and the time-out its chance.

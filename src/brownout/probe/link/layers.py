@@ -18,7 +18,7 @@ FORBIDDEN = frozenset({401, 403, 407})
 
 
 class Layer(Protocol):
-    """What bytes go through."""
+    """A layer that bytes pass through."""
 
     @property
     def ready(self) -> bool:
@@ -47,7 +47,7 @@ class Stack:
         return all(layer.ready for layer in self._layers)
 
     def add(self, layer: Layer) -> None:
-        """What was sent so far goes out as it is; what follows goes through the new layer."""
+        """Add a layer for all later data; what was sent before goes out without it."""
         self._pump()
         self._layers.append(layer)
 

@@ -48,9 +48,9 @@ async def _connect_to(address: Address) -> Connected:
     return Connected(connection, began, began + _network_time(connection, loop.time() - began))
 
 
-def _network_time(connection: socket.socket, seen: float) -> float:
+def _network_time(connection: socket.socket, observed_s: float) -> float:
     """Seconds from SYN to its answer: the kernel's, where no SYN was lost, else until the probe saw the connection."""
     info = tcp_info(connection)
-    if info is None or info.retransmits or not 0 < info.rtt_ms / 1000 < seen:
-        return seen
+    if info is None or info.retransmits or not 0 < info.rtt_ms / 1000 < observed_s:
+        return observed_s
     return info.rtt_ms / 1000

@@ -16,7 +16,7 @@ THREADS = 32
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """What ``connect`` takes."""
+    """Address as ``connect`` takes it."""
 
     family: socket.AddressFamily
     address: tuple[str, int] | str
@@ -31,7 +31,7 @@ class Resolver:
     _threads: ThreadPoolExecutor | None = None
 
     async def addresses(self, target: Target) -> list[Address]:
-        """At least one; raises socket.gaierror where there is none."""
+        """Resolve a name to at least one address; raises socket.gaierror where there is none."""
         if target.transport == "unix":
             return [Address(socket.AF_UNIX, target.host)]
         key = (target.host, target.port)

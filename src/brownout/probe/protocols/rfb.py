@@ -48,7 +48,7 @@ class Plan:
 
 @dataclass(slots=True)
 class RfbReport:
-    """What the server told, filled while the conversation goes on."""
+    """Facts that the server sent, filled in as the conversation goes on."""
 
     width: int = 0
     height: int = 0
@@ -249,8 +249,8 @@ def _text() -> Steps[str]:
     (length,) = struct.unpack(">I", (yield Read(4)))
     if length > LONGEST_TEXT:
         raise ProtocolError(f"a reason of {length} bytes")
-    said = (yield Read(length)) if length else b""
-    return said.decode("utf-8", "replace")
+    reason = (yield Read(length)) if length else b""
+    return reason.decode("utf-8", "replace")
 
 
 def _encodings(*wanted: int) -> Write:

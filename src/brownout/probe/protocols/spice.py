@@ -25,7 +25,7 @@ ERRORS = {1: "error", 2: "invalid magic", 3: "invalid data", 4: "version mismatc
 
 @dataclass(slots=True)
 class SpiceReport:
-    """What the server told."""
+    """Facts that the server sent."""
 
     major: int = 0
     minor: int = 0

@@ -88,7 +88,7 @@ class Mark:
 
     stage: Stage
     at: float
-    taken: int
+    bytes_read: int
 
 
 class Conversation:
@@ -119,7 +119,7 @@ class Conversation:
         self.softened: float | None = None
         self._steps = steps
         self._limit = limit
-        self._taken = 0
+        self._bytes_read = 0
         self._buffer = bytearray()
         self._wanted: Read | Skip | None = None
         self._skipped = 0
@@ -153,7 +153,7 @@ class Conversation:
             if isinstance(self._wanted, Skip):
                 part = min(self._wanted.size - self._skipped, len(self._buffer))
                 del self._buffer[:part]
-                self._taken += part
+                self._bytes_read += part
                 self._skipped += part
                 if self._skipped < self._wanted.size:
                     return
@@ -164,7 +164,7 @@ class Conversation:
                     return
                 data = bytes(self._buffer[:size])
                 del self._buffer[:size]
-                self._taken += size
+                self._bytes_read += size
                 self._go(data, at)
 
     def _go(self, data: bytes, at: float) -> None:
@@ -181,15 +181,15 @@ class Conversation:
                 case Write():
                     self.outgoing += step.data
                 case Reached():
-                    self.marks.append(Mark(step.stage, at, self._taken))
+                    self.marks.append(Mark(step.stage, at, self._bytes_read))
                 case Soften():
                     self.softened = step.seconds
                 case Secure():
                     self.secure = step
                     return
                 case Read() | Skip():
-                    if self._taken + step.size > self._limit:
-                        raise TooMuchDataError(f"{self._taken + step.size} bytes announced, {self._limit} allowed")
+                    if self._bytes_read + step.size > self._limit:
+                        raise TooMuchDataError(f"{self._bytes_read + step.size} bytes announced, {self._limit} allowed")
                     if step.size:
                         self._wanted, self._skipped = step, 0
                         return

@@ -99,7 +99,7 @@ class CardContent:
 
     @property
     def backtest(self) -> tuple[BacktestRow, ...]:
-        """Both models by metric, the largest losses first, after all together."""
+        """Scores of both models: overall, then by metric, the largest losses first."""
         return () if self.facts.comparison is None else backtest_rows(self.facts.comparison, self.metrics)
 
     @property

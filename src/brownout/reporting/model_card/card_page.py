@@ -46,8 +46,10 @@ def card_plots(content: CardContent) -> dict[str, str]:
     template = _environment().get_template("card/plot.svg.j2")
     bins = content.chances.bins if content.chances else ()
     shown = {RESIDUALS: content.residuals, DRIFT: content.drifts, RELIABILITY: bins}
-    made = {name: template.render(card=content, which=name.partition(".")[0]) for name, bars in shown.items() if bars}
-    return {name: text.strip() + "\n" for name, text in made.items()}
+    rendered = {
+        name: template.render(card=content, which=name.partition(".")[0]) for name, bars in shown.items() if bars
+    }
+    return {name: text.strip() + "\n" for name, text in rendered.items()}
 
 
 @cache
@@ -62,7 +64,13 @@ def _environment() -> Environment:
         finalize=lambda value: visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
     )
     environment.globals |= {"_": Messages.of("en")}
-    environment.filters |= {"figure": figure, "percent": percent, "span": span, "ratio": _ratio, "place": _place}
+    environment.filters |= {
+        "figure": figure,
+        "percent": percent,
+        "span": span,
+        "ratio": _ratio,
+        "plot_position": _plot_position,
+    }
     environment.filters |= {"moment": _moment, "chance": _chance}
     return environment
 
@@ -79,7 +87,7 @@ def _chance(value: float) -> str:
     return "–" if not math.isfinite(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def _place(ratio: float) -> float:
+def _plot_position(ratio: float) -> float:
     """Where a ratio lies on the plot, 0 … 100."""
     low, high = (math.log(end) for end in PLOT_RANGE)
     value = math.log(ratio) if ratio > 0 and math.isfinite(ratio) else high

@@ -44,12 +44,12 @@ def residual_bars(spreads: Sequence[ResidualSpread]) -> tuple[ResidualBar, ...]:
         far = max(abs(value) for name in names if math.isfinite(value := getattr(spread, name)))
         widest[spread.family] = max(widest.get(spread.family, 0.0), far)
 
-    def place(value: float, family: str) -> float:
+    def position(value: float, family: str) -> float:
         far = widest[family]
         return 50 + 50 * value / far if far > 0 and math.isfinite(value) else 50.0
 
     return tuple(
-        ResidualBar(spread=one, **{name: place(getattr(one, name), one.family) for name in names}) for one in spreads
+        ResidualBar(spread=one, **{name: position(getattr(one, name), one.family) for name in names}) for one in spreads
     )
 
 

@@ -14,8 +14,8 @@ def incident_of(breach: Breach, night: Night) -> Diagnosis | None:
     entity = breach.series.entity
     explained = [diagnosis for diagnosis in night.diagnoses if diagnosis.open and diagnosis.top.id != UNKNOWN]
     own = [diagnosis for diagnosis in explained if entity in diagnosis.entities]
-    for place in (entity, night.topology[entity].parent, night.topology.root(entity)):
-        own += [diagnosis for diagnosis in explained if diagnosis.top.entity == place]
+    for name in (entity, night.topology[entity].parent, night.topology.root(entity)):
+        own += [diagnosis for diagnosis in explained if diagnosis.top.entity == name]
     return own[0] if own else None
 
 

@@ -63,11 +63,11 @@ class FirstLine:
 def first_screen(night: Night, say: Messages) -> tuple[FirstLine, ...]:
     """Open incidents with the consoles that they slow down, other consoles that are too slow, then what will come."""
     slow = [console for console in night.consoles if console.exceeded]
-    lines, told = [], set[str]()
+    lines, mentioned = [], set[str]()
     for diagnosis in [one for one in night.diagnoses if one.open][:MOST]:
         entity = diagnosis.top.entity or _first(night, diagnosis.id) or diagnosis.entities[0]
         hurt = _reached(night, entity, slow) if diagnosis.top.id != UNKNOWN else []
-        told |= {console.series.entity for console in hurt}
+        mentioned |= {console.series.entity for console in hurt}
         known = diagnosis.top.id != UNKNOWN
         what = say(diagnosis.top.title) if known else say("behaves abnormally; nothing known explains it")
         action = _action(night, diagnosis.id)
@@ -83,7 +83,7 @@ def first_screen(night: Night, say: Messages) -> tuple[FirstLine, ...]:
                 action_link="" if action is None else action_anchor(action.about, action.title, action.entity),
             )
         )
-    others = [console for console in slow if console.series.entity not in told]
+    others = [console for console in slow if console.series.entity not in mentioned]
     if others:
         lines.append(_slow(others, say))
     coming = [breach for breach in night.breaches if not breach.exceeded and chance_is_told(breach, night)]
@@ -92,8 +92,8 @@ def first_screen(night: Night, say: Messages) -> tuple[FirstLine, ...]:
 
 def _first(night: Night, diagnosis: str) -> str:
     """The entity that moved first in an incident."""
-    found = next(one for one in night.diagnoses if one.id == diagnosis)
-    mover = first_mover(episodes_of(found, night))
+    incident = next(one for one in night.diagnoses if one.id == diagnosis)
+    mover = first_mover(episodes_of(incident, night))
     return "" if mover is None else mover.series.entity
 
 
@@ -154,7 +154,7 @@ def _of_the_host(night: Night, breach: Breach) -> Action | None:
 
 
 def _for_its_like(night: Night, breach: Breach) -> Action | None:
-    """What its host needs against the same of other guests: one action stands for all of them."""
+    """The action against the same metric at the host of a breach: it stands for the actions of all guests there."""
     root, metric = night.topology.root(breach.series.entity), breach.series.metric
     return next((a for a in night.actions if a.entity == root and a.about.endswith(f" {metric}")), None)
 

@@ -129,11 +129,11 @@ def silence_sentences(freshness: Freshness, ongoing: int, say: Messages) -> list
                 then=say.plural(one, many, ongoing),
             )
         )
-    news = freshness.news
-    sentences += [_about(silence, say) for silence in news[:FEW]]
-    if len(news) > FEW:
+    unexpected = freshness.unexpected
+    sentences += [_about(silence, say) for silence in unexpected[:FEW]]
+    if len(unexpected) > FEW:
         more = "{number} more have fallen silent; all are in the section about data."
-        sentences.append(say(more, number=len(news) - FEW))
+        sentences.append(say(more, number=len(unexpected) - FEW))
     return sentences
 
 

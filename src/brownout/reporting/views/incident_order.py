@@ -29,7 +29,7 @@ def first_mover(episodes: Iterable[Episode], diagnosis: Diagnosis | None = None)
 
 
 def _telling(cause: Cause) -> set[Series]:
-    """The series that speak for a cause: what it cannot do without, and what it nearly always shows."""
+    """The series of a cause's necessary and strong evidence that is present."""
     return {
         evidence.series
         for evidence in cause.evidence

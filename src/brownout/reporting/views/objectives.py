@@ -138,8 +138,8 @@ def _objective(  # noqa: PLR0913 - what was promised, and what came
 def _burn_rates(services: Sequence[ConsoleService]) -> tuple[BurnRate, ...]:
     """Pairs of windows and their thresholds as in Google's SRE workbook, over all consoles together."""
     shares = {
-        window: [s.failed[place] for s in services if math.isfinite(s.failed[place])]
-        for place, window in enumerate(BURN_WINDOWS_S)
+        window: [s.failed[index] for s in services if math.isfinite(s.failed[index])]
+        for index, window in enumerate(BURN_WINDOWS_S)
     }
     rates = {w: float(np.mean(part)) / (1 - AVAILABLE) if part else math.nan for w, part in shares.items()}
     five, thirty, hour, six, days = BURN_WINDOWS_S

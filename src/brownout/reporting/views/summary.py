@@ -169,14 +169,14 @@ def _silent_part(night: Night, ongoing: int, say: Messages) -> list[str]:
         return []
     if night.freshness.share >= HALF:
         return [say("{share} of the fleet fell silent within an hour", share=percent(night.freshness.share))]
-    told = {entity for diagnosis in night.diagnoses if diagnosis.open for entity in diagnosis.entities}
-    news = [silence for silence in night.freshness.news if silence.entity not in told]
-    number = sum(1 + len(silence.below) for silence in news if silence.whole)
+    reported = {entity for diagnosis in night.diagnoses if diagnosis.open for entity in diagnosis.entities}
+    unexpected = [silence for silence in night.freshness.unexpected if silence.entity not in reported]
+    number = sum(1 + len(silence.below) for silence in unexpected if silence.whole)
     if number:
         return [say.plural("{number} entity has fallen silent", "{number} entities have fallen silent", number)]
-    if news and not ongoing:
+    if unexpected and not ongoing:
         one, many = "{number} entity is measured in part only", "{number} entities are measured in part only"
-        return [say.plural(one, many, len(news))]
+        return [say.plural(one, many, len(unexpected))]
     return []
 
 

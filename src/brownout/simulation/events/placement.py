@@ -67,11 +67,11 @@ class Placement:
             raise SettingsError(msg, remedy=f"Choose from {', '.join(self.faults)}.")
         known = self.faults if settings.signatures else self.plain
         names = [name for name in settings.only_causes or known if name not in settings.exclude_causes]
-        kept = [name for name in names if self.faults[name].seen in MEASURED[settings.telemetry]]
-        if not kept and settings.faults:
+        measurable = [name for name in names if self.faults[name].seen in MEASURED[settings.telemetry]]
+        if not measurable and settings.faults:
             msg = f"None of the causes asked for leaves a trace in {settings.telemetry} telemetry."
             raise SettingsError(msg, remedy="Allow more causes, or measure more.")
-        return kept
+        return measurable
 
     def _find(self, placed: Sequence[Injection], candidates: Sequence[str], *, ongoing: bool) -> Injection:
         """Find a host that is quiet for long enough, with what the fault needs."""

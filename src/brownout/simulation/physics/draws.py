@@ -23,18 +23,18 @@ class Draws(np.random.Generator):
     def __init__(self, seed: np.random.SeedSequence) -> None:
         super().__init__(np.random.PCG64(seed))
         self._carried: list[list[Any]] = []
-        self._place = 0
+        self._index = 0
 
     def rewind(self) -> None:
         """Begin the next stretch."""
-        self._place = 0
+        self._index = 0
 
     def carried(self, initial: Drawn) -> list[Drawn]:
         """A box that holds the initial value in the first stretch, and afterwards what was put into it."""
-        if self._place == len(self._carried):
+        if self._index == len(self._carried):
             self._carried.append([initial])
-        box = self._carried[self._place]
-        self._place += 1
+        box = self._carried[self._index]
+        self._index += 1
         return box
 
     def once(self, draw: Callable[[], Array]) -> Array:

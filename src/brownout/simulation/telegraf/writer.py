@@ -111,9 +111,9 @@ class Writer:
 
         Entities whose tags are empty write nothing.
         """
-        kept = self.present & np.array([[bool(row)] for row in tags])
-        kept[:, np.arange(self.shape[1]) % max(every_s // self.panel.interval_s, 1) > 0] = False
-        rows, slots = np.nonzero(kept)
+        written = self.present & np.array([[bool(row)] for row in tags])
+        written[:, np.arange(self.shape[1]) % max(every_s // self.panel.interval_s, 1) > 0] = False
+        rows, slots = np.nonzero(written)
         series, tags = self._moved(rows, slots, tags)
         values = {name: column[rows, slots] for name, column in fields.items()}
         return Points(measurement=measurement, tags=tags, series=series, times=self.times[slots], fields=values)

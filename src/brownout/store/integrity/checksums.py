@@ -44,14 +44,14 @@ def blank_checksums(groups: int) -> str:
 def seal(path: Path) -> None:
     """Fill in the checksums of a finished file whose note has blank ones."""
     start, footer = _footer(path)
-    found = PLACE.search(footer)
-    if found is None:
+    match = PLACE.search(footer)
+    if match is None:
         msg = f"{path} has no place for its checksums"
         raise ValueError(msg)
     digits = (_crc_of_group(path, group) for group in _groups(path))
     text = "".join(f"{crc:0{DIGITS}x}" for crc in (zlib.crc32(footer), *digits)).encode()
     with path.open("r+b") as file:
-        file.seek(start + found.start(1))
+        file.seek(start + match.start(1))
         file.write(text)
 
 
@@ -85,12 +85,12 @@ def _known_footer(path: Path, _inode: int, _age: int, _size: int) -> tuple[int, 
         _, footer = _footer(path)
     except (OSError, ValueError) as error:
         raise DamagedFileError(path, error) from error
-    found = PLACE.search(footer)
-    if found is None:
+    match = PLACE.search(footer)
+    if match is None:
         return ()
-    text = found[1].decode()
-    digits = tuple(int(text[place : place + DIGITS], 16) for place in range(0, len(text), DIGITS))
-    blank = footer[: found.start(1)] + b"0" * len(text) + footer[found.end(1) :]
+    text = match[1].decode()
+    digits = tuple(int(text[offset : offset + DIGITS], 16) for offset in range(0, len(text), DIGITS))
+    blank = footer[: match.start(1)] + b"0" * len(text) + footer[match.end(1) :]
     if not digits or zlib.crc32(blank) != digits[0]:
         raise DamagedFileError(path, "its footer is not what was written")
     return digits
@@ -133,18 +133,18 @@ def _groups_of(path: Path, _inode: int, _age: int) -> tuple[tuple[int, int], ...
         metadata = pq.read_metadata(path)
     except (pa.ArrowException, OSError) as error:
         raise DamagedFileError(path, error) from error
-    places = []
+    extents = []
     for group in range(metadata.num_row_groups):
         row_group = metadata.row_group(group)
         columns = [row_group.column(column) for column in range(row_group.num_columns)]
         starts = [min(filter(None, (c.dictionary_page_offset, c.data_page_offset))) for c in columns]
         ends = [start + c.total_compressed_size for start, c in zip(starts, columns, strict=True)]
-        places.append((min(starts), max(ends) - min(starts)))
-    return tuple(places)
+        extents.append((min(starts), max(ends) - min(starts)))
+    return tuple(extents)
 
 
-def _crc_of_group(path: Path, place: tuple[int, int]) -> int:
-    start, left = place
+def _crc_of_group(path: Path, extent: tuple[int, int]) -> int:
+    start, left = extent
     crc = 0
     with path.open("rb") as file:
         file.seek(start)

@@ -35,9 +35,9 @@ def check_hashes(folder: Path, expected: str = "") -> None:
         raise ModelError(f"{path} cannot be read: {error}.", remedy=REMEDY) from error
     if expected and hashlib.sha256(text).hexdigest() != expected:
         raise ModelError(f"{path} is not the list that was logged with the model.", remedy=REMEDY)
-    found = _names(folder)
-    for name in sorted({*found, *table}):
-        if name not in found or name not in table:
+    present = _names(folder)
+    for name in sorted({*present, *table}):
+        if name not in present or name not in table:
             what = "is missing" if name in table else "was not logged with the model"
             raise ModelError(f"{folder / name} {what}.", remedy=REMEDY)
         if _digest(folder / name) != table[name]:

@@ -92,7 +92,7 @@ def test_a_fleet_that_sends_is_fresh() -> None:
 @pytest.mark.parametrize("hours", [1, 3, 12, 30])
 def test_a_host_that_fell_silent_with_all_below_it_is_one_incident_since_then(hours: float) -> None:
     freshness, incidents = judged(fleet(dead("kvm2", *below("kvm2"), hours=hours)))
-    (silence,) = freshness.news
+    (silence,) = freshness.unexpected
     since = END - np.timedelta64(round(hours * 3600), "s")
     assert (silence.entity, silence.since, set(silence.below)) == ("kvm2", since, set(below("kvm2")))
     (diagnosis,) = incidents.diagnoses
@@ -126,12 +126,12 @@ def test_announced_maintenance_stays_quiet() -> None:
     window = {"name": "disks", "entities": ["kvm2"], "start": str(END - 3 * HOUR * STEP), "end": str(END + HOUR * STEP)}
     freshness, incidents = judged(fleet(dead("kvm2", *below("kvm2"))), maintenance=[window])
     assert [silence.expected for silence in freshness.silences] == ["announced maintenance"]
-    assert (freshness.news, freshness.share, incidents.diagnoses) == ((), 0.0, ())
+    assert (freshness.unexpected, freshness.share, incidents.diagnoses) == ((), 0.0, ())
 
 
 def test_a_metric_that_fell_silent_alone_is_named_with_its_family() -> None:
     freshness, incidents = judged(fleet({"kvm1 host_memory_available_pct": SLOTS - 6 * HOUR}))
-    (silence,) = freshness.news
+    (silence,) = freshness.unexpected
     assert (silence.entity, silence.whole, silence.families) == ("kvm1", False, ("memory",))
     assert silence.metrics == ("host_memory_available_pct",)
     assert silence.since == END - 6 * HOUR * STEP

@@ -112,7 +112,7 @@ def test_a_session_that_fails_leaves_the_handshake_as_it_was(name: str) -> None:
     serve, result = LATER[name]
     with listening(serve) as port:
         record, points = probed(parse_target(f"vnc://127.0.0.1:{port}"))
-    assert record.taken <= BYTES
+    assert record.bytes_received <= BYTES
     assert [(point.mode, point.result) for point in points] == [("handshake", "success"), ("update", result)]
 
 
@@ -135,7 +135,7 @@ def test_a_flood_ends_at_the_limit_of_bytes_or_time_and_leaves_others_their_turn
     with listening(flood) as port:
         record, worst = asyncio.run(beside(parse_target(f"vnc://127.0.0.1:{port}")))
     assert record.result in {"protocol_error", "timeout"}
-    assert record.taken <= BYTES + 65_536
+    assert record.bytes_received <= BYTES + 65_536
     assert worst < SLACK_S
 
 

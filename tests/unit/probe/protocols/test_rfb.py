@@ -40,7 +40,9 @@ def test_how_the_bytes_are_cut_changes_nothing(sizes: list[int]) -> None:
     assert cut.conversation.done
     assert cut.sent == whole.sent
     assert cut.stages == whole.stages
-    assert [mark.taken for mark in cut.conversation.marks] == [mark.taken for mark in whole.conversation.marks]
+    assert [mark.bytes_read for mark in cut.conversation.marks] == [
+        mark.bytes_read for mark in whole.conversation.marks
+    ]
 
 
 def test_a_handshake_sends_nothing_but_its_version() -> None:
@@ -213,4 +215,4 @@ def test_no_bytes_break_the_parser(said: bytes, prefix: int, sizes: list[int], p
             position += size
     except ProbeFailure:
         pass
-    assert all(mark.taken <= min(limit, len(everything)) for mark in conversation.marks)
+    assert all(mark.bytes_read <= min(limit, len(everything)) for mark in conversation.marks)

@@ -113,18 +113,18 @@ class AlertLog:
 
 def follow(
     log: AlertLog,
-    found: Iterable[Alert],
+    alerts: Iterable[Alert],
     *,
     now: np.datetime64,
     damping: Damping,
     in_maintenance: Callable[[str], bool] = lambda _entity: False,
 ) -> AlertLog:
-    """The log after a run that found ``found``, each identity once; ``in_maintenance`` is asked of entity ids.
+    """The log after a run with these alerts, each identity once; ``in_maintenance`` takes the id of an entity.
 
     Nothing begins or goes on in maintenance. An alert that becomes more severe gets its labels of now, and ends under
     the former ones: that can happen once.
     """
-    wanted = [alert for alert in found if not in_maintenance(alert.entity)]
+    wanted = [alert for alert in alerts if not in_maintenance(alert.entity)]
     latest = {tracked.alert.identity: tracked for tracked in log.alerts}
     firing = {tracked.alert.source: tracked for tracked in log.alerts if tracked.fires}
     updated: dict[str, TrackedAlert] = {}
@@ -139,15 +139,15 @@ def follow(
         else:
             updated.setdefault(prior.alert.identity, _gone_on(prior, alert, now))
     for identity, tracked in latest.items():
-        if identity not in updated and (kept := _not_found(tracked, updated, now, damping, in_maintenance)):
-            updated[identity] = kept
+        if identity not in updated and (remaining := _not_found(tracked, updated, now, damping, in_maintenance)):
+            updated[identity] = remaining
     about = {tracked.notice for tracked in updated.values() if tracked.fires}
     notices = tuple(sent for sent in log.notices if sent.notice.id in about or now - sent.made < KEEP)
     return replace(log, alerts=tuple(updated.values()), notices=notices)
 
 
 def timed_alerts(log: AlertLog, *, now: np.datetime64, damping: Damping) -> tuple[TimedAlert, ...]:
-    """What Alertmanager is sent: what fires, until four runs later, and what is over, until its resolution arrived."""
+    """Alerts for Alertmanager: firing ones, valid for four runs, and ended ones until their end has been sent."""
     second = np.timedelta64(1, "s")
     until = now + np.timedelta64(round(4 * damping.resend_s * 1000), "ms")
 
@@ -174,7 +174,7 @@ def _gone_on(prior: TrackedAlert, alert: Alert, now: np.datetime64) -> TrackedAl
 
 def _not_found(
     tracked: TrackedAlert,
-    found: Mapping[str, TrackedAlert],
+    updated: Mapping[str, TrackedAlert],
     now: np.datetime64,
     damping: Damping,
     in_maintenance: Callable[[str], bool],
@@ -183,7 +183,7 @@ def _not_found(
     if tracked.gone is not None:
         return tracked if now - tracked.gone < KEEP else None
     hold = min(np.timedelta64(round(damping.hold_s * 1000), "ms") * 2 ** min(tracked.returns, 10), LONGEST_HOLD)
-    replaced = any(other.alert.source == tracked.alert.source for other in found.values())
+    replaced = any(other.alert.source == tracked.alert.source for other in updated.values())
     if replaced or in_maintenance(tracked.alert.entity) or now - tracked.seen >= hold:
         return replace(tracked, gone=now)
     return tracked

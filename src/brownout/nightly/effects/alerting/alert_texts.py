@@ -28,7 +28,7 @@ def about_incident(diagnosis: Diagnosis, entity: str, episodes: Sequence[Episode
     sure = f" ({percent(top.probability)} sure)" if known else ""
     movers = sorted((m for e in episodes for m in e.movers), key=lambda mover: -abs(mover.deviation))
     action = next((action for action in night.actions if action.about == diagnosis.id), None)
-    return _said(
+    return _annotations(
         summary=f"{title} at {name} since {clock(diagnosis.start)} UTC{sure}",
         values="; ".join(_value(mover, night) for mover in movers[:FEW]),
         probability=percent(top.probability) if known else "",
@@ -49,7 +49,7 @@ def about_breach(breach: Breach, action: Action | None, night: Night) -> dict[st
     when = _dates(breach)
     state = "is beyond" if breach.exceeded else "will probably cross"
     driver = breach.drivers[0] if breach.drivers else None
-    return _said(
+    return _annotations(
         summary=f"{metric.label} of {name} {state} {limit}{f' {when}' if when and not breach.exceeded else ''}",
         values=f"{metric.label} now {figure(breach.now, metric.unit)}, limit {limit}",
         probability=percent(breach.probability),
@@ -92,7 +92,7 @@ def _named(entity: str, night: Night) -> str:
 def about_drift(drift: ModelDrift, night: Night) -> dict[str, str]:
     """Annotations of a drift of what the forecaster learned from."""
     moved = drift.drifted
-    return _said(
+    return _annotations(
         summary=f"What the forecaster learned from has drifted in {len(moved)} of {len(drift.drifts)} comparisons",
         values="; ".join(_moved(one, night) for one in moved[:FEW]),
         since=f"{clock(drift.trained_to)} UTC",
@@ -110,7 +110,7 @@ def _moved(one: Drift, night: Night) -> str:
     return f"{one.name}: {what} {figure(one.before)} then, {figure(one.now)} now"
 
 
-def _said(**texts: str) -> dict[str, str]:
+def _annotations(**texts: str) -> dict[str, str]:
     """Without what is empty, each on one line, control characters as visible escapes."""
     flat = {name: visible(" ".join(text.split())) for name, text in texts.items()}
     return {name: text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…" for name, text in flat.items() if text}

@@ -14,22 +14,22 @@ LONGEST = 2000
 """Characters of what a run said that are passed on."""
 
 
-def tell_failure(alerting: Alerting, run: str, said: str, now: np.datetime64, effects: SideEffects) -> int:
+def tell_failure(alerting: Alerting, run: str, message: str, now: np.datetime64, effects: SideEffects) -> int:
     """Tell people by every channel that a run failed, and what it said; returns how many took it."""
     stamp = np.datetime_as_string(now, unit="s").replace("-", "").replace(":", "")
     notice = Notice(
         id=f"brownout-failure-{stamp}",
         severity=Severity.CRITICAL,
         title=visible(f"[failed] the run {run} of brownout"),
-        text=visible(f"{said or 'It said nothing.'}")[:LONGEST],
+        text=visible(f"{message or 'It said nothing.'}")[:LONGEST],
         entity="brownout",
     )
-    told = 0
+    alerted = 0
     for channel in alerting.channels(effects):
 
         def send(_note: object, channel: NoticeChannel = channel) -> bool:
             channel.send(notice)
             return True
 
-        told += bool(effects.run(f"tell people by {channel.name}", send))
-    return told
+        alerted += bool(effects.run(f"tell people by {channel.name}", send))
+    return alerted

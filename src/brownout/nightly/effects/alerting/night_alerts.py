@@ -57,8 +57,8 @@ def _incident(diagnosis: Diagnosis, night: Night, report_url: str) -> Alert:
     mover = first_mover(episodes, diagnosis)
     known = top.id != UNKNOWN
     severity = Severity.CRITICAL if known and top.probability >= SURE else Severity.WARNING
-    place = mover.series.entity if mover else diagnosis.entities[0]
-    entity = top.entity if known and top.entity else place
+    first_entity = mover.series.entity if mover else diagnosis.entities[0]
+    entity = top.entity if known and top.entity else first_entity
     return Alert(
         source=diagnosis.id,
         entity=entity,

@@ -31,7 +31,7 @@ def room(log: AlertLog, *, now: np.datetime64, guests: int, per_shift: int) -> i
 
 
 def may_send(severity: Severity, left: int, *, per_shift: int) -> bool:
-    """Whether there is room for one of that severity; the last one is for what is critical, unless it is the only."""
+    """Whether the budget allows a notification; the last one of several is reserved for critical alerts."""
     return left > (0 if severity is Severity.CRITICAL or per_shift == 1 else 1)
 
 

@@ -48,8 +48,8 @@ class Alerting:
         open_channels = self.open_channels
         if open_channels is None:
             return ()
-        found = effects.run(OPENING, lambda _note: open_channels(partial(effects.fail, OPENING)))
-        return found or ()
+        opened = effects.run(OPENING, lambda _note: open_channels(partial(effects.fail, OPENING)))
+        return opened or ()
 
 
 def send_alerts(

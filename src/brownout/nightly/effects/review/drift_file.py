@@ -58,9 +58,9 @@ def drift_reason(champion: Path, in_use: ModelRecord | None, newest: ModelRecord
         return ""
     if known.drift.trained_to != in_use.trained_to or newest.trained_to >= known.since:
         return ""
-    said = "; ".join(_words(drift) for drift in known.drift.drifted[:FEW])
+    drifts = "; ".join(_words(drift) for drift in known.drift.drifted[:FEW])
     more = len(known.drift.drifted) - FEW
-    return f"what it learned from has drifted: {said}{f' and {more} more' if more > 0 else ''}"
+    return f"what it learned from has drifted: {drifts}{f' and {more} more' if more > 0 else ''}"
 
 
 def _words(drift: Drift) -> str:

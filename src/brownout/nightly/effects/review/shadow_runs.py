@@ -69,12 +69,14 @@ def shadow_challenger(context: NightContext, workspace: Workspace, note: Callabl
         return
     nights = read_shadow(champion, new, old)
     if len(nights) < wanted:
-        made = _shadow_night(context, champion, new)
-        if made is None or any(night.end == made.end for night in nights):
+        latest = _shadow_night(context, champion, new)
+        if latest is None or any(night.end == latest.end for night in nights):
             return
-        nights = (*nights, made)
-        kept = ShadowFile(challenger_trained_to=new.trained_to, champion_trained_to=old.trained_to, nights=nights)
-        write_text(_path(champion), encode(kept))
+        nights = (*nights, latest)
+        shadow_file = ShadowFile(
+            challenger_trained_to=new.trained_to, champion_trained_to=old.trained_to, nights=nights
+        )
+        write_text(_path(champion), encode(shadow_file))
     note(f"the forecaster that waits ran beside the one in use in {len(nights)} of {wanted} nights")
     if len(nights) >= wanted:
         _judge(context, champion, (new, old), nights)

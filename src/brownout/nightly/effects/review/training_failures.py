@@ -44,18 +44,18 @@ class FailureFile:
 
 
 @contextmanager
-def kept_if_failed(champion: Path, name: str, made: Training) -> Iterator[None]:
-    """Write down what a training says that fails; the error goes on."""
+def kept_if_failed(champion: Path, name: str, training: Training) -> Iterator[None]:
+    """Record the error of a training that fails, and raise it again."""
     try:
         yield
     except Exception as error:
-        cost: TrainingCost = made.meter.cost()
+        cost: TrainingCost = training.meter.cost()
         what = error.what if isinstance(error, BrownoutError) else f"{type(error).__name__}: {error}"
         failure = FailedTraining(
             model=name,
-            reason=made.reason,
-            start=made.window[0],
-            end=made.window[1],
+            reason=training.reason,
+            start=training.window[0],
+            end=training.window[1],
             started=cost.started,
             wall_s=cost.wall_s,
             error=what[:LONGEST],

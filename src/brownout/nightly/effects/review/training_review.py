@@ -41,29 +41,33 @@ class Training:
     window: Window
     comparable: bool
     meter: CostMeter
-    seen: DataFingerprint = field(default_factory=DataFingerprint)
+    fingerprint: DataFingerprint = field(default_factory=DataFingerprint)
 
     def facts(self, source: str, record: ModelRecord, champion: ModelRecord | None) -> ModelFacts:
         """What is known once the model is fitted."""
         return ModelFacts(
             reason=self.reason,
-            data=self.seen.facts(source, self.window),
+            data=self.fingerprint.facts(source, self.window),
             cost=self.meter.cost(),
             changes=() if champion is None else _changes(champion.parameters, record.parameters),
         )
 
 
 def review_forecaster(
-    context: NightContext, folder: Path, record: ModelRecord, champion: tuple[Path, ModelRecord] | None, made: Training
+    context: NightContext,
+    folder: Path,
+    record: ModelRecord,
+    champion: tuple[Path, ModelRecord] | None,
+    training: Training,
 ) -> None:
     """Try a stored forecaster, compare it with the one in use, and write its card and what drift is measured from.
 
     ``champion`` is the folder of the model in use with its record; None where there is none that can serve.
     """
-    facts = made.facts(context.store.name, record, champion[1] if champion else None)
+    facts = training.facts(context.store.name, record, champion[1] if champion else None)
     new = SelectedForecaster.load(folder)
-    panels = sampled_forecast_panels(context, made.window, new.parts, most=MOST_ENTITIES)
-    old = _loaded(champion) if made.comparable else None
+    panels = sampled_forecast_panels(context, training.window, new.parts, most=MOST_ENTITIES)
+    old = _loaded(champion) if training.comparable else None
     compared = None if new.learned_nothing_ else compare_forecasters(new, old, panels)
     DriftReference.of(panels, {} if compared is None else compared[1].ratios()).write(folder)
     facts = replace(
@@ -75,26 +79,30 @@ def review_forecaster(
     _write(
         context,
         folder,
-        (record, champion[1] if champion and made.comparable else None),
+        (record, champion[1] if champion and training.comparable else None),
         facts,
         tuple(new.skills_),
     )
 
 
 def review_detector(
-    context: NightContext, folder: Path, record: ModelRecord, champion: tuple[Path, ModelRecord] | None, made: Training
+    context: NightContext,
+    folder: Path,
+    record: ModelRecord,
+    champion: tuple[Path, ModelRecord] | None,
+    training: Training,
 ) -> None:
     """The same for a detector: alarms of both on the days that the night searches."""
-    facts = made.facts(context.store.name, record, champion[1] if champion else None)
+    facts = training.facts(context.store.name, record, champion[1] if champion else None)
     old = None
-    if champion is not None and made.comparable:
+    if champion is not None and training.comparable:
         try:
             old = IsolationForestDetector.load(champion[0]), champion[1]
         except ModelError:
             old = None
     new = IsolationForestDetector.load(folder)
     facts = replace(facts, smoke=smoke_detector(folder, context), comparison=compare_detectors(context, new, old))
-    _write(context, folder, (record, champion[1] if champion and made.comparable else None), facts)
+    _write(context, folder, (record, champion[1] if champion and training.comparable else None), facts)
 
 
 def _loaded(champion: tuple[Path, ModelRecord] | None) -> tuple[SelectedForecaster, ModelRecord] | None:
@@ -117,8 +125,8 @@ def _drift(
         reference = DriftReference.load(champion[0])
     except ModelError:
         return ()
-    found = model_drift(context.with_models(NightModels(forecaster=old[0], records=(old[1],), reference=reference)))
-    return () if found is None else found.drifts
+    drift = model_drift(context.with_models(NightModels(forecaster=old[0], records=(old[1],), reference=reference)))
+    return () if drift is None else drift.drifts
 
 
 def _write(
