@@ -37,10 +37,9 @@ def limited_panel(panel: Panel, settings: ForecastSettings) -> Panel:
 
 
 def worst_panel(panel: Panel, settings: ForecastSettings) -> Panel:
-    """The panel of the forecast with the second worst mean of at most five minutes in each slot.
+    """The panel of the forecast with the worst mean of at most five minutes in each slot: limits are crossed by it.
 
-    Limits are crossed by it: one that is beyond alone, as a ping that was lost, is none that anybody must be warned of.
-    A slot with one mean has that, a metric without a direction keeps its means.
+    A metric without a direction keeps its means.
     """
     panel = limited_panel(panel, settings)
     coarse = _coarse(panel, settings.step_minutes)
@@ -58,9 +57,7 @@ def worst_panel(panel: Panel, settings: ForecastSettings) -> Panel:
     for column, metric in enumerate(coarse.metrics):
         if metric.worse is not Worse.NONE:
             side = 1 if metric.worse is Worse.UP else -1
-            means = np.sort(np.where(np.isfinite(blocks[..., column]), side * blocks[..., column], -np.inf), axis=2)
-            second = means[..., max(factor - 2, 0)]
-            worst = np.where(np.isfinite(second), second, means[..., -1])
+            worst = np.where(np.isfinite(blocks[..., column]), side * blocks[..., column], -np.inf).max(axis=2)
             values[..., column] = np.where(np.isfinite(worst), side * worst, np.nan)
     return replace(coarse, values=values)
 

@@ -9,7 +9,7 @@ from panels import waves
 from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.panel import Float, Panel
 from brownout.forecasting.exceedance.chance_correction import MOST_KNOWN, Chances
-from brownout.forecasting.exceedance.habits import Habit, Windows, learn_trust, without_gaps_of
+from brownout.forecasting.exceedance.habits import OTHER_DAYS, Habit, Windows, learn_trust, without_gaps_of
 from brownout.forecasting.exceedance.told_odds import told_odds
 from brownout.forecasting.series_rows import rows_of
 
@@ -39,16 +39,23 @@ def test_windows_before_an_origin_are_counted_as_a_loop_does() -> None:
     panel = busy_days(6, guests=5, chance=0.4, same=False)
     panel.values[2, 30:90] = np.nan
     windows = Windows.of(panel, HORIZON)
-    for slot in (10, 60, 200, 287):
-        rows = np.arange(5)
-        crossed, counted = windows.until(np.full(5, slot), rows, np.zeros(5, np.int64))
-        for row in range(5):
-            own = [0, 0]
-            for origin in range(0, slot - HORIZON + 1, HORIZON // 12):
-                now, *after = panel.values[row, origin : origin + HORIZON + 1, 0]
-                if origin + HORIZON < panel.values.shape[1] and now <= 90 and np.isfinite(after).any():
-                    own = [own[0] + any(value > 90 for value in after), own[1] + 1]
-            assert (crossed[row], counted[row]) == pytest.approx((own[0] / 12, own[1] / 12))
+    for slot in (10, 60, 200, 250, 287):
+        rows, column = np.arange(5), np.zeros(5, np.int64)
+        for any_day in (False, True):
+            crossed, counted = windows.until(np.full(5, slot), rows, column, any_day=any_day)
+            for row in range(5):
+                own = np.zeros(2)
+                for origin in range(0, slot - HORIZON + 1, HORIZON // 12):
+                    now, *after = panel.values[row, origin : origin + HORIZON + 1, 0]
+                    if origin + HORIZON < panel.values.shape[1] and now <= 90 and np.isfinite(after).any():
+                        weight = 1 if any_day or mostly_weekend(origin) == mostly_weekend(slot) else OTHER_DAYS
+                        own += weight * np.array([any(value > 90 for value in after), 1])
+                assert (crossed[row], counted[row]) == pytest.approx(own / 12)
+
+
+def mostly_weekend(slot: int) -> bool:
+    """Whether most of the slots after one lie on a Saturday or Sunday: the panels begin on a Monday."""
+    return sum(later // DAY % 7 >= 5 for later in range(slot + 1, slot + 1 + HORIZON)) >= HORIZON / 2
 
 
 def trust_of(panel: Panel) -> float:
@@ -81,6 +88,16 @@ def test_who_is_busy_each_day_is_told_to_be_and_nobody_else() -> None:
     told = odds(panel, panel, Chances(habits={"cpu_pct": Habit(share=0, rate=0.2, trust=3)}))
     assert told[:4].min() > 0.9
     assert told[4:].max() < 0.02
+
+
+def test_who_is_busy_on_working_days_is_told_to_be_on_monday_and_not_at_the_weekend() -> None:
+    panel = busy_days(14, guests=20, chance=0.2, same=True)
+    weekend = np.arange(14 * DAY) // DAY % 7 >= 5
+    panel.values[:, weekend, 0] = 50
+    chances = Chances(habits={"cpu_pct": Habit(share=0, rate=0.2, trust=3)})
+    monday, saturday = panel, panel.between(panel.start, panel.start + 12 * DAY * panel.step)
+    assert odds(monday, monday, chances)[:4].min() > 0.8
+    assert odds(saturday, saturday, chances).max() < 0.25
 
 
 def test_what_came_once_to_all_names_nobody_and_raises_what_is_known_of_the_metric() -> None:
