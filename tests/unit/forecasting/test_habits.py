@@ -76,10 +76,11 @@ def test_a_habit_lies_between_the_rate_of_the_metric_and_the_own_share() -> None
     assert Habit(share=0, rate=0.05).known(9, 9) == pytest.approx(0.05)
 
 
-def odds(usual: Panel, measured: Panel, chances: Chances) -> Float:
+def odds(usual: Panel, measured: Panel, chances: Chances, *, worst: Panel | None = None) -> Float:
     origin = (usual.values.shape[1] - 1,)
     rows = rows_of(usual, origin)
-    told = told_odds(chances, rows, ForecastRequest(usual, origin, HORIZON, measured=measured), HORIZON)
+    request = ForecastRequest(usual, origin, HORIZON, measured=measured, worst=worst)
+    told = told_odds(chances, rows, request, HORIZON)
     return np.array([one.miss_rate for one, column in zip(told, rows.metrics, strict=True) if column == 0], np.float32)
 
 
@@ -106,6 +107,16 @@ def test_what_came_once_to_all_names_nobody_and_raises_what_is_known_of_the_metr
     told = odds(usual, measured, Chances(habits={"cpu_pct": Habit(share=0, rate=0.01, trust=0)}))
     assert told == pytest.approx(MOST_KNOWN)
     assert not np.isfinite(without_gaps_of(measured, usual).values[measured.values > 90]).any()
+
+
+def test_what_crosses_for_minutes_raises_what_is_known_of_the_metric_and_names_nobody() -> None:
+    sustained = busy_days(10, guests=20, chance=0.0, same=True)
+    worst = busy_days(10, guests=20, chance=0.1, same=True)
+    chances = Chances(habits={"cpu_pct": Habit(share=0, rate=0.01, trust=0)})
+    assert odds(sustained, sustained, chances).max() < 0.01
+    told = odds(sustained, sustained, chances, worst=worst)
+    assert told.min() == told.max()
+    assert told[0] == pytest.approx(0.1, rel=0.2)
 
 
 def test_nothing_after_the_origin_is_read() -> None:

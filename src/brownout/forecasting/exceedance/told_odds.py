@@ -25,7 +25,7 @@ def told_odds(chances: Chances, rows: Rows, request: ForecastRequest, horizon: i
     measured = rows.panel if request.measured is None else request.measured
     usual = without_gaps_of(measured, rows.panel)
     own = Windows.of(usual, horizon).until(rows.origins, rows.entities, rows.metrics)
-    every, share = Windows.of(measured, horizon), independent_shares([measured])[0]
+    every, share = Windows.of(request.worst or measured, horizon), independent_shares([measured])[0]
     rates: dict[tuple[str, int], float] = {}
     told = []
     for name, origin, column, crossed, windows in zip(
