@@ -25,7 +25,7 @@ RARE = (1, 100)
 """Misses, or false alarms, and windows to expect where nothing else is known: one in a hundred."""
 MOST_KNOWN = 0.15
 """Largest share that is told of a series by what all of its metric did: that is no reason to name one of them."""
-UNPROVEN = 0.1
+UNPROVEN = 1.0
 """Independent windows in which a certain forecast must have been right before it counts half: skill has to be shown."""
 
 
