@@ -45,7 +45,9 @@ class ForecastRequest:
     siblings
         Panels of similar entities, which stand in for the short past of new ones.
     measured
-        The panel with the one-offs that it is without, by which chances know how often limits are crossed; None = it.
+        The panel with the one-offs that it is without, by which chances know who crosses limits; None = it.
+    worst
+        The same with the worst moment of each slot, by which they know how often limits are crossed; None = it.
     """
 
     panel: Panel
@@ -54,6 +56,7 @@ class ForecastRequest:
     covariates: tuple[Covariate, ...] = ()
     siblings: tuple[Panel, ...] = ()
     measured: Panel | None = None
+    worst: Panel | None = None
 
     def __post_init__(self) -> None:
         slots = self.panel.values.shape[1]

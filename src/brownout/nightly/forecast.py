@@ -82,9 +82,8 @@ def forecast(
     measured, coarse = forecast_panel(panel, settings), usual_forecast_panel(context, panel, forecaster.parts, once)
     metrics = with_limits({metric.name: metric for metric in panel.metrics}, settings)
     request = _request(context, forecaster, coarse, _neighbours(context, plan, coarse, once))
-    every = forecaster.predict(
-        replace(request, siblings=_siblings(context, panel), measured=worst_panel(panel, settings))
-    )
+    sustained, worst = (worst_panel(panel, settings, brief=brief) for brief in (False, True))
+    every = forecaster.predict(replace(request, siblings=_siblings(context, panel), measured=sustained, worst=worst))
     naive = SeasonalNaive().predict(request)
     chronic = _chronic(measured.between(context.span.window, coarse.end), metrics)
     forecasts, naive = (_without(chronic, one) for one in (every, naive))

@@ -36,10 +36,11 @@ def limited_panel(panel: Panel, settings: ForecastSettings) -> Panel:
     return panel.select(metrics=limited) if 0 < len(limited) < len(metrics) else panel
 
 
-def worst_panel(panel: Panel, settings: ForecastSettings) -> Panel:
+def worst_panel(panel: Panel, settings: ForecastSettings, *, brief: bool = False) -> Panel:
     """The panel of the forecast with the second worst mean of at most five minutes in each slot.
 
-    Limits are crossed by it: one that is beyond alone, as a ping that was lost, is none that anybody must be warned of.
+    What a series does by it is worth a warning: one mean that is beyond a limit alone, as a ping that was lost, is not.
+    With ``brief`` the worst mean, by which limits are crossed.
     A slot with one mean has that, a metric without a direction keeps its means.
     """
     panel = limited_panel(panel, settings)
@@ -59,7 +60,7 @@ def worst_panel(panel: Panel, settings: ForecastSettings) -> Panel:
         if metric.worse is not Worse.NONE:
             side = 1 if metric.worse is Worse.UP else -1
             means = np.sort(np.where(np.isfinite(blocks[..., column]), side * blocks[..., column], -np.inf), axis=2)
-            second = means[..., max(factor - 2, 0)]
+            second = means[..., -1 if brief else max(factor - 2, 0)]
             worst = np.where(np.isfinite(second), second, means[..., -1])
             values[..., column] = np.where(np.isfinite(worst), side * worst, np.nan)
     return replace(coarse, values=values)

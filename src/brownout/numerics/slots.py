@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brownout.domain.panel import DAY_S, Times, slots_per_day
-from brownout.numerics.arrays import Doubles, Index
+from brownout.numerics.arrays import Doubles, Index, Marks
 
 __all__ = [
     "DAY_S",
@@ -15,6 +15,7 @@ __all__ = [
     "epoch_ms",
     "floor_to_slot",
     "group_means",
+    "is_weekend",
     "nearest_slots",
     "second_of_day",
     "slots_per_day",
@@ -65,6 +66,13 @@ def second_of_day(times: Times) -> Index:
     """Seconds since midnight UTC of each time."""
     seconds: Index = times.astype("datetime64[s]").astype(np.int64) % DAY_S
     return seconds
+
+
+def is_weekend(times: Times) -> Marks:
+    """Whether each time lies on a Saturday or a Sunday, UTC."""
+    weekday = (times.astype("datetime64[D]").astype(np.int64) + 3) % 7  # 1970-01-01 was a Thursday
+    weekend: Marks = weekday >= 5
+    return weekend
 
 
 def group_means(values: npt.NDArray[np.floating], groups: Index, number: int) -> Doubles:

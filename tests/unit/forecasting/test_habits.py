@@ -9,7 +9,7 @@ from panels import waves
 from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.panel import Float, Panel
 from brownout.forecasting.exceedance.chance_correction import MOST_KNOWN, Chances
-from brownout.forecasting.exceedance.habits import Habit, Windows, learn_trust, without_gaps_of
+from brownout.forecasting.exceedance.habits import OTHER_DAYS, Habit, Windows, learn_trust, without_gaps_of
 from brownout.forecasting.exceedance.told_odds import told_odds
 from brownout.forecasting.series_rows import rows_of
 
@@ -39,16 +39,23 @@ def test_windows_before_an_origin_are_counted_as_a_loop_does() -> None:
     panel = busy_days(6, guests=5, chance=0.4, same=False)
     panel.values[2, 30:90] = np.nan
     windows = Windows.of(panel, HORIZON)
-    for slot in (10, 60, 200, 287):
-        rows = np.arange(5)
-        crossed, counted = windows.until(np.full(5, slot), rows, np.zeros(5, np.int64))
-        for row in range(5):
-            own = [0, 0]
-            for origin in range(0, slot - HORIZON + 1, HORIZON // 12):
-                now, *after = panel.values[row, origin : origin + HORIZON + 1, 0]
-                if origin + HORIZON < panel.values.shape[1] and now <= 90 and np.isfinite(after).any():
-                    own = [own[0] + any(value > 90 for value in after), own[1] + 1]
-            assert (crossed[row], counted[row]) == pytest.approx((own[0] / 12, own[1] / 12))
+    for slot in (10, 60, 200, 250, 287):
+        rows, column = np.arange(5), np.zeros(5, np.int64)
+        for any_day in (False, True):
+            crossed, counted = windows.until(np.full(5, slot), rows, column, any_day=any_day)
+            for row in range(5):
+                own = np.zeros(2)
+                for origin in range(0, slot - HORIZON + 1, HORIZON // 12):
+                    now, *after = panel.values[row, origin : origin + HORIZON + 1, 0]
+                    if origin + HORIZON < panel.values.shape[1] and now <= 90 and np.isfinite(after).any():
+                        weight = 1 if any_day or mostly_weekend(origin) == mostly_weekend(slot) else OTHER_DAYS
+                        own += weight * np.array([any(value > 90 for value in after), 1])
+                assert (crossed[row], counted[row]) == pytest.approx(own / 12)
+
+
+def mostly_weekend(slot: int) -> bool:
+    """Whether most of the slots after one lie on a Saturday or Sunday: the panels begin on a Monday."""
+    return sum(later // DAY % 7 >= 5 for later in range(slot + 1, slot + 1 + HORIZON)) >= HORIZON / 2
 
 
 def trust_of(panel: Panel) -> float:
@@ -69,10 +76,11 @@ def test_a_habit_lies_between_the_rate_of_the_metric_and_the_own_share() -> None
     assert Habit(share=0, rate=0.05).known(9, 9) == pytest.approx(0.05)
 
 
-def odds(usual: Panel, measured: Panel, chances: Chances) -> Float:
+def odds(usual: Panel, measured: Panel, chances: Chances, *, worst: Panel | None = None) -> Float:
     origin = (usual.values.shape[1] - 1,)
     rows = rows_of(usual, origin)
-    told = told_odds(chances, rows, ForecastRequest(usual, origin, HORIZON, measured=measured), HORIZON)
+    request = ForecastRequest(usual, origin, HORIZON, measured=measured, worst=worst)
+    told = told_odds(chances, rows, request, HORIZON)
     return np.array([one.miss_rate for one, column in zip(told, rows.metrics, strict=True) if column == 0], np.float32)
 
 
@@ -83,12 +91,32 @@ def test_who_is_busy_each_day_is_told_to_be_and_nobody_else() -> None:
     assert told[4:].max() < 0.02
 
 
+def test_who_is_busy_on_working_days_is_told_to_be_on_monday_and_not_at_the_weekend() -> None:
+    panel = busy_days(14, guests=20, chance=0.2, same=True)
+    weekend = np.arange(14 * DAY) // DAY % 7 >= 5
+    panel.values[:, weekend, 0] = 50
+    chances = Chances(habits={"cpu_pct": Habit(share=0, rate=0.2, trust=3)})
+    monday, saturday = panel, panel.between(panel.start, panel.start + 12 * DAY * panel.step)
+    assert odds(monday, monday, chances)[:4].min() > 0.8
+    assert odds(saturday, saturday, chances).max() < 0.25
+
+
 def test_what_came_once_to_all_names_nobody_and_raises_what_is_known_of_the_metric() -> None:
     measured = busy_days(5, guests=8, chance=1.0, same=True)
     usual = replace(measured, values=np.where(measured.values > 90, np.nan, measured.values).astype(np.float32))
     told = odds(usual, measured, Chances(habits={"cpu_pct": Habit(share=0, rate=0.01, trust=0)}))
     assert told == pytest.approx(MOST_KNOWN)
     assert not np.isfinite(without_gaps_of(measured, usual).values[measured.values > 90]).any()
+
+
+def test_what_crosses_for_minutes_raises_what_is_known_of_the_metric_and_names_nobody() -> None:
+    sustained = busy_days(10, guests=20, chance=0.0, same=True)
+    worst = busy_days(10, guests=20, chance=0.1, same=True)
+    chances = Chances(habits={"cpu_pct": Habit(share=0, rate=0.01, trust=0)})
+    assert odds(sustained, sustained, chances).max() < 0.01
+    told = odds(sustained, sustained, chances, worst=worst)
+    assert told.min() == told.max()
+    assert told[0] == pytest.approx(0.1, rel=0.2)
 
 
 def test_nothing_after_the_origin_is_read() -> None:

@@ -16,6 +16,7 @@ from brownout.domain.forecasts import QUANTILES, Forecasts, Odds, Series
 from brownout.domain.panel import Doubles, Float
 from brownout.forecasting.exceedance.breach_skill import CANDIDATES, learn_persistence, odds_of, with_brier
 from brownout.forecasting.exceedance.chance_correction import (
+    UNPROVEN,
     Chances,
     Events,
     learn_odds,
@@ -247,7 +248,7 @@ def test_what_is_right_is_told_as_it_is() -> None:
 
 def test_few_right_windows_prove_little_and_overlapping_ones_are_few() -> None:
     likely, came = np.full(1, 0.95), np.ones(1, bool)
-    assert told(likely, came)[0] == pytest.approx(0.1 + 0.85 * 0.85 * 0.9 / (0.85**2 + 0.1), abs=0.001)
+    assert told(likely, came)[0] == pytest.approx(0.1 + 0.85 * 0.85 * 0.9 / (0.85**2 + UNPROVEN), abs=0.001)
     assert told(np.full(20, 0.95), np.ones(20, bool), weight=0.001)[0] < 0.3
 
 

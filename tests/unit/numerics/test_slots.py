@@ -14,6 +14,7 @@ from brownout.numerics.slots import (
     epoch_ms,
     floor_to_slot,
     group_means,
+    is_weekend,
     nearest_slots,
     second_of_day,
     slots_per_day,
@@ -48,6 +49,11 @@ def test_times_become_milliseconds_and_back(millis: int) -> None:
     np.testing.assert_array_equal(epoch_ms(np.array([time, time + 1])), [millis, millis + 1])
     moment = EPOCH + timedelta(milliseconds=millis)
     assert second_of_day(np.array([time]))[0] == moment.hour * 3600 + moment.minute * 60 + moment.second
+
+
+@given(MILLIS)
+def test_weekends_are_saturdays_and_sundays(millis: int) -> None:
+    assert is_weekend(np.array([time_of(millis)]))[0] == ((EPOCH + timedelta(milliseconds=millis)).weekday() >= 5)
 
 
 @given(MILLIS, st.integers(1, 10**5))

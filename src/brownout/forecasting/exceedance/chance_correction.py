@@ -23,13 +23,9 @@ PRIOR_DEVIATIONS = np.array([1.0, 1.0, 1.0, 0.5])
 """Standard deviations of the prior of the log-odds of miss rate and false-alarm rate, of intercept and of slope."""
 RARE = (1, 100)
 """Misses, or false alarms, and windows to expect where nothing else is known: one in a hundred."""
-EXPECTED = LEAST
-"""Crossings and windows that a base rate starts from: one in twenty."""
-TRAINED = 10.0
-"""Windows that the rate of a training counts for, beside those of the last days."""
 MOST_KNOWN = 0.15
 """Largest share that is told of a series by what all of its metric did: that is no reason to name one of them."""
-UNPROVEN = 0.1
+UNPROVEN = 1.0
 """Independent windows in which a certain forecast must have been right before it counts half: skill has to be shown."""
 
 
@@ -52,11 +48,6 @@ class Chances:
     def correction(self, metric: str) -> Odds:
         """Odds of a metric's forecasts alone."""
         return self.odds.get(metric, Odds())
-
-    def rate(self, metric: str, crossed: float, windows: float) -> float:
-        """Known share of the windows of a metric that cross its limit, with so many of so many windows lately."""
-        habit = self.habits[metric]
-        return min((crossed + TRAINED * habit.rate) / (windows + TRAINED), MOST_KNOWN)
 
     def told(self, metric: str, rate: float, crossed: float, windows: float) -> Odds:
         """Odds of a series as they are told: by the known rate of its metric, and its own windows with a crossing."""
@@ -110,7 +101,7 @@ def base_rates(panels: Sequence[Panel], horizon: int) -> Mapping[str, float]:
     """Climatology: by metric the share of the panels' windows that cross its limit.
 
     A window is the ``horizon`` slots after one that was measured and not beyond the limit. The share of few windows is
-    drawn towards ``EXPECTED``.
+    drawn towards ``LEAST``.
     """
     counts: dict[str, Doubles] = {}
     for panel, share in zip(panels, independent_shares(panels), strict=True):
@@ -118,12 +109,15 @@ def base_rates(panels: Sequence[Panel], horizon: int) -> Mapping[str, float]:
         for column, metric in enumerate(panel.metrics):
             if metric.is_limited:
                 own = np.array(
-                    [part[:, -1, column].sum(dtype=np.float64) for part in (windows.crossed, windows.counted)]
+                    [part[..., -1, column].sum(dtype=np.float64) for part in (windows.crossed, windows.counted)]
                 )
                 counts[metric.name] = counts.get(metric.name, np.zeros(2)) + share * windows.weight * own
-    return {
-        name: float((crossed + EXPECTED[0]) / (windows + EXPECTED[1])) for name, (crossed, windows) in counts.items()
-    }
+    return {name: share_of(crossed, windows) for name, (crossed, windows) in counts.items()}
+
+
+def share_of(crossed: float, windows: float) -> float:
+    """Share of the independent windows of a metric that crossed its limit, of few drawn towards ``LEAST``."""
+    return float((crossed + LEAST[0]) / (windows + LEAST[1]))
 
 
 def missed(panel: Panel, horizon: int) -> Mapping[str, tuple[int, int]]:

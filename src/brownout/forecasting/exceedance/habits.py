@@ -1,8 +1,8 @@
 """Habits: how often a series crossed its own limit lately, drawn towards how often the series of its metric do.
 
-A build server that is at its limit each working day will be tomorrow, whatever is said of guests in general. How much
-a series' own past says of it is learned for each metric, from past days alone; where it says nothing, the share of all
-series holds.
+A build server that is at its limit each working day will be tomorrow, whatever is said of guests in general, and will
+not be at the weekend. How much a series' own past says of it is learned for each metric, from past days alone; where it
+says nothing, the share of all series holds.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +13,7 @@ import numpy as np
 
 from brownout.domain.panel import Float, Index, Marks, Panel
 from brownout.numerics.arrays import Doubles
+from brownout.numerics.slots import is_weekend
 
 __all__ = ["LEAST", "Habit", "Windows", "learn_trust", "without_gaps_of"]
 
@@ -24,8 +25,10 @@ TRUSTS = (0.0, 0.1, 0.3, 1.0, 3.0)
 """Weights of an own window to choose from; that of what is known of the metric is 1."""
 GAIN = 0.02
 """Least share of the loss that the own past of series takes away, for it to count."""
-LEAST = 0.1, 2.0
-"""Crossings and windows that the share of a metric starts from."""
+OTHER_DAYS = 0.05
+"""Weight of an own window of working days where one of a weekend is asked for, and the other way round."""
+LEAST = 0.1, 10.0
+"""Crossings and windows that the share of a metric starts from: one in a hundred."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,10 @@ class Windows:
     Attributes
     ----------
     crossed, counted
-        Sums ``[entity, origin + 1, metric]`` of the windows of all earlier origins: of those with a crossing, and all.
+        Sums ``[weekend, entity, origin + 1, metric]`` of the windows of all earlier origins: of those with a crossing,
+        and all; first of those of working days.
+    weekend
+        Whether most of the window after a slot lies in a weekend: ``[slot]``.
     step, horizon
         Slots from one origin to the next, and of a window.
     memory
@@ -62,6 +68,7 @@ class Windows:
 
     crossed: Float
     counted: Float
+    weekend: Marks
     step: int
     horizon: int
     memory: int
@@ -71,7 +78,10 @@ class Windows:
         """Count the windows of a panel; metrics without a limit have none."""
         slots, step = panel.values.shape[1], max(horizon // PARTS, 1)
         origins = np.arange(0, max(slots - horizon, 0), step)
-        crossed = np.zeros((len(panel.entities), len(origins) + 1, len(panel.metrics)), np.float32)
+        weekend = is_weekend(panel.start + panel.step * np.arange(1, slots + horizon))
+        mostly = 2 * _number_after(weekend[None], np.arange(-1, slots - 1), horizon)[0] >= horizon
+        own_days = np.stack([~mostly[origins], mostly[origins]])[:, None]
+        crossed = np.zeros((2, len(panel.entities), len(origins) + 1, len(panel.metrics)), np.float32)
         counted = np.zeros_like(crossed)
         for column, metric in enumerate(panel.metrics):
             if not metric.is_limited:
@@ -80,21 +90,29 @@ class Windows:
             beyond, measured = metric.exceeds(values), np.isfinite(values)
             happened, known = (_any_after(marks, origins, horizon) for marks in (beyond, measured))
             asked = measured[:, origins] & ~beyond[:, origins] & known
-            crossed[:, 1:, column] = np.cumsum(happened & asked, axis=1)
-            counted[:, 1:, column] = np.cumsum(asked, axis=1)
-        return cls(crossed, counted, step, horizon, max(MEMORY_DAYS * panel.slots_per_day // step, 1))
+            crossed[:, :, 1:, column] = np.cumsum(own_days & happened & asked, axis=2)
+            counted[:, :, 1:, column] = np.cumsum(own_days & asked, axis=2)
+        return cls(crossed, counted, mostly, step, horizon, max(MEMORY_DAYS * panel.slots_per_day // step, 1))
 
     @property
     def weight(self) -> float:
         """Independent windows that one counts for, as they overlap."""
         return min(self.step / self.horizon, 1.0)
 
-    def until(self, slots: Index, entities: Index, metrics: Index) -> tuple[Doubles, Doubles]:
-        """Independent windows with a crossing, and all, of series over the days up to a slot each: both ``[row]``."""
-        last = np.clip((slots - self.horizon) // self.step + 1, 0, self.crossed.shape[1] - 1)
+    def alike(self, slots: Index) -> Doubles:
+        """Weight of the windows of working days, and of weekends, for those after some slots: ``[2, slot]``."""
+        return np.where(self.weekend[slots] == np.array([[False], [True]]), 1.0, OTHER_DAYS)
+
+    def until(self, slots: Index, entities: Index, metrics: Index, *, any_day: bool = False) -> tuple[Doubles, Doubles]:
+        """Independent windows with a crossing, and all, of series over the days up to a slot each: both ``[row]``.
+
+        Those of other days count ``OTHER_DAYS``, or as much as any where it is ``any_day``.
+        """
+        last = np.clip((slots - self.horizon) // self.step + 1, 0, self.crossed.shape[2] - 1)
         first = np.maximum(last - self.memory, 0)
+        weights = self.weight * (np.ones((2, 1)) if any_day else self.alike(slots))
         crossed, counted = (
-            self.weight * (sums[entities, last, metrics] - sums[entities, first, metrics]).astype(np.float64)
+            (weights * (sums[:, entities, last, metrics] - sums[:, entities, first, metrics])).sum(axis=0)
             for sums in (self.crossed, self.counted)
         )
         return crossed, counted
@@ -127,24 +145,32 @@ def learn_trust(windows: Sequence[tuple[Panel, Windows]]) -> Mapping[str, float]
 def _losses(counts: Windows, column: int, lag: int) -> Doubles | None:
     """Squared errors of what the windows that were over by each origin say of the one that begins there."""
     crossed, counted = (np.asarray(part[..., column], np.float64) for part in (counts.crossed, counts.counted))
-    origins = crossed.shape[1] - 1
+    origins = crossed.shape[2] - 1
     if origins <= 2 * lag:
         return None
     later = np.arange(2 * lag, origins)
     over = later - lag + 1
     first = np.maximum(over - counts.memory, 0)
-    own, every = (counts.weight * (part[:, over] - part[:, first]) for part in (crossed, counted))
-    asked: Marks = counted[:, later + 1] > counted[:, later]
-    happened = crossed[:, later + 1] - crossed[:, later]
+    known = [counts.weight * (part[..., over] - part[..., first]) for part in (crossed, counted)]
+    own, every = ((counts.alike(later * counts.step)[:, None] * part).sum(axis=0) for part in known)
+    asked: Marks = np.any(counted[..., later + 1] > counted[..., later], axis=0)
+    happened = (crossed[..., later + 1] - crossed[..., later]).sum(axis=0)
     if not happened.any():
         return None
-    rate = (own.sum(axis=0) + LEAST[0]) / (every.sum(axis=0) + LEAST[1])
+    hit, windows = (part.sum(axis=(0, 1)) for part in known)
+    rate = (hit + LEAST[0]) / (windows + LEAST[1])
     chances = [(trust * own + rate) / (trust * every + 1) for trust in TRUSTS]
     return np.array([float(((chance - happened)[asked] ** 2).sum()) for chance in chances])
 
 
 def _any_after(marks: Marks, origins: Index, horizon: int) -> Marks:
     """Whether any of the ``horizon`` slots after each origin is marked: ``[series, origin]``."""
-    counted = np.cumsum(np.pad(marks, ((0, 0), (1, 0))), axis=1)
-    marked: Marks = counted[:, origins + 1 + horizon] > counted[:, origins + 1]
+    marked: Marks = _number_after(marks, origins, horizon) > 0
     return marked
+
+
+def _number_after(marks: Marks, origins: Index, horizon: int) -> Index:
+    """How many of the ``horizon`` slots after each origin are marked: ``[series, origin]``."""
+    counted = np.cumsum(np.pad(marks, ((0, 0), (1, 0))), axis=1)
+    number: Index = counted[:, origins + 1 + horizon] - counted[:, origins + 1]
+    return number

@@ -8,7 +8,7 @@ import numpy as np
 from brownout.domain.forecast_request import ForecastRequest
 from brownout.domain.forecasts import Odds
 from brownout.domain.panel import Panel
-from brownout.forecasting.exceedance.chance_correction import Chances
+from brownout.forecasting.exceedance.chance_correction import MOST_KNOWN, Chances, independent_shares, share_of
 from brownout.forecasting.exceedance.habit_times import first_crossings, times_of
 from brownout.forecasting.exceedance.habits import Windows, without_gaps_of
 from brownout.forecasting.series_rows import Rows
@@ -25,14 +25,14 @@ def told_odds(chances: Chances, rows: Rows, request: ForecastRequest, horizon: i
     measured = rows.panel if request.measured is None else request.measured
     usual = without_gaps_of(measured, rows.panel)
     own = Windows.of(usual, horizon).until(rows.origins, rows.entities, rows.metrics)
-    every = Windows.of(measured, horizon)
+    every, share = Windows.of(request.worst or measured, horizon), independent_shares([measured])[0]
     rates: dict[tuple[str, int], float] = {}
     told = []
     for name, origin, column, crossed, windows in zip(
         names, rows.origins.tolist(), rows.metrics.tolist(), own[0].tolist(), own[1].tolist(), strict=True
     ):
         if (name, origin) not in rates and name in chances.habits:
-            rates[name, origin] = chances.rate(name, *_of_metric(every, origin, column))
+            rates[name, origin] = min(share_of(*_of_metric(every, share, origin, column)), MOST_KNOWN)
         told.append(chances.told(name, rates.get((name, origin), 0.0), crossed, windows))
     return _with_times(told, chances, rows, (usual, request.horizon), own)
 
@@ -70,9 +70,12 @@ def _names(rows: Rows) -> list[str]:
     return [rows.panel.metric_names[column] for column in rows.metrics.tolist()]
 
 
-def _of_metric(windows: Windows, origin: int, column: int) -> tuple[float, float]:
-    """Windows of all series of a metric before an origin: those with a crossing, and all."""
-    entities = np.arange(len(windows.crossed), dtype=np.int64)
+def _of_metric(windows: Windows, share: float, origin: int, column: int) -> tuple[float, float]:
+    """Independent windows of all series of a metric before an origin: those with a crossing, and all.
+
+    ``share`` is that of independent observations an entity.
+    """
+    entities = np.arange(windows.crossed.shape[1], dtype=np.int64)
     slots, columns = np.full(len(entities), origin), np.full(len(entities), column)
-    crossed, counted = windows.until(slots, entities, columns)
-    return float(crossed.sum()), float(counted.sum())
+    crossed, counted = windows.until(slots, entities, columns, any_day=True)
+    return share * float(crossed.sum()), share * float(counted.sum())
