@@ -126,6 +126,19 @@ def test_a_second_mechanism_at_the_same_entity_is_asked_about_from_its_own_onset
     assert [d.start for d in found.diagnoses] == [both.start, both.start + 20 * HOUR]
 
 
+def test_a_cause_that_accounts_for_nothing_that_moved_is_not_told_of_it() -> None:
+    """A guest was restarted while a path of its host filled up: another cause of the time, or none, is the answer."""
+    fills = episode("kvm", "host_conntrack_pct", (0, 5))
+    stranger = replace(cause("VIRT-04", "vm1", "vm_throttled_pct"), probability=0.6)
+    weaker = replace(cause("NET-08", "kvm", "host_conntrack_pct"), probability=0.3)
+    found = separated([fills], {"host_conntrack_pct": (stranger, weaker, replace(NOTHING, probability=0.1))})
+    assert tops(found) == [("NET-08", "kvm")]
+    assert found.diagnoses[0].top.probability == pytest.approx(0.75)
+    assert tops(separated([fills], {"host_conntrack_pct": (stranger, replace(NOTHING, probability=0.1))})) == [
+        (UNKNOWN, "")
+    ]
+
+
 LEFT = Entity(id="vm3", kind="vm", parent="elsewhere", former=((START + 50 * HOUR, "kvm"),))
 SINCE = Topology.of([*TOPOLOGY, LEFT, Entity(id="vm3/console", kind="console", parent="vm3")])
 """A guest of the host has moved away since."""
