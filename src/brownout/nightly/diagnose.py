@@ -90,7 +90,7 @@ def diagnose_batch(context: NightContext, batch: Sequence[IncidentWindow]) -> Ba
     unknown = [one for one in told if one[1].top.id == UNKNOWN]
     incidents = joined(
         without_consequences(
-            [*joined(faults, panels), *unknown], context.topology, context.diagnoser.knowledge, context.metrics
+            [*joined(faults, panels), *unknown], context.topology, context.diagnoser.knowledge, context.metrics, panels
         )
     )
     if any(panel.end >= context.span.end for panel in panels):

@@ -226,3 +226,25 @@ def test_packets_that_are_lost_fill_no_store_and_keep_all_consoles_of_their_host
 def test_a_full_uplink_is_a_load_that_is_felt_and_no_store() -> None:
     full = told((0, 5), "NET-02", "kvm1/eth0", 0.95, ("link_busy", "kvm1/eth0", "net_util_pct"))
     assert tops(full, unknown(episode("other/console", (2, 4), "console_update_ms"))) == ["NET-02"]
+
+
+THROTTLED = told((10, 20), "VIRT-04", "vm", 0.95, ("throttled", "vm", "vm_throttled_pct"))
+
+
+@pytest.mark.parametrize("span", [(0, 8), (22, 24)], ids=["before", "after"])
+def test_what_a_fault_is_seen_by_near_its_time_is_that_fault_for_longer(span: tuple[float, float]) -> None:
+    again = replace(episode("vm", span, "vm_throttled_pct"), open=span[1] == 24)
+    ((window, diagnosis),) = left(THROTTLED, unknown(again))
+    assert diagnosis.top.id == "VIRT-04"
+    assert (diagnosis.start, diagnosis.end) == (min(at(10), again.start), max(at(20), again.end))
+    assert (window.start, window.end) == (diagnosis.start, diagnosis.end)
+    assert diagnosis.open == again.open
+
+
+def test_what_a_fault_is_not_seen_by_or_long_before_it_stays_apart() -> None:
+    for metric, entity, span in (
+        ("vm_cpu_pct", "vm", (22, 24)),
+        ("vm_throttled_pct", "other", (22, 24)),
+        ("vm_throttled_pct", "vm", (0, 5)),
+    ):
+        assert tops(THROTTLED, unknown(episode(entity, span, metric))) in (["VIRT-04", UNKNOWN], [UNKNOWN, "VIRT-04"])
