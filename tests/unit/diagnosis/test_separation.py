@@ -127,7 +127,7 @@ def test_a_second_mechanism_at_the_same_entity_is_asked_about_from_its_own_onset
 
 
 def test_a_cause_that_accounts_for_nothing_that_moved_is_not_told_of_it() -> None:
-    """A guest was restarted while a path of its host filled up: another cause of the time, or none, is the answer."""
+    """A guest was throttled while a table of its host filled up: another cause of the time, or none, is the answer."""
     fills = episode("kvm", "host_conntrack_pct", (0, 5))
     stranger = replace(cause("VIRT-04", "vm1", "vm_throttled_pct"), probability=0.6)
     weaker = replace(cause("NET-08", "kvm", "host_conntrack_pct"), probability=0.3)
@@ -137,6 +137,13 @@ def test_a_cause_that_accounts_for_nothing_that_moved_is_not_told_of_it() -> Non
     assert tops(separated([fills], {"host_conntrack_pct": (stranger, replace(NOTHING, probability=0.1))})) == [
         (UNKNOWN, "")
     ]
+
+
+def test_a_restarted_guest_is_no_reason_for_what_its_host_does_but_for_all_that_it_does_itself() -> None:
+    restart = replace(cause("ART-07", "vm1", "vm_uptime_h"), artefact=True)
+    answers = {"host_conntrack_pct": (restart, NOTHING), "vm_cpu_pct": (restart, NOTHING)}
+    assert tops(separated([episode("kvm", "host_conntrack_pct", (0, 5))], answers)) == [(UNKNOWN, "")]
+    assert len(separated([episode("vm1", "vm_cpu_pct", (0, 5))], answers).suppressed) == 1
 
 
 LEFT = Entity(id="vm3", kind="vm", parent="elsewhere", former=((START + 50 * HOUR, "kvm"),))

@@ -14,7 +14,6 @@ from brownout.diagnosis.inference.explanation import decider, summarise
 from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.entities import Topology
 from brownout.domain.findings import UNKNOWN, Cause, Diagnosis, Episode, SuppressedEpisode
-from brownout.domain.forecasts import Series
 from brownout.domain.metrics import Metric, shipped_catalogue
 
 __all__ = ["Sifted", "sift"]
@@ -78,27 +77,31 @@ class _Separation:
         return self._tell(current, diagnosis)
 
     def _of_what_moved(self, window: IncidentWindow, diagnosis: Diagnosis) -> Diagnosis:
-        """The diagnosis without causes of which nothing that moved in the window's episodes tells."""
-        moved = {mover.series for episode in window.episodes for mover in episode.movers}
-        if not moved or not self._is_strange(diagnosis.top, moved):
+        """The diagnosis without causes that have nothing to do with what moved in a window, where the first is one."""
+        if not any(episode.movers for episode in window.episodes) or not self._is_strange(diagnosis.top, window):
             return diagnosis
-        left = [cause for cause in diagnosis.causes if not self._is_strange(cause, moved)]
+        left = [cause for cause in diagnosis.causes if not self._is_strange(cause, window)]
         total = sum(cause.probability for cause in left)
         alone = (replace(cause, contributing=False, probability=cause.probability / total) for cause in left)
         causes = tuple(sorted(alone, key=lambda cause: -cause.probability))
-        said = {"summary": summarise(causes, self.knowledge), "decider": decider(causes, self.knowledge)}
-        return replace(diagnosis, causes=causes, **said)
+        return replace(
+            diagnosis,
+            causes=causes,
+            summary=summarise(causes, self.knowledge),
+            decider=decider(causes, self.knowledge),
+        )
 
-    def _is_strange(self, cause: Cause, moved: set[Series]) -> bool:
-        """Whether a cause accounts for resources of which none moved."""
+    def _is_strange(self, cause: Cause, window: IncidentWindow) -> bool:
+        """Whether a fault accounts for no resource that moved, or an artefact can affect none of the entities."""
         if cause.id == UNKNOWN or not self.knowledge.causes[cause.id].kind:
             return False
-        resources = explained_by(cause, self.knowledge, self.topology, self.metrics)
-        return bool(resources) and not any(
-            (series.entity, resource_of(self.metrics[series.metric])) in resources
-            for series in moved
-            if series.metric in self.metrics
-        )
+        then = self.topology.at(window.start)
+        if cause.artefact:
+            return reach_of(cause, self.knowledge, then).isdisjoint(episode.entity for episode in window.episodes)
+        resources = explained_by(cause, self.knowledge, then, self.metrics)
+        series = (mover.series for episode in window.episodes for mover in episode.movers)
+        moved = {(s.entity, resource_of(self.metrics[s.metric])) for s in series if s.metric in self.metrics}
+        return bool(resources) and resources.isdisjoint(moved)
 
     def _set_apart(self, current: IncidentWindow, diagnosis: Diagnosis, reach: frozenset[str]) -> list[IncidentWindow]:
         """Keep quiet what an artefact explains; what began long after it did is asked about by itself."""
