@@ -15,6 +15,7 @@ from brownout.diagnosis.evidence.observation import IncidentWindow, Observations
 from brownout.diagnosis.evidence.symptoms import EvidenceLookup
 from brownout.diagnosis.incidents.coverage import APART
 from brownout.diagnosis.incidents.grouping import window_of
+from brownout.diagnosis.incidents.guest_memory import taken_by
 from brownout.diagnosis.incidents.recurrence import PAUSE, Told, stayed_full
 from brownout.diagnosis.inference.cause_ranking import Weights
 from brownout.diagnosis.knowledge.knowledge_base import Knowledge
@@ -140,12 +141,25 @@ class _Judge:
         later = episode.start > fault.window.end
         return bool(pause <= PAUSE or (later and stayed_full(fault.told, episode.start, self.panels)))
 
+    def _is_memory_taken(self, episode: Episode, fault: _Fault) -> bool:
+        """Whether all that got worse is memory that the fault's host has less of because its guest grew."""
+        if episode.entity != fault.host or episode.entity in fault.own:
+            return False
+        worse, span = self._worse(episode), (fault.diagnosis.start, max(fault.window.end, episode.end))
+        grown = [series for series in sorted(fault.necessary) if self._is_memory(series)]
+        return all(map(self._is_memory, worse)) and any(taken_by(one, worse, span, self.panels) for one in grown)
+
+    def _is_memory(self, series: Series) -> bool:
+        return series.metric in self.metrics and self.metrics[series.metric].family is Family.MEMORY
+
     def is_symptom(self, episode: Episode, fault: _Fault) -> bool:
         """Whether an episode that no cause explains belongs to a fault of its time.
 
-        Whatever the culprit shows meanwhile does. Of the rest of its host does what begins and ends with it, and, in
-        its span, what users feel and what moved in a resource of its own.
+        Whatever the culprit shows meanwhile does, and memory of its host that it took. Of the rest of its host does
+        what begins and ends with it, and, in its span, what users feel and what moved in a resource of its own.
         """
+        if self._is_memory_taken(episode, fault):
+            return True
         if episode.entity in fault.own:
             within = fault.window.start - AROUND <= episode.start <= fault.window.end + AROUND
             return bool(within)
@@ -164,11 +178,15 @@ class _Judge:
         """Whether all that got worse is what users feel, or of a resource of the fault; but for the smallest movers."""
         if self.topology[episode.entity].kind == EntityKind.CONSOLE:
             return not fault.fills
+        families = {self.metrics[series.metric].family for series in self._worse(episode)}
+        return bool(families) and families <= fault.families
+
+    def _worse(self, episode: Episode) -> list[Series]:
+        """What got worse in an episode, but for the smallest movers."""
         shares = np.nan_to_num([mover.share for mover in episode.movers], nan=1.0)
         large = [m for m, share in zip(episode.movers, shares, strict=True) if share >= SMALL * shares.max()]
         moved = [(self.metrics[m.series.metric], m) for m in large if m.series.metric in self.metrics]
-        families = {metric.family for metric, mover in moved if metric.worsens(mover.deviation)}
-        return bool(families) and families <= fault.families
+        return [mover.series for metric, mover in moved if metric.worsens(mover.deviation)]
 
     def is_second_name(self, weaker: _Fault, fault: _Fault) -> bool:
         """Whether a less sure cause is a consequence of a fault, or told of what that speaks against."""
