@@ -1,4 +1,4 @@
-"""A host has less memory as that of a guest grows: one fault. What goes otherwise, by more or too far is another one."""
+"""A host has less memory as that of a guest grows: one fault. What goes otherwise or by more is another one."""
 
 import numpy as np
 import pytest
