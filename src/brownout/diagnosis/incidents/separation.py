@@ -78,9 +78,9 @@ class _Separation:
 
     def _of_what_moved(self, window: IncidentWindow, diagnosis: Diagnosis) -> Diagnosis:
         """The diagnosis without causes that have nothing to do with what moved in a window, where the first is one."""
-        if not any(episode.movers for episode in window.episodes) or not self._is_strange(diagnosis.top, window):
-            return diagnosis
         left = [cause for cause in diagnosis.causes if not self._is_strange(cause, window)]
+        if not left or diagnosis.top in left:
+            return diagnosis
         total = sum(cause.probability for cause in left)
         alone = (replace(cause, contributing=False, probability=cause.probability / total) for cause in left)
         causes = tuple(sorted(alone, key=lambda cause: -cause.probability))
@@ -97,11 +97,12 @@ class _Separation:
             return False
         then = self.topology.at(window.start)
         if cause.artefact:
-            return reach_of(cause, self.knowledge, then).isdisjoint(episode.entity for episode in window.episodes)
+            entities = {episode.entity for episode in window.episodes}
+            return bool(entities) and reach_of(cause, self.knowledge, then).isdisjoint(entities)
         resources = explained_by(cause, self.knowledge, then, self.metrics)
         series = (mover.series for episode in window.episodes for mover in episode.movers)
         moved = {(s.entity, resource_of(self.metrics[s.metric])) for s in series if s.metric in self.metrics}
-        return bool(resources) and resources.isdisjoint(moved)
+        return bool(resources and moved) and resources.isdisjoint(moved)
 
     def _set_apart(self, current: IncidentWindow, diagnosis: Diagnosis, reach: frozenset[str]) -> list[IncidentWindow]:
         """Keep quiet what an artefact explains; what began long after it did is asked about by itself."""
