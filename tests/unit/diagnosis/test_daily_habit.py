@@ -118,19 +118,3 @@ def test_where_nobody_was_measured_a_day_ago_a_steady_fall_is_one() -> None:
     seen = observe([panel], panel.end - 3 * HOUR, panel.end).of("vm", "vm_memory_usable_pct")
     assert seen is not None
     assert seen.trend == pytest.approx(-1.0, abs=0.01)
-
-
-@pytest.mark.parametrize(("on_slots", "ramp"), [(0, True), (6, False), (9, False)])
-def test_memory_that_comes_and_goes_ever_longer_falls_by_no_ramp(on_slots: int, *, ramp: bool) -> None:
-    """Hourly means of a guest that swaps for a part of each hour fall like a leak; its memory jumps."""
-    values = np.full(72 * 12, 60.0, np.float32)
-    fall = np.linspace(0, 50, 12 * 12, dtype=np.float32)
-    if on_slots:
-        slot = np.arange(12 * 12)
-        fall = np.where(slot % 12 < np.minimum(slot // 12, on_slots), 50.0, 0.0).astype(np.float32)
-    values[-12 * 12 :] -= fall
-    memory = shipped_catalogue().metrics["vm_memory_usable_pct"]
-    panel = Panel(values[None, :, None], START, 300, (Entity(id="vm", kind="vm"),), (memory,))
-    seen = observe([panel], panel.end - 3 * HOUR, panel.end).of("vm", "vm_memory_usable_pct")
-    assert seen is not None
-    assert (seen.trend < -0.85) == ramp

@@ -35,8 +35,6 @@ UPPER, LOWER = 0.75, 0.25
 RAMP_HOURS = 12.0
 JUMP = (0.35, 0.5)
 """Share of its range that a metric moves in one hour up to which it moves gradually, and from which it jumps."""
-QUARTER_S = HOUR_S / 4
-"""Jumps are looked for in means of so many seconds: in those of hours what comes and goes may pass for a ramp."""
 SAME_HOURS_DAYS = 3.0
 """Days of baseline from which on only the same hours of the day are compared."""
 
@@ -265,8 +263,7 @@ def _trend(panel: Panel, end: np.datetime64) -> Float:
     factor = whole_slots(HOUR_S, panel.interval_s)
     if hours.values.shape[1] < 6:
         return np.zeros((len(panel.entities), len(panel.metrics)), np.float32)
-    enough = factor * 6 <= hours.values.shape[1]
-    values = hours.coarsen(factor).values if enough else hours.values
+    values = hours.coarsen(factor).values if factor * 6 <= hours.values.shape[1] else hours.values
     seen = np.isfinite(values)
     time = np.arange(values.shape[1])[None, :, None] * np.ones(values.shape)
     count = np.maximum(seen.sum(axis=1, keepdims=True), 1)
@@ -275,9 +272,7 @@ def _trend(panel: Panel, end: np.datetime64) -> Float:
     v = np.where(seen, v - v.sum(axis=1, keepdims=True) / count, 0)
     norm = np.sqrt((t**2).sum(axis=1) * (v**2).sum(axis=1))
     correlation = np.where(norm > 1e-9, (t * v).sum(axis=1) / np.maximum(norm, 1e-9), 0)
-    fine = hours.coarsen(whole_slots(QUARTER_S, hours.interval_s)) if enough else hours
-    gradual = _gradual(fine.values, whole_slots(HOUR_S, fine.interval_s) if enough else 1)
-    return (correlation * gradual).astype(np.float32)
+    return (correlation * _gradual(values)).astype(np.float32)
 
 
 def _has_seen_a_day(before: Panel) -> Marks:
@@ -291,11 +286,10 @@ def _has_seen_a_day(before: Panel) -> Marks:
     return np.asarray(np.isfinite(before.values[:, :day_ago]).any(axis=(1, 2)), bool)
 
 
-def _gradual(values: Float, slots: int) -> Float:
-    """1 where no change within some slots is much of the whole range, 0 where one or two make most of it."""
+def _gradual(values: Float) -> Float:
+    """1 where no single slot's change is much of the whole range, 0 where one or two make most of it."""
     low, high = quantiles(values, (0.0, 1.0))
-    parts = np.lib.stride_tricks.sliding_window_view(values, slots + 1, axis=1)
-    jumps = np.fmax.reduce(parts, axis=-1) - np.fmin.reduce(parts, axis=-1)
+    jumps = np.abs(np.diff(values, axis=1))
     largest = np.max(np.where(np.isfinite(jumps), jumps, 0), axis=1)
     share = np.divide(largest, high - low, out=np.zeros_like(largest), where=(high - low) > 1e-9)
     gradual: Float = np.clip((JUMP[1] - share) / (JUMP[1] - JUMP[0]), 0, 1).astype(np.float32)
