@@ -136,6 +136,11 @@ CASES = {
         {("disk", "disk_util_pct"): 100, ("disk", "disk_await_ms"): 10, ("disk", "disk_write_kbs"): 900_000,
          ("host", "host_dirty_pct"): 20, ("vm", "vm_flush_ms"): 60}, ("CONT-07", "h"),
     ),
+    "changed memory is written in one go, and others read from the disk": Case(
+        {("disk", "disk_util_pct"): 100, ("disk", "disk_await_ms"): 10, ("disk", "disk_write_kbs"): 190_000,
+         ("disk", "disk_read_kbs"): 110_000, ("host", "host_dirty_pct"): 20, ("vm", "vm_flush_ms"): 60},
+        ("CONT-07", "h"),
+    ),
     "a disk is busy with requests that it answers as ever": Case({("disk", "disk_util_pct"): 90}, (UNKNOWN, "")),
     "a disk with a queue before it": Case(
         {("disk", "disk_util_pct"): 90, ("disk", "disk_queue"): 10, ("disk", "disk_await_ms"): 1.1}, ("HW-05", "h/sda"),
