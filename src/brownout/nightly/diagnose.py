@@ -90,7 +90,7 @@ def diagnose_batch(context: NightContext, batch: Sequence[IncidentWindow]) -> Ba
     unknown = [one for one in told if one[1].top.id == UNKNOWN]
     incidents = joined(
         without_consequences(
-            [*joined(faults, panels), *unknown], context.topology, context.diagnoser.knowledge, context.metrics
+            [*joined(faults, panels), *unknown], context.topology, context.diagnoser.knowledge, context.metrics, panels
         )
     )
     incidents = [(window, _with_rise_since(context, diagnosis, window, past)) for window, diagnosis in incidents]

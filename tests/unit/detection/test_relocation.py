@@ -1,5 +1,7 @@
 """What is different on another host is no alarm, unless it is bad."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -75,6 +77,13 @@ def test_what_has_another_reason_or_does_harm_stays_an_alarm(found: Episode, ove
 )
 def test_what_is_only_different_is_quiet(found: Episode, over: Panel) -> None:
     assert len(relocation_episodes([found], over, MOVES)) == 1
+
+
+def test_what_moved_with_a_move_is_quiet_though_it_was_noticed_later() -> None:
+    late = episode(start=380)
+    (mover,) = late.movers
+    assert relocation_episodes([late], panel(), MOVES) == ()
+    assert len(relocation_episodes([replace(late, movers=(replace(mover, onset=at(315)),))], panel(), MOVES)) == 1
 
 
 def test_what_a_new_guest_changes_at_its_host_is_quiet_and_says_why() -> None:

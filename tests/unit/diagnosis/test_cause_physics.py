@@ -48,6 +48,10 @@ CASES = {
     "a link at a tenth of its speed, without an error": Case(
         {("interface", "net_speed_mbits"): 100, ("interface", "net_util_pct"): 80}, ("NET-06", "h/eth0"),
     ),
+    "a link at a tenth of its speed that loses what does not fit": Case(
+        {("interface", "net_speed_mbits"): 100, ("link", "link_loss_pct"): 2,
+         ("host", "host_retrans_pct"): 2}, ("NET-06", "h/eth0"),
+    ),
     "a guest without swap has used its memory up at once": Case(
         {("v2", "vm_memory_usable_pct"): 8}, ("CONT-05", "v2"),
     ),
@@ -113,6 +117,29 @@ CASES = {
     "a host is full, and nobody measures who waits": Case(
         {("host", "host_cpu_busy_pct"): 99}, ("HW-01", "h"),
         unmeasured=("host_psi_cpu_pct", "vm_ready_pct", "console_mainloop_ms"),
+    ),
+    "all guests of a host want more than it has": Case(
+        {("host", "host_cpu_busy_pct"): 100, ("host", "host_psi_cpu_pct"): 60, ("vm", "vm_cpu_pct"): 55,
+         ("vm", "vm_ready_pct"): 40, ("console", "console_mainloop_ms"): 20}, ("HW-01", "h"),
+    ),
+    "the requests of one guest cost its host's CPUs too": Case(
+        {("host", "host_cpu_busy_pct"): 100, ("host", "host_psi_cpu_pct"): 60, ("v2", "vm_disk_iops"): 9000,
+         ("vm", "vm_disk_await_ms"): 45, ("vm", "vm_ready_pct"): 40, ("disk", "disk_util_pct"): 97,
+         ("disk", "disk_await_ms"): 38, ("console", "console_mainloop_ms"): 20}, ("CONT-02", "v2"),
+    ),
+    "a disk that is saturated by reads makes changed memory wait": Case(
+        {("disk", "disk_util_pct"): 100, ("disk", "disk_await_ms"): 10, ("disk", "disk_read_kbs"): 700_000,
+         ("disk", "disk_write_kbs"): 500_000, ("host", "host_dirty_pct"): 11, ("vm", "vm_flush_ms"): 60},
+        ("HW-05", "h/sda"),
+    ),
+    "changed memory is written in one go": Case(
+        {("disk", "disk_util_pct"): 100, ("disk", "disk_await_ms"): 10, ("disk", "disk_write_kbs"): 900_000,
+         ("host", "host_dirty_pct"): 20, ("vm", "vm_flush_ms"): 60}, ("CONT-07", "h"),
+    ),
+    "changed memory is written in one go, and others read from the disk": Case(
+        {("disk", "disk_util_pct"): 100, ("disk", "disk_await_ms"): 10, ("disk", "disk_write_kbs"): 190_000,
+         ("disk", "disk_read_kbs"): 110_000, ("host", "host_dirty_pct"): 20, ("vm", "vm_flush_ms"): 60},
+        ("CONT-07", "h"),
     ),
     "a disk is busy with requests that it answers as ever": Case({("disk", "disk_util_pct"): 90}, (UNKNOWN, "")),
     "a disk with a queue before it": Case(

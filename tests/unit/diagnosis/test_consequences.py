@@ -13,6 +13,7 @@ from brownout.domain.entities import Entity, Topology
 from brownout.domain.findings import UNKNOWN, Cause, Diagnosis, Episode, Evidence, EvidenceRole, EvidenceState, Mover
 from brownout.domain.forecasts import Series
 from brownout.domain.metrics import shipped_catalogue
+from brownout.domain.panel import Panel
 
 START = np.datetime64("2026-03-02T00:00", "ms")
 KNOWLEDGE, METRICS = Knowledge.load(), shipped_catalogue().metrics
@@ -226,3 +227,42 @@ def test_packets_that_are_lost_fill_no_store_and_keep_all_consoles_of_their_host
 def test_a_full_uplink_is_a_load_that_is_felt_and_no_store() -> None:
     full = told((0, 5), "NET-02", "kvm1/eth0", 0.95, ("link_busy", "kvm1/eth0", "net_util_pct"))
     assert tops(full, unknown(episode("other/console", (2, 4), "console_update_ms"))) == ["NET-02"]
+
+
+@pytest.mark.parametrize(("gone", "incidents"), [(1.0, 1), (0.0, 2)], ids=["by the guest", "by nothing known"])
+def test_memory_of_a_host_that_a_guest_there_takes_is_part_of_its_leak(gone: float, incidents: int) -> None:
+    leak = told((8, 24), "LEAK-02", "vm", 0.95, ("qemu_grows", "vm", "vm_qemu_extra_mib"))
+    short = episode("kvm1", (12, 24), "host_memory_available_gib")
+    short = replace(short, movers=(replace(short.movers[0], deviation=-9.0),))
+    growth = np.linspace(0, 1, 24)
+    panels = [
+        Panel(values[None, :, None].astype(np.float32), START, 3600, (TOPOLOGY[name],), (METRICS[metric],))
+        for name, metric, values in (
+            ("vm", "vm_qemu_extra_mib", 200 + 5000 * growth),
+            ("kvm1", "host_memory_available_gib", 40 - 6 * gone * growth),
+        )
+    ]
+    found = without_consequences([leak, unknown(short)], TOPOLOGY, KNOWLEDGE, METRICS, panels)
+    assert len(found) == incidents
+
+
+THROTTLED = told((10, 20), "VIRT-04", "vm", 0.95, ("throttled", "vm", "vm_throttled_pct"))
+
+
+@pytest.mark.parametrize("span", [(0, 8), (22, 24)], ids=["before", "after"])
+def test_what_a_fault_is_seen_by_near_its_time_is_that_fault_for_longer(span: tuple[float, float]) -> None:
+    again = replace(episode("vm", span, "vm_throttled_pct"), open=span[1] == 24)
+    ((window, diagnosis),) = left(THROTTLED, unknown(again))
+    assert diagnosis.top.id == "VIRT-04"
+    assert (diagnosis.start, diagnosis.end) == (min(at(10), again.start), max(at(20), again.end))
+    assert (window.start, window.end) == (diagnosis.start, diagnosis.end)
+    assert diagnosis.open == again.open
+
+
+def test_what_a_fault_is_not_seen_by_or_long_before_it_stays_apart() -> None:
+    for metric, entity, span in (
+        ("vm_cpu_pct", "vm", (22, 24)),
+        ("vm_throttled_pct", "other", (22, 24)),
+        ("vm_throttled_pct", "vm", (0, 5)),
+    ):
+        assert tops(THROTTLED, unknown(episode(entity, span, metric))) in (["VIRT-04", UNKNOWN], [UNKNOWN, "VIRT-04"])

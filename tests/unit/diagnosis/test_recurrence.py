@@ -93,3 +93,42 @@ def test_a_leak_of_what_has_no_limit_is_one_incident_while_nothing_is_given_back
     assert len(joined(parts, [panel])) == 1
     values[0, 15:18] = 250.0
     assert len(joined(parts, [panel])) == 2
+
+
+@pytest.mark.parametrize(("level", "incidents"), [(12.0, 1), (35.0, 2)], ids=["used up", "freed"])
+def test_a_guest_that_swaps_and_leaks_on_without_recovering_has_one_fault_of_two_names(
+    level: float, incidents: int
+) -> None:
+    """It swaps no more in the pause, and the last episode of it knows no better than a guest with little memory."""
+    swaps, leaks = told(0, 8, cause="CONT-05", entity="vm"), told(15, 20, cause="LEAK-01", entity="vm")
+    names = ("vm_memory_usable_pct", "vm_swap_kbs")
+    shown = tuple(
+        Evidence(
+            symptom=name, role=EvidenceRole.NECESSARY, state=EvidenceState.PRESENT, strength=1, statement="",
+            series=Series("vm", name),
+        )
+        for name in names
+    )  # fmt: skip
+    starts = ((0.0, 36.0, 8.0, 0.0, 5000.0), (5.0, 20.0, 7.0, 0.0, 900.0))
+    episodes = tuple(
+        replace(
+            swaps[0].episodes[0], id=f"{hour}", start=START + np.timedelta64(round(hour), "h"),
+            movers=tuple(
+                Mover(series=Series("vm", name), usual=usual, peak=peak, deviation=9.0, onset=START)
+                for name, usual, peak in zip(names, levels[::2], levels[1::2], strict=True)
+            ),
+        )
+        for hour, *levels in starts
+    )  # fmt: skip
+    family = "memory"
+    first = replace(swaps[1].top, evidence=shown, family=family)
+    second = replace(leaks[1].top, family=family)
+    parts = [
+        (replace(swaps[0], episodes=episodes), replace(swaps[1], causes=(first,))),
+        (leaks[0], replace(leaks[1], causes=(second,))),
+    ]
+    values = np.zeros((1, 40, 2), np.float32)
+    values[..., 0] = level
+    metrics = tuple(shipped_catalogue().metrics[name] for name in names)
+    panel = Panel(values, START, 3600, (Entity(id="vm", kind="vm"),), metrics)
+    assert len(joined(parts, [panel])) == incidents

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from brownout.diagnosis.evidence.observation import IncidentWindow
-from brownout.diagnosis.incidents.coverage import covered_by
+from brownout.diagnosis.incidents.coverage import covered_by, explained_by
 from brownout.diagnosis.incidents.going_on import with_own_span, with_rise_since
 from brownout.diagnosis.incidents.grouping import group_episodes
 from brownout.diagnosis.incidents.separation import Sifted, sift
@@ -15,7 +15,7 @@ from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.entities import Entity, Topology
 from brownout.domain.findings import UNKNOWN, Cause, Diagnosis, Episode, Evidence, EvidenceRole, EvidenceState, Mover
 from brownout.domain.forecasts import Series
-from brownout.domain.metrics import Catalogue
+from brownout.domain.metrics import Catalogue, shipped_catalogue
 from brownout.domain.panel import Panel
 
 START = np.datetime64("2026-03-16T00:00", "ms")
@@ -124,6 +124,40 @@ def test_a_second_mechanism_at_the_same_entity_is_asked_about_from_its_own_onset
     found = separated([both], {**ANSWERS, "vm_memory_available_pct": (leak,)})
     assert tops(found) == [("VIRT-04", "vm1"), ("LEAK-01", "vm1")]
     assert [d.start for d in found.diagnoses] == [both.start, both.start + 20 * HOUR]
+
+
+def test_a_cause_that_accounts_for_nothing_that_moved_is_not_told_of_it() -> None:
+    """A guest was throttled while a table of its host filled up: another cause of the time, or none, is the answer."""
+    fills = episode("kvm", "host_conntrack_pct", (0, 5))
+    stranger = replace(cause("VIRT-04", "vm1", "vm_throttled_pct"), probability=0.6)
+    weaker = replace(cause("NET-08", "kvm", "host_conntrack_pct"), probability=0.3)
+    found = separated([fills], {"host_conntrack_pct": (stranger, weaker, replace(NOTHING, probability=0.1))})
+    assert tops(found) == [("NET-08", "kvm")]
+    assert found.diagnoses[0].top.probability == pytest.approx(0.75)
+    assert tops(separated([fills], {"host_conntrack_pct": (stranger, replace(NOTHING, probability=0.1))})) == [
+        (UNKNOWN, "")
+    ]
+
+
+def test_a_restarted_guest_is_no_reason_for_what_its_host_does_but_for_all_that_it_does_itself() -> None:
+    restart = replace(cause("ART-07", "vm1", "vm_uptime_h"), artefact=True)
+    answers = {"host_conntrack_pct": (restart, NOTHING), "vm_cpu_pct": (restart, NOTHING)}
+    assert tops(separated([episode("kvm", "host_conntrack_pct", (0, 5))], answers)) == [(UNKNOWN, "")]
+    assert len(separated([episode("vm1", "vm_cpu_pct", (0, 5))], answers).suppressed) == 1
+
+
+def test_what_shows_a_cause_in_one_of_several_ways_is_accounted_for_in_all_of_them() -> None:
+    """A disk has a queue before it, and a guest on it is slow: both may show that it is saturated."""
+    topology = Topology.of([*TOPOLOGY, Entity(id="kvm/sda", kind="disk", parent="kvm")])
+    slow = replace(
+        _absent(), symptom="disk_queues", state=EvidenceState.PRESENT, role=EvidenceRole.NECESSARY,
+        series=Series("kvm/sda", "disk_queue"),
+    )  # fmt: skip
+    rules = KNOWLEDGE.causes["HW-05"].evidence
+    evidence = tuple(slow if any(s == "disk_queues" for s, _ in rule.parts) else _absent() for rule in rules)
+    saturated = replace(cause("HW-05", "kvm/sda", "disk_util_pct"), evidence=evidence)
+    found = explained_by(saturated, KNOWLEDGE, topology, shipped_catalogue().metrics)
+    assert found == {("kvm/sda", "disk"), ("vm1", "disk"), ("vm2", "disk")}
 
 
 LEFT = Entity(id="vm3", kind="vm", parent="elsewhere", former=((START + 50 * HOUR, "kvm"),))

@@ -52,7 +52,7 @@ def relocation_episodes(
             (time, mover, what)
             for table, what in changes
             for time, mover in table.get(episode.entity, {}).items()
-            if time - BEFORE <= episode.start <= time + AFTER
+            if any(time - BEFORE <= begun <= time + AFTER for begun in _begun(episode))
         ]
         if near and not episode.rules and not _harmful(episode, panel):
             time, mover, what = min(near, key=lambda change: abs(change[0] - episode.start))
@@ -61,6 +61,11 @@ def relocation_episodes(
                 SuppressedEpisode(episode=episode, why=SuppressionReason.MOVED, reason=reason, because=mover)
             )
     return tuple(suppressed)
+
+
+def _begun(episode: Episode) -> tuple[np.datetime64, ...]:
+    """When an episode began, and when what moved most in it did: that takes a while to be noticed."""
+    return (episode.start, *(mover.onset for mover in episode.movers[:1]))
 
 
 def _harmful(episode: Episode, panel: Panel) -> bool:

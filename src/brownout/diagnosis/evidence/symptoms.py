@@ -89,13 +89,15 @@ class EvidenceLookup:
     def explained_by(
         self, rules: Iterable[EvidenceRule], symptoms: Mapping[str, Symptom], entity: str
     ) -> set[tuple[str, str]]:
-        """Metrics of entities that a cause at an entity accounts for: those of its evidence that is present."""
+        """Metrics of entities that a cause at an entity accounts for: those of all symptoms of its evidence present."""
         explained: set[tuple[str, str]] = set()
-        for rule in rules:
-            match = None if rule.role is EvidenceRole.EXCLUDING else self.find(rule, symptoms, entity)
+        for symptom, where in (
+            part for rule in rules if rule.role is not EvidenceRole.EXCLUDING for part in rule.parts
+        ):
+            match = self._at(where, symptoms[symptom], entity)
             if match is not None and match.observation is not None and match.strength > 0:
                 resource = resource_of(match.observation.metric)
-                explained |= {(member, resource) for member in self.entities_at(match.where, entity)}
+                explained |= {(member, resource) for member in self.entities_at(where, entity)}
         return explained
 
     def entities_at(self, where: str, entity: str) -> list[str]:

@@ -15,12 +15,15 @@ from brownout.diagnosis.evidence.observation import IncidentWindow, Observations
 from brownout.diagnosis.evidence.symptoms import EvidenceLookup
 from brownout.diagnosis.incidents.coverage import APART
 from brownout.diagnosis.incidents.grouping import window_of
-from brownout.diagnosis.incidents.recurrence import Told
+from brownout.diagnosis.incidents.guest_memory import taken_by
+from brownout.diagnosis.incidents.recurrence import PAUSE, Told, stayed_full
 from brownout.diagnosis.inference.cause_ranking import Weights
 from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.entities import EntityKind, Topology
 from brownout.domain.findings import UNKNOWN, Cause, Diagnosis, Episode, EvidenceRole, EvidenceState
+from brownout.domain.forecasts import Series
 from brownout.domain.metrics import Family, Metric
+from brownout.domain.panel import Panel
 
 __all__ = ["AROUND", "without_consequences"]
 
@@ -44,8 +47,8 @@ class _Fault:
     """An incident with a known cause, and what it can affect.
 
     ``own`` are the culprit and all that hangs on it, on ``host``; ``shared`` where its evidence reaches further than
-    one guest; ``families`` are the resources of its evidence, whether present or not; ``fills`` where it is a store
-    that fills up: nobody sees when that began, nor feels it until it is full.
+    one guest; ``families`` are the resources of its evidence, whether present or not; ``necessary`` is what it is seen
+    by; ``fills`` where it is a store that fills up: nobody sees when that began, nor feels it until it is full.
     """
 
     window: IncidentWindow
@@ -54,6 +57,7 @@ class _Fault:
     host: str
     shared: bool
     families: frozenset[Family]
+    necessary: frozenset[Series]
     fills: bool
 
     @property
@@ -66,6 +70,15 @@ class _Fault:
         names = tuple(dict.fromkeys((*self.diagnosis.episodes, *episodes)))
         window = replace(self.window, episodes=tuple(episodes.values()))
         return replace(self, window=window, diagnosis=replace(self.diagnosis, episodes=names))
+
+    def going_on_in(self, episode: Episode) -> "_Fault":
+        """The same fault, which an episode shows as well: it lasts from the first to the last of them."""
+        start, end = min(self.diagnosis.start, episode.start), max(self.diagnosis.end, episode.end)
+        goes_on = self.diagnosis.open or (episode.open and end == episode.end)
+        whole = self.with_episodes([episode])
+        window = replace(whole.window, start=min(whole.window.start, start), end=max(whole.window.end, end))
+        diagnosis = replace(whole.diagnosis, start=start, end=end, open=goes_on)
+        return replace(whole, window=window, diagnosis=diagnosis)
 
     def spans(self, start: np.datetime64, end: np.datetime64) -> bool:
         """Whether something begins in its time and ends with it, or before."""
@@ -88,6 +101,7 @@ class _Judge:
     topology: Topology
     knowledge: Knowledge
     metrics: Mapping[str, Metric]
+    panels: Sequence[Panel] = ()
 
     def fault(self, told: Told) -> _Fault:
         """What an incident with a known cause can affect."""
@@ -104,6 +118,7 @@ class _Judge:
             host=self.topology.root(top.entity, window.start),
             shared=shared,
             families=frozenset(m.family for m in self._metrics_of(top, TELLING_ROLES)),
+            necessary=frozenset(series for _, series in _shown(top)),
             fills=bool(necessary) and all(m.is_limited and m.fills_up and m.name not in self.loads for m in necessary),
         )
 
@@ -118,12 +133,33 @@ class _Judge:
         names = {self.knowledge.symptoms[symptom].metric for rule in rules for symptom, _ in rule.parts}
         return [self.metrics[name] for name in sorted(names) if name in self.metrics]
 
+    def is_same_movement(self, episode: Episode, fault: _Fault) -> bool:
+        """Whether an episode is the fault itself: what that is seen by leads, near its time or not recovered since."""
+        if Series(episode.entity, episode.lead) not in fault.necessary:
+            return False
+        pause = max(episode.start - fault.window.end, fault.window.start - episode.end)
+        later = episode.start > fault.window.end
+        return bool(pause <= PAUSE or (later and stayed_full(fault.told, episode.start, self.panels)))
+
+    def _is_memory_taken(self, episode: Episode, fault: _Fault) -> bool:
+        """Whether all that got worse is memory that the fault's host has less of because its guest grew."""
+        if episode.entity != fault.host or episode.entity in fault.own:
+            return False
+        worse, span = self._worse(episode), (fault.diagnosis.start, max(fault.window.end, episode.end))
+        grown = [series for series in sorted(fault.necessary) if self._is_memory(series)]
+        return all(map(self._is_memory, worse)) and any(taken_by(one, worse, span, self.panels) for one in grown)
+
+    def _is_memory(self, series: Series) -> bool:
+        return series.metric in self.metrics and self.metrics[series.metric].family is Family.MEMORY
+
     def is_symptom(self, episode: Episode, fault: _Fault) -> bool:
         """Whether an episode that no cause explains belongs to a fault of its time.
 
-        Whatever the culprit shows meanwhile does. Of the rest of its host does what begins and ends with it, and, in
-        its span, what users feel and what moved in a resource of its own.
+        Whatever the culprit shows meanwhile does, and memory of its host that it took. Of the rest of its host does
+        what begins and ends with it, and, in its span, what users feel and what moved in a resource of its own.
         """
+        if self._is_memory_taken(episode, fault):
+            return True
         if episode.entity in fault.own:
             within = fault.window.start - AROUND <= episode.start <= fault.window.end + AROUND
             return bool(within)
@@ -142,11 +178,15 @@ class _Judge:
         """Whether all that got worse is what users feel, or of a resource of the fault; but for the smallest movers."""
         if self.topology[episode.entity].kind == EntityKind.CONSOLE:
             return not fault.fills
+        families = {self.metrics[series.metric].family for series in self._worse(episode)}
+        return bool(families) and families <= fault.families
+
+    def _worse(self, episode: Episode) -> list[Series]:
+        """What got worse in an episode, but for the smallest movers."""
         shares = np.nan_to_num([mover.share for mover in episode.movers], nan=1.0)
         large = [m for m, share in zip(episode.movers, shares, strict=True) if share >= SMALL * shares.max()]
         moved = [(self.metrics[m.series.metric], m) for m in large if m.series.metric in self.metrics]
-        families = {metric.family for metric, mover in moved if metric.worsens(mover.deviation)}
-        return bool(families) and families <= fault.families
+        return [mover.series for metric, mover in moved if metric.worsens(mover.deviation)]
 
     def is_second_name(self, weaker: _Fault, fault: _Fault) -> bool:
         """Whether a less sure cause is a consequence of a fault, or told of what that speaks against."""
@@ -173,7 +213,7 @@ class _Judge:
             return False
         lookup, seen = EvidenceLookup(Observations(), self.topology), _shown(fault.diagnosis.top)
         return any(
-            (symptom, entity) in seen
+            any((shown, series.entity) == (symptom, entity) for shown, series in seen)
             for rule in self.knowledge.causes[diagnosis.top.id].evidence
             if rule.role is EvidenceRole.EXCLUDING
             for symptom, where in rule.parts
@@ -182,13 +222,17 @@ class _Judge:
 
 
 def without_consequences(
-    incidents: Sequence[Told], topology: Topology, knowledge: Knowledge, metrics: Mapping[str, Metric]
+    incidents: Sequence[Told],
+    topology: Topology,
+    knowledge: Knowledge,
+    metrics: Mapping[str, Metric],
+    panels: Sequence[Panel] = (),
 ) -> list[Told]:
     """Incidents without those, and the episodes without a cause, that another one of the time explains.
 
     Their episodes are the other incident's then; of what no cause explains the rest stays an incident.
     """
-    judge = _Judge(topology, knowledge, metrics)
+    judge = _Judge(topology, knowledge, metrics, panels)
     known = _without_second_names([judge.fault(told) for told in incidents if told[1].top.id != UNKNOWN], judge)
     alone = []
     for window, diagnosis in incidents:
@@ -227,6 +271,10 @@ def _left(
     order = sorted(range(len(faults)), key=lambda place: _sureness(faults[place]), reverse=True)
     sure = [place for place in order if _is_sure(faults[place])]
     for episode in episodes:
+        same = next((place for place in sure if judge.is_same_movement(episode, faults[place])), None)
+        if same is not None:
+            faults[same] = faults[same].going_on_in(episode)
+            continue
         place = next((place for place in sure if judge.is_symptom(episode, faults[place])), None)
         if place is None:
             left.append(episode)
@@ -247,10 +295,10 @@ def _of(window: IncidentWindow, diagnosis: Diagnosis, left: Sequence[Episode], t
     )  # fmt: skip
 
 
-def _shown(cause: Cause) -> set[tuple[str, str]]:
-    """Necessary symptoms of a cause that are present, with the entity that shows each."""
+def _shown(cause: Cause) -> set[tuple[str, Series]]:
+    """Necessary symptoms of a cause that are present, with the metric of the entity that shows each."""
     return {
-        (evidence.symptom, evidence.series.entity)
+        (evidence.symptom, evidence.series)
         for evidence in cause.evidence
         if evidence.role is EvidenceRole.NECESSARY
         and evidence.state is EvidenceState.PRESENT

@@ -51,15 +51,20 @@ def reach_of(cause: Cause, knowledge: Knowledge, topology: Topology) -> frozense
 def explained_by(
     cause: Cause, knowledge: Knowledge, topology: Topology, metrics: Mapping[str, Metric]
 ) -> frozenset[Resource]:
-    """Resources that a cause accounts for: those of its evidence that is present, wherever it was looked for."""
+    """Resources that a cause accounts for: those of its evidence that is present, wherever it was looked for.
+
+    Where one of several symptoms shows a piece of evidence, the others show the same, and are accounted for as well.
+    """
     lookup = EvidenceLookup(Observations(), topology)
     found: set[Resource] = set()
     for evidence, rule in zip(cause.evidence, knowledge.causes[cause.id].evidence, strict=False):
         present = evidence.state is EvidenceState.PRESENT and evidence.role is not EvidenceRole.EXCLUDING
-        if present and evidence.series is not None and evidence.series.metric in metrics:
-            resource = resource_of(metrics[evidence.series.metric])
-            places = [where for symptom, where in rule.parts if symptom == evidence.symptom]
-            found |= {(e, resource) for where in places for e in lookup.entities_at(where, cause.entity)}
+        if not present or evidence.series is None or evidence.series.metric not in metrics:
+            continue
+        for symptom, where in rule.parts:
+            name = knowledge.symptoms[symptom].metric
+            if name in metrics:
+                found |= {(e, resource_of(metrics[name])) for e in lookup.entities_at(where, cause.entity)}
     return frozenset(found)
 
 

@@ -7,10 +7,11 @@ import numpy as np
 
 from brownout.diagnosis.evidence.observation import IncidentWindow
 from brownout.domain.findings import UNKNOWN, Diagnosis, Episode, EvidenceRole, EvidenceState, Mover
+from brownout.domain.forecasts import Series
 from brownout.domain.metrics import Worse
 from brownout.domain.panel import Panel
 
-__all__ = ["Told", "joined"]
+__all__ = ["PAUSE", "Told", "joined", "stayed_full"]
 
 PAUSE = np.timedelta64(4 * 3_600_000, "ms")
 """Longest pause of a fault that comes and goes."""
@@ -25,8 +26,8 @@ def joined(found: Iterable[Told], panels: Sequence[Panel] = ()) -> list[Told]:
     """Incidents in order of their start; those of the same cause at the same entity with short pauses are one.
 
     A pause is of any length where what had filled up, as ``panels`` show it, was not emptied in it. Causes of one
-    family at one entity that overlap are one too: they are two names of one fault. The joined incident lasts from the
-    first to the last of them and has the answer of the likeliest one.
+    family at one entity that overlap, or of one that stayed full, are one too: they are two names of one fault. The
+    joined incident lasts from the first to the last of them and has the answer of the likeliest one.
     """
     kept: list[Told] = []
     for told in sorted(found, key=lambda told: (told[0].start, told[1].id)):
@@ -42,23 +43,26 @@ def _belong(earlier: Told, later: Told, panels: Sequence[Panel]) -> bool:
     """Whether a later incident is the earlier one again, or overlaps it by another name."""
     (before, first), (after, second) = earlier, later
     if _place(before, first) == _place(after, second):
-        return bool(after.start - before.end <= PAUSE) or _stayed_full(earlier, later, panels)
+        return bool(after.start - before.end <= PAUSE) or stayed_full(earlier, after.start, panels)
     known = UNKNOWN not in {first.top.id, second.top.id} and first.top.artefact == second.top.artefact
     same = (first.top.entity, first.top.family) == (second.top.entity, second.top.family)
-    return bool(known and same and after.start <= before.end)
+    return known and same and bool(after.start <= before.end or stayed_full(earlier, after.start, panels))
 
 
-def _stayed_full(earlier: Told, later: Told, panels: Sequence[Panel]) -> bool:
-    """Whether what had filled up by the end of an incident was never emptied by half until another one begins."""
-    (before, diagnosis), (after, _) = earlier, later
+def stayed_full(earlier: Told, until: np.datetime64, panels: Sequence[Panel]) -> bool:
+    """Whether what had filled up by the end of an incident was never emptied by half until a time."""
+    before, diagnosis = earlier
     necessary = {
         e.series for e in diagnosis.top.evidence
         if e.role is EvidenceRole.NECESSARY and e.state is EvidenceState.PRESENT and e.series is not None
     }  # fmt: skip
-    movers = [mover for episode in before.episodes for mover in episode.movers if mover.series in necessary]
-    return bool(movers) and all(
-        any(_held(panel.between(before.end, after.start), mover) for panel in panels) for mover in movers
-    )
+    worst: dict[Series, Mover] = {}
+    for mover in (mover for e in sorted(before.episodes, key=lambda e: e.start) for mover in e.movers):
+        if mover.series in necessary:
+            first = worst.get(mover.series, mover)
+            peak = max(first.peak, mover.peak, key=lambda peak: abs(peak - first.usual))
+            worst[mover.series] = replace(first, peak=peak)
+    return any(_held(panel.between(before.end, until), mover) for mover in worst.values() for panel in panels)
 
 
 def _held(pause: Panel, mover: Mover) -> bool:

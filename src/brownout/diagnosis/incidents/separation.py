@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from brownout.diagnosis.evidence.observation import IncidentWindow
+from brownout.diagnosis.evidence.symptoms import resource_of
 from brownout.diagnosis.incidents.artefacts import by_nature, explained_by_artefact, is_artefact, movers_of
 from brownout.diagnosis.incidents.coverage import APART, covered_by, explained_by, reach_of
 from brownout.diagnosis.incidents.grouping import group_episodes, overlapping, parts_by_onset, window_of
-from brownout.diagnosis.inference.explanation import summarise
+from brownout.diagnosis.inference.explanation import decider, summarise
 from brownout.diagnosis.knowledge.knowledge_base import Knowledge
 from brownout.domain.entities import Topology
 from brownout.domain.findings import UNKNOWN, Cause, Diagnosis, Episode, SuppressedEpisode
@@ -67,13 +68,41 @@ class _Separation:
 
     def step(self, current: IncidentWindow) -> list[IncidentWindow]:
         """Diagnose a window and keep what is said of it; returns what is to be asked about next."""
-        diagnosis = self.diagnose(current)
+        diagnosis = self._of_what_moved(current, self.diagnose(current))
         if diagnosis.top.id == UNKNOWN:
             return self._unknown(current, diagnosis)
         reach = reach_of(diagnosis.top, self.knowledge, self.topology.at(diagnosis.start))
         if is_artefact(diagnosis, reach):
             return self._set_apart(current, diagnosis, reach)
         return self._tell(current, diagnosis)
+
+    def _of_what_moved(self, window: IncidentWindow, diagnosis: Diagnosis) -> Diagnosis:
+        """The diagnosis without causes that have nothing to do with what moved in a window, where the first is one."""
+        left = [cause for cause in diagnosis.causes if not self._is_strange(cause, window)]
+        if not left or diagnosis.top in left:
+            return diagnosis
+        total = sum(cause.probability for cause in left)
+        alone = (replace(cause, contributing=False, probability=cause.probability / total) for cause in left)
+        causes = tuple(sorted(alone, key=lambda cause: -cause.probability))
+        return replace(
+            diagnosis,
+            causes=causes,
+            summary=summarise(causes, self.knowledge),
+            decider=decider(causes, self.knowledge),
+        )
+
+    def _is_strange(self, cause: Cause, window: IncidentWindow) -> bool:
+        """Whether a fault accounts for no resource that moved, or an artefact can affect none of the entities."""
+        if cause.id == UNKNOWN or not self.knowledge.causes[cause.id].kind:
+            return False
+        then = self.topology.at(window.start)
+        if cause.artefact:
+            entities = {episode.entity for episode in window.episodes}
+            return bool(entities) and reach_of(cause, self.knowledge, then).isdisjoint(entities)
+        resources = explained_by(cause, self.knowledge, then, self.metrics)
+        series = (mover.series for episode in window.episodes for mover in episode.movers)
+        moved = {(s.entity, resource_of(self.metrics[s.metric])) for s in series if s.metric in self.metrics}
+        return bool(resources and moved) and resources.isdisjoint(moved)
 
     def _set_apart(self, current: IncidentWindow, diagnosis: Diagnosis, reach: frozenset[str]) -> list[IncidentWindow]:
         """Keep quiet what an artefact explains; what began long after it did is asked about by itself."""
