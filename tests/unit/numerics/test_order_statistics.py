@@ -52,13 +52,22 @@ def test_quantiles_are_those_of_a_plain_loop(case: str, method: Method, dtype: t
 @pytest.mark.parametrize("gaps", [0.0, 0.3, 0.9])
 def test_quantiles_of_few_and_of_many_values_are_those_of_a_plain_loop(width: int, gaps: float) -> None:
     rng = np.random.default_rng(width)
-    values = rng.integers(-5, 5, (60, width)).astype(np.float32)
+    values = rng.integers(-5, 5, (3000, width)).astype(np.float32)
     values[rng.random(values.shape) < gaps] = np.nan
     values[rng.random(values.shape) < 0.1] = np.inf
     for level in LEVELS:
-        expected = [naive.quantile(row, level, "nearest") for row in values.tolist()]
+        expected = np.array([naive.quantile(row, level, "nearest") for row in values.tolist()], np.float32)
         for levels in ((level,), (level, 0.5)):
-            np.testing.assert_array_equal(quantiles(values, levels)[0], np.array(expected, np.float32))
+            np.testing.assert_array_equal(quantiles(values, levels)[0], expected)
+            np.testing.assert_array_equal(quantiles(values[:2], levels)[0], expected[:2])
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 30])
+def test_one_row_has_its_median_and_quantiles(count: int) -> None:
+    row = np.random.default_rng(count).normal(size=count).astype(np.float32)
+    assert median(row) == np.float32(naive.median(row.tolist()))
+    assert quantiles(row, (0.25,), axis=0)[0] == np.float32(naive.quantile(row.tolist(), 0.25, "nearest"))
+    assert quantiles(row, (0.25, 0.5), axis=0)[0] == np.float32(naive.quantile(row.tolist(), 0.25, "nearest"))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
