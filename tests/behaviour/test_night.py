@@ -24,11 +24,11 @@ from brownout.simulation import FleetSettings, simulate
 from brownout.simulation.fleet_dataset import write_dataset
 
 NAB = Path(__file__).parents[1] / "data" / "nab-aws"
-QUICK = {"train_steps": 20}
+QUICK = {"train_steps": 8}
 SILENT, NEWCOMER = 1, 2
 """Rows of guests: one that says nothing any more, one that is new."""
 
-pytestmark = pytest.mark.usefixtures("small_forests")
+pytestmark = pytest.mark.usefixtures("quick_training")
 
 
 def night(dataset: Path, out: Path, **forecast: object) -> dict[str, object]:
@@ -46,10 +46,10 @@ def night(dataset: Path, out: Path, **forecast: object) -> dict[str, object]:
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("fleet") / "small"
-    made = simulate(FleetSettings(hosts=2, vms=6, days=9, interval_s=300, seed=5, faults=2, only_causes=("HW-01",)))
+    made = simulate(FleetSettings(hosts=2, vms=6, days=9, interval_s=600, seed=5, faults=2, only_causes=("HW-01",)))
     panel = made.panels["vm"]
     panel.values[SILENT, panel.values.shape[1] // 2 :] = np.nan
-    panel.values[NEWCOMER, :-24] = np.nan  # two hours of past
+    panel.values[NEWCOMER, :-12] = np.nan  # two hours of past
     write_dataset(made, folder, name="small")
     return folder
 

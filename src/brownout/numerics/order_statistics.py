@@ -13,11 +13,15 @@ import numpy.typing as npt
 
 from brownout.domain.panel import Float
 
-__all__ = ["Method", "median", "median_of_layers", "quantile", "quantiles"]
+__all__ = ["Method", "measured_counts", "median", "median_of_layers", "quantile", "quantiles"]
 
 Real = TypeVar("Real", np.float32, np.float64)
 Method = Literal["nearest", "lower", "linear"]
 """How to resolve a quantile between two values: the nearer one, the lower one, or linear interpolation."""
+
+FEW, WORTH = 12, 16
+"""So few values are put in order by a network of minima and maxima over all rows, if these are so many times the square
+of that number: then it is quicker than row after row."""
 
 
 def quantiles(
@@ -30,12 +34,13 @@ def quantiles(
     if not values.shape[axis]:
         nothing = np.full(np.delete(values.shape, axis), np.nan, values.dtype)
         return [nothing.copy() for _ in levels]
-    ordered = np.sort(values, axis=axis)  # NaN sorts last
+    if len(levels) == 1 and method != "linear" and values.shape[axis] > FEW:
+        return [_selected(values, levels[0], axis, method)]
+    ordered, axis = _in_order(values, axis)
     last = _last_known(ordered, axis)
     if method == "linear":
         return [_between(ordered, level * last, axis) for level in levels]
-    to_integer = np.round if method == "nearest" else np.floor
-    return [_at(ordered, to_integer(level * last).astype(np.int64), axis) for level in levels]
+    return [_at(ordered, _place(level, last, method), axis) for level in levels]
 
 
 def quantile(
@@ -49,7 +54,7 @@ def median(values: npt.NDArray[Real], *, axis: int = -1) -> npt.NDArray[Real]:
     """Medians along an axis; of an even number of values the mean of the two in the middle."""
     if not values.shape[axis]:
         return np.full(np.delete(values.shape, axis), np.nan, values.dtype)
-    ordered = np.sort(values, axis=axis)
+    ordered, axis = _in_order(values, axis)
     last = _last_known(ordered, axis)
     both = _at(ordered, last // 2, axis) + _at(ordered, (last + 1) // 2, axis)
     return np.asarray(both / 2, values.dtype)
@@ -67,16 +72,80 @@ def median_of_layers(layers: Sequence[Float]) -> Float:
         return layers[0].copy()
     ordered, odd_missing = _filled(layers)
     count = len(ordered)
-    for turn in range(count):
-        for low in range(turn % 2, count - 1, 2):
-            smaller = np.minimum(ordered[low], ordered[low + 1])
-            np.maximum(ordered[low], ordered[low + 1], out=ordered[low + 1])
-            ordered[low] = smaller
+    _put_in_order(ordered)
     middle, above = ordered[count // 2], ordered[count // 2 + 1]
     with np.errstate(invalid="ignore"):  # the sum of both infinities, where nothing is measured
         medians = np.where(odd_missing, (middle + above) / 2, middle)
     medians[~np.isfinite(medians)] = np.nan
     return medians
+
+
+def measured_counts(values: Float) -> Float:
+    """How many values of each series ``[entity, time, metric]`` are measured, ``[entity, metric]``.
+
+    A product with ones sums over the axis in the middle several times as quickly as a sum does, and is exact as long as
+    there are less than 16 million slots.
+    """
+    counts: Float = np.ones(values.shape[1], np.float32) @ np.isfinite(values).astype(np.float32)
+    return counts
+
+
+def _in_order(values: npt.NDArray[Real], axis: int) -> tuple[npt.NDArray[Real], int]:
+    """Values in order along an axis, NaN last, without gaps in memory; and which axis that is now."""
+    number = values.shape[axis]
+    if number > FEW or values.size < WORTH * number**3:
+        ordered = np.array(np.moveaxis(values, axis, -1), order="C")
+        ordered.sort(axis=-1)
+        return ordered, -1
+    layers = np.array(np.moveaxis(values, axis, 0), order="C")
+    missing = np.isnan(layers)
+    some = missing.any()
+    if some:
+        layers[missing] = np.inf
+    ordered = np.stack(_put_in_order(list(layers)))
+    if some:
+        known = len(layers) - missing.sum(axis=0)
+        ordered[np.arange(len(layers)).reshape(-1, *[1] * known.ndim) >= known] = np.nan
+    return ordered, 0
+
+
+def _put_in_order(layers: list[npt.NDArray[Real]]) -> list[npt.NDArray[Real]]:
+    """Layers without NaN put in order element by element, in place: odd-even transposition sort."""
+    spare = np.empty_like(layers[0])
+    for turn in range(len(layers)):
+        for low in range(turn % 2, len(layers) - 1, 2):
+            np.minimum(layers[low], layers[low + 1], out=spare)
+            np.maximum(layers[low], layers[low + 1], out=layers[low + 1])
+            layers[low], spare = spare, layers[low]
+    return layers
+
+
+def _selected(values: npt.NDArray[Real], level: float, axis: int, method: Method) -> npt.NDArray[Real]:
+    """One quantile without putting all values in order.
+
+    Of rows with gaps some are filled with minus infinity, so that the place of the quantile is the same in every row.
+    """
+    rows = np.array(np.moveaxis(values, axis, -1), order="C")
+    width = rows.shape[-1]
+    flat = rows.reshape(-1, width)
+    row, column = np.nonzero(np.isnan(flat))
+    missing = np.bincount(row, minlength=len(flat))
+    place = _place(level, width - 1, method)
+    if len(row):
+        below = place - _place(level, np.maximum(width - 1 - missing, 0), method)
+        number = np.arange(len(row)) - (np.cumsum(missing) - missing)[row]
+        filled = number < below[row]
+        flat[row[filled], column[filled]] = -np.inf
+    flat.partition(int(place), axis=-1)
+    found = flat[:, int(place)].copy()
+    found[missing == width] = np.nan
+    return found.reshape(rows.shape[:-1])
+
+
+def _place(level: float, last: Any, method: Method) -> Any:
+    """Index of a quantile among values in order, of which ``last`` is the last one's."""
+    to_integer = np.round if method == "nearest" else np.floor
+    return to_integer(level * last).astype(np.int64)
 
 
 def _last_known(ordered: npt.NDArray[Any], axis: int) -> Any:

@@ -41,13 +41,13 @@ def rolling_extreme(extreme: np.ufunc, values: Float, width: int, ends: Index | 
     """
     doubled, span = values, 1
     while 2 * span <= width:
-        wider = doubled.copy()
+        wider = np.empty_like(doubled)
+        wider[:, :span] = doubled[:, :span]
         extreme(doubled[:, span:], doubled[:, :-span], out=wider[:, span:])
         doubled, span = wider, 2 * span
     last = np.arange(values.shape[1]) if ends is None else np.maximum(ends, 0)
-    covering: Float = extreme(
-        np.take(doubled, last, axis=1), np.take(doubled, np.minimum(np.maximum(last - width + span, 0), last), axis=1)
-    )
+    first = np.minimum(np.maximum(last - width + span, 0), last)
+    covering: Float = _of_pairs(extreme, doubled, last, first)
     return covering
 
 
@@ -77,12 +77,12 @@ class RollingSums:
     ``counts``, ``totals`` and ``squares`` are ``[series, slot + 1]``: how many values there are before a slot, their
     sum and the sum of their squares. Values are taken as distances to ``centre [series, 1]``, the first value measured:
     any constant near the values keeps differences of squares exact, and the first one is known in time. Where nothing
-    is missing, one row of ``counts`` serves all series.
+    is missing, one row of ``counts`` serves all series. Counts are divisors, and kept as such: in double precision.
     """
 
     values: Float
     centre: Float
-    counts: Index
+    counts: Doubles
     totals: Doubles
     squares: Doubles
 
@@ -92,11 +92,10 @@ class RollingSums:
         measured = np.isfinite(values)
         centre = np.take_along_axis(values, measured.argmax(axis=1)[:, None], axis=1)
         if measured.all():
-            distance, counts = values - centre, np.arange(values.shape[1] + 1)[None]
+            distance, counts = values - centre, np.arange(values.shape[1] + 1, dtype=np.float64)[None]
         else:
-            distance, counts = np.where(measured, values - centre, 0), _running(measured, np.int64)
-        squares = np.square(distance, dtype=np.float64)
-        return cls(values, centre, counts, _running(distance, np.float64), _running(squares))
+            distance, counts = np.where(measured, values - centre, 0), _running(measured)
+        return cls(values, centre, counts, _running(distance), _running(distance, squared=True))
 
     def extended(self, values: Float, keep: int) -> Self:
         """The sums with what was measured later, without all but the last ``keep`` slots of those before.
@@ -111,7 +110,7 @@ class RollingSums:
         return type(self)(
             np.concatenate([self.values[:, first:], values], axis=1),
             self.centre,
-            _continued(counts[:, first:], measured, np.int64),
+            _continued(counts[:, first:], measured),
             _continued(self.totals[:, first:], distance),
             _continued(self.squares[:, first:], np.square(distance, dtype=np.float64)),
         )
@@ -121,8 +120,9 @@ class RollingSums:
         if width == 1:
             return self._without_gaps(np.take(self.values, np.maximum(ends, 0), axis=1), ends)
         first, last = _window(width, ends)
-        distance = _difference(self.totals, first, last) / np.maximum(_difference(self.counts, first, last), 1)
-        return self._without_gaps(self.centre + distance.astype(np.float32), ends)
+        distance = _difference(self.totals, first, last)
+        distance /= self._divisors(first, last)
+        return self._from_centre(distance, ends)
 
     def trimmed_mean(self, width: int, ends: Index) -> Float:
         """Means of the same windows without their highest and lowest value: one odd sample does not move an hour."""
@@ -131,16 +131,21 @@ class RollingSums:
         total = _difference(self.totals, first, last)
         trimmed = count > 2
         highest, lowest = (rolling_extreme(extreme, self.values, width, ends) for extreme in (np.fmax, np.fmin))
-        total -= np.where(trimmed, highest + lowest - 2 * self.centre, 0)
-        distance = total / np.maximum(count - 2 * trimmed, 1)
-        return self._without_gaps(self.centre + distance.astype(np.float32), ends)
+        highest += lowest
+        highest -= 2 * self.centre
+        np.subtract(total, highest, out=total, where=trimmed)
+        np.subtract(count, 2, out=count, where=trimmed)
+        total /= np.maximum(count, 1, out=count)
+        return self._from_centre(total, ends)
 
     def std(self, width: int, ends: Index) -> Float:
         """Standard deviations of the same windows."""
         first, last = _window(width, ends)
-        weight = 1 / np.maximum(_difference(self.counts, first, last), 1)
-        variance = _difference(self.squares, first, last) * weight
-        variance -= (_difference(self.totals, first, last) * weight) ** 2
+        weight = 1 / self._divisors(first, last)
+        variance, mean = _difference(self.squares, first, last), _difference(self.totals, first, last)
+        variance *= weight
+        mean *= weight
+        variance -= np.square(mean, out=mean)
         return self._without_gaps(np.sqrt(np.maximum(variance, 0, out=variance).astype(np.float32)), ends)
 
     def block_means(self, size: int, first: int = 0, last: int | None = None) -> Float:
@@ -154,10 +159,24 @@ class RollingSums:
         distance = (_difference(self.totals, begin, end) / np.maximum(count, 1)).astype(np.float32)
         return np.where(count > 0, self.centre + distance, np.nan)
 
+    def _divisors(self, first: Index, last: Index) -> Doubles:
+        """How many values there are in windows, at least one."""
+        count = _difference(self.counts, first, last)
+        return np.maximum(count, 1, out=count)
+
+    def _from_centre(self, distance: Doubles, ends: Index) -> Float:
+        """Values at a distance from the centre of each series; NaN where ``ends`` are gaps."""
+        statistics: Float = distance.astype(np.float32)
+        statistics += self.centre
+        return self._without_gaps(statistics, ends)
+
     def _without_gaps(self, statistics: Float, ends: Index) -> Float:
         """NaN where ``ends`` are gaps or before the first slot; in place."""
         if len(self.counts) > 1:
-            statistics[_difference(self.counts, np.maximum(ends, 0), np.maximum(ends, 0) + 1) == 0] = np.nan
+            slots = np.maximum(ends, 0)
+            first = _run_begin(slots)
+            for part, there in ((statistics[:, :first], slots[:first]), (statistics[:, first:], _span(slots[first:]))):
+                part[~np.isfinite(self.values[:, there])] = np.nan
         statistics[:, ends < 0] = np.nan
         return statistics
 
@@ -166,19 +185,41 @@ def _window(width: int, ends: Index) -> tuple[Index, Index]:
     return np.maximum(ends + 1 - width, 0), np.maximum(ends + 1, 0)
 
 
-def _running(values: npt.NDArray[np.generic], kind: npt.DTypeLike = np.float64) -> npt.NDArray[Any]:
-    sums = np.zeros((len(values), values.shape[1] + 1), kind)
-    np.cumsum(values, axis=1, out=sums[:, 1:])
-    return sums
+def _running(values: npt.NDArray[np.generic], *, squared: bool = False) -> Doubles:
+    """Sums of all values, or of their squares, before each slot and after the last one."""
+    sums = np.zeros((len(values), values.shape[1] + 1))
+    sums[:, 1:] = values
+    if squared:
+        np.square(sums, out=sums)
+    return np.cumsum(sums, axis=1, out=sums)
 
 
-def _continued(sums: npt.NDArray[Any], values: npt.NDArray[np.generic], kind: npt.DTypeLike = np.float64) -> Any:
+def _continued(sums: Doubles, values: npt.NDArray[np.generic]) -> Doubles:
     """Running sums that go on over later values, added one after the other as in one go."""
-    later = np.concatenate([sums[:, -1:], values], axis=1, dtype=kind, casting="unsafe")
+    later = np.concatenate([sums[:, -1:], values], axis=1, dtype=np.float64)
     return np.concatenate([sums, np.cumsum(later, axis=1)[:, 1:]], axis=1)
 
 
-def _difference(sums: npt.NDArray[Any], first: Index, last: Index) -> npt.NDArray[Any]:
-    difference: npt.NDArray[Any] = np.take(sums, last, axis=1)
-    difference -= np.take(sums, first, axis=1)
+def _difference(sums: Doubles, first: Index, last: Index) -> Doubles:
+    difference: Doubles = _of_pairs(np.subtract, sums, last, first)
     return difference
+
+
+def _of_pairs(pair: np.ufunc, values: npt.NDArray[Any], one: Index, other: Index) -> npt.NDArray[Any]:
+    """What ``pair`` makes of the columns ``one`` and ``other``; what runs on to their ends is not copied before."""
+    split = max(_run_begin(one), _run_begin(other))
+    found = np.empty((len(values), len(one)), values.dtype)
+    pair(np.take(values, one[:split], axis=1), np.take(values, other[:split], axis=1), out=found[:, :split])
+    pair(values[:, _span(one[split:])], values[:, _span(other[split:])], out=found[:, split:])
+    return found
+
+
+def _run_begin(columns: Index) -> int:
+    """From which place on columns follow each other to the end."""
+    breaks = np.flatnonzero(np.diff(columns) != 1)
+    return int(breaks[-1]) + 1 if len(breaks) else 0
+
+
+def _span(run: Index) -> slice:
+    """Columns that follow each other, as a slice."""
+    return slice(int(run[0]), int(run[-1]) + 1) if len(run) else slice(0, 0)

@@ -8,6 +8,8 @@ from brownout.numerics.rolling import RollingSums, largest_since, rolling_extrem
 
 RNG = np.random.default_rng(0)
 ENDS = np.array([-3, -1, 0, 1, 2, 57, 158, 159])
+SAMPLED_THEN_ALL = np.concatenate([np.arange(0, 90, 7), np.arange(90, 150)])
+RUN_FROM_BEFORE = np.arange(-3, 40)
 
 
 def series(gaps: float = 0.1, slots: int = 160) -> np.ndarray:
@@ -34,14 +36,19 @@ def expected(values: np.ndarray, width: int, ends: np.ndarray, statistic: object
 
 @pytest.mark.parametrize("gaps", [0.0, 0.1, 0.6, 1.0])
 @pytest.mark.parametrize("width", [1, 2, 3, 12, 500])
-def test_mean_trimmed_mean_and_scatter_are_those_of_what_was_measured(width: int, gaps: float) -> None:
+@pytest.mark.parametrize(
+    "ends", [ENDS, SAMPLED_THEN_ALL, RUN_FROM_BEFORE, ENDS[:1]], ids=["few", "sampled", "run", "none"]
+)
+def test_mean_trimmed_mean_and_scatter_are_those_of_what_was_measured(
+    ends: np.ndarray, width: int, gaps: float
+) -> None:
     values = series(gaps)
     sums = RollingSums.of(values)
-    np.testing.assert_allclose(sums.mean(width, ENDS), expected(values, width, ENDS, naive.mean), rtol=1e-6)
+    np.testing.assert_allclose(sums.mean(width, ends), expected(values, width, ends, naive.mean), rtol=1e-6)
     np.testing.assert_allclose(
-        sums.trimmed_mean(width, ENDS), expected(values, width, ENDS, naive.trimmed_mean), rtol=1e-6
+        sums.trimmed_mean(width, ends), expected(values, width, ends, naive.trimmed_mean), rtol=1e-6
     )
-    np.testing.assert_allclose(sums.std(width, ENDS), expected(values, width, ENDS, naive.std), atol=1e-4)
+    np.testing.assert_allclose(sums.std(width, ends), expected(values, width, ends, naive.std), atol=1e-4)
 
 
 @pytest.mark.parametrize("gaps", [0.0, 0.3, 1.0])

@@ -33,8 +33,12 @@ FOREST_FEATURES = (*(f"{view}_{reduction}" for view in VIEWS for reduction in RE
 FEATURES = (*FOREST_FEATURES, "low_rank")
 """All columns; ``low_rank`` (see ``low_rank.py``) says how new a slot is, and nothing that a forest would not see."""
 MISSING, LOW_RANK = FEATURES.index("missing"), FEATURES.index("low_rank")
-CELLS = 4_000_000
-"""Values of a panel that are worked on together: a view of them is 16 MB, and a dozen such arrays are alive."""
+CELLS = 2_000_000
+"""Values of a panel that are worked on together: a view of them is 8 MB, and a dozen such arrays are alive.
+
+Running sums are twice as large. From 32 MB on the C library asks the system for each array anew, which takes longer
+than the sums.
+"""
 MEAN_CAP = 10.0
 SHOWN = "level"
 """The view that explanations are made from."""

@@ -20,7 +20,6 @@ from brownout.detection.baseline.seasonal_baseline import (
 )
 from brownout.detection.baseline.time_blocks import TimeAxis
 from brownout.detection.features.views import (
-    CAP,
     RANGE_FLOOR,
     Scale,
     Windows,
@@ -128,9 +127,7 @@ class KeptViews:
         yield "record", self._beyond_record(values)
 
     def _in_spreads(self, name: str, residuals: Float) -> Float:
-        scaled = residuals / self.units[name]
-        scaled *= np.where(scaled > 0, self.scale.up, self.scale.down)
-        return self.scale.unfold(np.clip(scaled, -CAP, CAP, out=scaled))
+        return self.scale.weighted(residuals / self.units[name])
 
     def _log_std(self, width: int, ends: Index) -> Float:
         least = RANGE_FLOOR * self.scale.range[:, [self.scale.axis.first_renewal]] + 1e-9

@@ -76,12 +76,22 @@ class _Means:
 
     def at(self, slots: Index, metrics: Marks) -> Doubles:
         """Descriptions ``[slot, span and metric]`` of some metrics."""
-        sums, parts = self.sums[:, metrics], []
-        for near, far in self.spans:
+        sums, count = self.sums if metrics.all() else self.sums[:, metrics], int(metrics.sum())
+        found = np.empty((len(slots), len(self.spans) * count))
+        for number, (near, far) in enumerate(self.spans):
             last = np.maximum(slots - near + 1, 1)
             first = np.clip(slots - far + 1, 0, last - 1)
-            parts.append((sums[last - self.offset] - sums[first - self.offset]) / (last - first)[:, None])
-        return np.concatenate(parts, axis=1)
+            mean = found[:, number * count : (number + 1) * count]
+            np.subtract(sums[_run(last - self.offset)], sums[_run(first - self.offset)], out=mean)
+            mean /= (last - first)[:, None]
+        return found
+
+
+def _run(slots: Index) -> Index | slice:
+    """Slots that follow each other as a slice, which copies nothing; others as they are."""
+    if len(slots) and np.all(np.diff(slots) == 1):
+        return slice(int(slots[0]), int(slots[-1]) + 1)
+    return slots
 
 
 def _without_gaps(values: Float, seen: Marks, begin: Index) -> Float:
@@ -182,6 +192,9 @@ class _Components:
 
     def residuals(self, here: Doubles) -> Doubles:
         """Mean squares of what the components do not rebuild of descriptions."""
-        now = np.clip((here - self.middle) / self.spread, -CAP, CAP)
-        left: Doubles = ((now - (now @ self.kept) @ self.kept.T) ** 2).mean(axis=1)
+        now = here - self.middle
+        now /= self.spread
+        np.clip(now, -CAP, CAP, out=now)
+        now -= (now @ self.kept) @ self.kept.T
+        left: Doubles = np.square(now, out=now).mean(axis=1)
         return left

@@ -122,9 +122,13 @@ class Scale:
     def in_spreads(self, residuals: Float, floor: Float) -> Float:
         """Residuals ``[series, sampled slot]`` in usual spreads from ``start`` on, weighted by direction and capped."""
         usual = np.fmax(usual_spread(residuals, self.axis), floor)
-        scaled = residuals[:, self.axis.sampled_before_start :] / self.axis.at_each_slot(usual)
+        return self.weighted(residuals[:, self.axis.sampled_before_start :] / self.axis.at_each_slot(usual))
+
+    def weighted(self, scaled: Float) -> Float:
+        """Deviations ``[series, slot]`` weighted by direction and capped; the array given is worked on."""
         scaled *= np.where(scaled > 0, self.up, self.down)
-        return self.unfold(np.clip(scaled, -CAP, CAP, out=scaled))
+        np.minimum(scaled, CAP, out=scaled)
+        return self.unfold(np.maximum(scaled, -CAP, out=scaled))
 
     def unfold(self, series: Float) -> Float:
         """Series as ``[entity, time, metric]``."""
@@ -172,13 +176,16 @@ def residual_views(values: Float, sums: RollingSums, scale: Scale) -> Iterator[t
     blocks = sums.block_means(axis.block_slots)
     expectations = [at_sampled_slots(expectation, axis) for expectation in seasonal_levels(blocks, axis)]
     yield from ((name, found, least) for name, found in plain_residuals(sums, windows, expectations, ends))
+    volatility = scale.log_std(sums, windows.hour, ends)
     for name, width in (("volatility", windows.hour), ("volatility_3h", windows.three)):
+        now = volatility if width == windows.hour else scale.log_std(sums, width, ends)
         usual = at_sampled_slots(usual_at_this_time(scale.log_std(sums, width, axis.block_ends), axis), axis)
-        yield name, scale.log_std(sums, width, ends) - usual, np.full_like(least, LOG_FLOOR)
-    sample = np.take(values, ends, axis=1)
+        yield name, now - usual, np.full_like(least, LOG_FLOOR)
     for name, (known, slots) in known_values(values, sums, scale).items():
-        asked = sample if name == "novelty" else _asked(name, sums, scale, ends)
-        floor = np.full_like(least, NOVEL_FLOOR * LOG_FLOOR) if name == "volatility_novelty" else NOVEL_FLOOR * least
+        if name == "volatility_novelty":
+            asked, floor = volatility, np.full_like(least, NOVEL_FLOOR * LOG_FLOOR)
+        else:
+            asked, floor = sums.mean(windows.three if name == "novelty_3h" else 1, ends), NOVEL_FLOOR * least
         yield name, distance_to_nearest(asked, known, slots, axis), floor
 
 
@@ -208,11 +215,6 @@ def known_values(values: Float, sums: RollingSums, scale: Scale) -> dict[str, tu
         "novelty_3h": (sums.mean(windows.three, some), some),
         "volatility_novelty": (scale.log_std(sums, windows.hour, some), some),
     }
-
-
-def _asked(name: str, sums: RollingSums, scale: Scale, ends: Index) -> Float:
-    windows = Windows.of(scale.axis.interval_s)
-    return sums.mean(windows.three, ends) if name == "novelty_3h" else scale.log_std(sums, windows.hour, ends)
 
 
 def scale_of(panel: Panel, values: Float, axis: TimeAxis) -> Scale:

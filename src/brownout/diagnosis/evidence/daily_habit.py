@@ -1,5 +1,6 @@
 """What recurs daily is usual: how far a metric goes at the same hours of other days, and how much days differ."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,16 +45,14 @@ def daily_extremes(before: Panel, start: np.datetime64, end: np.datetime64, *, s
     if end - start >= LONGEST:
         return None
     needed = max(round(share * float((end - start) / before.step)), 1)
-    tops, bottoms = [], []
+    windows = []
     day = start - days(1)
     while day - AROUND >= before.start:
-        values = before.between(day - AROUND, min(day + (end - start) + AROUND, before.end)).values
-        top, bottom = _reached(values, needed)
-        tops.append(top)
-        bottoms.append(bottom)
+        windows.append(before.between(day - AROUND, min(day + (end - start) + AROUND, before.end)).values)
         day -= days(1)
-    if len(tops) < LEAST_DAYS:
+    if len(windows) < LEAST_DAYS:
         return None
+    tops, bottoms = _reached(windows, needed)
     known = np.isfinite(np.stack(tops)).sum(axis=0) >= LEAST_DAYS
     found = (*_middle_and_spread(tops), *_middle_and_spread(bottoms))
     top, top_spread, bottom, bottom_spread = (np.where(known, one, np.nan).astype(np.float32) for one in found)
@@ -66,17 +65,20 @@ def _middle_and_spread(layers: list[Float]) -> tuple[Float, Float]:
     return middle, MAD * median_of_layers([np.abs(layer - middle) for layer in layers])
 
 
-def _reached(values: Float, needed: int) -> tuple[Float, Float]:
-    """The ``needed``-th highest and lowest value of each series ``[entity, time, metric]``; NaN where too few."""
-    seen = np.isfinite(values)
-    enough = (seen.sum(axis=1) >= needed) & (seen.mean(axis=1) >= LEAST_COVERAGE)
-    if not values.shape[1] or needed > values.shape[1]:
-        nothing = np.full((values.shape[0], values.shape[2]), np.nan, np.float32)
-        return nothing, nothing
-    ordered = np.sort(values, axis=1)  # NaN sorts last
-    from_top = np.maximum(seen.sum(axis=1, keepdims=True) - needed, 0)
-    highest, lowest = np.take_along_axis(ordered, from_top, axis=1)[:, 0], ordered[:, needed - 1]
-    return (
-        np.where(enough, highest, np.nan).astype(np.float32),
-        np.where(enough, lowest, np.nan).astype(np.float32),
-    )
+def _reached(windows: Sequence[Float], needed: int) -> tuple[list[Float], list[Float]]:
+    """The ``needed``-th highest and lowest value of each series in each window; NaN where too few were measured.
+
+    Windows are ``[entity, time, metric]``, all of the same entities and metrics; results ``[entity, metric]``.
+    """
+    lengths = np.array([window.shape[1] for window in windows])
+    entities, _, metrics = windows[0].shape
+    ordered = np.full((len(windows), entities, metrics, max(lengths.max(), needed)), np.nan, np.float32)
+    for window, row in zip(windows, ordered, strict=True):
+        row[..., : window.shape[1]] = window.swapaxes(1, 2)
+    count = np.isfinite(ordered).sum(axis=-1)
+    ordered.sort(axis=-1)  # NaN sorts last
+    least = np.maximum(needed, LEAST_COVERAGE * lengths)[:, None, None]
+    highest = np.take_along_axis(ordered, np.maximum(count - needed, 0)[..., None], axis=-1)[..., 0]
+    found = (np.where(count >= least, one, np.float32(np.nan)) for one in (highest, ordered[..., needed - 1]))
+    tops, bottoms = (list(one) for one in found)
+    return tops, bottoms

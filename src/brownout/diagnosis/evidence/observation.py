@@ -13,7 +13,7 @@ from brownout.diagnosis.evidence.surge import Surge, surges
 from brownout.domain.findings import Episode
 from brownout.domain.metrics import Metric, Role, shipped_catalogue
 from brownout.domain.panel import Float, Panel
-from brownout.numerics.order_statistics import quantile, quantiles
+from brownout.numerics.order_statistics import measured_counts, quantile, quantiles
 from brownout.numerics.slots import DAY_S, HOUR_S, second_of_day, whole_slots
 
 __all__ = ["IncidentWindow", "Observation", "Observations", "observe"]
@@ -158,13 +158,14 @@ def observe(panels: Sequence[Panel], start: np.datetime64, end: np.datetime64) -
             continue
         silence |= _silence(before, within)
         near = _same_hours(before, start, end)
-        usual, spread, known = _baseline(before.values[:, near], panel.metrics)
+        past = before.values[:, near]
+        usual, spread, known = _baseline(past, panel.metrics)
         high, low = quantiles(within.values, (UPPER, LOWER))
-        covered = np.isfinite(within.values).mean(axis=1) >= LEAST_COVERAGE
+        covered = _shares(within.values) >= LEAST_COVERAGE
         # A leak that was stopped within the incident climbed before it: both views count.
         trends = _trend(panel, start + (end - start) // 4), _trend(panel, end)
         trend = np.where(np.abs(trends[0]) > np.abs(trends[1]), *trends) * _has_seen_a_day(before)[:, None]
-        above, below = _apart(before, within, near, (start, end))
+        above, below = _apart(before, past, within, near, (start, end))
         habits = daily_extremes(before, start, end, share=1 - UPPER)
         for row, column in zip(*np.nonzero(known & covered), strict=True):
             metric = panel.metrics[column]
@@ -192,18 +193,21 @@ def _habit_of(habits: DailyExtremes | None, row: int, column: int) -> _Habit:
     }
 
 
-def _apart(before: Panel, within: Panel, near: Marks, span: tuple[np.datetime64, np.datetime64]) -> tuple[Float, Float]:
+def _apart(
+    before: Panel, past: Float, within: Panel, near: Marks, span: tuple[np.datetime64, np.datetime64]
+) -> tuple[Float, Float]:
     """Deviations of the high and the low from the median of the peers, in usual spreads of that difference.
 
-    ``near [time]`` are the slots before that are compared: medians over peers are costly.
+    ``past`` are the values of the slots before that are compared, ``near [time]``: medians over peers are costly.
     """
     shape = (len(before.entities), len(before.metrics))
     if len(before.entities) < LEAST_PEERS:
         return np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-    usually = np.full_like(before.values, np.nan)
-    usually[:, near] = before.values[:, near] - _middle(before.values[:, near])
-    usual, spread, known = _baseline(usually[:, near], before.metrics)
+    apart = past - _middle(past)
+    usual, spread, known = _baseline(apart, before.metrics)
     high, low = quantiles(within.values - _middle(within.values), (UPPER, LOWER))
+    usually = np.full_like(before.values, np.nan)
+    usually[:, near] = apart
     habits = daily_extremes(replace(before, values=usually), *span, share=1 - UPPER)
     if habits is None:
         return np.where(known, (high - usual) / spread, 0), np.where(known, (low - usual) / spread, 0)
@@ -222,11 +226,17 @@ def _silence(before: Panel, within: Panel) -> dict[tuple[str, str], float]:
 
     Metric by metric: a collector that hangs does not silence what others write of the same entity.
     """
-    wrote, writes = (np.isfinite(part.values).mean(axis=1) for part in (before, within))
+    wrote, writes = _shares(before.values), _shares(within.values)
     return {
         (before.entity_ids[row], before.metric_names[column]): float(1 - writes[row, column])
         for row, column in zip(*np.nonzero(wrote >= STEADY_COVERAGE), strict=True)
     }
+
+
+def _shares(values: Float) -> npt.NDArray[np.float64]:
+    """Share of the slots in which each series is measured, ``[entity, metric]``."""
+    shares: npt.NDArray[np.float64] = measured_counts(values).astype(np.float64) / values.shape[1]
+    return shares
 
 
 def _same_hours(before: Panel, start: np.datetime64, end: np.datetime64) -> Marks:
@@ -245,9 +255,10 @@ def _same_hours(before: Panel, start: np.datetime64, end: np.datetime64) -> Mark
 
 def _baseline(past: Float, metrics: Sequence[Metric]) -> tuple[Float, Float, Marks]:
     """Median and spread of a past ``[entity, metric]``, and where enough was measured."""
-    known = np.isfinite(past).sum(axis=1) >= LEAST_BASELINE
+    known = measured_counts(past) >= LEAST_BASELINE
     low, usual, high = quantiles(past, (0.15, 0.5, 0.85))
-    spread = 1.4826 * quantile(np.abs(past - usual[:, None]), 0.5)
+    away = past - usual[:, None]
+    spread = 1.4826 * quantile(np.abs(away, out=away), 0.5)
     wide = (high - low) / 2.07
     floors = np.array([shipped_catalogue().diagnosis_floor(metric) for metric in metrics], np.float32)
     spread = np.maximum(np.maximum(spread, 0.5 * wide), np.maximum(FLOOR * np.abs(usual), floors))

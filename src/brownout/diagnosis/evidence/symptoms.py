@@ -1,7 +1,7 @@
 """Looking symptoms up: how clearly each is present at each place, from 0 to 1, or that it was not measured."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -52,6 +52,10 @@ class SymptomMatch:
     symptom: str = ""
     where: str = ""
 
+    def found(self, symptom: str, where: str) -> "SymptomMatch":
+        """The same match, as that of an alternative."""
+        return SymptomMatch(self.strength, self.entity, self.observation, self.label, symptom, where)
+
 
 @dataclass(frozen=True)
 class EvidenceLookup:
@@ -72,6 +76,8 @@ class EvidenceLookup:
 
     def find(self, rule: EvidenceRule, symptoms: Mapping[str, Symptom], entity: str) -> SymptomMatch | None:
         """The strongest of the rule's alternatives, seen from a suspected entity; None where nothing was measured."""
+        if not rule.alternatives:
+            return self._at(rule.where, symptoms[rule.symptom], entity)
         matches = [self._at(where, symptoms[symptom], entity) for symptom, where in rule.parts]
         return max((match for match in matches if match), key=lambda match: match.strength, default=None)
 
@@ -83,7 +89,7 @@ class EvidenceLookup:
                 match = self._over_all(symptom, entity, contrast=where == "elsewhere")
             else:
                 match = self._among(where, symptom, entity)
-            self._at_place[key] = None if match is None else replace(match, symptom=symptom.id, where=where)
+            self._at_place[key] = None if match is None else match.found(symptom.id, where)
         return self._at_place[key]
 
     def explained_by(
@@ -133,7 +139,10 @@ class EvidenceLookup:
 
     def _among(self, where: str, symptom: Symptom, entity: str) -> SymptomMatch | None:
         """The strongest match at a place, or the one that most entities reach where the place asks for most."""
-        matches = [self._match(symptom, member) for member in self.entities_at(where, entity)]
+        members = self.entities_at(where, entity)
+        if len(members) == 1:
+            return self._match(symptom, members[0])
+        matches = [self._match(symptom, member) for member in members]
         ordered = sorted((match for match in matches if match is not None), key=lambda match: match.strength)
         if not ordered:
             return None

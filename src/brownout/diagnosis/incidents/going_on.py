@@ -102,12 +102,13 @@ def _telling(diagnosis: Diagnosis, window: IncidentWindow, panels: Sequence[Pane
     """The metrics that speak for the first cause, with what is usual of each before the incident."""
     movers = []
     for panel in panels:
-        before = median(panel.between(panel.start, window.start).values, axis=1)
+        before = panel.between(panel.start, window.start).values
         for series in _telling_series(diagnosis):
             if series.entity in panel.entity_ids and series.metric in panel.metric_names:
-                usual = before[panel.entity_ids.index(series.entity), panel.metric_names.index(series.metric)]
+                row, column = panel.entity_ids.index(series.entity), panel.metric_names.index(series.metric)
+                usual = float(median(before[row, :, column]))
                 if np.isfinite(usual):
-                    movers.append(Mover(series=series, usual=float(usual), peak=0.0, deviation=1.0, onset=window.start))
+                    movers.append(Mover(series=series, usual=usual, peak=0.0, deviation=1.0, onset=window.start))
     return movers
 
 

@@ -20,6 +20,8 @@ RETURNS = 0.25
 """A deviation that as large a share of the other days show, half as far at least, returns with the days."""
 LEAST = 3
 """Fewer slots far from the usual are noise."""
+STAYS = 0.75
+"""What has not come back is no one-off: so large a share of the slots since lie at least half as far away."""
 WEEK = 7
 
 
@@ -67,9 +69,17 @@ def _moved_once(series: Float, marked: Marks, season: int) -> Marks:
         other = median(others.astype(np.float32))
         like = other * np.sign(size)[:, None] > np.abs(size)[:, None] / 2
         share = like.sum(axis=1) / np.maximum(np.isfinite(other).sum(axis=1), 1)
-        once = (share < RETURNS) & ~_weekly(like, first // season) & (far.sum(axis=1) >= LEAST)
+        stays = _stays(series[:, last:] - usual[:, np.arange(last, slots) % season], size)
+        once = (share < RETURNS) & ~stays & ~_weekly(like, first // season) & (far.sum(axis=1) >= LEAST)
         moved[:, first:last] = once[:, None] & far
     return moved
+
+
+def _stays(since: Float, size: Float) -> Marks:
+    """Whether each metric still lies as far from the usual in what follows ``[metric, slot]``, a store that fills on."""
+    measured = np.isfinite(since).sum(axis=1)
+    like = since * np.sign(size)[:, None] > np.abs(size)[:, None] / 2
+    return np.asarray((measured >= LEAST) & (like.sum(axis=1) >= STAYS * measured))
 
 
 def _weekly(like: Marks, day: int) -> Marks:
