@@ -46,3 +46,22 @@ def test_what_is_going_on_at_the_end_stays() -> None:
     cleaned = without_one_offs(now, {"vm0": [(now.end - 5 * HOUR, now.end)]})
     assert np.isfinite(cleaned.values[0, -1, 0])
     assert without_one_offs(panel, {}) is panel
+
+
+def test_what_has_not_come_back_is_no_one_off() -> None:
+    """Detection gets used to a rise that goes on, and calls it over."""
+    values = 20 + np.random.default_rng(1).normal(0, 1, 14 * DAY)
+    values[9 * DAY :] += np.linspace(0, 60, 5 * DAY)
+    panel = Panel(values.astype(np.float32)[None, :, None], START, 300, (Entity(id="vm0", kind="vm"),), METRICS[:1])
+    begun = START + 10 * 24 * HOUR
+    assert without_one_offs(panel, {"vm0": [(begun, begun + 48 * HOUR)]}).values.tolist() == panel.values.tolist()
+
+
+def test_what_came_back_slowly_is_one() -> None:
+    values = 20 + np.random.default_rng(1).normal(0, 1, 14 * DAY)
+    values[12 * DAY : 12 * DAY + 60] += 60
+    values[12 * DAY + 60 : 12 * DAY + 100] += np.linspace(60, 0, 40)
+    panel = Panel(values.astype(np.float32)[None, :, None], START, 300, (Entity(id="vm0", kind="vm"),), METRICS[:1])
+    begun = START + 12 * 24 * HOUR
+    cleaned = without_one_offs(panel, {"vm0": [(begun, begun + 5 * HOUR)]})
+    assert np.isnan(cleaned.values[0, 12 * DAY : 12 * DAY + 60]).all()

@@ -76,7 +76,7 @@ def _moved_once(series: Float, marked: Marks, season: int) -> Marks:
 
 
 def _stays(since: Float, size: Float) -> Marks:
-    """Whether each metric still lies as far from the usual in what follows ``[metric, slot]``, a store that fills on."""
+    """Whether each metric lies as far from the usual in what follows ``[metric, slot]``: a store that fills on."""
     measured = np.isfinite(since).sum(axis=1)
     like = since * np.sign(size)[:, None] > np.abs(size)[:, None] / 2
     return np.asarray((measured >= LEAST) & (like.sum(axis=1) >= STAYS * measured))
