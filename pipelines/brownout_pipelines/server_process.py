@@ -25,7 +25,10 @@ def main(handle: int) -> None:
     config = uvicorn.Config(
         "prefect.server.api.server:create_app", factory=True, log_level="error", lifespan="on", access_log=False
     )
-    uvicorn.Server(config).run(sockets=[socket.socket(fileno=handle)])
+    server = uvicorn.Server(config)
+    server.run(sockets=[socket.socket(fileno=handle)])
+    sys.stdout.flush()
+    os._exit(0 if server.started else 1)  # threads of a database that could not be opened would keep it for ever
 
 
 def _end_with_parent() -> None:

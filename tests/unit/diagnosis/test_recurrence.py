@@ -47,6 +47,14 @@ def test_what_is_not_the_same_stays_apart(other: Told) -> None:
     assert len(joined([told(0, 1), other])) == 2
 
 
+def test_a_pause_in_which_something_of_the_fault_was_seen_is_none() -> None:
+    """The cause is surest late in an incident whose episode began long before."""
+    late, diagnosis = told(8, 9)
+    early = replace(late.episodes[0], start=told(2, 3)[0].start)
+    assert len(joined([told(0, 1), (late, diagnosis)])) == 2
+    assert len(joined([told(0, 1), (replace(late, episodes=(early,)), diagnosis)])) == 1
+
+
 def test_two_names_of_one_family_that_overlap_at_one_entity_are_one_fault() -> None:
     assert len(joined([told(0, 3, cause="NET-03"), told(1, 2, cause="NET-01")])) == 1
     assert len(joined([told(0, 1, cause="NET-03"), told(1.5, 2, cause="NET-01")])) == 2

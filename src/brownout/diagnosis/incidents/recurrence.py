@@ -43,7 +43,8 @@ def _belong(earlier: Told, later: Told, panels: Sequence[Panel]) -> bool:
     """Whether a later incident is the earlier one again, or overlaps it by another name."""
     (before, first), (after, second) = earlier, later
     if _place(before, first) == _place(after, second):
-        return bool(after.start - before.end <= PAUSE) or stayed_full(earlier, after.start, panels)
+        begun = min((episode.start for episode in after.episodes), default=after.start)
+        return bool(min(begun, after.start) - before.end <= PAUSE) or stayed_full(earlier, after.start, panels)
     known = UNKNOWN not in {first.top.id, second.top.id} and first.top.artefact == second.top.artefact
     same = (first.top.entity, first.top.family) == (second.top.entity, second.top.family)
     return known and same and bool(after.start <= before.end or stayed_full(earlier, after.start, panels))
