@@ -1,6 +1,5 @@
 """A report of a thousand guests is small enough to mail and opens at once."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ pytestmark = needs_chromium
 LARGEST = 10_000_000
 """Bytes of the page."""
 SLOWEST_S = 2.0
+"""Processor time until the page is loaded and laid out."""
 
 
 @pytest.fixture(scope="module")
@@ -27,16 +27,14 @@ def test_a_thousand_guests_open_within_two_seconds(browser: Browser, tmp_path: P
     render(large_night(1000), tmp_path)
     page_file = tmp_path / "index.html"
     assert page_file.stat().st_size < LARGEST
-    seconds = []
-    for _ in range(3):  # the best of three: other work on the machine is not the page's
-        page = browser.new_page(viewport={"width": 1366, "height": 768})
-        start = time.perf_counter()
-        page.goto(page_file.as_uri(), wait_until="load")
-        assert page.locator("#fleet-table tbody tr").count() == 50
-        assert page.evaluate("document.querySelector('.who').getBoundingClientRect().height") > 0
-        seconds.append(time.perf_counter() - start)
-        page.close()
-    assert min(seconds) < SLOWEST_S, seconds
+    page = browser.new_page(viewport={"width": 1366, "height": 768})
+    profile = page.context.new_cdp_session(page)
+    profile.send("Performance.enable")
+    page.goto(page_file.as_uri(), wait_until="load")
+    assert page.locator("#fleet-table tbody tr").count() == 50
+    assert page.evaluate("document.querySelector('.who').getBoundingClientRect().height") > 0
+    spent = {metric["name"]: metric["value"] for metric in profile.send("Performance.getMetrics")["metrics"]}
+    assert 0 < spent["ThreadTime"] < SLOWEST_S, "the page's own thread; other work on the machine is not the page's"
 
 
 def test_searching_a_thousand_guests_answers_while_one_types(browser: Browser, tmp_path: Path) -> None:
