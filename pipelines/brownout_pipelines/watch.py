@@ -8,6 +8,7 @@ from prefect.logging import get_run_logger
 from brownout.bootstrap import open_job
 from brownout.domain.errors import LockedError
 from brownout.settings import load_settings
+from brownout.store.night_lock import WATCH
 
 __all__ = ["watch"]
 
@@ -17,7 +18,7 @@ def watch(out: Path, config: Path | None = None) -> str:
     """Sync and run; returns the path of the page, empty where a night holds the folder: it does the same, and more."""
     job = open_job(load_settings(config), out)
     try:
-        with job.alone("brownout watch"):
+        with job.alone(WATCH):
             job.sync()
             page = job.run()
     except LockedError as error:

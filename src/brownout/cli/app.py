@@ -177,11 +177,12 @@ def _watch_once(
 ) -> "SideEffects":
     """A pass; ``fresh`` brings what is new into the history first, ``earlier`` is what passes before it found."""
     from brownout.bootstrap import open_job
+    from brownout.store.night_lock import WATCH
 
     job = open_job(settings, out, as_of=moment(as_of))
     if earlier is not None:
         job = replace(job, kept_results=earlier[0], models=earlier[1])
-    with job.alone("brownout watch"), progress_bars() as progress:
+    with job.alone(WATCH), progress_bars() as progress:
         if fresh:
             job.sync(progress)
         page = job.run(progress=progress)

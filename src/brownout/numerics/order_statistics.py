@@ -137,9 +137,9 @@ def _selected(values: npt.NDArray[Real], level: float, axis: int, method: Method
         filled = number < below[row]
         flat[row[filled], column[filled]] = -np.inf
     flat.partition(int(place), axis=-1)
-    found = flat[:, int(place)].copy()
-    found[missing == width] = np.nan
-    return found.reshape(rows.shape[:-1])
+    picked = flat[:, int(place)].copy()
+    picked[missing == width] = np.nan
+    return picked.reshape(rows.shape[:-1])
 
 
 def _place(level: float, last: Any, method: Method) -> Any:

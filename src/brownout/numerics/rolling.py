@@ -208,10 +208,10 @@ def _difference(sums: Doubles, first: Index, last: Index) -> Doubles:
 def _of_pairs(pair: np.ufunc, values: npt.NDArray[Any], one: Index, other: Index) -> npt.NDArray[Any]:
     """What ``pair`` makes of the columns ``one`` and ``other``; what runs on to their ends is not copied before."""
     split = max(_run_begin(one), _run_begin(other))
-    found = np.empty((len(values), len(one)), values.dtype)
-    pair(np.take(values, one[:split], axis=1), np.take(values, other[:split], axis=1), out=found[:, :split])
-    pair(values[:, _span(one[split:])], values[:, _span(other[split:])], out=found[:, split:])
-    return found
+    results = np.empty((len(values), len(one)), values.dtype)
+    pair(np.take(values, one[:split], axis=1), np.take(values, other[:split], axis=1), out=results[:, :split])
+    pair(values[:, _span(one[split:])], values[:, _span(other[split:])], out=results[:, split:])
+    return results
 
 
 def _run_begin(columns: Index) -> int:

@@ -2,7 +2,7 @@
 
 import hashlib
 from functools import cache
-from importlib.metadata import Distribution, distributions
+from importlib.metadata import distributions
 
 from brownout.domain.definitions import lock_file
 
@@ -17,13 +17,6 @@ def lock_hash() -> str:
 @cache
 def environment_hash() -> str:
     """The same over name==version of every distribution that is really installed; read once a process."""
-    installed = {_name_and_version(dist) for dist in distributions()}
+    heads = (dist.metadata for dist in distributions())  # parsed anew each time that it is asked for
+    installed = {f"{head['Name'].lower()}=={head['Version']}" for head in heads}
     return hashlib.sha256("\n".join(sorted(installed)).encode()).hexdigest()[:16]
-
-
-def _name_and_version(dist: Distribution) -> str:
-    """Name and version as the head of the metadata has them: without the rest, a tenth of the time."""
-    head = (dist.read_text("METADATA") or dist.read_text("PKG-INFO") or "").partition("\n\n")[0]
-    lines = [line for line in head.splitlines() if line.startswith(("Name: ", "Version: "))]
-    fields = dict(line.split(": ", 1) for line in reversed(lines))  # the first of each counts
-    return f"{fields['Name'].strip().lower()}=={fields['Version'].strip()}"

@@ -77,14 +77,14 @@ class _Means:
     def at(self, slots: Index, metrics: Marks) -> Doubles:
         """Descriptions ``[slot, span and metric]`` of some metrics."""
         sums, count = self.sums if metrics.all() else self.sums[:, metrics], int(metrics.sum())
-        found = np.empty((len(slots), len(self.spans) * count))
+        means = np.empty((len(slots), len(self.spans) * count))
         for number, (near, far) in enumerate(self.spans):
             last = np.maximum(slots - near + 1, 1)
             first = np.clip(slots - far + 1, 0, last - 1)
-            mean = found[:, number * count : (number + 1) * count]
-            np.subtract(sums[_run(last - self.offset)], sums[_run(first - self.offset)], out=mean)
-            mean /= (last - first)[:, None]
-        return found
+            part = means[:, number * count : (number + 1) * count]
+            np.subtract(sums[_run(last - self.offset)], sums[_run(first - self.offset)], out=part)
+            part /= (last - first)[:, None]
+        return means
 
 
 def _run(slots: Index) -> Index | slice:

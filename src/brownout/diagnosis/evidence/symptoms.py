@@ -52,8 +52,8 @@ class SymptomMatch:
     symptom: str = ""
     where: str = ""
 
-    def found(self, symptom: str, where: str) -> "SymptomMatch":
-        """The same match, as that of an alternative."""
+    def shown_by(self, symptom: str, where: str) -> "SymptomMatch":
+        """The same match, with the symptom and the place that it was looked for by."""
         return SymptomMatch(self.strength, self.entity, self.observation, self.label, symptom, where)
 
 
@@ -89,7 +89,7 @@ class EvidenceLookup:
                 match = self._over_all(symptom, entity, contrast=where == "elsewhere")
             else:
                 match = self._among(where, symptom, entity)
-            self._at_place[key] = None if match is None else match.found(symptom.id, where)
+            self._at_place[key] = None if match is None else match.shown_by(symptom.id, where)
         return self._at_place[key]
 
     def explained_by(
