@@ -261,4 +261,6 @@ def test_a_night_waits_for_a_pass_of_watch_and_a_pass_for_nobody(
         monkeypatch.setattr(night_job, "PASS_PATIENCE_S", 60.0)
         end()
         with job.alone("brownout nightly"):
-            assert lock_holder(tmp_path).command == "brownout nightly"  # type: ignore[union-attr]
+            holder = lock_holder(tmp_path)
+            assert holder is not None
+            assert holder.command == "brownout nightly"

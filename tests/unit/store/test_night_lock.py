@@ -65,7 +65,9 @@ def test_a_pass_of_watch_is_waited_for(tmp_path: Path, caplog: pytest.LogCapture
     try:
         assert line(one_pass) == "held"
         with night_lock(tmp_path, command="brownout nightly", now=NOW, patience_s=60):
-            assert lock_holder(tmp_path).pid == os.getpid()  # type: ignore[union-attr]
+            holder = lock_holder(tmp_path)
+            assert holder is not None
+            assert holder.pid == os.getpid()
         assert f"waits for `brownout watch`, process {one_pass.pid}" in caplog.text
     finally:
         end(one_pass)
