@@ -45,7 +45,7 @@ def test_a_host_has_less_memory_as_a_guest_grows() -> None:
     "measured",
     [
         panels(gone_gib=15),
-        panels(gone_gib=25),
+        panels(before_gib=7.5),
         panels(when=np.where(np.arange(24 * 12) < 14 * 12, 0.0, 1.0) * (np.arange(24 * 12) < 17 * 12)),
         panels(gone_gib=-6),
         panels()[:1],
